@@ -1,0 +1,253 @@
+//! Accounts: who has one, and what is in it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+
+use crate::credits::Credits;
+use crate::error::{ApiError, Cause};
+use crate::ids::{EntryId, UserId};
+use crate::jwt::LoggedIn;
+use crate::ledger::{Entry, Hold};
+use crate::password::PasswordHash;
+use crate::table::{Item, Key, Table, cancellation_reasons, condition_failed, from_item, unavailable};
+use crate::time::Clock;
+use crate::username::Username;
+
+/// The epoch of a new account's sessions. Whatever ends all of them raises it.
+const FIRST_SESSION_EPOCH: u64 = 1;
+
+/// How a name becomes a user: the login item.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// The user who has the name.
+    pub user_id: UserId,
+    /// The name as its owner wrote it.
+    pub username: String,
+    /// What their password is checked against.
+    pub password_hash: PasswordHash,
+    /// A copy of the account's, so that a login reads one item.
+    pub session_epoch: u64,
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It may not, until an operator says so.
+    Inactive,
+}
+
+impl Status {
+    /// The word in the table.
+    pub(crate) const ACTIVE: &str = "active";
+}
+
+/// What a user has: the account item.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The name as its owner wrote it.
+    pub username: String,
+    /// What can be spent. Never negative.
+    pub balance: Credits,
+    /// Credits set aside for messages that are being answered, by the message's id.
+    pub holds: HashMap<String, Hold>,
+    /// Whether the account may be used.
+    pub status: Status,
+    /// Tokens of an earlier epoch are worthless.
+    pub session_epoch: u64,
+    /// Counts the changes of balance and holds.
+    pub version: u64,
+    /// When it was registered, in RFC 3339.
+    pub created_at: String,
+}
+
+impl Account {
+    /// Whether a token of `session_epoch` still opens this account.
+    ///
+    /// # Errors
+    /// [`ApiError::UserInactive`], or [`ApiError::TokenNotValid`] after the epoch was raised.
+    pub(crate) fn admit(&self, session_epoch: u64) -> Result<(), ApiError> {
+        if self.status != Status::Active {
+            return Err(ApiError::UserInactive);
+        }
+        if self.session_epoch != session_epoch {
+            return Err(ApiError::TokenNotValid("the session's epoch has passed"));
+        }
+        Ok(())
+    }
+}
+
+/// The accounts in the table.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    table: Table,
+    clock: Clock,
+}
+
+impl Accounts {
+    /// The accounts in `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { table, clock }
+    }
+
+    /// Registers `username`, with `grant` credits to start with: one transaction that puts login,
+    /// account and first ledger entry, or nothing.
+    ///
+    /// # Errors
+    /// [`ApiError::UsernameTaken`], also if somebody takes it at this very moment.
+    pub async fn register(
+        &self,
+        username: &Username,
+        password_hash: PasswordHash,
+        grant: Credits,
+    ) -> Result<UserId, ApiError> {
+        let user_id = UserId::new(&self.clock);
+        let entry_id = EntryId::new(&self.clock);
+        let created_at = self.clock.now().to_string();
+        let login = Login {
+            user_id,
+            username: username.as_str().to_owned(),
+            password_hash,
+            session_epoch: FIRST_SESSION_EPOCH,
+        };
+        let account = Account {
+            username: username.as_str().to_owned(),
+            balance: grant,
+            holds: HashMap::new(),
+            status: Status::Active,
+            session_epoch: FIRST_SESSION_EPOCH,
+            version: 0,
+            created_at: created_at.clone(),
+        };
+        let entry = Entry::grant(grant, created_at);
+        let items = vec![
+            self.put_new(Key::login(username).with(&login)?)?,
+            self.put_new(Key::account(user_id).with(&account)?)?,
+            self.put_new(Key::entry(user_id, entry_id).with(&entry)?)?,
+        ];
+        let Err(error) = self.table.transact(&user_id.to_string(), items).await else {
+            return Ok(user_id);
+        };
+        let Some([login, ..]) = cancellation_reasons(&error) else {
+            return Err(unavailable(error));
+        };
+        if !condition_failed(login) {
+            return Err(unavailable(error));
+        }
+        // An attempt whose answer was lost may have registered the name for this very request.
+        let owner = login.item().cloned().map(from_item::<Login>).transpose()?;
+        if owner.is_some_and(|owner| owner.user_id == user_id) {
+            return Ok(user_id);
+        }
+        Err(ApiError::UsernameTaken)
+    }
+
+    /// Who has the name `username`, if anybody.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] if the table cannot be read.
+    pub async fn find_login(&self, username: &Username) -> Result<Option<Login>, ApiError> {
+        self.table.get(Key::login(username)).await
+    }
+
+    /// The account of the person who is logged in.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`] if it is gone or the token's epoch has passed,
+    /// [`ApiError::UserInactive`] if it is deactivated.
+    pub async fn read(&self, person: &LoggedIn) -> Result<Account, ApiError> {
+        let account: Account = self
+            .table
+            .get(Key::account(person.user_id()))
+            .await?
+            .ok_or(ApiError::TokenNotValid("the account is gone"))?;
+        account.admit(person.session_epoch())?;
+        Ok(account)
+    }
+
+    fn put_new(&self, item: Item) -> Result<TransactWriteItem, ApiError> {
+        let put = Put::builder()
+            .table_name(self.table.name())
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, TestTable};
+    use aws_sdk_dynamodb::types::AttributeValue;
+
+    fn name(text: &str) -> Username {
+        Username::parse(text).unwrap()
+    }
+
+    fn hash() -> PasswordHash {
+        serde_json::from_str("\"hash\"").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_new_account_has_its_grant_and_an_entry_that_explains_it() {
+        let test = TestTable::start().await;
+        let ada = test.person("Ada", 100).await;
+        let account = test.accounts().read(&ada).await.unwrap();
+        assert_eq!(account.username, "Ada");
+        assert_eq!(account.balance, Credits::new(100).unwrap());
+        assert_eq!(account.created_at, NOW.to_string());
+        let put = &test.recorder.requests()[0];
+        assert_eq!(put.operation, "TransactWriteItems");
+        let entry = &put.body["TransactItems"][2]["Put"]["Item"];
+        assert_eq!(entry["kind"]["S"], "grant");
+        assert_eq!(entry["amount"]["N"], "100");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_found_by_any_way_to_write_it() {
+        let test = TestTable::start().await;
+        let user_id = test.register("Straße", 1).await;
+        let login = test.accounts().find_login(&name("STRASSE")).await.unwrap().unwrap();
+        assert_eq!(login.user_id, user_id);
+        assert_eq!(login.username, "Straße");
+        assert!(test.accounts().find_login(&name("strase")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_name_is_taken_once_however_many_want_it_at_the_same_moment() {
+        let test = TestTable::start().await;
+        let accounts = test.accounts();
+        let names = ["bob", "Bob", "BOB", "bOb", "boB"].map(name);
+        let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO));
+        let outcomes = futures_util::future::join_all(attempts).await;
+        let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!(taken.len(), 1);
+        assert!(refused.iter().all(|outcome| matches!(outcome, Err(ApiError::UsernameTaken))));
+    }
+
+    #[tokio::test]
+    async fn an_account_is_closed_to_tokens_of_an_earlier_epoch_and_when_it_is_inactive() {
+        let test = TestTable::start().await;
+        let ada = test.person("ada", 1).await;
+        let key = || Key::account(ada.user_id());
+        test.set(key(), "session_epoch", AttributeValue::N("2".to_owned())).await;
+        assert!(matches!(test.accounts().read(&ada).await, Err(ApiError::TokenNotValid(_))));
+        test.set(key(), "status", AttributeValue::S("inactive".to_owned())).await;
+        assert!(matches!(test.accounts().read(&ada).await, Err(ApiError::UserInactive)));
+    }
+
+    #[tokio::test]
+    async fn nobody_reads_an_account_that_is_gone() {
+        let test = TestTable::start().await;
+        let nobody = test.subject(UserId::new(&test.clock)).into();
+        assert!(matches!(test.accounts().read(&nobody).await, Err(ApiError::TokenNotValid(_))));
+    }
+}

@@ -1,0 +1,79 @@
+//! Messages, and who answers them.
+
+use std::fmt;
+
+use crate::text::{InvalidField, check_text};
+
+/// What a user asks: not blank, at most 64 KiB, kept exactly as written. It never prints.
+#[derive(Clone)]
+pub struct Message(String);
+
+impl Message {
+    /// The most bytes of a message, far below what one DynamoDB item holds (400 KB).
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Message({} bytes)", self.0.len())
+    }
+}
+
+impl TryFrom<String> for Message {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        check_text(&text)?;
+        if text.len() > Self::MAX_BYTES {
+            return Err(InvalidField::new(format!("Ensure this field has no more than {} bytes.", Self::MAX_BYTES)));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// Answers `Dummy Response` to everything, as the Django app did.
+    Dummy,
+}
+
+impl Model {
+    /// The reply to `message`.
+    #[must_use]
+    pub fn reply(self, _message: &Message) -> String {
+        match self {
+            Self::Dummy => "Dummy Response".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_kept_as_it_was_written() {
+        let text = "  Hello,\n\t\u{1F600} ";
+        assert_eq!(Message::try_from(text.to_owned()).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn a_message_of_nothing_but_white_space_is_refused() {
+        for text in ["", " ", "\n\t ", "\u{2003}", "a\0b"] {
+            assert!(Message::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_a_limit() {
+        assert!(Message::try_from("x".repeat(Message::MAX_BYTES)).is_ok());
+        assert!(Message::try_from("x".repeat(Message::MAX_BYTES + 1)).is_err());
+    }
+}

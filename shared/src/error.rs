@@ -1,0 +1,187 @@
+//! The one error of the API: every failure, with its status, its code and words for a stranger.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+
+use crate::credits::Credits;
+use crate::ids::EntryId;
+
+/// Every way in which a request fails.
+///
+/// Each variant names its HTTP status and its stable `code`; how it looks on the wire is in
+/// [`crate::http`]. What went wrong inside is a [`Cause`]: it is logged and never returned.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 400 `parse_error`: the body is not what its content type says. The text says where.
+    Parse(String),
+    /// 400 `invalid`: what is wrong, field by field.
+    Invalid(FieldErrors),
+    /// 401 `not_authenticated`: no bearer token was sent.
+    NotAuthenticated,
+    /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind.
+    /// The reason is for the log: a stranger learns nothing of why.
+    TokenNotValid(&'static str),
+    /// 401 `invalid_credentials`: no such user, or not this password; which, is not said.
+    InvalidCredentials,
+    /// 401 `user_inactive`: the account is deactivated.
+    UserInactive,
+    /// 402 `insufficient_tokens`: the balance does not cover the cost.
+    InsufficientTokens {
+        /// What the user has.
+        balance: Credits,
+        /// What the request costs.
+        cost: Credits,
+    },
+    /// 405 `method_not_allowed`, with the methods that are.
+    MethodNotAllowed {
+        /// The method that was used.
+        method: String,
+        /// The value of the header `Allow`.
+        allow: String,
+    },
+    /// 409 `username_taken`.
+    UsernameTaken,
+    /// 413 `too_large`: the body has more bytes than the limit.
+    TooLarge {
+        /// The most bytes that a body may have.
+        limit_bytes: usize,
+    },
+    /// 415 `unsupported_media_type`: neither JSON nor a form.
+    UnsupportedMediaType,
+    /// 503 `unavailable`: something that we need cannot be reached; nothing was charged.
+    Unavailable(Cause),
+    /// 503 `outcome_unknown`: the one error after which the message may have been charged.
+    OutcomeUnknown {
+        /// The message whose ledger entry tells, once it can be read.
+        message_id: EntryId,
+        /// Why it is not known.
+        cause: Cause,
+    },
+    /// 500 `error`: a fault of ours.
+    Internal(Cause),
+}
+
+impl ApiError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Parse(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unavailable(_) | Self::OutcomeUnknown { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable word that programs compare.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Parse(_) => "parse_error",
+            Self::Invalid(_) => "invalid",
+            Self::NotAuthenticated => "not_authenticated",
+            Self::TokenNotValid(_) => "token_not_valid",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::UserInactive => "user_inactive",
+            Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::UsernameTaken => "username_taken",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Unavailable(_) => "unavailable",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Internal(_) => "error",
+        }
+    }
+
+    /// A sentence for the person at the other end.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Parse(what) => what.clone(),
+            Self::Invalid(_) => "Invalid input.".to_owned(),
+            Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
+            Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
+            Self::InvalidCredentials => "No active account found with the given credentials.".to_owned(),
+            Self::UserInactive => "User is inactive.".to_owned(),
+            Self::InsufficientTokens { balance, cost } => {
+                format!("This message costs {cost} and your balance is {balance}.")
+            }
+            Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
+            Self::UsernameTaken => "A user with that username already exists.".to_owned(),
+            Self::TooLarge { limit_bytes } => {
+                format!("The body has more than {limit_bytes} bytes.")
+            }
+            Self::UnsupportedMediaType => "Send application/json or application/x-www-form-urlencoded.".to_owned(),
+            Self::Unavailable(_) => "Service temporarily unavailable, try again later. Nothing was charged.".to_owned(),
+            Self::OutcomeUnknown { .. } => "It is not known whether the message was stored and charged.".to_owned(),
+            Self::Internal(_) => "A server error occurred.".to_owned(),
+        }
+    }
+
+    /// What went wrong inside, for the log alone.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(cause) | Self::OutcomeUnknown { cause, .. } | Self::Internal(cause) => Some(&cause.0),
+            Self::TokenNotValid(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// When to try again, where trying again helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+/// Why fields were refused, by field.
+pub type FieldErrors = BTreeMap<&'static str, Vec<String>>;
+
+/// What went wrong inside: an error with all its sources in one line, for the log.
+///
+/// It keeps the words and not the error: an SDK error's `Debug` shows whole items, password
+/// hashes and messages included; its `Display` does not.
+#[derive(Debug)]
+pub struct Cause(String);
+
+impl Cause {
+    /// The words of `error` and of all its sources.
+    pub fn new(error: impl Error) -> Self {
+        let mut words = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            words.push_str(": ");
+            words.push_str(&error.to_string());
+            source = error.source();
+        }
+        Self(words)
+    }
+
+    /// A cause that no other error explains.
+    #[must_use]
+    pub fn because(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,166 @@
+//! What every function does around its handler.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use lambda_http::http::Method;
+use lambda_http::{Request, RequestExt, service_fn};
+
+use crate::error::{ApiError, Cause};
+use crate::http::{Answer, Response, problem};
+use crate::time::{Clock, Timestamp};
+
+/// What ends a function at its start.
+pub type Error = lambda_http::Error;
+
+/// One endpoint of the API: a state that outlives requests, and a handler.
+pub trait Endpoint: Send + Sync + 'static {
+    /// The methods that it answers; to any other it says 405 by itself, because API Gateway would
+    /// say 403 "Missing Authentication Token".
+    const METHODS: &'static [Method];
+
+    /// Answers one request.
+    fn answer(&self, request: Request) -> impl Future<Output = Result<Answer, ApiError>> + Send;
+}
+
+/// Serves `endpoint` until Lambda ends the process.
+///
+/// # Errors
+/// [`Error`] if the Lambda Runtime API cannot be reached.
+pub async fn serve<E: Endpoint>(endpoint: E) -> Result<(), Error> {
+    let endpoint = Arc::new(endpoint);
+    lambda_http::run(service_fn(move |request: Request| {
+        let endpoint = endpoint.clone();
+        async move { Ok::<Response, Error>(respond(&*endpoint, request).await) }
+    }))
+    .await
+}
+
+async fn respond<E: Endpoint>(endpoint: &E, request: Request) -> Response {
+    let line = LogLine::begin(&request);
+    match answer(endpoint, request).await {
+        Ok(answer) => {
+            let response = answer.into_response();
+            line.end(&response, "ok", None);
+            response
+        }
+        Err(error) => {
+            let response = problem::response(&error);
+            line.end(&response, error.code(), error.cause());
+            response
+        }
+    }
+}
+
+async fn answer<E: Endpoint>(endpoint: &E, request: Request) -> Result<Answer, ApiError> {
+    if !E::METHODS.contains(request.method()) {
+        return Err(method_not_allowed(request.method(), E::METHODS));
+    }
+    // A panic would end as a bare 502 from the gateway; this way it is a problem like any other.
+    AssertUnwindSafe(endpoint.answer(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ApiError::Internal(Cause::because("the handler panicked"))))
+}
+
+fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
+    let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
+}
+
+/// One line per request. It holds nothing that a person wrote.
+struct LogLine {
+    request_id: String,
+    method: Method,
+    path: String,
+    started: Instant,
+}
+
+impl LogLine {
+    fn begin(request: &Request) -> Self {
+        let context = request.lambda_context_ref();
+        Self {
+            request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
+            method: request.method().clone(),
+            path: request.raw_http_path().to_owned(),
+            started: Instant::now(),
+        }
+    }
+
+    fn end(self, response: &Response, code: &str, cause: Option<&str>) {
+        tracing::info!(
+            request_id = self.request_id,
+            method = self.method.as_str(),
+            path = self.path,
+            status = response.status().as_u16(),
+            code,
+            cause,
+            duration_ms = self.started.elapsed().as_secs_f64() * 1000.0,
+            "answered"
+        );
+    }
+}
+
+/// When the answer to `request` must be out: Lambda's own deadline, or `function_timeout` from
+/// now where that has passed already, as cargo-lambda's emulator says 1970.
+#[must_use]
+pub fn deadline(request: &Request, clock: &Clock, function_timeout: Duration) -> Timestamp {
+    let now = clock.now();
+    request
+        .lambda_context_ref()
+        .map(|context| Timestamp::from_milliseconds(context.deadline))
+        .filter(|deadline| *deadline > now)
+        .unwrap_or(now.plus(function_timeout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::{Body, Context};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    struct Panics;
+
+    impl Endpoint for Panics {
+        const METHODS: &'static [Method] = &[Method::GET, Method::DELETE];
+
+        async fn answer(&self, _request: Request) -> Result<Answer, ApiError> {
+            panic!("on purpose")
+        }
+    }
+
+    fn request_until(deadline_ms: u64) -> Request {
+        let mut context = Context::default();
+        context.deadline = deadline_ms;
+        Request::new(Body::Empty).with_lambda_context(context)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours() {
+        let response = respond(&Panics, Request::new(Body::Empty)).await;
+        assert_eq!(response.status(), 500);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_method_is_told_the_right_ones() {
+        let mut request = Request::new(Body::Empty);
+        *request.method_mut() = Method::POST;
+        let response = respond(&Panics, request).await;
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, DELETE");
+    }
+
+    #[test]
+    fn the_deadline_is_lambdas_where_it_lies_ahead_and_else_the_functions_timeout() {
+        let clock = Clock::manual(NOW);
+        let timeout = Duration::from_secs(28);
+        let ahead = NOW.milliseconds() + 3_000;
+        assert_eq!(deadline(&request_until(ahead), &clock, timeout), Timestamp::from_milliseconds(ahead));
+        assert_eq!(deadline(&request_until(1_000), &clock, timeout), NOW.plus(timeout));
+        assert_eq!(deadline(&Request::new(Body::Empty), &clock, timeout), NOW.plus(timeout));
+    }
+}

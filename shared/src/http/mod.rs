@@ -1,0 +1,14 @@
+//! The HTTP contract: typed requests in, typed responses out, one error for everything else.
+
+mod authorization;
+mod endpoint;
+mod fields;
+mod problem;
+mod response;
+
+pub use authorization::bearer_token;
+pub use endpoint::{Endpoint, Error, deadline, serve};
+pub use fields::{Fields, MAX_BODY_BYTES};
+pub use lambda_http::Request;
+pub use lambda_http::http::{HeaderName, Method, StatusCode};
+pub use response::{Answer, Response};

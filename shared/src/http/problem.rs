@@ -1,0 +1,150 @@
+//! Errors on the wire: RFC 9457 with Django REST Framework's members inside.
+
+use lambda_http::Body;
+use lambda_http::http::HeaderValue;
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use serde::Serialize;
+
+use crate::credits::Credits;
+use crate::error::{ApiError, FieldErrors};
+use crate::http::Response;
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a FieldErrors>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Credits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Credits>,
+}
+
+/// The response that says `error` to a stranger.
+pub(super) fn response(error: &ApiError) -> Response {
+    let status = error.status();
+    let (balance, cost) = match error {
+        ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
+        _ => (None, None),
+    };
+    let problem = Problem {
+        // RFC 9457, section 4.2.1: the title is the status's own phrase, `code` says the rest.
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail: error.detail(),
+        code: error.code(),
+        errors: match error {
+            ApiError::Invalid(errors) => Some(errors),
+            _ => None,
+        },
+        balance,
+        cost,
+    };
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers(error);
+    response
+}
+
+fn headers(error: &ApiError) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if error.status() == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(error)));
+    }
+    if let Some(after) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+    }
+    match error {
+        ApiError::MethodNotAllowed { allow, .. } => insert(&mut headers, ALLOW, allow),
+        ApiError::OutcomeUnknown { message_id, .. } => {
+            let name = HeaderName::from_static("x-message-id");
+            insert(&mut headers, name, &message_id.to_string());
+        }
+        _ => {}
+    }
+    headers
+}
+
+/// RFC 6750, section 3: a request without a token is challenged, one with a bad token is told so.
+fn challenge(error: &ApiError) -> &'static str {
+    match error {
+        ApiError::TokenNotValid(_) | ApiError::UserInactive => "Bearer realm=\"api\", error=\"invalid_token\"",
+        _ => "Bearer realm=\"api\"",
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Cause;
+    use serde_json::{Value, json};
+
+    fn body(response: &Response) -> Value {
+        serde_json::from_slice(response.body().as_ref()).unwrap()
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_rfc_9457_and_of_django_rest_framework() {
+        let errors = FieldErrors::from([("username", vec!["This field is required.".to_owned()])]);
+        let response = response(&ApiError::Invalid(errors));
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(
+            body(&response),
+            json!({
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "Invalid input.",
+                "code": "invalid",
+                "errors": {"username": ["This field is required."]},
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_credits_says_what_one_has_and_what_it_costs() {
+        let response = response(&ApiError::InsufficientTokens {
+            balance: Credits::new(2).unwrap(),
+            cost: Credits::new(5).unwrap(),
+        });
+        assert_eq!(response.status(), 402);
+        assert_eq!(body(&response)["balance"], 2);
+        assert_eq!(body(&response)["cost"], 5);
+    }
+
+    #[test]
+    fn a_cause_is_never_returned() {
+        let secret = "the table is at 10.0.0.1";
+        for error in [ApiError::Unavailable(Cause::because(secret)), ApiError::Internal(Cause::because(secret))] {
+            let response = response(&error);
+            assert!(!format!("{response:?}").contains(secret));
+        }
+        let response = response(&ApiError::TokenNotValid("the token has expired"));
+        assert!(!format!("{response:?}").contains("the token has expired"));
+    }
+
+    #[test]
+    fn only_a_bad_token_is_called_an_invalid_token() {
+        let challenge = |error| response(&error).headers()[WWW_AUTHENTICATE].clone();
+        assert_eq!(challenge(ApiError::NotAuthenticated), "Bearer realm=\"api\"");
+        assert_eq!(challenge(ApiError::InvalidCredentials), "Bearer realm=\"api\"");
+        assert_eq!(challenge(ApiError::TokenNotValid("")), "Bearer realm=\"api\", error=\"invalid_token\"");
+    }
+}

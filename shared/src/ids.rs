@@ -1,0 +1,104 @@
+//! Identifiers: ULIDs, so that they sort by the time they were made.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
+
+use crate::time::Clock;
+
+macro_rules! identifier {
+    ($(#[$documentation:meta])* $name:ident) => {
+        $(#[$documentation])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// A new identifier: the clock's time and 80 random bits.
+            #[must_use]
+            pub fn new(clock: &Clock) -> Self {
+                Self(random_ulid(clock))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0.to_string())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Ulid::from_string(&text)
+                    .map(Self)
+                    .map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// A user, for good: the name may change hands, this never does. The `sub` of the JWTs.
+    UserId
+}
+
+identifier! {
+    /// One login of a user. The `sid` of the JWTs.
+    SessionId
+}
+
+identifier! {
+    /// A ledger entry. The hold that precedes it and the message it pays for have the same one.
+    EntryId
+}
+
+identifier! {
+    /// One JWT: its `jti`.
+    TokenId
+}
+
+fn random_ulid(clock: &Clock) -> Ulid {
+    let mut random = [0_u8; 16];
+    // Without the system's randomness nothing here is safe: better no answer than a guessable one.
+    if let Err(error) = getrandom::fill(&mut random) {
+        panic!("the system gives no random bytes: {error}");
+    }
+    Ulid::from_parts(clock.now().milliseconds(), u128::from_ne_bytes(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn identifiers_sort_by_time() {
+        let clock = Clock::manual(Timestamp::from_seconds(1));
+        let first = EntryId::new(&clock);
+        clock.advance(Duration::from_millis(1));
+        let second = EntryId::new(&clock);
+        assert!(first.to_string() < second.to_string());
+    }
+
+    #[test]
+    fn an_identifier_reads_back_what_it_wrote() {
+        let id = UserId::new(&Clock::system());
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<UserId>(&json).unwrap(), id);
+    }
+
+    #[test]
+    fn what_is_not_a_ulid_is_not_an_identifier() {
+        for text in ["", "../../etc", "01ARZ3NDEKTSV4RRFFQ69G5FA", "ACCOUNT"] {
+            assert!(serde_json::from_value::<UserId>(text.into()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a token says.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{SessionId, TokenId, UserId};
+use crate::text::{InvalidField, check_text};
+
+/// `iss` and `aud` of every token: the API speaks to itself.
+pub(super) const ISSUER: &str = "chat-api";
+
+/// The claims of both kinds of token, named as in RFC 7519 and, for `token_type`, SimpleJWT.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub(super) iss: String,
+    pub(super) aud: String,
+    pub(super) sub: UserId,
+    pub(super) sid: SessionId,
+    pub(super) jti: TokenId,
+    pub(super) epoch: u64,
+    pub(super) iat: u64,
+    pub(super) exp: u64,
+    pub(super) token_type: TokenKind,
+}
+
+/// What a token is for. One kind is never taken for the other: they differ in the signed header
+/// (RFC 8725, section 3.11) and in a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// Opens the API for minutes.
+    Access,
+    /// Fetches new access tokens for as long as the session lasts.
+    Refresh,
+}
+
+impl TokenKind {
+    /// The header's `typ`: RFC 9068's for access tokens, one of our own for refresh tokens.
+    pub(super) fn header_type(self) -> &'static str {
+        match self {
+            Self::Access => "at+jwt",
+            Self::Refresh => "rt+jwt",
+        }
+    }
+}
+
+/// A signed access token. It never prints; only a response spells it out.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct AccessToken(pub(super) String);
+
+/// A signed refresh token. It never prints; only a response spells it out.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct RefreshToken(pub(super) String);
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AccessToken(hidden)")
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("RefreshToken(hidden)")
+    }
+}
+
+/// A token that somebody sent in a body; it may be anything. It never prints.
+pub struct ReceivedToken(pub(super) String);
+
+impl TryFrom<String> for ReceivedToken {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        check_text(&text)?;
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Debug for ReceivedToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ReceivedToken(hidden)")
+    }
+}
+
+impl AccessToken {
+    /// The token as it is sent.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl RefreshToken {
+    /// The token as it is sent.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,501 @@
+//! Verifying tokens.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+
+use crate::error::ApiError;
+use crate::http::{Request, bearer_token};
+use crate::ids::{SessionId, TokenId, UserId};
+use crate::jwt::claims::{Claims, ISSUER};
+use crate::jwt::{KeySet, PublicKey, ReceivedToken, Subject, TokenKind};
+use crate::table::Table;
+use crate::time::{Clock, Timestamp};
+
+/// Our tokens have some 400 bytes. A longer one is not read at all.
+const MAX_TOKEN_BYTES: usize = 4096;
+/// How far clocks may be apart.
+const LEEWAY: Duration = Duration::from_secs(5);
+/// How long a loaded key set is good for without asking.
+const KEY_SET_MAX_AGE: Duration = Duration::from_secs(10 * 60);
+/// A token with an unknown key makes us look for it, but not more often than this: such tokens
+/// are free for whoever makes them up.
+const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
+/// The first load warms the connection up, and is not worth waiting longer for.
+const START_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A person who has proved with an access token who they are. Only a [`Verifier`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedIn(Subject);
+
+impl LoggedIn {
+    /// Who they are.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.0.user_id
+    }
+
+    /// The epoch that their account must still have.
+    #[must_use]
+    pub fn session_epoch(&self) -> u64 {
+        self.0.session_epoch
+    }
+}
+
+#[cfg(test)]
+impl From<Subject> for LoggedIn {
+    fn from(subject: Subject) -> Self {
+        Self(subject)
+    }
+}
+
+/// What a valid refresh token claims. Whether its session still lives is for
+/// [`crate::sessions::Sessions::resume`] to say.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshClaim {
+    /// The user.
+    pub user_id: UserId,
+    /// Their session.
+    pub session_id: SessionId,
+    /// The epoch of the session.
+    pub session_epoch: u64,
+    /// The token itself.
+    pub token_id: TokenId,
+}
+
+impl RefreshClaim {
+    #[cfg(test)]
+    pub(crate) fn of(subject: Subject, token_id: TokenId) -> Self {
+        let Subject { user_id, session_id, session_epoch } = subject;
+        Self { user_id, session_id, session_epoch, token_id }
+    }
+
+    /// Whom the next access token is for.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { user_id: self.user_id, session_id: self.session_id, session_epoch: self.session_epoch }
+    }
+}
+
+/// Verifies tokens with the public keys in the table, which it remembers.
+#[derive(Debug)]
+pub struct Verifier {
+    key_set: KeySet,
+    clock: Clock,
+    validation: Validation,
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: Arc<[PublicKey]>,
+    loaded_at: Option<Timestamp>,
+    missed_at: Option<Timestamp>,
+}
+
+impl Verifier {
+    /// A verifier that has the key set if the table answers at once, and else loads it with the
+    /// first token.
+    pub async fn start(table: Table, clock: Clock) -> Self {
+        let verifier = Self::new(table, clock);
+        match tokio::time::timeout(START_TIMEOUT, verifier.reload()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no public keys yet"),
+            Err(_) => tracing::warn!("no public keys yet: start-up does not wait for them"),
+        }
+        verifier
+    }
+
+    fn new(table: Table, clock: Clock) -> Self {
+        Self { key_set: KeySet::new(table), clock, validation: validation(), known: RwLock::default() }
+    }
+
+    /// Who sent `request`, by the access token in its `Authorization` header.
+    ///
+    /// # Errors
+    /// [`ApiError::NotAuthenticated`] without a bearer token, [`ApiError::TokenNotValid`] with one
+    /// that is not a valid access token, [`ApiError::Unavailable`] without any public keys.
+    pub async fn logged_in(&self, request: &Request) -> Result<LoggedIn, ApiError> {
+        let claims = self.verify(bearer_token(request)?, TokenKind::Access).await?;
+        Ok(LoggedIn(Subject { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch }))
+    }
+
+    /// What `token` claims, if it is a valid refresh token.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`], or [`ApiError::Unavailable`] without any public keys.
+    pub async fn refresh_claim(&self, token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
+        let claims = self.verify(&token.0, TokenKind::Refresh).await?;
+        Ok(RefreshClaim {
+            user_id: claims.sub,
+            session_id: claims.sid,
+            session_epoch: claims.epoch,
+            token_id: claims.jti,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn verify_access(&self, token: &str) -> Result<(), ApiError> {
+        self.verify(token, TokenKind::Access).await.map(|_| ())
+    }
+
+    async fn verify(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
+        let key_id = signing_key_id(token, kind)?;
+        let key = self.key(&key_id).await?;
+        let claims = decode::<Claims>(token, key.decoding_key(), &self.validation)
+            .map_err(|_| ApiError::TokenNotValid("the signature or a claim is wrong"))?
+            .claims;
+        if claims.token_type != kind {
+            return Err(ApiError::TokenNotValid("the token is of another kind"));
+        }
+        // Here and not in the library, whose clock tests cannot move.
+        if Timestamp::from_seconds(claims.exp).plus(LEEWAY) <= self.clock.now() {
+            return Err(ApiError::TokenNotValid("the token has expired"));
+        }
+        Ok(claims)
+    }
+
+    async fn key(&self, id: &str) -> Result<PublicKey, ApiError> {
+        if self.is_stale() {
+            // Keys that were good ten minutes ago are better than none.
+            if let Err(error) = self.reload().await {
+                if self.has_never_loaded() {
+                    return Err(error);
+                }
+                tracing::warn!(cause = error.cause(), "the public keys cannot be read again");
+            }
+        }
+        if let Some(key) = self.find(id) {
+            return Ok(key);
+        }
+        if self.may_look_for_an_unknown_key() {
+            self.reload().await?;
+        }
+        self.find(id).ok_or(ApiError::TokenNotValid("the key is not known"))
+    }
+
+    fn find(&self, id: &str) -> Option<PublicKey> {
+        let now = self.clock.now();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.keys.iter().find(|key| key.id() == id && key.is_valid(now)).cloned()
+    }
+
+    fn is_stale(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.loaded_at.is_none_or(|at| self.clock.now().since(at) >= KEY_SET_MAX_AGE)
+    }
+
+    fn has_never_loaded(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.loaded_at.is_none()
+    }
+
+    fn may_look_for_an_unknown_key(&self) -> bool {
+        let now = self.clock.now();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let may = known.missed_at.is_none_or(|at| now.since(at) >= UNKNOWN_KEY_PAUSE);
+        if may {
+            known.missed_at = Some(now);
+        }
+        may
+    }
+
+    async fn reload(&self) -> Result<(), ApiError> {
+        let loaded_at = self.clock.now();
+        let keys = self.key_set.load().await?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.keys = keys.into();
+        known.loaded_at = Some(loaded_at);
+        Ok(())
+    }
+}
+
+/// What the library checks: RFC 8725's list, except time.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[ISSUER]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.validate_exp = false;
+    validation
+}
+
+/// The `kid` of a token whose header is one of ours. Nothing in a header is trusted beyond that:
+/// algorithm and kind are pinned, and an extension that must be understood is not (RFC 7515,
+/// section 4.1.11).
+fn signing_key_id(token: &str, kind: TokenKind) -> Result<String, ApiError> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(ApiError::TokenNotValid("the token is too long"));
+    }
+    let header = decode_header(token).map_err(|_| ApiError::TokenNotValid("the token has no readable header"))?;
+    if header.alg != Algorithm::EdDSA {
+        return Err(ApiError::TokenNotValid("the algorithm is not EdDSA"));
+    }
+    if header.crit.is_some() {
+        return Err(ApiError::TokenNotValid("the header has critical extensions"));
+    }
+    if header.typ.as_deref() != Some(kind.header_type()) {
+        return Err(ApiError::TokenNotValid("the token is of another kind"));
+    }
+    header.kid.ok_or(ApiError::TokenNotValid("the header names no key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::SigningKey;
+    use crate::testing::{NOW, TestTable};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::{Value, json};
+
+    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+    const LIFETIME_S: u64 = 300;
+
+    /// A forger's workshop: the right key, and everything else to be changed.
+    struct Forge {
+        test: TestTable,
+        verifier: Verifier,
+        key: SigningKey,
+        header: Header,
+        claims: Value,
+    }
+
+    impl Forge {
+        async fn start() -> Self {
+            let test = TestTable::start().await;
+            let key = SigningKey::derive(SECRET).unwrap();
+            KeySet::new(test.table.clone()).publish(key.public_key(), NOW).await.unwrap();
+            let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
+            let mut header = Header::new(Algorithm::EdDSA);
+            header.typ = Some("at+jwt".to_owned());
+            header.kid = Some(key.public_key().id().to_owned());
+            let claims = json!({
+                "iss": "chat-api",
+                "aud": "chat-api",
+                "sub": UserId::new(&test.clock),
+                "sid": SessionId::new(&test.clock),
+                "jti": TokenId::new(&test.clock),
+                "epoch": 1,
+                "iat": NOW.seconds(),
+                "exp": NOW.seconds() + LIFETIME_S,
+                "token_type": "access",
+            });
+            Self { test, verifier, key, header, claims }
+        }
+
+        fn sign(&self) -> String {
+            encode(&self.header, &self.claims, &self.key.encoding_key).unwrap()
+        }
+
+        /// A token of any two parts, signed with the right key.
+        fn sign_parts(&self, header: &str, claims: &str) -> String {
+            let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+            let signature =
+                jsonwebtoken::crypto::sign(message.as_bytes(), &self.key.encoding_key, Algorithm::EdDSA).unwrap();
+            format!("{message}.{signature}")
+        }
+
+        async fn accepts(&self, token: &str) -> bool {
+            match self.verifier.verify(token, TokenKind::Access).await {
+                Ok(_) => true,
+                Err(ApiError::TokenNotValid(_)) => false,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+
+        async fn refuses_without(mut self, claim: &str) -> bool {
+            self.claims.as_object_mut().unwrap().remove(claim);
+            !self.accepts(&self.sign()).await
+        }
+
+        async fn refuses_with(mut self, claim: &str, value: Value) -> bool {
+            self.claims[claim] = value;
+            !self.accepts(&self.sign()).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_ours_is_accepted_until_it_expires() {
+        let forge = Forge::start().await;
+        let token = forge.sign();
+        assert!(forge.accepts(&token).await);
+        forge.test.clock.advance(Duration::from_secs(LIFETIME_S + 4));
+        assert!(forge.accepts(&token).await, "clocks may be 5 s apart");
+        forge.test.clock.advance(Duration::from_secs(1));
+        assert!(!forge.accepts(&token).await);
+    }
+
+    #[tokio::test]
+    async fn every_claim_is_required() {
+        for claim in ["iss", "aud", "sub", "sid", "jti", "epoch", "iat", "exp", "token_type"] {
+            assert!(Forge::start().await.refuses_without(claim).await, "{claim}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_of_another_value_or_type_is_refused() {
+        for (claim, value) in [
+            ("iss", json!("somebody")),
+            ("aud", json!("somebody")),
+            ("aud", json!(["chat-api", "somebody"])),
+            ("sub", json!("ada")),
+            ("sub", json!("../ACCOUNT")),
+            ("exp", json!("4102444800")),
+            ("exp", json!(-1)),
+            ("epoch", json!("1")),
+            ("token_type", json!("refresh")),
+        ] {
+            assert!(Forge::start().await.refuses_with(claim, value.clone()).await, "{claim}: {value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refresh_token_is_no_access_token_and_the_reverse() {
+        let mut forge = Forge::start().await;
+        let access = forge.sign();
+        assert!(forge.verifier.verify(&access, TokenKind::Refresh).await.is_err());
+        forge.header.typ = Some("rt+jwt".to_owned());
+        assert!(!forge.accepts(&forge.sign()).await, "the kind is in the header");
+        forge.claims["token_type"] = json!("refresh");
+        let refresh = forge.sign();
+        assert!(forge.verifier.verify(&refresh, TokenKind::Refresh).await.is_ok());
+        forge.header.typ = Some("at+jwt".to_owned());
+        assert!(!forge.accepts(&forge.sign()).await, "and in a claim");
+    }
+
+    #[tokio::test]
+    async fn an_unsigned_token_is_refused_however_none_is_spelled() {
+        let forge = Forge::start().await;
+        let [_, claims, signature] = parts(&forge.sign());
+        for algorithm in ["none", "None", "NONE", "nOnE", ""] {
+            let kid = forge.key.public_key().id();
+            let header = json!({"alg": algorithm, "typ": "at+jwt", "kid": kid}).to_string();
+            let header = URL_SAFE_NO_PAD.encode(header);
+            assert!(!forge.accepts(&format!("{header}.{claims}.")).await);
+            assert!(!forge.accepts(&format!("{header}.{claims}.{signature}")).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_signed_with_the_public_key_as_an_hmac_secret_is_refused() {
+        let mut forge = Forge::start().await;
+        forge.header.alg = Algorithm::HS256;
+        let jwk = serde_json::to_value(forge.key.public_key().jwk()).unwrap();
+        let x = jwk["x"].as_str().unwrap();
+        for secret in [x.as_bytes(), &URL_SAFE_NO_PAD.decode(x).unwrap(), jwk.to_string().as_bytes()] {
+            let token = encode(&forge.header, &forge.claims, &EncodingKey::from_secret(secret)).unwrap();
+            assert!(!forge.accepts(&token).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_key_is_refused_whichever_key_it_names() {
+        let mut forge = Forge::start().await;
+        let right = forge.header.kid.clone();
+        forge.key = SigningKey::derive(b"another secret, another secret, a").unwrap();
+        assert!(!forge.accepts(&forge.sign()).await, "signed by another key than it names");
+        forge.header.kid = Some(forge.key.public_key().id().to_owned());
+        assert!(!forge.accepts(&forge.sign()).await, "names a key that nobody published");
+        for kid in [None, Some("".to_owned()), Some("../../dev/null".to_owned()), right.map(|kid| kid + "x")] {
+            forge.header.kid = kid;
+            assert!(!forge.accepts(&forge.sign()).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_the_token_brings_along_is_not_used() {
+        let mut forge = Forge::start().await;
+        let own = SigningKey::derive(b"another secret, another secret, a").unwrap();
+        forge.header.jwk = Some(own.public_key().jwk().clone());
+        forge.header.jku = Some("https://127.0.0.1/jwks.json".to_owned());
+        forge.key = own;
+        assert!(!forge.accepts(&forge.sign()).await);
+    }
+
+    #[tokio::test]
+    async fn critical_extensions_are_refused() {
+        let mut forge = Forge::start().await;
+        forge.header.crit = Some(vec!["exp".to_owned()]);
+        assert!(!forge.accepts(&forge.sign()).await);
+    }
+
+    #[tokio::test]
+    async fn a_changed_token_is_refused() {
+        let forge = Forge::start().await;
+        let token = forge.sign();
+        let [header, claims, signature] = parts(&token);
+        let richer = URL_SAFE_NO_PAD.encode(forge.claims.to_string().replace("\"epoch\":1", "\"epoch\":2"));
+        assert!(!forge.accepts(&format!("{header}.{richer}.{signature}")).await);
+        for token in ["", ".", "..", "a.b.c", &format!("{token}x"), &format!("{token}="), &format!("{header}.{claims}")]
+        {
+            assert!(!forge.accepts(token).await, "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_is_there_twice_is_refused() {
+        let forge = Forge::start().await;
+        let kid = forge.key.public_key().id();
+        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid}).to_string();
+        let claims = forge.claims.to_string();
+        assert!(forge.accepts(&forge.sign_parts(&header, &claims)).await);
+        let twice = claims.replacen('{', "{\"epoch\":7,", 1);
+        assert!(!forge.accepts(&forge.sign_parts(&header, &twice)).await);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_too_long_is_not_even_read() {
+        let mut forge = Forge::start().await;
+        forge.claims["padding"] = json!("x".repeat(100 * 1024));
+        forge.test.recorder.clear();
+        assert!(!forge.accepts(&forge.sign()).await);
+        assert!(forge.test.recorder.requests().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_unknown_keys_makes_one_look_a_second() {
+        let mut forge = Forge::start().await;
+        let good = forge.sign();
+        forge.header.kid = Some("unknown".to_owned());
+        let unknown = forge.sign();
+        forge.test.recorder.clear();
+        for _ in 0..20 {
+            assert!(!forge.accepts(&unknown).await);
+            assert!(forge.accepts(&good).await);
+        }
+        assert_eq!(forge.test.recorder.requests().len(), 1);
+        forge.test.clock.advance(UNKNOWN_KEY_PAUSE);
+        assert!(!forge.accepts(&unknown).await);
+        assert_eq!(forge.test.recorder.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_key_set_is_read_again_after_ten_minutes() {
+        let mut forge = Forge::start().await;
+        forge.test.recorder.clear();
+        forge.claims["exp"] = json!(NOW.seconds() + 10_000);
+        let token = forge.sign();
+        assert!(forge.accepts(&token).await);
+        forge.test.clock.advance(KEY_SET_MAX_AGE);
+        assert!(forge.accepts(&token).await);
+        assert!(forge.accepts(&token).await);
+        assert_eq!(forge.test.recorder.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_any_keys_a_token_is_not_called_wrong() {
+        let forge = Forge::start().await;
+        let missing = Table::new(forge.test.table.client().clone(), "no-such-table");
+        let verifier = Verifier::start(missing, forge.test.clock.clone()).await;
+        let outcome = verifier.verify(&forge.sign(), TokenKind::Access).await;
+        assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
+    }
+
+    fn parts(token: &str) -> [String; 3] {
+        let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+        parts.try_into().unwrap()
+    }
+}

@@ -1,0 +1,24 @@
+//! What the functions of chat-api share.
+//!
+//! A request comes in through [`http`], is parsed into the types of [`accounts`] and [`chat`],
+//! proves who sent it with [`jwt`], and changes the table through [`accounts`], [`sessions`] or
+//! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
+
+pub mod accounts;
+pub mod chat;
+pub mod credits;
+pub mod error;
+pub mod http;
+pub mod ids;
+pub mod jwt;
+pub mod ledger;
+pub mod logging;
+pub mod password;
+pub mod sessions;
+pub mod settings;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod time;
+pub mod username;

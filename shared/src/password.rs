@@ -1,0 +1,230 @@
+//! Passwords: argon2id with OWASP's parameters, off the async thread.
+
+use std::fmt;
+
+use argon2::password_hash::phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ApiError, Cause};
+use crate::text::{InvalidField, check_length, check_text};
+use crate::username::Username;
+
+/// OWASP's Password Storage Cheat Sheet: m = 19 MiB, t = 2, p = 1.
+const MEMORY_KIB: u32 = 19_456;
+const ITERATIONS: u32 = 2;
+const LANES: u32 = 1;
+
+/// A hash of no one's password, with the parameters above: verifying against it makes an unknown
+/// name cost the time of a wrong password.
+const HASH_OF_NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$2rV7S4Yb1uP5eHc6oCzv1eW1mQ0sK3jT8nXfLqRdAiU";
+
+/// A password as a person typed it: 8 to 1,024 characters of any kind. It never prints.
+#[derive(Clone)]
+pub struct Password(SecretString);
+
+impl Password {
+    /// The fewest characters that a password has.
+    pub const MIN_CHARACTERS: usize = 8;
+    /// The most characters that a password has.
+    pub const MAX_CHARACTERS: usize = 1024;
+
+    /// Parses a password that somebody chooses for the account `username`.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if it is too short, too long, or the username itself.
+    pub fn choose(text: String, username: &Username) -> Result<Self, InvalidField> {
+        let password = Self::parse(text)?;
+        let characters = password.0.expose_secret().chars().count();
+        if characters < Self::MIN_CHARACTERS {
+            return Err(InvalidField::new(format!(
+                "This password is too short. It must contain at least {} characters.",
+                Self::MIN_CHARACTERS
+            )));
+        }
+        if is_name(password.0.expose_secret(), username) {
+            return Err(InvalidField::new("The password is too similar to the username."));
+        }
+        Ok(password)
+    }
+
+    /// Parses a password that somebody claims to have. Any length up to the limit may be wrong,
+    /// so that only choosing one tells the rule.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if it is blank, too long or contains NUL.
+    pub fn parse(text: String) -> Result<Self, InvalidField> {
+        check_text(&text)?;
+        check_length(&text, Self::MAX_CHARACTERS)?;
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// Hashes the password with a new salt.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the system gives no random bytes or the thread is lost.
+    pub async fn hash(&self) -> Result<PasswordHash, ApiError> {
+        let password = self.clone();
+        off_the_async_thread(move || {
+            hasher()?
+                .hash_password(password.0.expose_secret().as_bytes())
+                .map(|hash| PasswordHash(hash.to_string()))
+                .map_err(Cause::new)
+        })
+        .await
+    }
+
+    /// Whether this is the password of the account with `hash`. Without an account it is not, but
+    /// finding that out takes as long.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the stored hash cannot be read or the thread is lost.
+    pub async fn matches(&self, hash: Option<&PasswordHash>) -> Result<bool, ApiError> {
+        let password = self.clone();
+        let is_somebody = hash.is_some();
+        let text = hash.map_or(HASH_OF_NOBODY.to_owned(), |hash| hash.0.clone());
+        let matches = off_the_async_thread(move || {
+            let hash = phc::PasswordHash::new(&text).map_err(Cause::new)?;
+            match hasher()?.verify_password(password.0.expose_secret().as_bytes(), &hash) {
+                Ok(()) => Ok(true),
+                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(error) => Err(Cause::new(error)),
+            }
+        })
+        .await?;
+        Ok(matches && is_somebody)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password(hidden)")
+    }
+}
+
+impl TryFrom<String> for Password {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        Self::parse(text)
+    }
+}
+
+/// A password's hash as a PHC string, which carries its own parameters and salt.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The PHC string.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it was made with other parameters than today's, so that the next login renews it.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let Ok(hash) = phc::PasswordHash::new(&self.0) else {
+            return true;
+        };
+        let Ok(parameters) = Params::try_from(&hash) else {
+            return true;
+        };
+        let costs = (parameters.m_cost(), parameters.t_cost(), parameters.p_cost());
+        hash.algorithm != Algorithm::Argon2id.ident() || costs != (MEMORY_KIB, ITERATIONS, LANES)
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PasswordHash(hidden)")
+    }
+}
+
+fn hasher() -> Result<Argon2<'static>, Cause> {
+    let parameters = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(Cause::new)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters))
+}
+
+fn is_name(password: &str, username: &Username) -> bool {
+    Username::parse(password).is_ok_and(|name| name.canonical() == username.canonical())
+}
+
+async fn off_the_async_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Cause> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ApiError::Internal(Cause::new(error)))?
+        .map_err(ApiError::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ada() -> Username {
+        Username::parse("Ada.Lovelace").unwrap()
+    }
+
+    #[test]
+    fn a_password_may_be_a_sentence_in_any_script() {
+        for password in ["12345678", "correct horse battery staple", "пароль №1", "        x"] {
+            assert!(Password::choose(password.to_owned(), &ada()).is_ok(), "{password}");
+        }
+        assert!(Password::choose("x".repeat(1024), &ada()).is_ok());
+    }
+
+    #[test]
+    fn a_password_that_is_too_short_too_long_blank_or_the_name_is_refused() {
+        for password in ["", "        ", "1234567", "ada.lovelace", "ADA.LOVELACE", "1234567\0"] {
+            assert!(Password::choose(password.to_owned(), &ada()).is_err(), "{password:?}");
+        }
+        assert!(Password::choose("x".repeat(1025), &ada()).is_err());
+    }
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        assert!(Password::choose("ключ".to_owned(), &ada()).is_err());
+        assert!(Password::choose("я".repeat(1024), &ada()).is_ok());
+    }
+
+    #[test]
+    fn a_password_and_its_hash_never_print() {
+        let password = Password::parse("correct horse".to_owned()).unwrap();
+        let hash = PasswordHash(HASH_OF_NOBODY.to_owned());
+        assert_eq!(format!("{password:?} {hash:?}"), "Password(hidden) PasswordHash(hidden)");
+    }
+
+    #[tokio::test]
+    async fn only_the_password_that_was_hashed_matches() {
+        let password = Password::parse("correct horse".to_owned()).unwrap();
+        let other = Password::parse("correct horsf".to_owned()).unwrap();
+        let hash = password.hash().await.unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(password.matches(Some(&hash)).await.unwrap());
+        assert!(!other.matches(Some(&hash)).await.unwrap());
+        assert!(!password.matches(None).await.unwrap());
+        assert_ne!(hash, password.hash().await.unwrap(), "each hash has its own salt");
+    }
+
+    #[test]
+    fn a_hash_with_other_parameters_is_outdated() {
+        let weaker = HASH_OF_NOBODY.replace("m=19456", "m=4096");
+        let other = HASH_OF_NOBODY.replace("argon2id", "argon2i");
+        assert!(PasswordHash(weaker).is_outdated());
+        assert!(PasswordHash(other).is_outdated());
+        assert!(!PasswordHash(HASH_OF_NOBODY.to_owned()).is_outdated());
+    }
+
+    #[tokio::test]
+    async fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_match() {
+        let password = Password::parse("correct horse".to_owned()).unwrap();
+        let broken = PasswordHash("plain text".to_owned());
+        assert!(password.matches(Some(&broken)).await.is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! Settings: environment variables, read once at start-up.
+
+use std::env;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::chat::Model;
+use crate::credits::Credits;
+
+/// What a deployment can set. Each field is the environment variable of the same name, in
+/// capitals; template.yaml has a parameter with the same default for each (a test compares).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `TABLE_NAME`: the DynamoDB table. Default `chat-api`.
+    pub table_name: String,
+    /// `STARTING_TOKENS`: credits granted at registration. Default 100.
+    pub starting_tokens: Credits,
+    /// `MESSAGE_COST`: credits that one message costs. Default 1.
+    pub message_cost: Credits,
+    /// `ACCESS_TOKEN_LIFETIME`: in seconds, up to a day. Default 300.
+    pub access_token_lifetime: Duration,
+    /// `REFRESH_TOKEN_LIFETIME`: in seconds, up to a year. Default 86400.
+    pub refresh_token_lifetime: Duration,
+    /// `FUNCTION_TIMEOUT`: in seconds, up to 28. How long a request may take where Lambda does
+    /// not say so itself. Default 28: API Gateway hangs up after 29.
+    pub function_timeout: Duration,
+    /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`.
+    pub model: Model,
+}
+
+impl Settings {
+    /// Reads the settings from the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the first variable whose value cannot be used.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads the settings from `variables`. A variable that is absent or empty has its default.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the first variable whose value cannot be used.
+    pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let variables = Variables(variables);
+        Ok(Self {
+            table_name: variables.get("TABLE_NAME").unwrap_or("chat-api".to_owned()),
+            starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
+            message_cost: variables.credits("MESSAGE_COST", 1)?,
+            access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 86_400)?,
+            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 31_536_000)?,
+            function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 28)?,
+            model: variables.model("MODEL")?,
+        })
+    }
+
+    /// The longest that any JWT lives.
+    #[must_use]
+    pub fn longest_token_lifetime(&self) -> Duration {
+        self.access_token_lifetime.max(self.refresh_token_lifetime)
+    }
+}
+
+/// Where the secret is from which the key that signs JWTs is derived. Only the functions that
+/// issue tokens read it.
+#[derive(Clone, Debug)]
+pub enum SigningSecretSource {
+    /// `JWT_SIGNING_SECRET`: the secret itself, as on a laptop.
+    Value(SecretString),
+    /// `JWT_SIGNING_SECRET_ARN`: its name in AWS Secrets Manager, as deployed.
+    SecretsManager {
+        /// The secret's ARN.
+        arn: String,
+    },
+}
+
+impl SigningSecretSource {
+    /// The fewest characters of a signing secret: 32 random ones carry more than 128 bits.
+    pub const MIN_CHARACTERS: usize = 32;
+
+    /// Reads the source from the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] if neither variable is set, or the secret is too short.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads the source from `variables`.
+    ///
+    /// # Errors
+    /// [`SettingError`] if neither variable is set, or the secret is too short.
+    pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let variables = Variables(variables);
+        if let Some(arn) = variables.get("JWT_SIGNING_SECRET_ARN") {
+            return Ok(Self::SecretsManager { arn });
+        }
+        let Some(secret) = variables.get("JWT_SIGNING_SECRET") else {
+            return Err(SettingError::new("JWT_SIGNING_SECRET", "must be set, or JWT_SIGNING_SECRET_ARN"));
+        };
+        if secret.chars().count() < Self::MIN_CHARACTERS {
+            return Err(SettingError::new(
+                "JWT_SIGNING_SECRET",
+                format!("must have at least {} characters", Self::MIN_CHARACTERS),
+            ));
+        }
+        Ok(Self::Value(SecretString::from(secret)))
+    }
+}
+
+struct Variables<V>(V);
+
+impl<V: Fn(&str) -> Option<String>> Variables<V> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn number(&self, name: &'static str, default: u64, rule: &str) -> Result<u64, SettingError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => {
+                u64::from_str(&value).map_err(|_| SettingError::new(name, format!("must be {rule}, not \"{value}\"")))
+            }
+        }
+    }
+
+    fn credits(&self, name: &'static str, default: u64) -> Result<Credits, SettingError> {
+        let rule = format!("a whole number from 0 to {}", Credits::MAX);
+        let amount = self.number(name, default, &rule)?;
+        Credits::new(amount).map_err(|_| SettingError::new(name, format!("must be {rule}, not \"{amount}\"")))
+    }
+
+    fn seconds(&self, name: &'static str, default: u64, most: u64) -> Result<Duration, SettingError> {
+        let rule = format!("a whole number of seconds from 1 to {most}");
+        let seconds = self.number(name, default, &rule)?;
+        if !(1..=most).contains(&seconds) {
+            return Err(SettingError::new(name, format!("must be {rule}, not \"{seconds}\"")));
+        }
+        Ok(Duration::from_secs(seconds))
+    }
+
+    fn model(&self, name: &'static str) -> Result<Model, SettingError> {
+        match self.get(name).as_deref() {
+            None | Some("dummy") => Ok(Model::Dummy),
+            Some(other) => Err(SettingError::new(name, format!("must be \"dummy\", not \"{other}\""))),
+        }
+    }
+}
+
+/// A setting that cannot be used. It names the variable and the rule.
+#[derive(PartialEq, Eq, thiserror::Error)]
+#[error("{name} {problem}")]
+pub struct SettingError {
+    name: &'static str,
+    problem: String,
+}
+
+impl SettingError {
+    fn new(name: &'static str, problem: impl Into<String>) -> Self {
+        Self { name, problem: problem.into() }
+    }
+}
+
+impl fmt::Debug for SettingError {
+    /// The sentence itself: this is how `main` prints the error that it ends with.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &'static str, value: &'static str) -> Result<Settings, SettingError> {
+        Settings::read(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn every_setting_has_a_default() {
+        let settings = Settings::read(|_| None).unwrap();
+        assert_eq!(settings.starting_tokens, Credits::new(100).unwrap());
+        assert_eq!(settings.access_token_lifetime, Duration::from_secs(300));
+        assert_eq!(read("MESSAGE_COST", "").unwrap(), settings, "empty is not set");
+    }
+
+    #[test]
+    fn a_setting_replaces_its_default() {
+        assert_eq!(read("MESSAGE_COST", "5").unwrap().message_cost, Credits::new(5).unwrap());
+        assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
+        assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_in_a_sentence_that_names_it() {
+        for (name, value, sentence) in [
+            ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
+            (
+                "STARTING_TOKENS",
+                "9007199254740992",
+                "STARTING_TOKENS must be a whole number from 0 to 9007199254740991, not \
+                 \"9007199254740992\"",
+            ),
+            (
+                "ACCESS_TOKEN_LIFETIME",
+                "5m",
+                "ACCESS_TOKEN_LIFETIME must be a whole number of seconds from 1 to 86400, not \"5m\"",
+            ),
+            ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 1 to 28, not \"29\""),
+            ("MODEL", "gpt", "MODEL must be \"dummy\", not \"gpt\""),
+        ] {
+            assert_eq!(read(name, value).unwrap_err().to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn a_missing_or_short_signing_secret_is_refused_without_repeating_it() {
+        let missing = SigningSecretSource::read(|_| None).unwrap_err();
+        assert_eq!(missing.to_string(), "JWT_SIGNING_SECRET must be set, or JWT_SIGNING_SECRET_ARN");
+        let short = SigningSecretSource::read(|name| (name == "JWT_SIGNING_SECRET").then(|| "swordfish".to_owned()));
+        assert_eq!(short.unwrap_err().to_string(), "JWT_SIGNING_SECRET must have at least 32 characters");
+    }
+
+    #[test]
+    fn a_signing_secret_never_prints() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        let source = SigningSecretSource::read(|name| (name == "JWT_SIGNING_SECRET").then(|| secret.to_owned()));
+        assert!(!format!("{source:?}").contains(secret));
+    }
+}

@@ -1,0 +1,303 @@
+//! The one DynamoDB table: how it is reached, and its keys.
+//!
+//! | item | `pk` | `sk` | owner |
+//! |---|---|---|---|
+//! | login | `LOGIN#<canonical username>` | `LOGIN` | [`crate::accounts`] |
+//! | account | `USER#<user id>` | `ACCOUNT` | [`crate::accounts`], [`crate::ledger`] |
+//! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
+//! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
+//! | public key | `JWKS` | `JWK#<key id>` | [`crate::jwt`] |
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, Cause};
+use crate::ids::{EntryId, SessionId, UserId};
+use crate::username::Username;
+
+/// A connection that is not there within this time is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// DynamoDB answers in milliseconds; an attempt that takes this long is better repeated.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// All attempts together: a client hears 503 within five seconds, with time left to say it.
+const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
+/// The SDK's own default, named because the ledger's idempotence is built for it.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// How often a write that collided with another is tried, and how long it waits at most before
+/// the first repetition; the wait doubles. The SDK does not repeat these by itself.
+const MAX_CONFLICT_ATTEMPTS: u32 = 6;
+const FIRST_CONFLICT_WAIT_MS: u64 = 20;
+
+/// An item as the SDK knows it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The configuration that every AWS client here starts from: region and credentials from the
+/// environment, which is where Lambda puts them. The SDK's default chain would look for profile
+/// files and metadata servers first, and cost a cold start milliseconds.
+pub(crate) async fn aws_configuration() -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
+        .load()
+        .await
+}
+
+/// The table, ready to be asked. Clones share one pool of connections.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table `name`, in the region and with the credentials of the environment.
+    /// Nothing is sent before the first request.
+    pub async fn connect(name: &str) -> Self {
+        Self::new(Client::new(&aws_configuration().await), name)
+    }
+
+    /// The table `name`, asked through `client`.
+    #[must_use]
+    pub fn new(client: Client, name: &str) -> Self {
+        Self { client, name: name.to_owned() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads one item, with everything that was written before.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, ApiError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Writes all of `items` or none. The same `token` within ten minutes writes them only once.
+    pub(crate) async fn transact(
+        &self,
+        token: &str,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let request = self.client.transact_write_items().client_request_token(token).set_transact_items(Some(items));
+        repeat_conflicts(|| request.clone().send()).await.map(|_| ())
+    }
+}
+
+/// A primary key.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    partition: String,
+    sort: String,
+}
+
+impl Key {
+    pub(crate) const PARTITION_OF_PUBLIC_KEYS: &str = "JWKS";
+
+    pub(crate) fn login(username: &Username) -> Self {
+        Self { partition: format!("LOGIN#{}", username.canonical()), sort: "LOGIN".to_owned() }
+    }
+
+    pub(crate) fn account(user_id: UserId) -> Self {
+        Self { partition: format!("USER#{user_id}"), sort: "ACCOUNT".to_owned() }
+    }
+
+    pub(crate) fn session(user_id: UserId, session_id: SessionId) -> Self {
+        Self { partition: format!("USER#{user_id}"), sort: format!("SESSION#{session_id}") }
+    }
+
+    pub(crate) fn entry(user_id: UserId, entry_id: EntryId) -> Self {
+        Self { partition: format!("USER#{user_id}"), sort: format!("ENTRY#{entry_id}") }
+    }
+
+    pub(crate) fn public_key(key_id: &str) -> Self {
+        Self { partition: Self::PARTITION_OF_PUBLIC_KEYS.to_owned(), sort: format!("JWK#{key_id}") }
+    }
+
+    pub(crate) fn into_item(self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.partition)),
+            ("sk".to_owned(), AttributeValue::S(self.sort)),
+        ])
+    }
+
+    /// This key with the attributes of `value`.
+    pub(crate) fn with(self, value: &impl Serialize) -> Result<Item, ApiError> {
+        let mut item: Item = serde_dynamo::to_item(value).map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        item.extend(self.into_item());
+        Ok(item)
+    }
+}
+
+pub(crate) fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, ApiError> {
+    serde_dynamo::from_item(item).map_err(|error| ApiError::Internal(Cause::new(error)))
+}
+
+/// A number as DynamoDB writes it.
+pub(crate) fn number(value: impl Into<u64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A failure of the SDK that no condition explains: the table cannot be reached, or not so.
+pub(crate) fn unavailable<E: std::error::Error + 'static>(error: SdkError<E>) -> ApiError {
+    ApiError::Unavailable(Cause::new(error))
+}
+
+/// Why each item of a transaction was refused, in order; `None` if that is not why it failed.
+pub(crate) fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(canceled) => Some(canceled.cancellation_reasons()),
+        _ => None,
+    }
+}
+
+/// Whether this item's condition is why the transaction failed.
+pub(crate) fn condition_failed(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// A write that another write to the same item got in the way of. It was not applied.
+pub(crate) trait Conflict {
+    fn is_conflict(&self) -> bool;
+}
+
+impl Conflict for UpdateItemError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::TransactionConflictException(_))
+    }
+}
+
+impl Conflict for TransactWriteItemsError {
+    /// A transaction that also failed for another reason will not succeed by repeating it.
+    fn is_conflict(&self) -> bool {
+        let Self::TransactionCanceledException(canceled) = self else {
+            return matches!(self, Self::TransactionInProgressException(_));
+        };
+        let mut conflicts = false;
+        for reason in canceled.cancellation_reasons() {
+            match reason.code() {
+                Some("TransactionConflict") => conflicts = true,
+                None | Some("None") => {}
+                Some(_) => return false,
+            }
+        }
+        conflicts
+    }
+}
+
+/// Sends a write until it collides with no other, with growing random waits in between.
+pub(crate) async fn repeat_conflicts<T, E, A>(mut send: impl FnMut() -> A) -> Result<T, SdkError<E>>
+where
+    E: Conflict,
+    A: Future<Output = Result<T, SdkError<E>>>,
+{
+    let mut attempt = 1;
+    loop {
+        let outcome = send().await;
+        let conflicts = outcome.as_ref().err().and_then(SdkError::as_service_error).is_some_and(E::is_conflict);
+        if !conflicts || attempt == MAX_CONFLICT_ATTEMPTS {
+            return outcome;
+        }
+        tokio::time::sleep(random_wait(FIRST_CONFLICT_WAIT_MS << (attempt - 1))).await;
+        attempt += 1;
+    }
+}
+
+/// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
+fn random_wait(most_ms: u64) -> Duration {
+    // Without randomness everyone waits the longest: slower, and still right.
+    let random = getrandom::u64().unwrap_or(u64::MAX);
+    Duration::from_millis(random % (most_ms + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::config::http::HttpResponse;
+    use aws_sdk_dynamodb::types::error::{TransactionCanceledException, TransactionConflictException};
+    use std::cell::Cell;
+
+    fn canceled(codes: &[&str]) -> SdkError<TransactWriteItemsError> {
+        let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+        let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+        service_error(TransactWriteItemsError::TransactionCanceledException(error))
+    }
+
+    fn service_error<E>(error: E) -> SdkError<E> {
+        let response = HttpResponse::new(400.try_into().unwrap(), "".into());
+        SdkError::service_error(error, response)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conflict_is_repeated_until_it_is_gone() {
+        let attempts = Cell::new(0);
+        let outcome = repeat_conflicts(|| {
+            attempts.set(attempts.get() + 1);
+            let outcome = match attempts.get() {
+                1 | 2 => Err(canceled(&["None", "TransactionConflict"])),
+                _ => Ok(()),
+            };
+            async { outcome }
+        });
+        assert!(outcome.await.is_ok());
+        assert_eq!(attempts.get(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conflict_is_not_repeated_for_ever() {
+        let attempts = Cell::new(0);
+        let outcome: Result<(), _> = repeat_conflicts(|| {
+            attempts.set(attempts.get() + 1);
+            let error = TransactionConflictException::builder().build();
+            async { Err(service_error(UpdateItemError::TransactionConflictException(error))) }
+        })
+        .await;
+        assert!(outcome.is_err());
+        assert_eq!(attempts.get(), MAX_CONFLICT_ATTEMPTS);
+    }
+
+    #[tokio::test]
+    async fn a_failed_condition_is_not_repeated() {
+        let attempts = Cell::new(0);
+        let outcome: Result<(), _> = repeat_conflicts(|| {
+            attempts.set(attempts.get() + 1);
+            async { Err(canceled(&["ConditionalCheckFailed", "TransactionConflict"])) }
+        })
+        .await;
+        assert!(outcome.is_err());
+        assert_eq!(attempts.get(), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! A table for tests: the template's own, in an embedded DynamoDB that ends with the test.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use local::dynamodb::{DynamoDb, Storage};
+use local::recorder::Recorder;
+use local::stack::TABLE_NAME;
+use local::template::Template;
+
+use crate::accounts::Accounts;
+use crate::credits::Credits;
+use crate::ids::{SessionId, UserId};
+use crate::jwt::{LoggedIn, Subject};
+use crate::password::PasswordHash;
+use crate::table::{Key, Table};
+use crate::time::{Clock, Timestamp};
+use crate::username::Username;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+pub(crate) struct TestTable {
+    _dynamodb: DynamoDb,
+    pub(crate) recorder: Recorder,
+    pub(crate) table: Table,
+    pub(crate) clock: Clock,
+}
+
+impl TestTable {
+    pub(crate) async fn start() -> Self {
+        let template = Template::of_workspace().unwrap();
+        let dynamodb = DynamoDb::start(Storage::Memory, 0, TABLE_NAME, &template).await.unwrap();
+        let recorder = Recorder::start(&dynamodb.endpoint()).unwrap();
+        let configuration = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .endpoint_url(recorder.endpoint())
+            .build();
+        let table = Table::new(Client::from_conf(configuration), TABLE_NAME);
+        Self { _dynamodb: dynamodb, recorder, table, clock: Clock::manual(NOW) }
+    }
+
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// Registers `username` and logs them in, without the cost of a password.
+    pub(crate) async fn person(&self, username: &str, balance: u64) -> LoggedIn {
+        let user_id = self.register(username, balance).await;
+        self.subject(user_id).into()
+    }
+
+    pub(crate) async fn register(&self, username: &str, balance: u64) -> UserId {
+        let username = Username::parse(username).unwrap();
+        let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
+        self.accounts().register(&username, hash, Credits::new(balance).unwrap()).await.unwrap()
+    }
+
+    pub(crate) fn subject(&self, user_id: UserId) -> Subject {
+        Subject { user_id, session_id: SessionId::new(&self.clock), session_epoch: 1 }
+    }
+
+    /// Sets one attribute of an item behind the API's back.
+    pub(crate) async fn set(&self, key: Key, attribute: &str, value: aws_sdk_dynamodb::types::AttributeValue) {
+        self.table
+            .client()
+            .update_item()
+            .table_name(self.table.name())
+            .set_key(Some(key.into_item()))
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
+    }
+}

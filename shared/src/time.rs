@@ -1,0 +1,131 @@
+//! Time, from a clock that tests can move.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+
+/// A moment, in whole milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    milliseconds: u64,
+}
+
+impl Timestamp {
+    /// The moment this many milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_milliseconds(milliseconds: u64) -> Self {
+        Self { milliseconds }
+    }
+
+    /// The moment this many seconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self::from_milliseconds(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn milliseconds(self) -> u64 {
+        self.milliseconds
+    }
+
+    /// Whole seconds since the Unix epoch: what JWTs and DynamoDB's TTL count in.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.milliseconds / 1000
+    }
+
+    /// The moment `duration` later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self::from_milliseconds(self.milliseconds.saturating_add(milliseconds))
+    }
+
+    /// How long after `earlier` this is; nothing if it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.milliseconds.saturating_sub(earlier.milliseconds))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, e.g. `2026-11-22T08:13:20.512Z`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = i64::try_from(self.milliseconds).map_err(|_| fmt::Error)?;
+        let text = DateTime::from_millis(milliseconds).fmt(DateTimeFormat::DateTime).map_err(|_| fmt::Error)?;
+        formatter.write_str(&text)
+    }
+}
+
+/// Where the time comes from: the system, or in tests a clock that is set by hand.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands still until [`Clock::advance`] moves it; its clones move with it.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(AtomicU64::new(start.milliseconds))))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => {
+                let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_milliseconds(0).plus(since_epoch)
+            }
+            Source::Manual(milliseconds) => Timestamp::from_milliseconds(milliseconds.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock on; the system's clock is not ours to move.
+    pub fn advance(&self, duration: Duration) {
+        if let Source::Manual(milliseconds) = &self.0 {
+            milliseconds.store(self.now().plus(duration).milliseconds, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_as_rfc_3339_in_utc() {
+        let moment = Timestamp::from_milliseconds(1_795_335_200_512);
+        assert_eq!(moment.to_string(), "2026-11-22T08:13:20.512Z");
+    }
+
+    #[test]
+    fn clones_of_a_manual_clock_move_together() {
+        let clock = Clock::manual(Timestamp::from_seconds(100));
+        let clone = clock.clone();
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(clone.now(), Timestamp::from_seconds(105));
+    }
+
+    #[test]
+    fn time_cannot_overflow() {
+        let end = Timestamp::from_milliseconds(u64::MAX);
+        assert_eq!(end.plus(Duration::MAX), end);
+        assert_eq!(Timestamp::from_seconds(1).since(end), Duration::ZERO);
+    }
+}
