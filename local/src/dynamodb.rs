@@ -1,0 +1,329 @@
+//! The embedded `DynamoDB`: dynoxide served over HTTP on the loopback address, with the template's table in it.
+
+mod table;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dynoxide::{Database, DynoxideError};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::background;
+use crate::template::Template;
+
+/// The file that keeps the data, inside the folder of [`Storage::Directory`].
+pub const FILE_NAME: &str = "chat-api.db";
+
+/// Long enough for requests under way; one that hangs must not hold up the end of the program.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the items are kept.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// Nowhere: they are gone when the server stops.
+    Memory,
+    /// In the file [`FILE_NAME`] of this folder, which is created if need be.
+    Directory(PathBuf),
+}
+
+/// A running `DynamoDB`; dropping it stops it.
+pub struct DynamoDb {
+    port: u16,
+    database: Database,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<Result<(), String>>>,
+}
+
+/// Why the embedded `DynamoDB` did not start, as a sentence.
+#[derive(Debug, Error)]
+pub enum DynamoDbError {
+    /// Another program listens there.
+    #[error("Port {port} for DynamoDB is in use; choose another with --dynamodb-port.")]
+    PortInUse {
+        /// The port asked for.
+        port: u16,
+    },
+    /// The port cannot be had for another reason.
+    #[error("Port {port} for DynamoDB cannot be opened: {source}; choose another with --dynamodb-port.")]
+    PortRefused {
+        /// The port asked for.
+        port: u16,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The data's folder cannot be created.
+    #[error("The folder {} for DynamoDB's data cannot be created: {source}.", .path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The data's file cannot be opened.
+    #[error("DynamoDB's data in {place} cannot be opened: {source}.")]
+    NoDatabase {
+        /// The file, or memory.
+        place: String,
+        /// What dynoxide said.
+        source: DynoxideError,
+    },
+    /// The template asks for a table that dynoxide does not accept.
+    #[error("DynamoDB refuses the table of the template: {reason}.")]
+    TableRefused {
+        /// What dynoxide said.
+        reason: String,
+    },
+    /// The data was written under another template.
+    #[error(
+        "The table {table_name} in {place} has other keys or indexes than template.yaml; delete that file, or keep \
+         the new data elsewhere with --data."
+    )]
+    TableDiffers {
+        /// The table.
+        table_name: String,
+        /// The file, or memory.
+        place: String,
+    },
+}
+
+impl DynamoDbError {
+    /// The error for a port that could not be opened.
+    #[must_use]
+    pub fn of_port(port: u16, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::PortInUse { port },
+            _ => Self::PortRefused { port, source },
+        }
+    }
+}
+
+impl DynamoDb {
+    /// Starts the server on 127.0.0.1 (port 0: any free one) and makes sure that the template's table exists, with
+    /// its time to live on.
+    ///
+    /// # Errors
+    /// The port is taken, the data cannot be opened, or its table is not the template's.
+    pub async fn start(
+        storage: Storage,
+        port: u16,
+        table_name: &str,
+        template: &Template,
+    ) -> Result<Self, DynamoDbError> {
+        // Before the data is opened: whoever has the port may be an earlier start of this program with the same data.
+        let (listener, port) = background::listen(port).map_err(|source| DynamoDbError::of_port(port, source))?;
+        let table_name = table_name.to_owned();
+        let template = template.clone();
+        let prepared = background::handle().spawn_blocking(move || {
+            let (database, place) = open(&storage)?;
+            table::ensure(&database, &table_name, &template, &place)?;
+            Ok(database)
+        });
+        let database = prepared.await.unwrap_or_else(|error| Err(refused(&error)))?;
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            // An error means that the sender was dropped, which stops the server as well.
+            let _ = stopped.await;
+        };
+        let serving = dynoxide::server::serve_with_shutdown(listener, database.clone(), shutdown);
+        let server = background::handle().spawn(serving);
+        Ok(Self { port, database, stop: Some(stop), server: Some(server) })
+    }
+
+    /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The database behind the server, for looking at items without a request.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Stops the server after the requests under way, waiting a few seconds for them at most.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            let abort = server.abort_handle();
+            if tokio::time::timeout(STOP_LIMIT, server).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+fn open(storage: &Storage) -> Result<(Database, String), DynamoDbError> {
+    let (opened, place) = match storage {
+        Storage::Memory => (Database::memory(), "memory".to_owned()),
+        Storage::Directory(folder) => {
+            let file = create_folder(folder)?.join(FILE_NAME).display().to_string();
+            (Database::new(&file), file)
+        }
+    };
+    match opened {
+        Ok(database) => Ok((database, place)),
+        Err(source) => Err(DynamoDbError::NoDatabase { place, source }),
+    }
+}
+
+fn create_folder(folder: &Path) -> Result<&Path, DynamoDbError> {
+    match fs::create_dir_all(folder) {
+        Ok(()) => Ok(folder),
+        Err(source) => Err(DynamoDbError::NoFolder { path: folder.to_owned(), source }),
+    }
+}
+
+fn refused(reason: &impl ToString) -> DynamoDbError {
+    DynamoDbError::TableRefused { reason: reason.to_string().trim_end_matches('.').to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TABLE: &str = "
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}, {AttributeName: sk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]
+      TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
+";
+
+    fn template(text: &str) -> Template {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("template.yaml");
+        fs::write(&path, text).unwrap();
+        Template::load(&path).unwrap()
+    }
+
+    async fn start(storage: Storage, port: u16) -> Result<DynamoDb, DynamoDbError> {
+        DynamoDb::start(storage, port, "chat-api", &template(TABLE)).await
+    }
+
+    async fn call(dynamodb: &DynamoDb, operation: &str, body: Value) -> (u16, Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+                             SignedHeaders=host, Signature=0";
+        let request = client
+            .post(dynamodb.endpoint())
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("x-amz-date", "20260101T000000Z")
+            .header("authorization", authorization)
+            .body(body.to_string());
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn it_serves_the_table_of_the_template_with_its_time_to_live() {
+        let dynamodb = start(Storage::Memory, 0).await.unwrap();
+        let (status, table) = call(&dynamodb, "DescribeTable", json!({"TableName": "chat-api"})).await;
+        assert_eq!(status, 200, "{table}");
+        assert_eq!(table["Table"]["KeySchema"][1], json!({"AttributeName": "sk", "KeyType": "RANGE"}));
+        let (_, time_to_live) = call(&dynamodb, "DescribeTimeToLive", json!({"TableName": "chat-api"})).await;
+        let expected = json!({"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"});
+        assert_eq!(time_to_live["TimeToLiveDescription"], expected);
+    }
+
+    #[tokio::test]
+    async fn a_restart_on_the_same_folder_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(folder.path().join("new/folder"));
+        let first = start(storage.clone(), 0).await.unwrap();
+        let item = json!({"pk": {"S": "USER#1"}, "sk": {"S": "ACCOUNT"}});
+        let (status, _) = call(&first, "PutItem", json!({"TableName": "chat-api", "Item": item})).await;
+        assert_eq!(status, 200);
+        first.stop().await;
+
+        let second = start(storage, 0).await.unwrap();
+        let (_, found) = call(&second, "GetItem", json!({"TableName": "chat-api", "Key": item})).await;
+        assert_eq!(found["Item"], item);
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named_together_with_the_flag_that_changes_it() {
+        let first = start(Storage::Memory, 0).await.unwrap();
+        let error = start(Storage::Memory, first.port).await.err().unwrap().to_string();
+        assert_eq!(error, format!("Port {} for DynamoDB is in use; choose another with --dynamodb-port.", first.port));
+    }
+
+    #[tokio::test]
+    async fn dropping_it_frees_the_port() {
+        let first = start(Storage::Memory, 0).await.unwrap();
+        let port = first.port;
+        drop(first);
+        let start_again = async {
+            while start(Storage::Memory, port).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), start_again).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn data_of_another_template_is_refused_with_a_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(folder.path().to_owned());
+        start(storage.clone(), 0).await.unwrap().stop().await;
+        let other = template(&TABLE.replace("pk", "id"));
+        let error = DynamoDb::start(storage, 0, "chat-api", &other).await.err().unwrap().to_string();
+        assert!(error.starts_with("The table chat-api in "), "{error}");
+        assert!(
+            error.contains("chat-api.db has other keys or indexes than template.yaml; delete that file"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn another_index_counts_as_another_table_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(folder.path().to_owned());
+        start(storage.clone(), 0).await.unwrap().stop().await;
+        let index = "      GlobalSecondaryIndexes:
+        - {IndexName: by_sk, KeySchema: [{AttributeName: sk, KeyType: HASH}], Projection: {ProjectionType: ALL}}
+";
+        let indexed = template(&format!("{TABLE}{index}"));
+        let error = DynamoDb::start(storage.clone(), 0, "chat-api", &indexed).await.err().unwrap();
+        assert!(matches!(error, DynamoDbError::TableDiffers { .. }), "{error}");
+        DynamoDb::start(storage.clone(), 0, "indexed", &indexed).await.unwrap().stop().await;
+        DynamoDb::start(storage, 0, "indexed", &indexed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_renamed_time_to_live_attribute_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(folder.path().to_owned());
+        start(storage.clone(), 0).await.unwrap().stop().await;
+        let renamed = template(&TABLE.replace("expires_at", "forgotten_at"));
+        let dynamodb = DynamoDb::start(storage, 0, "chat-api", &renamed).await.unwrap();
+        let (_, time_to_live) = call(&dynamodb, "DescribeTimeToLive", json!({"TableName": "chat-api"})).await;
+        assert_eq!(time_to_live["TimeToLiveDescription"]["AttributeName"], "forgotten_at");
+    }
+
+    #[tokio::test]
+    async fn a_table_that_dynamodb_would_refuse_is_refused() {
+        let broken = template(&TABLE.replace("BillingMode: PAY_PER_REQUEST", "BillingMode: FREE"));
+        let error = DynamoDb::start(Storage::Memory, 0, "chat-api", &broken).await.err().unwrap().to_string();
+        assert!(error.starts_with("DynamoDB refuses the table of the template: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_created_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = start(Storage::Directory(file.join("data")), 0).await.err().unwrap().to_string();
+        assert!(error.starts_with("The folder ") && error.contains("file/data"), "{error}");
+    }
+}

@@ -1,0 +1,271 @@
+//! A transparent front before `DynamoDB` that remembers every request.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::task::AbortHandle;
+
+use crate::background;
+
+/// A bound on memory; a test that looks further back than this should call [`Recorder::clear`] in between.
+const REQUESTS_KEPT: usize = 10_000;
+
+/// `DynamoDB` accepts no larger request.
+const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longer than any timeout of the functions, so that theirs is the one that shows.
+const UPSTREAM_LIMIT: Duration = Duration::from_secs(30);
+
+/// A request that arrived at the recorder; an attempt repeated by the SDK is a request of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedRequest {
+    /// Such as `UpdateItem`.
+    pub operation: String,
+    /// The request's JSON.
+    pub body: Value,
+    /// The answer's HTTP status; 0 while there is none.
+    pub response_status: u16,
+    /// The answer's JSON.
+    pub response_body: Value,
+}
+
+/// A running front; dropping it stops it.
+pub struct Recorder {
+    port: u16,
+    records: Arc<Mutex<Records>>,
+    server: AbortHandle,
+}
+
+#[derive(Default)]
+struct Records {
+    kept: VecDeque<RecordedRequest>,
+    /// How many were dropped or cleared, which makes a record's number outlive the shifting of positions.
+    forgotten: usize,
+}
+
+#[derive(Clone)]
+struct Front {
+    upstream_endpoint: Arc<str>,
+    client: reqwest::Client,
+    records: Arc<Mutex<Records>>,
+}
+
+impl Recorder {
+    /// Starts a front on any free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port can be opened.
+    pub fn start(upstream_endpoint: &str) -> io::Result<Self> {
+        let (listener, port) = background::listen(0)?;
+        let client = reqwest::Client::builder().no_proxy().timeout(UPSTREAM_LIMIT).build();
+        let front = Front {
+            upstream_endpoint: upstream_endpoint.into(),
+            client: client.map_err(io::Error::other)?,
+            records: Arc::default(),
+        };
+        let records = Arc::clone(&front.records);
+        let router = Router::new().fallback(pass_on).with_state(front);
+        let serving = async move { axum::serve(listener, router).await };
+        let server = background::handle().spawn(serving).abort_handle();
+        Ok(Self { port, records, server })
+    }
+
+    /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The requests since the start or the last [`Recorder::clear`], in the order of their arrival; the oldest are
+    /// forgotten beyond ten thousand.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.records).kept.iter().cloned().collect()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear(&self) {
+        let mut records = lock(&self.records);
+        records.forgotten += records.kept.len();
+        records.kept.clear();
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Records {
+    fn arrived(&mut self, request: RecordedRequest) -> usize {
+        self.kept.push_back(request);
+        if self.kept.len() > REQUESTS_KEPT {
+            self.kept.pop_front();
+            self.forgotten += 1;
+        }
+        self.forgotten + self.kept.len() - 1
+    }
+
+    fn answered(&mut self, number: usize, status: StatusCode, body: &[u8]) {
+        let position = number.checked_sub(self.forgotten);
+        if let Some(record) = position.and_then(|position| self.kept.get_mut(position)) {
+            record.response_status = status.as_u16();
+            record.response_body = json_of(body);
+        }
+    }
+}
+
+async fn pass_on(State(front): State<Front>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let number = lock(&front.records).arrived(RecordedRequest {
+        operation: operation_of(&parts.headers),
+        body: json_of(&body),
+        response_status: 0,
+        response_body: Value::Null,
+    });
+    let (status, headers, body) = match ask_upstream(&front, parts, body).await {
+        Ok(answer) => answer,
+        Err(error) => (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()),
+    };
+    lock(&front.records).answered(number, status, &body);
+    (status, headers, Body::from(body)).into_response()
+}
+
+async fn ask_upstream(
+    front: &Front,
+    parts: Parts,
+    body: Bytes,
+) -> Result<(StatusCode, HeaderMap, Bytes), reqwest::Error> {
+    let address = format!("{}{}", front.upstream_endpoint, parts.uri);
+    let headers = end_to_end(parts.headers);
+    let response = front.client.request(parts.method, address).headers(headers).body(body).send().await?;
+    let status = response.status();
+    let headers = end_to_end(response.headers().clone());
+    Ok((status, headers, response.bytes().await?))
+}
+
+/// The headers without those that belong to one connection, which each side writes anew.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [header::CONNECTION, header::CONTENT_LENGTH, header::HOST, header::TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn operation_of(headers: &HeaderMap) -> String {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let (_, operation) = target.split_once('.').unwrap_or_default();
+    operation.to_owned()
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
+}
+
+fn lock(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
+    records.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Answers with what it got, under status 418.
+    async fn echo(method: Method, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
+        let asked_by = headers.get("x-asked-by").cloned();
+        let answer = json!({"method": method.as_str(), "got": json_of(&body)}).to_string();
+        let mut response = (StatusCode::IM_A_TEAPOT, answer).into_response();
+        if let Some(asked_by) = asked_by {
+            response.headers_mut().insert("x-answer-for", asked_by);
+        }
+        response
+    }
+
+    fn start_upstream() -> String {
+        let (listener, port) = background::listen(0).unwrap();
+        let router = Router::new().fallback(echo);
+        background::handle().spawn(async move { axum::serve(listener, router).await });
+        format!("http://127.0.0.1:{port}")
+    }
+
+    async fn ask(recorder: &Recorder, operation: &str, body: &Value) -> reqwest::Response {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client
+            .post(recorder.endpoint())
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("x-asked-by", "a test");
+        request.body(body.to_string()).send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_passes_through_is_unchanged_and_remembered() {
+        let recorder = Recorder::start(&start_upstream()).unwrap();
+        let response = ask(&recorder, "GetItem", &json!({"Key": 1})).await;
+        assert_eq!(response.status().as_u16(), 418);
+        assert_eq!(response.headers()["x-answer-for"], "a test");
+        let answer = json!({"method": "POST", "got": {"Key": 1}});
+        assert_eq!(response.json::<Value>().await.unwrap(), answer);
+        let expected = RecordedRequest {
+            operation: "GetItem".to_owned(),
+            body: json!({"Key": 1}),
+            response_status: 418,
+            response_body: answer,
+        };
+        assert_eq!(recorder.requests(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn clear_forgets() {
+        let recorder = Recorder::start(&start_upstream()).unwrap();
+        ask(&recorder, "GetItem", &json!({})).await;
+        recorder.clear();
+        ask(&recorder, "PutItem", &json!({})).await;
+        let operations: Vec<_> = recorder.requests().into_iter().map(|request| request.operation).collect();
+        assert_eq!(operations, ["PutItem"]);
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_is_gone_is_a_502_and_still_remembered() {
+        let recorder = Recorder::start("http://127.0.0.1:1").unwrap();
+        let response = ask(&recorder, "GetItem", &json!({})).await;
+        assert_eq!(response.status().as_u16(), 502);
+        assert_eq!(recorder.requests()[0].response_status, 502);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_late_answers_find_their_request() {
+        let mut records = Records::default();
+        let request = RecordedRequest {
+            operation: "GetItem".to_owned(),
+            body: Value::Null,
+            response_status: 0,
+            response_body: Value::Null,
+        };
+        let first = records.arrived(request.clone());
+        for _ in 1..REQUESTS_KEPT {
+            records.arrived(request.clone());
+        }
+        let last = records.arrived(request);
+        records.answered(first, StatusCode::CONFLICT, b"");
+        records.answered(last, StatusCode::OK, b"{}");
+        assert_eq!(records.kept.len(), REQUESTS_KEPT);
+        assert!(records.kept.iter().all(|record| record.response_status != 409));
+        assert_eq!(records.kept.back().unwrap().response_status, 200);
+    }
+}

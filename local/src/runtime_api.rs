@@ -1,0 +1,242 @@
+//! A tiny Lambda around one real binary: the Runtime API (2018-06-01) that it asks for work, and the process.
+//!
+//! Answers are buffered; one that is streamed would be another [`Answer`].
+
+mod error;
+mod process;
+mod process_logs;
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+pub use error::{InvocationError, InvocationFailure};
+use process::Process;
+use process_logs::ProcessLogs;
+use server::{Answer, Progress, RuntimeApi};
+
+use crate::background;
+
+/// What a buffered function behind API Gateway may have at most.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(28);
+
+/// How long an answer, or the readiness, is waited for.
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// What the function wrote just before it failed may still be on its way through the pipe.
+const LAST_LOGS_DELAY: Duration = Duration::from_millis(50);
+
+/// The deadline that cargo-lambda 1.9.2 gives every invocation: ten minutes after the beginning of 1970.
+#[must_use]
+pub fn cargo_lambda_deadline() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_mins(10)
+}
+
+/// A Lambda function: the process of a real binary, which ends when this is dropped.
+///
+/// It takes one event at a time, as in Lambda; more of them wait in line.
+pub struct Function {
+    running: Arc<Running>,
+}
+
+struct Running {
+    api: RuntimeApi,
+    process: Process,
+    logs: ProcessLogs,
+}
+
+impl Function {
+    /// Starts the binary with these environment variables and those that Lambda itself sets, and no others.
+    ///
+    /// # Panics
+    /// The binary cannot be started, or no port can be opened.
+    #[must_use]
+    pub fn start(binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let api = RuntimeApi::start().unwrap_or_else(|error| panic!("No port for the Lambda Runtime API: {error}"));
+        let logs = ProcessLogs::default();
+        let environment = environment.into_iter().chain(lambda_environment(binary, &api));
+        let process = Process::start(binary, environment, &logs, api.progress_sender())
+            .unwrap_or_else(|error| panic!("The function {} cannot be started: {error}", binary.display()));
+        Self { running: Arc::new(Running { api, process, logs }) }
+    }
+
+    /// Waits until the function has asked for its first event.
+    ///
+    /// # Errors
+    /// It ended, reported that it cannot start, or takes longer than 30 seconds.
+    pub async fn wait_until_ready(&self) -> Result<(), InvocationError> {
+        let running = Arc::clone(&self.running);
+        on_server_time(async move { running.wait_until_ready().await }).await
+    }
+
+    /// Sends an event and waits for the answer, with the deadline that Lambda would set.
+    ///
+    /// # Errors
+    /// The function answered with an error, ended, or takes longer than 30 seconds.
+    pub async fn invoke(&self, event: &Value) -> Result<Value, InvocationError> {
+        self.invoke_with_deadline(event, SystemTime::now() + DEFAULT_TIMEOUT).await
+    }
+
+    /// Sends an event with a deadline of your choice, such as [`cargo_lambda_deadline`].
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub async fn invoke_with_deadline(&self, event: &Value, deadline: SystemTime) -> Result<Value, InvocationError> {
+        let running = Arc::clone(&self.running);
+        let event = event.to_string();
+        on_server_time(async move { running.invoke(event, deadline).await }).await
+    }
+
+    /// What the function wrote to its standard output and error; of very much, the end.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        self.running.logs.text()
+    }
+
+    /// The process's id, for measuring or ending it from outside.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.running.process.id()
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.running.process.kill();
+    }
+}
+
+impl Running {
+    async fn wait_until_ready(&self) -> Result<(), InvocationError> {
+        let mut progress = self.api.progress();
+        let settled = progress.wait_for(|progress| progress.ready || progress.has_ended());
+        let end = match tokio::time::timeout(WAIT_LIMIT, settled).await {
+            Ok(Ok(progress)) => progress.end(),
+            Ok(Err(_)) | Err(_) => Some(InvocationFailure::NotReady { waited: WAIT_LIMIT }),
+        };
+        match end {
+            None => Ok(()),
+            Some(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    async fn invoke(&self, event: String, deadline: SystemTime) -> Result<Value, InvocationError> {
+        match self.answer(event, deadline).await {
+            Ok(Answer::Response(body)) => match serde_json::from_slice(&body) {
+                Ok(response) => Ok(response),
+                Err(_) => Err(self.failed(InvocationFailure::not_json(&body)).await),
+            },
+            Ok(Answer::Error(answer)) => Err(self.failed(InvocationFailure::Error { answer }).await),
+            Err(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    async fn answer(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationFailure> {
+        let answer = self.api.submit(event, deadline).ok_or(InvocationFailure::TooManyWaiting)?;
+        let mut progress = self.api.progress();
+        tokio::select! {
+            // A function may answer and end at once: then the answer counts.
+            biased;
+            Ok(answer) = answer => Ok(answer),
+            Ok(progress) = progress.wait_for(Progress::has_ended) => {
+                Err(progress.end().unwrap_or(InvocationFailure::NoAnswer { waited: Duration::ZERO }))
+            }
+            () = tokio::time::sleep(WAIT_LIMIT) => Err(InvocationFailure::NoAnswer { waited: WAIT_LIMIT }),
+        }
+    }
+
+    async fn failed(&self, failure: InvocationFailure) -> InvocationError {
+        tokio::time::sleep(LAST_LOGS_DELAY).await;
+        InvocationError { function: self.process.name().to_owned(), failure, logs: self.logs.text() }
+    }
+}
+
+/// Waits on the servers' runtime: a test may have stopped the clock of its own, and the limits would pass at once.
+async fn on_server_time<T: Send + 'static>(waiting: impl Future<Output = T> + Send + 'static) -> T {
+    match background::handle().spawn(waiting).await {
+        Ok(result) => result,
+        Err(error) => panic!("The wait for a function was broken off: {error}"),
+    }
+}
+
+fn lambda_environment(binary: &Path, api: &RuntimeApi) -> [(String, String); 4] {
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    [
+        pair("AWS_LAMBDA_FUNCTION_NAME", process::name_of(binary)),
+        pair("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+        pair("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        pair("AWS_LAMBDA_RUNTIME_API", api.address()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn start(binary: &str, environment: &[(&str, &str)]) -> Function {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Function::start(Path::new(binary), environment)
+    }
+
+    #[tokio::test]
+    async fn a_function_sees_only_the_environment_it_is_given() {
+        // Without arguments `env` prints its environment and exits.
+        let function = start("/usr/bin/env", &[("TABLE_NAME", "chat-api")]);
+        let error = function.wait_until_ready().await.unwrap_err();
+        let mut names: Vec<_> = error.logs.lines().filter_map(|line| line.split_once('=')).map(|it| it.0).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                "AWS_LAMBDA_FUNCTION_NAME",
+                "AWS_LAMBDA_FUNCTION_VERSION",
+                "AWS_LAMBDA_RUNTIME_API",
+                "TABLE_NAME",
+            ]
+        );
+        assert!(error.logs.contains("AWS_LAMBDA_FUNCTION_NAME=env\n"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_exit_instead_of_an_answer_is_reported_with_the_logs() {
+        let function = start("/usr/bin/env", &[("HINT", "look here")]);
+        let error = function.invoke(&json!({})).await.unwrap_err();
+        assert!(matches!(error.failure, InvocationFailure::Exited { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("The function env ended (exit status: 0)"), "{text}");
+        assert!(text.contains("HINT=look here"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_clock_in_the_test_does_not_make_the_limits_pass() {
+        let function = start("/usr/bin/env", &[]);
+        let error = function.invoke(&json!({})).await.unwrap_err();
+        assert!(matches!(error.failure, InvocationFailure::Exited { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn dropping_a_function_ends_its_process() {
+        let function = start("/usr/bin/yes", &[]);
+        let process = rustix::process::Pid::from_raw(function.process_id().try_into().unwrap()).unwrap();
+        assert!(rustix::process::test_kill_process(process).is_ok());
+        drop(function);
+        let gone = async {
+            while rustix::process::test_kill_process(process).is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "The function /nowhere/register cannot be started")]
+    fn a_missing_binary_is_named() {
+        let _ = start("/nowhere/register", &[]);
+    }
+}

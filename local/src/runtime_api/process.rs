@@ -1,0 +1,95 @@
+//! The function's process.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::process_logs::ProcessLogs;
+use super::server::Progress;
+use crate::background;
+
+/// Looked at rather than awaited, because killing needs the child in the meantime.
+const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A grandchild may keep the pipes open after the process has ended.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
+
+pub(super) struct Process {
+    name: String,
+    id: u32,
+    child: Arc<Mutex<Child>>,
+}
+
+impl Process {
+    pub(super) fn start(
+        binary: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+        logs: &ProcessLogs,
+        progress: watch::Sender<Progress>,
+    ) -> io::Result<Self> {
+        let _inside_runtime = background::handle().enter();
+        let mut child = Command::new(binary)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = child.stdout.take().map(|output| logs.follow(output));
+        let errors = child.stderr.take().map(|errors| logs.follow(errors));
+        let id = child.id().unwrap_or_default();
+        let child = Arc::new(Mutex::new(child));
+        let readers = [output, errors];
+        background::handle().spawn(report_exit(Arc::clone(&child), readers, progress));
+        Ok(Self { name: name_of(binary), id, child })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn kill(&self) {
+        // It fails only if the process is gone already.
+        let _ = lock(&self.child).start_kill();
+    }
+}
+
+/// What Lambda would call the function.
+pub(super) fn name_of(binary: &Path) -> String {
+    binary.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+async fn report_exit(
+    child: Arc<Mutex<Child>>,
+    readers: [Option<JoinHandle<()>>; 2],
+    progress: watch::Sender<Progress>,
+) {
+    let status = loop {
+        match lock(&child).try_wait() {
+            Ok(Some(status)) => break status.to_string(),
+            Ok(None) => {}
+            Err(error) => break error.to_string(),
+        }
+        tokio::time::sleep(EXIT_CHECK_INTERVAL).await;
+    };
+    for reader in readers.into_iter().flatten() {
+        // Whatever comes later is not worth the wait.
+        let _ = tokio::time::timeout(LAST_LINES_LIMIT, reader).await;
+    }
+    progress.send_modify(|progress| progress.exited = Some(status));
+}
+
+fn lock(child: &Mutex<Child>) -> std::sync::MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}

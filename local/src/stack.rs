@@ -1,0 +1,229 @@
+//! The whole of chat-api for tests: the functions' real binaries on an embedded `DynamoDB`, spoken to as through API
+//! Gateway.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::dynamodb::{DynamoDb, Storage};
+use crate::gateway::{Payload, Request, Response};
+use crate::recorder::Recorder;
+use crate::runtime_api::{Function, InvocationError, cargo_lambda_deadline};
+use crate::template::{Template, TemplateFunction};
+
+/// The table's name that every function of a stack gets.
+pub const TABLE_NAME: &str = "chat-api";
+
+/// The signing secret that every function of a stack gets. It protects nothing.
+pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// A stack of its own: nothing is shared with another one, and all of it ends when this is dropped.
+pub struct Stack {
+    template_functions: Vec<TemplateFunction>,
+    dynamodb: DynamoDb,
+    recorder: Recorder,
+    find_binary: Box<dyn Fn(&str) -> PathBuf + Send + Sync>,
+    settings: Vec<(String, String)>,
+    functions: BTreeMap<String, OnceCell<Function>>,
+}
+
+impl Stack {
+    /// Starts an empty `DynamoDB` with the template's table. Each function starts when it is first needed, from the
+    /// binary that `find_binary` names, with these settings in its environment.
+    ///
+    /// # Panics
+    /// The template is broken, or no port can be opened.
+    pub async fn start(
+        find_binary: impl Fn(&str) -> PathBuf + Send + Sync + 'static,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let template = Template::of_workspace().unwrap_or_else(|error| panic!("{error}"));
+        Self::start_from(&template, find_binary, settings).await
+    }
+
+    async fn start_from(
+        template: &Template,
+        find_binary: impl Fn(&str) -> PathBuf + Send + Sync + 'static,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let dynamodb = DynamoDb::start(Storage::Memory, 0, TABLE_NAME, template).await;
+        let dynamodb = dynamodb.unwrap_or_else(|error| panic!("{error}"));
+        let recorder = Recorder::start(&dynamodb.endpoint());
+        let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
+        let template_functions = template.functions();
+        let functions = template_functions.iter().map(|function| (function.binary.clone(), OnceCell::new())).collect();
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { template_functions, dynamodb, recorder, find_binary: Box::new(find_binary), settings, functions }
+    }
+
+    /// Sends a request as a deployed REST API would.
+    ///
+    /// # Panics
+    /// The function has no answer; its logs are part of the message.
+    pub async fn send(&self, request: Request) -> Response {
+        self.send_as(request, Payload::V1).await
+    }
+
+    /// Sends a request as a REST API (v1) or as cargo-lambda (v2, its deadline in 1970 included) would.
+    ///
+    /// # Panics
+    /// The function has no answer; its logs are part of the message.
+    pub async fn send_as(&self, request: Request, payload: Payload) -> Response {
+        let Some(binary) = self.route(&request) else { return Response::no_such_route() };
+        let function = self.function(binary).await;
+        let event = request.to_event(payload);
+        let answer = match payload {
+            Payload::V1 => function.invoke(&event).await,
+            Payload::V2 => function.invoke_with_deadline(&event, cargo_lambda_deadline()).await,
+        };
+        Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Sends any event to a function, by its binary's name.
+    ///
+    /// # Errors
+    /// The function answered with an error, ended, or took too long.
+    ///
+    /// # Panics
+    /// There is no such function, or it does not start.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
+        self.function(function).await.invoke(event).await
+    }
+
+    /// A function by its binary's name, started and ready.
+    ///
+    /// # Panics
+    /// There is no such function, or it does not start.
+    pub async fn function(&self, name: &str) -> &Function {
+        let Some(function) = self.functions.get(name) else { panic!("template.yaml has no function {name}") };
+        let start = async || {
+            let function = Function::start(&(self.find_binary)(name), self.environment());
+            function.wait_until_ready().await.unwrap_or_else(|error| panic!("{error}"));
+            function
+        };
+        function.get_or_init(start).await
+    }
+
+    /// What every function gets as its environment, besides what Lambda itself sets.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment: BTreeMap<String, String> = [
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.recorder.endpoint()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("JWT_SIGNING_SECRET", JWT_SIGNING_SECRET),
+            ("TABLE_NAME", TABLE_NAME),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        environment.extend(self.settings.iter().cloned());
+        environment.into_iter().collect()
+    }
+
+    /// The front that the functions' requests to `DynamoDB` pass through.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The database itself, for looking at items without a request.
+    #[must_use]
+    pub fn database(&self) -> &dynoxide::Database {
+        self.dynamodb.database()
+    }
+
+    /// `DynamoDB`'s own address, for a test's own requests: these are not recorded.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.dynamodb.endpoint()
+    }
+
+    /// What the functions wrote so far, function by function.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let started = self.functions.iter().filter_map(|(name, function)| Some((name, function.get()?)));
+        let sections: Vec<_> = started.map(|(name, function)| format!("--- {name}\n{}", function.logs())).collect();
+        sections.concat()
+    }
+
+    fn route(&self, request: &Request) -> Option<&str> {
+        let path = request.path().strip_suffix('/').unwrap_or(request.path());
+        let function = self.template_functions.iter().find(|function| {
+            function.routes.iter().any(|route| {
+                let for_method = route.method == "any" || route.method.eq_ignore_ascii_case(request.method());
+                for_method && route.path == path
+            })
+        });
+        function.map(|function| function.binary.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const TEMPLATE: &str = "
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+  LoginFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: login}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: /login, Method: any}}}}
+  KeysFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: jwks}}
+    Properties: {Events: {Get: {Type: Api, Properties: {Path: /.well-known/jwks.json, Method: get}}}}
+";
+
+    async fn start(settings: &[(&str, &str)]) -> Stack {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("template.yaml");
+        fs::write(&path, TEMPLATE).unwrap();
+        let template = Template::load(&path).unwrap();
+        // `env` prints its environment and ends, instead of asking for work.
+        Stack::start_from(&template, |_| PathBuf::from("/usr/bin/env"), settings).await
+    }
+
+    #[tokio::test]
+    async fn requests_find_their_function_with_and_without_the_final_slash() {
+        let stack = start(&[]).await;
+        assert_eq!(stack.route(&Request::post("/login")), Some("login"));
+        assert_eq!(stack.route(&Request::post("/login/")), Some("login"));
+        assert_eq!(stack.route(&Request::get("/.well-known/jwks.json")), Some("jwks"));
+        assert_eq!(stack.route(&Request::post("/.well-known/jwks.json")), None);
+        assert_eq!(stack.route(&Request::get("/login/more")), None);
+    }
+
+    #[tokio::test]
+    async fn a_path_without_a_route_is_answered_by_the_gateway() {
+        let response = start(&[]).await.send(Request::get("/nowhere")).await;
+        assert_eq!(response.status, 403);
+        assert_eq!(response.json()["message"], "Missing Authentication Token");
+    }
+
+    #[tokio::test]
+    async fn settings_win_over_what_the_stack_sets() {
+        let stack = start(&[("MESSAGE_COST", "5"), ("AWS_REGION", "eu-central-1")]).await;
+        let environment: BTreeMap<_, _> = stack.environment().into_iter().collect();
+        assert_eq!(environment["MESSAGE_COST"], "5");
+        assert_eq!(environment["AWS_REGION"], "eu-central-1");
+        assert_eq!(environment["AWS_ENDPOINT_URL_DYNAMODB"], stack.recorder().endpoint());
+        assert_eq!(environment["JWT_SIGNING_SECRET"].len(), 64);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "TABLE_NAME=chat-api")]
+    async fn a_function_that_does_not_start_fails_the_test_with_its_logs() {
+        start(&[]).await.send(Request::post("/login/")).await;
+    }
+}
