@@ -1,0 +1,39 @@
+//! `GET /.well-known/jwks.json`: the public keys with which anybody can verify our tokens.
+
+use lambda_http::http::Method;
+use serde_json::json;
+use shared::error::ApiError;
+use shared::http::{Answer, Endpoint, Error, Request, serve};
+use shared::jwt::{KeySet, PublicKey};
+use shared::settings::Settings;
+use shared::table::Table;
+use shared::time::Clock;
+
+/// How long others may go without asking again. A new key is used the moment it is published:
+/// whoever meets an unknown `kid` asks again at once.
+const MAX_AGE_SECONDS: u64 = 300;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    shared::logging::start();
+    let settings = Settings::from_environment()?;
+    let table = Table::connect(&settings.table_name).await;
+    serve(Jwks { key_set: KeySet::new(table), clock: Clock::system() }).await
+}
+
+struct Jwks {
+    key_set: KeySet,
+    clock: Clock,
+}
+
+impl Endpoint for Jwks {
+    const METHODS: &'static [Method] = &[Method::GET];
+
+    async fn answer(&self, _request: Request) -> Result<Answer, ApiError> {
+        let now = self.clock.now();
+        let mut keys = self.key_set.load().await?;
+        keys.retain(|key| key.is_valid(now));
+        let jwks: Vec<_> = keys.iter().map(PublicKey::jwk).collect();
+        Answer::public(&json!({"keys": jwks}), MAX_AGE_SECONDS)
+    }
+}

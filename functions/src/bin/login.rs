@@ -1,0 +1,84 @@
+//! `POST /login/`: a name and its password become a session, with an access and a refresh token.
+
+use lambda_http::http::{Method, StatusCode};
+use serde_json::json;
+use shared::accounts::{Accounts, Login as StoredLogin};
+use shared::error::ApiError;
+use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::ids::TokenId;
+use shared::jwt::{Signer, Subject};
+use shared::password::Password;
+use shared::sessions::Sessions;
+use shared::settings::{Settings, SigningSecretSource};
+use shared::table::Table;
+use shared::time::Clock;
+use shared::username::Username;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    shared::logging::start();
+    let settings = Settings::from_environment()?;
+    let secret = SigningSecretSource::from_environment()?;
+    let clock = Clock::system();
+    let table = Table::connect(&settings.table_name).await;
+    serve(Login {
+        accounts: Accounts::new(table.clone(), clock.clone()),
+        sessions: Sessions::new(table.clone(), clock.clone()),
+        signer: Signer::start(&settings, secret, table, clock.clone()).await,
+        clock,
+    })
+    .await
+}
+
+struct Login {
+    accounts: Accounts,
+    sessions: Sessions,
+    signer: Signer,
+    clock: Clock,
+}
+
+impl Endpoint for Login {
+    const METHODS: &'static [Method] = &[Method::POST];
+
+    async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let Credentials { username, password } = Credentials::parse(&request)?;
+        let found = self.accounts.find_login(&username).await?;
+        // An unknown name costs the time of a wrong password, so that neither can be told apart.
+        let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
+        let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        self.open(&username, &password, login).await
+    }
+}
+
+impl Login {
+    async fn open(&self, username: &Username, password: &Password, login: StoredLogin) -> Result<Answer, ApiError> {
+        let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
+        let token_id = TokenId::new(&self.clock);
+        let expires_at = self.signer.refresh_expiry();
+        let session_id = self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at).await?;
+        let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
+        let body = json!({
+            "user": login.username,
+            "access_token": self.signer.access_token(subject).await?,
+            "refresh_token": self.signer.refresh_token(subject, token_id, expires_at).await?,
+        });
+        Answer::private(StatusCode::OK, &body)
+    }
+}
+
+struct Credentials {
+    username: Username,
+    password: Password,
+}
+
+impl Credentials {
+    fn parse(request: &Request) -> Result<Self, ApiError> {
+        let mut fields = Fields::of(request)?;
+        let username = fields.take("username");
+        let password = fields.take("password");
+        match (username, password) {
+            (Some(username), Some(password)) => Ok(Self { username, password }),
+            _ => Err(fields.refuse()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `POST /register/`: a name and a password become an account with credits to start with.
+
+use lambda_http::http::{Method, StatusCode};
+use serde_json::json;
+use shared::accounts::Accounts;
+use shared::credits::Credits;
+use shared::error::ApiError;
+use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::password::Password;
+use shared::settings::Settings;
+use shared::table::Table;
+use shared::time::Clock;
+use shared::username::Username;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    shared::logging::start();
+    let settings = Settings::from_environment()?;
+    let table = Table::connect(&settings.table_name).await;
+    serve(Register { accounts: Accounts::new(table, Clock::system()), starting_tokens: settings.starting_tokens }).await
+}
+
+struct Register {
+    accounts: Accounts,
+    starting_tokens: Credits,
+}
+
+impl Endpoint for Register {
+    const METHODS: &'static [Method] = &[Method::POST];
+
+    async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let Registration { username, password } = Registration::parse(&request)?;
+        let password_hash = password.hash().await?;
+        self.accounts.register(&username, password_hash, self.starting_tokens).await?;
+        Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
+    }
+}
+
+struct Registration {
+    username: Username,
+    password: Password,
+}
+
+impl Registration {
+    fn parse(request: &Request) -> Result<Self, ApiError> {
+        let mut fields = Fields::of(request)?;
+        let username = fields.take::<Username>("username");
+        let password = fields.take_with("password", |text| match &username {
+            Some(username) => Password::choose(text, username),
+            None => Password::parse(text),
+        });
+        match (username, password) {
+            (Some(username), Some(password)) => Ok(Self { username, password }),
+            _ => Err(fields.refuse()),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The events in `events/`, each sent to its function, and what it must answer.
+//!
+//! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends; beside it,
+//! `<case>.answer.json` is the answer, in which `"*"` stands for any text. In an event,
+//! `{{access_token}}` and the like stand for tokens of the people of [`cast`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use local::gateway::Response;
+use local::stack::JWT_SIGNING_SECRET;
+use local::template::{Template, workspace_root};
+use serde_json::Value;
+
+use crate::forgery;
+use crate::world::{World, an_hour_ago};
+
+/// So many worlds at once: more would wait for each other on two cores.
+const WORLDS_AT_ONCE: usize = 4;
+
+/// The answer that must come.
+#[derive(serde::Deserialize)]
+struct Expected {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Value,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_gets_its_answer() {
+    let failures: Vec<String> = stream::iter(event_files())
+        .map(|file| tokio::spawn(async move { check(&file).await.err() }))
+        .buffer_unordered(WORLDS_AT_ONCE)
+        .filter_map(|outcome| async { outcome.unwrap() })
+        .collect()
+        .await;
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_function_has_events_of_both_payload_versions_for_success_and_failure() {
+    let events: Vec<(String, Value, Value)> =
+        event_files().iter().map(|file| (function_of(file), read(file), read(&answer_file(file)))).collect();
+    for function in Template::of_workspace().unwrap().functions() {
+        let has = |test: &dyn Fn(&Value, &Value) -> bool| {
+            events.iter().any(|(name, event, answer)| *name == function.binary && test(event, answer))
+        };
+        let succeeds = |answer: &Value| answer["status"].as_u64().unwrap() < 400;
+        assert!(has(&|event, answer| event["resource"].is_string() && succeeds(answer)), "{}", function.binary);
+        assert!(has(&|event, answer| event["version"] == "2.0" && succeeds(answer)), "{}", function.binary);
+        assert!(has(&|_, answer| !succeeds(answer)), "{}", function.binary);
+    }
+}
+
+async fn check(file: &Path) -> Result<(), String> {
+    let world = cast().await;
+    let event = with_tokens(&world, &fs::read_to_string(file).unwrap()).await;
+    let before = world.items();
+    let answer = world.stack.invoke(&function_of(file), &event).await;
+    let response = Response::from_event(&answer.map_err(|error| format!("{}: {error}", file.display()))?);
+    compare(&response, &serde_json::from_value(read(&answer_file(file))).unwrap())
+        .map_err(|difference| format!("{}: {difference}", file.display()))?;
+    if response.status >= 400 && world.items() != before {
+        return Err(format!("{}: was refused and changed the table", file.display()));
+    }
+    Ok(())
+}
+
+/// Ada has 100 credits, Grace none, and Ivan's account is deactivated.
+async fn cast() -> World {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    world.register("grace", 0).await;
+    world.register("ivan", 100).await;
+    world
+}
+
+async fn with_tokens(world: &World, event: &str) -> Value {
+    let ada = world.log_in("ada").await;
+    let mut event = event
+        .replace("{{access_token}}", &ada.access)
+        .replace("{{refresh_token}}", &ada.refresh)
+        .replace("{{access_token_of_grace}}", &world.log_in("grace").await.access)
+        .replace("{{access_token_of_ivan}}", &world.log_in("ivan").await.access)
+        .replace("{{unsigned_access_token}}", &forgery::unsigned(&ada.access))
+        .replace("{{access_token_by_hs256}}", &forgery::signed_with_the_public_key(&ada.access));
+    world.deactivate("ivan").await;
+    if event.contains("{{expired_access_token}}") {
+        let expired = world.log_in_at("ada", an_hour_ago(), JWT_SIGNING_SECRET).await;
+        event = event.replace("{{expired_access_token}}", &expired.access);
+    }
+    if event.contains("{{access_token_of_another_key}}") {
+        event = event.replace("{{access_token_of_another_key}}", &forgery::token_of_another_key().await.access);
+    }
+    assert!(!event.contains("{{"), "no such token: {event}");
+    serde_json::from_str(&event).unwrap()
+}
+
+fn compare(response: &Response, expected: &Expected) -> Result<(), String> {
+    if response.status != expected.status {
+        return Err(format!("status {} and not {}: {}", response.status, expected.status, response.body));
+    }
+    for (name, value) in &expected.headers {
+        let found = response.headers.get(name).cloned().unwrap_or_default();
+        if !matches(&Value::from(found.clone()), &Value::from(value.clone())) {
+            return Err(format!("the header {name} is {found:?} and not {value:?}"));
+        }
+    }
+    let body = response.json();
+    if !matches(&body, &expected.body) {
+        return Err(format!("the body is {body} and not {}", expected.body));
+    }
+    Ok(())
+}
+
+/// Whether `found` is `expected`, in which `"*"` is any text but none.
+fn matches(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::String(text), Value::String(any)) if any == "*" => !text.is_empty(),
+        (Value::Object(found), Value::Object(expected)) => {
+            found.len() == expected.len()
+                && expected.iter().all(|(name, value)| found.get(name).is_some_and(|found| matches(found, value)))
+        }
+        (Value::Array(found), Value::Array(expected)) => {
+            found.len() == expected.len() && found.iter().zip(expected).all(|(found, value)| matches(found, value))
+        }
+        _ => found == expected,
+    }
+}
+
+fn event_files() -> Vec<PathBuf> {
+    let functions = fs::read_dir(workspace_root().join("events")).unwrap();
+    let mut files: Vec<PathBuf> = functions
+        .flat_map(|function| fs::read_dir(function.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|file| !file.to_str().unwrap().ends_with(".answer.json"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn answer_file(file: &Path) -> PathBuf {
+    file.with_extension("answer.json")
+}
+
+fn function_of(file: &Path) -> String {
+    file.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn read(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Anything but the wildcard matches only itself, so that a fixture cannot pass by accident.
+#[test]
+fn only_the_wildcard_matches_more_than_itself() {
+    use serde_json::json;
+    assert!(matches(&json!({"a": ["x"]}), &json!({"a": ["*"]})));
+    assert!(!matches(&json!({"a": [""]}), &json!({"a": ["*"]})));
+    assert!(!matches(&json!({"a": 1, "b": 2}), &json!({"a": 1})));
+    assert!(!matches(&json!({"a": 1}), &json!({"a": 1, "b": 2})));
+    assert!(!matches(&json!({"a": 1}), &json!({"a": "*"})));
+    assert!(!matches(&json!("x"), &json!("y")));
+}

@@ -1,0 +1,45 @@
+//! Tokens that must not open anything.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use shared::jwt::SigningKey;
+use shared::time::Clock;
+
+use crate::world::{Tokens, World};
+use local::stack::JWT_SIGNING_SECRET;
+
+/// Ada's token of a key that nobody published: from a world of the same shape and another secret.
+pub async fn token_of_another_key() -> Tokens {
+    let elsewhere = World::start().await;
+    elsewhere.register("ada", 100).await;
+    let secret = "another secret, of the same length as a real one, and as secret";
+    elsewhere.log_in_at("ada", Clock::system(), secret).await
+}
+
+/// `token` without a signature, and with `alg: none` to say so (RFC 8725, section 2.1).
+pub fn unsigned(token: &str) -> String {
+    let (header, claims) = parts(token);
+    let header = json!({"alg": "none", "typ": header["typ"], "kid": header["kid"]});
+    format!("{}.{claims}.", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
+/// `token` signed by HMAC with the public key as the secret (RFC 8725, section 2.1).
+pub fn signed_with_the_public_key(token: &str) -> String {
+    let (header, claims) = parts(token);
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let key = SigningKey::derive(JWT_SIGNING_SECRET.as_bytes()).unwrap();
+    let jwk = serde_json::to_value(key.public_key().jwk()).unwrap();
+    let public_key = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
+    let mut forged = Header::new(Algorithm::HS256);
+    forged.typ = header["typ"].as_str().map(str::to_owned);
+    forged.kid = header["kid"].as_str().map(str::to_owned);
+    encode(&forged, &claims, &EncodingKey::from_secret(&public_key)).unwrap()
+}
+
+fn parts(token: &str) -> (Value, String) {
+    let mut parts = token.split('.');
+    let header = URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap();
+    (serde_json::from_slice(&header).unwrap(), parts.next().unwrap().to_owned())
+}

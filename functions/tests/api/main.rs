@@ -1,0 +1,11 @@
+//! The API through its real binaries: API Gateway's events go in over the Lambda Runtime API, and
+//! what the functions ask of DynamoDB is answered by the embedded engine.
+
+mod bad_input;
+mod concurrency;
+mod events;
+mod forgery;
+mod request_counts;
+mod template;
+mod unreachable_table;
+mod world;

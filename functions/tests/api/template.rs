@@ -1,0 +1,165 @@
+//! What is written twice is the same: template.yaml, cargo-lambda's router, and the settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use local::template::{Template, workspace_root};
+use serde_json::Value;
+use shared::settings::Settings;
+
+fn template() -> Template {
+    Template::of_workspace().unwrap()
+}
+
+#[test]
+fn cargo_lambda_routes_every_path_as_the_template_does_with_and_without_the_final_slash() {
+    let manifest = fs::read_to_string(workspace_root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
+    let router: BTreeMap<String, String> = router.clone().try_into().unwrap();
+    let expected: BTreeMap<String, String> = template()
+        .functions()
+        .into_iter()
+        .flat_map(|function| {
+            let paths = function.routes.into_iter().flat_map(|route| [route.path.clone(), format!("{}/", route.path)]);
+            paths.map(move |path| (path, function.binary.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(router, expected);
+}
+
+#[test]
+fn every_path_of_the_template_takes_any_method_and_has_no_final_slash() {
+    for function in template().functions() {
+        assert!(!function.routes.is_empty(), "{}", function.logical_id);
+        for route in function.routes {
+            assert_eq!(route.method.to_lowercase(), "any", "{}", route.path);
+            assert!(route.path.starts_with('/') && !route.path.ends_with('/'), "{}", route.path);
+        }
+    }
+}
+
+#[test]
+fn every_function_has_its_binary_and_the_reverse() {
+    let binaries: BTreeSet<String> = fs::read_dir(workspace_root().join("functions/src/bin"))
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let functions: BTreeSet<String> = template().functions().into_iter().map(|function| function.binary).collect();
+    assert_eq!(binaries, functions);
+}
+
+/// Each default of the template, read as the setting that it becomes, gives the code's own.
+#[test]
+fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
+    let defaults = template().parameter_defaults();
+    let parameter_of = |variable: &str| -> String {
+        let words = variable.split('_').map(|word| word[..1].to_owned() + &word[1..].to_lowercase());
+        words.collect()
+    };
+    let asked = std::cell::RefCell::new(BTreeSet::new());
+    let settings = Settings::read(|variable| {
+        asked.borrow_mut().insert(variable.to_owned());
+        defaults.get(&parameter_of(variable)).cloned()
+    });
+    assert_eq!(settings.unwrap(), Settings::read(|_| None).unwrap());
+    for variable in asked.into_inner() {
+        // The table's name is CloudFormation's to choose.
+        assert!(variable == "TABLE_NAME" || defaults.contains_key(&parameter_of(&variable)), "{variable}");
+    }
+}
+
+#[test]
+fn every_environment_variable_of_the_template_is_one_that_the_code_reads() {
+    let mut read = BTreeSet::from(["LOG_LEVEL".to_owned(), "JWT_SIGNING_SECRET_ARN".to_owned()]);
+    let settings = std::cell::RefCell::new(BTreeSet::new());
+    Settings::read(|variable| {
+        settings.borrow_mut().insert(variable.to_owned());
+        None
+    })
+    .unwrap();
+    read.extend(settings.into_inner());
+    let template = template();
+    let globals = &template.document()["Globals"]["Function"]["Environment"]["Variables"];
+    for variables in template.functions().iter().map(|f| &f.properties["Environment"]["Variables"]).chain([globals]) {
+        for name in variables.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            assert!(read.contains(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_buffered_function_ends_before_api_gateway_hangs_up() {
+    let template = template();
+    assert_eq!(template.document()["Globals"]["Function"]["Timeout"]["Ref"], "FunctionTimeout");
+    assert!(template.functions().iter().all(|function| function.properties["Timeout"].is_null()));
+    let most = &template.document()["Parameters"]["FunctionTimeout"]["MaxValue"];
+    assert!(most.as_u64().unwrap() <= 28);
+}
+
+/// One statement of a function's policy.
+struct Statement {
+    actions: Vec<String>,
+    leading_keys: Vec<String>,
+}
+
+fn dynamodb_statements(properties: &Value) -> Vec<Statement> {
+    let policies = properties["Policies"].as_array().unwrap();
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+    statements
+        .filter(|statement| texts(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")))
+        .map(|statement| Statement {
+            actions: texts(&statement["Action"]),
+            leading_keys: texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
+        })
+        .collect()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys() {
+    for function in template().functions() {
+        let statements = dynamodb_statements(&function.properties);
+        assert!(!statements.is_empty(), "{}", function.logical_id);
+        for statement in statements {
+            assert!(statement.actions.iter().all(|action| !action.contains('*')), "{:?}", statement.actions);
+            // A scan has no leading key, and no key would satisfy the condition.
+            assert!(!statement.actions.contains(&"dynamodb:Scan".to_owned()));
+            assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
+            for key in statement.leading_keys {
+                assert!(["LOGIN#*", "USER#*", "JWKS"].contains(&key.as_str()), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_register_and_login_write_logins_and_only_signers_write_keys_and_read_the_secret() {
+    let may_write = |properties: &Value, key: &str| {
+        dynamodb_statements(properties).iter().any(|statement| {
+            let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+            statement.actions.iter().any(|action| writes.contains(&action.as_str()))
+                && statement.leading_keys.iter().any(|leading| leading == key)
+        })
+    };
+    let who = |test: &dyn Fn(&Value) -> bool| -> Vec<String> {
+        let mut names: Vec<String> =
+            template().functions().into_iter().filter(|f| test(&f.properties)).map(|f| f.binary).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(who(&|properties| may_write(properties, "LOGIN#*")), ["login", "register"]);
+    assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
+    assert_eq!(who(&|properties| may_write(properties, "USER#*")), ["chat", "login", "register"]);
+    assert_eq!(
+        who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),
+        ["login", "token-refresh"]
+    );
+}

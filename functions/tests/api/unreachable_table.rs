@@ -1,0 +1,65 @@
+//! What happens when DynamoDB is not there: 503 within five seconds, and never a free message.
+
+use std::time::{Duration, Instant};
+
+use local::gateway::{Request, Response};
+use local::runtime_api::Function;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::world::{PASSWORD, World, binary};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+async fn requests(world: &World) -> [(&'static str, Request); 6] {
+    world.register("ada", 100).await;
+    let ada = world.log_in("ada").await;
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    [
+        ("register", Request::post("/register/").json(&credentials)),
+        ("login", Request::post("/login/").json(&credentials)),
+        ("token-refresh", Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))),
+        ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
+        ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
+        ("jwks", Request::get("/.well-known/jwks.json")),
+    ]
+}
+
+/// Starts `function` with DynamoDB at `endpoint`, and sends it `request`.
+async fn ask(world: &World, function: &str, request: &Request, endpoint: &str) -> (Response, Duration) {
+    let mut environment = world.stack.environment();
+    environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
+    environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
+    let started = Instant::now();
+    let function = Function::start(&binary(function), environment);
+    let answer = function.invoke(&request.to_rest_event()).await;
+    (Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}"))), started.elapsed())
+}
+
+async fn every_endpoint_says_unavailable(endpoint: &str) {
+    let world = World::start().await;
+    let requests = requests(&world).await;
+    let asked = requests.iter().map(|(function, request)| ask(&world, function, request, endpoint));
+    for ((response, took), (function, _)) in futures_util::future::join_all(asked).await.iter().zip(&requests) {
+        assert_eq!(response.status, 503, "{function}: {response:?}");
+        assert_eq!(response.json()["code"], "unavailable");
+        assert_eq!(response.headers["retry-after"], "1");
+        assert!(*took < LIMIT, "{function} took {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_where_nobody_listens_is_unavailable() {
+    // A port that was free a moment ago.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    every_endpoint_says_unavailable(&endpoint).await;
+}
+
+#[tokio::test]
+async fn a_table_that_never_answers_is_unavailable() {
+    // Connections are accepted by the kernel, and nobody ever reads them.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    every_endpoint_says_unavailable(&format!("http://{}", listener.local_addr().unwrap())).await;
+}

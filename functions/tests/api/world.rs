@@ -1,0 +1,158 @@
+//! A world for one test: a table, the functions, and people who have accounts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::{Client, Config};
+use local::stack::{JWT_SIGNING_SECRET, Stack, TABLE_NAME};
+use serde_json::{Value, json};
+use shared::accounts::Accounts;
+use shared::credits::Credits;
+use shared::ids::TokenId;
+use shared::jwt::{Signer, Subject};
+use shared::password::{Password, PasswordHash};
+use shared::sessions::Sessions;
+use shared::settings::{Settings, SigningSecretSource};
+use shared::table::Table;
+use shared::time::{Clock, Timestamp};
+use shared::username::Username;
+use tokio::sync::OnceCell;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Hashed once: hashing is slow on purpose.
+static PASSWORD_HASH: OnceCell<PasswordHash> = OnceCell::const_new();
+
+pub struct World {
+    pub stack: Stack,
+    table: Table,
+}
+
+/// The tokens of somebody who has logged in.
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let stack = Stack::start(binary, settings).await;
+        let table = table_at(&stack.endpoint());
+        Self { stack, table }
+    }
+
+    /// Gives `username` an account, past the endpoint and so without its costs.
+    pub async fn register(&self, username: &str, credits: u64) {
+        let accounts = Accounts::new(self.table.clone(), Clock::system());
+        let credits = Credits::new(credits).unwrap();
+        accounts.register(&name(username), password_hash().await, credits).await.unwrap();
+    }
+
+    /// Logs `username` in, past the endpoint and so without its costs.
+    pub async fn log_in(&self, username: &str) -> Tokens {
+        self.log_in_at(username, Clock::system(), JWT_SIGNING_SECRET).await
+    }
+
+    /// Logs `username` in at another time, or with tokens of another secret.
+    pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
+        let accounts = Accounts::new(self.table.clone(), clock.clone());
+        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let token_id = TokenId::new(&clock);
+        let signer = signer(self.table.clone(), clock.clone(), secret).await;
+        let expires_at = signer.refresh_expiry();
+        let sessions = Sessions::new(self.table.clone(), clock);
+        let session_id = sessions.begin(&name(username), &login, None, token_id, expires_at).await.unwrap();
+        let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
+        tokens(&signer, subject, token_id, expires_at).await
+    }
+
+    /// Deactivates `username`'s account.
+    pub async fn deactivate(&self, username: &str) {
+        let accounts = Accounts::new(self.table.clone(), Clock::system());
+        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let update = json!({
+            "TableName": TABLE_NAME,
+            "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
+            "UpdateExpression": "SET #status = :inactive",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {":inactive": {"S": "inactive"}},
+        });
+        self.stack.database().update_item(serde_json::from_value(update).unwrap()).unwrap();
+    }
+
+    /// Everything in the table, by key, but the public keys: functions publish theirs as they start.
+    pub fn items(&self) -> BTreeMap<String, Value> {
+        let scan = serde_json::from_value(json!({"TableName": TABLE_NAME})).unwrap();
+        let found = serde_json::to_value(self.stack.database().scan(scan).unwrap()).unwrap();
+        let items = found["Items"].as_array().unwrap().iter();
+        let items = items.filter(|item| item["pk"]["S"] != "JWKS");
+        items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item.clone())).collect()
+    }
+
+    /// The ledger entries of everybody, in the order in which they were written.
+    pub fn entries(&self) -> Vec<Value> {
+        let items = self.items().into_values();
+        items.filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("ENTRY#")).collect()
+    }
+}
+
+/// The binary of a function, as cargo built it for this test.
+pub fn binary(name: &str) -> PathBuf {
+    PathBuf::from(match name {
+        "chat" => env!("CARGO_BIN_EXE_chat"),
+        "jwks" => env!("CARGO_BIN_EXE_jwks"),
+        "login" => env!("CARGO_BIN_EXE_login"),
+        "register" => env!("CARGO_BIN_EXE_register"),
+        "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
+        "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
+        _ => panic!("template.yaml has a function {name} and functions/src/bin has none"),
+    })
+}
+
+/// Access and refresh token of `subject`.
+pub async fn tokens(signer: &Signer, subject: Subject, token_id: TokenId, expires_at: Timestamp) -> Tokens {
+    Tokens {
+        access: signer.access_token(subject).await.unwrap().expose().to_owned(),
+        refresh: signer.refresh_token(subject, token_id, expires_at).await.unwrap().expose().to_owned(),
+    }
+}
+
+/// A clock that stopped an hour ago: what it issues lives five minutes, and is long expired.
+pub fn an_hour_ago() -> Clock {
+    let now = Clock::system().now().milliseconds();
+    let hour = Duration::from_secs(3600).as_millis();
+    Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(hour).unwrap()))
+}
+
+/// The table behind `endpoint`.
+pub fn table_at(endpoint: &str) -> Table {
+    let configuration = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(endpoint)
+        .build();
+    Table::new(Client::from_conf(configuration), TABLE_NAME)
+}
+
+async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {
+    let settings = Settings::read(|_| None).unwrap();
+    let source = SigningSecretSource::Value(secret.into());
+    Signer::start(&settings, source, table, clock).await
+}
+
+async fn password_hash() -> PasswordHash {
+    let hash = async || Password::try_from(PASSWORD.to_owned()).unwrap().hash().await.unwrap();
+    PASSWORD_HASH.get_or_init(hash).await.clone()
+}
+
+fn name(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
