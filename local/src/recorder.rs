@@ -1,4 +1,6 @@
-//! A transparent front before `DynamoDB` that remembers every request.
+//! A front before `DynamoDB` that remembers every request, and is transparent but for the faults asked of it.
+
+mod fault;
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +17,8 @@ use serde_json::Value;
 use tokio::task::AbortHandle;
 
 use crate::background;
+
+pub use fault::Fault;
 
 /// A bound on memory; a test that looks further back than this should call [`Recorder::clear`] in between.
 const REQUESTS_KEPT: usize = 10_000;
@@ -42,6 +46,7 @@ pub struct RecordedRequest {
 pub struct Recorder {
     port: u16,
     records: Arc<Mutex<Records>>,
+    faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
     server: AbortHandle,
 }
 
@@ -57,6 +62,7 @@ struct Front {
     upstream_endpoint: Arc<str>,
     client: reqwest::Client,
     records: Arc<Mutex<Records>>,
+    faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
 }
 
 impl Recorder {
@@ -71,12 +77,14 @@ impl Recorder {
             upstream_endpoint: upstream_endpoint.into(),
             client: client.map_err(io::Error::other)?,
             records: Arc::default(),
+            faults: Arc::default(),
         };
         let records = Arc::clone(&front.records);
+        let faults = Arc::clone(&front.faults);
         let router = Router::new().fallback(pass_on).with_state(front);
         let serving = async move { axum::serve(listener, router).await };
         let server = background::handle().spawn(serving).abort_handle();
-        Ok(Self { port, records, server })
+        Ok(Self { port, records, faults, server })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -92,11 +100,24 @@ impl Recorder {
         lock(&self.records).kept.iter().cloned().collect()
     }
 
+    /// Lets `fault` happen to each of the next `times` requests of `operation`, after the faults asked for before.
+    pub fn fail_next(&self, operation: &str, fault: Fault, times: usize) {
+        lock(&self.faults).extend(std::iter::repeat_n((operation.to_owned(), fault), times));
+    }
+
     /// Forgets the requests so far.
     pub fn clear(&self) {
         let mut records = lock(&self.records);
         records.forgotten += records.kept.len();
         records.kept.clear();
+    }
+}
+
+impl Front {
+    fn next_fault(&self, operation: &str) -> Option<Fault> {
+        let mut faults = lock(&self.faults);
+        let position = faults.iter().position(|(failing, _)| failing == operation)?;
+        faults.remove(position).map(|(_, fault)| fault)
     }
 }
 
@@ -130,18 +151,29 @@ async fn pass_on(State(front): State<Front>, request: Request) -> Response {
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let number = lock(&front.records).arrived(RecordedRequest {
+    let request = RecordedRequest {
         operation: operation_of(&parts.headers),
         body: json_of(&body),
         response_status: 0,
         response_body: Value::Null,
-    });
-    let (status, headers, body) = match ask_upstream(&front, parts, body).await {
-        Ok(answer) => answer,
-        Err(error) => (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()),
     };
+    let number = lock(&front.records).arrived(request.clone());
+    let (status, headers, body) = answer(&front, parts, body, &request).await;
     lock(&front.records).answered(number, status, &body);
     (status, headers, Body::from(body)).into_response()
+}
+
+async fn answer(front: &Front, parts: Parts, body: Bytes, request: &RecordedRequest) -> (StatusCode, HeaderMap, Bytes) {
+    let Some(fault) = front.next_fault(&request.operation) else {
+        let answer = ask_upstream(front, parts, body).await;
+        return answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()));
+    };
+    if fault == Fault::AnswerLost {
+        // Applied, and forgotten: that is the fault.
+        let _ = ask_upstream(front, parts, body).await;
+    }
+    let (status, body) = fault::answer(fault, &request.operation, &request.body);
+    (status, HeaderMap::new(), body)
 }
 
 async fn ask_upstream(
@@ -175,8 +207,8 @@ fn json_of(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or(Value::Null)
 }
 
-fn lock(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
-    records.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -228,6 +260,18 @@ mod tests {
             response_body: answer,
         };
         assert_eq!(recorder.requests(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_happens_to_its_operation_as_often_as_asked() {
+        let recorder = Recorder::start(&start_upstream()).unwrap();
+        recorder.fail_next("UpdateItem", Fault::Conflict, 1);
+        recorder.fail_next("UpdateItem", Fault::AnswerLost, 1);
+        let mut statuses = Vec::new();
+        for operation in ["GetItem", "UpdateItem", "UpdateItem", "UpdateItem"] {
+            statuses.push(ask(&recorder, operation, &json!({})).await.status().as_u16());
+        }
+        assert_eq!(statuses, [418, 400, 500, 418]);
     }
 
     #[tokio::test]

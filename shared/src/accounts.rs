@@ -187,6 +187,7 @@ mod tests {
     use super::*;
     use crate::testing::{NOW, TestTable};
     use aws_sdk_dynamodb::types::AttributeValue;
+    use local::recorder::Fault;
 
     fn name(text: &str) -> Username {
         Username::parse(text).unwrap()
@@ -231,6 +232,25 @@ mod tests {
         let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(taken.len(), 1);
         assert!(refused.iter().all(|outcome| matches!(outcome, Err(ApiError::UsernameTaken))));
+    }
+
+    #[tokio::test]
+    async fn a_registration_that_collides_with_another_write_is_repeated() {
+        let test = TestTable::start().await;
+        test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 2);
+        test.register("bob", 1).await;
+        assert_eq!(test.recorder.requests().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_registration_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
+        let test = TestTable::start().await;
+        test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+        test.register("bob", 1).await;
+        assert!(matches!(
+            test.accounts().register(&name("bob"), hash(), Credits::ZERO).await,
+            Err(ApiError::UsernameTaken)
+        ));
     }
 
     #[tokio::test]

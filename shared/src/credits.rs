@@ -28,6 +28,12 @@ impl Credits {
         Ok(Self(amount))
     }
 
+    /// These and `returned` together, at most [`Credits::MAX`].
+    #[must_use]
+    pub fn saturating_plus(self, returned: Self) -> Self {
+        Self((self.0 + returned.0).min(Self::MAX.0))
+    }
+
     /// What is left of these after `spent`, nothing if that is more.
     #[must_use]
     pub fn saturating_minus(self, spent: Self) -> Self {

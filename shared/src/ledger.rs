@@ -100,6 +100,15 @@ pub struct Exchange<'a> {
     pub response: &'a str,
 }
 
+/// What a message was paid with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The credits charged.
+    pub cost: Credits,
+    /// What can still be spent.
+    pub balance: Credits,
+}
+
 /// The ledger in the table.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -140,18 +149,17 @@ impl Ledger {
     /// does not cost returns to the balance in the same write; a cost above the hold is not
     /// charged, since nobody agreed to it.
     ///
-    /// Returns the credits charged.
-    ///
     /// # Errors
     /// [`ApiError::Unavailable`] if the hold is gone or the table refused: nothing was charged.
     /// [`ApiError::OutcomeUnknown`] if not even that can be found out.
-    pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Credits, ApiError> {
-        let charged = cost.min(held.amount);
-        let items = self.capture_items(held, charged, exchange)?;
-        match self.table.transact(&held.id.to_string(), items).await {
-            Ok(()) => Ok(charged),
-            Err(error) => self.settle(held, charged, Cause::new(error)).await,
+    pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Charge, ApiError> {
+        let cost = cost.min(held.amount);
+        let returned = held.amount.saturating_minus(cost);
+        let items = self.capture_items(held, cost, returned, exchange)?;
+        if let Err(error) = self.table.transact(&held.id.to_string(), items).await {
+            self.settle(held, Cause::new(error)).await?;
         }
+        Ok(Charge { cost, balance: held.balance.saturating_plus(returned) })
     }
 
     /// Gives back what was set aside.
@@ -176,10 +184,10 @@ impl Ledger {
     /// Finds out what became of a capture whose transaction failed. The entry tells: it is there
     /// or it is not. If not, a release that is acknowledged fences off an attempt that may yet
     /// arrive; only then is it true that nothing was charged.
-    async fn settle(&self, held: &Held, charged: Credits, cause: Cause) -> Result<Credits, ApiError> {
+    async fn settle(&self, held: &Held, cause: Cause) -> Result<(), ApiError> {
         let unknown = |cause| ApiError::OutcomeUnknown { message_id: held.id, cause };
         match self.is_captured(held).await {
-            Ok(true) => return Ok(charged),
+            Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(_) => return Err(unknown(cause)),
         }
@@ -189,7 +197,7 @@ impl Ledger {
         // The attempt may have arrived between the two: a release that finds no hold to remove
         // has not fenced anything off.
         match self.is_captured(held).await {
-            Ok(true) => Ok(charged),
+            Ok(true) => Ok(()),
             Ok(false) => Err(ApiError::Unavailable(cause)),
             Err(_) => Err(unknown(cause)),
         }
@@ -227,10 +235,10 @@ impl Ledger {
     fn capture_items(
         &self,
         held: &Held,
-        charged: Credits,
+        cost: Credits,
+        returned: Credits,
         exchange: Exchange<'_>,
     ) -> Result<Vec<TransactWriteItem>, ApiError> {
-        let returned = held.amount.saturating_minus(charged);
         let account = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Key::account(held.user_id).into_item()))
@@ -244,7 +252,7 @@ impl Ledger {
             .map_err(|error| ApiError::Internal(Cause::new(error)))?;
         let entry = Entry {
             kind: EntryKind::Chat,
-            amount: charged.spent(),
+            amount: cost.spent(),
             created_at: self.clock.now().to_string(),
             message: Some(exchange.message.as_str().to_owned()),
             response: Some(exchange.response.to_owned()),
@@ -298,6 +306,7 @@ fn is_condition(error: &SdkError<UpdateItemError>) -> bool {
 mod tests {
     use super::*;
     use crate::testing::{NOW, TestTable};
+    use local::recorder::Fault;
 
     struct Scene {
         test: TestTable,
@@ -317,7 +326,7 @@ mod tests {
             self.ledger.hold(&self.ada, credits(amount), NOW).await
         }
 
-        async fn capture(&self, held: &Held, cost: u64) -> Result<Credits, ApiError> {
+        async fn capture(&self, held: &Held, cost: u64) -> Result<Charge, ApiError> {
             let message = Message::try_from("Hello".to_owned()).unwrap();
             let exchange = Exchange { message: &message, response: "Dummy Response" };
             self.ledger.capture(held, credits(cost), exchange).await
@@ -340,6 +349,10 @@ mod tests {
         Credits::new(amount).unwrap()
     }
 
+    fn charge(cost: u64, balance: u64) -> Charge {
+        Charge { cost: credits(cost), balance: credits(balance) }
+    }
+
     #[tokio::test]
     async fn a_hold_sets_credits_aside_until_after_the_deadline() {
         let scene = Scene::with_balance(10).await;
@@ -348,15 +361,15 @@ mod tests {
         let account = scene.account().await;
         assert_eq!(account.balance, credits(7));
         assert_eq!(account.version, 1);
-        let hold = Hold { id: held.id, amount: credits(3), expires_at: NOW.seconds() + 30 };
-        assert_eq!(account.holds[&held.id.to_string()], hold);
+        let expected = Hold { id: held.id, amount: credits(3), expires_at: NOW.seconds() + 30 };
+        assert_eq!(account.holds[&held.id.to_string()], expected);
     }
 
     #[tokio::test]
     async fn a_capture_turns_the_hold_into_an_entry_with_the_reply() {
         let scene = Scene::with_balance(10).await;
         let held = scene.hold(3).await.unwrap();
-        assert_eq!(scene.capture(&held, 3).await.unwrap(), credits(3));
+        assert_eq!(scene.capture(&held, 3).await.unwrap(), charge(3, 7));
         let account = scene.account().await;
         assert_eq!(account.balance, credits(7));
         assert!(account.holds.is_empty());
@@ -370,10 +383,10 @@ mod tests {
     async fn a_capture_gives_back_what_was_not_used_and_never_takes_more_than_was_held() {
         let scene = Scene::with_balance(10).await;
         let held = scene.hold(5).await.unwrap();
-        assert_eq!(scene.capture(&held, 2).await.unwrap(), credits(2));
+        assert_eq!(scene.capture(&held, 2).await.unwrap(), charge(2, 8));
         assert_eq!(scene.balance().await, 8);
         let held = scene.hold(5).await.unwrap();
-        assert_eq!(scene.capture(&held, 9).await.unwrap(), credits(5));
+        assert_eq!(scene.capture(&held, 9).await.unwrap(), charge(5, 3));
         assert_eq!(scene.balance().await, 3);
         assert_eq!(scene.entry(held.id).await.unwrap().amount, -5);
     }
@@ -383,7 +396,7 @@ mod tests {
         let scene = Scene::with_balance(10).await;
         let held = scene.hold(3).await.unwrap();
         for _ in 0..3 {
-            assert_eq!(scene.capture(&held, 3).await.unwrap(), credits(3));
+            assert_eq!(scene.capture(&held, 3).await.unwrap(), charge(3, 7));
         }
         assert_eq!(scene.balance().await, 7);
     }
@@ -445,6 +458,62 @@ mod tests {
         let error = request.send().await.unwrap_err();
         let account = account_with_hold(error, &scene.ada, &hold).unwrap();
         assert_eq!(account.balance, credits(7));
+    }
+
+    #[tokio::test]
+    async fn a_step_whose_answer_was_lost_is_taken_once() {
+        let scene = Scene::with_balance(10).await;
+        let recorder = &scene.test.recorder;
+        recorder.fail_next("UpdateItem", Fault::AnswerLost, 1);
+        let held = scene.hold(3).await.unwrap();
+        recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+        assert_eq!(scene.capture(&held, 3).await.unwrap(), charge(3, 7));
+        let held = scene.hold(3).await.unwrap();
+        recorder.fail_next("UpdateItem", Fault::AnswerLost, 1);
+        scene.ledger.release(&held).await.unwrap();
+        assert_eq!(scene.balance().await, 7);
+    }
+
+    #[tokio::test]
+    async fn a_capture_of_which_no_answer_arrives_is_found_by_its_entry() {
+        let scene = Scene::with_balance(10).await;
+        let held = scene.hold(3).await.unwrap();
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 3);
+        assert_eq!(scene.capture(&held, 3).await.unwrap(), charge(3, 7));
+        assert_eq!(scene.balance().await, 7);
+    }
+
+    #[tokio::test]
+    async fn a_capture_that_does_not_arrive_is_released_before_it_is_called_free() {
+        let scene = Scene::with_balance(10).await;
+        let held = scene.hold(3).await.unwrap();
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
+        assert!(matches!(scene.capture(&held, 3).await, Err(ApiError::Unavailable(_))));
+        assert_eq!(scene.balance().await, 10);
+        assert!(scene.account().await.holds.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_capture_that_can_be_neither_found_nor_released_has_an_unknown_outcome() {
+        for lost in ["GetItem", "UpdateItem"] {
+            let scene = Scene::with_balance(10).await;
+            let held = scene.hold(3).await.unwrap();
+            scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
+            scene.test.recorder.fail_next(lost, Fault::NotApplied, 3);
+            let Err(ApiError::OutcomeUnknown { message_id, .. }) = scene.capture(&held, 3).await else {
+                panic!("{lost}: an outcome that nobody can know")
+            };
+            assert_eq!(message_id, held.id);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_collision_with_another_write_is_repeated() {
+        let scene = Scene::with_balance(10).await;
+        scene.test.recorder.fail_next("UpdateItem", Fault::Conflict, 2);
+        let held = scene.hold(3).await.unwrap();
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 2);
+        assert_eq!(scene.capture(&held, 3).await.unwrap(), charge(3, 7));
     }
 
     #[tokio::test]

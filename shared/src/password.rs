@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{ApiError, Cause};
 use crate::text::{InvalidField, check_length, check_text};
@@ -22,7 +23,8 @@ const LANES: u32 = 1;
 const HASH_OF_NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$2rV7S4Yb1uP5eHc6oCzv1eW1mQ0sK3jT8nXfLqRdAiU";
 
-/// A password as a person typed it: 8 to 1,024 characters of any kind. It never prints.
+/// A password: 8 to 1,024 characters of any kind, in Unicode's NFC (RFC 8265, section 4.2), since
+/// keyboards differ in how they type an accent. It never prints.
 #[derive(Clone)]
 pub struct Password(SecretString);
 
@@ -59,7 +61,8 @@ impl Password {
     pub fn parse(text: String) -> Result<Self, InvalidField> {
         check_text(&text)?;
         check_length(&text, Self::MAX_CHARACTERS)?;
-        Ok(Self(SecretString::from(text)))
+        let composed: String = text.nfc().collect();
+        Ok(Self(SecretString::from(composed)))
     }
 
     /// Hashes the password with a new salt.
@@ -191,6 +194,13 @@ mod tests {
     fn characters_are_counted_and_not_bytes() {
         assert!(Password::choose("ключ".to_owned(), &ada()).is_err());
         assert!(Password::choose("я".repeat(1024), &ada()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_accent_is_the_same_however_the_keyboard_sends_it() {
+        let composed = Password::parse("caf\u{e9} noir".to_owned()).unwrap();
+        let decomposed = Password::parse("cafe\u{301} noir".to_owned()).unwrap();
+        assert!(decomposed.matches(Some(&composed.hash().await.unwrap())).await.unwrap());
     }
 
     #[test]

@@ -36,6 +36,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
 /// The SDK's own default, named because the ledger's idempotence is built for it.
 const MAX_ATTEMPTS: u32 = 3;
+/// Up to how long the SDK waits before the second attempt. Its default of a second suits APIs that
+/// answer in seconds; DynamoDB's own guide starts at 50 ms.
+const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// How often a write that collided with another is tried, and how long it waits at most before
 /// the first repetition; the wait doubles. The SDK does not repeat these by itself.
@@ -52,7 +55,7 @@ pub(crate) async fn aws_configuration() -> aws_config::SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .retry_config(retry_configuration())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -62,6 +65,10 @@ pub(crate) async fn aws_configuration() -> aws_config::SdkConfig {
         )
         .load()
         .await
+}
+
+pub(crate) fn retry_configuration() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
 }
 
 /// The table, ready to be asked. Clones share one pool of connections.

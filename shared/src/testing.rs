@@ -12,7 +12,7 @@ use crate::credits::Credits;
 use crate::ids::{SessionId, UserId};
 use crate::jwt::{LoggedIn, Subject};
 use crate::password::PasswordHash;
-use crate::table::{Key, Table};
+use crate::table::{Key, Table, retry_configuration};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
@@ -35,6 +35,7 @@ impl TestTable {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::for_tests())
             .endpoint_url(recorder.endpoint())
+            .retry_config(retry_configuration())
             .build();
         let table = Table::new(Client::from_conf(configuration), TABLE_NAME);
         Self { _dynamodb: dynamodb, recorder, table, clock: Clock::manual(NOW) }

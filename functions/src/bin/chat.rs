@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::http::{HeaderName, Method, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use shared::chat::{Message, Model};
 use shared::credits::Credits;
 use shared::error::ApiError;
@@ -50,17 +50,20 @@ impl Endpoint for Chat {
         let held = self.ledger.hold(&person, self.message_cost, deadline).await?;
         let response = self.model.reply(&message);
         let exchange = Exchange { message: &message, response: &response };
-        let charged = self.ledger.capture(&held, self.message_cost, exchange).await?;
-        let body = json!({
-            "user": held.username,
-            "message": message.as_str(),
-            "response": response,
-        });
+        let charge = self.ledger.capture(&held, self.message_cost, exchange).await?;
+        let body = Reply { user: &held.username, message: message.as_str(), response: &response };
         Ok(Answer::private(StatusCode::OK, &body)?
             .header(HeaderName::from_static("x-message-id"), &held.id.to_string())
-            .header(HeaderName::from_static("x-token-cost"), &charged.to_string())
-            .header(HeaderName::from_static("x-token-balance"), &held.balance.to_string()))
+            .header(HeaderName::from_static("x-token-cost"), &charge.cost.to_string())
+            .header(HeaderName::from_static("x-token-balance"), &charge.balance.to_string()))
     }
+}
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    user: &'a str,
+    message: &'a str,
+    response: &'a str,
 }
 
 fn parse(request: &Request) -> Result<Message, ApiError> {

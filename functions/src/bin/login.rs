@@ -1,12 +1,12 @@
 //! `POST /login/`: a name and its password become a session, with an access and a refresh token.
 
 use lambda_http::http::{Method, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use shared::accounts::{Accounts, Login as StoredLogin};
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
 use shared::ids::TokenId;
-use shared::jwt::{Signer, Subject};
+use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
 use shared::password::Password;
 use shared::sessions::Sessions;
 use shared::settings::{Settings, SigningSecretSource};
@@ -57,13 +57,20 @@ impl Login {
         let expires_at = self.signer.refresh_expiry();
         let session_id = self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at).await?;
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
-        let body = json!({
-            "user": login.username,
-            "access_token": self.signer.access_token(subject).await?,
-            "refresh_token": self.signer.refresh_token(subject, token_id, expires_at).await?,
-        });
+        let body = Opened {
+            user: &login.username,
+            access_token: self.signer.access_token(subject).await?,
+            refresh_token: self.signer.refresh_token(subject, token_id, expires_at).await?,
+        };
         Answer::private(StatusCode::OK, &body)
     }
+}
+
+#[derive(Serialize)]
+struct Opened<'a> {
+    user: &'a str,
+    access_token: AccessToken,
+    refresh_token: RefreshToken,
 }
 
 struct Credentials {

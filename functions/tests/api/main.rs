@@ -1,6 +1,8 @@
 //! The API through its real binaries: API Gateway's events go in over the Lambda Runtime API, and
 //! what the functions ask of DynamoDB is answered by the embedded engine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod bad_input;
 mod concurrency;
 mod events;

@@ -399,7 +399,7 @@ mod tests {
         assert!(!forge.accepts(&forge.sign()).await, "signed by another key than it names");
         forge.header.kid = Some(forge.key.public_key().id().to_owned());
         assert!(!forge.accepts(&forge.sign()).await, "names a key that nobody published");
-        for kid in [None, Some("".to_owned()), Some("../../dev/null".to_owned()), right.map(|kid| kid + "x")] {
+        for kid in [None, Some(String::new()), Some("../../dev/null".to_owned()), right.map(|kid| kid + "x")] {
             forge.header.kid = kid;
             assert!(!forge.accepts(&forge.sign()).await);
         }

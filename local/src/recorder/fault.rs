@@ -1,0 +1,40 @@
+//! What can go wrong between a client and `DynamoDB`, on purpose.
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+/// What happens to one request instead of what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not applied, and the client hears of a fault of the server.
+    NotApplied,
+    /// It is applied, and the client hears of a fault of the server nevertheless.
+    AnswerLost,
+    /// It is not applied, because a transaction is under way at the same item. Dynoxide does not do this by itself.
+    Conflict,
+}
+
+/// The status and body with which `DynamoDB` reports `fault` of a request.
+pub(super) fn answer(fault: Fault, operation: &str, request: &Value) -> (StatusCode, Bytes) {
+    let (status, body) = match (fault, operation) {
+        (Fault::NotApplied | Fault::AnswerLost, _) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, problem("InternalServerError", &json!({})))
+        }
+        (Fault::Conflict, "TransactWriteItems") => {
+            let items = request["TransactItems"].as_array().map_or(0, Vec::len);
+            let reasons = vec![json!({"Code": "TransactionConflict"}); items];
+            let more = json!({"CancellationReasons": reasons});
+            (StatusCode::BAD_REQUEST, problem("TransactionCanceledException", &more))
+        }
+        (Fault::Conflict, _) => (StatusCode::BAD_REQUEST, problem("TransactionConflictException", &json!({}))),
+    };
+    (status, body.to_string().into())
+}
+
+fn problem(name: &str, more: &Value) -> Value {
+    let mut problem = more.clone();
+    problem["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();
+    problem["message"] = "on purpose".into();
+    problem
+}
