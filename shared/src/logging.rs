@@ -1,19 +1,16 @@
 //! Logs: one JSON object per line on standard output, where Lambda collects them.
 
 use std::io;
-use std::str::FromStr;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging, once per process, at the level of `LOG_LEVEL` (default `info`).
+/// Starts logging, once per process, of what is at least as severe as `level`.
 ///
 /// Only this crate logs below warnings: at its lower levels the AWS SDK prints whole requests, and
 /// with them what people wrote.
-pub fn start() {
-    let level = std::env::var("LOG_LEVEL").unwrap_or_default();
-    let level = LevelFilter::from_str(&level).unwrap_or(LevelFilter::INFO);
+pub fn start(level: LevelFilter) {
     let targets =
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer()

@@ -38,7 +38,7 @@ impl Password {
     ///
     /// # Errors
     /// [`InvalidField`] if it is too short, too long, or the username itself.
-    pub fn choose(text: String, username: &Username) -> Result<Self, InvalidField> {
+    pub fn choose(text: &str, username: &Username) -> Result<Self, InvalidField> {
         let password = Self::parse(text)?;
         let characters = password.0.expose_secret().chars().count();
         if characters < Self::MIN_CHARACTERS {
@@ -58,9 +58,9 @@ impl Password {
     ///
     /// # Errors
     /// [`InvalidField`] if it is blank, too long or contains NUL.
-    pub fn parse(text: String) -> Result<Self, InvalidField> {
-        check_text(&text)?;
-        check_length(&text, Self::MAX_CHARACTERS)?;
+    pub fn parse(text: &str) -> Result<Self, InvalidField> {
+        check_text(text)?;
+        check_length(text, Self::MAX_CHARACTERS)?;
         let composed: String = text.nfc().collect();
         Ok(Self(SecretString::from(composed)))
     }
@@ -112,7 +112,7 @@ impl TryFrom<String> for Password {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, InvalidField> {
-        Self::parse(text)
+        Self::parse(&text)
     }
 }
 
@@ -177,43 +177,43 @@ mod tests {
     #[test]
     fn a_password_may_be_a_sentence_in_any_script() {
         for password in ["12345678", "correct horse battery staple", "пароль №1", "        x"] {
-            assert!(Password::choose(password.to_owned(), &ada()).is_ok(), "{password}");
+            assert!(Password::choose(password, &ada()).is_ok(), "{password}");
         }
-        assert!(Password::choose("x".repeat(1024), &ada()).is_ok());
+        assert!(Password::choose(&"x".repeat(1024), &ada()).is_ok());
     }
 
     #[test]
     fn a_password_that_is_too_short_too_long_blank_or_the_name_is_refused() {
         for password in ["", "        ", "1234567", "ada.lovelace", "ADA.LOVELACE", "1234567\0"] {
-            assert!(Password::choose(password.to_owned(), &ada()).is_err(), "{password:?}");
+            assert!(Password::choose(password, &ada()).is_err(), "{password:?}");
         }
-        assert!(Password::choose("x".repeat(1025), &ada()).is_err());
+        assert!(Password::choose(&"x".repeat(1025), &ada()).is_err());
     }
 
     #[test]
     fn characters_are_counted_and_not_bytes() {
-        assert!(Password::choose("ключ".to_owned(), &ada()).is_err());
-        assert!(Password::choose("я".repeat(1024), &ada()).is_ok());
+        assert!(Password::choose("ключ", &ada()).is_err());
+        assert!(Password::choose(&"я".repeat(1024), &ada()).is_ok());
     }
 
     #[tokio::test]
     async fn an_accent_is_the_same_however_the_keyboard_sends_it() {
-        let composed = Password::parse("caf\u{e9} noir".to_owned()).unwrap();
-        let decomposed = Password::parse("cafe\u{301} noir".to_owned()).unwrap();
+        let composed = Password::parse("caf\u{e9} noir").unwrap();
+        let decomposed = Password::parse("cafe\u{301} noir").unwrap();
         assert!(decomposed.matches(Some(&composed.hash().await.unwrap())).await.unwrap());
     }
 
     #[test]
     fn a_password_and_its_hash_never_print() {
-        let password = Password::parse("correct horse".to_owned()).unwrap();
+        let password = Password::parse("correct horse").unwrap();
         let hash = PasswordHash(HASH_OF_NOBODY.to_owned());
         assert_eq!(format!("{password:?} {hash:?}"), "Password(hidden) PasswordHash(hidden)");
     }
 
     #[tokio::test]
     async fn only_the_password_that_was_hashed_matches() {
-        let password = Password::parse("correct horse".to_owned()).unwrap();
-        let other = Password::parse("correct horsf".to_owned()).unwrap();
+        let password = Password::parse("correct horse").unwrap();
+        let other = Password::parse("correct horsf").unwrap();
         let hash = password.hash().await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(password.matches(Some(&hash)).await.unwrap());
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_match() {
-        let password = Password::parse("correct horse".to_owned()).unwrap();
+        let password = Password::parse("correct horse").unwrap();
         let broken = PasswordHash("plain text".to_owned());
         assert!(password.matches(Some(&broken)).await.is_err());
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::chat::Model;
 use crate::credits::Credits;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub function_timeout: Duration,
     /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`.
     pub model: Model,
+    /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
+    pub log_level: LevelFilter,
 }
 
 impl Settings {
@@ -54,6 +57,7 @@ impl Settings {
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 31_536_000)?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 28)?,
             model: variables.model("MODEL")?,
+            log_level: variables.log_level("LOG_LEVEL")?,
         })
     }
 
@@ -143,10 +147,27 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
     }
 
     fn model(&self, name: &'static str) -> Result<Model, SettingError> {
-        match self.get(name).as_deref() {
-            None | Some("dummy") => Ok(Model::Dummy),
-            Some(other) => Err(SettingError::new(name, format!("must be \"dummy\", not \"{other}\""))),
-        }
+        self.one_of(name, &[("dummy", Model::Dummy)])
+    }
+
+    fn log_level(&self, name: &'static str) -> Result<LevelFilter, SettingError> {
+        let levels = [
+            ("info", LevelFilter::INFO),
+            ("error", LevelFilter::ERROR),
+            ("warn", LevelFilter::WARN),
+            ("debug", LevelFilter::DEBUG),
+            ("trace", LevelFilter::TRACE),
+        ];
+        self.one_of(name, &levels)
+    }
+
+    /// One of some words and what it means; the first is the default.
+    fn one_of<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T, SettingError> {
+        let value = self.get(name).unwrap_or(words[0].0.to_owned());
+        words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            SettingError::new(name, format!("must be {}, not \"{value}\"", words.join(", ")))
+        })
     }
 }
 
@@ -210,7 +231,8 @@ mod tests {
                 "ACCESS_TOKEN_LIFETIME must be a whole number of seconds from 1 to 86400, not \"5m\"",
             ),
             ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 1 to 28, not \"29\""),
-            ("MODEL", "gpt", "MODEL must be \"dummy\", not \"gpt\""),
+            ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
+            ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {
             assert_eq!(read(name, value).unwrap_err().to_string(), sentence);
         }

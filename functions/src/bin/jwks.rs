@@ -1,7 +1,8 @@
 //! `GET /.well-known/jwks.json`: the public keys with which anybody can verify our tokens.
 
+use jsonwebtoken::jwk::Jwk;
 use lambda_http::http::Method;
-use serde_json::json;
+use serde::Serialize;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Request, serve};
 use shared::jwt::{KeySet, PublicKey};
@@ -15,8 +16,8 @@ const MAX_AGE_SECONDS: u64 = 300;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::logging::start();
     let settings = Settings::from_environment()?;
+    shared::logging::start(settings.log_level);
     let table = Table::connect(&settings.table_name).await;
     serve(Jwks { key_set: KeySet::new(table), clock: Clock::system() }).await
 }
@@ -33,7 +34,12 @@ impl Endpoint for Jwks {
         let now = self.clock.now();
         let mut keys = self.key_set.load().await?;
         keys.retain(|key| key.is_valid(now));
-        let jwks: Vec<_> = keys.iter().map(PublicKey::jwk).collect();
-        Answer::public(&json!({"keys": jwks}), MAX_AGE_SECONDS)
+        let set = JwkSet { keys: keys.iter().map(PublicKey::jwk).collect() };
+        Answer::public(&set, MAX_AGE_SECONDS)
     }
+}
+
+#[derive(Serialize)]
+struct JwkSet<'a> {
+    keys: Vec<&'a Jwk>,
 }

@@ -16,8 +16,8 @@ use shared::username::Username;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::logging::start();
     let settings = Settings::from_environment()?;
+    shared::logging::start(settings.log_level);
     let secret = SigningSecretSource::from_environment()?;
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;

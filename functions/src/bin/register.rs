@@ -14,8 +14,8 @@ use shared::username::Username;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::logging::start();
     let settings = Settings::from_environment()?;
+    shared::logging::start(settings.log_level);
     let table = Table::connect(&settings.table_name).await;
     serve(Register { accounts: Accounts::new(table, Clock::system()), starting_tokens: settings.starting_tokens }).await
 }
@@ -46,8 +46,8 @@ impl Registration {
         let mut fields = Fields::of(request)?;
         let username = fields.take::<Username>("username");
         let password = fields.take_with("password", |text| match &username {
-            Some(username) => Password::choose(text, username),
-            None => Password::parse(text),
+            Some(username) => Password::choose(&text, username),
+            None => Password::parse(&text),
         });
         match (username, password) {
             (Some(username), Some(password)) => Ok(Self { username, password }),

@@ -7,6 +7,7 @@ mod bad_input;
 mod concurrency;
 mod events;
 mod forgery;
+mod logs;
 mod request_counts;
 mod template;
 mod unreachable_table;

@@ -71,7 +71,7 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
 
 #[test]
 fn every_environment_variable_of_the_template_is_one_that_the_code_reads() {
-    let mut read = BTreeSet::from(["LOG_LEVEL".to_owned(), "JWT_SIGNING_SECRET_ARN".to_owned()]);
+    let mut read = BTreeSet::from(["JWT_SIGNING_SECRET_ARN".to_owned()]);
     let settings = std::cell::RefCell::new(BTreeSet::new());
     Settings::read(|variable| {
         settings.borrow_mut().insert(variable.to_owned());

@@ -149,7 +149,7 @@ async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {
 }
 
 async fn password_hash() -> PasswordHash {
-    let hash = async || Password::try_from(PASSWORD.to_owned()).unwrap().hash().await.unwrap();
+    let hash = async || Password::parse(PASSWORD).unwrap().hash().await.unwrap();
     PASSWORD_HASH.get_or_init(hash).await.clone()
 }
 
