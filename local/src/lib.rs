@@ -1,7 +1,7 @@
 //! What stands in for AWS on a laptop and in tests: the template read as data, an embedded DynamoDB, a tiny Lambda
 //! Runtime API around the real binaries, and API Gateway's events.
 //!
-//! Servers run on a runtime of their own ([`background`]), so that they outlive the `#[tokio::test]` that started them.
+//! Servers run on a runtime of their own, so that they outlive the `#[tokio::test]` that started them.
 //! The types that only tests use ([`stack`], [`runtime_api`]) panic with an explanation where a test could do nothing
 //! but fail.
 

@@ -1,6 +1,6 @@
 //! A tiny Lambda around one real binary: the Runtime API (2018-06-01) that it asks for work, and the process.
 //!
-//! Answers are buffered; one that is streamed would be another [`Answer`].
+//! Answers are buffered; one that is streamed would be another kind of answer.
 
 mod error;
 mod process;

@@ -340,6 +340,13 @@ Resources:
     }
 
     #[test]
+    fn the_template_of_this_workspace_is_usable() {
+        let template = Template::of_workspace().unwrap();
+        assert!(template.functions().iter().all(|function| !function.routes.is_empty()));
+        assert_eq!(template.time_to_live_attribute().as_deref(), Some("expires_at"));
+    }
+
+    #[test]
     fn the_workspace_root_is_above_this_package() {
         assert!(workspace_root().join("local/Cargo.toml").is_file());
     }

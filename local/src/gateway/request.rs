@@ -34,7 +34,7 @@ impl Request {
             headers: Vec::new(),
             query: Vec::new(),
             body: None,
-            source_ip: "203.0.113.7".to_owned(),
+            source_ip: "127.0.0.1".to_owned(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::{Request, stamp};
 const STAGE: &str = "Prod";
 const API_ID: &str = "abcdef1234";
 const ACCOUNT_ID: &str = "123456789012";
-const HOST: &str = "abcdef1234.execute-api.us-east-1.amazonaws.com";
+const HOST: &str = "localhost";
 const USER_AGENT: &str = "curl/8.5.0";
 
 pub(super) fn from_request(request: &Request) -> Value {
@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(event[member], Value::Null, "{member}");
         }
         assert_eq!(event["headers"]["Host"], HOST);
-        assert_eq!(event["headers"]["X-Forwarded-For"], "203.0.113.7");
+        assert_eq!(event["headers"]["X-Forwarded-For"], "127.0.0.1");
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_client_can_have_another_address_and_its_own_user_agent() {
-        let event = Request::get("/").source_ip("198.51.100.1").header("user-agent", "mine").to_rest_event();
-        assert_eq!(event["requestContext"]["identity"]["sourceIp"], "198.51.100.1");
+        let event = Request::get("/").source_ip("127.0.0.9").header("user-agent", "mine").to_rest_event();
+        assert_eq!(event["requestContext"]["identity"]["sourceIp"], "127.0.0.9");
         assert_eq!(event["requestContext"]["identity"]["userAgent"], "mine");
         assert_eq!(event["headers"]["User-Agent"], Value::Null);
     }

@@ -1,0 +1,34 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Brings up chat-api on this machine: an embedded DynamoDB and the functions under `cargo lambda watch`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo run -p local --", max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// The API's port on 127.0.0.1; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    pub(super) port: u16,
+
+    /// DynamoDB's port on 127.0.0.1; 0 takes any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub(super) dynamodb_port: u16,
+
+    /// Where the data and the signing secret are kept [default: .local in the workspace].
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+
+    /// Forget DynamoDB's data at the end.
+    #[arg(long)]
+    pub(super) in_memory: bool,
+
+    /// Start DynamoDB alone, for a `cargo lambda watch` of your own.
+    #[arg(long)]
+    pub(super) only_dynamodb: bool,
+
+    /// Another workspace, for tests.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(super) workspace: Option<PathBuf>,
+}

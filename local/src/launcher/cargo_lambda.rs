@@ -1,0 +1,133 @@
+//! cargo-lambda: found on the PATH, found where an earlier start put it, or installed there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::checks::{self, Plan};
+use super::child_group;
+use super::error::LaunchError;
+use super::interrupt::Interrupt;
+use super::progress::{say, while_saying};
+
+const PINNED_VERSION: &str = "1.9.2";
+
+/// The first version whose emulator behaves as this project expects.
+const OLDEST_VERSION: (u32, u32) = (1, 9);
+
+/// A program that does not even tell its version in this time is of no use.
+const VERSION_LIMIT: Duration = Duration::from_secs(20);
+
+/// The program to run, which is verified to be new enough.
+pub(super) struct CargoLambda {
+    pub(super) program: PathBuf,
+}
+
+pub(super) async fn find_or_install(plan: &Plan, interrupt: &mut Interrupt) -> Result<CargoLambda, LaunchError> {
+    let home = plan.workspace.join(".local/tools").join(format!("cargo-lambda-{PINNED_VERSION}"));
+    let known = [PathBuf::from("cargo-lambda"), program_in(&home)];
+    for program in known {
+        if let Some(version) = usable_version(&program).await {
+            say(format_args!("Using cargo-lambda {version} ({}).", plan.shown(&program)));
+            return Ok(CargoLambda { program });
+        }
+    }
+    say("cargo-lambda 1.9 or later is not on the PATH.");
+    install(plan, &home, interrupt).await?;
+    Ok(CargoLambda { program: program_in(&home) })
+}
+
+/// Installs under another name and renames at the end, so that half an installation is never taken for a whole one.
+async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
+    let unfinished = home.with_file_name(format!("unfinished-{}", std::process::id()));
+    say(format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {} (about 15 MB).", plan.shown(home)));
+    let installed = install_into(&unfinished, interrupt).await;
+    let finished = installed.map(|installed| installed && rename(&unfinished, home));
+    remove(&unfinished);
+    if finished? { Ok(()) } else { Err(LaunchError::NoCargoLambda) }
+}
+
+async fn install_into(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+    if install_wheel(folder, interrupt).await? {
+        return Ok(true);
+    }
+    say("That failed; compiling cargo-lambda with `cargo install` instead, which takes several minutes.");
+    remove(folder);
+    install_with_cargo(folder, interrupt).await
+}
+
+async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv"]).arg(folder);
+    let mut fill = Command::new(folder.join("bin/python"));
+    // Without its dependencies: the only one is zig, which `cargo lambda watch` does not use. And no source package:
+    // that would compile for minutes in silence.
+    fill.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
+        .arg(format!("cargo-lambda=={PINNED_VERSION}"));
+    let steps = async { Ok(succeeds(&mut create, interrupt).await? && succeeds(&mut fill, interrupt).await?) };
+    let done: Result<bool, LaunchError> = while_saying(steps, || "installing cargo-lambda".to_owned()).await;
+    Ok(done? && usable_version(&program_in(folder)).await.is_some())
+}
+
+/// Cargo tells by itself how far it is.
+async fn install_with_cargo(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+    let mut install = Command::new(checks::cargo());
+    install.args(["install", "--locked", "--root"]).arg(folder).arg(format!("cargo-lambda@{PINNED_VERSION}"));
+    Ok(succeeds(&mut install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
+}
+
+/// A step that cannot even be started has only failed: there is another way to try.
+async fn succeeds(command: &mut Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+    match child_group::run(command, interrupt).await {
+        Ok(status) => Ok(status.success()),
+        Err(LaunchError::Interrupted) => Err(LaunchError::Interrupted),
+        Err(_) => Ok(false),
+    }
+}
+
+fn program_in(folder: &Path) -> PathBuf {
+    folder.join("bin/cargo-lambda")
+}
+
+async fn usable_version(program: &Path) -> Option<String> {
+    let asked = Command::new(program).args(["lambda", "--version"]).kill_on_drop(true).output();
+    let output = tokio::time::timeout(VERSION_LIMIT, asked).await.ok()?.ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    new_enough(&text).map(str::to_owned)
+}
+
+/// The version in `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`, if it will do.
+fn new_enough(text: &str) -> Option<&str> {
+    let version = text.strip_prefix("cargo-lambda ")?.split_whitespace().next()?;
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return None };
+    ((major, minor) >= OLDEST_VERSION).then_some(version)
+}
+
+/// What is in the way can only be broken, or it would have been used.
+fn rename(unfinished: &Path, home: &Path) -> bool {
+    remove(home);
+    fs::rename(unfinished, home).is_ok()
+}
+
+fn remove(folder: &Path) {
+    // It fails only if there is nothing to remove, or the next step fails for the same reason and says so.
+    let _ = fs::remove_dir_all(folder);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_from_1_9_on_will_do() {
+        assert_eq!(new_enough("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)"), Some("1.9.2"));
+        assert_eq!(new_enough("cargo-lambda 1.10.0"), Some("1.10.0"));
+        assert_eq!(new_enough("cargo-lambda 2.0.0-beta.1\n"), Some("2.0.0-beta.1"));
+        assert_eq!(new_enough("cargo-lambda 1.8.6 (c3e4ab2)"), None);
+        assert_eq!(new_enough("cargo-lambda: command not found"), None);
+        assert_eq!(new_enough(""), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! What can be known to fail before anything slow begins.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use local::dynamodb::DynamoDbError;
+use local::template::{self, Template, TemplateFunction};
+
+use super::arguments::Arguments;
+use super::error::LaunchError;
+
+/// What is to be started, and where.
+pub(super) struct Plan {
+    pub(super) workspace: PathBuf,
+    pub(super) template: Template,
+    /// The functions that a path of the API leads to.
+    pub(super) functions: Vec<TemplateFunction>,
+    pub(super) port: u16,
+    pub(super) dynamodb_port: u16,
+    pub(super) data: PathBuf,
+    pub(super) in_memory: bool,
+}
+
+impl Plan {
+    /// A path as a reader would write it: relative to the workspace if it lies inside.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.workspace).unwrap_or(path).display().to_string()
+    }
+}
+
+/// Reads the template and looks whether the ports are free.
+pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
+    let workspace = absolute(&arguments.workspace.clone().unwrap_or_else(template::workspace_root))?;
+    let template_path = workspace.join(template::FILE_NAME);
+    let template = Template::load(&template_path)?;
+    let mut functions = template.functions();
+    functions.retain(|function| !function.routes.is_empty());
+    if functions.is_empty() && !arguments.only_dynamodb {
+        return Err(LaunchError::NoRoutes { path: template_path.display().to_string() });
+    }
+    let (port, dynamodb_port) = free_ports(arguments)?;
+    let data = match &arguments.data {
+        Some(folder) => absolute(folder)?,
+        None => workspace.join(".local"),
+    };
+    Ok(Plan { workspace, template, functions, port, dynamodb_port, data, in_memory: arguments.in_memory })
+}
+
+/// Looks for cargo, without which nothing can be built.
+pub(super) fn find_cargo(plan: &Plan) -> Result<(), LaunchError> {
+    let tried = Command::new(cargo()).arg("--version").current_dir(&plan.workspace).stdin(Stdio::null()).output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(LaunchError::NoCargo { reason: output.status.to_string() }),
+        Err(error) => Err(LaunchError::NoCargo { reason: error.to_string() }),
+    }
+}
+
+/// The cargo that started this program, else the one on the PATH.
+pub(super) fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+/// Both listeners are held until both ports are known, so that the same port twice is noticed.
+fn free_ports(arguments: &Arguments) -> Result<(u16, u16), LaunchError> {
+    let api = if arguments.only_dynamodb { None } else { Some(api_listener(arguments.port)?) };
+    let dynamodb = dynamodb_listener(arguments.dynamodb_port)?;
+    let port_of = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    let refused = |source| LaunchError::System { what: "to name a port", source };
+    let port = api.as_ref().map_or(Ok(arguments.port), port_of).map_err(refused)?;
+    Ok((port, port_of(&dynamodb).map_err(refused)?))
+}
+
+fn api_listener(port: u16) -> Result<TcpListener, LaunchError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => LaunchError::PortInUse { port },
+        _ => LaunchError::PortRefused { port, source },
+    })
+}
+
+fn dynamodb_listener(port: u16) -> Result<TcpListener, LaunchError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    listener.map_err(|source| DynamoDbError::of_port(port, source).into())
+}
+
+/// Without `..`, so that what lies inside another folder begins with its path.
+fn absolute(path: &Path) -> Result<PathBuf, LaunchError> {
+    let refused = |source| LaunchError::System { what: "to name the current folder", source };
+    let path = std::path::absolute(path).map_err(refused)?;
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => _ = clean.pop(),
+            other => clean.push(other),
+        }
+    }
+    Ok(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_their_detours() {
+        assert_eq!(absolute(Path::new("/workspace/sub/../../data/.")).unwrap(), Path::new("/data"));
+        assert!(absolute(Path::new("data")).unwrap().is_absolute());
+    }
+}

@@ -1,0 +1,116 @@
+//! What the functions find in their environment.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use local::dynamodb::{self, DynamoDb};
+use tokio::process::Command;
+
+use super::checks::Plan;
+use super::error::LaunchError;
+use super::signing_secret;
+
+/// These could lead the functions to a real AWS account, past the credentials and the address given here.
+const REMOVED: [&str; 6] = [
+    "AWS_DEFAULT_PROFILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "JWT_SIGNING_SECRET_ARN",
+];
+
+/// What cargo told this program about its own package, which is none of the functions' business.
+const CARGO_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
+const IGNORE_FILE_VARIABLE: &str = "CARGO_LAMBDA_IGNORE_FILE";
+
+/// The caller's environment with what leads the functions to the embedded `DynamoDB`, and to nothing else.
+pub(super) struct Environment {
+    added: Vec<(&'static str, String)>,
+}
+
+/// The caller's table name, else the project's.
+pub(super) fn table_name() -> String {
+    non_empty("TABLE_NAME").unwrap_or_else(|| "chat-api".to_owned())
+}
+
+impl Environment {
+    pub(super) fn new(plan: &Plan, dynamodb: &DynamoDb) -> Result<Self, LaunchError> {
+        let mut added = vec![
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+            ("AWS_REGION", non_empty("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned())),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("TABLE_NAME", table_name()),
+        ];
+        if non_empty("JWT_SIGNING_SECRET").is_none() {
+            added.push(("JWT_SIGNING_SECRET", signing_secret::load_or_create(&plan.data)?));
+        }
+        if let Some(ignore_file) = write_ignore_file(plan)? {
+            added.push((IGNORE_FILE_VARIABLE, ignore_file));
+        }
+        Ok(Self { added })
+    }
+
+    /// Gives it to a command.
+    pub(super) fn apply<'command>(&self, command: &'command mut Command) -> &'command mut Command {
+        let inherited = env::vars_os().map(|(name, _)| name);
+        let unwanted = inherited.filter(|name| {
+            let name = name.to_string_lossy();
+            REMOVED.contains(&name.as_ref()) || CARGO_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        });
+        for name in unwanted {
+            command.env_remove(name);
+        }
+        command.envs(self.added.iter().map(|(name, value)| (name, value)))
+    }
+
+    /// The line for a shell, with the secret read from its file.
+    pub(super) fn as_shell_line(&self, plan: &Plan) -> String {
+        let secret_file = plan.shown(&plan.data.join(signing_secret::FILE_NAME));
+        let assignments =
+            self.added.iter().filter(|(name, _)| *name != IGNORE_FILE_VARIABLE).map(|(name, value)| match *name {
+                "JWT_SIGNING_SECRET" => format!("{name}=\"$(cat {})\"", quoted(&secret_file)),
+                _ => format!("{name}={}", quoted(value)),
+            });
+        assignments.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Keeps cargo-lambda from restarting the functions at every write to the database, should the data lie in the
+/// workspace where no .gitignore covers it.
+fn write_ignore_file(plan: &Plan) -> Result<Option<String>, LaunchError> {
+    let inside = plan.data.strip_prefix(&plan.workspace).ok();
+    let (Some(inside), None) = (inside, env::var_os(IGNORE_FILE_VARIABLE)) else { return Ok(None) };
+    let ignored = [dynamodb::FILE_NAME, signing_secret::FILE_NAME];
+    let lines = ignored.map(|name| format!("/{}*\n", Path::new(inside).join(name).display()));
+    let path = plan.data.join("cargo-lambda-ignore");
+    let shown = path.display().to_string();
+    let written = fs::create_dir_all(&plan.data).and_then(|()| fs::write(&path, lines.concat()));
+    match written {
+        Ok(()) => Ok(Some(shown)),
+        Err(source) => Err(LaunchError::File { path: shown, action: "written", source }),
+    }
+}
+
+fn non_empty(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn quoted(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(quoted("http://127.0.0.1:8000"), "http://127.0.0.1:8000");
+        assert_eq!(quoted("my data/it's"), r"'my data/it'\''s'");
+    }
+}

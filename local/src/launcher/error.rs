@@ -1,0 +1,43 @@
+//! Why the launcher gave up, as a sentence for whoever started it.
+
+use std::io;
+use std::time::Duration;
+
+use local::dynamodb::DynamoDbError;
+use local::template::TemplateError;
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub(crate) enum LaunchError {
+    /// Ctrl-C or SIGTERM, which is no failure.
+    #[error("Interrupted.")]
+    Interrupted,
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error("The template {path} has no function with a route.")]
+    NoRoutes { path: String },
+    #[error(transparent)]
+    DynamoDb(#[from] DynamoDbError),
+    #[error("Port {port} for the API is in use; choose another with --port.")]
+    PortInUse { port: u16 },
+    #[error("Port {port} for the API cannot be opened: {source}; choose another with --port.")]
+    PortRefused { port: u16, source: io::Error },
+    #[error("Cargo, Rust's build tool, cannot be run ({reason}); install Rust from https://rustup.rs.")]
+    NoCargo { reason: String },
+    #[error("cargo-lambda could not be installed; install it yourself with `cargo install cargo-lambda --locked`.")]
+    NoCargoLambda,
+    #[error("The functions could not be built ({status}); cargo's messages above say why.")]
+    BuildFailed { status: String },
+    #[error("`cargo lambda watch` ended ({status}); its messages above say why.")]
+    EmulatorEnded { status: String },
+    #[error("{functions} did not answer within {} seconds; the messages above say why.", .limit.as_secs())]
+    NotReady { functions: String, limit: Duration },
+    #[error("The file {path} cannot be {action}: {source}.")]
+    File { path: String, action: &'static str, source: io::Error },
+    #[error("The signing secret in {path} has fewer than 32 characters; delete the file and a new one is made.")]
+    ShortSecret { path: String },
+    #[error("{program} cannot be run: {source}.")]
+    Run { program: String, source: io::Error },
+    #[error("The operating system refused {what}: {source}.")]
+    System { what: &'static str, source: io::Error },
+}

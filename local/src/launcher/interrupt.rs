@@ -1,0 +1,29 @@
+//! Ctrl-C, SIGTERM, and a terminal that is closed.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::error::LaunchError;
+
+/// From its creation on, these signals no longer end the process but are reported here.
+pub(super) struct Interrupt {
+    signals: [Signal; 3],
+}
+
+impl Interrupt {
+    pub(super) fn listen() -> Result<Self, LaunchError> {
+        let listen = |kind| signal(kind).map_err(|source| LaunchError::System { what: "to report signals", source });
+        let signals =
+            [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
+        Ok(Self { signals })
+    }
+
+    /// Waits for the next of the signals.
+    pub(super) async fn received(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

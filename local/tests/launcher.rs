@@ -1,0 +1,151 @@
+//! The launcher as a program: what fails at once gets one sentence and a non-zero exit.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is a finding")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const TEMPLATE: &str = "
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+  RegisterFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: register}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
+";
+
+fn workspace(template: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("template.yaml"), template).unwrap();
+    folder
+}
+
+fn launcher_on_ports(workspace: &Path, port: &str, dynamodb_port: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    command.arg("--workspace").arg(workspace).args(["--port", port, "--dynamodb-port", dynamodb_port]);
+    command
+}
+
+fn launcher(workspace: &Path) -> Command {
+    launcher_on_ports(workspace, "0", "0")
+}
+
+/// The one sentence of a start that must fail, after which nothing may have been left in the workspace.
+fn complaint(command: &mut Command, workspace: &Path) -> String {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.ends_with(".\n"), "{stderr}");
+    assert_eq!(fs::read_dir(workspace).unwrap().count(), 1);
+    stderr
+}
+
+fn taken_port() -> (TcpListener, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    (listener, port)
+}
+
+#[test]
+fn a_port_in_use_for_the_api_is_named_with_its_flag() {
+    let workspace = workspace(TEMPLATE);
+    let (_listener, port) = taken_port();
+    let mut command = launcher_on_ports(workspace.path(), &port, "0");
+    let sentence = complaint(&mut command, workspace.path());
+    assert_eq!(sentence, format!("Port {port} for the API is in use; choose another with --port.\n"));
+}
+
+#[test]
+fn a_port_in_use_for_dynamodb_is_named_with_its_flag() {
+    let workspace = workspace(TEMPLATE);
+    let (_listener, port) = taken_port();
+    let mut command = launcher_on_ports(workspace.path(), "0", &port);
+    let sentence = complaint(&mut command, workspace.path());
+    assert_eq!(sentence, format!("Port {port} for DynamoDB is in use; choose another with --dynamodb-port.\n"));
+}
+
+#[test]
+fn the_same_port_for_both_is_noticed() {
+    let workspace = workspace(TEMPLATE);
+    let (listener, port) = taken_port();
+    drop(listener);
+    let mut command = launcher_on_ports(workspace.path(), &port, &port);
+    let sentence = complaint(&mut command, workspace.path());
+    assert!(sentence.contains("in use"), "{sentence}");
+}
+
+#[test]
+fn a_broken_template_is_named_with_what_is_wrong() {
+    let workspace = workspace("Resources: {Table: {Type: AWS::DynamoDB::Table}}");
+    let sentence = complaint(&mut launcher(workspace.path()), workspace.path());
+    assert!(sentence.starts_with("The template "), "{sentence}");
+    assert!(sentence.ends_with("template.yaml is broken: the table Table has no KeySchema.\n"), "{sentence}");
+}
+
+#[test]
+fn a_template_that_is_not_yaml_is_one_sentence_too() {
+    let workspace = workspace("Resources:\n  Table: [\n");
+    let sentence = complaint(&mut launcher(workspace.path()), workspace.path());
+    assert!(sentence.contains("template.yaml is broken: it is not YAML"), "{sentence}");
+}
+
+#[test]
+fn a_missing_template_is_named() {
+    let workspace = workspace(TEMPLATE);
+    let renamed = workspace.path().join("other.yaml");
+    fs::rename(workspace.path().join("template.yaml"), renamed).unwrap();
+    let sentence = complaint(&mut launcher(workspace.path()), workspace.path());
+    assert!(sentence.contains("template.yaml cannot be read: "), "{sentence}");
+}
+
+#[test]
+fn a_missing_cargo_is_one_sentence_with_the_way_to_get_it() {
+    let workspace = workspace(TEMPLATE);
+    let sentence = complaint(launcher(workspace.path()).env("CARGO", "/nowhere/cargo"), workspace.path());
+    assert!(sentence.starts_with("Cargo, Rust's build tool, cannot be run ("), "{sentence}");
+    assert!(sentence.ends_with("install Rust from https://rustup.rs.\n"), "{sentence}");
+}
+
+#[test]
+fn dynamodb_alone_serves_until_it_is_asked_to_end() {
+    let workspace = workspace(TEMPLATE);
+    let mut command = launcher(workspace.path());
+    let mut child = command.arg("--only-dynamodb").stdout(Stdio::piped()).spawn().unwrap();
+    let lines = lines_until(&mut child, "Try:");
+    let endpoint = lines.iter().find_map(|line| line.strip_prefix("Ready: ")).unwrap();
+    let hint = lines.last().unwrap();
+    assert!(hint.contains(&format!("AWS_ENDPOINT_URL_DYNAMODB={endpoint} ")), "{hint}");
+    assert!(hint.contains("JWT_SIGNING_SECRET=\"$(cat .local/jwt-signing-secret)\""), "{hint}");
+    assert!(workspace.path().join(".local/chat-api.db").is_file());
+
+    let process = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let start = Instant::now();
+    assert!(child.wait().unwrap().success());
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+fn lines_until(child: &mut Child, beginning: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let is_last = line.starts_with(beginning);
+        lines.push(line);
+        if is_last {
+            break;
+        }
+    }
+    lines
+}
