@@ -11,8 +11,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Only this crate logs below warnings: at its lower levels the AWS SDK prints whole requests, and
 /// with them what people wrote.
 pub fn start(level: LevelFilter) {
-    let targets =
-        Targets::new().with_default(level.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), level);
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        // It warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
+        .with_target("lambda_runtime", LevelFilter::ERROR)
+        .with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
