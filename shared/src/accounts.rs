@@ -1,18 +1,15 @@
 //! Accounts: who has one, and what is in it.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
-use crate::error::{ApiError, Cause};
+use crate::error::ApiError;
 use crate::ids::{EntryId, UserId};
 use crate::jwt::LoggedIn;
-use crate::ledger::{Entry, Hold};
+use crate::ledger::{Entry, Holds, sums};
 use crate::password::PasswordHash;
-use crate::table::{Item, Key, Table, cancellation_reasons, condition_failed, from_item, unavailable};
-use crate::time::Clock;
+use crate::table::{Key, Table, cancellation_reasons, condition_failed, from_item, unavailable};
+use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
 /// The epoch of a new account's sessions. Whatever ends all of them raises it.
@@ -53,8 +50,8 @@ pub struct Account {
     pub username: String,
     /// What can be spent. Never negative.
     pub balance: Credits,
-    /// Credits set aside for messages that are being answered, by the message's id.
-    pub holds: HashMap<String, Hold>,
+    /// Credits set aside for messages that are being answered.
+    pub holds: Holds,
     /// Whether the account may be used.
     pub status: Status,
     /// Tokens of an earlier epoch are worthless.
@@ -66,6 +63,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// What can be spent at `now`, and what is held: a hold that has expired can be spent, also
+    /// while it is still there.
+    #[must_use]
+    pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
+        let (returning, held) = sums(&self.holds, now);
+        (self.balance.saturating_plus(returning), held)
+    }
+
     /// Whether a token of `session_epoch` still opens this account.
     ///
     /// # Errors
@@ -105,6 +110,7 @@ impl Accounts {
         username: &Username,
         password_hash: PasswordHash,
         grant: Credits,
+        deadline: Timestamp,
     ) -> Result<UserId, ApiError> {
         let user_id = UserId::new(&self.clock);
         let entry_id = EntryId::new(&self.clock);
@@ -118,19 +124,19 @@ impl Accounts {
         let account = Account {
             username: username.as_str().to_owned(),
             balance: grant,
-            holds: HashMap::new(),
+            holds: Holds::new(),
             status: Status::Active,
             session_epoch: FIRST_SESSION_EPOCH,
             version: 0,
             created_at: created_at.clone(),
         };
-        let entry = Entry::grant(grant, created_at);
+        let entry = Entry::starting_grant(grant, created_at);
         let items = vec![
-            self.put_new(Key::login(username).with(&login)?)?,
-            self.put_new(Key::account(user_id).with(&account)?)?,
-            self.put_new(Key::entry(user_id, entry_id).with(&entry)?)?,
+            self.table.put_new(Key::login(username).with(&login)?)?,
+            self.table.put_new(Key::account(user_id).with(&account)?)?,
+            self.table.put_new(Key::entry(user_id, entry_id).with(&entry)?)?,
         ];
-        let Err(error) = self.table.transact(&user_id.to_string(), items).await else {
+        let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
             return Ok(user_id);
         };
         let Some([login, ..]) = cancellation_reasons(&error) else {
@@ -168,17 +174,6 @@ impl Accounts {
             .ok_or(ApiError::TokenNotValid("the account is gone"))?;
         account.admit(person.session_epoch())?;
         Ok(account)
-    }
-
-    fn put_new(&self, item: Item) -> Result<TransactWriteItem, ApiError> {
-        let put = Put::builder()
-            .table_name(self.table.name())
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 }
 
@@ -227,7 +222,7 @@ mod tests {
         let test = TestTable::start().await;
         let accounts = test.accounts();
         let names = ["bob", "Bob", "BOB", "bOb", "boB"].map(name);
-        let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO));
+        let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO, NOW));
         let outcomes = futures_util::future::join_all(attempts).await;
         let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(taken.len(), 1);
@@ -248,7 +243,7 @@ mod tests {
         test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
         test.register("bob", 1).await;
         assert!(matches!(
-            test.accounts().register(&name("bob"), hash(), Credits::ZERO).await,
+            test.accounts().register(&name("bob"), hash(), Credits::ZERO, NOW).await,
             Err(ApiError::UsernameTaken)
         ));
     }

@@ -45,6 +45,8 @@ pub enum ApiError {
     },
     /// 409 `username_taken`.
     UsernameTaken,
+    /// 409 `in_progress`: the first request with this idempotency key is still being answered.
+    InProgress,
     /// 413 `too_large`: the body has more bytes than the limit.
     TooLarge {
         /// The most bytes that a body may have.
@@ -52,6 +54,15 @@ pub enum ApiError {
     },
     /// 415 `unsupported_media_type`: neither JSON nor a form.
     UnsupportedMediaType,
+    /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
+    IdempotencyMismatch,
+    /// 429 `throttled`: too many requests at once.
+    Throttled {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// 502 `model_failed`: the model gave no reply; nothing was charged.
+    ModelFailed(Cause),
     /// 503 `unavailable`: something that we need cannot be reached; nothing was charged.
     Unavailable(Cause),
     /// 503 `outcome_unknown`: the one error after which the message may have been charged.
@@ -76,9 +87,12 @@ impl ApiError {
             }
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::UsernameTaken | Self::InProgress => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ModelFailed(_) => StatusCode::BAD_GATEWAY,
             Self::Unavailable(_) | Self::OutcomeUnknown { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -97,6 +111,10 @@ impl ApiError {
             Self::InsufficientTokens { .. } => "insufficient_tokens",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
+            Self::InProgress => "in_progress",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::Throttled { .. } => "throttled",
+            Self::ModelFailed(_) => "model_failed",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::Unavailable(_) => "unavailable",
@@ -119,6 +137,10 @@ impl ApiError {
                 format!("This message costs {cost} and your balance is {balance}.")
             }
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
+            Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
+            Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
+            Self::Throttled { .. } => "Too many requests at once.".to_owned(),
+            Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
             Self::UsernameTaken => "A user with that username already exists.".to_owned(),
             Self::TooLarge { limit_bytes } => {
                 format!("The body has more than {limit_bytes} bytes.")
@@ -134,7 +156,10 @@ impl ApiError {
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Self::Unavailable(cause) | Self::OutcomeUnknown { cause, .. } | Self::Internal(cause) => Some(&cause.0),
+            Self::ModelFailed(cause)
+            | Self::Unavailable(cause)
+            | Self::OutcomeUnknown { cause, .. }
+            | Self::Internal(cause) => Some(&cause.0),
             Self::TokenNotValid(reason) => Some(reason),
             _ => None,
         }
@@ -144,7 +169,8 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
+            Self::Throttled { retry_after } => Some(*retry_after),
+            Self::InProgress | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -1,14 +1,12 @@
 //! Sessions: each login is one item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_dynamodb::types::{
-    ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Login, Status};
 use crate::error::{ApiError, Cause};
-use crate::ids::{SessionId, TokenId, UserId};
+use crate::ids::{SessionId, TokenId};
 use crate::jwt::RefreshClaim;
 use crate::password::PasswordHash;
 use crate::table::{Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, unavailable};
@@ -26,12 +24,6 @@ pub struct Session {
     pub created_at: String,
     /// When it ends, in seconds since the Unix epoch; also what DynamoDB's TTL deletes it by.
     pub expires_at: u64,
-}
-
-/// What is in the account item and the session item, side by side.
-struct Found {
-    account: Option<Account>,
-    session: Option<Session>,
 }
 
 /// The sessions in the table.
@@ -64,6 +56,7 @@ impl Sessions {
         renewed_hash: Option<&PasswordHash>,
         refresh_token_id: TokenId,
         expires_at: Timestamp,
+        deadline: Timestamp,
     ) -> Result<SessionId, ApiError> {
         let session_id = SessionId::new(&self.clock);
         let session = Session {
@@ -75,9 +68,9 @@ impl Sessions {
         let items = vec![
             self.check_account(login)?,
             self.check_login(username, login, renewed_hash)?,
-            self.put_session(Key::session(login.user_id, session_id).with(&session)?)?,
+            self.table.put(Key::session(login.user_id, session_id).with(&session)?)?,
         ];
-        match self.table.transact(&session_id.to_string(), items).await {
+        match self.table.transact(&session_id.to_string(), items, &self.clock, deadline).await {
             Ok(()) => Ok(session_id),
             Err(error) => match cancellation_reasons(&error) {
                 Some([account, ..]) if condition_failed(account) => Err(refusal(account.item())?),
@@ -93,9 +86,10 @@ impl Sessions {
     /// [`ApiError::TokenNotValid`] if the session has ended or the token is not its current one,
     /// [`ApiError::UserInactive`] if the account is deactivated.
     pub async fn resume(&self, claim: &RefreshClaim) -> Result<(), ApiError> {
-        let found = self.find(claim.user_id, claim.session_id).await?;
-        let account = found.account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
-        let session = found.session.ok_or(ApiError::TokenNotValid("the session has ended"))?;
+        let keys = [Key::account(claim.user_id), Key::session(claim.user_id, claim.session_id)];
+        let [account, session] = self.table.get_both(keys).await?;
+        let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
+        let session: Session = from_item(session.ok_or(ApiError::TokenNotValid("the session has ended"))?)?;
         account.admit(session.session_epoch)?;
         if session.expires_at <= self.clock.now().seconds() {
             return Err(ApiError::TokenNotValid("the session has expired"));
@@ -104,37 +98,6 @@ impl Sessions {
             return Err(ApiError::TokenNotValid("the session has another refresh token"));
         }
         Ok(())
-    }
-
-    /// Reads account and session in one consistent request.
-    async fn find(&self, user_id: UserId, session_id: SessionId) -> Result<Found, ApiError> {
-        let keys = KeysAndAttributes::builder()
-            .keys(Key::account(user_id).into_item())
-            .keys(Key::session(user_id, session_id).into_item())
-            .consistent_read(true)
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        let answer = self
-            .table
-            .client()
-            .batch_get_item()
-            .request_items(self.table.name(), keys)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
-            return Err(ApiError::Unavailable(Cause::because("DynamoDB is throttling")));
-        }
-        let mut found = Found { account: None, session: None };
-        let items = answer.responses.and_then(|mut tables| tables.remove(self.table.name()));
-        for item in items.unwrap_or_default() {
-            if is_account(&item) {
-                found.account = Some(from_item(item)?);
-            } else {
-                found.session = Some(from_item(item)?);
-            }
-        }
-        Ok(found)
     }
 
     fn check_account(&self, login: &Login) -> Result<TransactWriteItem, ApiError> {
@@ -185,19 +148,6 @@ impl Sessions {
         };
         Ok(item.build())
     }
-
-    fn put_session(&self, session: Item) -> Result<TransactWriteItem, ApiError> {
-        let put = Put::builder()
-            .table_name(self.table.name())
-            .set_item(Some(session))
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-}
-
-fn is_account(item: &Item) -> bool {
-    item.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == "ACCOUNT")
 }
 
 /// Why an account does not let a login with the right password in.
@@ -238,7 +188,7 @@ mod tests {
 
         async fn begin(&self, renewed_hash: Option<&PasswordHash>) -> Result<SessionId, ApiError> {
             let expires_at = NOW.plus(Duration::from_secs(60));
-            self.sessions.begin(&self.username, &self.login, renewed_hash, self.token_id, expires_at).await
+            self.sessions.begin(&self.username, &self.login, renewed_hash, self.token_id, expires_at, NOW).await
         }
 
         fn claim(&self, session_id: SessionId) -> RefreshClaim {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::chat::Model;
+use crate::chat::{Dummy, DummyFailure, Model};
 use crate::credits::Credits;
 
 /// What a deployment can set. Each field is the environment variable of the same name, in
@@ -28,7 +28,10 @@ pub struct Settings {
     /// `FUNCTION_TIMEOUT`: in seconds, up to 28. How long a request may take where Lambda does
     /// not say so itself. Default 28: API Gateway hangs up after 29.
     pub function_timeout: Duration,
-    /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`.
+    /// `MAX_HOLDS`: how many messages of one user may be in flight, up to 100. Default 10.
+    pub max_holds: u32,
+    /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`, after
+    /// `DUMMY_DELAY_MS` (default 0), unless `DUMMY_FAILURE` is `error` or `panic` (default `none`).
     pub model: Model,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
     pub log_level: LevelFilter,
@@ -56,6 +59,7 @@ impl Settings {
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 86_400)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 31_536_000)?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 28)?,
+            max_holds: variables.max_holds("MAX_HOLDS")?,
             model: variables.model("MODEL")?,
             log_level: variables.log_level("LOG_LEVEL")?,
         })
@@ -147,7 +151,20 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
     }
 
     fn model(&self, name: &'static str) -> Result<Model, SettingError> {
-        self.one_of(name, &[("dummy", Model::Dummy)])
+        self.one_of(name, &[("dummy", ())])?;
+        let rule = "a whole number of milliseconds";
+        let delay = Duration::from_millis(self.number("DUMMY_DELAY_MS", 0, rule)?);
+        let failures = [("none", None), ("error", Some(DummyFailure::Error)), ("panic", Some(DummyFailure::Panic))];
+        Ok(Model::Dummy(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? }))
+    }
+
+    fn max_holds(&self, name: &'static str) -> Result<u32, SettingError> {
+        let rule = "a whole number from 1 to 100";
+        let holds = self.number(name, 10, rule)?;
+        match u32::try_from(holds) {
+            Ok(holds @ 1..=100) => Ok(holds),
+            _ => Err(SettingError::new(name, format!("must be {rule}, not \"{holds}\""))),
+        }
     }
 
     fn log_level(&self, name: &'static str) -> Result<LevelFilter, SettingError> {

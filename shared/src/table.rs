@@ -6,6 +6,7 @@
 //! | account | `USER#<user id>` | `ACCOUNT` | [`crate::accounts`], [`crate::ledger`] |
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
+//! | idempotency record | `USER#<user id>` | `IDEMPOTENCY#<digest of the key>` | [`crate::ledger`] |
 //! | public key | `JWKS` | `JWK#<key id>` | [`crate::jwt`] |
 
 use std::collections::HashMap;
@@ -20,12 +21,17 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
+use crate::ledger::IdempotencyKey;
+use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
 /// A connection that is not there within this time is not coming.
@@ -41,9 +47,10 @@ const MAX_ATTEMPTS: u32 = 3;
 const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// How often a write that collided with another is tried, and how long it waits at most before
-/// the first repetition; the wait doubles. The SDK does not repeat these by itself.
-const MAX_CONFLICT_ATTEMPTS: u32 = 6;
-const FIRST_CONFLICT_WAIT_MS: u64 = 20;
+/// the first repetition; the wait doubles up to the last. The SDK does not repeat these by itself.
+const MAX_COLLISION_ATTEMPTS: u32 = 10;
+const FIRST_COLLISION_WAIT_MS: u64 = 20;
+const LAST_COLLISION_WAIT_MS: u64 = 500;
 
 /// An item as the SDK knows it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -113,15 +120,55 @@ impl Table {
         answer.item.map(from_item).transpose()
     }
 
-    /// Writes all of `items` or none. The same `token` within ten minutes writes them only once.
+    /// Reads two items in one request, in the order of their keys, with everything that was
+    /// written before.
+    pub(crate) async fn get_both(&self, keys: [Key; 2]) -> Result<[Option<Item>; 2], ApiError> {
+        let wanted = keys.map(Key::into_item);
+        let request = KeysAndAttributes::builder().set_keys(Some(wanted.to_vec())).consistent_read(true).build();
+        let request = request.map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
+        let answer = answer.map_err(unavailable)?;
+        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+            return Err(ApiError::Unavailable(Cause::because("DynamoDB is throttling")));
+        }
+        let mut found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+        Ok(wanted.map(|key| {
+            let position = found.iter().position(|item| item.get("sk") == key.get("sk"))?;
+            Some(found.swap_remove(position))
+        }))
+    }
+
+    /// Writes all of `items` or none, and tries until `deadline` if they collide with others. The
+    /// same `token` within ten minutes writes them only once.
     pub(crate) async fn transact(
         &self,
         token: &str,
         items: Vec<TransactWriteItem>,
+        clock: &Clock,
+        deadline: Timestamp,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let request = self.client.transact_write_items().client_request_token(token).set_transact_items(Some(items));
-        repeat_conflicts(|| request.clone().send()).await.map(|_| ())
+        repeat_collisions(clock, deadline, || request.clone().send()).await.map(|_| ())
     }
+
+    /// The part of a transaction that puts `item`.
+    pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, ApiError> {
+        transact_put(Put::builder().table_name(&self.name).set_item(Some(item)))
+    }
+
+    /// The part of a transaction that puts `item` if its key is free, and else shows what is there.
+    pub(crate) fn put_new(&self, item: Item) -> Result<TransactWriteItem, ApiError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        transact_put(
+            put.condition_expression("attribute_not_exists(pk)")
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+        )
+    }
+}
+
+fn transact_put(put: PutBuilder) -> Result<TransactWriteItem, ApiError> {
+    let put = put.build().map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// A primary key.
@@ -148,6 +195,10 @@ impl Key {
 
     pub(crate) fn entry(user_id: UserId, entry_id: EntryId) -> Self {
         Self { partition: format!("USER#{user_id}"), sort: format!("ENTRY#{entry_id}") }
+    }
+
+    pub(crate) fn idempotency_record(user_id: UserId, key: &IdempotencyKey) -> Self {
+        Self { partition: format!("USER#{user_id}"), sort: format!("IDEMPOTENCY#{}", key.digest()) }
     }
 
     pub(crate) fn public_key(key_id: &str) -> Self {
@@ -196,51 +247,59 @@ pub(crate) fn condition_failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// A write that another write to the same item got in the way of. It was not applied.
-pub(crate) trait Conflict {
-    fn is_conflict(&self) -> bool;
+/// A write that was not applied because others got in its way: at the same item, or by their
+/// number.
+pub(crate) trait Collision {
+    fn is_collision(&self) -> bool;
 }
 
-impl Conflict for UpdateItemError {
-    fn is_conflict(&self) -> bool {
+impl Collision for UpdateItemError {
+    fn is_collision(&self) -> bool {
         matches!(self, Self::TransactionConflictException(_))
     }
 }
 
-impl Conflict for TransactWriteItemsError {
+impl Collision for TransactWriteItemsError {
     /// A transaction that also failed for another reason will not succeed by repeating it.
-    fn is_conflict(&self) -> bool {
+    fn is_collision(&self) -> bool {
         let Self::TransactionCanceledException(canceled) = self else {
             return matches!(self, Self::TransactionInProgressException(_));
         };
-        let mut conflicts = false;
+        let mut collides = false;
         for reason in canceled.cancellation_reasons() {
             match reason.code() {
-                Some("TransactionConflict") => conflicts = true,
+                Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => collides = true,
                 None | Some("None") => {}
                 Some(_) => return false,
             }
         }
-        conflicts
+        collides
     }
 }
 
-/// Sends a write until it collides with no other, with growing random waits in between.
-pub(crate) async fn repeat_conflicts<T, E, A>(mut send: impl FnMut() -> A) -> Result<T, SdkError<E>>
+/// Sends a write until it collides with no other, with growing random waits in between, unless the
+/// next wait would go beyond `deadline`.
+pub(crate) async fn repeat_collisions<T, E, A>(
+    clock: &Clock,
+    deadline: Timestamp,
+    mut send: impl FnMut() -> A,
+) -> Result<T, SdkError<E>>
 where
-    E: Conflict,
+    E: Collision,
     A: Future<Output = Result<T, SdkError<E>>>,
 {
-    let mut attempt = 1;
-    loop {
+    let mut most_ms = FIRST_COLLISION_WAIT_MS;
+    for _ in 1..MAX_COLLISION_ATTEMPTS {
         let outcome = send().await;
-        let conflicts = outcome.as_ref().err().and_then(SdkError::as_service_error).is_some_and(E::is_conflict);
-        if !conflicts || attempt == MAX_CONFLICT_ATTEMPTS {
+        let collides = outcome.as_ref().err().and_then(SdkError::as_service_error).is_some_and(E::is_collision);
+        let wait = random_wait(most_ms);
+        if !collides || clock.now().plus(wait) >= deadline {
             return outcome;
         }
-        tokio::time::sleep(random_wait(FIRST_CONFLICT_WAIT_MS << (attempt - 1))).await;
-        attempt += 1;
+        tokio::time::sleep(wait).await;
+        most_ms = (most_ms * 2).min(LAST_COLLISION_WAIT_MS);
     }
+    send().await
 }
 
 /// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
@@ -257,6 +316,12 @@ mod tests {
     use aws_sdk_dynamodb::types::error::{TransactionCanceledException, TransactionConflictException};
     use std::cell::Cell;
 
+    const LATER: Timestamp = Timestamp::from_seconds(1_000_060);
+
+    fn clock() -> Clock {
+        Clock::manual(Timestamp::from_seconds(1_000_000))
+    }
+
     fn canceled(codes: &[&str]) -> SdkError<TransactWriteItemsError> {
         let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
         let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
@@ -269,9 +334,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_conflict_is_repeated_until_it_is_gone() {
+    async fn a_collision_is_repeated_until_it_is_gone() {
         let attempts = Cell::new(0);
-        let outcome = repeat_conflicts(|| {
+        let clock = clock();
+        let outcome = repeat_collisions(&clock, LATER, || {
             attempts.set(attempts.get() + 1);
             let outcome = match attempts.get() {
                 1 | 2 => Err(canceled(&["None", "TransactionConflict"])),
@@ -284,22 +350,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_conflict_is_not_repeated_for_ever() {
+    async fn a_collision_is_not_repeated_for_ever() {
         let attempts = Cell::new(0);
-        let outcome: Result<(), _> = repeat_conflicts(|| {
+        let outcome: Result<(), _> = repeat_collisions(&clock(), LATER, || {
             attempts.set(attempts.get() + 1);
             let error = TransactionConflictException::builder().build();
             async { Err(service_error(UpdateItemError::TransactionConflictException(error))) }
         })
         .await;
         assert!(outcome.is_err());
-        assert_eq!(attempts.get(), MAX_CONFLICT_ATTEMPTS);
+        assert_eq!(attempts.get(), MAX_COLLISION_ATTEMPTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_collision_is_not_repeated_beyond_the_deadline() {
+        let attempts = Cell::new(0);
+        let clock = clock();
+        let outcome: Result<(), _> = repeat_collisions(&clock, clock.now(), || {
+            attempts.set(attempts.get() + 1);
+            async { Err(canceled(&["TransactionConflict"])) }
+        })
+        .await;
+        assert!(outcome.is_err());
+        assert_eq!(attempts.get(), 1);
     }
 
     #[tokio::test]
     async fn a_failed_condition_is_not_repeated() {
         let attempts = Cell::new(0);
-        let outcome: Result<(), _> = repeat_conflicts(|| {
+        let outcome: Result<(), _> = repeat_collisions(&clock(), LATER, || {
             attempts.set(attempts.get() + 1);
             async { Err(canceled(&["ConditionalCheckFailed", "TransactionConflict"])) }
         })

@@ -15,6 +15,7 @@ use crate::password::PasswordHash;
 use crate::table::{Key, Table, retry_configuration};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
+use std::time::Duration;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -54,7 +55,10 @@ impl TestTable {
     pub(crate) async fn register(&self, username: &str, balance: u64) -> UserId {
         let username = Username::parse(username).unwrap();
         let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
-        self.accounts().register(&username, hash, Credits::new(balance).unwrap()).await.unwrap()
+        self.accounts()
+            .register(&username, hash, Credits::new(balance).unwrap(), NOW.plus(Duration::from_secs(28)))
+            .await
+            .unwrap()
     }
 
     pub(crate) fn subject(&self, user_id: UserId) -> Subject {

@@ -1,17 +1,19 @@
 //! `POST /login/`: a name and its password become a session, with an access and a refresh token.
 
+use std::time::Duration;
+
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
 use shared::accounts::{Accounts, Login as StoredLogin};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::ids::TokenId;
 use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
 use shared::password::Password;
 use shared::sessions::Sessions;
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
-use shared::time::Clock;
+use shared::time::{Clock, Timestamp};
 use shared::username::Username;
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,6 +27,7 @@ async fn main() -> Result<(), Error> {
         accounts: Accounts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         signer: Signer::start(&settings, secret, table, clock.clone()).await,
+        function_timeout: settings.function_timeout,
         clock,
     })
     .await
@@ -34,6 +37,7 @@ struct Login {
     accounts: Accounts,
     sessions: Sessions,
     signer: Signer,
+    function_timeout: Duration,
     clock: Clock,
 }
 
@@ -41,21 +45,29 @@ impl Endpoint for Login {
     const METHODS: &'static [Method] = &[Method::POST];
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Credentials { username, password } = Credentials::parse(&request)?;
         let found = self.accounts.find_login(&username).await?;
         // An unknown name costs the time of a wrong password, so that neither can be told apart.
         let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
-        self.open(&username, &password, login).await
+        self.open(&username, &password, login, deadline).await
     }
 }
 
 impl Login {
-    async fn open(&self, username: &Username, password: &Password, login: StoredLogin) -> Result<Answer, ApiError> {
+    async fn open(
+        &self,
+        username: &Username,
+        password: &Password,
+        login: StoredLogin,
+        deadline: Timestamp,
+    ) -> Result<Answer, ApiError> {
         let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
         let token_id = TokenId::new(&self.clock);
         let expires_at = self.signer.refresh_expiry();
-        let session_id = self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at).await?;
+        let session_id =
+            self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at, deadline).await?;
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         let body = Opened {
             user: &login.username,

@@ -1,11 +1,13 @@
 //! `POST /register/`: a name and a password become an account with credits to start with.
 
+use std::time::Duration;
+
 use lambda_http::http::{Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
 use shared::credits::Credits;
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::password::Password;
 use shared::settings::Settings;
 use shared::table::Table;
@@ -16,22 +18,32 @@ use shared::username::Username;
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
+    let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
-    serve(Register { accounts: Accounts::new(table, Clock::system()), starting_tokens: settings.starting_tokens }).await
+    serve(Register {
+        accounts: Accounts::new(table, clock.clone()),
+        starting_tokens: settings.starting_tokens,
+        function_timeout: settings.function_timeout,
+        clock,
+    })
+    .await
 }
 
 struct Register {
     accounts: Accounts,
     starting_tokens: Credits,
+    function_timeout: Duration,
+    clock: Clock,
 }
 
 impl Endpoint for Register {
     const METHODS: &'static [Method] = &[Method::POST];
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Registration { username, password } = Registration::parse(&request)?;
         let password_hash = password.hash().await?;
-        self.accounts.register(&username, password_hash, self.starting_tokens).await?;
+        self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
     }
 }

@@ -1,6 +1,6 @@
 //! `GET /token_balance/`: what the user can spend.
 
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
 use shared::error::ApiError;
@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
     let table = Table::connect(&settings.table_name).await;
     serve(TokenBalance {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
-        accounts: Accounts::new(table, clock),
+        accounts: Accounts::new(table, clock.clone()),
+        clock,
     })
     .await
 }
@@ -26,6 +27,7 @@ async fn main() -> Result<(), Error> {
 struct TokenBalance {
     verifier: Verifier,
     accounts: Accounts,
+    clock: Clock,
 }
 
 impl Endpoint for TokenBalance {
@@ -34,6 +36,8 @@ impl Endpoint for TokenBalance {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let person = self.verifier.logged_in(&request).await?;
         let account = self.accounts.read(&person).await?;
-        Answer::private(StatusCode::OK, &json!({"tokens": account.balance}))
+        let (spendable, held) = account.spendable_and_held(self.clock.now());
+        Ok(Answer::private(StatusCode::OK, &json!({"tokens": spendable}))?
+            .header(HeaderName::from_static("x-token-held"), &held.to_string()))
     }
 }

@@ -52,7 +52,7 @@ impl World {
     pub async fn register(&self, username: &str, credits: u64) {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
-        accounts.register(&name(username), password_hash().await, credits).await.unwrap();
+        accounts.register(&name(username), password_hash().await, credits, soon()).await.unwrap();
     }
 
     /// Logs `username` in, past the endpoint and so without its costs.
@@ -68,7 +68,7 @@ impl World {
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
         let expires_at = signer.refresh_expiry();
         let sessions = Sessions::new(self.table.clone(), clock);
-        let session_id = sessions.begin(&name(username), &login, None, token_id, expires_at).await.unwrap();
+        let session_id = sessions.begin(&name(username), &login, None, token_id, expires_at, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         tokens(&signer, subject, token_id, expires_at).await
     }
@@ -140,6 +140,10 @@ pub fn table_at(endpoint: &str) -> Table {
         .endpoint_url(endpoint)
         .build();
     Table::new(Client::from_conf(configuration), TABLE_NAME)
+}
+
+fn soon() -> Timestamp {
+    Clock::system().now().plus(Duration::from_secs(28))
 }
 
 async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {

@@ -3,12 +3,14 @@
 mod authorization;
 mod endpoint;
 mod fields;
+mod idempotency;
 mod problem;
 mod response;
 
 pub use authorization::bearer_token;
 pub use endpoint::{Endpoint, Error, deadline, serve};
 pub use fields::{Fields, MAX_BODY_BYTES};
+pub use idempotency::idempotency_key;
 pub use lambda_http::Request;
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
 pub use response::{Answer, Response};
