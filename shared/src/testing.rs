@@ -20,7 +20,7 @@ use std::time::Duration;
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 pub(crate) struct TestTable {
-    _dynamodb: DynamoDb,
+    pub(crate) dynamodb: DynamoDb,
     pub(crate) recorder: Recorder,
     pub(crate) table: Table,
     pub(crate) clock: Clock,
@@ -39,7 +39,7 @@ impl TestTable {
             .retry_config(retry_configuration())
             .build();
         let table = Table::new(Client::from_conf(configuration), TABLE_NAME);
-        Self { _dynamodb: dynamodb, recorder, table, clock: Clock::manual(NOW) }
+        Self { dynamodb, recorder, table, clock: Clock::manual(NOW) }
     }
 
     pub(crate) fn accounts(&self) -> Accounts {

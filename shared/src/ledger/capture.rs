@@ -1,13 +1,13 @@
 //! Turning a hold into a charge.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ledger::idempotency::{RECORD_LIFETIME, Record};
 use crate::ledger::release::{HOLD_IS_OURS, RETURN_CREDITS};
 use crate::ledger::{Charge, Entry, EntryKind, Exchange, Held, Ledger};
-use crate::table::{Key, number};
+use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number};
 
 impl Ledger {
     /// Charges `cost` for a message that was answered and stores the answer. What was held and
@@ -15,48 +15,63 @@ impl Ledger {
     /// charged, since nobody agreed to it.
     ///
     /// # Errors
-    /// [`ApiError::Unavailable`] if the hold is gone or the table refused: nothing was charged.
-    /// [`ApiError::OutcomeUnknown`] if not even that can be found out.
+    /// [`ApiError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and
+    /// nothing will be. [`ApiError::OutcomeUnknown`] if not even that can be found out.
     pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Charge, ApiError> {
+        if cost > held.amount {
+            tracing::warn!(hold = %held.id, held = %held.amount, %cost, "a message cost more than was held");
+        }
         let charge = Charge {
             cost: cost.min(held.amount),
             balance: held.balance.saturating_plus(held.amount.saturating_minus(cost)),
         };
         // Built once: whatever is sent again under the same token must be the same.
         let items = self.capture_items(held, charge.cost, exchange)?;
-        if let Err(error) =
-            self.table.transact(&format!("capture-{}", held.id), items, &self.clock, held.deadline).await
-        {
+        let token = format!("capture-{}", held.id);
+        if let Err(error) = self.table.transact(&token, items, &self.clock, held.deadline).await {
             self.settle(held, Cause::new(error)).await?;
         }
         Ok(charge)
     }
 
-    /// Finds out what became of a capture whose transaction failed. The entry tells: it is there
-    /// or it is not. If not, a release that is acknowledged fences off an attempt that may yet
-    /// arrive; only then is it true that nothing was charged.
+    /// Finds out what became of a capture whose transaction failed, by deciding it: the entry of
+    /// its id is put as void, unless it is there. If it is, the capture had succeeded. If not, none
+    /// will: each needs the entry's place, also an attempt that is still on its way, and also if a
+    /// late repetition of the hold should put that back.
     async fn settle(&self, held: &Held, cause: Cause) -> Result<(), ApiError> {
-        let unknown = |cause| ApiError::OutcomeUnknown { message_id: held.id, cause };
-        match self.is_captured(held).await {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(_) => return Err(unknown(cause)),
+        let items = vec![self.put_void(held)?, self.check_account(held)?];
+        let token = format!("void-{}", held.id);
+        if let Err(error) = self.table.transact(&token, items, &self.clock, held.deadline).await {
+            let Some([entry, account]) = cancellation_reasons(&error) else {
+                return Err(ApiError::OutcomeUnknown { message_id: held.id, cause });
+            };
+            let found: Option<Entry> = entry.item().cloned().map(from_item).transpose()?;
+            match found {
+                Some(entry) if entry.kind == EntryKind::Chat => return Ok(()),
+                Some(_) => {}
+                // Without the account there is no hold to capture.
+                None if condition_failed(account) => {}
+                None => return Err(ApiError::OutcomeUnknown { message_id: held.id, cause }),
+            }
         }
-        if self.release(held).await.is_err() {
-            return Err(unknown(cause));
-        }
-        // The attempt may have arrived between the two: a release that finds no hold to remove
-        // has not fenced anything off.
-        match self.is_captured(held).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(ApiError::Unavailable(cause)),
-            Err(_) => Err(unknown(cause)),
-        }
+        self.abandon(held).await;
+        Err(ApiError::Unavailable(cause))
     }
 
-    async fn is_captured(&self, held: &Held) -> Result<bool, ApiError> {
-        let entry: Option<Entry> = self.table.get(Key::entry(held.user_id, held.id)).await?;
-        Ok(entry.is_some())
+    fn put_void(&self, held: &Held) -> Result<TransactWriteItem, ApiError> {
+        let void = Entry::void(self.clock.now().to_string());
+        self.table.put_new(Key::entry(held.user_id, held.id).with(&void)?)
+    }
+
+    /// Nothing enters a user's partition once the account is gone.
+    fn check_account(&self, held: &Held) -> Result<TransactWriteItem, ApiError> {
+        let check = ConditionCheck::builder()
+            .table_name(self.table.name())
+            .set_key(Some(Key::account(held.user_id).into_item()))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     fn capture_items(

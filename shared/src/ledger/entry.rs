@@ -27,8 +27,16 @@ pub struct Entry {
 impl Entry {
     /// Credits given at registration.
     pub(crate) fn starting_grant(amount: Credits, created_at: String) -> Self {
-        let kind = EntryKind::Grant;
-        Self { kind, amount: amount.gained(), created_at, message: None, response: None, reason: None }
+        Self::bare(EntryKind::Grant, amount.gained(), created_at)
+    }
+
+    /// No charge, for good.
+    pub(super) fn void(created_at: String) -> Self {
+        Self::bare(EntryKind::Void, 0, created_at)
+    }
+
+    fn bare(kind: EntryKind, amount: i64, created_at: String) -> Self {
+        Self { kind, amount, created_at, message: None, response: None, reason: None }
     }
 }
 
@@ -42,4 +50,6 @@ pub enum EntryKind {
     Chat,
     /// Credits were taken back by an operator.
     Adjustment,
+    /// No change, and none to come: the message of this id is not charged, whatever arrives late.
+    Void,
 }

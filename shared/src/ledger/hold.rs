@@ -172,7 +172,7 @@ impl Ledger {
     async fn attempt(&self, order: &Order<'_>, hold: &Hold, predecessor: Option<&Hold>) -> Result<Attempt, ApiError> {
         let update = self.hold_update(order, hold, predecessor)?;
         let attempt = match order.key {
-            None => self.hold_alone(order, update).await?,
+            None => self.hold_alone(order, hold, update).await?,
             Some(key) => self.hold_with_key(order, key, hold, update).await?,
         };
         Ok(match attempt {
@@ -187,7 +187,7 @@ impl Ledger {
     }
 
     /// Without a key, one conditional update says it all.
-    async fn hold_alone(&self, order: &Order<'_>, update: Update) -> Result<Attempt, ApiError> {
+    async fn hold_alone(&self, order: &Order<'_>, hold: &Hold, update: Update) -> Result<Attempt, ApiError> {
         let request = self
             .table
             .client()
@@ -206,9 +206,19 @@ impl Ledger {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Attempt::Refused { account: Some(account_of(failed.item())?), record: None })
                 }
-                _ => Err(unavailable(error)),
+                _ => Err(self.uncertain(order, hold, unavailable(error)).await),
             },
         }
+    }
+
+    /// A hold of which no answer came may be there. Giving it back spares the user the wait for its
+    /// expiry; if that fails too, nothing is lost but time.
+    async fn uncertain(&self, order: &Order<'_>, hold: &Hold, error: ApiError) -> ApiError {
+        let place = place(order, hold);
+        if self.give_back(order.person.user_id(), &place, hold, order.deadline).await.is_err() {
+            tracing::warn!(hold = %hold.id, "a hold may be left to expire");
+        }
+        error
     }
 
     /// With a key, a transaction makes sure that no answer to it is kept.
@@ -227,7 +237,7 @@ impl Ledger {
             return Ok(Attempt::Held(account.ok_or(ApiError::TokenNotValid("the account is gone"))?));
         };
         let Some([account, record]) = cancellation_reasons(&error) else {
-            return Err(unavailable(error));
+            return Err(self.uncertain(order, hold, unavailable(error)).await);
         };
         if !condition_failed(account) && !condition_failed(record) {
             return Err(unavailable(error));

@@ -163,7 +163,8 @@ async fn what_was_released_cannot_be_captured() {
     scene.ledger.release(&held).await.unwrap();
     assert!(matches!(scene.capture(&held, 3).await, Err(ApiError::Unavailable(_))));
     assert_eq!(scene.balance().await, 10);
-    assert!(scene.entry(held.id).await.is_none());
+    let entry = scene.entry(held.id).await.unwrap();
+    assert_eq!((entry.kind, entry.amount), (EntryKind::Void, 0));
 }
 
 #[tokio::test]
@@ -373,16 +374,46 @@ async fn a_capture_that_does_not_arrive_is_released_before_it_is_called_free() {
 }
 
 #[tokio::test]
-async fn a_capture_that_can_be_neither_found_nor_released_has_an_unknown_outcome() {
-    for lost in ["GetItem", "UpdateItem"] {
+async fn a_capture_that_can_be_neither_found_nor_voided_has_an_unknown_outcome() {
+    for fault in [Fault::NotApplied, Fault::AnswerLost] {
         let scene = Scene::with_balance(10).await;
         let held = scene.hold(3).await.unwrap();
-        scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
-        scene.test.recorder.fail_next(lost, Fault::NotApplied, 3);
+        scene.test.recorder.fail_next("TransactWriteItems", fault, 6);
         let Err(ApiError::OutcomeUnknown { message_id, .. }) = scene.capture(&held, 3).await else {
-            panic!("{lost}: an outcome that nobody can know")
+            panic!("an outcome that nobody can know")
         };
         assert_eq!(message_id, held.id);
+    }
+}
+
+#[tokio::test]
+async fn what_was_called_free_stays_free_whatever_arrives_late() {
+    let scene = Scene::with_balance(10).await;
+    let held = scene.hold(3).await.unwrap();
+    scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
+    assert!(matches!(scene.capture(&held, 3).await, Err(ApiError::Unavailable(_))));
+    // The first update was the hold, the first transaction after the registration the capture.
+    let requests = scene.test.recorder.requests();
+    let sent = |operation: &str, number| requests.iter().filter(|sent| sent.operation == operation).nth(number);
+    let hold = serde_json::from_value(sent("UpdateItem", 0).unwrap().body.clone()).unwrap();
+    let capture = serde_json::from_value(sent("TransactWriteItems", 1).unwrap().body.clone()).unwrap();
+    let database = scene.test.dynamodb.database();
+    database.update_item(hold).unwrap();
+    assert_eq!(scene.balance().await, 7, "the hold is there again");
+    assert!(database.transact_write_items(capture).is_err(), "and cannot be captured");
+    scene.test.clock.advance(EXPIRY);
+    scene.ledger.release(&scene.hold(1).await.unwrap()).await.unwrap();
+    assert_eq!(scene.balance().await, 10);
+}
+
+#[tokio::test]
+async fn a_hold_of_which_no_answer_comes_is_given_back() {
+    for key in [None, Some("key")] {
+        let scene = Scene::with_balance(10).await;
+        let operation = if key.is_some() { "TransactWriteItems" } else { "UpdateItem" };
+        scene.test.recorder.fail_next(operation, Fault::AnswerLost, 3);
+        assert!(matches!(scene.start(&scene.ada, 3, "Hello", key).await, Err(ApiError::Unavailable(_))));
+        assert_eq!(scene.balance().await, 10);
     }
 }
 
