@@ -64,6 +64,7 @@ impl Login {
         deadline: Timestamp,
     ) -> Result<Answer, ApiError> {
         let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
+        self.signer.ready().await?;
         let token_id = TokenId::new(&self.clock);
         let expires_at = self.signer.refresh_expiry();
         let session_id =

@@ -91,16 +91,15 @@ impl LogLine {
     }
 
     fn end(self, response: &Response, code: &str, cause: Option<&str>) {
-        tracing::info!(
-            request_id = self.request_id,
-            method = self.method.as_str(),
-            path = self.path,
-            status = response.status().as_u16(),
-            code,
-            cause,
-            duration_ms = self.started.elapsed().as_secs_f64() * 1000.0,
-            "answered"
-        );
+        let Self { request_id, method, path, started } = self;
+        let (method, status) = (method.as_str(), response.status().as_u16());
+        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+        // A level is a constant of the line, so there are two of the same.
+        if response.status().is_server_error() {
+            tracing::error!(request_id, method, path, status, code, cause, duration_ms, "answered");
+        } else {
+            tracing::info!(request_id, method, path, status, code, cause, duration_ms, "answered");
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::text::InvalidField;
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The fields of a body, to be taken one by one. What is wrong with them is collected, so that a
-/// person hears all of it at once, in the words of Django REST Framework.
-#[derive(Debug)]
+/// person hears all of it at once, in the words of Django REST Framework. They may be passwords:
+/// they do not print.
 pub struct Fields {
     values: BTreeMap<String, Value>,
     errors: FieldErrors,

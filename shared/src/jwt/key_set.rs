@@ -14,7 +14,7 @@ use jsonwebtoken::jwk::{
 use serde::Deserialize;
 
 use crate::error::{ApiError, Cause};
-use crate::table::{Key, Table, from_item, number, unavailable};
+use crate::table::{Item, Key, Table, from_item, number, unavailable};
 use crate::time::Timestamp;
 
 /// A key that verifies tokens.
@@ -103,6 +103,15 @@ impl PublicKeyItem {
     }
 }
 
+fn read(item: Item) -> Result<PublicKey, ApiError> {
+    from_item::<PublicKeyItem>(item)?.read().map_err(ApiError::Internal)
+}
+
+/// One key that we cannot read, perhaps of a later version, must not take the others away.
+fn skipped(error: &ApiError) {
+    tracing::warn!(cause = error.cause(), "a public key in the table is not readable");
+}
+
 /// The public keys in the table.
 #[derive(Clone, Debug)]
 pub struct KeySet {
@@ -133,12 +142,8 @@ impl KeySet {
             .send()
             .await
             .map_err(unavailable)?;
-        answer
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| from_item::<PublicKeyItem>(item)?.read().map_err(ApiError::Internal))
-            .collect()
+        let items = answer.items.unwrap_or_default().into_iter();
+        Ok(items.filter_map(|item| read(item).inspect_err(skipped).ok()).collect())
     }
 
     /// Makes `key` the current one, and lets the one that it replaces verify until `retire_at`.

@@ -20,6 +20,8 @@ use crate::time::{Clock, Timestamp};
 /// How long a signer goes on with the secret it has read: after a rotation, no token is signed
 /// with the old key for longer.
 const SECRET_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+/// How long a signer waits with the next reading after one that failed.
+const READ_PAUSE: Duration = Duration::from_secs(30);
 /// At start-up nobody waits for an answer yet, but Lambda waits for the start.
 const START_TIMEOUT: Duration = Duration::from_millis(700);
 
@@ -50,7 +52,7 @@ pub struct Signer {
 #[derive(Clone, Debug)]
 struct Current {
     key: Arc<SigningKey>,
-    read_at: Timestamp,
+    read_again_at: Timestamp,
     is_published: bool,
 }
 
@@ -77,6 +79,14 @@ impl Signer {
             longest_token_lifetime: settings.longest_token_lifetime(),
             current: Mutex::new(None),
         }
+    }
+
+    /// Makes sure that a token can be issued, before anything is written that needs one.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] if the secret cannot be read or the key not be published.
+    pub async fn ready(&self) -> Result<(), ApiError> {
+        self.key().await.map(|_| ())
     }
 
     /// When a refresh token that is issued now expires, and its session with it.
@@ -149,23 +159,23 @@ impl Signer {
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        self.secret.never_changes() || self.clock.now().since(current.read_at) < SECRET_MAX_AGE
+        self.secret.never_changes() || self.clock.now() < current.read_again_at
     }
 
     /// Reads the secret again. While that fails, the key that is known goes on: more people are
     /// served by a token that may end early than by none.
     async fn renew(&self, known: Option<Current>) -> Result<Current, ApiError> {
-        let read_at = self.clock.now();
+        let now = self.clock.now();
         match (self.secret.read().await, known) {
             (Ok(secret), known) => {
                 let key = SigningKey::derive(secret.expose_secret().as_bytes()).map_err(ApiError::Internal)?;
                 let is_published = known
                     .is_some_and(|known| known.is_published && known.key.public_key().id() == key.public_key().id());
-                Ok(Current { key: Arc::new(key), read_at, is_published })
+                Ok(Current { key: Arc::new(key), read_again_at: now.plus(SECRET_MAX_AGE), is_published })
             }
             (Err(error), Some(known)) => {
                 tracing::warn!(cause = error.cause(), "the signing secret cannot be read again");
-                Ok(known)
+                Ok(Current { read_again_at: now.plus(READ_PAUSE), ..known })
             }
             (Err(error), None) => Err(error),
         }
@@ -227,7 +237,10 @@ mod tests {
 
     async fn signer(test: &TestTable, secret: &str) -> Signer {
         let settings = Settings::read(|_| None).unwrap();
-        Signer::start(&settings, source(secret), test.table.clone(), test.clock.clone()).await
+        let secret = Secret::connect(source(secret)).await;
+        let signer = Signer::new(&settings, secret, test.table.clone(), test.clock.clone());
+        signer.ready().await.unwrap();
+        signer
     }
 
     async fn accepts(test: &TestTable, verifier: &Verifier, signer: &Signer) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::http::{Request, bearer_token};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::claims::{Claims, ISSUER};
@@ -22,8 +22,11 @@ const KEY_SET_MAX_AGE: Duration = Duration::from_secs(10 * 60);
 /// A token with an unknown key makes us look for it, but not more often than this: such tokens
 /// are free for whoever makes them up.
 const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
-/// The first load warms the connection up, and is not worth waiting longer for.
-const START_TIMEOUT: Duration = Duration::from_millis(500);
+/// What a load is worth waiting for that nobody depends on: the first one, which also warms the
+/// connection up, and those after ten minutes.
+const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long after such a load has failed the next one waits.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// A person who has proved with an access token who they are. Only a [`Verifier`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +94,16 @@ pub struct Verifier {
 struct Known {
     keys: Arc<[PublicKey]>,
     loaded_at: Option<Timestamp>,
-    missed_at: Option<Timestamp>,
+    /// When a set that had grown old was last asked for again.
+    renewal_tried_at: Option<Timestamp>,
+    /// The last look for a key that was not known.
+    look: Option<Look>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Timestamp,
+    failed: bool,
 }
 
 impl Verifier {
@@ -99,11 +111,7 @@ impl Verifier {
     /// first token.
     pub async fn start(table: Table, clock: Clock) -> Self {
         let verifier = Self::new(table, clock);
-        match tokio::time::timeout(START_TIMEOUT, verifier.reload()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no public keys yet"),
-            Err(_) => tracing::warn!("no public keys yet: start-up does not wait for them"),
-        }
+        verifier.renew().await;
         verifier
     }
 
@@ -157,21 +165,13 @@ impl Verifier {
     }
 
     async fn key(&self, id: &str) -> Result<PublicKey, ApiError> {
-        if self.is_stale() {
-            // Keys that were good ten minutes ago are better than none.
-            if let Err(error) = self.reload().await {
-                if self.has_never_loaded() {
-                    return Err(error);
-                }
-                tracing::warn!(cause = error.cause(), "the public keys cannot be read again");
-            }
-        }
         if let Some(key) = self.find(id) {
+            if self.may_renew() {
+                self.renew().await;
+            }
             return Ok(key);
         }
-        if self.may_look_for_an_unknown_key() {
-            self.reload().await?;
-        }
+        self.look_for_unknown_key().await?;
         self.find(id).ok_or(ApiError::TokenNotValid("the key is not known"))
     }
 
@@ -181,24 +181,54 @@ impl Verifier {
         known.keys.iter().find(|key| key.id() == id && key.is_valid(now)).cloned()
     }
 
-    fn is_stale(&self) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.loaded_at.is_none_or(|at| self.clock.now().since(at) >= KEY_SET_MAX_AGE)
+    /// Loads the set again, for whoever comes next. Keys that were good ten minutes ago are better
+    /// than none, so a table that does not answer holds nobody up for long.
+    async fn renew(&self) {
+        match tokio::time::timeout(LOAD_TIMEOUT, self.reload()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "the public keys cannot be read"),
+            Err(_) => tracing::warn!("the public keys take too long to read"),
+        }
     }
 
-    fn has_never_loaded(&self) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.loaded_at.is_none()
-    }
-
-    fn may_look_for_an_unknown_key(&self) -> bool {
+    fn may_renew(&self) -> bool {
         let now = self.clock.now();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let may = known.missed_at.is_none_or(|at| now.since(at) >= UNKNOWN_KEY_PAUSE);
+        let is_old = known.loaded_at.is_none_or(|at| now.since(at) >= KEY_SET_MAX_AGE);
+        let may = is_old && known.renewal_tried_at.is_none_or(|at| now.since(at) >= RENEWAL_PAUSE);
         if may {
-            known.missed_at = Some(now);
+            known.renewal_tried_at = Some(now);
         }
         may
+    }
+
+    /// Loads the set again because of a key that it does not have, unless that was done within the
+    /// last second; if it failed then, nobody can say that the key does not exist.
+    async fn look_for_unknown_key(&self) -> Result<(), ApiError> {
+        let at = self.clock.now();
+        match self.last_look() {
+            Some(look) if at.since(look.at) < UNKNOWN_KEY_PAUSE => {
+                if look.failed {
+                    Err(ApiError::Unavailable(Cause::because("no public keys")))
+                } else {
+                    Ok(())
+                }
+            }
+            _ => {
+                self.remember_look(Look { at, failed: true });
+                self.reload().await?;
+                self.remember_look(Look { at, failed: false });
+                Ok(())
+            }
+        }
+    }
+
+    fn last_look(&self) -> Option<Look> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).look
+    }
+
+    fn remember_look(&self, look: Look) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).look = Some(look);
     }
 
     async fn reload(&self) -> Result<(), ApiError> {
@@ -249,6 +279,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::{EncodingKey, Header, encode};
+    use local::recorder::Fault;
     use serde_json::{Value, json};
 
     const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -268,7 +299,8 @@ mod tests {
             let test = TestTable::start().await;
             let key = SigningKey::derive(SECRET).unwrap();
             KeySet::new(test.table.clone()).publish(key.public_key(), NOW).await.unwrap();
-            let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
+            let verifier = Verifier::new(test.table.clone(), test.clock.clone());
+            verifier.reload().await.unwrap();
             let mut header = Header::new(Algorithm::EdDSA);
             header.typ = Some("at+jwt".to_owned());
             header.kid = Some(key.public_key().id().to_owned());
@@ -483,6 +515,35 @@ mod tests {
         assert!(forge.accepts(&token).await);
         assert!(forge.accepts(&token).await);
         assert_eq!(forge.test.recorder.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn known_keys_go_on_while_the_table_is_away_and_it_is_not_asked_each_time() {
+        let mut forge = Forge::start().await;
+        forge.claims["exp"] = json!(NOW.seconds() + 10_000);
+        let token = forge.sign();
+        assert!(forge.accepts(&token).await);
+        forge.test.clock.advance(KEY_SET_MAX_AGE);
+        forge.test.recorder.clear();
+        forge.test.recorder.fail_next("Query", Fault::NotApplied, 100);
+        for _ in 0..5 {
+            assert!(forge.accepts(&token).await);
+        }
+        assert!(forge.test.recorder.requests().len() <= 3, "one load, of three attempts at most");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_could_not_be_looked_for_is_not_called_unknown() {
+        let mut forge = Forge::start().await;
+        forge.header.kid = Some("unknown".to_owned());
+        let unknown = forge.sign();
+        forge.test.recorder.fail_next("Query", Fault::NotApplied, 3);
+        for _ in 0..3 {
+            let outcome = forge.verifier.verify(&unknown, TokenKind::Access).await;
+            assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
+        }
+        forge.test.clock.advance(UNKNOWN_KEY_PAUSE);
+        assert!(!forge.accepts(&unknown).await);
     }
 
     #[tokio::test]
