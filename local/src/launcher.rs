@@ -74,7 +74,7 @@ async fn ready_forever(plan: &Plan) -> LaunchError {
     say(format_args!("Ready: http://127.0.0.1:{}", plan.port));
     say(format_args!(
         "Try:   curl http://127.0.0.1:{}/register/ -H 'Content-Type: application/json' \
-         -d '{{\"username\":\"ada\",\"password\":\"correct horse\"}}'",
+         -d '{{\"username\":\"grace\",\"password\":\"correct horse battery staple\"}}'",
         plan.port
     ));
     say("Ctrl-C stops everything.");
@@ -95,7 +95,10 @@ async fn only_dynamodb(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), Lau
     let dynamodb = start_dynamodb(plan).await?;
     let environment = Environment::new(plan, &dynamodb)?;
     say(format_args!("Ready: {}", dynamodb.endpoint()));
-    say(format_args!("Try:   {} cargo lambda watch", environment.as_shell_line(plan)));
+    say(format_args!(
+        "Try:   {} cargo lambda watch --invoke-address 127.0.0.1 --disable-cors",
+        environment.as_shell_line(plan)
+    ));
     interrupt.received().await;
     say("Stopping.");
     dynamodb.stop().await;

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_LIFETIME`: in seconds, up to a year. Default 86400.
     pub refresh_token_lifetime: Duration,
-    /// `FUNCTION_TIMEOUT`: in seconds, up to 28. How long a request may take where Lambda does
+    /// `FUNCTION_TIMEOUT`: in seconds, from 15 to 28. How long a request may take where Lambda does
     /// not say so itself. Default 28: API Gateway hangs up after 29.
     pub function_timeout: Duration,
     /// `MAX_HOLDS`: how many messages of one user may be in flight, up to 100. Default 10.
@@ -56,9 +57,9 @@ impl Settings {
             table_name: variables.get("TABLE_NAME").unwrap_or("chat-api".to_owned()),
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
             message_cost: variables.credits("MESSAGE_COST", 1)?,
-            access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 86_400)?,
-            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 31_536_000)?,
-            function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 28)?,
+            access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
+            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 1..=31_536_000)?,
+            function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,
             model: variables.model("MODEL")?,
             log_level: variables.log_level("LOG_LEVEL")?,
@@ -141,10 +142,10 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         Credits::new(amount).map_err(|_| SettingError::new(name, format!("must be {rule}, not \"{amount}\"")))
     }
 
-    fn seconds(&self, name: &'static str, default: u64, most: u64) -> Result<Duration, SettingError> {
-        let rule = format!("a whole number of seconds from 1 to {most}");
+    fn seconds(&self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Result<Duration, SettingError> {
+        let rule = format!("a whole number of seconds from {} to {}", range.start(), range.end());
         let seconds = self.number(name, default, &rule)?;
-        if !(1..=most).contains(&seconds) {
+        if !range.contains(&seconds) {
             return Err(SettingError::new(name, format!("must be {rule}, not \"{seconds}\"")));
         }
         Ok(Duration::from_secs(seconds))
@@ -247,7 +248,7 @@ mod tests {
                 "5m",
                 "ACCESS_TOKEN_LIFETIME must be a whole number of seconds from 1 to 86400, not \"5m\"",
             ),
-            ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 1 to 28, not \"29\""),
+            ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
             ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {

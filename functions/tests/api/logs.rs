@@ -1,5 +1,7 @@
 //! What the functions write: one JSON line per request, and nothing that people keep to themselves.
 
+use std::time::Duration;
+
 use local::gateway::Request;
 use local::stack::JWT_SIGNING_SECRET;
 use serde_json::{Value, json};
@@ -7,6 +9,21 @@ use serde_json::{Value, json};
 use crate::world::{PASSWORD, World};
 
 const MESSAGE: &str = "What did the doctor say?";
+
+/// How many requests [`use_everything`] makes.
+const REQUESTS: usize = 10;
+
+/// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
+async fn logs_with(world: &World, text: &str, times: usize) -> String {
+    for _ in 0..100 {
+        let logs = world.stack.logs();
+        if logs.matches(text).count() >= times {
+            return logs;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{text:?} is not there {times} times:\n{}", world.stack.logs())
+}
 
 /// Uses every endpoint, well and badly, and returns what must not be in the logs.
 async fn use_everything(world: &World) -> Vec<String> {
@@ -31,13 +48,13 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
     // Even the most talkative level.
     let world = World::start_with(&[("LOG_LEVEL", "trace")]).await;
     let secrets = use_everything(&world).await;
-    let logs = world.stack.logs();
+    let logs = logs_with(&world, "answered", REQUESTS).await;
     for secret in secrets {
         assert!(!logs.contains(&secret), "{secret}");
     }
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let answered: Vec<&Value> = lines.iter().filter(|line| line["message"] == "answered").collect();
-    assert_eq!(answered.len(), 10, "{logs}");
+    assert_eq!(answered.len(), REQUESTS, "{logs}");
     for line in answered {
         assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
         assert!(line["request_id"].is_string() && line["path"].is_string(), "{line}");
@@ -49,5 +66,5 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
 async fn the_cause_of_an_error_is_in_the_log() {
     let world = World::start().await;
     world.stack.send(Request::get("/token_balance/").bearer("garbage")).await;
-    assert!(world.stack.logs().contains("the token has no readable header"), "{}", world.stack.logs());
+    logs_with(&world, "the token has no readable header", 1).await;
 }

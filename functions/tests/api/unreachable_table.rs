@@ -30,8 +30,9 @@ async fn ask(world: &World, function: &str, request: &Request, endpoint: &str) -
     let mut environment = world.stack.environment();
     environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
-    let started = Instant::now();
     let function = Function::start(&binary(function), environment);
+    function.wait_until_ready().await.unwrap();
+    let started = Instant::now();
     let answer = function.invoke(&request.to_rest_event()).await;
     (Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}"))), started.elapsed())
 }
@@ -50,11 +51,8 @@ async fn every_endpoint_says_unavailable(endpoint: &str) {
 
 #[tokio::test]
 async fn a_table_where_nobody_listens_is_unavailable() {
-    // A port that was free a moment ago.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    every_endpoint_says_unavailable(&endpoint).await;
+    // A port that needs privileges to listen on, and that nobody uses.
+    every_endpoint_says_unavailable("http://127.0.0.1:1").await;
 }
 
 #[tokio::test]

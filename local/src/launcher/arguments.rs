@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) in_memory: bool,
 
+    /// How many processes of each function may run at once, as Lambda runs one per request in flight.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(super) concurrency: u16,
+
     /// Start DynamoDB alone, for a `cargo lambda watch` of your own.
     #[arg(long)]
     pub(super) only_dynamodb: bool,

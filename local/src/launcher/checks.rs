@@ -21,6 +21,7 @@ pub(super) struct Plan {
     pub(super) dynamodb_port: u16,
     pub(super) data: PathBuf,
     pub(super) in_memory: bool,
+    pub(super) concurrency: u16,
 }
 
 impl Plan {
@@ -45,7 +46,16 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
         Some(folder) => absolute(folder)?,
         None => workspace.join(".local"),
     };
-    Ok(Plan { workspace, template, functions, port, dynamodb_port, data, in_memory: arguments.in_memory })
+    Ok(Plan {
+        workspace,
+        template,
+        functions,
+        port,
+        dynamodb_port,
+        data,
+        in_memory: arguments.in_memory,
+        concurrency: arguments.concurrency,
+    })
 }
 
 /// Looks for cargo, without which nothing can be built.

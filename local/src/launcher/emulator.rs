@@ -29,7 +29,8 @@ impl Emulator {
         let mut command = Command::new(&cargo_lambda.program);
         command
             .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &plan.port.to_string()])
-            // The functions answer CORS themselves, by their own setting.
+            .args(["--concurrency", &plan.concurrency.to_string()])
+            // Who may ask from other origins is the functions' business, as it is when deployed.
             .arg("--disable-cors")
             .current_dir(&plan.workspace);
         if std::env::var_os(EMULATOR_LOG_VARIABLE).is_none() {

@@ -299,9 +299,10 @@ impl Ledger {
             account.admit(order.person.session_epoch())?;
         }
         if let Some(record) = record.filter(|record| record.is_live(now)) {
-            return match record.fingerprint == fingerprint {
-                true => Ok(Verdict::Replay(record.entry_id)),
-                false => Err(ApiError::IdempotencyMismatch),
+            return if record.fingerprint == fingerprint {
+                Ok(Verdict::Replay(record.entry_id))
+            } else {
+                Err(ApiError::IdempotencyMismatch)
             };
         }
         let Some(account) = account else { return Ok(Verdict::Again) };

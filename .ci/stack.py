@@ -1,0 +1,94 @@
+"""The README's first command, started on free ports and stopped as a service manager would."""
+
+import json
+import os
+import pathlib
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+from readme import block_after
+
+ROOT = pathlib.Path(__file__).parent.parent
+START_LIMIT_S = 1200
+STOP_LIMIT_S = 15
+REQUEST_LIMIT_S = 60
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Stack:
+    """A running launcher."""
+
+    def __init__(self, data: str, *arguments: str, **settings: str) -> None:
+        self.port, self.dynamodb_port = free_port(), free_port()
+        ports = ["--port", str(self.port), "--dynamodb-port", str(self.dynamodb_port)]
+        command = shlex.split(block_after("Run it")) + ["--", *ports, "--data", data, *arguments]
+        environment = {**os.environ, **settings}
+        self.launcher = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
+
+    def __enter__(self) -> "Stack":
+        self.wait_until_ready()
+        return self
+
+    def __exit__(self, failure: object, *_: object) -> None:
+        try:
+            if failure is None:
+                self.stop()
+        finally:
+            self.launcher.kill()
+
+    def wait_until_ready(self) -> None:
+        limit = threading.Timer(START_LIMIT_S, self.launcher.kill)
+        limit.start()
+        for line in self.launcher.stdout:
+            print(line, end="", flush=True)
+            if line.startswith("Ready: "):
+                limit.cancel()
+                # What follows must not fill the pipe up.
+                threading.Thread(target=self.print_the_rest, daemon=True).start()
+                return
+        sys.exit("The launcher ended before it was ready.")
+
+    def print_the_rest(self) -> None:
+        for line in self.launcher.stdout:
+            print(line, end="")
+
+    def stop(self) -> None:
+        self.launcher.send_signal(signal.SIGTERM)
+        status = self.launcher.wait(STOP_LIMIT_S)
+        if status != 0:
+            sys.exit(f"The launcher was told to end and ended with {status}.")
+        for port in (self.port, self.dynamodb_port):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    sys.exit(f"Something still listens on port {port}.")
+
+    def ask(self, path: str, body: object = None, token: str | None = None) -> tuple[int, dict, dict]:
+        """Status, headers and body of an answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_LIMIT_S) as answer:
+                return answer.status, dict(answer.headers), json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), json.load(error)
+
+    def log_in(self, username: str) -> str:
+        """Registers somebody, and returns their access token."""
+        credentials = {"username": username, "password": "correct horse battery staple"}
+        assert self.ask("/register/", credentials)[0] == 201
+        return self.ask("/login/", credentials)[2]["access_token"]
