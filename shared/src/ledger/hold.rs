@@ -233,8 +233,11 @@ impl Ledger {
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
         let Err(error) = self.table.transact(&format!("hold-{}", hold.id), items, &self.clock, order.deadline).await
         else {
-            let account = self.table.get(Key::account(user_id)).await?;
-            return Ok(Attempt::Held(account.ok_or(ApiError::TokenNotValid("the account is gone"))?));
+            // A transaction returns no items: name and balance are read.
+            return match self.table.get(Key::account(user_id)).await {
+                Ok(account) => Ok(Attempt::Held(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)),
+                Err(error) => Err(self.uncertain(order, hold, error).await),
+            };
         };
         let Some([account, record]) = cancellation_reasons(&error) else {
             return Err(self.uncertain(order, hold, unavailable(error)).await);

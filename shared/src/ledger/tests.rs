@@ -418,6 +418,15 @@ async fn a_hold_of_which_no_answer_comes_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_hold_whose_account_cannot_be_read_is_given_back() {
+    let scene = Scene::with_balance(10).await;
+    scene.test.recorder.fail_next("GetItem", Fault::NotApplied, 3);
+    assert!(matches!(scene.with_key("Hello").await, Err(ApiError::Unavailable(_))));
+    assert_eq!(scene.balance().await, 10);
+    held(scene.with_key("Hello").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_collision_with_another_write_is_repeated() {
     let scene = Scene::with_balance(10).await;
     scene.test.recorder.fail_next("UpdateItem", Fault::Conflict, 2);
