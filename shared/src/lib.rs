@@ -14,6 +14,7 @@ pub mod jwt;
 pub mod ledger;
 pub mod logging;
 pub mod password;
+mod random;
 pub mod sessions;
 pub mod settings;
 pub mod table;
