@@ -17,6 +17,8 @@ pub mod password;
 mod random;
 pub mod sessions;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod table;
 #[cfg(test)]
 mod testing;
