@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
+use crate::random;
 use crate::time::Clock;
 
 macro_rules! identifier {
@@ -65,12 +66,12 @@ identifier! {
 }
 
 fn random_ulid(clock: &Clock) -> Ulid {
-    let mut random = [0_u8; 16];
+    let mut bytes = [0_u8; 16];
     // Without the system's randomness nothing here is safe: better no answer than a guessable one.
-    if let Err(error) = getrandom::fill(&mut random) {
+    if let Err(error) = random::fill(&mut bytes) {
         panic!("the system gives no random bytes: {error}");
     }
-    Ulid::from_parts(clock.now().milliseconds(), u128::from_ne_bytes(random))
+    Ulid::from_parts(clock.now().milliseconds(), u128::from_ne_bytes(bytes))
 }
 
 #[cfg(test)]

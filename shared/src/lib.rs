@@ -14,8 +14,11 @@ pub mod jwt;
 pub mod ledger;
 pub mod logging;
 pub mod password;
+mod random;
 pub mod sessions;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -31,6 +31,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::ledger::IdempotencyKey;
+use crate::random;
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
@@ -63,19 +64,21 @@ pub(crate) async fn aws_configuration() -> aws_config::SdkConfig {
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .retry_config(retry_configuration())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .operation_timeout(OPERATION_TIMEOUT)
-                .build(),
-        )
+        .timeout_config(timeout_configuration())
         .load()
         .await
 }
 
 pub(crate) fn retry_configuration() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
+}
+
+pub(crate) fn timeout_configuration() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
 }
 
 /// The table, ready to be asked. Clones share one pool of connections.
@@ -305,7 +308,7 @@ where
 /// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
 fn random_wait(most_ms: u64) -> Duration {
     // Without randomness everyone waits the longest: slower, and still right.
-    let random = getrandom::u64().unwrap_or(u64::MAX);
+    let random = random::bits().unwrap_or(u64::MAX);
     Duration::from_millis(random % (most_ms + 1))
 }
 

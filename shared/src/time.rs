@@ -69,6 +69,13 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicU64>),
+    /// With tokio's clock, which simulations pause, and so much ahead of it.
+    #[cfg(test)]
+    Simulated {
+        start: Timestamp,
+        origin: tokio::time::Instant,
+        ahead: Arc<AtomicU64>,
+    },
 }
 
 impl Clock {
@@ -84,6 +91,13 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicU64::new(start.milliseconds))))
     }
 
+    /// A clock that shows `start` now and then goes with tokio's, so that it agrees with timers;
+    /// [`Clock::advance`] sets it and its clones forward beyond that.
+    #[cfg(test)]
+    pub(crate) fn simulated(start: Timestamp) -> Self {
+        Self(Source::Simulated { start, origin: tokio::time::Instant::now(), ahead: Arc::default() })
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -93,13 +107,24 @@ impl Clock {
                 Timestamp::from_milliseconds(0).plus(since_epoch)
             }
             Source::Manual(milliseconds) => Timestamp::from_milliseconds(milliseconds.load(Ordering::SeqCst)),
+            #[cfg(test)]
+            Source::Simulated { start, origin, ahead } => {
+                start.plus(origin.elapsed()).plus(Duration::from_millis(ahead.load(Ordering::SeqCst)))
+            }
         }
     }
 
     /// Moves a manual clock on; the system's clock is not ours to move.
     pub fn advance(&self, duration: Duration) {
-        if let Source::Manual(milliseconds) = &self.0 {
-            milliseconds.store(self.now().plus(duration).milliseconds, Ordering::SeqCst);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(milliseconds) => {
+                milliseconds.store(self.now().plus(duration).milliseconds, Ordering::SeqCst);
+            }
+            #[cfg(test)]
+            Source::Simulated { ahead, .. } => {
+                ahead.fetch_add(Timestamp::from_milliseconds(0).plus(duration).milliseconds, Ordering::SeqCst);
+            }
         }
     }
 }
@@ -120,6 +145,15 @@ mod tests {
         let clone = clock.clone();
         clock.advance(Duration::from_secs(5));
         assert_eq!(clone.now(), Timestamp::from_seconds(105));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulated_clock_goes_with_tokios_and_can_be_set_forward() {
+        let clock = Clock::simulated(Timestamp::from_seconds(100));
+        let clone = clock.clone();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(clone.now(), Timestamp::from_seconds(165));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Setting credits aside.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -51,8 +51,8 @@ impl Hold {
     }
 }
 
-/// An account's holds, by their places.
-pub type Holds = HashMap<String, Hold>;
+/// An account's holds, by their places; in order, so that a simulation can be repeated.
+pub type Holds = BTreeMap<String, Hold>;
 
 /// The sum of the holds that have expired by `now`, and of those that have not.
 #[must_use]
