@@ -3,16 +3,20 @@
 //! A request comes in through [`http`], is parsed into the types of [`accounts`] and [`chat`],
 //! proves who sent it with [`jwt`], and changes the table through [`accounts`], [`sessions`] or
 //! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
+//!
+//! What an [`operator`] asks for comes in through [`direct`] invocation.
 
 pub mod accounts;
 pub mod chat;
 pub mod credits;
+pub mod direct;
 pub mod error;
 pub mod http;
 pub mod ids;
 pub mod jwt;
 pub mod ledger;
 pub mod logging;
+pub mod operator;
 pub mod password;
 pub mod sessions;
 pub mod settings;

@@ -96,6 +96,14 @@ impl Clock {
         }
     }
 
+    /// `given` if it lies ahead, else `limit` from now: the deadlines of cargo-lambda's emulator lie
+    /// in 1970.
+    #[must_use]
+    pub fn deadline(&self, given: Timestamp, limit: Duration) -> Timestamp {
+        let now = self.now();
+        if given > now { given } else { now.plus(limit) }
+    }
+
     /// Moves a manual clock on; the system's clock is not ours to move.
     pub fn advance(&self, duration: Duration) {
         if let Source::Manual(milliseconds) = &self.0 {
