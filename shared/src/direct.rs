@@ -130,7 +130,8 @@ pub async fn serve<T: Task>(task: T, clock: Clock, timeout: Duration) -> Result<
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let task = task.clone();
         let deadline = clock.deadline(Timestamp::from_milliseconds(event.context.deadline), timeout);
-        async move { respond(&*task, event, deadline).await }
+        // Boxed: the compiler gives up on a future of this many layers.
+        async move { Box::pin(respond(&*task, event, deadline)).await }
     }))
     .await
 }

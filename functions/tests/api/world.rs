@@ -109,6 +109,7 @@ pub fn binary(name: &str) -> PathBuf {
         "chat" => env!("CARGO_BIN_EXE_chat"),
         "jwks" => env!("CARGO_BIN_EXE_jwks"),
         "login" => env!("CARGO_BIN_EXE_login"),
+        "operator" => env!("CARGO_BIN_EXE_operator"),
         "register" => env!("CARGO_BIN_EXE_register"),
         "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
         "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
