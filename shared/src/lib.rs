@@ -4,9 +4,11 @@
 //! proves who sent it with [`jwt`], and changes the table through [`accounts`], [`sessions`] or
 //! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
 //!
-//! What an [`operator`] asks for comes in through [`direct`] invocation.
+//! What an [`operator`] asks for, and the [`audit`] of the ledger, come in through [`direct`]
+//! invocation.
 
 pub mod accounts;
+pub mod audit;
 pub mod chat;
 pub mod credits;
 pub mod direct;

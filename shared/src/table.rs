@@ -8,6 +8,7 @@
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
 //! | idempotency record | `USER#<user id>` | `IDEMPOTENCY#<digest of the key>` | [`crate::ledger`] |
 //! | grant record | `GRANT#<digest of the grant's id>` | `GRANT` | [`crate::ledger`] |
+//! | audit's progress | `AUDIT` | `PROGRESS` | [`crate::audit`] |
 //! | public key | `JWKS` | `JWK#<key id>` | [`crate::jwt`] |
 
 use std::collections::HashMap;
@@ -204,6 +205,10 @@ impl Key {
 
     pub(crate) fn grant_record(grant_id: &GrantId) -> Self {
         Self { partition: format!("GRANT#{}", grant_id.digest()), sort: "GRANT".to_owned() }
+    }
+
+    pub(crate) fn audit_progress() -> Self {
+        Self { partition: "AUDIT".to_owned(), sort: "PROGRESS".to_owned() }
     }
 
     pub(crate) fn public_key(key_id: &str) -> Self {
