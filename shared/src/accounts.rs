@@ -1,5 +1,7 @@
 //! Accounts: who has one, and what is in it.
 
+mod activation;
+
 use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
@@ -41,6 +43,14 @@ pub enum Status {
 impl Status {
     /// The word in the table.
     pub(crate) const ACTIVE: &str = "active";
+
+    /// The word in the table, of either.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Active => Self::ACTIVE,
+            Self::Inactive => "inactive",
+        }
+    }
 }
 
 /// What a user has: the account item.

@@ -3,16 +3,22 @@
 //! A request comes in through [`http`], is parsed into the types of [`accounts`] and [`chat`],
 //! proves who sent it with [`jwt`], and changes the table through [`accounts`], [`sessions`] or
 //! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
+//!
+//! What an [`operator`] asks for, and the [`audit`] of the ledger, come in through [`direct`]
+//! invocation.
 
 pub mod accounts;
+pub mod audit;
 pub mod chat;
 pub mod credits;
+pub mod direct;
 pub mod error;
 pub mod http;
 pub mod ids;
 pub mod jwt;
 pub mod ledger;
 pub mod logging;
+pub mod operator;
 pub mod password;
 mod random;
 pub mod sessions;

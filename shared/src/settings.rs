@@ -29,6 +29,9 @@ pub struct Settings {
     /// `FUNCTION_TIMEOUT`: in seconds, from 15 to 28. How long a request may take where Lambda does
     /// not say so itself. Default 28: API Gateway hangs up after 29.
     pub function_timeout: Duration,
+    /// `AUDIT_TIMEOUT`: in seconds, from 30 to 900. How long a run of the audit may take where Lambda
+    /// does not say so itself; no gateway waits for it. Default 900, Lambda's most.
+    pub audit_timeout: Duration,
     /// `MAX_HOLDS`: how many messages of one user may be in flight, up to 100. Default 10.
     pub max_holds: u32,
     /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`, after
@@ -60,6 +63,7 @@ impl Settings {
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 1..=31_536_000)?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
+            audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,
             model: variables.model("MODEL")?,
             log_level: variables.log_level("LOG_LEVEL")?,

@@ -7,6 +7,8 @@
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
 //! | idempotency record | `USER#<user id>` | `IDEMPOTENCY#<digest of the key>` | [`crate::ledger`] |
+//! | grant record | `GRANT#<digest of the grant's id>` | `GRANT` | [`crate::ledger`] |
+//! | audit's progress | `AUDIT` | `PROGRESS` | [`crate::audit`] |
 //! | public key | `JWKS` | `JWK#<key id>` | [`crate::jwt`] |
 
 use std::collections::HashMap;
@@ -30,7 +32,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
-use crate::ledger::IdempotencyKey;
+use crate::ledger::{GrantId, IdempotencyKey};
 use crate::random;
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
@@ -202,6 +204,14 @@ impl Key {
 
     pub(crate) fn idempotency_record(user_id: UserId, key: &IdempotencyKey) -> Self {
         Self { partition: format!("USER#{user_id}"), sort: format!("IDEMPOTENCY#{}", key.digest()) }
+    }
+
+    pub(crate) fn grant_record(grant_id: &GrantId) -> Self {
+        Self { partition: format!("GRANT#{}", grant_id.digest()), sort: "GRANT".to_owned() }
+    }
+
+    pub(crate) fn audit_progress() -> Self {
+        Self { partition: "AUDIT".to_owned(), sort: "PROGRESS".to_owned() }
     }
 
     pub(crate) fn public_key(key_id: &str) -> Self {

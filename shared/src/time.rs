@@ -114,6 +114,14 @@ impl Clock {
         }
     }
 
+    /// `given` if it lies ahead, else `limit` from now: the deadlines of cargo-lambda's emulator lie
+    /// in 1970.
+    #[must_use]
+    pub fn deadline(&self, given: Timestamp, limit: Duration) -> Timestamp {
+        let now = self.now();
+        if given > now { given } else { now.plus(limit) }
+    }
+
     /// Moves a manual clock on; the system's clock is not ours to move.
     pub fn advance(&self, duration: Duration) {
         match &self.0 {

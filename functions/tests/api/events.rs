@@ -1,8 +1,8 @@
 //! The events in `events/`, each sent to its function, and what it must answer.
 //!
-//! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends; beside it,
-//! `<case>.answer.json` is the answer, in which `"*"` stands for any text. In an event,
-//! `{{access_token}}` and the like stand for tokens of the people of [`cast`].
+//! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends, or whoever invokes
+//! the function directly; beside it, `<case>.answer.json` is the answer, in which `"*"` stands for any
+//! text. In an event, `{{access_token}}` and the like stand for tokens of the people of [`cast`].
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use futures_util::StreamExt;
 use futures_util::stream;
 use local::gateway::Response;
+use local::runtime_api::{InvocationError, InvocationFailure};
 use local::stack::JWT_SIGNING_SECRET;
 use local::template::{Template, workspace_root};
 use serde_json::Value;
@@ -23,10 +24,29 @@ const WORLDS_AT_ONCE: usize = 4;
 
 /// The answer that must come.
 #[derive(serde::Deserialize)]
-struct Expected {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: Value,
+#[serde(untagged)]
+enum Expected {
+    /// Of a function of the API.
+    Response { status: u16, headers: BTreeMap<String, String>, body: Value },
+    /// Of a function that is invoked directly.
+    Result { result: Value },
+    /// Its failure: `errorType` and `errorMessage`.
+    Error { error: Value },
+}
+
+impl Expected {
+    fn of(file: &Path) -> Self {
+        let answer = answer_file(file);
+        serde_json::from_value(read(&answer)).unwrap_or_else(|error| panic!("{}: {error}", answer.display()))
+    }
+
+    fn is_success(&self) -> bool {
+        match self {
+            Self::Response { status, .. } => *status < 400,
+            Self::Result { .. } => true,
+            Self::Error { .. } => false,
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,16 +62,20 @@ async fn every_event_gets_its_answer() {
 
 #[test]
 fn every_function_has_events_of_both_payload_versions_for_success_and_failure() {
-    let events: Vec<(String, Value, Value)> =
-        event_files().iter().map(|file| (function_of(file), read(file), read(&answer_file(file)))).collect();
+    let events: Vec<(String, Value, Expected)> =
+        event_files().iter().map(|file| (function_of(file), read(file), Expected::of(file))).collect();
     for function in Template::of_workspace().unwrap().functions() {
-        let has = |test: &dyn Fn(&Value, &Value) -> bool| {
-            events.iter().any(|(name, event, answer)| *name == function.binary && test(event, answer))
+        let has = |test: &dyn Fn(&Value, &Expected) -> bool| {
+            events.iter().any(|(name, event, expected)| *name == function.binary && test(event, expected))
         };
-        let succeeds = |answer: &Value| answer["status"].as_u64().unwrap() < 400;
-        assert!(has(&|event, answer| event["resource"].is_string() && succeeds(answer)), "{}", function.binary);
-        assert!(has(&|event, answer| event["version"] == "2.0" && succeeds(answer)), "{}", function.binary);
-        assert!(has(&|_, answer| !succeeds(answer)), "{}", function.binary);
+        let succeeds = |test: &dyn Fn(&Value) -> bool| has(&|event, expected| test(event) && expected.is_success());
+        if function.routes.is_empty() {
+            assert!(succeeds(&|_| true), "{}", function.binary);
+            continue;
+        }
+        assert!(succeeds(&|event| event["resource"].is_string()), "{}", function.binary);
+        assert!(succeeds(&|event| event["version"] == "2.0"), "{}", function.binary);
+        assert!(has(&|_, expected| !expected.is_success()), "{}", function.binary);
     }
 }
 
@@ -60,10 +84,9 @@ async fn check(file: &Path) -> Result<(), String> {
     let event = with_tokens(&world, &fs::read_to_string(file).unwrap()).await;
     let before = world.items();
     let answer = world.stack.invoke(&function_of(file), &event).await;
-    let response = Response::from_event(&answer.map_err(|error| format!("{}: {error}", file.display()))?);
-    compare(&response, &serde_json::from_value(read(&answer_file(file))).unwrap())
-        .map_err(|difference| format!("{}: {difference}", file.display()))?;
-    if response.status >= 400 && world.items() != before {
+    let expected = Expected::of(file);
+    compare(answer, &expected).map_err(|difference| format!("{}: {difference}", file.display()))?;
+    if !expected.is_success() && world.items() != before {
         return Err(format!("{}: was refused and changed the table", file.display()));
     }
     Ok(())
@@ -99,21 +122,40 @@ async fn with_tokens(world: &World, event: &str) -> Value {
     serde_json::from_str(&event).unwrap()
 }
 
-fn compare(response: &Response, expected: &Expected) -> Result<(), String> {
-    if response.status != expected.status {
-        return Err(format!("status {} and not {}: {}", response.status, expected.status, response.body));
+fn compare(answer: Result<Value, InvocationError>, expected: &Expected) -> Result<(), String> {
+    match (answer, expected) {
+        (Ok(event), Expected::Response { status, headers, body }) => {
+            compare_response(&Response::from_event(&event), *status, headers, body)
+        }
+        (Ok(found), Expected::Result { result }) => compare_json("result", &found, result),
+        (Err(InvocationError { failure: InvocationFailure::Error { answer }, .. }), Expected::Error { error }) => {
+            compare_json("error", &answer, error)
+        }
+        (Ok(found), Expected::Error { .. }) => Err(format!("no error: {found}")),
+        (Err(error), _) => Err(error.to_string()),
     }
-    for (name, value) in &expected.headers {
+}
+
+fn compare_response(
+    response: &Response,
+    status: u16,
+    headers: &BTreeMap<String, String>,
+    body: &Value,
+) -> Result<(), String> {
+    if response.status != status {
+        return Err(format!("status {} and not {status}: {}", response.status, response.body));
+    }
+    for (name, value) in headers {
         let found = response.headers.get(name).cloned().unwrap_or_default();
         if !matches(&Value::from(found.clone()), &Value::from(value.clone())) {
             return Err(format!("the header {name} is {found:?} and not {value:?}"));
         }
     }
-    let body = response.json();
-    if !matches(&body, &expected.body) {
-        return Err(format!("the body is {body} and not {}", expected.body));
-    }
-    Ok(())
+    compare_json("body", &response.json(), body)
+}
+
+fn compare_json(what: &str, found: &Value, expected: &Value) -> Result<(), String> {
+    if matches(found, expected) { Ok(()) } else { Err(format!("the {what} is {found} and not {expected}")) }
 }
 
 /// Whether `found` is `expected`, in which `"*"` is any text but none.

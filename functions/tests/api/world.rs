@@ -106,9 +106,11 @@ impl World {
 /// The binary of a function, as cargo built it for this test.
 pub fn binary(name: &str) -> PathBuf {
     PathBuf::from(match name {
+        "audit" => env!("CARGO_BIN_EXE_audit"),
         "chat" => env!("CARGO_BIN_EXE_chat"),
         "jwks" => env!("CARGO_BIN_EXE_jwks"),
         "login" => env!("CARGO_BIN_EXE_login"),
+        "operator" => env!("CARGO_BIN_EXE_operator"),
         "register" => env!("CARGO_BIN_EXE_register"),
         "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
         "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),

@@ -15,7 +15,7 @@ use super::error::LaunchError;
 pub(super) struct Plan {
     pub(super) workspace: PathBuf,
     pub(super) template: Template,
-    /// The functions that a path of the API leads to.
+    /// All of them: those that a path of the API leads to, and those that are only invoked directly.
     pub(super) functions: Vec<TemplateFunction>,
     pub(super) port: u16,
     pub(super) dynamodb_port: u16,
@@ -36,9 +36,8 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     let workspace = absolute(&arguments.workspace.clone().unwrap_or_else(template::workspace_root))?;
     let template_path = workspace.join(template::FILE_NAME);
     let template = Template::load(&template_path)?;
-    let mut functions = template.functions();
-    functions.retain(|function| !function.routes.is_empty());
-    if functions.is_empty() && !arguments.only_dynamodb {
+    let functions = template.functions();
+    if functions.iter().all(|function| function.routes.is_empty()) && !arguments.only_dynamodb {
         return Err(LaunchError::NoRoutes { path: template_path.display().to_string() });
     }
     let (port, dynamodb_port) = free_ports(arguments)?;

@@ -1,4 +1,4 @@
-//! Waiting until every function would answer.
+//! Waiting until every function of the API would answer.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 type Waiting = Arc<Mutex<BTreeSet<String>>>;
 
-/// Sends a request to each function, which also starts its process, and waits for any answer.
+/// Sends a request to each function that a path leads to, which also starts its process, and waits for any answer. The
+/// others are built and start when they are invoked.
 pub(super) async fn wait_for_functions(plan: &Plan) -> Result<(), LaunchError> {
     let client = Client::builder().no_proxy().timeout(ATTEMPT_LIMIT).build();
     let client =
@@ -27,8 +28,9 @@ pub(super) async fn wait_for_functions(plan: &Plan) -> Result<(), LaunchError> {
     let waiting = Waiting::default();
     let mut answers = JoinSet::new();
     for function in &plan.functions {
+        let Some(route) = function.routes.first() else { continue };
         lock(&waiting).insert(function.binary.clone());
-        let address = format!("http://127.0.0.1:{}{}", plan.port, function.routes[0].path);
+        let address = format!("http://127.0.0.1:{}{}", plan.port, route.path);
         answers.spawn(wait_for_function(client.clone(), address, function.binary.clone(), Arc::clone(&waiting)));
     }
     let all = tokio::time::timeout(READY_LIMIT, answers.join_all());

@@ -107,12 +107,8 @@ impl LogLine {
 /// now where that has passed already, as cargo-lambda's emulator says 1970.
 #[must_use]
 pub fn deadline(request: &Request, clock: &Clock, function_timeout: Duration) -> Timestamp {
-    let now = clock.now();
-    request
-        .lambda_context_ref()
-        .map(|context| Timestamp::from_milliseconds(context.deadline))
-        .filter(|deadline| *deadline > now)
-        .unwrap_or(now.plus(function_timeout))
+    let given = request.lambda_context_ref().map_or(0, |context| context.deadline);
+    clock.deadline(Timestamp::from_milliseconds(given), function_timeout)
 }
 
 #[cfg(test)]

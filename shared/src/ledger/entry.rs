@@ -30,6 +30,12 @@ impl Entry {
         Self::bare(EntryKind::Grant, amount.gained(), created_at)
     }
 
+    /// Credits given or taken back by an operator.
+    pub(super) fn by_operator(amount: i64, reason: String, created_at: String) -> Self {
+        let kind = if amount > 0 { EntryKind::Grant } else { EntryKind::Adjustment };
+        Self { reason: Some(reason), ..Self::bare(kind, amount, created_at) }
+    }
+
     /// No charge, for good.
     pub(super) fn void(created_at: String) -> Self {
         Self::bare(EntryKind::Void, 0, created_at)

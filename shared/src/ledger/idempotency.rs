@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Message;
-use crate::ids::EntryId;
+use crate::ids::{EntryId, UserId};
 use crate::text::InvalidField;
 use crate::time::Timestamp;
 
@@ -64,6 +64,12 @@ impl Fingerprint {
     pub fn of(message: &Message) -> Self {
         Self(sha256(&[b"message\0", message.as_str().as_bytes()]))
     }
+
+    /// The fingerprint of what an operator grants.
+    #[must_use]
+    pub(super) fn of_grant(user_id: UserId, amount: i64, reason: &str) -> Self {
+        Self(sha256(&[format!("grant\0{user_id}\0{amount}\0").as_bytes(), reason.as_bytes()]))
+    }
 }
 
 impl fmt::Debug for Fingerprint {
@@ -88,7 +94,7 @@ impl Record {
     }
 }
 
-fn sha256(parts: &[&[u8]]) -> String {
+pub(super) fn sha256(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &parts.concat()))
 }
 

@@ -12,6 +12,7 @@
 
 mod capture;
 mod entry;
+mod grant;
 mod hold;
 mod idempotency;
 mod release;
@@ -25,6 +26,7 @@ use crate::table::Table;
 use crate::time::{Clock, Timestamp};
 
 pub use entry::{Entry, EntryKind};
+pub use grant::{Grant, GrantAmount, GrantId, Granted, Reason};
 pub(crate) use hold::sums;
 pub use hold::{Hold, Holds, Order, Replay, Started};
 pub use idempotency::{Fingerprint, IdempotencyKey};

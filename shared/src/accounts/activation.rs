@@ -1,0 +1,209 @@
+//! Closing accounts and opening them again.
+
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+
+use crate::accounts::{Account, Accounts, Login, Status};
+use crate::direct::DirectError;
+use crate::error::{ApiError, Cause};
+use crate::ids::TokenId;
+use crate::table::{Key, cancellation_reasons, condition_failed, number, unavailable};
+use crate::time::Timestamp;
+use crate::username::Username;
+
+/// Each round but the last met another change of the same kind.
+const MAX_ROUNDS: usize = 5;
+
+impl Accounts {
+    /// The account that has the name `username`, with its login.
+    ///
+    /// # Errors
+    /// [`DirectError::UserNotFound`] if nobody has it, [`DirectError::Unavailable`] if the table
+    /// cannot be read.
+    pub async fn find(&self, username: &Username) -> Result<(Login, Account), DirectError> {
+        let login = self.find_login(username).await?.ok_or(DirectError::UserNotFound)?;
+        let account = self.table.get(Key::account(login.user_id)).await?.ok_or(DirectError::UserNotFound)?;
+        Ok((login, account))
+    }
+
+    /// Closes an account: nobody logs in, and all tokens are worthless, also when it is opened
+    /// again. One that is closed stays as it is.
+    ///
+    /// # Errors
+    /// [`DirectError::UserNotFound`] if nobody has the name, [`DirectError::Unavailable`] if the
+    /// outcome is not known.
+    pub async fn deactivate(&self, username: &Username, deadline: Timestamp) -> Result<(Login, Account), DirectError> {
+        self.set_status(username, Status::Inactive, deadline).await
+    }
+
+    /// Opens an account. Its people log in again: the tokens of before stay worthless. One that is
+    /// open stays as it is.
+    ///
+    /// # Errors
+    /// As [`Accounts::deactivate`].
+    pub async fn activate(&self, username: &Username, deadline: Timestamp) -> Result<(Login, Account), DirectError> {
+        self.set_status(username, Status::Active, deadline).await
+    }
+
+    /// Writes until it reads what was wanted, which also answers for a write whose answer was lost.
+    async fn set_status(
+        &self,
+        username: &Username,
+        wanted: Status,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), DirectError> {
+        for _ in 0..MAX_ROUNDS {
+            let (login, account) = self.find(username).await?;
+            if account.status == wanted {
+                return Ok((login, account));
+            }
+            let session_epoch = match wanted {
+                Status::Active => account.session_epoch,
+                Status::Inactive => account.session_epoch.max(login.session_epoch) + 1,
+            };
+            let items = vec![
+                self.update_account(&login, &account, wanted, session_epoch)?,
+                self.update_login(username, &login, session_epoch)?,
+            ];
+            let token = TokenId::new(&self.clock).to_string();
+            if let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await {
+                let reasons = cancellation_reasons(&error).unwrap_or_default();
+                if !reasons.iter().any(condition_failed) {
+                    return Err(unavailable(error).into());
+                }
+            }
+        }
+        Err(DirectError::Unavailable(Cause::because("too many requests are changing this account")))
+    }
+
+    /// On the condition that the account is as it was read. The epoch tells: a write that arrives
+    /// late must not open what was closed again meanwhile.
+    fn update_account(
+        &self,
+        login: &Login,
+        account: &Account,
+        wanted: Status,
+        session_epoch: u64,
+    ) -> Result<TransactWriteItem, ApiError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(Key::account(login.user_id).into_item()))
+            .update_expression("SET #status = :wanted, session_epoch = :epoch")
+            .condition_expression("#status = :seen AND session_epoch = :seen_epoch")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":wanted", AttributeValue::S(wanted.word().to_owned()))
+            .expression_attribute_values(":seen", AttributeValue::S(account.status.word().to_owned()))
+            .expression_attribute_values(":epoch", number(session_epoch))
+            .expression_attribute_values(":seen_epoch", number(account.session_epoch))
+            .build()
+            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// The login's copy of the epoch, on the condition that the name is still this user's.
+    fn update_login(
+        &self,
+        username: &Username,
+        login: &Login,
+        session_epoch: u64,
+    ) -> Result<TransactWriteItem, ApiError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(Key::login(username).into_item()))
+            .update_expression("SET session_epoch = :epoch")
+            .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
+            .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()))
+            .expression_attribute_values(":epoch", number(session_epoch))
+            .expression_attribute_values(":seen_epoch", number(login.session_epoch))
+            .build()
+            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::{NOW, TestTable};
+    use local::recorder::Fault;
+
+    fn ada() -> Username {
+        Username::parse("ada").unwrap()
+    }
+
+    fn soon() -> Timestamp {
+        NOW.plus(Duration::from_secs(28))
+    }
+
+    fn state((login, account): (Login, Account)) -> (Status, u64, u64) {
+        (account.status, account.session_epoch, login.session_epoch)
+    }
+
+    #[tokio::test]
+    async fn a_deactivated_account_is_closed_to_its_tokens_and_raises_both_epochs() {
+        let test = TestTable::start().await;
+        let person = test.person("ada", 1).await;
+        let accounts = test.accounts();
+        assert_eq!(state(accounts.deactivate(&ada(), soon()).await.unwrap()), (Status::Inactive, 2, 2));
+        assert!(matches!(accounts.read(&person).await, Err(ApiError::UserInactive)));
+        assert_eq!(state(accounts.find(&ada()).await.unwrap()), (Status::Inactive, 2, 2));
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_activated_again_stays_closed_to_old_tokens() {
+        let test = TestTable::start().await;
+        let person = test.person("ada", 1).await;
+        let accounts = test.accounts();
+        accounts.deactivate(&ada(), soon()).await.unwrap();
+        assert_eq!(state(accounts.activate(&ada(), soon()).await.unwrap()), (Status::Active, 2, 2));
+        assert!(matches!(accounts.read(&person).await, Err(ApiError::TokenNotValid(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_so_already_stays_as_it_is() {
+        let test = TestTable::start().await;
+        test.person("ada", 1).await;
+        let accounts = test.accounts();
+        assert_eq!(state(accounts.activate(&ada(), soon()).await.unwrap()), (Status::Active, 1, 1));
+        for _ in 0..2 {
+            assert_eq!(state(accounts.deactivate(&ada(), soon()).await.unwrap()), (Status::Inactive, 2, 2));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_that_many_deactivate_at_once_is_deactivated_once() {
+        let test = TestTable::start().await;
+        test.person("ada", 1).await;
+        let accounts = test.accounts();
+        let name = ada();
+        let attempts = (0..5).map(|_| accounts.deactivate(&name, soon()));
+        assert!(futures_util::future::join_all(attempts).await.iter().all(Result::is_ok));
+        assert_eq!(state(accounts.find(&name).await.unwrap()), (Status::Inactive, 2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_deactivation_survives_lost_answers_and_collisions() {
+        for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
+            let test = TestTable::start().await;
+            test.person("ada", 1).await;
+            test.recorder.fail_next("TransactWriteItems", fault, 2);
+            let state = state(test.accounts().deactivate(&ada(), soon()).await.unwrap());
+            assert_eq!(state, (Status::Inactive, 2, 2), "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn epochs_that_differ_become_one_that_neither_had() {
+        let test = TestTable::start().await;
+        let person = test.person("ada", 1).await;
+        test.set(Key::account(person.user_id()), "session_epoch", number(7_u64)).await;
+        assert_eq!(state(test.accounts().deactivate(&ada(), soon()).await.unwrap()), (Status::Inactive, 8, 8));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_not_found() {
+        let test = TestTable::start().await;
+        assert!(matches!(test.accounts().deactivate(&ada(), soon()).await, Err(DirectError::UserNotFound)));
+    }
+}

@@ -1,0 +1,202 @@
+//! What an operator can ask for, and what they are shown.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::accounts::{Account, Login, Status};
+use crate::credits::Credits;
+use crate::direct::DirectError;
+use crate::ids::UserId;
+use crate::ledger::{GrantAmount, GrantId, Granted, Reason};
+use crate::text::InvalidField;
+use crate::time::Timestamp;
+use crate::username::Username;
+
+/// One request of an operator.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Give credits, or take them back.
+    Grant {
+        /// Whom.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+        /// How much.
+        #[serde(deserialize_with = "amount")]
+        amount: GrantAmount,
+        /// Why.
+        #[serde(deserialize_with = "reason")]
+        reason: Reason,
+        /// What the grant is repeated by.
+        #[serde(deserialize_with = "grant_id")]
+        grant_id: GrantId,
+    },
+    /// Close an account.
+    Deactivate {
+        /// Whose.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Open an account again.
+    Activate {
+        /// Whose.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Tell about an account.
+    Show {
+        /// Whose.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+}
+
+impl Command {
+    /// Parses an event.
+    ///
+    /// # Errors
+    /// [`DirectError::InvalidRequest`] saying what is wrong with it.
+    pub fn parse(event: Value) -> Result<Self, DirectError> {
+        if !event.is_object() {
+            return Err(DirectError::InvalidRequest("Send a JSON object with an action.".to_owned()));
+        }
+        serde_json::from_value(event)
+            .map_err(|error| DirectError::InvalidRequest(format!("The request is not valid: {error}")))
+    }
+}
+
+fn username<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Username, D::Error> {
+    field("username", text, deserializer)
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrantAmount, D::Error> {
+    field("amount", GrantAmount::try_from, deserializer)
+}
+
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
+    field("reason", text, deserializer)
+}
+
+fn grant_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrantId, D::Error> {
+    field("grant_id", text, deserializer)
+}
+
+/// Parses a field, so that what is said about it names it.
+fn field<'de, D: Deserializer<'de>, T>(
+    name: &str,
+    parse: impl FnOnce(Value) -> Result<T, InvalidField>,
+    deserializer: D,
+) -> Result<T, D::Error> {
+    parse(Value::deserialize(deserializer)?).map_err(|error| D::Error::custom(format!("`{name}`: {error}")))
+}
+
+fn text<T: TryFrom<String, Error = InvalidField>>(value: Value) -> Result<T, InvalidField> {
+    match value {
+        Value::String(text) => T::try_from(text),
+        _ => Err(InvalidField::new("Not a valid string.")),
+    }
+}
+
+impl Command {
+    /// Whom it is about.
+    #[must_use]
+    pub fn username(&self) -> &Username {
+        match self {
+            Self::Grant { username, .. }
+            | Self::Deactivate { username }
+            | Self::Activate { username }
+            | Self::Show { username } => username,
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// Credits were given or taken back.
+    Granted {
+        /// The user's name as they wrote it.
+        username: String,
+        /// The rest.
+        #[serde(flatten)]
+        granted: Granted,
+    },
+    /// The account as it is now.
+    Account(AccountView),
+}
+
+/// An account as an operator sees it.
+#[derive(Debug, Serialize)]
+pub struct AccountView {
+    username: String,
+    user_id: UserId,
+    status: Status,
+    balance: Credits,
+    spendable: Credits,
+    held: Credits,
+    messages_in_flight: usize,
+    created_at: String,
+    session_epoch: u64,
+}
+
+impl AccountView {
+    /// The account at `now`: what expired holds set aside is spendable, and not in flight.
+    #[must_use]
+    pub fn new(login: &Login, account: Account, now: Timestamp) -> Self {
+        let (spendable, held) = account.spendable_and_held(now);
+        Self {
+            user_id: login.user_id,
+            status: account.status,
+            balance: account.balance,
+            spendable,
+            held,
+            messages_in_flight: account.holds.values().filter(|hold| hold.expires_at > now.seconds()).count(),
+            username: account.username,
+            created_at: account.created_at,
+            session_epoch: account.session_epoch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn complaint(event: Value) -> String {
+        Command::parse(event).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_action_is_understood() {
+        let grant = json!({"action": "grant", "username": "ada", "amount": -5, "reason": "r", "grant_id": "i"});
+        assert!(matches!(Command::parse(grant).unwrap(), Command::Grant { .. }));
+        for action in ["deactivate", "activate", "show"] {
+            let command = Command::parse(json!({"action": action, "username": "Ada"})).unwrap();
+            assert_eq!(command.username().as_str(), "Ada");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_said() {
+        let grant = |amount: Value| json!({"action": "grant", "username": "ada", "amount": amount, "reason": "r", "grant_id": "i"});
+        for (event, part) in [
+            (json!([]), "Send a JSON object with an action."),
+            (json!({}), "missing field `action`"),
+            (json!({"action": "delete", "username": "ada"}), "unknown variant `delete`, expected one of `grant`"),
+            (json!({"action": "show"}), "missing field `username`"),
+            (json!({"action": "show", "username": 7}), "`username`: Not a valid string."),
+            (json!({"action": "show", "username": ""}), "`username`: This field may not be blank."),
+            (json!({"action": "show", "username": "ada", "amount": 5}), "unknown field `amount`"),
+            (json!({"action": "grant", "username": "ada"}), "missing field `amount`"),
+            (grant(json!("5")), "`amount`: Give a whole number from"),
+            (grant(json!(0)), "and not 0."),
+            (grant(json!(1.5)), "`amount`: Give a whole number from"),
+        ] {
+            let complaint = complaint(event);
+            assert!(complaint.contains(part), "{complaint}");
+        }
+    }
+}
