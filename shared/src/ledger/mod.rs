@@ -14,6 +14,7 @@ mod capture;
 mod entry;
 mod hold;
 mod idempotency;
+mod list;
 mod release;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use entry::{Entry, EntryKind};
 pub(crate) use hold::sums;
 pub use hold::{Hold, Holds, Order, Replay, Started};
 pub use idempotency::{Fingerprint, IdempotencyKey};
+pub use list::{AnsweredMessage, Cursor, History, Limit, Listed, Page, PageRequest, Transaction};
 
 /// The ledger in the table.
 #[derive(Clone, Debug)]
