@@ -58,6 +58,18 @@ async fn a_message_is_two_requests() {
 }
 
 #[tokio::test]
+async fn a_list_is_two_requests_at_once() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    let access = world.log_in("ada").await.access;
+    for list in ["transactions", "messages"] {
+        let mut operations = operations(&world, list, Request::get(&format!("/{list}/")).bearer(&access)).await;
+        operations.sort();
+        assert_eq!(operations, ["GetItem", "Query"], "{list}");
+    }
+}
+
+#[tokio::test]
 async fn the_public_keys_are_one_request() {
     let world = World::start().await;
     let request = Request::get("/.well-known/jwks.json");
