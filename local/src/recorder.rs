@@ -4,6 +4,7 @@ mod fault;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub struct Recorder {
     port: u16,
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
+    asks_for_capacity: Arc<AtomicBool>,
     server: AbortHandle,
 }
 
@@ -63,6 +65,7 @@ struct Front {
     client: reqwest::Client,
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
+    asks_for_capacity: Arc<AtomicBool>,
 }
 
 impl Recorder {
@@ -78,13 +81,15 @@ impl Recorder {
             client: client.map_err(io::Error::other)?,
             records: Arc::default(),
             faults: Arc::default(),
+            asks_for_capacity: Arc::default(),
         };
         let records = Arc::clone(&front.records);
         let faults = Arc::clone(&front.faults);
+        let asks_for_capacity = Arc::clone(&front.asks_for_capacity);
         let router = Router::new().fallback(pass_on).with_state(front);
         let serving = async move { axum::serve(listener, router).await };
         let server = background::handle().spawn(serving).abort_handle();
-        Ok(Self { port, records, faults, server })
+        Ok(Self { port, records, faults, asks_for_capacity, server })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -103,6 +108,12 @@ impl Recorder {
     /// Lets `fault` happen to each of the next `times` requests of `operation`, after the faults asked for before.
     pub fn fail_next(&self, operation: &str, fault: Fault, times: usize) {
         lock(&self.faults).extend(std::iter::repeat_n((operation.to_owned(), fault), times));
+    }
+
+    /// Lets every answer from now on say what its request cost, in `ConsumedCapacity`: the requests get a member more
+    /// on their way, and are remembered as they came.
+    pub fn ask_for_capacity(&self) {
+        self.asks_for_capacity.store(true, Ordering::Relaxed);
     }
 
     /// Forgets the requests so far.
@@ -158,9 +169,16 @@ async fn pass_on(State(front): State<Front>, request: Request) -> Response {
         response_body: Value::Null,
     };
     let number = lock(&front.records).arrived(request.clone());
+    let body = if front.asks_for_capacity.load(Ordering::Relaxed) { asking_for_capacity(&request) } else { body };
     let (status, headers, body) = answer(&front, parts, body, &request).await;
     lock(&front.records).answered(number, status, &body);
     (status, headers, Body::from(body)).into_response()
+}
+
+fn asking_for_capacity(request: &RecordedRequest) -> Bytes {
+    let mut body = request.body.clone();
+    body["ReturnConsumedCapacity"] = "TOTAL".into();
+    body.to_string().into()
 }
 
 async fn answer(front: &Front, parts: Parts, body: Bytes, request: &RecordedRequest) -> (StatusCode, HeaderMap, Bytes) {
@@ -272,6 +290,16 @@ mod tests {
             statuses.push(ask(&recorder, operation, &json!({})).await.status().as_u16());
         }
         assert_eq!(statuses, [418, 400, 500, 418]);
+    }
+
+    #[tokio::test]
+    async fn requests_ask_for_their_capacity_on_the_way_and_are_remembered_as_they_came() {
+        let recorder = Recorder::start(&start_upstream()).unwrap();
+        recorder.ask_for_capacity();
+        let response = ask(&recorder, "GetItem", &json!({"Key": 1})).await;
+        let got = json!({"Key": 1, "ReturnConsumedCapacity": "TOTAL"});
+        assert_eq!(response.json::<Value>().await.unwrap()["got"], got);
+        assert_eq!(recorder.requests()[0].body, json!({"Key": 1}));
     }
 
     #[tokio::test]

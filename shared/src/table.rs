@@ -185,25 +185,31 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) const PARTITION_OF_PUBLIC_KEYS: &str = "JWKS";
+    pub(crate) const PREFIX_OF_ENTRIES: &str = "ENTRY#";
+
+    /// Where everything of a user is.
+    pub(crate) fn partition_of(user_id: UserId) -> String {
+        format!("USER#{user_id}")
+    }
 
     pub(crate) fn login(username: &Username) -> Self {
         Self { partition: format!("LOGIN#{}", username.canonical()), sort: "LOGIN".to_owned() }
     }
 
     pub(crate) fn account(user_id: UserId) -> Self {
-        Self { partition: format!("USER#{user_id}"), sort: "ACCOUNT".to_owned() }
+        Self { partition: Self::partition_of(user_id), sort: "ACCOUNT".to_owned() }
     }
 
     pub(crate) fn session(user_id: UserId, session_id: SessionId) -> Self {
-        Self { partition: format!("USER#{user_id}"), sort: format!("SESSION#{session_id}") }
+        Self { partition: Self::partition_of(user_id), sort: format!("SESSION#{session_id}") }
     }
 
     pub(crate) fn entry(user_id: UserId, entry_id: EntryId) -> Self {
-        Self { partition: format!("USER#{user_id}"), sort: format!("ENTRY#{entry_id}") }
+        Self { partition: Self::partition_of(user_id), sort: format!("{}{entry_id}", Self::PREFIX_OF_ENTRIES) }
     }
 
     pub(crate) fn idempotency_record(user_id: UserId, key: &IdempotencyKey) -> Self {
-        Self { partition: format!("USER#{user_id}"), sort: format!("IDEMPOTENCY#{}", key.digest()) }
+        Self { partition: Self::partition_of(user_id), sort: format!("IDEMPOTENCY#{}", key.digest()) }
     }
 
     pub(crate) fn grant_record(grant_id: &GrantId) -> Self {

@@ -174,8 +174,12 @@ async fn whoever_does_not_prove_who_they_are_gets_nothing() {
         (bearer(&ada.refresh), "token_not_valid"),
         (bearer(&"x".repeat(100 * 1024)), "token_not_valid"),
     ] {
-        for request in [Request::get("/token_balance/"), Request::post("/chatView/").json(&json!({"message": "Hello"}))]
-        {
+        for request in [
+            Request::get("/token_balance/"),
+            Request::get("/transactions/"),
+            Request::get("/messages/"),
+            Request::post("/chatView/").json(&json!({"message": "Hello"})),
+        ] {
             let request = match &authorization {
                 Some(value) => request.header("Authorization", value),
                 None => request,
@@ -214,6 +218,8 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/token/refresh/", "POST"),
         ("/token_balance/", "GET"),
         ("/chatView/", "POST"),
+        ("/transactions/", "GET"),
+        ("/messages/", "GET"),
         ("/.well-known/jwks.json", "GET"),
     ] {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"] {
@@ -233,6 +239,36 @@ async fn a_message_that_the_balance_does_not_cover_costs_nothing() {
     let request = Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access);
     let problem = refused(&world, request, 402, "insufficient_tokens").await.json();
     assert_eq!((&problem["balance"], &problem["cost"]), (&json!(4), &json!(5)));
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_has_is_refused_and_says_which_parameter_is_wrong() {
+    let world = World::start().await;
+    for username in ["ada", "grace"] {
+        world.register(username, 100).await;
+    }
+    let access = world.log_in("ada").await.access;
+    let first = world.stack.send(Request::get("/transactions/").query("limit", "1").bearer(&access)).await;
+    let cursor = first.json()["next"].as_str().unwrap().to_owned();
+    let grace = world.log_in("grace").await.access;
+    let tampered = cursor.replacen(|character: char| character.is_ascii_lowercase(), "_", 1);
+    for (path, token, parameter, value) in [
+        ("/transactions/", &grace, "cursor", cursor.as_str()),
+        ("/messages/", &access, "cursor", &cursor),
+        ("/transactions/", &access, "cursor", &tampered),
+        ("/transactions/", &access, "cursor", ""),
+        ("/messages/", &access, "cursor", "ÿ&limit=1"),
+        ("/transactions/", &access, "limit", "0"),
+        ("/messages/", &access, "limit", "101"),
+        ("/messages/", &access, "limit", "ten"),
+        ("/messages/", &access, "limit", ""),
+    ] {
+        let request = Request::get(path).query(parameter, value).bearer(token);
+        let problem = refused(&world, request, 400, "invalid").await.json();
+        assert_eq!(problem["errors"].as_object().unwrap().keys().collect::<Vec<_>>(), [parameter], "{problem}");
+    }
+    let both = Request::get("/messages/").query("limit", "x").query("cursor", "x").bearer(&access);
+    assert_eq!(refused(&world, both, 400, "invalid").await.json()["errors"].as_object().unwrap().len(), 2);
 }
 
 /// Whatever anybody sends is their fault and never a fault of ours.

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use local::gateway::Response;
+use local::gateway::{Request, Response};
 use local::runtime_api::{InvocationError, InvocationFailure};
 use local::stack::JWT_SIGNING_SECRET;
 use local::template::{Template, workspace_root};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::forgery;
 use crate::world::{World, an_hour_ago};
@@ -101,6 +101,17 @@ async fn cast() -> World {
     world
 }
 
+/// Mary has 10 credits and spends two of them on messages.
+async fn mary_talks(world: &World) -> String {
+    world.register("mary", 10).await;
+    let access = world.log_in("mary").await.access;
+    for message in ["Good morning", "Good night"] {
+        let request = Request::post("/chatView/").json(&json!({"message": message})).bearer(&access);
+        assert_eq!(world.stack.send(request).await.status, 200);
+    }
+    access
+}
+
 async fn with_tokens(world: &World, event: &str) -> Value {
     let ada = world.log_in("ada").await;
     let mut event = event
@@ -111,6 +122,9 @@ async fn with_tokens(world: &World, event: &str) -> Value {
         .replace("{{unsigned_access_token}}", &forgery::unsigned(&ada.access))
         .replace("{{access_token_by_hs256}}", &forgery::signed_with_the_public_key(&ada.access));
     world.deactivate("ivan").await;
+    if event.contains("{{access_token_of_mary}}") {
+        event = event.replace("{{access_token_of_mary}}", &mary_talks(world).await);
+    }
     if event.contains("{{expired_access_token}}") {
         let expired = world.log_in_at("ada", an_hour_ago(), JWT_SIGNING_SECRET).await;
         event = event.replace("{{expired_access_token}}", &expired.access);
@@ -200,7 +214,6 @@ fn read(file: &Path) -> Value {
 /// Anything but the wildcard matches only itself, so that a fixture cannot pass by accident.
 #[test]
 fn only_the_wildcard_matches_more_than_itself() {
-    use serde_json::json;
     assert!(matches(&json!({"a": ["x"]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": [""]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": 1, "b": 2}), &json!({"a": 1})));

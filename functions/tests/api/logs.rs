@@ -11,7 +11,7 @@ use crate::world::{PASSWORD, World};
 const MESSAGE: &str = "What did the doctor say?";
 
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 10;
+const REQUESTS: usize = 12;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -39,6 +39,8 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/token_balance/").bearer(&format!("{access}x"))).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(access)).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(refresh)).await;
+    world.stack.send(Request::get("/transactions/").bearer(access)).await;
+    world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/.well-known/jwks.json")).await;
     [PASSWORD, "wrong password", MESSAGE, access, refresh, JWT_SIGNING_SECRET].map(str::to_owned).into()
 }

@@ -1,65 +1,147 @@
-//! What each endpoint asks of DynamoDB once it is started. It is what a request costs in time and
-//! money, and it does not vary.
+//! What each endpoint asks of DynamoDB once it is started, in requests, capacity units and money.
+//! The README's table is what is counted here.
+
+use std::fmt;
+use std::fs;
 
 use local::gateway::Request;
-use serde_json::json;
+use local::recorder::RecordedRequest;
+use local::template::workspace_root;
+use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, World};
 
-/// The operations of `request`, which must succeed, sent to a function that has started.
-async fn operations(world: &World, function: &str, request: Request) -> Vec<String> {
+/// US dollars per million units on demand, in us-east-1 since November 2024. The README says so.
+const USD_PER_MILLION_WRITE_UNITS: f64 = 0.625;
+const USD_PER_MILLION_READ_UNITS: f64 = 0.125;
+
+const TABLE_HEAD: &str =
+    "| request | to DynamoDB | write units | read units | USD per million |\n|---|---|--:|--:|--:|\n";
+
+/// One line of the README's table.
+struct Cost {
+    request: &'static str,
+    operations: Vec<String>,
+    write_units: f64,
+    read_units: f64,
+}
+
+impl Cost {
+    fn of(request: &'static str, recorded: &[RecordedRequest]) -> Self {
+        let mut cost = Self { request, operations: Vec::new(), write_units: 0.0, read_units: 0.0 };
+        for recorded in recorded {
+            cost.operations.push(operation(recorded));
+            match recorded.operation.as_str() {
+                "GetItem" | "BatchGetItem" | "Query" => cost.read_units += units(recorded),
+                _ => cost.write_units += units(recorded),
+            }
+        }
+        cost
+    }
+
+    fn usd_per_million(&self) -> f64 {
+        self.write_units * USD_PER_MILLION_WRITE_UNITS + self.read_units * USD_PER_MILLION_READ_UNITS
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, operations, write_units, read_units } = self;
+        let (count, operations, usd) = (operations.len(), operations.join(", "), self.usd_per_million());
+        writeln!(formatter, "| {request} | {count}: {operations} | {write_units} | {read_units} | {usd:.3} |")
+    }
+}
+
+/// The operation, and how many items it is about where that is not one.
+fn operation(recorded: &RecordedRequest) -> String {
+    let name = &recorded.operation;
+    match name.as_str() {
+        "TransactWriteItems" => format!("{name} of {}", transaction_items(recorded)),
+        "BatchGetItem" => {
+            let tables = recorded.body["RequestItems"].as_object().unwrap().values();
+            format!("{name} of {}", tables.map(|table| table["Keys"].as_array().unwrap().len()).sum::<usize>())
+        }
+        _ => name.clone(),
+    }
+}
+
+fn transaction_items(recorded: &RecordedRequest) -> u32 {
+    recorded.body["TransactItems"].as_array().unwrap().len().try_into().unwrap()
+}
+
+fn units(recorded: &RecordedRequest) -> f64 {
+    if recorded.response_status == 400 {
+        // A refusal does not say what it cost. It is counted as if it had been written: at most two
+        // units for each item, since none has more than 1 KB.
+        return f64::from(2 * transaction_items(recorded));
+    }
+    match &recorded.response_body["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum(),
+        table => table["CapacityUnits"].as_f64().unwrap_or_else(|| panic!("no capacity: {recorded:?}")),
+    }
+}
+
+/// What `request` costs, which must succeed, sent to a function that has started.
+async fn cost(world: &World, name: &'static str, function: &str, request: Request) -> Cost {
     world.stack.function(function).await;
+    world.stack.recorder().ask_for_capacity();
     world.stack.recorder().clear();
     let response = world.stack.send(request).await;
     assert!(response.status < 300, "{response:?}");
-    world.stack.recorder().requests().into_iter().map(|request| request.operation).collect()
+    let mut recorded = world.stack.recorder().requests();
+    if name.starts_with("`GET") {
+        // Lists read two things at once, which arrive in any order.
+        recorded.sort_by(|one, other| one.operation.cmp(&other.operation));
+    }
+    Cost::of(name, &recorded)
 }
 
-#[tokio::test]
-async fn registering_is_one_request() {
-    let world = World::start().await;
-    let request = Request::post("/register/").json(&json!({"username": "bob", "password": PASSWORD}));
-    assert_eq!(operations(&world, "register", request).await, ["TransactWriteItems"]);
-}
-
-#[tokio::test]
-async fn logging_in_is_two_requests() {
+/// The costs of everything, in the table's order. Ada has twenty short messages when she lists them.
+async fn costs() -> Vec<Cost> {
     let world = World::start().await;
     world.register("ada", 100).await;
-    let request = Request::post("/login/").json(&json!({"username": "ada", "password": PASSWORD}));
-    assert_eq!(operations(&world, "login", request).await, ["GetItem", "TransactWriteItems"]);
+    let ada = world.log_in("ada").await;
+    let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
+    let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access);
+    let with_key = || talk().header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
+    let get = |path: &str| Request::get(path).bearer(&ada.access);
+    let mut costs = vec![
+        cost(&world, "`POST /register/`", "register", Request::post("/register/").json(&credentials("bob"))).await,
+        cost(&world, "`POST /login/`", "login", Request::post("/login/").json(&credentials("ada"))).await,
+        cost(&world, "`POST /token/refresh/`", "token-refresh", refresh).await,
+        cost(&world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
+        cost(&world, "`POST /chatView/`", "chat", talk()).await,
+        cost(&world, "… with `Idempotency-Key`", "chat", with_key()).await,
+        cost(&world, "… answered again", "chat", with_key()).await,
+    ];
+    for _ in 2..20 {
+        world.stack.send(talk()).await;
+    }
+    costs.extend([
+        cost(&world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
+        cost(&world, "`GET /messages/`", "messages", get("/messages/")).await,
+        cost(&world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
+    ]);
+    costs
 }
 
 #[tokio::test]
-async fn refreshing_is_one_request() {
-    let world = World::start().await;
-    world.register("ada", 100).await;
-    let refresh = world.log_in("ada").await.refresh;
-    let request = Request::post("/token/refresh/").json(&json!({"refresh": refresh}));
-    assert_eq!(operations(&world, "token-refresh", request).await, ["BatchGetItem"]);
+async fn the_readme_says_what_each_request_costs() {
+    let counted: String = costs().await.iter().map(Cost::to_string).collect();
+    let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap();
+    let (_, table) = readme.split_once(TABLE_HEAD).expect("README.md has the table's head");
+    let (table, _) = table.split_once("\n\n").unwrap();
+    assert_eq!(format!("{table}\n"), counted, "the README's table should be:\n{TABLE_HEAD}{counted}");
 }
 
 #[tokio::test]
-async fn asking_for_the_balance_is_one_request() {
-    let world = World::start().await;
-    world.register("ada", 100).await;
-    let request = Request::get("/token_balance/").bearer(&world.log_in("ada").await.access);
-    assert_eq!(operations(&world, "token-balance", request).await, ["GetItem"]);
-}
-
-#[tokio::test]
-async fn a_message_is_two_requests() {
+async fn a_second_message_costs_no_less_and_no_more_than_the_first() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let request = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access);
-    assert_eq!(operations(&world, "chat", request()).await, ["UpdateItem", "TransactWriteItems"]);
-    assert_eq!(operations(&world, "chat", request()).await, ["UpdateItem", "TransactWriteItems"]);
-}
-
-#[tokio::test]
-async fn the_public_keys_are_one_request() {
-    let world = World::start().await;
-    let request = Request::get("/.well-known/jwks.json");
-    assert_eq!(operations(&world, "jwks", request).await, ["Query"]);
+    let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access);
+    let first = cost(&world, "a message", "chat", talk()).await;
+    let second = cost(&world, "a message", "chat", talk()).await;
+    assert_eq!(first.to_string(), second.to_string());
 }

@@ -11,7 +11,7 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-async fn requests(world: &World) -> [(&'static str, Request); 6] {
+async fn requests(world: &World) -> [(&'static str, Request); 8] {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
@@ -21,6 +21,8 @@ async fn requests(world: &World) -> [(&'static str, Request); 6] {
         ("token-refresh", Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))),
         ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
         ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
+        ("transactions", Request::get("/transactions/").bearer(&ada.access)),
+        ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),
     ]
 }

@@ -110,10 +110,12 @@ pub fn binary(name: &str) -> PathBuf {
         "chat" => env!("CARGO_BIN_EXE_chat"),
         "jwks" => env!("CARGO_BIN_EXE_jwks"),
         "login" => env!("CARGO_BIN_EXE_login"),
+        "messages" => env!("CARGO_BIN_EXE_messages"),
         "operator" => env!("CARGO_BIN_EXE_operator"),
         "register" => env!("CARGO_BIN_EXE_register"),
         "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
         "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
+        "transactions" => env!("CARGO_BIN_EXE_transactions"),
         _ => panic!("template.yaml has a function {name} and functions/src/bin has none"),
     })
 }

@@ -4,6 +4,7 @@ mod authorization;
 mod endpoint;
 mod fields;
 mod idempotency;
+mod page;
 mod problem;
 mod response;
 
@@ -13,4 +14,5 @@ pub use fields::{Fields, MAX_BODY_BYTES};
 pub use idempotency::idempotency_key;
 pub use lambda_http::Request;
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
+pub use page::page_request;
 pub use response::{Answer, Response};

@@ -15,6 +15,7 @@ mod entry;
 mod grant;
 mod hold;
 mod idempotency;
+mod list;
 mod release;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use grant::{Grant, GrantAmount, GrantId, Granted, Reason};
 pub(crate) use hold::sums;
 pub use hold::{Hold, Holds, Order, Replay, Started};
 pub use idempotency::{Fingerprint, IdempotencyKey};
+pub use list::{AnsweredMessage, Cursor, History, Limit, Listed, Page, PageRequest, Transaction};
 
 /// The ledger in the table.
 #[derive(Clone, Debug)]

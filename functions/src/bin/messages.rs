@@ -1,0 +1,46 @@
+//! `GET /messages/`: the user's messages with their replies, newest first.
+
+use lambda_http::http::{Method, StatusCode};
+use serde::Serialize;
+use shared::error::ApiError;
+use shared::http::{Answer, Endpoint, Error, Request, page_request, serve};
+use shared::jwt::Verifier;
+use shared::ledger::{AnsweredMessage, History, Page};
+use shared::settings::Settings;
+use shared::table::Table;
+use shared::time::Clock;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = Settings::from_environment()?;
+    shared::logging::start(settings.log_level);
+    let clock = Clock::system();
+    let table = Table::connect(&settings.table_name).await;
+    serve(Messages {
+        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        history: History::new(table, clock),
+    })
+    .await
+}
+
+struct Messages {
+    verifier: Verifier,
+    history: History,
+}
+
+impl Endpoint for Messages {
+    const METHODS: &'static [Method] = &[Method::GET];
+
+    async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let person = self.verifier.logged_in(&request).await?;
+        let wanted = page_request::<AnsweredMessage>(&request, &person)?;
+        let Page { entries, next } = self.history.page(&person, wanted).await?;
+        Answer::private(StatusCode::OK, &Body { messages: entries, next })
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    messages: Vec<AnsweredMessage>,
+    next: Option<String>,
+}
