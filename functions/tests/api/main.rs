@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod concurrency;
+mod direct;
 mod events;
 mod forgery;
 mod logs;
