@@ -6,6 +6,7 @@
 mod bad_input;
 mod chat;
 mod concurrency;
+mod direct;
 mod events;
 mod forgery;
 mod logs;

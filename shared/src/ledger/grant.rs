@@ -409,9 +409,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_grants_id_that_is_used_for_two_users_at_once_is_given_to_one() {
+        for _ in 0..5 {
+            let scene = Scene::with_balance(10).await;
+            let bob = scene.test.register("bob", 10).await;
+            let present = grant(5, "a present", "one");
+            let grants = [scene.ada.user_id(), bob].map(|user_id| scene.ledger.grant(user_id, &present, soon()));
+            let outcomes = futures_util::future::join_all(grants).await;
+            let refused = outcomes.into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            assert!(matches!(refused[..], [DirectError::GrantMismatch]), "{refused:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn different_grants_at_once_are_all_given() {
         let scene = Scene::with_balance(0).await;
-        let ids: Vec<String> = (0..4).map(|number| format!("grant {number}").replace(' ', "-")).collect();
+        let ids: Vec<String> = (0..4).map(|number| format!("grant-{number}")).collect();
         let outcomes = futures_util::future::join_all(ids.iter().map(|id| scene.grant(5, id))).await;
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         assert_eq!(scene.balance().await, 20);
