@@ -14,6 +14,7 @@ mod engine;
 mod fault;
 mod network;
 mod process;
+mod properties;
 mod sabotage;
 mod schedule;
 mod tests;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local::stack::TABLE_NAME;
+use tokio::runtime::Runtime;
 
 use crate::accounts::Accounts;
 use crate::chat::Message;
@@ -34,8 +35,13 @@ pub(super) struct Outcome {
 /// Runs the schedule of `seed`, under a sabotage if one is given.
 pub(super) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
     let _seeded = Seeded::with(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = paused_runtime();
     runtime.block_on(Schedule::start(seed, sabotage)).run_on(&runtime)
+}
+
+/// A runtime of one thread, whose time passes at once when everybody waits for it.
+pub(super) fn paused_runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 struct Schedule {
@@ -62,7 +68,7 @@ impl Schedule {
         Self { generator, network, table, world }
     }
 
-    fn run_on(mut self, runtime: &tokio::runtime::Runtime) -> Outcome {
+    fn run_on(mut self, runtime: &Runtime) -> Outcome {
         let mut violations = runtime.block_on(self.live());
         violations.extend(runtime.block_on(self.end()));
         Outcome { trace: self.world.trace.lines(), violations }
@@ -131,7 +137,7 @@ async fn interrupt(network: Network, world: Arc<World>, mut generator: fastrand:
     violations
 }
 
-async fn register(table: &Table, clock: &Clock, number: usize, balance: u64) -> LoggedIn {
+pub(super) async fn register(table: &Table, clock: &Clock, number: usize, balance: u64) -> LoggedIn {
     let username = Username::parse(&format!("user-{number}")).unwrap();
     let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
     let deadline = clock.now().plus(Duration::from_secs(28));

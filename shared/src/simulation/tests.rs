@@ -1,35 +1,22 @@
 //! The schedules that run with every `cargo test`, and more on demand.
 
+use std::env;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use crate::simulation::sabotage::Sabotage;
 use crate::simulation::schedule;
 
-/// The schedules of one `cargo test`, over all the tests here.
+/// The schedules of one `cargo test`.
 const SCHEDULES: u64 = 2_000;
+/// How often a long run says how far it is.
+const PROGRESS: u64 = 10_000;
 
 fn number_from_environment(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
+    let text = env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
-}
-
-/// Runs every second schedule, so that two tests keep two cores busy.
-fn run_share(share: u64) {
-    if let Some(seed) = number_from_environment("SIMULATION_SEED") {
-        if seed % 2 == share {
-            prove(seed);
-        }
-        return;
-    }
-    let started = Instant::now();
-    let schedules = number_from_environment("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
-    for seed in (share..schedules).step_by(2) {
-        prove(seed);
-        if seed / 2 % 5_000 == 4_999 {
-            let elapsed_s = started.elapsed().as_secs();
-            eprintln!("simulation: schedule {seed} of {schedules} is right, after {elapsed_s} s");
-        }
-    }
 }
 
 fn prove(seed: u64) {
@@ -42,14 +29,32 @@ fn prove(seed: u64) {
     );
 }
 
-#[test]
-fn the_ledger_is_right_after_every_even_schedule() {
-    run_share(0);
+/// Takes schedules from `next` until there are no more.
+fn prove_all(next: &AtomicU64, schedules: u64, started: Instant) {
+    loop {
+        let seed = next.fetch_add(1, Ordering::SeqCst);
+        if seed >= schedules {
+            return;
+        }
+        prove(seed);
+        if (seed + 1) % PROGRESS == 0 {
+            eprintln!("simulation: {} of {schedules} schedules after {} s", seed + 1, started.elapsed().as_secs());
+        }
+    }
 }
 
 #[test]
-fn the_ledger_is_right_after_every_odd_schedule() {
-    run_share(1);
+fn the_ledger_is_right_after_every_schedule() {
+    if let Some(seed) = number_from_environment("SIMULATION_SEED") {
+        return prove(seed);
+    }
+    let schedules = number_from_environment("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
+    let (next, started) = (AtomicU64::new(0), Instant::now());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| prove_all(&next, schedules, started));
+        }
+    });
 }
 
 #[test]
