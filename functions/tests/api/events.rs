@@ -58,12 +58,12 @@ fn every_function_has_events_of_both_payload_versions_for_success_and_failure() 
 async fn check(file: &Path) -> Result<(), String> {
     let world = cast().await;
     let event = with_tokens(&world, &fs::read_to_string(file).unwrap()).await;
-    let before = world.items();
+    let before = world.items().await;
     let answer = world.stack.invoke(&function_of(file), &event).await;
     let response = Response::from_event(&answer.map_err(|error| format!("{}: {error}", file.display()))?);
     compare(&response, &serde_json::from_value(read(&answer_file(file))).unwrap())
         .map_err(|difference| format!("{}: {difference}", file.display()))?;
-    if response.status >= 400 && world.items() != before {
+    if response.status >= 400 && world.items().await != before {
         return Err(format!("{}: was refused and changed the table", file.display()));
     }
     Ok(())
