@@ -33,7 +33,6 @@ pub enum Storage {
 /// A running `DynamoDB`; dropping it stops it.
 pub struct DynamoDb {
     port: u16,
-    database: Database,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<Result<(), String>>>,
 }
@@ -128,21 +127,15 @@ impl DynamoDb {
             // An error means that the sender was dropped, which stops the server as well.
             let _ = stopped.await;
         };
-        let serving = dynoxide::server::serve_with_shutdown(listener, database.clone(), shutdown);
+        let serving = dynoxide::server::serve_with_shutdown(listener, database, shutdown);
         let server = background::handle().spawn(serving);
-        Ok(Self { port, database, stop: Some(stop), server: Some(server) })
+        Ok(Self { port, stop: Some(stop), server: Some(server) })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// The database behind the server, for looking at items without a request.
-    #[must_use]
-    pub fn database(&self) -> &Database {
-        &self.database
     }
 
     /// Stops the server after the requests under way, waiting a few seconds for them at most.

@@ -8,6 +8,7 @@
 mod background;
 pub mod dynamodb;
 pub mod gateway;
+pub mod isolated_table;
 pub mod recorder;
 pub mod runtime_api;
 pub mod stack;

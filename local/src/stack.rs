@@ -1,4 +1,4 @@
-//! The whole of chat-api for tests: the functions' real binaries on an embedded `DynamoDB`, spoken to as through API
+//! The whole of chat-api for tests: the functions' real binaries on a table of their own, spoken to as through API
 //! Gateway.
 
 use std::collections::BTreeMap;
@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::dynamodb::{DynamoDb, Storage};
 use crate::gateway::{Payload, Request, Response};
+use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
 use crate::runtime_api::{Function, InvocationError, cargo_lambda_deadline};
 use crate::template::{Template, TemplateFunction};
 
-/// The table's name that every function of a stack gets.
+/// The table's name in an embedded `DynamoDB`.
 pub const TABLE_NAME: &str = "chat-api";
 
 /// The signing secret that every function of a stack gets. It protects nothing.
@@ -22,7 +22,7 @@ pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789
 /// A stack of its own: nothing is shared with another one, and all of it ends when this is dropped.
 pub struct Stack {
     template_functions: Vec<TemplateFunction>,
-    dynamodb: DynamoDb,
+    table: IsolatedTable,
     recorder: Recorder,
     find_binary: Box<dyn Fn(&str) -> PathBuf + Send + Sync>,
     settings: Vec<(String, String)>,
@@ -30,7 +30,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts an empty `DynamoDB` with the template's table. Each function starts when it is first needed, from the
+    /// Creates an empty table, in a `DynamoDB` that starts with it or in another ([`IsolatedTable`]). Each function starts when it is first needed, from the
     /// binary that `find_binary` names, with these settings in its environment.
     ///
     /// # Panics
@@ -48,14 +48,13 @@ impl Stack {
         find_binary: impl Fn(&str) -> PathBuf + Send + Sync + 'static,
         settings: &[(&str, &str)],
     ) -> Self {
-        let dynamodb = DynamoDb::start(Storage::Memory, 0, TABLE_NAME, template).await;
-        let dynamodb = dynamodb.unwrap_or_else(|error| panic!("{error}"));
-        let recorder = Recorder::start(&dynamodb.endpoint());
+        let table = IsolatedTable::create(template).await;
+        let recorder = Recorder::start(table.endpoint());
         let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
         let template_functions = template.functions();
         let functions = template_functions.iter().map(|function| (function.binary.clone(), OnceCell::new())).collect();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { template_functions, dynamodb, recorder, find_binary: Box::new(find_binary), settings, functions }
+        Self { template_functions, table, recorder, find_binary: Box::new(find_binary), settings, functions }
     }
 
     /// Sends a request as a deployed REST API would.
@@ -115,7 +114,7 @@ impl Stack {
             ("AWS_REGION", "us-east-1"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("JWT_SIGNING_SECRET", JWT_SIGNING_SECRET),
-            ("TABLE_NAME", TABLE_NAME),
+            ("TABLE_NAME", self.table.name()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
@@ -129,16 +128,10 @@ impl Stack {
         &self.recorder
     }
 
-    /// The database itself, for looking at items without a request.
+    /// The table itself, for a test's own requests: these are not recorded.
     #[must_use]
-    pub fn database(&self) -> &dynoxide::Database {
-        self.dynamodb.database()
-    }
-
-    /// `DynamoDB`'s own address, for a test's own requests: these are not recorded.
-    #[must_use]
-    pub fn endpoint(&self) -> String {
-        self.dynamodb.endpoint()
+    pub fn table(&self) -> &IsolatedTable {
+        &self.table
     }
 
     /// What the functions wrote so far, function by function.

@@ -1,10 +1,9 @@
-//! A table for tests: the template's own, in an embedded DynamoDB that ends with the test.
+//! A table for tests: the template's own, which nobody else uses.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use local::dynamodb::{DynamoDb, Storage};
+use local::isolated_table::IsolatedTable;
 use local::recorder::Recorder;
-use local::stack::TABLE_NAME;
 use local::template::Template;
 
 use crate::accounts::Accounts;
@@ -20,7 +19,8 @@ use std::time::Duration;
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 pub(crate) struct TestTable {
-    pub(crate) dynamodb: DynamoDb,
+    /// The table past the recorder.
+    pub(crate) isolated: IsolatedTable,
     pub(crate) recorder: Recorder,
     pub(crate) table: Table,
     pub(crate) clock: Clock,
@@ -29,8 +29,8 @@ pub(crate) struct TestTable {
 impl TestTable {
     pub(crate) async fn start() -> Self {
         let template = Template::of_workspace().unwrap();
-        let dynamodb = DynamoDb::start(Storage::Memory, 0, TABLE_NAME, &template).await.unwrap();
-        let recorder = Recorder::start(&dynamodb.endpoint()).unwrap();
+        let isolated = IsolatedTable::create(&template).await;
+        let recorder = Recorder::start(isolated.endpoint()).unwrap();
         let configuration = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -38,8 +38,8 @@ impl TestTable {
             .endpoint_url(recorder.endpoint())
             .retry_config(retry_configuration())
             .build();
-        let table = Table::new(Client::from_conf(configuration), TABLE_NAME);
-        Self { dynamodb, recorder, table, clock: Clock::manual(NOW) }
+        let table = Table::new(Client::from_conf(configuration), isolated.name());
+        Self { isolated, recorder, table, clock: Clock::manual(NOW) }
     }
 
     pub(crate) fn accounts(&self) -> Accounts {

@@ -16,7 +16,7 @@ const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
 /// as a problem, and leave the table as it was.
 async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
     let described = format!("{request:?}");
-    let before = world.items();
+    let before = world.items().await;
     let response = world.stack.send_as(request.clone(), Payload::V2).await;
     assert_eq!((response.status, response.json()["code"].as_str()), (status, Some(code)), "{described}");
     let response = world.stack.send_as(request, Payload::V1).await;
@@ -27,7 +27,7 @@ async fn refused(world: &World, request: Request, status: u16, code: &str) -> Re
     assert_eq!(problem["status"], status);
     assert!(["type", "title", "detail"].iter().all(|member| problem[*member].is_string()), "{problem}");
     assert_eq!(response.headers.contains_key("www-authenticate"), status == 401, "{described}");
-    assert!(world.items() == before, "was refused and changed the table: {described}");
+    assert!(world.items().await == before, "was refused and changed the table: {described}");
     response
 }
 

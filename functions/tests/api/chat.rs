@@ -29,8 +29,8 @@ async fn balance(world: &World, access: &str) -> (Value, String) {
     (response.json()["tokens"].clone(), response.headers["x-token-held"].clone())
 }
 
-fn chats(world: &World) -> usize {
-    world.entries().iter().filter(|entry| entry["kind"]["S"] == "chat").count()
+async fn chats(world: &World) -> usize {
+    world.entries().await.iter().filter(|entry| entry["kind"]["S"] == "chat").count()
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_model_that_fails_or_panics_costs_nothing() {
             assert_eq!((response.status, &response.json()["code"]), (502, &json!("model_failed")));
         }
         assert_eq!(balance(&world, &access).await, (json!(10), "0".to_owned()));
-        assert_eq!(chats(&world), 0);
+        assert_eq!(chats(&world).await, 0);
     }
 }
 
@@ -93,7 +93,7 @@ async fn the_same_key_and_message_get_the_same_answer_and_cost_once() {
             assert_eq!(again.headers[header], first.headers[header], "{header}");
         }
     }
-    assert_eq!(chats(&world), 1);
+    assert_eq!(chats(&world).await, 1);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_key_for_another_message_is_a_mismatch() {
     world.stack.send(with_key(&access, "Hello", "key")).await;
     let other = world.stack.send(with_key(&access, "Bye", "key")).await;
     assert_eq!((other.status, &other.json()["code"]), (422, &json!("idempotency_mismatch")));
-    assert_eq!(chats(&world), 1);
+    assert_eq!(chats(&world).await, 1);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn a_key_that_is_none_is_refused_and_costs_nothing() {
         assert_eq!((response.status, &response.json()["code"]), (400, &json!("invalid")), "{key:?}");
         assert!(response.json()["errors"]["Idempotency-Key"].is_array());
     }
-    assert_eq!(chats(&world), 0);
+    assert_eq!(chats(&world).await, 0);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn first_requests_with_one_key_at_the_same_moment_are_charged_once() {
         assert_eq!((response.status, &response.json()["code"]), (409, &json!("in_progress")));
         assert_eq!(response.headers["retry-after"], "1");
     }
-    assert_eq!(chats(&world), 1);
+    assert_eq!(chats(&world).await, 1);
     assert_eq!(world.stack.send(with_key(&access, "Hello", "key")).await.headers["idempotent-replayed"], "true");
 }
 

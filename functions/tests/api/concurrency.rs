@@ -31,7 +31,7 @@ async fn a_name_that_two_want_at_the_same_moment_goes_to_one_of_them() {
     let request = Request::post("/register/").json(&json!({"username": "bob", "password": PASSWORD}));
     let statuses = send_at_once(&world, "register", &request, 4).await;
     assert_eq!((count(&statuses, 201), count(&statuses, 409)), (1, 3), "{statuses:?}");
-    assert_eq!(world.items().len(), 3, "one login, one account, one entry");
+    assert_eq!(world.items().await.len(), 3, "one login, one account, one entry");
 }
 
 #[tokio::test]
@@ -44,6 +44,6 @@ async fn the_last_credits_are_spent_once_however_many_want_them_at_the_same_mome
     assert_eq!((count(&statuses, 200), count(&statuses, 402)), (2, 4), "{statuses:?}");
     let balance = world.stack.send(Request::get("/token_balance/").bearer(&access)).await;
     assert_eq!(balance.json(), json!({"tokens": 0}));
-    let amounts: Vec<Value> = world.entries().iter().map(|entry| entry["amount"]["N"].clone()).collect();
+    let amounts: Vec<Value> = world.entries().await.iter().map(|entry| entry["amount"]["N"].clone()).collect();
     assert_eq!(amounts, ["2", "-1", "-1"]);
 }

@@ -82,11 +82,11 @@ fn every_function_has_events_of_both_payload_versions_for_success_and_failure() 
 async fn check(file: &Path) -> Result<(), String> {
     let world = cast().await;
     let event = with_tokens(&world, &fs::read_to_string(file).unwrap()).await;
-    let before = world.items();
+    let before = world.items().await;
     let answer = world.stack.invoke(&function_of(file), &event).await;
     let expected = Expected::of(file);
     compare(answer, &expected).map_err(|difference| format!("{}: {difference}", file.display()))?;
-    if !expected.is_success() && world.items() != before {
+    if !expected.is_success() && world.items().await != before {
         return Err(format!("{}: was refused and changed the table", file.display()));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The API through its real binaries: API Gateway's events go in over the Lambda Runtime API, and
-//! what the functions ask of DynamoDB is answered by the embedded engine.
+//! what the functions ask of DynamoDB is answered by the embedded engine, or by the one that
+//! `CHAT_API_TEST_DYNAMODB` names.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -97,8 +97,7 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
 }
 
 /// The costs of everything, in the table's order. Ada has twenty short messages when she lists them.
-async fn costs() -> Vec<Cost> {
-    let world = World::start().await;
+async fn costs(world: &World) -> Vec<Cost> {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
@@ -107,28 +106,33 @@ async fn costs() -> Vec<Cost> {
     let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
     let get = |path: &str| Request::get(path).bearer(&ada.access);
     let mut costs = vec![
-        cost(&world, "`POST /register/`", "register", Request::post("/register/").json(&credentials("bob"))).await,
-        cost(&world, "`POST /login/`", "login", Request::post("/login/").json(&credentials("ada"))).await,
-        cost(&world, "`POST /token/refresh/`", "token-refresh", refresh).await,
-        cost(&world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
-        cost(&world, "`POST /chatView/`", "chat", talk()).await,
-        cost(&world, "… with `Idempotency-Key`", "chat", with_key()).await,
-        cost(&world, "… answered again", "chat", with_key()).await,
+        cost(world, "`POST /register/`", "register", Request::post("/register/").json(&credentials("bob"))).await,
+        cost(world, "`POST /login/`", "login", Request::post("/login/").json(&credentials("ada"))).await,
+        cost(world, "`POST /token/refresh/`", "token-refresh", refresh).await,
+        cost(world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
+        cost(world, "`POST /chatView/`", "chat", talk()).await,
+        cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
+        cost(world, "… answered again", "chat", with_key()).await,
     ];
     for _ in 2..20 {
         world.stack.send(talk()).await;
     }
     costs.extend([
-        cost(&world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
-        cost(&world, "`GET /messages/`", "messages", get("/messages/")).await,
-        cost(&world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
+        cost(world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
+        cost(world, "`GET /messages/`", "messages", get("/messages/")).await,
+        cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
     ]);
     costs
 }
 
 #[tokio::test]
 async fn the_readme_says_what_each_request_costs() {
-    let counted: String = costs().await.iter().map(Cost::to_string).collect();
+    let world = World::start().await;
+    if !world.stack.table().is_embedded() {
+        eprintln!("Not counted: DynamoDB Local says 4 units for any transaction, however many items it has.");
+        return;
+    }
+    let counted: String = costs(&world).await.iter().map(Cost::to_string).collect();
     let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap();
     let (_, table) = readme.split_once(TABLE_HEAD).expect("README.md has the table's head");
     let (table, _) = table.split_once("\n\n").unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
-use local::stack::{JWT_SIGNING_SECRET, Stack, TABLE_NAME};
+use local::isolated_table::IsolatedTable;
+use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
 use shared::credits::Credits;
@@ -44,7 +45,7 @@ impl World {
 
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let stack = Stack::start(binary, settings).await;
-        let table = table_at(&stack.endpoint());
+        let table = table_behind(stack.table());
         Self { stack, table }
     }
 
@@ -78,27 +79,25 @@ impl World {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
         let update = json!({
-            "TableName": TABLE_NAME,
+            "TableName": self.stack.table().name(),
             "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
             "UpdateExpression": "SET #status = :inactive",
             "ExpressionAttributeNames": {"#status": "status"},
             "ExpressionAttributeValues": {":inactive": {"S": "inactive"}},
         });
-        self.stack.database().update_item(serde_json::from_value(update).unwrap()).unwrap();
+        self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
     /// Everything in the table, by key, but the public keys: functions publish theirs as they start.
-    pub fn items(&self) -> BTreeMap<String, Value> {
-        let scan = serde_json::from_value(json!({"TableName": TABLE_NAME})).unwrap();
-        let found = serde_json::to_value(self.stack.database().scan(scan).unwrap()).unwrap();
-        let items = found["Items"].as_array().unwrap().iter();
+    pub async fn items(&self) -> BTreeMap<String, Value> {
+        let items = self.stack.table().items().await.into_iter();
         let items = items.filter(|item| item["pk"]["S"] != "JWKS");
-        items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item.clone())).collect()
+        items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 
     /// The ledger entries of everybody, in the order in which they were written.
-    pub fn entries(&self) -> Vec<Value> {
-        let items = self.items().into_values();
+    pub async fn entries(&self) -> Vec<Value> {
+        let items = self.items().await.into_values();
         items.filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("ENTRY#")).collect()
     }
 }
@@ -135,15 +134,15 @@ pub fn an_hour_ago() -> Clock {
     Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(hour).unwrap()))
 }
 
-/// The table behind `endpoint`.
-pub fn table_at(endpoint: &str) -> Table {
+/// The table as the functions use it, past the recorder.
+fn table_behind(table: &IsolatedTable) -> Table {
     let configuration = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::for_tests())
-        .endpoint_url(endpoint)
+        .endpoint_url(table.endpoint())
         .build();
-    Table::new(Client::from_conf(configuration), TABLE_NAME)
+    Table::new(Client::from_conf(configuration), table.name())
 }
 
 fn soon() -> Timestamp {

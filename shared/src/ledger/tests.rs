@@ -395,12 +395,12 @@ async fn what_was_called_free_stays_free_whatever_arrives_late() {
     // The first update was the hold, the first transaction after the registration the capture.
     let requests = scene.test.recorder.requests();
     let sent = |operation: &str, number| requests.iter().filter(|sent| sent.operation == operation).nth(number);
-    let hold = serde_json::from_value(sent("UpdateItem", 0).unwrap().body.clone()).unwrap();
-    let capture = serde_json::from_value(sent("TransactWriteItems", 1).unwrap().body.clone()).unwrap();
-    let database = scene.test.dynamodb.database();
-    database.update_item(hold).unwrap();
+    let hold = &sent("UpdateItem", 0).unwrap().body;
+    let capture = &sent("TransactWriteItems", 1).unwrap().body;
+    let table = &scene.test.isolated;
+    table.call("UpdateItem", hold).await.unwrap();
     assert_eq!(scene.balance().await, 7, "the hold is there again");
-    assert!(database.transact_write_items(capture).is_err(), "and cannot be captured");
+    assert!(table.call("TransactWriteItems", capture).await.is_err(), "and cannot be captured");
     scene.test.clock.advance(EXPIRY);
     scene.ledger.release(&scene.hold(1).await.unwrap()).await.unwrap();
     assert_eq!(scene.balance().await, 10);
