@@ -14,6 +14,8 @@ use crate::simulation::trace::Trace;
 use crate::time::{Clock, Timestamp};
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
+/// As in `chat`.
+const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
 
 /// One request of a client.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ impl SimulatedClient {
     }
 
     async fn pause(&mut self) {
-        let most_ms = [100, 2_000, 20_000, 70_000][self.generator.usize(..4)];
+        let most_ms = [100, 2_000, 10_000, 70_000][self.generator.usize(..4)];
         tokio::time::sleep(Duration::from_millis(self.generator.u64(..most_ms))).await;
     }
 
@@ -91,7 +93,11 @@ impl SimulatedClient {
             if is_satisfied {
                 return;
             }
-            self.pause().await;
+            match told {
+                // As its `Retry-After` says.
+                Told::NotCharged("in_progress") => tokio::time::sleep(Duration::from_secs(1)).await,
+                _ => self.pause().await,
+            }
         }
     }
 
@@ -109,7 +115,7 @@ impl SimulatedClient {
     fn attempt(&mut self, key: Option<&str>) -> Attempt {
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
-        let thinks_most_ms = [10, 2_000, 25_000][generator.usize(..3)];
+        let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
         Attempt {
             user: self.user,
             key: key.map(str::to_owned),
@@ -193,7 +199,8 @@ async fn reply(
     message: &Message,
     deadline: Timestamp,
 ) -> Result<Told, ApiError> {
-    let limit = deadline.since(world.clock.now()) / 2;
+    let remaining = deadline.since(world.clock.now());
+    let limit = remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2);
     let thinks = tokio::time::timeout(limit, tokio::time::sleep(attempt.thinks)).await;
     if thinks.is_err() || attempt.model_fails {
         world.ledger.abandon(held).await;

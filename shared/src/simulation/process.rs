@@ -42,9 +42,12 @@ pub(super) enum Fate {
 
 impl Fate {
     pub(super) fn random(generator: &mut fastrand::Rng) -> Self {
+        // A message that meets no fault has about seven await points, one with faults many more.
+        let points = if generator.u8(..3) == 0 { 30 } else { 8 };
+        let point = generator.usize(..points);
         match generator.u8(..100) {
-            0..12 => Self::DiesAt(generator.usize(..30)),
-            12..27 => Self::FreezesAt(generator.usize(..30), freeze(generator)),
+            0..12 => Self::DiesAt(point),
+            12..32 => Self::FreezesAt(point, freeze(generator)),
             _ => Self::Lives,
         }
     }
