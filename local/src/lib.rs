@@ -2,8 +2,8 @@
 //! Runtime API around the real binaries, and API Gateway's events.
 //!
 //! Servers run on a runtime of their own, so that they outlive the `#[tokio::test]` that started them.
-//! The types that only tests use ([`stack`], [`runtime_api`]) panic with an explanation where a test could do nothing
-//! but fail.
+//! The types that only tests use ([`isolated_table`], [`stack`], [`runtime_api`]) panic with an explanation where a
+//! test could do nothing but fail.
 
 mod background;
 pub mod dynamodb;
