@@ -310,11 +310,13 @@ impl Ledger {
         }
         let Some(account) = account else { return Ok(Verdict::Again) };
         if let Some(hold) = order.key.and_then(|key| account.holds.get(key.digest())) {
-            return match hold.is_expired(now) {
-                true => Ok(Verdict::Replace(hold.clone())),
-                false if hold.fingerprint.as_ref() == Some(&fingerprint) => Err(ApiError::InProgress),
-                false => Err(ApiError::IdempotencyMismatch),
-            };
+            if !hold.is_expired(now) {
+                let is_same = hold.fingerprint.as_ref() == Some(&fingerprint);
+                return Err(if is_same { ApiError::InProgress } else { ApiError::IdempotencyMismatch });
+            }
+            if account.balance.saturating_plus(hold.amount) >= order.amount {
+                return Ok(Verdict::Replace(hold.clone()));
+            }
         }
         self.judge_room_and_balance(order, account, now)
     }

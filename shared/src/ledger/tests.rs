@@ -318,6 +318,22 @@ async fn a_takeover_pays_or_returns_the_difference() {
 }
 
 #[tokio::test]
+async fn a_takeover_that_the_balance_does_not_cover_is_refused_unless_other_expired_holds_help() {
+    let scene = Scene::with_balance(5).await;
+    held(scene.with_key("Hello").await.unwrap());
+    let other = scene.hold(2).await.unwrap();
+    scene.test.clock.advance(EXPIRY);
+    let Err(ApiError::InsufficientTokens { balance, .. }) = scene.start(&scene.ada, 6, "Hello", Some("key")).await
+    else {
+        panic!("five credits paid for six")
+    };
+    assert_eq!(balance, credits(5));
+    held(scene.start(&scene.ada, 5, "Hello", Some("key")).await.unwrap());
+    assert_eq!(scene.balance().await, 0);
+    assert!(matches!(scene.capture(&other, 2).await, Err(ApiError::Unavailable(_))));
+}
+
+#[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
     let scene = Scene::with_balance(10).await;
     let first = held(scene.with_key("Hello").await.unwrap());

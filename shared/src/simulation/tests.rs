@@ -37,7 +37,7 @@ fn prove_all(next: &AtomicU64, schedules: u64, started: Instant) {
             return;
         }
         prove(seed);
-        if (seed + 1) % PROGRESS == 0 {
+        if (seed + 1).is_multiple_of(PROGRESS) {
             eprintln!("simulation: {} of {schedules} schedules after {} s", seed + 1, started.elapsed().as_secs());
         }
     }
