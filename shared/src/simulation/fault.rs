@@ -51,7 +51,7 @@ pub(super) struct Weather {
 
 impl Weather {
     pub(super) fn new(mut generator: fastrand::Rng) -> Self {
-        let percent = [0, 5, 15, 30, 50, 70][generator.usize(..6)];
+        let percent = [0, 5, 10, 20, 40, 60][generator.usize(..6)];
         Self { generator, percent, streaks: HashMap::new() }
     }
 

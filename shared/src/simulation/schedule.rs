@@ -61,7 +61,7 @@ impl Schedule {
         let ledger = Ledger::new(table.clone(), clock.clone(), generator.u32(1..=4));
         let mut users = Vec::new();
         // They share nothing but the table: what matters is how many clients each of them has.
-        for number in 0..[1, 1, 2, 2, 4][generator.usize(..5)] {
+        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
             users.push(register(&table, &clock, number, generator.u64(..=15)).await);
         }
         let keys = [1, 1, 2, 4][generator.usize(..4)];

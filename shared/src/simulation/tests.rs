@@ -1,4 +1,9 @@
-//! The schedules that run with every `cargo test`, and more on demand.
+//! The schedules that run with every `cargo test`, and more on demand:
+//!
+//! ```sh
+//! SIMULATION_SCHEDULES=100000 cargo test -p shared every_schedule -- --nocapture
+//! SIMULATION_SEED=17 cargo test -p shared every_schedule
+//! ```
 
 use std::env;
 use std::num::NonZero;
@@ -12,7 +17,7 @@ use crate::simulation::schedule;
 /// The schedules of one `cargo test`.
 const SCHEDULES: u64 = 2_000;
 /// How often a long run says how far it is.
-const PROGRESS: u64 = 10_000;
+const PROGRESS: u64 = 2_000;
 
 fn number_from_environment(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
@@ -23,7 +28,7 @@ fn prove(seed: u64) {
     let outcome = schedule::run(seed, None);
     assert!(
         outcome.violations.is_empty(),
-        "{}\n\nschedule {seed} failed; SIMULATION_SEED={seed} runs it alone:\n{}",
+        "{}\n\nschedule {seed} failed; SIMULATION_SEED={seed} cargo test -p shared every_schedule runs it alone:\n{}",
         outcome.trace.join("\n"),
         outcome.violations.join("\n"),
     );
