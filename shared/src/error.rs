@@ -146,7 +146,9 @@ impl ApiError {
                 format!("The body has more than {limit_bytes} bytes.")
             }
             Self::UnsupportedMediaType => "Send application/json or application/x-www-form-urlencoded.".to_owned(),
-            Self::Unavailable(_) => "Service temporarily unavailable, try again later. This request was not charged.".to_owned(),
+            Self::Unavailable(_) => {
+                "Service temporarily unavailable, try again later. This request was not charged.".to_owned()
+            }
             Self::OutcomeUnknown { .. } => "It is not known whether the message was stored and charged.".to_owned(),
             Self::Internal(_) => "A server error occurred.".to_owned(),
         }
