@@ -116,6 +116,11 @@ impl Recorder {
         self.asks_for_capacity.store(true, Ordering::Relaxed);
     }
 
+    /// Lets no fault happen any more.
+    pub fn forget_faults(&self) {
+        lock(&self.faults).clear();
+    }
+
     /// Forgets the requests so far.
     pub fn clear(&self) {
         let mut records = lock(&self.records);
@@ -186,6 +191,9 @@ async fn answer(front: &Front, parts: Parts, body: Bytes, request: &RecordedRequ
         let answer = ask_upstream(front, parts, body).await;
         return answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()));
     };
+    if fault == Fault::Silence {
+        tokio::time::sleep(UPSTREAM_LIMIT).await;
+    }
     if fault == Fault::AnswerLost {
         // Applied, and forgotten: that is the fault.
         let _ = ask_upstream(front, parts, body).await;

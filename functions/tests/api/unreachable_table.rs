@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use local::gateway::{Request, Response};
+use local::recorder::Fault;
 use local::runtime_api::Function;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -62,4 +63,20 @@ async fn a_table_that_never_answers_is_unavailable() {
     // Connections are accepted by the kernel, and nobody ever reads them.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     every_endpoint_says_unavailable(&format!("http://{}", listener.local_addr().unwrap())).await;
+}
+
+#[tokio::test]
+async fn a_table_that_goes_silent_under_a_running_function_is_unavailable() {
+    let world = World::start().await;
+    for (function, request) in requests(&world).await {
+        world.stack.function(function).await;
+        for operation in ["BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"] {
+            world.stack.recorder().fail_next(operation, Fault::Silence, 4);
+        }
+        let started = Instant::now();
+        let response = world.stack.send(request).await;
+        assert_eq!((response.status, &response.json()["code"]), (503, &json!("unavailable")), "{function}");
+        assert!(started.elapsed() < LIMIT, "{function} took {:?}", started.elapsed());
+        world.stack.recorder().forget_faults();
+    }
 }

@@ -11,6 +11,8 @@ pub enum Fault {
     NotApplied,
     /// It is applied, and the client hears of a fault of the server nevertheless.
     AnswerLost,
+    /// It is not applied, and the client hears nothing for longer than it waits.
+    Silence,
     /// It is not applied, because a transaction is under way at the same item. Dynoxide does not do this by itself.
     Conflict,
 }
@@ -18,7 +20,7 @@ pub enum Fault {
 /// The status and body with which `DynamoDB` reports `fault` of a request.
 pub(super) fn answer(fault: Fault, operation: &str, request: &Value) -> (StatusCode, Bytes) {
     let (status, body) = match (fault, operation) {
-        (Fault::NotApplied | Fault::AnswerLost, _) => {
+        (Fault::NotApplied | Fault::AnswerLost | Fault::Silence, _) => {
             (StatusCode::INTERNAL_SERVER_ERROR, problem("InternalServerError", &json!({})))
         }
         (Fault::Conflict, "TransactWriteItems") => {

@@ -26,6 +26,9 @@ use crate::time::Timestamp;
 /// A hold outlives its request's deadline by this much, so that none expires under a capture.
 const HOLD_MARGIN: Duration = Duration::from_secs(30);
 
+/// A client that waits for its 503 is not kept waiting for more than this.
+const UNCERTAIN_LIMIT: Duration = Duration::from_secs(1);
+
 /// Each round removes one obstacle that another request left behind. More than a few in a row
 /// means that many are at the same account, and each of them will be told to come back.
 const MAX_ROUNDS: usize = 4;
@@ -215,7 +218,8 @@ impl Ledger {
     /// expiry; if that fails too, nothing is lost but time.
     async fn uncertain(&self, order: &Order<'_>, hold: &Hold, error: ApiError) -> ApiError {
         let place = place(order, hold);
-        if self.give_back(order.person.user_id(), &place, hold, order.deadline).await.is_err() {
+        let given_back = self.give_back(order.person.user_id(), &place, hold, order.deadline);
+        if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, given_back).await, Ok(Ok(()))) {
             tracing::warn!(hold = %hold.id, "a hold may be left to expire");
         }
         error
