@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from email.message import Message
 
 from readme import block_after
 
@@ -42,8 +43,10 @@ class Stack:
 
     def __exit__(self, failure: object, *_: object) -> None:
         try:
+            self.launcher.send_signal(signal.SIGTERM)
+            status = self.launcher.wait(STOP_LIMIT_S)
             if failure is None:
-                self.stop()
+                self.check_that_it_stopped(status)
         finally:
             self.launcher.kill()
 
@@ -63,9 +66,7 @@ class Stack:
         for line in self.launcher.stdout:
             print(line, end="")
 
-    def stop(self) -> None:
-        self.launcher.send_signal(signal.SIGTERM)
-        status = self.launcher.wait(STOP_LIMIT_S)
+    def check_that_it_stopped(self, status: int) -> None:
         if status != 0:
             sys.exit(f"The launcher was told to end and ended with {status}.")
         for port in (self.port, self.dynamodb_port):
@@ -73,8 +74,8 @@ class Stack:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     sys.exit(f"Something still listens on port {port}.")
 
-    def ask(self, path: str, body: object = None, token: str | None = None) -> tuple[int, dict, dict]:
-        """Status, headers and body of an answer."""
+    def ask(self, path: str, body: object = None, token: str | None = None) -> tuple[int, Message, dict]:
+        """Status, headers (by name in any case) and body of an answer."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
         if body is not None:
             request.data = json.dumps(body).encode()
@@ -83,9 +84,9 @@ class Stack:
             request.add_header("Authorization", f"Bearer {token}")
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_LIMIT_S) as answer:
-                return answer.status, dict(answer.headers), json.load(answer)
+                return answer.status, answer.headers, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, dict(error.headers), json.load(error)
+            return error.code, error.headers, json.load(error)
 
     def log_in(self, username: str) -> str:
         """Registers somebody, and returns their access token."""
