@@ -36,6 +36,8 @@ pub enum ApiError {
         /// What the request costs.
         cost: Credits,
     },
+    /// 404 `not_found`: the person who asks has no such thing.
+    NotFound,
     /// 405 `method_not_allowed`, with the methods that are.
     MethodNotAllowed {
         /// The method that was used.
@@ -86,6 +88,7 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED
             }
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UsernameTaken | Self::InProgress => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -109,6 +112,7 @@ impl ApiError {
             Self::InvalidCredentials => "invalid_credentials",
             Self::UserInactive => "user_inactive",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
@@ -136,6 +140,7 @@ impl ApiError {
             Self::InsufficientTokens { balance, cost } => {
                 format!("This message costs {cost} and your balance is {balance}.")
             }
+            Self::NotFound => "Not found.".to_owned(),
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),

@@ -20,6 +20,12 @@ macro_rules! identifier {
             pub fn new(clock: &Clock) -> Self {
                 Self(random_ulid(clock))
             }
+
+            /// Reads what [`Display`](fmt::Display) wrote; nothing if `text` is something else.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Ulid::from_string(text).map(Self).ok()
+            }
         }
 
         impl fmt::Display for $name {

@@ -23,9 +23,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -156,6 +157,21 @@ impl Table {
         repeat_collisions(clock, deadline, || request.clone().send()).await.map(|_| ())
     }
 
+    /// The beginning of an update in a transaction.
+    pub(crate) fn updating(&self, key: Key) -> UpdateBuilder {
+        Update::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
+    /// The beginning of a deletion in a transaction.
+    pub(crate) fn deleting(&self, key: Key) -> DeleteBuilder {
+        Delete::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
+    /// The beginning of a check in a transaction.
+    pub(crate) fn checking(&self, key: Key) -> ConditionCheckBuilder {
+        ConditionCheck::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
     /// The part of a transaction that puts `item`.
     pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, ApiError> {
         transact_put(Put::builder().table_name(&self.name).set_item(Some(item)))
@@ -176,6 +192,26 @@ fn transact_put(put: PutBuilder) -> Result<TransactWriteItem, ApiError> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
+/// The part of a transaction that makes `update`, and else shows what is there.
+pub(crate) fn transact_update(update: UpdateBuilder) -> Result<TransactWriteItem, ApiError> {
+    let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let update = update.build().map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// The part of a transaction that makes `delete`.
+pub(crate) fn transact_delete(delete: DeleteBuilder) -> Result<TransactWriteItem, ApiError> {
+    let delete = delete.build().map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
+}
+
+/// The part of a transaction that makes `check`, and else shows what is there.
+pub(crate) fn transact_check(check: ConditionCheckBuilder) -> Result<TransactWriteItem, ApiError> {
+    let check = check.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let check = check.build().map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
+}
+
 /// A primary key.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -185,7 +221,9 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) const PARTITION_OF_PUBLIC_KEYS: &str = "JWKS";
+    pub(crate) const ACCOUNT: &str = "ACCOUNT";
     pub(crate) const PREFIX_OF_ENTRIES: &str = "ENTRY#";
+    pub(crate) const PREFIX_OF_SESSIONS: &str = "SESSION#";
 
     /// Where everything of a user is.
     pub(crate) fn partition_of(user_id: UserId) -> String {
@@ -197,11 +235,11 @@ impl Key {
     }
 
     pub(crate) fn account(user_id: UserId) -> Self {
-        Self { partition: Self::partition_of(user_id), sort: "ACCOUNT".to_owned() }
+        Self { partition: Self::partition_of(user_id), sort: Self::ACCOUNT.to_owned() }
     }
 
     pub(crate) fn session(user_id: UserId, session_id: SessionId) -> Self {
-        Self { partition: Self::partition_of(user_id), sort: format!("SESSION#{session_id}") }
+        Self { partition: Self::partition_of(user_id), sort: format!("{}{session_id}", Self::PREFIX_OF_SESSIONS) }
     }
 
     pub(crate) fn entry(user_id: UserId, entry_id: EntryId) -> Self {

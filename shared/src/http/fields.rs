@@ -64,6 +64,22 @@ impl Fields {
         parsed.map_err(|error| self.errors.entry(name).or_default().push(error.to_string())).ok()
     }
 
+    /// Takes the field `name`, a JSON boolean or a form's word for one, which is `false` where it is
+    /// left out.
+    pub fn take_switch(&mut self, name: &'static str) -> Option<bool> {
+        let value = match self.values.remove(name) {
+            None => Some(false),
+            Some(Value::Bool(value)) => Some(value),
+            Some(Value::String(word)) if word.eq_ignore_ascii_case("true") => Some(true),
+            Some(Value::String(word)) if word.eq_ignore_ascii_case("false") => Some(false),
+            Some(_) => None,
+        };
+        if value.is_none() {
+            self.errors.entry(name).or_default().push("Must be a valid boolean.".to_owned());
+        }
+        value
+    }
+
     /// The error for everything that was wrong.
     #[must_use]
     pub fn refuse(self) -> ApiError {
@@ -172,6 +188,21 @@ mod tests {
         ] {
             let mut fields = Fields::of(&request).unwrap();
             assert_eq!(fields.take::<Text>("message").unwrap().0, "a b");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_off_unless_it_is_said_to_be_on() {
+        for (body, expected) in [
+            ("{}", Some(false)),
+            (r#"{"message":false}"#, Some(false)),
+            (r#"{"message":true}"#, Some(true)),
+            (r#"{"message":"True"}"#, Some(true)),
+            (r#"{"message":1}"#, None),
+            (r#"{"message":null}"#, None),
+            (r#"{"message":"yes"}"#, None),
+        ] {
+            assert_eq!(Fields::of(&json(body)).unwrap().take_switch("message"), expected, "{body}");
         }
     }
 

@@ -5,6 +5,7 @@ mod endpoint;
 mod fields;
 mod idempotency;
 mod page;
+mod path;
 mod problem;
 mod response;
 
@@ -15,4 +16,5 @@ pub use idempotency::idempotency_key;
 pub use lambda_http::Request;
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
 pub use page::page_request;
+pub use path::last_segment;
 pub use response::{Answer, Response};

@@ -32,6 +32,14 @@ impl Answer {
         Ok(Self::json(StatusCode::OK, body)?.header(CACHE_CONTROL, &cache))
     }
 
+    /// Done, and there is nothing to say (RFC 9110, section 15.3.5).
+    #[must_use]
+    pub fn no_content() -> Self {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Self(response).header(CACHE_CONTROL, "no-store")
+    }
+
     fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_string(body).map_err(|error| ApiError::Internal(Cause::new(error)))?;
         let mut response = Response::new(Body::Text(body));
