@@ -147,11 +147,18 @@ impl Stack {
         let function = self.template_functions.iter().find(|function| {
             function.routes.iter().any(|route| {
                 let for_method = route.method == "any" || route.method.eq_ignore_ascii_case(request.method());
-                for_method && route.path == path
+                for_method && is_path_of(&route.path, path)
             })
         });
         function.map(|function| function.binary.as_str())
     }
+}
+
+/// Whether `path` is one of those that `route` stands for, in which `{id}` is any one segment.
+fn is_path_of(route: &str, path: &str) -> bool {
+    let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+    let matches = |(expected, found): (&str, &str)| expected == found || (is_parameter(expected) && !found.is_empty());
+    route.split('/').count() == path.split('/').count() && route.split('/').zip(path.split('/')).all(matches)
 }
 
 #[cfg(test)]
@@ -172,6 +179,10 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: login}}
     Properties: {Events: {Any: {Type: Api, Properties: {Path: /login, Method: any}}}}
+  SessionFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: session}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: '/sessions/{id}', Method: any}}}}
   KeysFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: jwks}}
@@ -195,6 +206,15 @@ Resources:
         assert_eq!(stack.route(&Request::get("/.well-known/jwks.json")), Some("jwks"));
         assert_eq!(stack.route(&Request::post("/.well-known/jwks.json")), None);
         assert_eq!(stack.route(&Request::get("/login/more")), None);
+    }
+
+    #[tokio::test]
+    async fn a_segment_of_a_path_can_be_a_parameter() {
+        let stack = start(&[]).await;
+        assert_eq!(stack.route(&Request::delete("/sessions/x")), Some("session"));
+        assert_eq!(stack.route(&Request::delete("/sessions/x/")), Some("session"));
+        assert_eq!(stack.route(&Request::delete("/sessions/")), None);
+        assert_eq!(stack.route(&Request::delete("/sessions/x/y")), None);
     }
 
     #[tokio::test]

@@ -1,18 +1,25 @@
 //! Accounts: who has one, and what is in it.
 
 mod activation;
+mod deletion;
+mod password_change;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
-use crate::error::ApiError;
-use crate::ids::{EntryId, UserId};
+use crate::error::{ApiError, Cause};
+use crate::ids::{EntryId, SessionId, UserId};
 use crate::jwt::LoggedIn;
 use crate::ledger::{Entry, Holds, sums};
 use crate::password::PasswordHash;
 use crate::table::{Key, Table, cancellation_reasons, condition_failed, from_item, unavailable};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
+
+pub use deletion::{Deletion, Progress};
+pub use password_change::PasswordChange;
 
 /// The epoch of a new account's sessions. Whatever ends all of them raises it.
 const FIRST_SESSION_EPOCH: u64 = 1;
@@ -28,6 +35,10 @@ pub struct Login {
     pub password_hash: PasswordHash,
     /// A copy of the account's, so that a login reads one item.
     pub session_epoch: u64,
+    /// All sessions that live, and perhaps some that have ended: a bound on their number that costs
+    /// a login no request of its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
+    pub sessions: BTreeSet<SessionId>,
 }
 
 /// Whether an account may be used.
@@ -38,17 +49,23 @@ pub enum Status {
     Active,
     /// It may not, until an operator says so.
     Inactive,
+    /// It may not, and what it has is being deleted.
+    Deleting,
 }
 
 impl Status {
     /// The word in the table.
     pub(crate) const ACTIVE: &str = "active";
 
-    /// The word in the table, of either.
+    /// The word in the table while everything is being deleted.
+    pub(crate) const DELETING: &str = "deleting";
+
+    /// The word in the table, of any.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Active => Self::ACTIVE,
             Self::Inactive => "inactive",
+            Self::Deleting => Self::DELETING,
         }
     }
 }
@@ -70,6 +87,9 @@ pub struct Account {
     pub version: u64,
     /// When it was registered, in RFC 3339.
     pub created_at: String,
+    /// When its deletion began, in seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_began_at: Option<u64>,
 }
 
 impl Account {
@@ -81,13 +101,24 @@ impl Account {
         (self.balance.saturating_plus(returning), held)
     }
 
+    /// The name that leads to its login.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the table holds something that is no name.
+    pub fn parsed_username(&self) -> Result<Username, ApiError> {
+        Username::parse(&self.username)
+            .map_err(|_| ApiError::Internal(Cause::because("an account has a name that is none")))
+    }
+
     /// Whether a token of `session_epoch` still opens this account.
     ///
     /// # Errors
     /// [`ApiError::UserInactive`], or [`ApiError::TokenNotValid`] after the epoch was raised.
     pub(crate) fn admit(&self, session_epoch: u64) -> Result<(), ApiError> {
-        if self.status != Status::Active {
-            return Err(ApiError::UserInactive);
+        match self.status {
+            Status::Active => {}
+            Status::Inactive => return Err(ApiError::UserInactive),
+            Status::Deleting => return Err(ApiError::TokenNotValid("the account is being deleted")),
         }
         if self.session_epoch != session_epoch {
             return Err(ApiError::TokenNotValid("the session's epoch has passed"));
@@ -130,6 +161,7 @@ impl Accounts {
             username: username.as_str().to_owned(),
             password_hash,
             session_epoch: FIRST_SESSION_EPOCH,
+            sessions: BTreeSet::new(),
         };
         let account = Account {
             username: username.as_str().to_owned(),
@@ -139,6 +171,7 @@ impl Accounts {
             session_epoch: FIRST_SESSION_EPOCH,
             version: 0,
             created_at: created_at.clone(),
+            deletion_began_at: None,
         };
         let entry = Entry::starting_grant(grant, created_at);
         let items = vec![

@@ -28,6 +28,8 @@ pub enum DirectError {
     InvalidRequest(String),
     /// Nobody has this name.
     UserNotFound,
+    /// The account is being deleted.
+    DeletionInProgress,
     /// More was to be taken back than the user has.
     InsufficientTokens {
         /// What the user has.
@@ -54,6 +56,7 @@ impl DirectError {
         match self {
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::UserNotFound => "UserNotFound",
+            Self::DeletionInProgress => "DeletionInProgress",
             Self::InsufficientTokens { .. } => "InsufficientTokens",
             Self::TooManyTokens { .. } => "TooManyTokens",
             Self::GrantMismatch => "GrantMismatch",
@@ -78,6 +81,7 @@ impl fmt::Display for DirectError {
         match self {
             Self::InvalidRequest(problem) => formatter.write_str(problem),
             Self::UserNotFound => formatter.write_str("Nobody has this username."),
+            Self::DeletionInProgress => formatter.write_str("The account is being deleted."),
             Self::InsufficientTokens { balance } => {
                 write!(formatter, "The balance is {balance}, which does not cover what is to be taken back.")
             }

@@ -1,27 +1,57 @@
 //! Sessions: each login is one item.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+mod capacity;
+mod ending;
+mod list;
+mod refresh;
+mod user_agent;
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Login, Status};
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId};
-use crate::jwt::RefreshClaim;
+use crate::jwt::RefreshTerms;
 use crate::password::PasswordHash;
-use crate::table::{Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, unavailable};
+use crate::table::{
+    Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_check, transact_update,
+    unavailable,
+};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
+pub use list::SessionView;
+pub use refresh::Refreshed;
+pub use user_agent::UserAgent;
+
+/// How many sessions a user has at most. The next one ends the oldest.
+pub const MAX_SESSIONS: usize = 50;
+
+/// Each round but the last met other logins of the same user.
+const MAX_ROUNDS: usize = 4;
+
 /// One login: the session item.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// The refresh token that continues it.
     pub refresh_token_id: TokenId,
-    /// The account's epoch when it began.
+    /// When that token was issued, in milliseconds since the Unix epoch.
+    pub issued_at_ms: u64,
+    /// The refresh token before that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_refresh_token_id: Option<TokenId>,
+    /// The account's epoch when it began, or when its user last changed the password in it.
     pub session_epoch: u64,
     /// When it began, in RFC 3339.
     pub created_at: String,
+    /// When it was last refreshed, give or take an hour, in seconds since the Unix epoch.
+    pub last_used_at: u64,
+    /// What it was begun with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<UserAgent>,
     /// When it ends, in seconds since the Unix epoch; also what DynamoDB's TTL deletes it by.
     pub expires_at: u64,
 }
@@ -33,6 +63,21 @@ pub struct Sessions {
     clock: Clock,
 }
 
+/// A session about to begin, for the person who has just proved to know the password of `login`.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The name that they gave.
+    pub username: &'a Username,
+    /// The login that it led to.
+    pub login: &'a Login,
+    /// Replaces the password's hash, if that was made with other parameters than today's.
+    pub renewed_hash: Option<&'a PasswordHash>,
+    /// The session's first refresh token.
+    pub refresh: RefreshTerms,
+    /// What they use.
+    pub user_agent: Option<UserAgent>,
+}
+
 impl Sessions {
     /// The sessions in `table`.
     #[must_use]
@@ -40,113 +85,93 @@ impl Sessions {
         Self { table, clock }
     }
 
-    /// Begins a session for the person who has just proved to know the password of `login`.
+    /// Begins a session, and ends the oldest if there are too many.
     ///
     /// One transaction: it puts the session if the account is active and of the epoch that the
     /// login showed, and if the login still has the hash that was checked, so that a password
-    /// change in between wins. A `renewed_hash` replaces that hash.
+    /// change in between wins.
     ///
     /// # Errors
     /// [`ApiError::InvalidCredentials`] if login or account changed meanwhile,
     /// [`ApiError::UserInactive`] if the account is deactivated.
-    pub async fn begin(
-        &self,
-        username: &Username,
-        login: &Login,
-        renewed_hash: Option<&PasswordHash>,
-        refresh_token_id: TokenId,
-        expires_at: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<SessionId, ApiError> {
+    pub async fn begin(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<SessionId, ApiError> {
         let session_id = SessionId::new(&self.clock);
-        let session = Session {
-            refresh_token_id,
-            session_epoch: login.session_epoch,
-            created_at: self.clock.now().to_string(),
-            expires_at: expires_at.seconds(),
-        };
-        let items = vec![
-            self.check_account(login)?,
-            self.check_login(username, login, renewed_hash)?,
-            self.table.put(Key::session(login.user_id, session_id).with(&session)?)?,
-        ];
-        match self.table.transact(&session_id.to_string(), items, &self.clock, deadline).await {
-            Ok(()) => Ok(session_id),
-            Err(error) => match cancellation_reasons(&error) {
-                Some([account, ..]) if condition_failed(account) => Err(refusal(account.item())?),
-                Some([_, login, ..]) if condition_failed(login) => Err(ApiError::InvalidCredentials),
-                _ => Err(unavailable(error)),
-            },
+        let mut listed = opening.login.sessions.clone();
+        for round in 0..MAX_ROUNDS {
+            if listed.len() >= MAX_SESSIONS {
+                self.make_room(opening, &listed).await?;
+            }
+            let items = vec![
+                self.check_account(opening.login)?,
+                self.list_in_login(opening, session_id)?,
+                self.put_session(opening, session_id)?,
+            ];
+            let token = format!("{session_id}-{round}");
+            let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
+                return Ok(session_id);
+            };
+            match cancellation_reasons(&error) {
+                Some([account, ..]) if condition_failed(account) => return Err(refusal(account.item())?),
+                Some([_, login, ..]) if condition_failed(login) => listed = listed_meanwhile(opening, login)?,
+                _ => return Err(unavailable(error)),
+            }
         }
-    }
-
-    /// Checks that the session of a refresh token may go on.
-    ///
-    /// # Errors
-    /// [`ApiError::TokenNotValid`] if the session has ended or the token is not its current one,
-    /// [`ApiError::UserInactive`] if the account is deactivated.
-    pub async fn resume(&self, claim: &RefreshClaim) -> Result<(), ApiError> {
-        let keys = [Key::account(claim.user_id), Key::session(claim.user_id, claim.session_id)];
-        let [account, session] = self.table.get_both(keys).await?;
-        let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
-        let session: Session = from_item(session.ok_or(ApiError::TokenNotValid("the session has ended"))?)?;
-        account.admit(session.session_epoch)?;
-        if session.expires_at <= self.clock.now().seconds() {
-            return Err(ApiError::TokenNotValid("the session has expired"));
-        }
-        if session.refresh_token_id != claim.token_id {
-            return Err(ApiError::TokenNotValid("the session has another refresh token"));
-        }
-        Ok(())
+        Err(ApiError::Unavailable(Cause::because("too many logins of this user at once")))
     }
 
     fn check_account(&self, login: &Login) -> Result<TransactWriteItem, ApiError> {
-        let check = ConditionCheck::builder()
-            .table_name(self.table.name())
-            .set_key(Some(Key::account(login.user_id).into_item()))
-            .condition_expression("#status = :active AND session_epoch = :epoch")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-            .expression_attribute_values(":epoch", number(login.session_epoch))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+        transact_check(
+            self.table
+                .checking(Key::account(login.user_id))
+                .condition_expression("#status = :active AND session_epoch = :epoch")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
+                .expression_attribute_values(":epoch", number(login.session_epoch)),
+        )
     }
 
-    fn check_login(
-        &self,
-        username: &Username,
-        login: &Login,
-        renewed_hash: Option<&PasswordHash>,
-    ) -> Result<TransactWriteItem, ApiError> {
-        let key = Key::login(username).into_item();
-        let condition = "password_hash = :seen";
-        let seen = AttributeValue::S(login.password_hash.as_str().to_owned());
-        let item = TransactWriteItem::builder();
-        let item = match renewed_hash {
-            None => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(self.table.name())
-                    .set_key(Some(key))
-                    .condition_expression(condition)
-                    .expression_attribute_values(":seen", seen)
-                    .build()
-                    .map_err(|error| ApiError::Internal(Cause::new(error)))?,
-            ),
-            Some(renewed) => item.update(
-                Update::builder()
-                    .table_name(self.table.name())
-                    .set_key(Some(key))
-                    .condition_expression(condition)
-                    .update_expression("SET password_hash = :renewed")
-                    .expression_attribute_values(":seen", seen)
-                    .expression_attribute_values(":renewed", AttributeValue::S(renewed.as_str().to_owned()))
-                    .build()
-                    .map_err(|error| ApiError::Internal(Cause::new(error)))?,
-            ),
+    fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {
+        let seen = AttributeValue::S(opening.login.password_hash.as_str().to_owned());
+        let update = self
+            .table
+            .updating(Key::login(opening.username))
+            .condition_expression(
+                "password_hash = :seen AND (attribute_not_exists(sessions) OR size(sessions) < :most)",
+            )
+            .expression_attribute_values(":seen", seen)
+            .expression_attribute_values(":most", number(MAX_SESSIONS as u64))
+            .expression_attribute_values(":session", AttributeValue::Ss(vec![session_id.to_string()]));
+        transact_update(match opening.renewed_hash {
+            None => update.update_expression("ADD sessions :session"),
+            Some(renewed) => update
+                .update_expression("SET password_hash = :renewed ADD sessions :session")
+                .expression_attribute_values(":renewed", AttributeValue::S(renewed.as_str().to_owned())),
+        })
+    }
+
+    fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {
+        let now = self.clock.now();
+        let session = Session {
+            refresh_token_id: opening.refresh.id,
+            issued_at_ms: opening.refresh.issued_at.milliseconds(),
+            previous_refresh_token_id: None,
+            session_epoch: opening.login.session_epoch,
+            created_at: now.to_string(),
+            last_used_at: now.seconds(),
+            user_agent: opening.user_agent.clone(),
+            expires_at: opening.refresh.expires_at.seconds(),
         };
-        Ok(item.build())
+        self.table.put(Key::session(opening.login.user_id, session_id).with(&session)?)
+    }
+}
+
+/// The sessions that the login lists now, if that is why it was refused.
+fn listed_meanwhile(opening: &Opening<'_>, login: &CancellationReason) -> Result<BTreeSet<SessionId>, ApiError> {
+    let login: Option<Login> = login.item().cloned().map(from_item).transpose()?;
+    match login {
+        Some(login) if login.password_hash == opening.login.password_hash => Ok(login.sessions),
+        // The password that was checked is no longer the one.
+        _ => Err(ApiError::InvalidCredentials),
     }
 }
 
@@ -154,112 +179,11 @@ impl Sessions {
 fn refusal(account: Option<&Item>) -> Result<ApiError, ApiError> {
     let account: Option<Account> = account.cloned().map(from_item).transpose()?;
     Ok(match account {
-        Some(account) if account.status != Status::Active => ApiError::UserInactive,
-        // Gone, or of another epoch: the password that was checked is no longer the one.
+        Some(account) if account.status == Status::Inactive => ApiError::UserInactive,
+        // Gone or going, or of another epoch: the password that was checked is no longer the one.
         _ => ApiError::InvalidCredentials,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jwt::Subject;
-    use crate::testing::{NOW, TestTable};
-    use std::time::Duration;
-
-    struct Scene {
-        test: TestTable,
-        sessions: Sessions,
-        username: Username,
-        login: Login,
-        token_id: TokenId,
-    }
-
-    impl Scene {
-        async fn start() -> Self {
-            let test = TestTable::start().await;
-            let username = Username::parse("ada").unwrap();
-            test.register("ada", 0).await;
-            let login = test.accounts().find_login(&username).await.unwrap().unwrap();
-            let sessions = Sessions::new(test.table.clone(), test.clock.clone());
-            let token_id = TokenId::new(&test.clock);
-            Self { test, sessions, username, login, token_id }
-        }
-
-        async fn begin(&self, renewed_hash: Option<&PasswordHash>) -> Result<SessionId, ApiError> {
-            let expires_at = NOW.plus(Duration::from_secs(60));
-            self.sessions.begin(&self.username, &self.login, renewed_hash, self.token_id, expires_at, NOW).await
-        }
-
-        fn claim(&self, session_id: SessionId) -> RefreshClaim {
-            let subject = Subject { user_id: self.login.user_id, session_id, session_epoch: 1 };
-            RefreshClaim::of(subject, self.token_id)
-        }
-
-        fn account(&self) -> Key {
-            Key::account(self.login.user_id)
-        }
-    }
-
-    fn hash(text: &str) -> PasswordHash {
-        serde_json::from_value(text.into()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_session_goes_on_until_it_expires() {
-        let scene = Scene::start().await;
-        let claim = scene.claim(scene.begin(None).await.unwrap());
-        scene.sessions.resume(&claim).await.unwrap();
-        scene.test.clock.advance(Duration::from_secs(59));
-        scene.sessions.resume(&claim).await.unwrap();
-        scene.test.clock.advance(Duration::from_secs(1));
-        assert!(matches!(scene.sessions.resume(&claim).await, Err(ApiError::TokenNotValid(_))));
-    }
-
-    #[tokio::test]
-    async fn a_session_goes_on_only_with_its_own_refresh_token_and_while_it_is_there() {
-        let scene = Scene::start().await;
-        let session_id = scene.begin(None).await.unwrap();
-        let another_token = RefreshClaim { token_id: TokenId::new(&scene.test.clock), ..scene.claim(session_id) };
-        let another_session = scene.claim(SessionId::new(&scene.test.clock));
-        for claim in [another_token, another_session] {
-            assert!(matches!(scene.sessions.resume(&claim).await, Err(ApiError::TokenNotValid(_))));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_session_ends_with_its_epoch_and_with_the_account() {
-        let scene = Scene::start().await;
-        let claim = scene.claim(scene.begin(None).await.unwrap());
-        scene.test.set(scene.account(), "session_epoch", number(2_u64)).await;
-        assert!(matches!(scene.sessions.resume(&claim).await, Err(ApiError::TokenNotValid(_))));
-        scene.test.set(scene.account(), "status", AttributeValue::S("inactive".to_owned())).await;
-        assert!(matches!(scene.sessions.resume(&claim).await, Err(ApiError::UserInactive)));
-    }
-
-    #[tokio::test]
-    async fn a_login_that_overlaps_a_password_change_loses() {
-        let scene = Scene::start().await;
-        let changed = AttributeValue::S("changed".to_owned());
-        scene.test.set(Key::login(&scene.username), "password_hash", changed).await;
-        assert!(matches!(scene.begin(None).await, Err(ApiError::InvalidCredentials)));
-        assert!(matches!(scene.begin(Some(&hash("renewed"))).await, Err(ApiError::InvalidCredentials)));
-    }
-
-    #[tokio::test]
-    async fn nobody_logs_in_to_an_inactive_account_or_to_an_epoch_that_has_passed() {
-        let scene = Scene::start().await;
-        scene.test.set(scene.account(), "session_epoch", number(2_u64)).await;
-        assert!(matches!(scene.begin(None).await, Err(ApiError::InvalidCredentials)));
-        scene.test.set(scene.account(), "status", AttributeValue::S("inactive".to_owned())).await;
-        assert!(matches!(scene.begin(None).await, Err(ApiError::UserInactive)));
-    }
-
-    #[tokio::test]
-    async fn a_renewed_hash_replaces_the_one_that_was_checked() {
-        let scene = Scene::start().await;
-        scene.begin(Some(&hash("renewed"))).await.unwrap();
-        let login = scene.test.accounts().find_login(&scene.username).await.unwrap().unwrap();
-        assert_eq!(login.password_hash, hash("renewed"));
-    }
-}
+mod tests;

@@ -26,6 +26,8 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_LIFETIME`: in seconds, up to a year. Default 86400.
     pub refresh_token_lifetime: Duration,
+    /// `ROTATE_REFRESH_TOKENS`: `true` if each refresh replaces the refresh token. Default `false`.
+    pub rotate_refresh_tokens: bool,
     /// `FUNCTION_TIMEOUT`: in seconds, from 15 to 28. How long a request may take where Lambda does
     /// not say so itself. Default 28: API Gateway hangs up after 29.
     pub function_timeout: Duration,
@@ -62,6 +64,7 @@ impl Settings {
             message_cost: variables.credits("MESSAGE_COST", 1)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 1..=31_536_000)?,
+            rotate_refresh_tokens: variables.switch("ROTATE_REFRESH_TOKENS")?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,
@@ -163,6 +166,11 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         Ok(Model::Dummy(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? }))
     }
 
+    /// Off unless it says otherwise.
+    fn switch(&self, name: &'static str) -> Result<bool, SettingError> {
+        self.one_of(name, &[("false", false), ("true", true)])
+    }
+
     fn max_holds(&self, name: &'static str) -> Result<u32, SettingError> {
         let rule = "a whole number from 1 to 100";
         let holds = self.number(name, 10, rule)?;
@@ -253,6 +261,7 @@ mod tests {
                 "ACCESS_TOKEN_LIFETIME must be a whole number of seconds from 1 to 86400, not \"5m\"",
             ),
             ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
+            ("ROTATE_REFRESH_TOKENS", "yes", "ROTATE_REFRESH_TOKENS must be false, true, not \"yes\""),
             ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {

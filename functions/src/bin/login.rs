@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
-use shared::accounts::{Accounts, Login as StoredLogin};
+use shared::accounts::Accounts;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
-use shared::ids::TokenId;
 use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
 use shared::password::Password;
-use shared::sessions::Sessions;
+use shared::sessions::{Opening, Sessions, UserAgent};
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::{Clock, Timestamp};
@@ -51,29 +50,29 @@ impl Endpoint for Login {
         // An unknown name costs the time of a wrong password, so that neither can be told apart.
         let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
-        self.open(&username, &password, login, deadline).await
+        let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
+        // Before anything is written that needs tokens.
+        self.signer.ready().await?;
+        let opening = Opening {
+            username: &username,
+            login: &login,
+            renewed_hash: renewed_hash.as_ref(),
+            refresh: self.signer.new_refresh_terms(),
+            user_agent: UserAgent::of(&request),
+        };
+        self.open(&opening, deadline).await
     }
 }
 
 impl Login {
-    async fn open(
-        &self,
-        username: &Username,
-        password: &Password,
-        login: StoredLogin,
-        deadline: Timestamp,
-    ) -> Result<Answer, ApiError> {
-        let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
-        self.signer.ready().await?;
-        let token_id = TokenId::new(&self.clock);
-        let expires_at = self.signer.refresh_expiry();
-        let session_id =
-            self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at, deadline).await?;
+    async fn open(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<Answer, ApiError> {
+        let session_id = self.sessions.begin(opening, deadline).await?;
+        let login = opening.login;
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         let body = Opened {
             user: &login.username,
             access_token: self.signer.access_token(subject).await?,
-            refresh_token: self.signer.refresh_token(subject, token_id, expires_at).await?,
+            refresh_token: self.signer.refresh_token(subject, opening.refresh).await?,
         };
         Answer::private(StatusCode::OK, &body)
     }

@@ -1,11 +1,12 @@
-//! `POST /token/refresh/`: a refresh token becomes a new access token.
+//! `POST /token/refresh/`: a refresh token becomes a new access token, and a new refresh token where
+//! that is the setting.
 
 use lambda_http::http::{Method, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
-use shared::jwt::{ReceivedToken, Signer, Verifier};
-use shared::sessions::Sessions;
+use shared::jwt::{AccessToken, ReceivedToken, RefreshToken, Signer, Verifier};
+use shared::sessions::{Refreshed, Sessions};
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::Clock;
@@ -21,13 +22,15 @@ async fn main() -> Result<(), Error> {
         Signer::start(&settings, secret, table.clone(), clock.clone()),
         Verifier::start(table.clone(), clock.clone()),
     );
-    serve(TokenRefresh { sessions: Sessions::new(table, clock), signer, verifier }).await
+    let rotates = settings.rotate_refresh_tokens;
+    serve(TokenRefresh { sessions: Sessions::new(table, clock), signer, verifier, rotates }).await
 }
 
 struct TokenRefresh {
     sessions: Sessions,
     signer: Signer,
     verifier: Verifier,
+    rotates: bool,
 }
 
 impl Endpoint for TokenRefresh {
@@ -39,8 +42,22 @@ impl Endpoint for TokenRefresh {
             return Err(fields.refuse());
         };
         let claim = self.verifier.refresh_claim(&token).await?;
-        self.sessions.resume(&claim).await?;
-        let body = json!({"access_token": self.signer.access_token(claim.subject()).await?});
+        // Before a token is replaced by one that could not be signed.
+        self.signer.ready().await?;
+        let next = self.rotates.then(|| self.signer.new_refresh_terms());
+        let Refreshed { subject, replacement } = self.sessions.refresh(&claim, next).await?;
+        let refresh_token = match replacement {
+            Some(terms) => Some(self.signer.refresh_token(subject, terms).await?),
+            None => None,
+        };
+        let body = Tokens { access_token: self.signer.access_token(subject).await?, refresh_token };
         Answer::private(StatusCode::OK, &body)
     }
+}
+
+#[derive(Serialize)]
+struct Tokens {
+    access_token: AccessToken,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<RefreshToken>,
 }

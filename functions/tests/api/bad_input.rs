@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::forgery;
-use crate::world::{PASSWORD, World, an_hour_ago};
+use crate::world::{PASSWORD, World, an_hour_ago, days_ago};
 
 const JSON: Option<&str> = Some("application/json");
 const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
@@ -41,7 +41,7 @@ async fn bodies_that_cannot_be_read_are_refused_by_every_endpoint_that_takes_one
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
     let too_large = format!("{{\"message\":\"{}\"}}", "x".repeat(64 * 1024));
-    for path in ["/register/", "/login/", "/token/refresh/", "/chatView/"] {
+    for path in ["/register/", "/login/", "/token/refresh/", "/logout/", "/password/", "/chatView/"] {
         for (content_type, bytes, status, code) in [
             (JSON, &b"{"[..], 400, "parse_error"),
             (JSON, b"hello", 400, "parse_error"),
@@ -72,11 +72,16 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let good = json!({"username": "bob", "password": PASSWORD, "refresh": "x", "message": "Hello"});
+    let good = json!({
+        "username": "bob", "password": PASSWORD, "refresh": "x", "message": "Hello",
+        "current_password": PASSWORD, "new_password": "an even better horse",
+    });
     for (path, fields) in [
         ("/register/", &["username", "password"][..]),
         ("/login/", &["username", "password"]),
         ("/token/refresh/", &["refresh"]),
+        ("/logout/", &["refresh"]),
+        ("/password/", &["current_password", "new_password"]),
         ("/chatView/", &["message"]),
     ] {
         for field in fields {
@@ -194,7 +199,7 @@ async fn only_a_refresh_token_of_a_living_session_refreshes() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
-    let expired = world.log_in_at("ada", two_days_ago(), JWT_SIGNING_SECRET).await.refresh;
+    let expired = world.log_in_at("ada", days_ago(2), JWT_SIGNING_SECRET).await.refresh;
     let other_key = forgery::token_of_another_key().await.refresh;
     for token in [
         "garbage",
@@ -302,9 +307,4 @@ fn no_input_at_all_is_answered_with_a_server_error() {
             Ok(())
         })
         .unwrap();
-}
-
-fn two_days_ago() -> shared::time::Clock {
-    let now = shared::time::Clock::system().now().seconds();
-    shared::time::Clock::manual(shared::time::Timestamp::from_seconds(now - 2 * 86_400))
 }

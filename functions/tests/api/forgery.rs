@@ -27,8 +27,8 @@ pub fn unsigned(token: &str) -> String {
 
 /// `token` signed by HMAC with the public key as the secret (RFC 8725, section 2.1).
 pub fn signed_with_the_public_key(token: &str) -> String {
-    let (header, claims) = parts(token);
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let (header, _) = parts(token);
+    let claims = claims(token);
     let key = SigningKey::derive(JWT_SIGNING_SECRET.as_bytes()).unwrap();
     let jwk = serde_json::to_value(key.public_key().jwk()).unwrap();
     let public_key = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
@@ -36,6 +36,12 @@ pub fn signed_with_the_public_key(token: &str) -> String {
     forged.typ = header["typ"].as_str().map(str::to_owned);
     forged.kid = header["kid"].as_str().map(str::to_owned);
     encode(&forged, &claims, &EncodingKey::from_secret(&public_key)).unwrap()
+}
+
+/// What `token` claims.
+pub fn claims(token: &str) -> Value {
+    let (_, claims) = parts(token);
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 fn parts(token: &str) -> (Value, String) {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod bad_input;
 mod chat;
 mod concurrency;
@@ -12,6 +13,7 @@ mod events;
 mod forgery;
 mod logs;
 mod request_counts;
+mod sessions;
 mod template;
 mod unreachable_table;
 mod world;

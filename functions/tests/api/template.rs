@@ -176,9 +176,15 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     };
     assert_eq!(who(&|properties| may_write(properties, "AUDIT")), ["audit"]);
     assert_eq!(who(&|properties| may_write(properties, "GRANT#*")), ["operator"]);
-    assert_eq!(who(&|properties| may_write(properties, "LOGIN#*")), ["login", "operator", "register"]);
+    assert_eq!(
+        who(&|properties| may_write(properties, "LOGIN#*")),
+        ["account", "login", "logout", "operator", "password", "register"]
+    );
     assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
-    assert_eq!(who(&|properties| may_write(properties, "USER#*")), ["chat", "login", "operator", "register"]);
+    assert_eq!(
+        who(&|properties| may_write(properties, "USER#*")),
+        ["account", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
+    );
     assert_eq!(
         who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),
         ["login", "token-refresh"]

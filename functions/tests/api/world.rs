@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
+use local::gateway::{Request, Response};
 use local::isolated_table::IsolatedTable;
 use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
 use shared::credits::Credits;
-use shared::ids::TokenId;
-use shared::jwt::{Signer, Subject};
+use shared::jwt::{RefreshTerms, Signer, Subject};
 use shared::password::{Password, PasswordHash};
-use shared::sessions::Sessions;
+use shared::sessions::{Opening, Sessions};
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::{Clock, Timestamp};
@@ -65,13 +65,20 @@ impl World {
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
         let accounts = Accounts::new(self.table.clone(), clock.clone());
         let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
-        let token_id = TokenId::new(&clock);
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
-        let expires_at = signer.refresh_expiry();
+        let refresh = signer.new_refresh_terms();
         let sessions = Sessions::new(self.table.clone(), clock);
-        let session_id = sessions.begin(&name(username), &login, None, token_id, expires_at, soon()).await.unwrap();
+        let username = name(username);
+        let opening = Opening { username: &username, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let session_id = sessions.begin(&opening, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
-        tokens(&signer, subject, token_id, expires_at).await
+        tokens(&signer, subject, refresh).await
+    }
+
+    /// Logs somebody out through the endpoint, of this session or everywhere.
+    pub async fn log_out(&self, tokens: &Tokens, everywhere: bool) -> Response {
+        let body = json!({"refresh": tokens.refresh, "everywhere": everywhere});
+        self.stack.send(Request::post("/logout/").json(&body)).await
     }
 
     /// Deactivates `username`'s account.
@@ -105,13 +112,18 @@ impl World {
 /// The binary of a function, as cargo built it for this test.
 pub fn binary(name: &str) -> PathBuf {
     PathBuf::from(match name {
+        "account" => env!("CARGO_BIN_EXE_account"),
         "audit" => env!("CARGO_BIN_EXE_audit"),
         "chat" => env!("CARGO_BIN_EXE_chat"),
         "jwks" => env!("CARGO_BIN_EXE_jwks"),
         "login" => env!("CARGO_BIN_EXE_login"),
+        "logout" => env!("CARGO_BIN_EXE_logout"),
         "messages" => env!("CARGO_BIN_EXE_messages"),
         "operator" => env!("CARGO_BIN_EXE_operator"),
+        "password" => env!("CARGO_BIN_EXE_password"),
         "register" => env!("CARGO_BIN_EXE_register"),
+        "session" => env!("CARGO_BIN_EXE_session"),
+        "sessions" => env!("CARGO_BIN_EXE_sessions"),
         "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
         "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
         "transactions" => env!("CARGO_BIN_EXE_transactions"),
@@ -120,18 +132,26 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// Access and refresh token of `subject`.
-pub async fn tokens(signer: &Signer, subject: Subject, token_id: TokenId, expires_at: Timestamp) -> Tokens {
+pub async fn tokens(signer: &Signer, subject: Subject, refresh: RefreshTerms) -> Tokens {
     Tokens {
         access: signer.access_token(subject).await.unwrap().expose().to_owned(),
-        refresh: signer.refresh_token(subject, token_id, expires_at).await.unwrap().expose().to_owned(),
+        refresh: signer.refresh_token(subject, refresh).await.unwrap().expose().to_owned(),
     }
 }
 
 /// A clock that stopped an hour ago: what it issues lives five minutes, and is long expired.
 pub fn an_hour_ago() -> Clock {
+    ago(Duration::from_secs(3600))
+}
+
+/// A clock that stopped so many days ago: also its refresh tokens have expired.
+pub fn days_ago(days: u64) -> Clock {
+    ago(Duration::from_secs(days * 24 * 3600))
+}
+
+fn ago(duration: Duration) -> Clock {
     let now = Clock::system().now().milliseconds();
-    let hour = Duration::from_secs(3600).as_millis();
-    Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(hour).unwrap()))
+    Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(duration.as_millis()).unwrap()))
 }
 
 /// The table as the functions use it, past the recorder.

@@ -29,8 +29,8 @@ impl Accounts {
     /// again. One that is closed stays as it is.
     ///
     /// # Errors
-    /// [`DirectError::UserNotFound`] if nobody has the name, [`DirectError::Unavailable`] if the
-    /// outcome is not known.
+    /// [`DirectError::UserNotFound`] if nobody has the name, [`DirectError::DeletionInProgress`] if
+    /// the account is being deleted, [`DirectError::Unavailable`] if the outcome is not known.
     pub async fn deactivate(&self, username: &Username, deadline: Timestamp) -> Result<(Login, Account), DirectError> {
         self.set_status(username, Status::Inactive, deadline).await
     }
@@ -53,12 +53,15 @@ impl Accounts {
     ) -> Result<(Login, Account), DirectError> {
         for _ in 0..MAX_ROUNDS {
             let (login, account) = self.find(username).await?;
+            if account.status == Status::Deleting {
+                return Err(DirectError::DeletionInProgress);
+            }
             if account.status == wanted {
                 return Ok((login, account));
             }
             let session_epoch = match wanted {
                 Status::Active => account.session_epoch,
-                Status::Inactive => account.session_epoch.max(login.session_epoch) + 1,
+                Status::Inactive | Status::Deleting => account.session_epoch.max(login.session_epoch) + 1,
             };
             let items = vec![
                 self.update_account(&login, &account, wanted, session_epoch)?,

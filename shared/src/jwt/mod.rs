@@ -11,6 +11,6 @@ mod verifier;
 
 pub use claims::{AccessToken, ReceivedToken, RefreshToken, TokenKind};
 pub use key_set::{KeySet, PublicKey};
-pub use signer::{Signer, Subject};
+pub use signer::{RefreshTerms, Signer, Subject};
 pub use signing_key::SigningKey;
 pub use verifier::{LoggedIn, RefreshClaim, Verifier};

@@ -36,6 +36,17 @@ pub struct Subject {
     pub session_epoch: u64,
 }
 
+/// What makes a refresh token the one that it is, so that it can be issued again as the same text.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshTerms {
+    /// The token's id.
+    pub id: TokenId,
+    /// When it was first issued.
+    pub issued_at: Timestamp,
+    /// When it expires, and its session with it.
+    pub expires_at: Timestamp,
+}
+
 /// Issues tokens, with a key that everybody can look up before they see the first one.
 #[derive(Debug)]
 pub struct Signer {
@@ -89,10 +100,12 @@ impl Signer {
         self.key().await.map(|_| ())
     }
 
-    /// When a refresh token that is issued now expires, and its session with it.
+    /// The terms of a new refresh token.
     #[must_use]
-    pub fn refresh_expiry(&self) -> Timestamp {
-        self.clock.now().plus(self.refresh_token_lifetime)
+    pub fn new_refresh_terms(&self) -> RefreshTerms {
+        let issued_at = self.clock.now();
+        let expires_at = issued_at.plus(self.refresh_token_lifetime);
+        RefreshTerms { id: TokenId::new(&self.clock), issued_at, expires_at }
     }
 
     /// Issues an access token.
@@ -100,47 +113,27 @@ impl Signer {
     /// # Errors
     /// [`ApiError::Unavailable`] if the secret cannot be read or the key not be published.
     pub async fn access_token(&self, subject: Subject) -> Result<AccessToken, ApiError> {
-        let expires_at = self.clock.now().plus(self.access_token_lifetime);
-        let id = TokenId::new(&self.clock);
-        self.sign(TokenKind::Access, subject, id, expires_at).await.map(AccessToken)
+        let issued_at = self.clock.now();
+        let expires_at = issued_at.plus(self.access_token_lifetime);
+        let claims = claims(TokenKind::Access, subject, TokenId::new(&self.clock), issued_at, expires_at);
+        self.sign(&claims).await.map(AccessToken)
     }
 
-    /// Issues the refresh token `id`, which expires with its session.
+    /// Issues the refresh token of `terms`: with the same key, always the same text.
     ///
     /// # Errors
     /// [`ApiError::Unavailable`] if the secret cannot be read or the key not be published.
-    pub async fn refresh_token(
-        &self,
-        subject: Subject,
-        id: TokenId,
-        expires_at: Timestamp,
-    ) -> Result<RefreshToken, ApiError> {
-        self.sign(TokenKind::Refresh, subject, id, expires_at).await.map(RefreshToken)
+    pub async fn refresh_token(&self, subject: Subject, terms: RefreshTerms) -> Result<RefreshToken, ApiError> {
+        let RefreshTerms { id, issued_at, expires_at } = terms;
+        self.sign(&claims(TokenKind::Refresh, subject, id, issued_at, expires_at)).await.map(RefreshToken)
     }
 
-    async fn sign(
-        &self,
-        kind: TokenKind,
-        subject: Subject,
-        id: TokenId,
-        expires_at: Timestamp,
-    ) -> Result<String, ApiError> {
+    async fn sign(&self, claims: &Claims) -> Result<String, ApiError> {
         let key = self.key().await?;
         let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(kind.header_type().to_owned());
+        header.typ = Some(claims.token_type.header_type().to_owned());
         header.kid = Some(key.public_key().id().to_owned());
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: ISSUER.to_owned(),
-            sub: subject.user_id,
-            sid: subject.session_id,
-            jti: id,
-            epoch: subject.session_epoch,
-            iat: self.clock.now().seconds(),
-            exp: expires_at.seconds(),
-            token_type: kind,
-        };
-        encode(&header, &claims, &key.encoding_key).map_err(|error| ApiError::Internal(Cause::new(error)))
+        encode(&header, claims, &key.encoding_key).map_err(|error| ApiError::Internal(Cause::new(error)))
     }
 
     /// The key to sign with: of a secret read in the last five minutes, and published.
@@ -179,6 +172,20 @@ impl Signer {
             }
             (Err(error), None) => Err(error),
         }
+    }
+}
+
+fn claims(kind: TokenKind, subject: Subject, id: TokenId, issued_at: Timestamp, expires_at: Timestamp) -> Claims {
+    Claims {
+        iss: ISSUER.to_owned(),
+        aud: ISSUER.to_owned(),
+        sub: subject.user_id,
+        sid: subject.session_id,
+        jti: id,
+        epoch: subject.session_epoch,
+        iat: issued_at.seconds(),
+        exp: expires_at.seconds(),
+        token_type: kind,
     }
 }
 

@@ -39,6 +39,12 @@ impl LoggedIn {
         self.0.user_id
     }
 
+    /// The session that their token belongs to.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.0.session_id
+    }
+
     /// The epoch that their account must still have.
     #[must_use]
     pub fn session_epoch(&self) -> u64 {
@@ -59,25 +65,15 @@ impl From<Subject> for LoggedIn {
 pub struct RefreshClaim {
     /// The user.
     pub user_id: UserId,
-    /// Their session.
+    /// Their session. What epoch it has now is for the table to say: it can outlive the token's.
     pub session_id: SessionId,
-    /// The epoch of the session.
-    pub session_epoch: u64,
     /// The token itself.
     pub token_id: TokenId,
 }
 
-impl RefreshClaim {
-    #[cfg(test)]
-    pub(crate) fn of(subject: Subject, token_id: TokenId) -> Self {
-        let Subject { user_id, session_id, session_epoch } = subject;
-        Self { user_id, session_id, session_epoch, token_id }
-    }
-
-    /// Whom the next access token is for.
-    #[must_use]
-    pub fn subject(&self) -> Subject {
-        Subject { user_id: self.user_id, session_id: self.session_id, session_epoch: self.session_epoch }
+impl From<&Claims> for RefreshClaim {
+    fn from(claims: &Claims) -> Self {
+        Self { user_id: claims.sub, session_id: claims.sid, token_id: claims.jti }
     }
 }
 
@@ -134,13 +130,15 @@ impl Verifier {
     /// # Errors
     /// [`ApiError::TokenNotValid`], or [`ApiError::Unavailable`] without any public keys.
     pub async fn refresh_claim(&self, token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
-        let claims = self.verify(&token.0, TokenKind::Refresh).await?;
-        Ok(RefreshClaim {
-            user_id: claims.sub,
-            session_id: claims.sid,
-            session_epoch: claims.epoch,
-            token_id: claims.jti,
-        })
+        self.verify(&token.0, TokenKind::Refresh).await.map(|claims| RefreshClaim::from(&claims))
+    }
+
+    /// What `token` claims, if it is or was a valid refresh token: enough to end its session.
+    ///
+    /// # Errors
+    /// As [`Verifier::refresh_claim`].
+    pub async fn refresh_claim_of_any_age(&self, token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
+        self.verify_but_its_age(&token.0, TokenKind::Refresh).await.map(|claims| RefreshClaim::from(&claims))
     }
 
     #[cfg(test)]
@@ -149,6 +147,15 @@ impl Verifier {
     }
 
     async fn verify(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
+        let claims = self.verify_but_its_age(token, kind).await?;
+        // Here and not in the library, whose clock tests cannot move.
+        if Timestamp::from_seconds(claims.exp).plus(LEEWAY) <= self.clock.now() {
+            return Err(ApiError::TokenNotValid("the token has expired"));
+        }
+        Ok(claims)
+    }
+
+    async fn verify_but_its_age(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
         let key_id = signing_key_id(token, kind)?;
         let key = self.key(&key_id).await?;
         let claims = decode::<Claims>(token, key.decoding_key(), &self.validation)
@@ -156,10 +163,6 @@ impl Verifier {
             .claims;
         if claims.token_type != kind {
             return Err(ApiError::TokenNotValid("the token is of another kind"));
-        }
-        // Here and not in the library, whose clock tests cannot move.
-        if Timestamp::from_seconds(claims.exp).plus(LEEWAY) <= self.clock.now() {
-            return Err(ApiError::TokenNotValid("the token has expired"));
         }
         Ok(claims)
     }

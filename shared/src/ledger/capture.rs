@@ -1,13 +1,14 @@
 //! Turning a hold into a charge.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
+use crate::accounts::Status;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ledger::idempotency::{RECORD_LIFETIME, Record};
 use crate::ledger::release::{HOLD_IS_OURS, RETURN_CREDITS};
 use crate::ledger::{Charge, Entry, EntryKind, Exchange, Held, Ledger};
-use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number};
+use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number, transact_check};
 
 impl Ledger {
     /// Charges `cost` for a message that was answered and stores the answer. What was held and
@@ -49,7 +50,7 @@ impl Ledger {
             match found {
                 Some(entry) if entry.kind == EntryKind::Chat => return Ok(()),
                 Some(_) => {}
-                // Without the account there is no hold to capture.
+                // Without the account, or while it is being deleted, there is no hold to capture.
                 None if condition_failed(account) => {}
                 None => return Err(ApiError::OutcomeUnknown { message_id: held.id, cause }),
             }
@@ -63,15 +64,15 @@ impl Ledger {
         self.table.put_new(Key::entry(held.user_id, held.id).with(&void)?)
     }
 
-    /// Nothing enters a user's partition once the account is gone.
+    /// Nothing enters a user's partition once the account is gone, or going. Its holds went first.
     fn check_account(&self, held: &Held) -> Result<TransactWriteItem, ApiError> {
-        let check = ConditionCheck::builder()
-            .table_name(self.table.name())
-            .set_key(Some(Key::account(held.user_id).into_item()))
-            .condition_expression("attribute_exists(pk)")
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+        transact_check(
+            self.table
+                .checking(Key::account(held.user_id))
+                .condition_expression("attribute_exists(pk) AND #status <> :deleting")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":deleting", AttributeValue::S(Status::DELETING.to_owned())),
+        )
     }
 
     fn capture_items(

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, Status};
 use crate::credits::Credits;
 use crate::direct::DirectError;
 use crate::error::{ApiError, Cause};
@@ -142,6 +142,9 @@ impl Ledger {
                 return repeated(grant, &fingerprint, &from_item(record)?);
             }
             let account: Account = from_item(account.ok_or(DirectError::UserNotFound)?)?;
+            if account.status == Status::Deleting {
+                return Err(DirectError::DeletionInProgress);
+            }
             if self.give_expired_back(user_id, &account.holds, deadline).await? {
                 continue;
             }

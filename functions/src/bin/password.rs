@@ -1,0 +1,71 @@
+//! `POST /password/`: a new password, which ends all other sessions.
+
+use std::time::Duration;
+
+use lambda_http::http::Method;
+use shared::accounts::{Accounts, PasswordChange};
+use shared::error::ApiError;
+use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::jwt::Verifier;
+use shared::password::Password;
+use shared::settings::Settings;
+use shared::table::Table;
+use shared::time::Clock;
+use shared::username::Username;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = Settings::from_environment()?;
+    shared::logging::start(settings.log_level);
+    let clock = Clock::system();
+    let table = Table::connect(&settings.table_name).await;
+    serve(ChangePassword {
+        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        accounts: Accounts::new(table, clock.clone()),
+        function_timeout: settings.function_timeout,
+        clock,
+    })
+    .await
+}
+
+struct ChangePassword {
+    verifier: Verifier,
+    accounts: Accounts,
+    function_timeout: Duration,
+    clock: Clock,
+}
+
+impl Endpoint for ChangePassword {
+    const METHODS: &'static [Method] = &[Method::POST];
+
+    async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
+        let deadline = deadline(&request, &self.clock, self.function_timeout);
+        let person = self.verifier.logged_in(&request).await?;
+        let fields = Fields::of(&request)?;
+        let username = self.accounts.read(&person).await?.parsed_username()?;
+        let Passwords { current, new } = Passwords::parse(fields, &username)?;
+        let login = self.accounts.find_login(&username).await?;
+        let matches = current.matches(login.as_ref().map(|login| &login.password_hash)).await?;
+        let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        let new_hash = new.hash().await?;
+        let change = PasswordChange { person: &person, username: &username, login: &login, new_hash: &new_hash };
+        self.accounts.change_password(&change, deadline).await?;
+        Ok(Answer::no_content())
+    }
+}
+
+struct Passwords {
+    current: Password,
+    new: Password,
+}
+
+impl Passwords {
+    fn parse(mut fields: Fields, username: &Username) -> Result<Self, ApiError> {
+        let current = fields.take("current_password");
+        let new = fields.take_with("new_password", |text| Password::choose(&text, username));
+        match (current, new) {
+            (Some(current), Some(new)) => Ok(Self { current, new }),
+            _ => Err(fields.refuse()),
+        }
+    }
+}

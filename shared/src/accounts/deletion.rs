@@ -1,0 +1,467 @@
+//! Deleting an account with everything that it has.
+//!
+//! The account is closed first, in one write that also takes its holds away. From then on nothing
+//! enters the user's partition, since whatever does so checks the account: what is in flight comes
+//! to nothing. What is there is deleted in pages, and the account and its login last, together: only
+//! then the name is free. A deletion that stops half way goes on with the same request, or with the
+//! audit, where it stopped.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, WriteRequest};
+use futures_util::TryStreamExt;
+use futures_util::stream::{self, StreamExt};
+
+use crate::accounts::{Account, Login, Status};
+use crate::error::{ApiError, Cause};
+use crate::ids::{TokenId, UserId};
+use crate::jwt::LoggedIn;
+use crate::table::{
+    Item, Key, Table, cancellation_reasons, condition_failed, number, transact_delete, transact_update, unavailable,
+};
+use crate::time::{Clock, Timestamp};
+use crate::username::Username;
+
+/// The most that `BatchWriteItem` takes.
+const BATCH_ITEMS: usize = 25;
+/// How many batches are under way at once.
+const BATCHES_AT_ONCE: usize = 4;
+/// How many keys are read at once: enough for all those batches.
+const PAGE_ITEMS: i32 = 100;
+/// How often a batch is sent again of which DynamoDB did not take all, and how long it waits
+/// before.
+const MAX_BATCH_ATTEMPTS: u32 = 8;
+const BATCH_PAUSE: Duration = Duration::from_millis(50);
+/// What is left of a request's time for the page that is under way and for the last transaction.
+const MARGIN: Duration = Duration::from_secs(8);
+
+/// Whether there was time for everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is left of the user.
+    Finished,
+    /// Something is: the same request goes on.
+    OutOfTime,
+}
+
+/// The deletion of accounts.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    table: Table,
+    clock: Clock,
+}
+
+impl Deletion {
+    /// The deletion of accounts in `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { table, clock }
+    }
+
+    /// The account of a person who wants it deleted. Once that has begun, the access token with
+    /// which it did still opens it for this and nothing else.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`] if it is gone or the token's epoch has passed,
+    /// [`ApiError::UserInactive`] if it is deactivated.
+    pub async fn read(&self, person: &LoggedIn) -> Result<Account, ApiError> {
+        let account: Option<Account> = self.table.get(Key::account(person.user_id())).await?;
+        let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
+        if account.status != Status::Deleting {
+            account.admit(person.session_epoch())?;
+        } else if account.session_epoch != person.session_epoch() + 1 {
+            return Err(ApiError::TokenNotValid("the session's epoch has passed"));
+        }
+        Ok(account)
+    }
+
+    /// Closes the account for good, if it is as the access token says and its password still the
+    /// one that was checked. Where that was done already, nothing is done.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`] if the account changed meanwhile,
+    /// [`ApiError::InvalidCredentials`] if the password did.
+    pub async fn begin(
+        &self,
+        person: &LoggedIn,
+        username: &Username,
+        login: &Login,
+        deadline: Timestamp,
+    ) -> Result<(), ApiError> {
+        let items = vec![self.close_account(person)?, self.close_login(person, username, login)?];
+        let token = TokenId::new(&self.clock).to_string();
+        let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
+        match cancellation_reasons(&error) {
+            Some([account, ..]) if condition_failed(account) => {
+                // Another request of the same person may have been faster.
+                self.read(person).await.map(|_| ())
+            }
+            Some([_, login, ..]) if condition_failed(login) => Err(ApiError::InvalidCredentials),
+            _ => Err(unavailable(error)),
+        }
+    }
+
+    /// Its holds go at once, and with them every capture: what is in flight stores nothing.
+    fn close_account(&self, person: &LoggedIn) -> Result<TransactWriteItem, ApiError> {
+        let update = "SET #status = :deleting, session_epoch = :next, holds = :none, deletion_began_at = :now, \
+                      version = version + :one";
+        transact_update(
+            self.table
+                .updating(Key::account(person.user_id()))
+                .update_expression(update)
+                .condition_expression("#status = :active AND session_epoch = :epoch")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
+                .expression_attribute_values(":deleting", AttributeValue::S(Status::DELETING.to_owned()))
+                .expression_attribute_values(":epoch", number(person.session_epoch()))
+                .expression_attribute_values(":next", number(person.session_epoch() + 1))
+                .expression_attribute_values(":none", AttributeValue::M(HashMap::new()))
+                .expression_attribute_values(":now", number(self.clock.now().seconds()))
+                .expression_attribute_values(":one", number(1_u64)),
+        )
+    }
+
+    fn close_login(
+        &self,
+        person: &LoggedIn,
+        username: &Username,
+        login: &Login,
+    ) -> Result<TransactWriteItem, ApiError> {
+        transact_update(
+            self.table
+                .updating(Key::login(username))
+                .update_expression("SET session_epoch = :next REMOVE sessions")
+                .condition_expression("user_id = :user_id AND password_hash = :seen")
+                .expression_attribute_values(":next", number(person.session_epoch() + 1))
+                .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
+                .expression_attribute_values(":seen", AttributeValue::S(login.password_hash.as_str().to_owned())),
+        )
+    }
+
+    /// Deletes everything of a user whose account is closed for good, until `deadline` is near.
+    /// At least one page is deleted, so that it gets on however little time there is.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] if the table cannot be reached. The same request goes on.
+    pub async fn finish(
+        &self,
+        user_id: UserId,
+        username: &Username,
+        deadline: Timestamp,
+    ) -> Result<Progress, ApiError> {
+        loop {
+            let page = self.page(user_id).await?;
+            if page.is_empty() {
+                self.delete_account(user_id, username, deadline).await?;
+                return Ok(Progress::Finished);
+            }
+            self.delete(page).await?;
+            if self.clock.now().plus(MARGIN) >= deadline {
+                return Ok(Progress::OutOfTime);
+            }
+        }
+    }
+
+    /// Some keys of what the user has besides the account, with everything that was written before.
+    async fn page(&self, user_id: UserId) -> Result<Vec<Item>, ApiError> {
+        let answer = self
+            .table
+            .client()
+            .query()
+            .table_name(self.table.name())
+            // Everything else sorts after it.
+            .key_condition_expression("pk = :user AND sk > :account")
+            .expression_attribute_values(":user", AttributeValue::S(Key::partition_of(user_id)))
+            .expression_attribute_values(":account", AttributeValue::S(Key::ACCOUNT.to_owned()))
+            .projection_expression("pk, sk")
+            .limit(PAGE_ITEMS)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok(answer.items.unwrap_or_default())
+    }
+
+    async fn delete(&self, keys: Vec<Item>) -> Result<(), ApiError> {
+        let batches: Vec<Vec<Item>> = keys.chunks(BATCH_ITEMS).map(<[Item]>::to_vec).collect();
+        let deletions = stream::iter(batches).map(|batch| self.delete_batch(batch));
+        deletions.buffer_unordered(BATCHES_AT_ONCE).try_collect().await
+    }
+
+    /// A batch is no transaction: some of it may be done, and the rest is sent again.
+    async fn delete_batch(&self, keys: Vec<Item>) -> Result<(), ApiError> {
+        let mut requests = keys.into_iter().map(delete_request).collect::<Result<Vec<_>, _>>()?;
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            let batch = self.table.client().batch_write_item().request_items(self.table.name(), requests);
+            let answer = batch.send().await.map_err(unavailable)?;
+            let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(self.table.name()));
+            requests = left.unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(BATCH_PAUSE).await;
+        }
+        Err(ApiError::Unavailable(Cause::because("DynamoDB is throttling")))
+    }
+
+    /// The account and the login together: until then nobody else can have the name.
+    async fn delete_account(&self, user_id: UserId, username: &Username, deadline: Timestamp) -> Result<(), ApiError> {
+        let account = self
+            .table
+            .deleting(Key::account(user_id))
+            .condition_expression("#status = :deleting")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":deleting", AttributeValue::S(Status::DELETING.to_owned()));
+        let login = self
+            .table
+            .deleting(Key::login(username))
+            .condition_expression("user_id = :user_id")
+            .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()));
+        let items = vec![transact_delete(account)?, transact_delete(login)?];
+        let token = TokenId::new(&self.clock).to_string();
+        let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
+        match cancellation_reasons(&error) {
+            // Another request, or an attempt whose answer was lost, was faster.
+            Some([account, login]) if condition_failed(account) && condition_failed(login) => Ok(()),
+            _ => Err(unavailable(error)),
+        }
+    }
+}
+
+fn delete_request(key: Item) -> Result<WriteRequest, ApiError> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build();
+    let delete = delete.map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Message;
+    use crate::credits::Credits;
+    use crate::direct::DirectError;
+    use crate::ids::SessionId;
+    use crate::jwt::RefreshTerms;
+    use crate::ledger::{Exchange, Grant, GrantAmount, Held, IdempotencyKey, Ledger, Order, Started};
+    use crate::sessions::{Opening, Sessions};
+    use crate::testing::{NOW, TestTable};
+    use local::recorder::Fault;
+
+    struct Scene {
+        test: TestTable,
+        ledger: Ledger,
+        deletion: Deletion,
+        sessions: Sessions,
+        username: Username,
+        ada: LoggedIn,
+    }
+
+    impl Scene {
+        async fn start() -> Self {
+            let test = TestTable::start().await;
+            let (table, clock) = (test.table.clone(), test.clock.clone());
+            let ada = test.person("ada", 1000).await;
+            Self {
+                ledger: Ledger::new(table.clone(), clock.clone(), 10),
+                deletion: Deletion::new(table.clone(), clock.clone()),
+                sessions: Sessions::new(table, clock),
+                username: Username::parse("Ada").unwrap(),
+                ada,
+                test,
+            }
+        }
+
+        async fn login(&self) -> Login {
+            self.test.accounts().find_login(&self.username).await.unwrap().unwrap()
+        }
+
+        async fn begin_session(&self, login: &Login) -> Result<SessionId, ApiError> {
+            let (id, issued_at) = (TokenId::new(&self.test.clock), NOW);
+            let refresh = RefreshTerms { id, issued_at, expires_at: NOW.plus(Duration::from_secs(600)) };
+            let opening = Opening { username: &self.username, login, renewed_hash: None, refresh, user_agent: None };
+            self.sessions.begin(&opening, soon()).await
+        }
+
+        async fn hold(&self, key: Option<&IdempotencyKey>) -> Result<Held, ApiError> {
+            let (amount, message) = (Credits::new(1).unwrap(), message());
+            let order = Order { person: &self.ada, amount, message: &message, key, deadline: soon() };
+            match self.ledger.start(&order).await? {
+                Started::Held(held) => Ok(held),
+                Started::Replay(_) => panic!("nothing was answered before"),
+            }
+        }
+
+        async fn capture(&self, held: &Held) -> Result<(), ApiError> {
+            let (message, cost) = (message(), Credits::new(1).unwrap());
+            let exchange = Exchange { message: &message, response: "Hi" };
+            self.ledger.capture(held, cost, exchange).await.map(|_| ())
+        }
+
+        /// So many messages, each with an idempotency record.
+        async fn chat(&self, messages: usize) {
+            for number in 0..messages {
+                let key = IdempotencyKey::parse(&format!("key-{number}")).unwrap();
+                self.capture(&self.hold(Some(&key)).await.unwrap()).await.unwrap();
+            }
+        }
+
+        async fn begin(&self) -> Result<(), ApiError> {
+            self.deletion.begin(&self.ada, &self.username, &self.login().await, soon()).await
+        }
+
+        async fn finish(&self, deadline: Timestamp) -> Result<Progress, ApiError> {
+            self.deletion.finish(self.ada.user_id(), &self.username, deadline).await
+        }
+
+        /// Everything in the table but the attempts at a password, which expire.
+        async fn left(&self) -> Vec<String> {
+            let items = self.test.isolated.items().await.into_iter();
+            items.map(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"])).collect()
+        }
+    }
+
+    fn soon() -> Timestamp {
+        NOW.plus(Duration::from_secs(28))
+    }
+
+    fn message() -> Message {
+        Message::try_from("Hello".to_owned()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_deleted_account_and_its_name_is_free() {
+        let scene = Scene::start().await;
+        scene.chat(60).await;
+        let _held = scene.hold(None).await.unwrap();
+        scene.begin_session(&scene.login().await).await.unwrap();
+        scene.begin().await.unwrap();
+        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
+        assert!(matches!(scene.deletion.read(&scene.ada).await, Err(ApiError::TokenNotValid(_))));
+        assert_ne!(scene.test.register("ADA", 1).await, scene.ada.user_id());
+    }
+
+    #[tokio::test]
+    async fn the_name_is_taken_until_everything_else_is_gone() {
+        let scene = Scene::start().await;
+        scene.chat(1).await;
+        scene.begin().await.unwrap();
+        let hash = scene.login().await.password_hash;
+        let accounts = scene.test.accounts();
+        let taken = accounts.register(&scene.username, hash, Credits::ZERO, soon()).await;
+        assert!(matches!(taken, Err(ApiError::UsernameTaken)));
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_being_deleted_is_closed_to_everything_but_its_deletion() {
+        let scene = Scene::start().await;
+        let login = scene.login().await;
+        scene.begin().await.unwrap();
+        assert!(matches!(scene.test.accounts().read(&scene.ada).await, Err(ApiError::TokenNotValid(_))));
+        assert!(matches!(scene.hold(None).await, Err(ApiError::TokenNotValid(_))));
+        assert!(matches!(scene.begin_session(&login).await, Err(ApiError::InvalidCredentials)));
+        assert!(matches!(scene.begin_session(&scene.login().await).await, Err(ApiError::InvalidCredentials)));
+        let accounts = scene.test.accounts();
+        for outcome in
+            [accounts.activate(&scene.username, soon()).await, accounts.deactivate(&scene.username, soon()).await]
+        {
+            assert!(matches!(outcome, Err(DirectError::DeletionInProgress)));
+        }
+        let grant = Grant {
+            amount: GrantAmount::try_from(serde_json::json!(5)).unwrap(),
+            reason: "a present".to_owned().try_into().unwrap(),
+            id: "present".to_owned().try_into().unwrap(),
+        };
+        let granted = scene.ledger.grant(scene.ada.user_id(), &grant, soon()).await;
+        assert!(matches!(granted, Err(DirectError::DeletionInProgress)));
+        assert!(scene.deletion.read(&scene.ada).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_chat_in_flight_stores_nothing_wherever_the_deletion_meets_it() {
+        for finishes_first in [false, true] {
+            let scene = Scene::start().await;
+            let held = scene.hold(None).await.unwrap();
+            scene.begin().await.unwrap();
+            if finishes_first {
+                scene.finish(soon()).await.unwrap();
+            }
+            assert!(matches!(scene.capture(&held).await, Err(ApiError::Unavailable(_))));
+            scene.ledger.abandon(&held).await;
+            scene.finish(soon()).await.unwrap();
+            assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_in_flight_leaves_no_session_wherever_the_deletion_meets_it() {
+        for finishes_first in [false, true] {
+            let scene = Scene::start().await;
+            let login = scene.login().await;
+            scene.begin().await.unwrap();
+            if finishes_first {
+                scene.finish(soon()).await.unwrap();
+            }
+            assert!(matches!(scene.begin_session(&login).await, Err(ApiError::InvalidCredentials)));
+            scene.finish(soon()).await.unwrap();
+            assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deletion_without_time_deletes_a_page_and_goes_on_the_next_time() {
+        let scene = Scene::start().await;
+        scene.chat(120).await;
+        scene.begin().await.unwrap();
+        let before = scene.left().await.len();
+        assert_eq!(scene.finish(NOW).await.unwrap(), Progress::OutOfTime);
+        assert_eq!(before - scene.left().await.len(), 100);
+        assert!(scene.deletion.read(&scene.ada).await.is_ok(), "the same token goes on");
+        let mut rounds = 0;
+        while scene.finish(NOW).await.unwrap() == Progress::OutOfTime {
+            rounds += 1;
+        }
+        assert_eq!(rounds, 2);
+        assert!(scene.left().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_fails_half_way_goes_on() {
+        let scene = Scene::start().await;
+        scene.chat(40).await;
+        scene.begin().await.unwrap();
+        for operation in ["Query", "BatchWriteItem", "TransactWriteItems"] {
+            scene.test.recorder.fail_next(operation, Fault::NotApplied, 100);
+            assert!(matches!(scene.finish(soon()).await, Err(ApiError::Unavailable(_))), "{operation}");
+            scene.test.recorder.forget_faults();
+        }
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert!(scene.left().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn two_requests_delete_an_account_together() {
+        let scene = Scene::start().await;
+        scene.chat(30).await;
+        let login = scene.login().await;
+        let begin = || scene.deletion.begin(&scene.ada, &scene.username, &login, soon());
+        let (one, two) = tokio::join!(begin(), begin());
+        assert!(one.is_ok() && two.is_ok());
+        let (one, two) = tokio::join!(scene.finish(soon()), scene.finish(soon()));
+        assert_eq!((one.unwrap(), two.unwrap()), (Progress::Finished, Progress::Finished));
+        assert!(scene.left().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_or_a_passed_epoch_deletes_nothing() {
+        let scene = Scene::start().await;
+        let stale = Login { password_hash: serde_json::from_value("old".into()).unwrap(), ..scene.login().await };
+        let outcome = scene.deletion.begin(&scene.ada, &scene.username, &stale, soon()).await;
+        assert!(matches!(outcome, Err(ApiError::InvalidCredentials)));
+        scene.test.set(Key::account(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
+        assert!(matches!(scene.begin().await, Err(ApiError::TokenNotValid(_))));
+        assert!(matches!(scene.deletion.read(&scene.ada).await, Err(ApiError::TokenNotValid(_))));
+    }
+}
