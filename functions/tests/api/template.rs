@@ -148,7 +148,10 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             if statement.actions.contains(&"dynamodb:Scan".to_owned()) {
                 // A scan has no leading key: it is confined to the attributes that it names.
                 assert_eq!((function.binary.as_str(), statement.actions.len()), ("audit", 1));
-                assert_eq!(statement.attributes, ["pk", "sk", "balance", "holds", "version"]);
+                assert_eq!(
+                    statement.attributes,
+                    ["pk", "sk", "balance", "holds", "version", "status", "deletion_began_at"]
+                );
                 continue;
             }
             assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
@@ -163,7 +166,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
 fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_secret() {
     let may_write = |properties: &Value, key: &str| {
         dynamodb_statements(properties).iter().any(|statement| {
-            let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+            let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
             statement.actions.iter().any(|action| writes.contains(&action.as_str()))
                 && statement.leading_keys.iter().any(|leading| leading == key)
         })
@@ -178,12 +181,12 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|properties| may_write(properties, "GRANT#*")), ["operator"]);
     assert_eq!(
         who(&|properties| may_write(properties, "LOGIN#*")),
-        ["account", "login", "logout", "operator", "password", "register"]
+        ["account", "audit", "login", "logout", "operator", "password", "register"]
     );
     assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(
         who(&|properties| may_write(properties, "USER#*")),
-        ["account", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
+        ["account", "audit", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
     );
     assert_eq!(
         who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),

@@ -52,7 +52,11 @@ impl Run<'_> {
             self.done(account.position);
             return Ok(Step::Done);
         };
-        let step = self.decide(Examination::begin(user_id, &sums, 0), sums).await?;
+        let step = if sums.is_being_deleted() {
+            self.finish_if_abandoned(user_id, &sums).await
+        } else {
+            self.decide(Examination::begin(user_id, &sums, 0), sums).await?
+        };
         if step == Step::Done {
             self.done(account.position);
         }
@@ -125,14 +129,14 @@ impl Run<'_> {
         Ok(Added::OutOfTime)
     }
 
-    /// The account as it is now; nothing if it is gone or cannot be read.
+    /// The account as it is now; nothing if it is gone or going, or cannot be read.
     async fn read(&mut self, user_id: UserId) -> Result<Option<Sums>, ApiError> {
         match self.audit.account(user_id).await {
             Err(ApiError::Internal(_)) => {
                 self.unsettled(Some(user_id), "the account holds something else than numbers");
                 Ok(None)
             }
-            read => read,
+            read => Ok(read?.filter(|sums| !sums.is_being_deleted())),
         }
     }
 

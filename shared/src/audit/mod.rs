@@ -4,9 +4,13 @@
 //! not to add up is a candidate: it is read again, account, entries and account, with everything that
 //! was written before, and judged only if it did not change meanwhile, which its `version` tells.
 //!
+//! Where it meets an account whose deletion began more than an hour ago and was not finished, it
+//! finishes it.
+//!
 //! A run that has no time left keeps where it is, also inside an account with many entries, and the
 //! next one goes on there.
 
+mod abandoned_deletion;
 mod examination;
 mod reading;
 #[cfg(test)]
@@ -48,8 +52,11 @@ pub struct Report {
     pub accounts: u64,
     /// Those that do not add up.
     pub mismatches: Vec<Mismatch>,
-    /// How many could not be judged, because they kept changing or hold something else than numbers.
+    /// How many could not be judged, because they kept changing or hold something else than numbers,
+    /// or not be deleted.
     pub unsettled: u64,
+    /// How many deletions were finished that somebody else had begun.
+    pub deletions: u64,
 }
 
 /// An account whose balance and holds are not the sum of its entries.

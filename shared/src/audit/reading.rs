@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use serde::Deserialize;
 
+use crate::accounts::Status;
 use crate::audit::{Audit, Progress, ScanPosition};
 use crate::error::ApiError;
 use crate::ids::UserId;
@@ -17,6 +18,10 @@ pub(super) struct Sums {
     pub(super) balance: i64,
     holds: HashMap<String, Held>,
     pub(super) version: u64,
+    #[serde(default)]
+    pub(super) status: Option<Status>,
+    #[serde(default)]
+    pub(super) deletion_began_at: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +76,8 @@ impl Audit {
             .table_name(self.table.name())
             .filter_expression("sk = :account")
             .expression_attribute_values(":account", AttributeValue::S("ACCOUNT".to_owned()))
-            .projection_expression("pk, sk, balance, holds, version")
+            .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at")
+            .expression_attribute_names("#status", "status")
             // It is what a projection means anyway; the function's role asks for it by name.
             .select(Select::SpecificAttributes)
             .limit(self.page_items)

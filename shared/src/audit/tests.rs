@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::recorder::Fault;
 
 use super::*;
+use crate::accounts::Deletion;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::ids::EntryId;
@@ -13,6 +14,7 @@ use crate::jwt::LoggedIn;
 use crate::ledger::{Exchange, Held, IdempotencyKey, Ledger, Order, Started};
 use crate::table::number;
 use crate::testing::{NOW, TestTable};
+use crate::username::Username;
 
 struct Scene {
     test: TestTable,
@@ -32,7 +34,7 @@ impl Scene {
 
     /// A run with time for everything.
     async fn run(&self) -> Report {
-        self.audit().run(later()).await.unwrap()
+        self.audit().run(self.test.clock.now().plus(Duration::from_secs(900))).await.unwrap()
     }
 
     /// Runs with pages of `page_items` that read one page each, until one finishes; what they found
@@ -91,7 +93,7 @@ fn later() -> Timestamp {
 }
 
 fn clean(accounts: u64) -> Report {
-    Report { finished: true, accounts, mismatches: Vec::new(), unsettled: 0 }
+    Report { finished: true, accounts, ..Report::default() }
 }
 
 fn mismatch(person: &LoggedIn, balance: i64, held: i64, entries: i64) -> Mismatch {
@@ -308,7 +310,7 @@ async fn only_keys_and_sums_are_asked_for() {
     scene.run().await;
     let requests = scene.test.recorder.requests();
     let of = |operation: &str| requests.iter().find(|request| request.operation == operation).unwrap().body.clone();
-    assert_eq!(of("Scan")["ProjectionExpression"], "pk, sk, balance, holds, version");
+    assert_eq!(of("Scan")["ProjectionExpression"], "pk, sk, balance, holds, version, #status, deletion_began_at");
     assert_eq!(of("Scan")["Select"], "SPECIFIC_ATTRIBUTES");
     assert_eq!(of("Query")["ProjectionExpression"], "amount");
 }
@@ -317,8 +319,67 @@ async fn only_keys_and_sums_are_asked_for() {
 fn a_report_is_what_the_readme_says() {
     let user_id = UserId::new(&Clock::system());
     let mismatches = vec![Mismatch { user_id, balance: 11, held: 1, entries: 10 }];
-    let report = Report { finished: true, accounts: 3, mismatches, unsettled: 0 };
+    let report = Report { mismatches, ..clean(3) };
     let found = serde_json::json!([{"user_id": user_id.to_string(), "balance": 11, "held": 1, "entries": 10}]);
-    let expected = serde_json::json!({"finished": true, "accounts": 3, "mismatches": found, "unsettled": 0});
+    let expected = serde_json::json!({
+        "finished": true, "accounts": 3, "mismatches": found, "unsettled": 0, "deletions": 0,
+    });
     assert_eq!(serde_json::to_value(report).unwrap(), expected);
+}
+
+async fn begin_deletion(scene: &Scene, username: &str) -> LoggedIn {
+    let person = scene.test.person(username, 10).await;
+    scene.chat(&person, Some("key")).await;
+    let username = Username::parse(username).unwrap();
+    let login = scene.test.accounts().find_login(&username).await.unwrap().unwrap();
+    let deletion = Deletion::new(scene.test.table.clone(), scene.test.clock.clone());
+    deletion.begin(&person, &username, &login, scene.test.clock.now().plus(Duration::from_secs(28))).await.unwrap();
+    person
+}
+
+async fn is_there(scene: &Scene, person: &LoggedIn) -> bool {
+    let items = scene.test.isolated.items().await;
+    items.iter().any(|item| item["pk"]["S"] == Key::partition_of(person.user_id()))
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_left_unfinished_for_an_hour_is_finished() {
+    let scene = Scene::start().await;
+    let ada = scene.test.person("ada", 10).await;
+    let grace = begin_deletion(&scene, "grace").await;
+    scene.test.clock.advance(Duration::from_secs(3599));
+    assert_eq!(scene.run().await, clean(2));
+    assert!(is_there(&scene, &grace).await, "she may be at it herself");
+    scene.test.clock.advance(Duration::from_secs(1));
+    assert_eq!(scene.run().await, Report { deletions: 1, ..clean(2) });
+    assert!(!is_there(&scene, &grace).await && is_there(&scene, &ada).await);
+    assert_eq!(scene.run().await, clean(1));
+    scene.test.register("grace", 1).await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_cannot_be_finished_does_not_stop_the_audit() {
+    let scene = Scene::start().await;
+    let grace = begin_deletion(&scene, "grace").await;
+    scene.test.set(Key::account(grace.user_id()), "username", AttributeValue::S("no name".to_owned())).await;
+    scene.test.person("ada", 10).await;
+    scene.test.clock.advance(Duration::from_secs(3600));
+    assert_eq!(scene.run().await, Report { unsettled: 1, ..clean(2) });
+}
+
+#[tokio::test]
+async fn a_long_deletion_goes_on_in_the_next_run() {
+    let scene = Scene::start().await;
+    let ada = scene.test.person("ada", 1000).await;
+    for _ in 0..150 {
+        scene.chat(&ada, None).await;
+    }
+    let username = Username::parse("ada").unwrap();
+    let login = scene.test.accounts().find_login(&username).await.unwrap().unwrap();
+    let deletion = Deletion::new(scene.test.table.clone(), scene.test.clock.clone());
+    deletion.begin(&ada, &username, &login, later()).await.unwrap();
+    scene.test.clock.advance(Duration::from_secs(3600));
+    let (report, runs) = scene.run_page_by_page(PAGE_ITEMS).await;
+    assert_eq!((report.finished, report.unsettled), (true, 0));
+    assert!(runs > 1 && !is_there(&scene, &ada).await);
 }
