@@ -9,6 +9,7 @@ use local::recorder::RecordedRequest;
 use local::template::workspace_root;
 use serde_json::{Value, json};
 
+use crate::forgery;
 use crate::world::{PASSWORD, World};
 
 /// US dollars per million units on demand, in us-east-1 since November 2024. The README says so.
@@ -57,6 +58,10 @@ fn operation(recorded: &RecordedRequest) -> String {
     let name = &recorded.operation;
     match name.as_str() {
         "TransactWriteItems" => format!("{name} of {}", transaction_items(recorded)),
+        "BatchWriteItem" => {
+            let tables = recorded.body["RequestItems"].as_object().unwrap().values();
+            format!("{name} of {}", tables.map(|requests| requests.as_array().unwrap().len()).sum::<usize>())
+        }
         "BatchGetItem" => {
             let tables = recorded.body["RequestItems"].as_object().unwrap().values();
             format!("{name} of {}", tables.map(|table| table["Keys"].as_array().unwrap().len()).sum::<usize>())
@@ -125,6 +130,42 @@ async fn costs(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// What sessions and accounts cost. Grace is logged in three times, and has written one message.
+async fn costs_of_an_account(world: &World) -> Vec<Cost> {
+    world.register("grace", 100).await;
+    let (one, two, three) = (world.log_in("grace").await, world.log_in("grace").await, world.log_in("grace").await);
+    let get = |path: &str| Request::get(path).bearer(&one.access);
+    let log_out = |refresh: &str, everywhere: bool| {
+        Request::post("/logout/").json(&json!({"refresh": refresh, "everywhere": everywhere}))
+    };
+    let session_id = forgery::claims(&two.access)["sid"].as_str().unwrap().to_owned();
+    let end_session = Request::delete(&format!("/sessions/{session_id}/")).bearer(&one.access);
+    let mut costs = vec![
+        cost(world, "`GET /sessions/`", "sessions", get("/sessions/")).await,
+        cost(world, "`GET /account/`", "account", get("/account/")).await,
+        cost(world, "`DELETE /sessions/{id}/`", "session", end_session).await,
+        cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false)).await,
+    ];
+    let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
+    let change_password = Request::post("/password/").json(&passwords).bearer(&one.access);
+    costs.push(cost(world, "`POST /password/`", "password", change_password).await);
+    costs.push(cost(world, "`POST /logout/` everywhere", "logout", log_out(&one.refresh, true)).await);
+    world.register("mary", 100).await;
+    let mary = world.log_in("mary").await.access;
+    world.stack.send(Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&mary)).await;
+    let delete = Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&mary);
+    costs.push(cost(world, "`DELETE /account/`", "account", delete).await);
+    costs
+}
+
+/// A refresh that replaces the refresh token.
+async fn cost_of_rotation() -> Cost {
+    let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true")]).await;
+    world.register("ada", 100).await;
+    let refresh = json!({"refresh": world.log_in("ada").await.refresh});
+    cost(&world, "… with rotation", "token-refresh", Request::post("/token/refresh/").json(&refresh)).await
+}
+
 #[tokio::test]
 async fn the_readme_says_what_each_request_costs() {
     let world = World::start().await;
@@ -132,7 +173,11 @@ async fn the_readme_says_what_each_request_costs() {
         eprintln!("Not counted: DynamoDB Local says 4 units for any transaction, however many items it has.");
         return;
     }
-    let counted: String = costs(&world).await.iter().map(Cost::to_string).collect();
+    let mut counted = costs(&world).await;
+    let refresh = counted.iter().position(|cost| cost.request == "`POST /token/refresh/`").unwrap();
+    counted.insert(refresh + 1, cost_of_rotation().await);
+    counted.extend(costs_of_an_account(&world).await);
+    let counted: String = counted.iter().map(Cost::to_string).collect();
     let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap();
     let (_, table) = readme.split_once(TABLE_HEAD).expect("README.md has the table's head");
     let (table, _) = table.split_once("\n\n").unwrap();
