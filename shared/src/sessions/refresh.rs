@@ -34,7 +34,7 @@ pub struct Refreshed {
     pub replacement: Option<RefreshTerms>,
 }
 
-/// A session that has neither expired nor lost its epoch, with its account.
+/// A session with its account.
 pub(super) struct Living {
     pub(super) account: Account,
     session: Session,
@@ -123,14 +123,23 @@ impl Sessions {
 
     /// The session of a refresh token, whichever of its tokens it is.
     async fn read_open(&self, claim: &RefreshClaim) -> Result<Living, ApiError> {
-        let keys = [Key::account(claim.user_id), Key::session(claim.user_id, claim.session_id)];
-        let [account, session] = self.table.get_both(keys).await?;
-        let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
-        let session: Session = from_item(session.ok_or(ApiError::TokenNotValid("the session has ended"))?)?;
+        let read = self.read(claim).await?;
+        // Two items are not read at one moment: a password change in between may have been seen in the
+        // account and not in its own session, which goes on.
+        let is_torn = read.session.session_epoch < read.account.session_epoch;
+        let Living { account, session } = if is_torn { self.read(claim).await? } else { read };
         account.admit(session.session_epoch)?;
         if session.expires_at <= self.clock.now().seconds() {
             return Err(ApiError::TokenNotValid("the session has expired"));
         }
+        Ok(Living { account, session })
+    }
+
+    async fn read(&self, claim: &RefreshClaim) -> Result<Living, ApiError> {
+        let keys = [Key::account(claim.user_id), Key::session(claim.user_id, claim.session_id)];
+        let [account, session] = self.table.get_both(keys).await?;
+        let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
+        let session: Session = from_item(session.ok_or(ApiError::TokenNotValid("the session has ended"))?)?;
         Ok(Living { account, session })
     }
 
