@@ -42,6 +42,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The longest lifetime that any token can be given: a year.
+    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
     /// Reads the settings from the environment.
     ///
     /// # Errors
@@ -61,7 +64,11 @@ impl Settings {
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
             message_cost: variables.credits("MESSAGE_COST", 1)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
-            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 1..=31_536_000)?,
+            refresh_token_lifetime: variables.seconds(
+                "REFRESH_TOKEN_LIFETIME",
+                86_400,
+                1..=Self::LONGEST_LIFETIME.as_secs(),
+            )?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,

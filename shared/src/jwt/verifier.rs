@@ -10,18 +10,19 @@ use crate::http::{Request, bearer_token};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::claims::{Claims, ISSUER};
 use crate::jwt::{KeySet, PublicKey, ReceivedToken, Subject, TokenKind};
+use crate::settings::Settings;
 use crate::table::Table;
 use crate::time::{Clock, Timestamp};
 
 /// Our tokens have some 400 bytes. A longer one is not read at all.
 const MAX_TOKEN_BYTES: usize = 4096;
 /// How far clocks may be apart.
-const LEEWAY: Duration = Duration::from_secs(5);
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 /// How long a loaded key set is good for without asking.
 const KEY_SET_MAX_AGE: Duration = Duration::from_secs(10 * 60);
 /// A token with an unknown key makes us look for it, but not more often than this: such tokens
 /// are free for whoever makes them up.
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
 /// What a load is worth waiting for that nobody depends on: the first one, which also warms the
 /// connection up, and those after ten minutes.
 const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,6 +34,10 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 pub struct LoggedIn(Subject);
 
 impl LoggedIn {
+    fn by(claims: &Claims) -> Self {
+        Self(Subject { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch })
+    }
+
     /// Who they are.
     #[must_use]
     pub fn user_id(&self) -> UserId {
@@ -68,6 +73,10 @@ pub struct RefreshClaim {
 }
 
 impl RefreshClaim {
+    fn by(claims: &Claims) -> Self {
+        Self { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch, token_id: claims.jti }
+    }
+
     #[cfg(test)]
     pub(crate) fn of(subject: Subject, token_id: TokenId) -> Self {
         let Subject { user_id, session_id, session_epoch } = subject;
@@ -79,6 +88,16 @@ impl RefreshClaim {
     pub fn subject(&self) -> Subject {
         Subject { user_id: self.user_id, session_id: self.session_id, session_epoch: self.session_epoch }
     }
+}
+
+/// What a valid token is for. Whether it was revoked is for the table to say: [`crate::accounts`] of
+/// an access token, [`crate::sessions`] of a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub enum Verified {
+    /// An access token: who it logs in.
+    Access(LoggedIn),
+    /// A refresh token: what it claims.
+    Refresh(RefreshClaim),
 }
 
 /// Verifies tokens with the public keys in the table, which it remembers.
@@ -126,7 +145,7 @@ impl Verifier {
     /// that is not a valid access token, [`ApiError::Unavailable`] without any public keys.
     pub async fn logged_in(&self, request: &Request) -> Result<LoggedIn, ApiError> {
         let claims = self.verify(bearer_token(request)?, TokenKind::Access).await?;
-        Ok(LoggedIn(Subject { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch }))
+        Ok(LoggedIn::by(&claims))
     }
 
     /// What `token` claims, if it is a valid refresh token.
@@ -135,11 +154,19 @@ impl Verifier {
     /// [`ApiError::TokenNotValid`], or [`ApiError::Unavailable`] without any public keys.
     pub async fn refresh_claim(&self, token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
         let claims = self.verify(&token.0, TokenKind::Refresh).await?;
-        Ok(RefreshClaim {
-            user_id: claims.sub,
-            session_id: claims.sid,
-            session_epoch: claims.epoch,
-            token_id: claims.jti,
+        Ok(RefreshClaim::by(&claims))
+    }
+
+    /// What `token` claims, if it is a valid token of either kind.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`], or [`ApiError::Unavailable`] without any public keys.
+    pub async fn any_token(&self, token: &ReceivedToken) -> Result<Verified, ApiError> {
+        let kind = Header::of(&token.0)?.kind;
+        let claims = self.verify(&token.0, kind).await?;
+        Ok(match kind {
+            TokenKind::Access => Verified::Access(LoggedIn::by(&claims)),
+            TokenKind::Refresh => Verified::Refresh(RefreshClaim::by(&claims)),
         })
     }
 
@@ -149,19 +176,36 @@ impl Verifier {
     }
 
     async fn verify(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
-        let key_id = signing_key_id(token, kind)?;
-        let key = self.key(&key_id).await?;
+        let header = Header::of(token)?;
+        if header.kind != kind {
+            return Err(ApiError::TokenNotValid("the token is of another kind"));
+        }
+        let key = self.key(&header.key_id).await?;
         let claims = decode::<Claims>(token, key.decoding_key(), &self.validation)
             .map_err(|_| ApiError::TokenNotValid("the signature or a claim is wrong"))?
             .claims;
         if claims.token_type != kind {
             return Err(ApiError::TokenNotValid("the token is of another kind"));
         }
-        // Here and not in the library, whose clock tests cannot move.
-        if Timestamp::from_seconds(claims.exp).plus(LEEWAY) <= self.clock.now() {
+        self.check_time(&claims)?;
+        Ok(claims)
+    }
+
+    /// Here and not in the library, whose clock tests cannot move. No token of ours is from the future
+    /// or outlives the longest lifetime that can be set, so no signer of ours made such a one.
+    fn check_time(&self, claims: &Claims) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        let [issued_at, expires_at] = [claims.iat, claims.exp].map(Timestamp::from_seconds);
+        if expires_at.plus(LEEWAY) <= now {
             return Err(ApiError::TokenNotValid("the token has expired"));
         }
-        Ok(claims)
+        if now.plus(LEEWAY) < issued_at {
+            return Err(ApiError::TokenNotValid("the token is from the future"));
+        }
+        if issued_at.plus(Settings::LONGEST_LIFETIME) < expires_at {
+            return Err(ApiError::TokenNotValid("the token lives longer than any of ours"));
+        }
+        Ok(())
     }
 
     async fn key(&self, id: &str) -> Result<PublicKey, ApiError> {
@@ -204,31 +248,39 @@ impl Verifier {
 
     /// Loads the set again because of a key that it does not have, unless that was done within the
     /// last second; if it failed then, nobody can say that the key does not exist.
+    ///
+    /// Nor can they while there is no key at all: the first one is used as soon as it is published,
+    /// so a look that found none does not count.
     async fn look_for_unknown_key(&self) -> Result<(), ApiError> {
         let at = self.clock.now();
         match self.last_look() {
             Some(look) if at.since(look.at) < UNKNOWN_KEY_PAUSE => {
                 if look.failed {
-                    Err(ApiError::Unavailable(Cause::because("no public keys")))
+                    Err(no_public_keys())
                 } else {
                     Ok(())
                 }
             }
             _ => {
-                self.remember_look(Look { at, failed: true });
+                self.remember_look(Some(Look { at, failed: true }));
                 self.reload().await?;
-                self.remember_look(Look { at, failed: false });
-                Ok(())
+                let has_keys = self.has_keys();
+                self.remember_look(has_keys.then_some(Look { at, failed: false }));
+                if has_keys { Ok(()) } else { Err(no_public_keys()) }
             }
         }
+    }
+
+    fn has_keys(&self) -> bool {
+        !self.known.read().unwrap_or_else(PoisonError::into_inner).keys.is_empty()
     }
 
     fn last_look(&self) -> Option<Look> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).look
     }
 
-    fn remember_look(&self, look: Look) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).look = Some(look);
+    fn remember_look(&self, look: Option<Look>) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).look = look;
     }
 
     async fn reload(&self) -> Result<(), ApiError> {
@@ -241,6 +293,10 @@ impl Verifier {
     }
 }
 
+fn no_public_keys() -> ApiError {
+    ApiError::Unavailable(Cause::because("no public keys"))
+}
+
 /// What the library checks: RFC 8725's list, except time.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -251,34 +307,43 @@ fn validation() -> Validation {
     validation
 }
 
-/// The `kid` of a token whose header is one of ours. Nothing in a header is trusted beyond that:
-/// algorithm and kind are pinned, and an extension that must be understood is not (RFC 7515,
-/// section 4.1.11).
-fn signing_key_id(token: &str, kind: TokenKind) -> Result<String, ApiError> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(ApiError::TokenNotValid("the token is too long"));
+/// What a token's header says: one of ours says no more than this, and nothing else in it is used.
+struct Header {
+    kind: TokenKind,
+    key_id: String,
+}
+
+impl Header {
+    /// The header of `token`, if it is one of ours. Algorithm and kinds are pinned, and an extension
+    /// that must be understood is not (RFC 7515, section 4.1.11).
+    fn of(token: &str) -> Result<Self, ApiError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(ApiError::TokenNotValid("the token is too long"));
+        }
+        let header = decode_header(token).map_err(|_| ApiError::TokenNotValid("the token has no readable header"))?;
+        if header.alg != Algorithm::EdDSA {
+            return Err(ApiError::TokenNotValid("the algorithm is not EdDSA"));
+        }
+        if header.crit.is_some() {
+            return Err(ApiError::TokenNotValid("the header has critical extensions"));
+        }
+        let kinds = [TokenKind::Access, TokenKind::Refresh];
+        let kind = kinds.into_iter().find(|kind| header.typ.as_deref() == Some(kind.header_type()));
+        Ok(Self {
+            kind: kind.ok_or(ApiError::TokenNotValid("the token is of no kind of ours"))?,
+            key_id: header.kid.ok_or(ApiError::TokenNotValid("the header names no key"))?,
+        })
     }
-    let header = decode_header(token).map_err(|_| ApiError::TokenNotValid("the token has no readable header"))?;
-    if header.alg != Algorithm::EdDSA {
-        return Err(ApiError::TokenNotValid("the algorithm is not EdDSA"));
-    }
-    if header.crit.is_some() {
-        return Err(ApiError::TokenNotValid("the header has critical extensions"));
-    }
-    if header.typ.as_deref() != Some(kind.header_type()) {
-        return Err(ApiError::TokenNotValid("the token is of another kind"));
-    }
-    header.kid.ok_or(ApiError::TokenNotValid("the header names no key"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jwt::SigningKey;
+    use crate::jwt::{Handover, SigningKey};
     use crate::testing::{NOW, TestTable};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header, encode};
+    use jsonwebtoken::{EncodingKey, Header as JwtHeader, encode};
     use local::recorder::Fault;
     use serde_json::{Value, json};
 
@@ -290,7 +355,7 @@ mod tests {
         test: TestTable,
         verifier: Verifier,
         key: SigningKey,
-        header: Header,
+        header: JwtHeader,
         claims: Value,
     }
 
@@ -298,10 +363,11 @@ mod tests {
         async fn start() -> Self {
             let test = TestTable::start().await;
             let key = SigningKey::derive(SECRET).unwrap();
-            KeySet::new(test.table.clone()).publish(key.public_key(), NOW).await.unwrap();
+            let at_once = Handover { publicity: Duration::ZERO, retirement: Duration::ZERO };
+            KeySet::new(test.table.clone()).publish(key.public_key(), &[], at_once, &test.clock).await.unwrap();
             let verifier = Verifier::new(test.table.clone(), test.clock.clone());
             verifier.reload().await.unwrap();
-            let mut header = Header::new(Algorithm::EdDSA);
+            let mut header = JwtHeader::new(Algorithm::EdDSA);
             header.typ = Some("at+jwt".to_owned());
             header.kid = Some(key.public_key().id().to_owned());
             let claims = json!({
@@ -553,6 +619,21 @@ mod tests {
         let verifier = Verifier::start(missing, forge.test.clock.clone()).await;
         let outcome = verifier.verify(&forge.sign(), TokenKind::Access).await;
         assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
+    }
+
+    #[tokio::test]
+    async fn while_there_is_no_key_at_all_every_token_is_looked_at_since_the_first_key_is_used_at_once() {
+        let forge = Forge::start().await;
+        let test = TestTable::start().await;
+        let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
+        let token = forge.sign();
+        for _ in 0..2 {
+            let outcome = verifier.verify(&token, TokenKind::Access).await;
+            assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
+        }
+        let at_once = Handover { publicity: Duration::ZERO, retirement: Duration::ZERO };
+        KeySet::new(test.table.clone()).publish(forge.key.public_key(), &[], at_once, &test.clock).await.unwrap();
+        assert!(verifier.verify(&token, TokenKind::Access).await.is_ok());
     }
 
     fn parts(token: &str) -> [String; 3] {
