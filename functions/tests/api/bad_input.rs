@@ -41,13 +41,13 @@ async fn bodies_that_cannot_be_read_are_refused_by_every_endpoint_that_takes_one
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
     let too_large = format!("{{\"message\":\"{}\"}}", "x".repeat(64 * 1024));
-    for path in ["/register/", "/login/", "/token/refresh/", "/chatView/"] {
+    for path in ["/register/", "/login/", "/token/refresh/", "/token/verify/", "/chatView/"] {
         for (content_type, bytes, status, code) in [
             (JSON, &b"{"[..], 400, "parse_error"),
             (JSON, b"hello", 400, "parse_error"),
             (JSON, b"{} {}", 400, "parse_error"),
             (None, b"not json either", 400, "parse_error"),
-            (FORM, b"username=%FF&password=%FF&refresh=%FF&message=%FF", 400, "parse_error"),
+            (FORM, b"username=%FF&password=%FF&refresh=%FF&token=%FF&message=%FF", 400, "parse_error"),
             (JSON, b"", 400, "invalid"),
             (None, b"", 400, "invalid"),
             (JSON, b"[]", 400, "invalid"),
@@ -72,11 +72,12 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let good = json!({"username": "bob", "password": PASSWORD, "refresh": "x", "message": "Hello"});
+    let good = json!({"username": "bob", "password": PASSWORD, "refresh": "x", "token": "x", "message": "Hello"});
     for (path, fields) in [
         ("/register/", &["username", "password"][..]),
         ("/login/", &["username", "password"]),
         ("/token/refresh/", &["refresh"]),
+        ("/token/verify/", &["token"]),
         ("/chatView/", &["message"]),
     ] {
         for field in fields {
@@ -216,6 +217,7 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/register/", "POST"),
         ("/login/", "POST"),
         ("/token/refresh/", "POST"),
+        ("/token/verify/", "POST"),
         ("/token_balance/", "GET"),
         ("/chatView/", "POST"),
         ("/transactions/", "GET"),
@@ -284,13 +286,19 @@ fn no_input_at_all_is_answered_with_a_server_error() {
         Just(Value::Null),
     ];
     let fields = proptest::collection::btree_map(
-        prop_oneof![Just("username"), Just("password"), Just("refresh"), Just("message")],
+        prop_oneof![Just("username"), Just("password"), Just("refresh"), Just("token"), Just("message")],
         value,
         0..4,
     );
     let as_json = fields.prop_map(|fields| json!(fields).to_string().into_bytes());
     let bytes = prop_oneof![as_json, proptest::collection::vec(any::<u8>(), 0..60)];
-    let path = prop_oneof![Just("/register/"), Just("/login/"), Just("/token/refresh/"), Just("/chatView/")];
+    let path = prop_oneof![
+        Just("/register/"),
+        Just("/login/"),
+        Just("/token/refresh/"),
+        Just("/token/verify/"),
+        Just("/chatView/")
+    ];
     let content_type = prop_oneof![Just(JSON), Just(FORM), Just(None)];
     // Two hundred requests through real processes; registering and logging in cost a hash each.
     let mut runner = TestRunner::new(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() });
