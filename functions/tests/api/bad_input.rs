@@ -14,7 +14,7 @@ const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
 
 /// Sends `request` in both payload versions: each must be refused with the same status and code,
 /// as a problem, and leave the table as it was.
-async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
+pub async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
     let described = format!("{request:?}");
     let before = world.items().await;
     let response = world.stack.send_as(request.clone(), Payload::V2).await;
