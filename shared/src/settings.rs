@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::chat::{Dummy, DummyFailure, Model};
 use crate::credits::Credits;
+use crate::password::PasswordRules;
 
 /// What a deployment can set. Each field is the environment variable of the same name, in
 /// capitals; template.yaml has a parameter with the same default for each (a test compares).
@@ -39,11 +40,16 @@ pub struct Settings {
     /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`, after
     /// `DUMMY_DELAY_MS` (default 0), unless `DUMMY_FAILURE` is `error` or `panic` (default `none`).
     pub model: Model,
+    /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
+    pub password_rules: PasswordRules,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
     pub log_level: LevelFilter,
 }
 
 impl Settings {
+    /// The longest lifetime that any token can be given: a year.
+    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
     /// Reads the settings from the environment.
     ///
     /// # Errors
@@ -63,12 +69,17 @@ impl Settings {
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
             message_cost: variables.credits("MESSAGE_COST", 1)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
-            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, 1..=31_536_000)?,
-            rotate_refresh_tokens: variables.switch("ROTATE_REFRESH_TOKENS")?,
+            refresh_token_lifetime: variables.seconds(
+                "REFRESH_TOKEN_LIFETIME",
+                86_400,
+                1..=Self::LONGEST_LIFETIME.as_secs(),
+            )?,
+            rotate_refresh_tokens: variables.flag("ROTATE_REFRESH_TOKENS")?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,
             model: variables.model("MODEL")?,
+            password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             log_level: variables.log_level("LOG_LEVEL")?,
         })
     }
@@ -166,11 +177,6 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         Ok(Model::Dummy(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? }))
     }
 
-    /// Off unless it says otherwise.
-    fn switch(&self, name: &'static str) -> Result<bool, SettingError> {
-        self.one_of(name, &[("false", false), ("true", true)])
-    }
-
     fn max_holds(&self, name: &'static str) -> Result<u32, SettingError> {
         let rule = "a whole number from 1 to 100";
         let holds = self.number(name, 10, rule)?;
@@ -189,6 +195,10 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
             ("trace", LevelFilter::TRACE),
         ];
         self.one_of(name, &levels)
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, SettingError> {
+        self.one_of(name, &[("false", false), ("true", true)])
     }
 
     /// One of some words and what it means; the first is the default.
@@ -242,6 +252,7 @@ mod tests {
     fn a_setting_replaces_its_default() {
         assert_eq!(read("MESSAGE_COST", "5").unwrap().message_cost, Credits::new(5).unwrap());
         assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
+        assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
     }
 
@@ -263,6 +274,7 @@ mod tests {
             ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
             ("ROTATE_REFRESH_TOKENS", "yes", "ROTATE_REFRESH_TOKENS must be false, true, not \"yes\""),
             ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
+            ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {
             assert_eq!(read(name, value).unwrap_err().to_string(), sentence);

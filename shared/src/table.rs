@@ -43,7 +43,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// DynamoDB answers in milliseconds; an attempt that takes this long is better repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// All attempts together: a client hears 503 within five seconds, with time left to say it.
-const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
 /// The SDK's own default, named because the ledger's idempotence is built for it.
 const MAX_ATTEMPTS: u32 = 3;
 /// Up to how long the SDK waits before the second attempt. Its default of a second suits APIs that

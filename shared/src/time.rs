@@ -122,6 +122,17 @@ impl Clock {
         if given > now { given } else { now.plus(limit) }
     }
 
+    /// Waits until `duration` has passed on this clock. A manual one is moved on instead: nothing else
+    /// would move it.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        match &self.0 {
+            Source::Manual(_) => self.advance(duration),
+            Source::System => tokio::time::sleep(duration).await,
+            #[cfg(test)]
+            Source::Simulated { .. } => tokio::time::sleep(duration).await,
+        }
+    }
+
     /// Moves a manual clock on; the system's clock is not ours to move.
     pub fn advance(&self, duration: Duration) {
         match &self.0 {
@@ -153,6 +164,15 @@ mod tests {
         let clone = clock.clone();
         clock.advance(Duration::from_secs(5));
         assert_eq!(clone.now(), Timestamp::from_seconds(105));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sleeps_finds_the_clock_moved_by_as_much() {
+        let start = Timestamp::from_seconds(100);
+        for clock in [Clock::manual(start), Clock::simulated(start)] {
+            clock.sleep(Duration::from_secs(5)).await;
+            assert_eq!(clock.now(), Timestamp::from_seconds(105));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,8 +10,8 @@ use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
 
-/// How long others may go without asking again. A new key is used the moment it is published:
-/// whoever meets an unknown `kid` asks again at once.
+/// How long others may go without asking again. A new key is used seconds after it is published:
+/// whoever meets an unknown `kid` asks again at once, past any cache.
 const MAX_AGE_SECONDS: u64 = 300;
 
 #[tokio::main(flavor = "current_thread")]

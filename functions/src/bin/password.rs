@@ -7,7 +7,7 @@ use shared::accounts::{Accounts, PasswordChange};
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::jwt::Verifier;
-use shared::password::Password;
+use shared::password::{Password, PasswordRules};
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
     serve(ChangePassword {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock.clone()),
+        password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
         clock,
     })
@@ -31,6 +32,7 @@ async fn main() -> Result<(), Error> {
 struct ChangePassword {
     verifier: Verifier,
     accounts: Accounts,
+    password_rules: PasswordRules,
     function_timeout: Duration,
     clock: Clock,
 }
@@ -43,7 +45,7 @@ impl Endpoint for ChangePassword {
         let person = self.verifier.logged_in(&request).await?;
         let fields = Fields::of(&request)?;
         let username = self.accounts.read(&person).await?.parsed_username()?;
-        let Passwords { current, new } = Passwords::parse(fields, &username)?;
+        let Passwords { current, new } = Passwords::parse(fields, &username, self.password_rules)?;
         let login = self.accounts.find_login(&username).await?;
         let matches = current.matches(login.as_ref().map(|login| &login.password_hash)).await?;
         let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
@@ -60,9 +62,9 @@ struct Passwords {
 }
 
 impl Passwords {
-    fn parse(mut fields: Fields, username: &Username) -> Result<Self, ApiError> {
+    fn parse(mut fields: Fields, username: &Username, rules: PasswordRules) -> Result<Self, ApiError> {
         let current = fields.take("current_password");
-        let new = fields.take_with("new_password", |text| Password::choose(&text, username));
+        let new = fields.take_with("new_password", |text| Password::choose(&text, username, rules));
         match (current, new) {
             (Some(current), Some(new)) => Ok(Self { current, new }),
             _ => Err(fields.refuse()),

@@ -14,7 +14,7 @@ const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
 
 /// Sends `request` in both payload versions: each must be refused with the same status and code,
 /// as a problem, and leave the table as it was.
-async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
+pub async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
     let described = format!("{request:?}");
     let before = world.items().await;
     let response = world.stack.send_as(request.clone(), Payload::V2).await;
@@ -41,13 +41,13 @@ async fn bodies_that_cannot_be_read_are_refused_by_every_endpoint_that_takes_one
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
     let too_large = format!("{{\"message\":\"{}\"}}", "x".repeat(64 * 1024));
-    for path in ["/register/", "/login/", "/token/refresh/", "/logout/", "/password/", "/chatView/"] {
+    for path in ["/register/", "/login/", "/token/refresh/", "/token/verify/", "/logout/", "/password/", "/chatView/"] {
         for (content_type, bytes, status, code) in [
             (JSON, &b"{"[..], 400, "parse_error"),
             (JSON, b"hello", 400, "parse_error"),
             (JSON, b"{} {}", 400, "parse_error"),
             (None, b"not json either", 400, "parse_error"),
-            (FORM, b"username=%FF&password=%FF&refresh=%FF&message=%FF", 400, "parse_error"),
+            (FORM, b"username=%FF&password=%FF&refresh=%FF&token=%FF&message=%FF", 400, "parse_error"),
             (JSON, b"", 400, "invalid"),
             (None, b"", 400, "invalid"),
             (JSON, b"[]", 400, "invalid"),
@@ -73,7 +73,7 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
     let good = json!({
-        "username": "bob", "password": PASSWORD, "refresh": "x", "message": "Hello",
+        "username": "bob", "password": PASSWORD, "refresh": "x", "token": "x", "message": "Hello",
         "current_password": PASSWORD, "new_password": "an even better horse",
     });
     for (path, fields) in [
@@ -82,6 +82,7 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
         ("/token/refresh/", &["refresh"]),
         ("/logout/", &["refresh"]),
         ("/password/", &["current_password", "new_password"]),
+        ("/token/verify/", &["token"]),
         ("/chatView/", &["message"]),
     ] {
         for field in fields {
@@ -129,6 +130,24 @@ async fn names_and_passwords_outside_the_rule_are_refused() {
         let form = Request::post("/register/").form(&[("username", username), ("password", password)]);
         refused(&world, form, 400, "invalid").await;
     }
+}
+
+#[tokio::test]
+async fn a_common_password_is_refused_where_the_setting_says_so() {
+    let registration =
+        |password: &str| Request::post("/register/").json(&json!({"username": "bob", "password": password}));
+    let world = World::start_with(&[("PASSWORD_BLOCKLIST", "true")]).await;
+    for password in ["password1", "Password1", "12345678"] {
+        let problem = refused(&world, registration(password), 400, "invalid").await.json();
+        assert_eq!(problem["errors"], json!({"password": ["This password is too common."]}));
+    }
+    assert_eq!(world.stack.send(registration(PASSWORD)).await.status, 201);
+    let passwords = json!({"current_password": PASSWORD, "new_password": "password1"});
+    let change = Request::post("/password/").json(&passwords).bearer(&world.log_in("bob").await.access);
+    let problem = refused(&world, change, 400, "invalid").await.json();
+    assert_eq!(problem["errors"], json!({"new_password": ["This password is too common."]}));
+    let world = World::start().await;
+    assert_eq!(world.stack.send(registration("password1")).await.status, 201, "by default it is not");
 }
 
 #[tokio::test]
@@ -221,6 +240,7 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/register/", "POST"),
         ("/login/", "POST"),
         ("/token/refresh/", "POST"),
+        ("/token/verify/", "POST"),
         ("/token_balance/", "GET"),
         ("/chatView/", "POST"),
         ("/transactions/", "GET"),
@@ -289,13 +309,19 @@ fn no_input_at_all_is_answered_with_a_server_error() {
         Just(Value::Null),
     ];
     let fields = proptest::collection::btree_map(
-        prop_oneof![Just("username"), Just("password"), Just("refresh"), Just("message")],
+        prop_oneof![Just("username"), Just("password"), Just("refresh"), Just("token"), Just("message")],
         value,
         0..4,
     );
     let as_json = fields.prop_map(|fields| json!(fields).to_string().into_bytes());
     let bytes = prop_oneof![as_json, proptest::collection::vec(any::<u8>(), 0..60)];
-    let path = prop_oneof![Just("/register/"), Just("/login/"), Just("/token/refresh/"), Just("/chatView/")];
+    let path = prop_oneof![
+        Just("/register/"),
+        Just("/login/"),
+        Just("/token/refresh/"),
+        Just("/token/verify/"),
+        Just("/chatView/")
+    ];
     let content_type = prop_oneof![Just(JSON), Just(FORM), Just(None)];
     // Two hundred requests through real processes; registering and logging in cost a hash each.
     let mut runner = TestRunner::new(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() });

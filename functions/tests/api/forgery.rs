@@ -44,6 +44,34 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
+/// `token` with another `kid`, and a signature that fits no more.
+pub fn with_key_id(token: &str, key_id: &str) -> String {
+    let (mut header, claims) = parts(token);
+    header["kid"] = json!(key_id);
+    let signature = token.rsplit('.').next().unwrap();
+    format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
+/// `token` signed by HMAC with what the file that its `kid` leads to holds: nothing.
+pub fn signed_with_an_empty_file(token: &str, path: &str) -> String {
+    let (header, _) = parts(token);
+    let claims = claims(token);
+    let mut forged = Header::new(Algorithm::HS256);
+    forged.typ = header["typ"].as_str().map(str::to_owned);
+    forged.kid = Some(path.to_owned());
+    encode(&forged, &claims, &EncodingKey::from_secret(b"")).unwrap()
+}
+
+/// `token` with so many more bytes of claims.
+pub fn padded(token: &str, bytes: usize) -> String {
+    let (header, _) = parts(token);
+    let mut claims = claims(token);
+    claims["padding"] = json!("x".repeat(bytes));
+    let header = URL_SAFE_NO_PAD.encode(header.to_string());
+    let signature = token.rsplit('.').next().unwrap();
+    format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
 fn parts(token: &str) -> (Value, String) {
     let mut parts = token.split('.');
     let header = URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap();

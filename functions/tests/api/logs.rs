@@ -11,7 +11,7 @@ use crate::world::{PASSWORD, World};
 const MESSAGE: &str = "What did the doctor say?";
 
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 12;
+const REQUESTS: usize = 14;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -35,6 +35,8 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::post("/login/").json(&json!({"username": "ada", "password": "wrong password"}))).await;
     world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": refresh}))).await;
     world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": access}))).await;
+    world.stack.send(Request::post("/token/verify/").json(&json!({"token": access}))).await;
+    world.stack.send(Request::post("/token/verify/").json(&json!({"token": format!("{refresh}x")}))).await;
     world.stack.send(Request::get("/token_balance/").bearer(access)).await;
     world.stack.send(Request::get("/token_balance/").bearer(&format!("{access}x"))).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(access)).await;

@@ -109,11 +109,14 @@ async fn costs(world: &World) -> Vec<Cost> {
     let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access);
     let with_key = || talk().header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
     let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
+    let verify = |token: &str| Request::post("/token/verify/").json(&json!({"token": token}));
     let get = |path: &str| Request::get(path).bearer(&ada.access);
     let mut costs = vec![
         cost(world, "`POST /register/`", "register", Request::post("/register/").json(&credentials("bob"))).await,
         cost(world, "`POST /login/`", "login", Request::post("/login/").json(&credentials("ada"))).await,
         cost(world, "`POST /token/refresh/`", "token-refresh", refresh).await,
+        cost(world, "`POST /token/verify/`", "token-verify", verify(&ada.access)).await,
+        cost(world, "… of a refresh token", "token-verify", verify(&ada.refresh)).await,
         cost(world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
         cost(world, "`POST /chatView/`", "chat", talk()).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,

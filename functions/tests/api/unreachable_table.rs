@@ -12,7 +12,7 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-async fn requests(world: &World) -> [(&'static str, Request); 8] {
+async fn requests(world: &World) -> [(&'static str, Request); 9] {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
@@ -20,6 +20,7 @@ async fn requests(world: &World) -> [(&'static str, Request); 8] {
         ("register", Request::post("/register/").json(&credentials)),
         ("login", Request::post("/login/").json(&credentials)),
         ("token-refresh", Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))),
+        ("token-verify", Request::post("/token/verify/").json(&json!({"token": ada.access}))),
         ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
         ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),

@@ -126,6 +126,7 @@ pub fn binary(name: &str) -> PathBuf {
         "sessions" => env!("CARGO_BIN_EXE_sessions"),
         "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
         "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
+        "token-verify" => env!("CARGO_BIN_EXE_token-verify"),
         "transactions" => env!("CARGO_BIN_EXE_transactions"),
         _ => panic!("template.yaml has a function {name} and functions/src/bin has none"),
     })

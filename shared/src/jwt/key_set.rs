@@ -1,7 +1,10 @@
 //! The public keys, in the table.
 //!
-//! A signer publishes its key before it signs with it. The current key has no `expires_at`; one
-//! that was replaced keeps verifying until the last token that it signed has expired.
+//! A signer publishes its key some time before it signs with it. The current key has no
+//! `expires_at`; one that was replaced keeps verifying until the last token that it signed has
+//! expired.
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -15,7 +18,7 @@ use serde::Deserialize;
 
 use crate::error::{ApiError, Cause};
 use crate::table::{Item, Key, Table, from_item, number, unavailable};
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 
 /// A key that verifies tokens.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct PublicKey {
     id: String,
     jwk: Jwk,
     decoding_key: DecodingKey,
+    /// From when on tokens may be signed with it; from the beginning, if there is no such time.
+    signs_from: Option<Timestamp>,
     expires_at: Option<Timestamp>,
 }
 
@@ -48,7 +53,7 @@ impl PublicKey {
         let id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(Cause::new)?;
         jwk.common.key_id = Some(id.clone());
         let decoding_key = DecodingKey::from_jwk(&jwk).map_err(Cause::new)?;
-        Ok(Self { id, jwk, decoding_key, expires_at: None })
+        Ok(Self { id, jwk, decoding_key, signs_from: None, expires_at: None })
     }
 
     fn from_jwk(jwk: &Jwk) -> Result<Self, Cause> {
@@ -91,6 +96,9 @@ impl PublicKey {
 #[derive(Deserialize)]
 struct PublicKeyItem {
     jwk: String,
+    /// In milliseconds since the Unix epoch. Absent where nobody has to wait.
+    signs_from: Option<u64>,
+    /// In seconds since the Unix epoch, for DynamoDB's TTL.
     expires_at: Option<u64>,
 }
 
@@ -98,6 +106,7 @@ impl PublicKeyItem {
     fn read(self) -> Result<PublicKey, Cause> {
         let jwk: Jwk = serde_json::from_str(&self.jwk).map_err(Cause::new)?;
         let mut key = PublicKey::from_jwk(&jwk)?;
+        key.signs_from = self.signs_from.map(Timestamp::from_milliseconds);
         key.expires_at = self.expires_at.map(Timestamp::from_seconds);
         Ok(key)
     }
@@ -110,6 +119,16 @@ fn read(item: Item) -> Result<PublicKey, ApiError> {
 /// One key that we cannot read, perhaps of a later version, must not take the others away.
 fn skipped(error: &ApiError) {
     tracing::warn!(cause = error.cause(), "a public key in the table is not readable");
+}
+
+/// How the current key changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    /// How long the new key is public before tokens are signed with it: by then every verifier can
+    /// find it.
+    pub publicity: Duration,
+    /// How long the replaced key goes on verifying: by then every token that it signed has expired.
+    pub retirement: Duration,
 }
 
 /// The public keys in the table.
@@ -146,35 +165,57 @@ impl KeySet {
         Ok(items.filter_map(|item| read(item).inspect_err(skipped).ok()).collect())
     }
 
-    /// Makes `key` the current one, and lets the one that it replaces verify until `retire_at`.
-    /// Where it is that already, this is one read.
+    /// Makes `key` the current one of `keys`, which were just loaded, and lets those that it replaces
+    /// verify until they retire. Where it is that already, nothing is sent. Returns from when on
+    /// tokens may be signed with it, or `None` if that has always been so.
+    ///
+    /// The first key of all has nobody to wait for: a verifier that knows no key at all looks at
+    /// every token.
     ///
     /// # Errors
     /// [`ApiError::Unavailable`] if the table cannot be reached.
-    pub async fn publish(&self, key: &PublicKey, retire_at: Timestamp) -> Result<(), ApiError> {
-        let keys = self.load().await?;
-        if !keys.iter().any(|known| known.id == key.id && known.is_current()) {
-            self.put(key).await?;
-        }
+    pub async fn publish(
+        &self,
+        key: &PublicKey,
+        keys: &[PublicKey],
+        handover: Handover,
+        clock: &Clock,
+    ) -> Result<Option<Timestamp>, ApiError> {
+        let signs_from = match keys.iter().find(|known| known.id == key.id && known.is_current()) {
+            Some(known) => known.signs_from,
+            None if keys.is_empty() => self.put(key, None).await?,
+            None => self.put(key, Some(clock.now().plus(handover.publicity))).await?,
+        };
         for replaced in keys.iter().filter(|known| known.id != key.id && known.is_current()) {
-            self.retire(replaced, retire_at).await?;
+            self.retire(replaced, clock.now().plus(handover.retirement)).await?;
         }
-        Ok(())
+        Ok(signs_from)
     }
 
-    async fn put(&self, key: &PublicKey) -> Result<(), ApiError> {
+    /// Adds a key, or makes one that was replaced the current one again: verifiers may have given it
+    /// up, so it is as new. Where another signer was faster, waiting as if it had not been is enough.
+    async fn put(&self, key: &PublicKey, signs_from: Option<Timestamp>) -> Result<Option<Timestamp>, ApiError> {
         let jwk = serde_json::to_string(&key.jwk).map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        self.table
+        let update = match signs_from {
+            Some(_) => "SET jwk = :jwk, signs_from = :signs_from REMOVE expires_at",
+            None => "SET jwk = :jwk REMOVE expires_at, signs_from",
+        };
+        let outcome = self
+            .table
             .client()
             .update_item()
             .table_name(self.table.name())
             .set_key(Some(Key::public_key(&key.id).into_item()))
-            .update_expression("SET jwk = :jwk REMOVE expires_at")
-            .expression_attribute_values(":jwk", AttributeValue::S(jwk))
+            .update_expression(update)
+            .condition_expression("attribute_not_exists(pk) OR attribute_exists(expires_at)")
+            .set_expression_attribute_values(Some(values(jwk, signs_from)))
             .send()
-            .await
-            .map_err(unavailable)?;
-        Ok(())
+            .await;
+        match outcome {
+            Ok(_) => Ok(signs_from),
+            Err(error) if was_done(&error) => Ok(signs_from),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     async fn retire(&self, key: &PublicKey, retire_at: Timestamp) -> Result<(), ApiError> {
@@ -191,14 +232,19 @@ impl KeySet {
             .await;
         match outcome {
             Ok(_) => Ok(()),
-            Err(error) if was_retired(&error) => Ok(()),
+            Err(error) if was_done(&error) => Ok(()),
             Err(error) => Err(unavailable(error)),
         }
     }
 }
 
+fn values(jwk: String, signs_from: Option<Timestamp>) -> Item {
+    let signs_from = signs_from.map(|time| (":signs_from".to_owned(), number(time.milliseconds())));
+    [(":jwk".to_owned(), AttributeValue::S(jwk))].into_iter().chain(signs_from).collect()
+}
+
 /// Another signer was faster.
-fn was_retired(error: &SdkError<UpdateItemError>) -> bool {
+fn was_done(error: &SdkError<UpdateItemError>) -> bool {
     matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_)))
 }
 
@@ -216,7 +262,7 @@ mod tests {
     #[test]
     fn a_key_of_another_kind_is_not_taken_from_the_table() {
         let jwk = r#"{"kty":"oct","k":"c2VjcmV0","alg":"HS256","kid":"x"}"#;
-        let item = PublicKeyItem { jwk: jwk.to_owned(), expires_at: None };
+        let item = PublicKeyItem { jwk: jwk.to_owned(), signs_from: None, expires_at: None };
         assert!(item.read().is_err());
     }
 

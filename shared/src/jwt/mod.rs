@@ -5,12 +5,15 @@
 
 mod claims;
 mod key_set;
+#[cfg(test)]
+mod rotation;
 mod signer;
 mod signing_key;
+mod signing_secret;
 mod verifier;
 
 pub use claims::{AccessToken, ReceivedToken, RefreshToken, TokenKind};
-pub use key_set::{KeySet, PublicKey};
+pub use key_set::{Handover, KeySet, PublicKey};
 pub use signer::{RefreshTerms, Signer, Subject};
 pub use signing_key::SigningKey;
-pub use verifier::{LoggedIn, RefreshClaim, Verifier};
+pub use verifier::{LoggedIn, RefreshClaim, Verified, Verifier};

@@ -3,23 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::error::SdkError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jsonwebtoken::{Algorithm, Header, encode};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::claims::{Claims, ISSUER};
-use crate::jwt::{AccessToken, KeySet, RefreshToken, SigningKey, TokenKind};
+use crate::jwt::key_set::Handover;
+use crate::jwt::signing_secret::Secret;
+use crate::jwt::verifier::{LEEWAY, UNKNOWN_KEY_PAUSE};
+use crate::jwt::{AccessToken, KeySet, PublicKey, RefreshToken, SigningKey, TokenKind};
 use crate::settings::{Settings, SigningSecretSource};
-use crate::table::{Table, aws_configuration};
+use crate::table::{OPERATION_TIMEOUT, Table};
 use crate::time::{Clock, Timestamp};
 
-/// How long a signer goes on with the secret it has read: after a rotation, no token is signed
-/// with the old key for longer.
-const SECRET_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+/// How long a signer goes on without reading the secret and the key set again. So no token is signed
+/// with a key that was replaced longer ago than this.
+const CHECK_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+/// How long a key is public before the first token is signed with it. A verifier that has just
+/// looked for a key that does not exist looks for no other within [`UNKNOWN_KEY_PAUSE`], and would
+/// refuse a good token. The time is taken before the key is written, which may take as long as
+/// [`OPERATION_TIMEOUT`]; half a second is for clocks that differ.
+const PUBLICITY: Duration =
+    UNKNOWN_KEY_PAUSE.saturating_add(OPERATION_TIMEOUT).saturating_add(Duration::from_millis(500));
 /// How long a signer waits with the next reading after one that failed.
 const READ_PAUSE: Duration = Duration::from_secs(30);
 /// At start-up nobody waits for an answer yet, but Lambda waits for the start.
@@ -56,6 +63,7 @@ pub struct Signer {
     access_token_lifetime: Duration,
     refresh_token_lifetime: Duration,
     longest_token_lifetime: Duration,
+    pub(super) handover: Handover,
     current: Mutex<Option<Current>>,
 }
 
@@ -63,8 +71,18 @@ pub struct Signer {
 #[derive(Clone, Debug)]
 struct Current {
     key: Arc<SigningKey>,
-    read_again_at: Timestamp,
-    is_published: bool,
+    /// The key that replaces it, and when.
+    next: Option<(Arc<SigningKey>, Timestamp)>,
+    check_again_at: Timestamp,
+}
+
+impl Current {
+    fn at(self, now: Timestamp) -> Self {
+        match self.next {
+            Some((key, from)) if from <= now => Self { key, next: None, ..self },
+            _ => self,
+        }
+    }
 }
 
 impl Signer {
@@ -80,7 +98,7 @@ impl Signer {
         signer
     }
 
-    fn new(settings: &Settings, secret: Secret, table: Table, clock: Clock) -> Self {
+    pub(super) fn new(settings: &Settings, secret: Secret, table: Table, clock: Clock) -> Self {
         Self {
             secret,
             key_set: KeySet::new(table),
@@ -88,6 +106,10 @@ impl Signer {
             access_token_lifetime: settings.access_token_lifetime,
             refresh_token_lifetime: settings.refresh_token_lifetime,
             longest_token_lifetime: settings.longest_token_lifetime(),
+            handover: Handover {
+                publicity: PUBLICITY,
+                retirement: CHECK_MAX_AGE + PUBLICITY + settings.longest_token_lifetime() + LEEWAY,
+            },
             current: Mutex::new(None),
         }
     }
@@ -136,42 +158,74 @@ impl Signer {
         encode(&header, claims, &key.encoding_key).map_err(|error| ApiError::Internal(Cause::new(error)))
     }
 
-    /// The key to sign with: of a secret read in the last five minutes, and published.
+    /// The key to sign with: one that verifiers can find, and that had not been replaced five minutes
+    /// ago.
     async fn key(&self) -> Result<Arc<SigningKey>, ApiError> {
         let mut current = self.current.lock().await;
-        let mut key = match current.clone() {
+        let known = current.clone().map(|known| known.at(self.clock.now()));
+        let key = match known {
             Some(known) if self.is_fresh(&known) => known,
-            known => self.renew(known).await?,
+            known => self.check(known).await?,
         };
-        if !key.is_published {
-            let retire_at = self.clock.now().plus(SECRET_MAX_AGE).plus(self.longest_token_lifetime);
-            self.key_set.publish(key.key.public_key(), retire_at).await?;
-            key.is_published = true;
-        }
         Ok(current.insert(key).key.clone())
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        self.secret.never_changes() || self.clock.now() < current.read_again_at
+        self.secret.never_changes() || self.clock.now() < current.check_again_at
     }
 
-    /// Reads the secret again. While that fails, the key that is known goes on: more people are
-    /// served by a token that may end early than by none.
-    async fn renew(&self, known: Option<Current>) -> Result<Current, ApiError> {
+    /// Reads the secret and the key set again. While the secret cannot be read, the key that is known
+    /// goes on, unless another signer has replaced it and its tokens would end early.
+    async fn check(&self, known: Option<Current>) -> Result<Current, ApiError> {
         let now = self.clock.now();
-        match (self.secret.read().await, known) {
+        let (secret, keys) = tokio::join!(self.secret.read(), self.key_set.load());
+        let keys = keys?;
+        match (secret, known) {
             (Ok(secret), known) => {
                 let key = SigningKey::derive(secret.expose_secret().as_bytes()).map_err(ApiError::Internal)?;
-                let is_published = known
-                    .is_some_and(|known| known.is_published && known.key.public_key().id() == key.public_key().id());
-                Ok(Current { key: Arc::new(key), read_again_at: now.plus(SECRET_MAX_AGE), is_published })
+                self.hand_over(known, Arc::new(key), &keys, now.plus(CHECK_MAX_AGE)).await
             }
-            (Err(error), Some(known)) => {
+            (Err(error), Some(known)) if self.outlives_its_tokens(&known.key, &keys, now.plus(READ_PAUSE)) => {
                 tracing::warn!(cause = error.cause(), "the signing secret cannot be read again");
-                Ok(Current { read_again_at: now.plus(READ_PAUSE), ..known })
+                Ok(Current { check_again_at: now.plus(READ_PAUSE), ..known })
             }
-            (Err(error), None) => Err(error),
+            (Err(error), _) => Err(error),
         }
+    }
+
+    /// Publishes `key` where it is not the current one; a signer that had read an older secret may
+    /// have replaced it. Until it may be used, the key that is known goes on, or everybody waits.
+    async fn hand_over(
+        &self,
+        known: Option<Current>,
+        key: Arc<SigningKey>,
+        keys: &[PublicKey],
+        check_again_at: Timestamp,
+    ) -> Result<Current, ApiError> {
+        let signs_from = self.key_set.publish(key.public_key(), keys, self.handover, &self.clock).await?;
+        let now = self.clock.now();
+        // Not longer than a new key takes, however far a clock is off.
+        let wait = signs_from.map_or(Duration::ZERO, |from| from.since(now).min(self.handover.publicity));
+        if wait.is_zero() {
+            return Ok(Current { key, next: None, check_again_at });
+        }
+        let usable_at = now.plus(wait);
+        match known {
+            Some(known) if self.outlives_its_tokens(&known.key, keys, usable_at) => {
+                Ok(Current { key: known.key, next: Some((key, usable_at)), check_again_at })
+            }
+            _ => {
+                self.clock.sleep(wait).await;
+                Ok(Current { key, next: None, check_again_at })
+            }
+        }
+    }
+
+    /// Whether `key` verifies longer than any token lives that is signed until `end`. A signer that
+    /// was frozen for hours may still have one that does not.
+    fn outlives_its_tokens(&self, key: &SigningKey, keys: &[PublicKey], end: Timestamp) -> bool {
+        let last_expiry = end.plus(self.longest_token_lifetime).plus(LEEWAY);
+        keys.iter().any(|public| public.id() == key.public_key().id() && public.is_valid(last_expiry))
     }
 }
 
@@ -189,51 +243,13 @@ fn claims(kind: TokenKind, subject: Subject, id: TokenId, issued_at: Timestamp, 
     }
 }
 
-/// The signing secret, where it can be read again.
-#[derive(Debug)]
-enum Secret {
-    Value(SecretString),
-    SecretsManager { client: aws_sdk_secretsmanager::Client, arn: String },
-}
-
-impl Secret {
-    async fn connect(source: SigningSecretSource) -> Self {
-        match source {
-            SigningSecretSource::Value(secret) => Self::Value(secret),
-            SigningSecretSource::SecretsManager { arn } => {
-                let client = aws_sdk_secretsmanager::Client::new(&aws_configuration().await);
-                Self::SecretsManager { client, arn }
-            }
-        }
-    }
-
-    fn never_changes(&self) -> bool {
-        matches!(self, Self::Value(_))
-    }
-
-    async fn read(&self) -> Result<SecretString, ApiError> {
-        let (client, arn) = match self {
-            Self::Value(secret) => return Ok(secret.clone()),
-            Self::SecretsManager { client, arn } => (client, arn),
-        };
-        let answer = client.get_secret_value().secret_id(arn).send().await.map_err(unreadable)?;
-        let secret = answer.secret_string.unwrap_or_default();
-        if secret.chars().count() < SigningSecretSource::MIN_CHARACTERS {
-            return Err(ApiError::Internal(Cause::because("the signing secret is too short")));
-        }
-        Ok(SecretString::from(secret))
-    }
-}
-
-fn unreadable(error: SdkError<GetSecretValueError>) -> ApiError {
-    ApiError::Unavailable(Cause::new(error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::jwt::Verifier;
     use crate::testing::TestTable;
+
+    use secrecy::SecretString;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
     const NEXT_SECRET: &str = "fedcba9876543210fedcba9876543210";
@@ -285,8 +301,7 @@ mod tests {
         assert!(accepts(&test, &verifier, &new).await, "an unknown key is looked up");
         assert!(accepts(&test, &verifier, &old).await, "an old signer has five minutes to notice");
 
-        let settings = Settings::read(|_| None).unwrap();
-        test.clock.advance(SECRET_MAX_AGE + settings.longest_token_lifetime());
+        test.clock.advance(new.handover.retirement);
         assert!(!accepts(&test, &verifier, &old).await, "the old key has expired");
         assert!(accepts(&test, &verifier, &new).await);
     }

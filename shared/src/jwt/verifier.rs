@@ -10,18 +10,22 @@ use crate::http::{Request, bearer_token};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::claims::{Claims, ISSUER};
 use crate::jwt::{KeySet, PublicKey, ReceivedToken, Subject, TokenKind};
+use crate::settings::Settings;
 use crate::table::Table;
 use crate::time::{Clock, Timestamp};
+
+#[cfg(test)]
+mod tests;
 
 /// Our tokens have some 400 bytes. A longer one is not read at all.
 const MAX_TOKEN_BYTES: usize = 4096;
 /// How far clocks may be apart.
-const LEEWAY: Duration = Duration::from_secs(5);
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 /// How long a loaded key set is good for without asking.
 const KEY_SET_MAX_AGE: Duration = Duration::from_secs(10 * 60);
 /// A token with an unknown key makes us look for it, but not more often than this: such tokens
 /// are free for whoever makes them up.
-const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(1);
 /// What a load is worth waiting for that nobody depends on: the first one, which also warms the
 /// connection up, and those after ten minutes.
 const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,6 +37,10 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 pub struct LoggedIn(Subject);
 
 impl LoggedIn {
+    fn by(claims: &Claims) -> Self {
+        Self(Subject { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch })
+    }
+
     /// Who they are.
     #[must_use]
     pub fn user_id(&self) -> UserId {
@@ -75,6 +83,16 @@ impl From<&Claims> for RefreshClaim {
     fn from(claims: &Claims) -> Self {
         Self { user_id: claims.sub, session_id: claims.sid, token_id: claims.jti }
     }
+}
+
+/// What a valid token is for. Whether it was revoked is for the table to say: [`crate::accounts`] of
+/// an access token, [`crate::sessions`] of a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub enum Verified {
+    /// An access token: who it logs in.
+    Access(LoggedIn),
+    /// A refresh token: what it claims.
+    Refresh(RefreshClaim),
 }
 
 /// Verifies tokens with the public keys in the table, which it remembers.
@@ -122,7 +140,7 @@ impl Verifier {
     /// that is not a valid access token, [`ApiError::Unavailable`] without any public keys.
     pub async fn logged_in(&self, request: &Request) -> Result<LoggedIn, ApiError> {
         let claims = self.verify(bearer_token(request)?, TokenKind::Access).await?;
-        Ok(LoggedIn(Subject { user_id: claims.sub, session_id: claims.sid, session_epoch: claims.epoch }))
+        Ok(LoggedIn::by(&claims))
     }
 
     /// What `token` claims, if it is a valid refresh token.
@@ -141,6 +159,19 @@ impl Verifier {
         self.verify_but_its_age(&token.0, TokenKind::Refresh).await.map(|claims| RefreshClaim::from(&claims))
     }
 
+    /// What `token` claims, if it is a valid token of either kind.
+    ///
+    /// # Errors
+    /// [`ApiError::TokenNotValid`], or [`ApiError::Unavailable`] without any public keys.
+    pub async fn any_token(&self, token: &ReceivedToken) -> Result<Verified, ApiError> {
+        let kind = Header::of(&token.0)?.kind;
+        let claims = self.verify(&token.0, kind).await?;
+        Ok(match kind {
+            TokenKind::Access => Verified::Access(LoggedIn::by(&claims)),
+            TokenKind::Refresh => Verified::Refresh(RefreshClaim::from(&claims)),
+        })
+    }
+
     #[cfg(test)]
     pub(crate) async fn verify_access(&self, token: &str) -> Result<(), ApiError> {
         self.verify(token, TokenKind::Access).await.map(|_| ())
@@ -148,16 +179,16 @@ impl Verifier {
 
     async fn verify(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
         let claims = self.verify_but_its_age(token, kind).await?;
-        // Here and not in the library, whose clock tests cannot move.
-        if Timestamp::from_seconds(claims.exp).plus(LEEWAY) <= self.clock.now() {
-            return Err(ApiError::TokenNotValid("the token has expired"));
-        }
+        self.check_time(&claims)?;
         Ok(claims)
     }
 
     async fn verify_but_its_age(&self, token: &str, kind: TokenKind) -> Result<Claims, ApiError> {
-        let key_id = signing_key_id(token, kind)?;
-        let key = self.key(&key_id).await?;
+        let header = Header::of(token)?;
+        if header.kind != kind {
+            return Err(ApiError::TokenNotValid("the token is of another kind"));
+        }
+        let key = self.key(&header.key_id).await?;
         let claims = decode::<Claims>(token, key.decoding_key(), &self.validation)
             .map_err(|_| ApiError::TokenNotValid("the signature or a claim is wrong"))?
             .claims;
@@ -165,6 +196,23 @@ impl Verifier {
             return Err(ApiError::TokenNotValid("the token is of another kind"));
         }
         Ok(claims)
+    }
+
+    /// Here and not in the library, whose clock tests cannot move. No token of ours is from the future
+    /// or outlives the longest lifetime that can be set, so no signer of ours made such a one.
+    fn check_time(&self, claims: &Claims) -> Result<(), ApiError> {
+        let now = self.clock.now();
+        let [issued_at, expires_at] = [claims.iat, claims.exp].map(Timestamp::from_seconds);
+        if expires_at.plus(LEEWAY) <= now {
+            return Err(ApiError::TokenNotValid("the token has expired"));
+        }
+        if now.plus(LEEWAY) < issued_at {
+            return Err(ApiError::TokenNotValid("the token is from the future"));
+        }
+        if issued_at.plus(Settings::LONGEST_LIFETIME) < expires_at {
+            return Err(ApiError::TokenNotValid("the token lives longer than any of ours"));
+        }
+        Ok(())
     }
 
     async fn key(&self, id: &str) -> Result<PublicKey, ApiError> {
@@ -207,31 +255,39 @@ impl Verifier {
 
     /// Loads the set again because of a key that it does not have, unless that was done within the
     /// last second; if it failed then, nobody can say that the key does not exist.
+    ///
+    /// Nor can they while there is no key at all: the first one is used as soon as it is published,
+    /// so a look that found none does not count.
     async fn look_for_unknown_key(&self) -> Result<(), ApiError> {
         let at = self.clock.now();
         match self.last_look() {
             Some(look) if at.since(look.at) < UNKNOWN_KEY_PAUSE => {
                 if look.failed {
-                    Err(ApiError::Unavailable(Cause::because("no public keys")))
+                    Err(no_public_keys())
                 } else {
                     Ok(())
                 }
             }
             _ => {
-                self.remember_look(Look { at, failed: true });
+                self.remember_look(Some(Look { at, failed: true }));
                 self.reload().await?;
-                self.remember_look(Look { at, failed: false });
-                Ok(())
+                let has_keys = self.has_keys();
+                self.remember_look(has_keys.then_some(Look { at, failed: false }));
+                if has_keys { Ok(()) } else { Err(no_public_keys()) }
             }
         }
+    }
+
+    fn has_keys(&self) -> bool {
+        !self.known.read().unwrap_or_else(PoisonError::into_inner).keys.is_empty()
     }
 
     fn last_look(&self) -> Option<Look> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).look
     }
 
-    fn remember_look(&self, look: Look) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).look = Some(look);
+    fn remember_look(&self, look: Option<Look>) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).look = look;
     }
 
     async fn reload(&self) -> Result<(), ApiError> {
@@ -244,6 +300,10 @@ impl Verifier {
     }
 }
 
+fn no_public_keys() -> ApiError {
+    ApiError::Unavailable(Cause::because("no public keys"))
+}
+
 /// What the library checks: RFC 8725's list, except time.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -254,312 +314,31 @@ fn validation() -> Validation {
     validation
 }
 
-/// The `kid` of a token whose header is one of ours. Nothing in a header is trusted beyond that:
-/// algorithm and kind are pinned, and an extension that must be understood is not (RFC 7515,
-/// section 4.1.11).
-fn signing_key_id(token: &str, kind: TokenKind) -> Result<String, ApiError> {
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(ApiError::TokenNotValid("the token is too long"));
-    }
-    let header = decode_header(token).map_err(|_| ApiError::TokenNotValid("the token has no readable header"))?;
-    if header.alg != Algorithm::EdDSA {
-        return Err(ApiError::TokenNotValid("the algorithm is not EdDSA"));
-    }
-    if header.crit.is_some() {
-        return Err(ApiError::TokenNotValid("the header has critical extensions"));
-    }
-    if header.typ.as_deref() != Some(kind.header_type()) {
-        return Err(ApiError::TokenNotValid("the token is of another kind"));
-    }
-    header.kid.ok_or(ApiError::TokenNotValid("the header names no key"))
+/// What a token's header says: one of ours says no more than this, and nothing else in it is used.
+struct Header {
+    kind: TokenKind,
+    key_id: String,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jwt::SigningKey;
-    use crate::testing::{NOW, TestTable};
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header, encode};
-    use local::recorder::Fault;
-    use serde_json::{Value, json};
-
-    const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
-    const LIFETIME_S: u64 = 300;
-
-    /// A forger's workshop: the right key, and everything else to be changed.
-    struct Forge {
-        test: TestTable,
-        verifier: Verifier,
-        key: SigningKey,
-        header: Header,
-        claims: Value,
-    }
-
-    impl Forge {
-        async fn start() -> Self {
-            let test = TestTable::start().await;
-            let key = SigningKey::derive(SECRET).unwrap();
-            KeySet::new(test.table.clone()).publish(key.public_key(), NOW).await.unwrap();
-            let verifier = Verifier::new(test.table.clone(), test.clock.clone());
-            verifier.reload().await.unwrap();
-            let mut header = Header::new(Algorithm::EdDSA);
-            header.typ = Some("at+jwt".to_owned());
-            header.kid = Some(key.public_key().id().to_owned());
-            let claims = json!({
-                "iss": "chat-api",
-                "aud": "chat-api",
-                "sub": UserId::new(&test.clock),
-                "sid": SessionId::new(&test.clock),
-                "jti": TokenId::new(&test.clock),
-                "epoch": 1,
-                "iat": NOW.seconds(),
-                "exp": NOW.seconds() + LIFETIME_S,
-                "token_type": "access",
-            });
-            Self { test, verifier, key, header, claims }
+impl Header {
+    /// The header of `token`, if it is one of ours. Algorithm and kinds are pinned, and an extension
+    /// that must be understood is not (RFC 7515, section 4.1.11).
+    fn of(token: &str) -> Result<Self, ApiError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(ApiError::TokenNotValid("the token is too long"));
         }
-
-        fn sign(&self) -> String {
-            encode(&self.header, &self.claims, &self.key.encoding_key).unwrap()
+        let header = decode_header(token).map_err(|_| ApiError::TokenNotValid("the token has no readable header"))?;
+        if header.alg != Algorithm::EdDSA {
+            return Err(ApiError::TokenNotValid("the algorithm is not EdDSA"));
         }
-
-        /// A token of any two parts, signed with the right key.
-        fn sign_parts(&self, header: &str, claims: &str) -> String {
-            let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-            let signature =
-                jsonwebtoken::crypto::sign(message.as_bytes(), &self.key.encoding_key, Algorithm::EdDSA).unwrap();
-            format!("{message}.{signature}")
+        if header.crit.is_some() {
+            return Err(ApiError::TokenNotValid("the header has critical extensions"));
         }
-
-        async fn accepts(&self, token: &str) -> bool {
-            match self.verifier.verify(token, TokenKind::Access).await {
-                Ok(_) => true,
-                Err(ApiError::TokenNotValid(_)) => false,
-                Err(error) => panic!("{error:?}"),
-            }
-        }
-
-        async fn refuses_without(mut self, claim: &str) -> bool {
-            self.claims.as_object_mut().unwrap().remove(claim);
-            !self.accepts(&self.sign()).await
-        }
-
-        async fn refuses_with(mut self, claim: &str, value: Value) -> bool {
-            self.claims[claim] = value;
-            !self.accepts(&self.sign()).await
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_of_ours_is_accepted_until_it_expires() {
-        let forge = Forge::start().await;
-        let token = forge.sign();
-        assert!(forge.accepts(&token).await);
-        forge.test.clock.advance(Duration::from_secs(LIFETIME_S + 4));
-        assert!(forge.accepts(&token).await, "clocks may be 5 s apart");
-        forge.test.clock.advance(Duration::from_secs(1));
-        assert!(!forge.accepts(&token).await);
-    }
-
-    #[tokio::test]
-    async fn every_claim_is_required() {
-        for claim in ["iss", "aud", "sub", "sid", "jti", "epoch", "iat", "exp", "token_type"] {
-            assert!(Forge::start().await.refuses_without(claim).await, "{claim}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_claim_of_another_value_or_type_is_refused() {
-        for (claim, value) in [
-            ("iss", json!("somebody")),
-            ("aud", json!("somebody")),
-            ("aud", json!(["chat-api", "somebody"])),
-            ("sub", json!("ada")),
-            ("sub", json!("../ACCOUNT")),
-            ("exp", json!("4102444800")),
-            ("exp", json!(-1)),
-            ("epoch", json!("1")),
-            ("token_type", json!("refresh")),
-        ] {
-            assert!(Forge::start().await.refuses_with(claim, value.clone()).await, "{claim}: {value}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_refresh_token_is_no_access_token_and_the_reverse() {
-        let mut forge = Forge::start().await;
-        let access = forge.sign();
-        assert!(forge.verifier.verify(&access, TokenKind::Refresh).await.is_err());
-        forge.header.typ = Some("rt+jwt".to_owned());
-        assert!(!forge.accepts(&forge.sign()).await, "the kind is in the header");
-        forge.claims["token_type"] = json!("refresh");
-        let refresh = forge.sign();
-        assert!(forge.verifier.verify(&refresh, TokenKind::Refresh).await.is_ok());
-        forge.header.typ = Some("at+jwt".to_owned());
-        assert!(!forge.accepts(&forge.sign()).await, "and in a claim");
-    }
-
-    #[tokio::test]
-    async fn an_unsigned_token_is_refused_however_none_is_spelled() {
-        let forge = Forge::start().await;
-        let [_, claims, signature] = parts(&forge.sign());
-        for algorithm in ["none", "None", "NONE", "nOnE", ""] {
-            let kid = forge.key.public_key().id();
-            let header = json!({"alg": algorithm, "typ": "at+jwt", "kid": kid}).to_string();
-            let header = URL_SAFE_NO_PAD.encode(header);
-            assert!(!forge.accepts(&format!("{header}.{claims}.")).await);
-            assert!(!forge.accepts(&format!("{header}.{claims}.{signature}")).await);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_signed_with_the_public_key_as_an_hmac_secret_is_refused() {
-        let mut forge = Forge::start().await;
-        forge.header.alg = Algorithm::HS256;
-        let jwk = serde_json::to_value(forge.key.public_key().jwk()).unwrap();
-        let x = jwk["x"].as_str().unwrap();
-        for secret in [x.as_bytes(), &URL_SAFE_NO_PAD.decode(x).unwrap(), jwk.to_string().as_bytes()] {
-            let token = encode(&forge.header, &forge.claims, &EncodingKey::from_secret(secret)).unwrap();
-            assert!(!forge.accepts(&token).await);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_of_another_key_is_refused_whichever_key_it_names() {
-        let mut forge = Forge::start().await;
-        let right = forge.header.kid.clone();
-        forge.key = SigningKey::derive(b"another secret, another secret, a").unwrap();
-        assert!(!forge.accepts(&forge.sign()).await, "signed by another key than it names");
-        forge.header.kid = Some(forge.key.public_key().id().to_owned());
-        assert!(!forge.accepts(&forge.sign()).await, "names a key that nobody published");
-        for kid in [None, Some(String::new()), Some("../../dev/null".to_owned()), right.map(|kid| kid + "x")] {
-            forge.header.kid = kid;
-            assert!(!forge.accepts(&forge.sign()).await);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_key_that_the_token_brings_along_is_not_used() {
-        let mut forge = Forge::start().await;
-        let own = SigningKey::derive(b"another secret, another secret, a").unwrap();
-        forge.header.jwk = Some(own.public_key().jwk().clone());
-        forge.header.jku = Some("https://127.0.0.1/jwks.json".to_owned());
-        forge.key = own;
-        assert!(!forge.accepts(&forge.sign()).await);
-    }
-
-    #[tokio::test]
-    async fn critical_extensions_are_refused() {
-        let mut forge = Forge::start().await;
-        forge.header.crit = Some(vec!["exp".to_owned()]);
-        assert!(!forge.accepts(&forge.sign()).await);
-    }
-
-    #[tokio::test]
-    async fn a_changed_token_is_refused() {
-        let forge = Forge::start().await;
-        let token = forge.sign();
-        let [header, claims, signature] = parts(&token);
-        let richer = URL_SAFE_NO_PAD.encode(forge.claims.to_string().replace("\"epoch\":1", "\"epoch\":2"));
-        assert!(!forge.accepts(&format!("{header}.{richer}.{signature}")).await);
-        for token in ["", ".", "..", "a.b.c", &format!("{token}x"), &format!("{token}="), &format!("{header}.{claims}")]
-        {
-            assert!(!forge.accepts(token).await, "{token}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_claim_that_is_there_twice_is_refused() {
-        let forge = Forge::start().await;
-        let kid = forge.key.public_key().id();
-        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid}).to_string();
-        let claims = forge.claims.to_string();
-        assert!(forge.accepts(&forge.sign_parts(&header, &claims)).await);
-        let twice = claims.replacen('{', "{\"epoch\":7,", 1);
-        assert!(!forge.accepts(&forge.sign_parts(&header, &twice)).await);
-    }
-
-    #[tokio::test]
-    async fn a_token_that_is_too_long_is_not_even_read() {
-        let mut forge = Forge::start().await;
-        forge.claims["padding"] = json!("x".repeat(100 * 1024));
-        forge.test.recorder.clear();
-        assert!(!forge.accepts(&forge.sign()).await);
-        assert!(forge.test.recorder.requests().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_storm_of_unknown_keys_makes_one_look_a_second() {
-        let mut forge = Forge::start().await;
-        let good = forge.sign();
-        forge.header.kid = Some("unknown".to_owned());
-        let unknown = forge.sign();
-        forge.test.recorder.clear();
-        for _ in 0..20 {
-            assert!(!forge.accepts(&unknown).await);
-            assert!(forge.accepts(&good).await);
-        }
-        assert_eq!(forge.test.recorder.requests().len(), 1);
-        forge.test.clock.advance(UNKNOWN_KEY_PAUSE);
-        assert!(!forge.accepts(&unknown).await);
-        assert_eq!(forge.test.recorder.requests().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn the_key_set_is_read_again_after_ten_minutes() {
-        let mut forge = Forge::start().await;
-        forge.test.recorder.clear();
-        forge.claims["exp"] = json!(NOW.seconds() + 10_000);
-        let token = forge.sign();
-        assert!(forge.accepts(&token).await);
-        forge.test.clock.advance(KEY_SET_MAX_AGE);
-        assert!(forge.accepts(&token).await);
-        assert!(forge.accepts(&token).await);
-        assert_eq!(forge.test.recorder.requests().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn known_keys_go_on_while_the_table_is_away_and_it_is_not_asked_each_time() {
-        let mut forge = Forge::start().await;
-        forge.claims["exp"] = json!(NOW.seconds() + 10_000);
-        let token = forge.sign();
-        assert!(forge.accepts(&token).await);
-        forge.test.clock.advance(KEY_SET_MAX_AGE);
-        forge.test.recorder.clear();
-        forge.test.recorder.fail_next("Query", Fault::NotApplied, 100);
-        for _ in 0..5 {
-            assert!(forge.accepts(&token).await);
-        }
-        assert!(forge.test.recorder.requests().len() <= 3, "one load, of three attempts at most");
-    }
-
-    #[tokio::test]
-    async fn a_key_that_could_not_be_looked_for_is_not_called_unknown() {
-        let mut forge = Forge::start().await;
-        forge.header.kid = Some("unknown".to_owned());
-        let unknown = forge.sign();
-        forge.test.recorder.fail_next("Query", Fault::NotApplied, 3);
-        for _ in 0..3 {
-            let outcome = forge.verifier.verify(&unknown, TokenKind::Access).await;
-            assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
-        }
-        forge.test.clock.advance(UNKNOWN_KEY_PAUSE);
-        assert!(!forge.accepts(&unknown).await);
-    }
-
-    #[tokio::test]
-    async fn without_any_keys_a_token_is_not_called_wrong() {
-        let forge = Forge::start().await;
-        let missing = Table::new(forge.test.table.client().clone(), "no-such-table");
-        let verifier = Verifier::start(missing, forge.test.clock.clone()).await;
-        let outcome = verifier.verify(&forge.sign(), TokenKind::Access).await;
-        assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
-    }
-
-    fn parts(token: &str) -> [String; 3] {
-        let parts: Vec<String> = token.split('.').map(str::to_owned).collect();
-        parts.try_into().unwrap()
+        let kinds = [TokenKind::Access, TokenKind::Refresh];
+        let kind = kinds.into_iter().find(|kind| header.typ.as_deref() == Some(kind.header_type()));
+        Ok(Self {
+            kind: kind.ok_or(ApiError::TokenNotValid("the token is of no kind of ours"))?,
+            key_id: header.kid.ok_or(ApiError::TokenNotValid("the header names no key"))?,
+        })
     }
 }
