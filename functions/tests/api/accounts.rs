@@ -85,6 +85,21 @@ async fn a_token_of_a_deleted_and_registered_again_name_opens_nothing() {
 }
 
 #[tokio::test]
+async fn no_answer_tells_a_deleted_user_from_a_session_that_has_ended_or_a_name_that_never_was() {
+    let world = World::start().await;
+    let deleted = ada(&world).await;
+    world.register("grace", 100).await;
+    let ended = world.log_in("grace").await;
+    assert_eq!(world.stack.send(delete_account(&deleted)).await.status, 204);
+    assert_eq!(world.log_out(&ended, false).await.status, 204);
+    let one = world.stack.send(refresh(&deleted)).await;
+    assert_eq!((one.status, one), (401, world.stack.send(refresh(&ended)).await));
+    let nobody = Request::post("/login/").json(&json!({"username": "nobody", "password": PASSWORD}));
+    let one = world.stack.send(log_in(PASSWORD)).await;
+    assert_eq!((one.status, one), (401, world.stack.send(nobody).await));
+}
+
+#[tokio::test]
 async fn a_deletion_that_fails_half_way_goes_on_with_the_same_request() {
     let world = World::start().await;
     let tokens = ada(&world).await;

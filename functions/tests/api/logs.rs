@@ -10,8 +10,10 @@ use crate::world::{PASSWORD, World};
 
 const MESSAGE: &str = "What did the doctor say?";
 
+const NEW_PASSWORD: &str = "an even better horse";
+
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 14;
+const REQUESTS: usize = 20;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -44,7 +46,15 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/.well-known/jwks.json")).await;
-    [PASSWORD, "wrong password", MESSAGE, access, refresh, JWT_SIGNING_SECRET].map(str::to_owned).into()
+    let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
+    let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
+    let passwords = json!({"current_password": "wrong password", "new_password": NEW_PASSWORD});
+    world.stack.send(Request::post("/password/").json(&passwords).bearer(access)).await;
+    world.stack.send(Request::delete(&session).bearer(access)).await;
+    world.stack.send(Request::post("/logout/").json(&json!({"refresh": refresh}))).await;
+    world.stack.send(Request::get("/account/").bearer(access)).await;
+    world.stack.send(Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(access)).await;
+    [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET].map(str::to_owned).into()
 }
 
 #[tokio::test]
