@@ -1,5 +1,7 @@
 //! Passwords: argon2id with OWASP's parameters, off the async thread.
 
+mod blocklist;
+
 use std::fmt;
 
 use argon2::password_hash::phc;
@@ -23,6 +25,14 @@ const LANES: u32 = 1;
 const HASH_OF_NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$2rV7S4Yb1uP5eHc6oCzv1eW1mQ0sK3jT8nXfLqRdAiU";
 
+/// What a password that somebody chooses must be beyond its length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// Whether it must not be one of Django's 20,000 common passwords. (OWASP's Authentication Cheat
+    /// Sheet and NIST SP 800-63B want such a list.)
+    pub blocklist: bool,
+}
+
 /// A password: 8 to 1,024 characters of any kind, in Unicode's NFC (RFC 8265, section 4.2), since
 /// keyboards differ in how they type an accent. It never prints.
 #[derive(Clone)]
@@ -37,8 +47,8 @@ impl Password {
     /// Parses a password that somebody chooses for the account `username`.
     ///
     /// # Errors
-    /// [`InvalidField`] if it is too short, too long, or the username itself.
-    pub fn choose(text: &str, username: &Username) -> Result<Self, InvalidField> {
+    /// [`InvalidField`] if it is too short, too long, the username itself, or against the `rules`.
+    pub fn choose(text: &str, username: &Username, rules: PasswordRules) -> Result<Self, InvalidField> {
         let password = Self::parse(text)?;
         let characters = password.0.expose_secret().chars().count();
         if characters < Self::MIN_CHARACTERS {
@@ -49,6 +59,9 @@ impl Password {
         }
         if is_name(password.0.expose_secret(), username) {
             return Err(InvalidField::new("The password is too similar to the username."));
+        }
+        if rules.blocklist && blocklist::is_common(password.0.expose_secret()) {
+            return Err(InvalidField::new("This password is too common."));
         }
         Ok(password)
     }
@@ -171,6 +184,10 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
+    fn choose(text: &str) -> Result<Password, InvalidField> {
+        Password::choose(text, &ada(), PasswordRules::default())
+    }
+
     fn ada() -> Username {
         Username::parse("Ada.Lovelace").unwrap()
     }
@@ -178,23 +195,34 @@ mod tests {
     #[test]
     fn a_password_may_be_a_sentence_in_any_script() {
         for password in ["12345678", "correct horse battery staple", "пароль №1", "        x"] {
-            assert!(Password::choose(password, &ada()).is_ok(), "{password}");
+            assert!(choose(password).is_ok(), "{password}");
         }
-        assert!(Password::choose(&"x".repeat(1024), &ada()).is_ok());
+        assert!(choose(&"x".repeat(1024)).is_ok());
     }
 
     #[test]
     fn a_password_that_is_too_short_too_long_blank_or_the_name_is_refused() {
         for password in ["", "        ", "1234567", "ada.lovelace", "ADA.LOVELACE", "1234567\0"] {
-            assert!(Password::choose(password, &ada()).is_err(), "{password:?}");
+            assert!(choose(password).is_err(), "{password:?}");
         }
-        assert!(Password::choose(&"x".repeat(1025), &ada()).is_err());
+        assert!(choose(&"x".repeat(1025)).is_err());
+    }
+
+    #[test]
+    fn a_common_password_is_refused_where_the_rules_say_so() {
+        let rules = PasswordRules { blocklist: true };
+        for password in ["12345678", "Password1", "sunshine", "ILOVEYOU1"] {
+            let refusal = Password::choose(password, &ada(), rules).unwrap_err();
+            assert_eq!(refusal.to_string(), "This password is too common.");
+            assert!(choose(password).is_ok());
+        }
+        assert!(Password::choose("correct horse battery staple", &ada(), rules).is_ok());
     }
 
     #[test]
     fn characters_are_counted_and_not_bytes() {
-        assert!(Password::choose("ключ", &ada()).is_err());
-        assert!(Password::choose(&"я".repeat(1024), &ada()).is_ok());
+        assert!(choose("ключ").is_err());
+        assert!(choose(&"я".repeat(1024)).is_ok());
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::chat::{Dummy, DummyFailure, Model};
 use crate::credits::Credits;
+use crate::password::PasswordRules;
 
 /// What a deployment can set. Each field is the environment variable of the same name, in
 /// capitals; template.yaml has a parameter with the same default for each (a test compares).
@@ -37,6 +38,8 @@ pub struct Settings {
     /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`, after
     /// `DUMMY_DELAY_MS` (default 0), unless `DUMMY_FAILURE` is `error` or `panic` (default `none`).
     pub model: Model,
+    /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
+    pub password_rules: PasswordRules,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
     pub log_level: LevelFilter,
 }
@@ -73,6 +76,7 @@ impl Settings {
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.max_holds("MAX_HOLDS")?,
             model: variables.model("MODEL")?,
+            password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             log_level: variables.log_level("LOG_LEVEL")?,
         })
     }
@@ -190,6 +194,10 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         self.one_of(name, &levels)
     }
 
+    fn flag(&self, name: &'static str) -> Result<bool, SettingError> {
+        self.one_of(name, &[("false", false), ("true", true)])
+    }
+
     /// One of some words and what it means; the first is the default.
     fn one_of<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T, SettingError> {
         let value = self.get(name).unwrap_or(words[0].0.to_owned());
@@ -241,6 +249,7 @@ mod tests {
     fn a_setting_replaces_its_default() {
         assert_eq!(read("MESSAGE_COST", "5").unwrap().message_cost, Credits::new(5).unwrap());
         assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
+        assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
     }
 
@@ -261,6 +270,7 @@ mod tests {
             ),
             ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
             ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
+            ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {
             assert_eq!(read(name, value).unwrap_err().to_string(), sentence);

@@ -8,7 +8,7 @@ use shared::accounts::Accounts;
 use shared::credits::Credits;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
-use shared::password::Password;
+use shared::password::{Password, PasswordRules};
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
     serve(Register {
         accounts: Accounts::new(table, clock.clone()),
         starting_tokens: settings.starting_tokens,
+        password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
         clock,
     })
@@ -32,6 +33,7 @@ async fn main() -> Result<(), Error> {
 struct Register {
     accounts: Accounts,
     starting_tokens: Credits,
+    password_rules: PasswordRules,
     function_timeout: Duration,
     clock: Clock,
 }
@@ -41,7 +43,7 @@ impl Endpoint for Register {
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
-        let Registration { username, password } = Registration::parse(&request)?;
+        let Registration { username, password } = Registration::parse(&request, self.password_rules)?;
         let password_hash = password.hash().await?;
         self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
@@ -54,11 +56,11 @@ struct Registration {
 }
 
 impl Registration {
-    fn parse(request: &Request) -> Result<Self, ApiError> {
+    fn parse(request: &Request, rules: PasswordRules) -> Result<Self, ApiError> {
         let mut fields = Fields::of(request)?;
         let username = fields.take::<Username>("username");
         let password = fields.take_with("password", |text| match &username {
-            Some(username) => Password::choose(&text, username),
+            Some(username) => Password::choose(&text, username, rules),
             None => Password::parse(&text),
         });
         match (username, password) {

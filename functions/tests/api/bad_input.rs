@@ -128,6 +128,20 @@ async fn names_and_passwords_outside_the_rule_are_refused() {
 }
 
 #[tokio::test]
+async fn a_common_password_is_refused_where_the_setting_says_so() {
+    let registration =
+        |password: &str| Request::post("/register/").json(&json!({"username": "bob", "password": password}));
+    let world = World::start_with(&[("PASSWORD_BLOCKLIST", "true")]).await;
+    for password in ["password1", "Password1", "12345678"] {
+        let problem = refused(&world, registration(password), 400, "invalid").await.json();
+        assert_eq!(problem["errors"], json!({"password": ["This password is too common."]}));
+    }
+    assert_eq!(world.stack.send(registration(PASSWORD)).await.status, 201);
+    let world = World::start().await;
+    assert_eq!(world.stack.send(registration("password1")).await.status, 201, "by default it is not");
+}
+
+#[tokio::test]
 async fn a_name_is_taken_in_any_case() {
     let world = World::start().await;
     world.register("Ada", 100).await;
