@@ -1,10 +1,11 @@
 //! `GET /sessions/`: where the user is logged in.
 
 use lambda_http::http::{Method, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Request, serve};
 use shared::jwt::Verifier;
+use shared::sessions::SessionView;
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -32,7 +33,11 @@ impl Endpoint for Sessions {
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let person = self.verifier.logged_in(&request).await?;
-        let sessions = self.sessions.list(&person).await?;
-        Answer::private(StatusCode::OK, &json!({"sessions": sessions}))
+        Answer::private(StatusCode::OK, &Body { sessions: self.sessions.list(&person).await? })
     }
+}
+
+#[derive(Serialize)]
+struct Body {
+    sessions: Vec<SessionView>,
 }
