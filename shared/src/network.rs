@@ -96,7 +96,7 @@ mod tests {
         SourceNetwork::of_address(address).to_string()
     }
 
-    /// The request as lambda_http gives it to a function.
+    /// The request as `lambda_http` gives it to a function.
     fn received(sent: &Sent, payload: Payload) -> Request {
         lambda_http::request::from_str(&sent.to_event(payload).to_string()).unwrap()
     }
