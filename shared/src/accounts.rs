@@ -1,6 +1,9 @@
 //! Accounts: who has one, and what is in it.
 
 mod activation;
+mod trust;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,10 @@ pub struct Login {
     pub password_hash: PasswordHash,
     /// A copy of the account's, so that a login reads one item.
     pub session_epoch: u64,
+    /// From which networks this user logged in, and when last, in seconds since the Unix epoch.
+    /// Read it with [`Login::trusts`].
+    #[serde(default)]
+    pub networks: BTreeMap<String, u64>,
 }
 
 /// Whether an account may be used.
@@ -130,6 +137,7 @@ impl Accounts {
             username: username.as_str().to_owned(),
             password_hash,
             session_epoch: FIRST_SESSION_EPOCH,
+            networks: BTreeMap::new(),
         };
         let account = Account {
             username: username.as_str().to_owned(),

@@ -8,7 +8,7 @@
 //! invocation.
 
 pub mod accounts;
-//pub mod attempts;
+pub mod attempts;
 pub mod audit;
 pub mod chat;
 pub mod credits;

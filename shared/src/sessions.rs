@@ -5,13 +5,13 @@ use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailur
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Login, Status};
+use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId};
 use crate::jwt::RefreshClaim;
 use crate::password::PasswordHash;
 use crate::table::{Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, unavailable};
 use crate::time::{Clock, Timestamp};
-use crate::username::Username;
 
 /// One login: the session item.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,14 +44,15 @@ impl Sessions {
     ///
     /// One transaction: it puts the session if the account is active and of the epoch that the
     /// login showed, and if the login still has the hash that was checked, so that a password
-    /// change in between wins. A `renewed_hash` replaces that hash.
+    /// change in between wins. A `renewed_hash` replaces that hash. The `attempt` is given back, and
+    /// its network is one that the user logged in from.
     ///
     /// # Errors
     /// [`ApiError::InvalidCredentials`] if login or account changed meanwhile,
     /// [`ApiError::UserInactive`] if the account is deactivated.
     pub async fn begin(
         &self,
-        username: &Username,
+        attempt: &Attempt,
         login: &Login,
         renewed_hash: Option<&PasswordHash>,
         refresh_token_id: TokenId,
@@ -67,8 +68,9 @@ impl Sessions {
         };
         let items = vec![
             self.check_account(login)?,
-            self.check_login(username, login, renewed_hash)?,
+            self.update_login(attempt, login, renewed_hash)?,
             self.table.put(Key::session(login.user_id, session_id).with(&session)?)?,
+            attempt.give_back(&self.table, self.clock.now())?,
         ];
         match self.table.transact(&session_id.to_string(), items, &self.clock, deadline).await {
             Ok(()) => Ok(session_id),
@@ -114,39 +116,22 @@ impl Sessions {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    fn check_login(
+    fn update_login(
         &self,
-        username: &Username,
+        attempt: &Attempt,
         login: &Login,
         renewed_hash: Option<&PasswordHash>,
     ) -> Result<TransactWriteItem, ApiError> {
-        let key = Key::login(username).into_item();
-        let condition = "password_hash = :seen";
-        let seen = AttributeValue::S(login.password_hash.as_str().to_owned());
-        let item = TransactWriteItem::builder();
-        let item = match renewed_hash {
-            None => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(self.table.name())
-                    .set_key(Some(key))
-                    .condition_expression(condition)
-                    .expression_attribute_values(":seen", seen)
-                    .build()
-                    .map_err(|error| ApiError::Internal(Cause::new(error)))?,
-            ),
-            Some(renewed) => item.update(
-                Update::builder()
-                    .table_name(self.table.name())
-                    .set_key(Some(key))
-                    .condition_expression(condition)
-                    .update_expression("SET password_hash = :renewed")
-                    .expression_attribute_values(":seen", seen)
-                    .expression_attribute_values(":renewed", AttributeValue::S(renewed.as_str().to_owned()))
-                    .build()
-                    .map_err(|error| ApiError::Internal(Cause::new(error)))?,
-            ),
-        };
-        Ok(item.build())
+        let hash = renewed_hash.unwrap_or(&login.password_hash);
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(Key::login(attempt.username()).into_item()))
+            .condition_expression("password_hash = :seen_hash")
+            .expression_attribute_values(":seen_hash", AttributeValue::S(login.password_hash.as_str().to_owned()))
+            .expression_attribute_values(":hash", AttributeValue::S(hash.as_str().to_owned()));
+        let update = login.trusting(update, "SET password_hash = :hash", attempt.network(), self.clock.now());
+        let update = update.build().map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 
@@ -164,13 +149,15 @@ fn refusal(account: Option<&Item>) -> Result<ApiError, ApiError> {
 mod tests {
     use super::*;
     use crate::jwt::Subject;
+    use crate::network::SourceNetwork;
     use crate::testing::{NOW, TestTable};
+    use crate::username::Username;
     use std::time::Duration;
 
     struct Scene {
         test: TestTable,
         sessions: Sessions,
-        username: Username,
+        attempt: Attempt,
         login: Login,
         token_id: TokenId,
     }
@@ -180,15 +167,17 @@ mod tests {
             let test = TestTable::start().await;
             let username = Username::parse("ada").unwrap();
             test.register("ada", 0).await;
-            let login = test.accounts().find_login(&username).await.unwrap().unwrap();
+            let network = SourceNetwork::of_address("203.0.113.7");
+            let (login, attempt) = test.attempts().find_login(&username, network, NOW).await.unwrap();
+            let login = login.unwrap();
             let sessions = Sessions::new(test.table.clone(), test.clock.clone());
             let token_id = TokenId::new(&test.clock);
-            Self { test, sessions, username, login, token_id }
+            Self { test, sessions, attempt, login, token_id }
         }
 
         async fn begin(&self, renewed_hash: Option<&PasswordHash>) -> Result<SessionId, ApiError> {
             let expires_at = NOW.plus(Duration::from_secs(60));
-            self.sessions.begin(&self.username, &self.login, renewed_hash, self.token_id, expires_at, NOW).await
+            self.sessions.begin(&self.attempt, &self.login, renewed_hash, self.token_id, expires_at, NOW).await
         }
 
         fn claim(&self, session_id: SessionId) -> RefreshClaim {
@@ -241,7 +230,7 @@ mod tests {
     async fn a_login_that_overlaps_a_password_change_loses() {
         let scene = Scene::start().await;
         let changed = AttributeValue::S("changed".to_owned());
-        scene.test.set(Key::login(&scene.username), "password_hash", changed).await;
+        scene.test.set(Key::login(scene.attempt.username()), "password_hash", changed).await;
         assert!(matches!(scene.begin(None).await, Err(ApiError::InvalidCredentials)));
         assert!(matches!(scene.begin(Some(&hash("renewed"))).await, Err(ApiError::InvalidCredentials)));
     }
@@ -259,7 +248,7 @@ mod tests {
     async fn a_renewed_hash_replaces_the_one_that_was_checked() {
         let scene = Scene::start().await;
         scene.begin(Some(&hash("renewed"))).await.unwrap();
-        let login = scene.test.accounts().find_login(&scene.username).await.unwrap().unwrap();
+        let login = scene.test.accounts().find_login(scene.attempt.username()).await.unwrap().unwrap();
         assert_eq!(login.password_hash, hash("renewed"));
     }
 }

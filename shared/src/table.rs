@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` | owner |
 //! |---|---|---|---|
 //! | login | `LOGIN#<canonical username>` | `LOGIN` | [`crate::accounts`] |
+//! | attempts to log in | `LOGIN#<canonical username>` | `ATTEMPTS` | [`crate::attempts`] |
 //! | account | `USER#<user id>` | `ACCOUNT` | [`crate::accounts`], [`crate::ledger`] |
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
@@ -196,6 +197,11 @@ impl Key {
         Self { partition: format!("LOGIN#{}", username.canonical()), sort: "LOGIN".to_owned() }
     }
 
+    /// Of any name, also one that nobody has.
+    pub(crate) fn attempts(username: &Username) -> Self {
+        Self { partition: format!("LOGIN#{}", username.canonical()), sort: "ATTEMPTS".to_owned() }
+    }
+
     pub(crate) fn account(user_id: UserId) -> Self {
         Self { partition: Self::partition_of(user_id), sort: "ACCOUNT".to_owned() }
     }
@@ -322,7 +328,7 @@ where
 }
 
 /// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
-fn random_wait(most_ms: u64) -> Duration {
+pub(crate) fn random_wait(most_ms: u64) -> Duration {
     // Without randomness everyone waits the longest: slower, and still right.
     let random = random::bits().unwrap_or(u64::MAX);
     Duration::from_millis(random % (most_ms + 1))

@@ -7,6 +7,7 @@ use local::recorder::Recorder;
 use local::template::Template;
 
 use crate::accounts::Accounts;
+use crate::attempts::Attempts;
 use crate::credits::Credits;
 use crate::ids::{SessionId, UserId};
 use crate::jwt::{LoggedIn, Subject};
@@ -44,6 +45,10 @@ impl TestTable {
 
     pub(crate) fn accounts(&self) -> Accounts {
         Accounts::new(self.table.clone(), self.clock.clone())
+    }
+
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::new(self.table.clone(), self.clock.clone())
     }
 
     /// Registers `username` and logs them in, without the cost of a password.

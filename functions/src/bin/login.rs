@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
-use shared::accounts::{Accounts, Login as StoredLogin};
+use shared::accounts::Login as StoredLogin;
+use shared::attempts::{Attempt, Attempts};
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::ids::TokenId;
 use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
+use shared::network::SourceNetwork;
 use shared::password::Password;
 use shared::sessions::Sessions;
 use shared::settings::{Settings, SigningSecretSource};
@@ -24,7 +26,7 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Login {
-        accounts: Accounts::new(table.clone(), clock.clone()),
+        attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         signer: Signer::start(&settings, secret, table, clock.clone()).await,
         function_timeout: settings.function_timeout,
@@ -34,7 +36,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct Login {
-    accounts: Accounts,
+    attempts: Attempts,
     sessions: Sessions,
     signer: Signer,
     function_timeout: Duration,
@@ -47,18 +49,19 @@ impl Endpoint for Login {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Credentials { username, password } = Credentials::parse(&request)?;
-        let found = self.accounts.find_login(&username).await?;
+        // Before the password is hashed, so that guesses at once do not all see that none was made.
+        let (found, attempt) = self.attempts.find_login(&username, SourceNetwork::of(&request), deadline).await?;
         // An unknown name costs the time of a wrong password, so that neither can be told apart.
         let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
-        self.open(&username, &password, login, deadline).await
+        self.open(&attempt, &password, login, deadline).await
     }
 }
 
 impl Login {
     async fn open(
         &self,
-        username: &Username,
+        attempt: &Attempt,
         password: &Password,
         login: StoredLogin,
         deadline: Timestamp,
@@ -68,7 +71,7 @@ impl Login {
         let token_id = TokenId::new(&self.clock);
         let expires_at = self.signer.refresh_expiry();
         let session_id =
-            self.sessions.begin(username, &login, renewed_hash.as_ref(), token_id, expires_at, deadline).await?;
+            self.sessions.begin(attempt, &login, renewed_hash.as_ref(), token_id, expires_at, deadline).await?;
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         let body = Opened {
             user: &login.username,

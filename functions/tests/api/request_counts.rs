@@ -89,9 +89,10 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     let response = world.stack.send(request).await;
     assert!(response.status < 300, "{response:?}");
     let mut recorded = world.stack.recorder().requests();
-    if name.starts_with("`GET") {
-        // Lists read two things at once, which arrive in any order.
-        recorded.sort_by(|one, other| one.operation.cmp(&other.operation));
+    if name.starts_with("`GET") || function == "login" {
+        // Lists and logins begin with two requests at once, which arrive in any order.
+        let at_once = recorded.len().min(2);
+        recorded[..at_once].sort_by(|one, other| one.operation.cmp(&other.operation));
     }
     Cost::of(name, &recorded)
 }

@@ -10,9 +10,12 @@ use local::isolated_table::IsolatedTable;
 use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
+use shared::attempts::Attempts;
 use shared::credits::Credits;
+use shared::error::ApiError;
 use shared::ids::TokenId;
 use shared::jwt::{Signer, Subject};
+use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordHash};
 use shared::sessions::Sessions;
 use shared::settings::{Settings, SigningSecretSource};
@@ -23,6 +26,9 @@ use tokio::sync::OnceCell;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Where everybody is, unless a test says otherwise.
+const HOME: &str = "127.0.0.1";
 
 /// Hashed once: hashing is slow on purpose.
 static PASSWORD_HASH: OnceCell<PasswordHash> = OnceCell::const_new();
@@ -63,15 +69,43 @@ impl World {
 
     /// Logs `username` in at another time, or with tokens of another secret.
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
-        let accounts = Accounts::new(self.table.clone(), clock.clone());
-        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let attempts = Attempts::new(self.table.clone(), clock.clone());
+        let home = SourceNetwork::of_address(HOME);
+        let (login, attempt) = Box::pin(attempts.find_login(&name(username), home, soon())).await.unwrap();
+        let login = login.unwrap();
         let token_id = TokenId::new(&clock);
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
         let expires_at = signer.refresh_expiry();
         let sessions = Sessions::new(self.table.clone(), clock);
-        let session_id = sessions.begin(&name(username), &login, None, token_id, expires_at, soon()).await.unwrap();
+        let session_id = sessions.begin(&attempt, &login, None, token_id, expires_at, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         tokens(&signer, subject, token_id, expires_at).await
+    }
+
+    /// Attempts to log in as `username` from `address`, at the time of `clock` and past the endpoint.
+    /// It counts as a wrong password does.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub async fn guess(&self, username: &str, address: &str, clock: &Clock) -> Result<(), Duration> {
+        let attempts = Attempts::new(self.table.clone(), clock.clone());
+        match attempts.find_login(&name(username), SourceNetwork::of_address(address), soon()).await {
+            Ok(_) => Ok(()),
+            Err(ApiError::Throttled { retry_after }) => Err(retry_after),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Guesses at `username` from `address` for the last quarter of an hour, as often as it can: the
+    /// next guess has to wait for two minutes.
+    pub async fn slow_down(&self, username: &str, address: &str) {
+        let now = Clock::system().now();
+        let clock = ago(Duration::from_secs(900));
+        while clock.now() < now {
+            if let Err(wait) = self.guess(username, address, &clock).await {
+                clock.advance(wait);
+            }
+        }
     }
 
     /// Deactivates `username`'s account.
@@ -88,10 +122,11 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Everything in the table, by key, but the public keys: functions publish theirs as they start.
+    /// Everything in the table, by key, but the public keys, which functions publish as they start,
+    /// and the attempts to log in, to which refusals add too.
     pub async fn items(&self) -> BTreeMap<String, Value> {
         let items = self.stack.table().items().await.into_iter();
-        let items = items.filter(|item| item["pk"]["S"] != "JWKS");
+        let items = items.filter(|item| item["pk"]["S"] != "JWKS" && item["sk"]["S"] != "ATTEMPTS");
         items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 
@@ -129,9 +164,13 @@ pub async fn tokens(signer: &Signer, subject: Subject, token_id: TokenId, expire
 
 /// A clock that stopped an hour ago: what it issues lives five minutes, and is long expired.
 pub fn an_hour_ago() -> Clock {
+    ago(Duration::from_secs(3600))
+}
+
+/// A clock that stopped so long ago.
+pub fn ago(duration: Duration) -> Clock {
     let now = Clock::system().now().milliseconds();
-    let hour = Duration::from_secs(3600).as_millis();
-    Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(hour).unwrap()))
+    Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(duration.as_millis()).unwrap()))
 }
 
 /// The table as the functions use it, past the recorder.
