@@ -23,6 +23,7 @@ pub mod network;
 pub mod operator;
 pub mod password;
 mod random;
+pub mod registrations;
 pub mod sessions;
 pub mod settings;
 #[cfg(test)]

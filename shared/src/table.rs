@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | login | `LOGIN#<canonical username>` | `LOGIN` | [`crate::accounts`] |
 //! | attempts to log in | `LOGIN#<canonical username>` | `ATTEMPTS` | [`crate::attempts`] |
+//! | registrations of an hour | `REGISTRATIONS#<network>` | `HOUR#<hours since 1970>` | [`crate::registrations`] |
 //! | account | `USER#<user id>` | `ACCOUNT` | [`crate::accounts`], [`crate::ledger`] |
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
@@ -34,6 +35,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::ledger::{GrantId, IdempotencyKey};
+use crate::network::SourceNetwork;
 use crate::random;
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
@@ -200,6 +202,10 @@ impl Key {
     /// Of any name, also one that nobody has.
     pub(crate) fn attempts(username: &Username) -> Self {
         Self { partition: format!("LOGIN#{}", username.canonical()), sort: "ATTEMPTS".to_owned() }
+    }
+
+    pub(crate) fn registrations(network: SourceNetwork, hour: u64) -> Self {
+        Self { partition: format!("REGISTRATIONS#{network}"), sort: format!("HOUR#{hour}") }
     }
 
     pub(crate) fn account(user_id: UserId) -> Self {

@@ -8,7 +8,9 @@ use shared::accounts::Accounts;
 use shared::credits::Credits;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::network::SourceNetwork;
 use shared::password::Password;
+use shared::registrations::Registrations;
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -21,7 +23,8 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Register {
-        accounts: Accounts::new(table, clock.clone()),
+        accounts: Accounts::new(table.clone(), clock.clone()),
+        registrations: Registrations::new(table, clock.clone(), settings.registrations_per_hour),
         starting_tokens: settings.starting_tokens,
         function_timeout: settings.function_timeout,
         clock,
@@ -31,6 +34,7 @@ async fn main() -> Result<(), Error> {
 
 struct Register {
     accounts: Accounts,
+    registrations: Registrations,
     starting_tokens: Credits,
     function_timeout: Duration,
     clock: Clock,
@@ -42,6 +46,7 @@ impl Endpoint for Register {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Registration { username, password } = Registration::parse(&request)?;
+        self.registrations.count(SourceNetwork::of(&request), deadline).await?;
         let password_hash = password.hash().await?;
         self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))

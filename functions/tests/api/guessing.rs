@@ -1,4 +1,4 @@
-//! Guesses at passwords, through the real functions.
+//! Guesses at passwords, and registrations by the thousand, through the real functions.
 
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ const ELSEWHERE: &str = "198.51.100.7";
 
 fn log_in(username: &str, password: &str, address: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password})).source_ip(address)
+}
+
+fn register(username: &str, address: &str) -> Request {
+    Request::post("/register/").json(&json!({"username": username, "password": PASSWORD})).source_ip(address)
 }
 
 fn retry_after(response: &Response) -> u64 {
@@ -96,4 +100,24 @@ async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home(
         assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
     }
     retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
+}
+
+#[tokio::test]
+async fn a_network_that_registered_too_many_waits_for_the_next_hour_and_no_other_does() {
+    let world = World::start().await;
+    world.crowd(HOME).await;
+    let seconds = retry_after(&world.stack.send(register("bob", "203.0.113.8")).await);
+    assert!((1..=3600).contains(&seconds), "{seconds}");
+    assert!(world.items().await.is_empty());
+    assert_eq!(world.stack.send(register("bob", ELSEWHERE)).await.status, 201);
+}
+
+#[tokio::test]
+async fn registrations_are_not_counted_where_they_have_no_limit() {
+    let world = World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]).await;
+    world.crowd(HOME).await;
+    world.stack.function("register").await;
+    world.stack.recorder().clear();
+    assert_eq!(world.stack.send(register("bob", HOME)).await.status, 201);
+    assert_eq!(world.stack.recorder().requests().len(), 1);
 }

@@ -17,6 +17,7 @@ use shared::ids::TokenId;
 use shared::jwt::{Signer, Subject};
 use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordHash};
+use shared::registrations::Registrations;
 use shared::sessions::Sessions;
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
@@ -108,6 +109,19 @@ impl World {
         }
     }
 
+    /// Registers as many from `address` as one network may within this hour, and within the next in
+    /// case that it begins meanwhile.
+    pub async fn crowd(&self, address: &str) {
+        let clock = Clock::manual(Clock::system().now());
+        for _ in 0..2 {
+            let per_hour = Settings::read(|_| None).unwrap().registrations_per_hour;
+            let registrations = Registrations::new(self.table.clone(), clock.clone(), per_hour);
+            let network = SourceNetwork::of_address(address);
+            while registrations.count(network, soon()).await.is_ok() {}
+            clock.advance(Duration::from_secs(3600));
+        }
+    }
+
     /// Deactivates `username`'s account.
     pub async fn deactivate(&self, username: &str) {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
@@ -123,10 +137,11 @@ impl World {
     }
 
     /// Everything in the table, by key, but the public keys, which functions publish as they start,
-    /// and the attempts to log in, to which refusals add too.
+    /// and the counts of attempts to log in and to register, to which refusals add too.
     pub async fn items(&self) -> BTreeMap<String, Value> {
         let items = self.stack.table().items().await.into_iter();
         let items = items.filter(|item| item["pk"]["S"] != "JWKS" && item["sk"]["S"] != "ATTEMPTS");
+        let items = items.filter(|item| !item["pk"]["S"].as_str().unwrap().starts_with("REGISTRATIONS#"));
         items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 
