@@ -3,8 +3,9 @@
 mod activation;
 mod deletion;
 mod password_change;
+mod trust;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,10 @@ pub struct Login {
     /// a login no request of its own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
     pub sessions: BTreeSet<SessionId>,
+    /// From which networks this user logged in, and when last, in seconds since the Unix epoch.
+    /// Read it with [`Login::trusts`].
+    #[serde(default)]
+    pub networks: BTreeMap<String, u64>,
 }
 
 /// Whether an account may be used.
@@ -162,6 +167,7 @@ impl Accounts {
             password_hash,
             session_epoch: FIRST_SESSION_EPOCH,
             sessions: BTreeSet::new(),
+            networks: BTreeMap::new(),
         };
         let account = Account {
             username: username.as_str().to_owned(),

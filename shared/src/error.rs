@@ -58,9 +58,9 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
-    /// 429 `throttled`: too many requests at once.
+    /// 429 `throttled`: too many messages in flight, guesses at a password, or registrations.
     Throttled {
-        /// When to come back.
+        /// When to come back; a client is told whole seconds, rounded up.
         retry_after: Duration,
     },
     /// 502 `model_failed`: the model gave no reply; nothing was charged.
@@ -144,7 +144,12 @@ impl ApiError {
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
-            Self::Throttled { .. } => "Too many requests at once.".to_owned(),
+            Self::Throttled { .. } => match self.retry_after_seconds() {
+                // Django REST Framework's words.
+                Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
+                Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
+                None => "Request was throttled.".to_owned(),
+            },
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
             Self::UsernameTaken => "A user with that username already exists.".to_owned(),
             Self::TooLarge { limit_bytes } => {
@@ -172,14 +177,16 @@ impl ApiError {
         }
     }
 
-    /// When to try again, where trying again helps.
+    /// In how many seconds to try again, where trying again helps. Rounded up: whoever waits so long
+    /// is let in.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let duration = match self {
             Self::Throttled { retry_after } => Some(*retry_after),
             Self::InProgress | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
             _ => None,
-        }
+        }?;
+        u64::try_from(duration.as_millis().div_ceil(1000)).ok()
     }
 }
 

@@ -8,6 +8,7 @@
 //! invocation.
 
 pub mod accounts;
+pub mod attempts;
 pub mod audit;
 pub mod chat;
 pub mod credits;
@@ -18,9 +19,11 @@ pub mod ids;
 pub mod jwt;
 pub mod ledger;
 pub mod logging;
+pub mod network;
 pub mod operator;
 pub mod password;
 mod random;
+pub mod registrations;
 pub mod sessions;
 pub mod settings;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteI
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Login, Status};
+use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId};
 use crate::jwt::RefreshTerms;
@@ -21,7 +22,6 @@ use crate::table::{
     unavailable,
 };
 use crate::time::{Clock, Timestamp};
-use crate::username::Username;
 
 pub use list::SessionView;
 pub use refresh::Refreshed;
@@ -66,8 +66,8 @@ pub struct Sessions {
 /// A session about to begin, for the person who has just proved to know the password of `login`.
 #[derive(Debug)]
 pub struct Opening<'a> {
-    /// The name that they gave.
-    pub username: &'a Username,
+    /// Their attempt, with the name that they gave.
+    pub attempt: &'a Attempt,
     /// The login that it led to.
     pub login: &'a Login,
     /// Replaces the password's hash, if that was made with other parameters than today's.
@@ -89,7 +89,8 @@ impl Sessions {
     ///
     /// One transaction: it puts the session if the account is active and of the epoch that the
     /// login showed, and if the login still has the hash that was checked, so that a password
-    /// change in between wins.
+    /// change in between wins. The attempt is given back, and its network is one that the user logged
+    /// in from.
     ///
     /// # Errors
     /// [`ApiError::InvalidCredentials`] if login or account changed meanwhile,
@@ -105,6 +106,7 @@ impl Sessions {
                 self.check_account(opening.login)?,
                 self.list_in_login(opening, session_id)?,
                 self.put_session(opening, session_id)?,
+                opening.attempt.give_back(&self.table, self.clock.now())?,
             ];
             let token = format!("{session_id}-{round}");
             let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
@@ -131,22 +133,20 @@ impl Sessions {
     }
 
     fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {
-        let seen = AttributeValue::S(opening.login.password_hash.as_str().to_owned());
+        let Opening { attempt, login, renewed_hash, .. } = opening;
+        let hash = renewed_hash.unwrap_or(&login.password_hash);
         let update = self
             .table
-            .updating(Key::login(opening.username))
+            .updating(Key::login(attempt.username()))
             .condition_expression(
                 "password_hash = :seen AND (attribute_not_exists(sessions) OR size(sessions) < :most)",
             )
-            .expression_attribute_values(":seen", seen)
+            .expression_attribute_values(":seen", AttributeValue::S(login.password_hash.as_str().to_owned()))
+            .expression_attribute_values(":hash", AttributeValue::S(hash.as_str().to_owned()))
             .expression_attribute_values(":most", number(MAX_SESSIONS as u64))
             .expression_attribute_values(":session", AttributeValue::Ss(vec![session_id.to_string()]));
-        transact_update(match opening.renewed_hash {
-            None => update.update_expression("ADD sessions :session"),
-            Some(renewed) => update
-                .update_expression("SET password_hash = :renewed ADD sessions :session")
-                .expression_attribute_values(":renewed", AttributeValue::S(renewed.as_str().to_owned())),
-        })
+        let set = "ADD sessions :session SET password_hash = :hash";
+        transact_update(login.trusting(update, set, attempt.network(), self.clock.now()))
     }
 
     fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {

@@ -23,6 +23,9 @@ pub struct Settings {
     pub starting_tokens: Credits,
     /// `MESSAGE_COST`: credits that one message costs. Default 1.
     pub message_cost: Credits,
+    /// `REGISTRATIONS_PER_HOUR`: how many people one network may register in an hour, up to a
+    /// million. 0 is no limit. Default 20.
+    pub registrations_per_hour: u32,
     /// `ACCESS_TOKEN_LIFETIME`: in seconds, up to a day. Default 300.
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_LIFETIME`: in seconds, up to a year. Default 86400.
@@ -68,6 +71,7 @@ impl Settings {
             table_name: variables.get("TABLE_NAME").unwrap_or("chat-api".to_owned()),
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
             message_cost: variables.credits("MESSAGE_COST", 1)?,
+            registrations_per_hour: variables.count("REGISTRATIONS_PER_HOUR", 20, 0..=1_000_000)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
             refresh_token_lifetime: variables.seconds(
                 "REFRESH_TOKEN_LIFETIME",
@@ -77,7 +81,7 @@ impl Settings {
             rotate_refresh_tokens: variables.flag("ROTATE_REFRESH_TOKENS")?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
-            max_holds: variables.max_holds("MAX_HOLDS")?,
+            max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
             model: variables.model("MODEL")?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             log_level: variables.log_level("LOG_LEVEL")?,
@@ -177,12 +181,12 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         Ok(Model::Dummy(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? }))
     }
 
-    fn max_holds(&self, name: &'static str) -> Result<u32, SettingError> {
-        let rule = "a whole number from 1 to 100";
-        let holds = self.number(name, 10, rule)?;
-        match u32::try_from(holds) {
-            Ok(holds @ 1..=100) => Ok(holds),
-            _ => Err(SettingError::new(name, format!("must be {rule}, not \"{holds}\""))),
+    fn count(&self, name: &'static str, default: u32, range: RangeInclusive<u32>) -> Result<u32, SettingError> {
+        let rule = format!("a whole number from {} to {}", range.start(), range.end());
+        let count = self.number(name, default.into(), &rule)?;
+        match u32::try_from(count) {
+            Ok(count) if range.contains(&count) => Ok(count),
+            _ => Err(SettingError::new(name, format!("must be {rule}, not \"{count}\""))),
         }
     }
 
@@ -273,6 +277,11 @@ mod tests {
             ),
             ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
             ("ROTATE_REFRESH_TOKENS", "yes", "ROTATE_REFRESH_TOKENS must be false, true, not \"yes\""),
+            (
+                "REGISTRATIONS_PER_HOUR",
+                "1000001",
+                "REGISTRATIONS_PER_HOUR must be a whole number from 0 to 1000000, not \"1000001\"",
+            ),
             ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),

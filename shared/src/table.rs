@@ -3,6 +3,8 @@
 //! | item | `pk` | `sk` | owner |
 //! |---|---|---|---|
 //! | login | `LOGIN#<canonical username>` | `LOGIN` | [`crate::accounts`] |
+//! | attempts to log in | `LOGIN#<canonical username>` | `ATTEMPTS` | [`crate::attempts`] |
+//! | registrations of an hour | `REGISTRATIONS#<network>` | `HOUR#<hours since 1970>` | [`crate::registrations`] |
 //! | account | `USER#<user id>` | `ACCOUNT` | [`crate::accounts`], [`crate::ledger`] |
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
@@ -34,6 +36,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::ledger::{GrantId, IdempotencyKey};
+use crate::network::SourceNetwork;
 use crate::random;
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
@@ -234,6 +237,15 @@ impl Key {
         Self { partition: format!("LOGIN#{}", username.canonical()), sort: "LOGIN".to_owned() }
     }
 
+    /// Of any name, also one that nobody has.
+    pub(crate) fn attempts(username: &Username) -> Self {
+        Self { partition: format!("LOGIN#{}", username.canonical()), sort: "ATTEMPTS".to_owned() }
+    }
+
+    pub(crate) fn registrations(network: SourceNetwork, hour: u64) -> Self {
+        Self { partition: format!("REGISTRATIONS#{network}"), sort: format!("HOUR#{hour}") }
+    }
+
     pub(crate) fn account(user_id: UserId) -> Self {
         Self { partition: Self::partition_of(user_id), sort: Self::ACCOUNT.to_owned() }
     }
@@ -360,7 +372,7 @@ where
 }
 
 /// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
-fn random_wait(most_ms: u64) -> Duration {
+pub(crate) fn random_wait(most_ms: u64) -> Duration {
     // Without randomness everyone waits the longest: slower, and still right.
     let random = random::bits().unwrap_or(u64::MAX);
     Duration::from_millis(random % (most_ms + 1))

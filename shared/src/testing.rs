@@ -6,11 +6,14 @@ use local::isolated_table::IsolatedTable;
 use local::recorder::Recorder;
 use local::template::Template;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Login};
+use crate::attempts::{Attempt, Attempts};
 use crate::credits::Credits;
-use crate::ids::{SessionId, UserId};
-use crate::jwt::{LoggedIn, Subject};
+use crate::ids::{SessionId, TokenId, UserId};
+use crate::jwt::{LoggedIn, RefreshTerms, Subject};
+use crate::network::SourceNetwork;
 use crate::password::PasswordHash;
+use crate::sessions::{Opening, Sessions};
 use crate::table::{Key, Table, retry_configuration};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
@@ -46,6 +49,15 @@ impl TestTable {
         Accounts::new(self.table.clone(), self.clock.clone())
     }
 
+    pub(crate) fn attempts(&self) -> Attempts {
+        Attempts::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// An attempt at the password of `username` that no limit keeps back.
+    pub(crate) fn attempt(&self, username: &Username) -> Attempt {
+        Attempt::unrecorded(username, SourceNetwork::of_address("203.0.113.7"), self.clock.now())
+    }
+
     /// Registers `username` and logs them in, without the cost of a password.
     pub(crate) async fn person(&self, username: &str, balance: u64) -> LoggedIn {
         let user_id = self.register(username, balance).await;
@@ -59,6 +71,16 @@ impl TestTable {
             .register(&username, hash, Credits::new(balance).unwrap(), NOW.plus(Duration::from_secs(28)))
             .await
             .unwrap()
+    }
+
+    /// Begins a session of a minute for somebody who knew the password.
+    pub(crate) async fn begin_session(&self, attempt: &Attempt, login: &Login) {
+        let issued_at = self.clock.now();
+        let expires_at = issued_at.plus(Duration::from_secs(60));
+        let refresh = RefreshTerms { id: TokenId::new(&self.clock), issued_at, expires_at };
+        let opening = Opening { attempt, login, renewed_hash: None, refresh, user_agent: None };
+        let sessions = Sessions::new(self.table.clone(), self.clock.clone());
+        sessions.begin(&opening, expires_at).await.unwrap();
     }
 
     pub(crate) fn subject(&self, user_id: UserId) -> Subject {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
-use shared::accounts::{Accounts, Deletion, Progress, Status};
+use shared::accounts::{Deletion, Progress, Status};
+use shared::attempts::Attempts;
 use shared::credits::Credits;
 use shared::error::{ApiError, Cause};
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::jwt::Verifier;
+use shared::network::SourceNetwork;
 use shared::password::Password;
 use shared::sessions::Sessions;
 use shared::settings::Settings;
@@ -23,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let table = Table::connect(&settings.table_name).await;
     serve(Account {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
-        accounts: Accounts::new(table.clone(), clock.clone()),
+        attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         deletion: Deletion::new(table, clock.clone()),
         function_timeout: settings.function_timeout,
@@ -34,7 +36,7 @@ async fn main() -> Result<(), Error> {
 
 struct Account {
     verifier: Verifier,
-    accounts: Accounts,
+    attempts: Attempts,
     sessions: Sessions,
     deletion: Deletion,
     function_timeout: Duration,
@@ -64,11 +66,12 @@ impl Account {
         let password = password(request)?;
         let account = self.deletion.read(&person).await?;
         let username = account.parsed_username()?;
-        let login = self.accounts.find_login(&username).await?;
+        let network = SourceNetwork::of(request);
+        let (login, attempt) = self.attempts.find_login(&username, network, deadline).await?;
         let matches = password.matches(login.as_ref().map(|login| &login.password_hash)).await?;
         let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
         if account.status != Status::Deleting {
-            self.deletion.begin(&person, &username, &login, deadline).await?;
+            self.deletion.begin(&person, &attempt, &login, deadline).await?;
         }
         match self.deletion.finish(person.user_id(), &username, deadline).await? {
             Progress::Finished => Ok(Answer::no_content()),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
-use shared::accounts::Accounts;
+use shared::attempts::Attempts;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
+use shared::network::SourceNetwork;
 use shared::password::Password;
 use shared::sessions::{Opening, Sessions, UserAgent};
 use shared::settings::{Settings, SigningSecretSource};
@@ -23,7 +24,7 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Login {
-        accounts: Accounts::new(table.clone(), clock.clone()),
+        attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         signer: Signer::start(&settings, secret, table, clock.clone()).await,
         function_timeout: settings.function_timeout,
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct Login {
-    accounts: Accounts,
+    attempts: Attempts,
     sessions: Sessions,
     signer: Signer,
     function_timeout: Duration,
@@ -46,7 +47,8 @@ impl Endpoint for Login {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Credentials { username, password } = Credentials::parse(&request)?;
-        let found = self.accounts.find_login(&username).await?;
+        // Before the password is hashed, so that guesses at once do not all see that none was made.
+        let (found, attempt) = self.attempts.find_login(&username, SourceNetwork::of(&request), deadline).await?;
         // An unknown name costs the time of a wrong password, so that neither can be told apart.
         let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
@@ -54,7 +56,7 @@ impl Endpoint for Login {
         // Before anything is written that needs tokens.
         self.signer.ready().await?;
         let opening = Opening {
-            username: &username,
+            attempt: &attempt,
             login: &login,
             renewed_hash: renewed_hash.as_ref(),
             refresh: self.signer.new_refresh_terms(),

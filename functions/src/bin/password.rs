@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use lambda_http::http::Method;
 use shared::accounts::{Accounts, PasswordChange};
+use shared::attempts::Attempts;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
 use shared::jwt::Verifier;
+use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordRules};
 use shared::settings::Settings;
 use shared::table::Table;
@@ -21,7 +23,8 @@ async fn main() -> Result<(), Error> {
     let table = Table::connect(&settings.table_name).await;
     serve(ChangePassword {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
-        accounts: Accounts::new(table, clock.clone()),
+        accounts: Accounts::new(table.clone(), clock.clone()),
+        attempts: Attempts::new(table, clock.clone()),
         password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
         clock,
@@ -32,6 +35,7 @@ async fn main() -> Result<(), Error> {
 struct ChangePassword {
     verifier: Verifier,
     accounts: Accounts,
+    attempts: Attempts,
     password_rules: PasswordRules,
     function_timeout: Duration,
     clock: Clock,
@@ -46,11 +50,12 @@ impl Endpoint for ChangePassword {
         let fields = Fields::of(&request)?;
         let username = self.accounts.read(&person).await?.parsed_username()?;
         let Passwords { current, new } = Passwords::parse(fields, &username, self.password_rules)?;
-        let login = self.accounts.find_login(&username).await?;
+        let network = SourceNetwork::of(&request);
+        let (login, attempt) = self.attempts.find_login(&username, network, deadline).await?;
         let matches = current.matches(login.as_ref().map(|login| &login.password_hash)).await?;
         let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
         let new_hash = new.hash().await?;
-        let change = PasswordChange { person: &person, username: &username, login: &login, new_hash: &new_hash };
+        let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
         self.accounts.change_password(&change, deadline).await?;
         Ok(Answer::no_content())
     }

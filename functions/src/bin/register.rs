@@ -8,7 +8,9 @@ use shared::accounts::Accounts;
 use shared::credits::Credits;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordRules};
+use shared::registrations::Registrations;
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -21,7 +23,8 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Register {
-        accounts: Accounts::new(table, clock.clone()),
+        accounts: Accounts::new(table.clone(), clock.clone()),
+        registrations: Registrations::new(table, clock.clone(), settings.registrations_per_hour),
         starting_tokens: settings.starting_tokens,
         password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
@@ -32,6 +35,7 @@ async fn main() -> Result<(), Error> {
 
 struct Register {
     accounts: Accounts,
+    registrations: Registrations,
     starting_tokens: Credits,
     password_rules: PasswordRules,
     function_timeout: Duration,
@@ -44,6 +48,7 @@ impl Endpoint for Register {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Registration { username, password } = Registration::parse(&request, self.password_rules)?;
+        self.registrations.count(SourceNetwork::of(&request), deadline).await?;
         let password_hash = password.hash().await?;
         self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))

@@ -300,7 +300,7 @@ async fn a_page_that_nobody_has_is_refused_and_says_which_parameter_is_wrong() {
 #[test]
 fn no_input_at_all_is_answered_with_a_server_error() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let world = runtime.block_on(World::start());
+    let world = runtime.block_on(World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]));
     let text = prop_oneof![".{0,40}", "[\\x00-\\x7f]{0,40}", Just("a.b.c".to_owned())];
     let value = prop_oneof![
         text.clone().prop_map(Value::from),

@@ -2,7 +2,8 @@
 //!
 //! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends, or whoever invokes
 //! the function directly; beside it, `<case>.answer.json` is the answer, in which `"*"` stands for any
-//! text. In an event, `{{access_token}}` and the like stand for tokens of the people of [`cast`].
+//! text. In an event, `{{access_token}}` and the like stand for tokens of the people of [`cast`], and
+//! `{{address_of_a_guesser}}` and `{{address_of_a_crowd}}` for where too many requests came from.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -148,6 +149,14 @@ async fn with_tokens(world: &World, event: &str) -> Value {
     }
     if event.contains("{{access_token_of_another_key}}") {
         event = event.replace("{{access_token_of_another_key}}", &forgery::token_of_another_key().await.access);
+    }
+    if event.contains("{{address_of_a_guesser}}") {
+        world.slow_down("ada", "203.0.113.7").await;
+        event = event.replace("{{address_of_a_guesser}}", "203.0.113.7");
+    }
+    if event.contains("{{address_of_a_crowd}}") {
+        world.crowd("203.0.113.7").await;
+        event = event.replace("{{address_of_a_crowd}}", "203.0.113.7");
     }
     assert!(!event.contains("{{"), "no such token: {event}");
     serde_json::from_str(&event).unwrap()

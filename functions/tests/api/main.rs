@@ -12,6 +12,7 @@ mod concurrency;
 mod direct;
 mod events;
 mod forgery;
+mod guessing;
 mod logs;
 mod request_counts;
 mod sessions;

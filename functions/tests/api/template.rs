@@ -156,7 +156,10 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             }
             assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
             for key in statement.leading_keys {
-                assert!(["AUDIT", "GRANT#*", "JWKS", "LOGIN#*", "USER#*"].contains(&key.as_str()), "{key}");
+                assert!(
+                    ["AUDIT", "GRANT#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"].contains(&key.as_str()),
+                    "{key}"
+                );
             }
         }
     }
@@ -183,6 +186,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         who(&|properties| may_write(properties, "LOGIN#*")),
         ["account", "audit", "login", "logout", "operator", "password", "register"]
     );
+    assert_eq!(who(&|properties| may_write(properties, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(
         who(&|properties| may_write(properties, "USER#*")),

@@ -11,9 +11,13 @@ use local::isolated_table::IsolatedTable;
 use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
+use shared::attempts::Attempts;
 use shared::credits::Credits;
+use shared::error::ApiError;
 use shared::jwt::{RefreshTerms, Signer, Subject};
+use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordHash};
+use shared::registrations::Registrations;
 use shared::sessions::{Opening, Sessions};
 use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
@@ -23,6 +27,9 @@ use tokio::sync::OnceCell;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Where everybody is, unless a test says otherwise.
+const HOME: &str = "127.0.0.1";
 
 /// Hashed once: hashing is slow on purpose.
 static PASSWORD_HASH: OnceCell<PasswordHash> = OnceCell::const_new();
@@ -63,13 +70,14 @@ impl World {
 
     /// Logs `username` in at another time, or with tokens of another secret.
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
-        let accounts = Accounts::new(self.table.clone(), clock.clone());
-        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let attempts = Attempts::new(self.table.clone(), clock.clone());
+        let home = SourceNetwork::of_address(HOME);
+        let (login, attempt) = Box::pin(attempts.find_login(&name(username), home, soon())).await.unwrap();
+        let login = login.unwrap();
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
         let refresh = signer.new_refresh_terms();
         let sessions = Sessions::new(self.table.clone(), clock);
-        let username = name(username);
-        let opening = Opening { username: &username, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
         let session_id = sessions.begin(&opening, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         tokens(&signer, subject, refresh).await
@@ -79,6 +87,45 @@ impl World {
     pub async fn log_out(&self, tokens: &Tokens, everywhere: bool) -> Response {
         let body = json!({"refresh": tokens.refresh, "everywhere": everywhere});
         self.stack.send(Request::post("/logout/").json(&body)).await
+    }
+
+    /// Attempts to log in as `username` from `address`, at the time of `clock` and past the endpoint.
+    /// It counts as a wrong password does.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub async fn guess(&self, username: &str, address: &str, clock: &Clock) -> Result<(), Duration> {
+        let attempts = Attempts::new(self.table.clone(), clock.clone());
+        match attempts.find_login(&name(username), SourceNetwork::of_address(address), soon()).await {
+            Ok(_) => Ok(()),
+            Err(ApiError::Throttled { retry_after }) => Err(retry_after),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Guesses at `username` from `address` for the last quarter of an hour, as often as it can: the
+    /// next guess has to wait for two minutes.
+    pub async fn slow_down(&self, username: &str, address: &str) {
+        let now = Clock::system().now();
+        let clock = ago(Duration::from_secs(900));
+        while clock.now() < now {
+            if let Err(wait) = self.guess(username, address, &clock).await {
+                clock.advance(wait);
+            }
+        }
+    }
+
+    /// Registers as many from `address` as one network may within this hour, and within the next in
+    /// case that it begins meanwhile.
+    pub async fn crowd(&self, address: &str) {
+        let clock = Clock::manual(Clock::system().now());
+        for _ in 0..2 {
+            let per_hour = Settings::read(|_| None).unwrap().registrations_per_hour;
+            let registrations = Registrations::new(self.table.clone(), clock.clone(), per_hour);
+            let network = SourceNetwork::of_address(address);
+            while registrations.count(network, soon()).await.is_ok() {}
+            clock.advance(Duration::from_secs(3600));
+        }
     }
 
     /// Deactivates `username`'s account.
@@ -95,10 +142,12 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Everything in the table, by key, but the public keys: functions publish theirs as they start.
+    /// Everything in the table, by key, but the public keys, which functions publish as they start,
+    /// and the counts of attempts to log in and to register, to which refusals add too.
     pub async fn items(&self) -> BTreeMap<String, Value> {
         let items = self.stack.table().items().await.into_iter();
-        let items = items.filter(|item| item["pk"]["S"] != "JWKS");
+        let items = items.filter(|item| item["pk"]["S"] != "JWKS" && item["sk"]["S"] != "ATTEMPTS");
+        let items = items.filter(|item| !item["pk"]["S"].as_str().unwrap().starts_with("REGISTRATIONS#"));
         items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 
@@ -150,7 +199,8 @@ pub fn days_ago(days: u64) -> Clock {
     ago(Duration::from_secs(days * 24 * 3600))
 }
 
-fn ago(duration: Duration) -> Clock {
+/// A clock that stopped so long ago.
+pub fn ago(duration: Duration) -> Clock {
     let now = Clock::system().now().milliseconds();
     Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(duration.as_millis()).unwrap()))
 }

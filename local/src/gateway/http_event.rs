@@ -60,7 +60,8 @@ fn context_of(request: &Request, request_id: &str) -> Value {
             "method": request.method,
             "path": request.path,
             "protocol": "http",
-            "sourceIp": "127.0.0.1",
+            // The emulator always writes 127.0.0.1, which is where a request here is from unless it says otherwise.
+            "sourceIp": request.source_ip,
             "userAgent": "cargo-lambda",
         },
     })
@@ -145,6 +146,13 @@ mod tests {
         assert_eq!(event["rawPath"], "/token_balance/");
         assert_eq!(event["rawQueryString"], Value::Null);
         assert_eq!(event["requestContext"]["http"]["method"], "GET");
+    }
+
+    #[test]
+    fn a_client_is_local_unless_it_says_otherwise() {
+        let source_ip = |request: Request| request.to_http_event()["requestContext"]["http"]["sourceIp"].clone();
+        assert_eq!(source_ip(Request::get("/")), "127.0.0.1");
+        assert_eq!(source_ip(Request::get("/").source_ip("127.0.0.9")), "127.0.0.9");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::{self, StreamExt};
 
 use crate::accounts::{Account, Login, Status};
+use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::{TokenId, UserId};
 use crate::jwt::LoggedIn;
@@ -84,7 +85,8 @@ impl Deletion {
     }
 
     /// Closes the account for good, if it is as the access token says and its password still the
-    /// one that was checked. Where that was done already, nothing is done.
+    /// one that was checked; the attempt at it is given back. Where that was done already, nothing is
+    /// done.
     ///
     /// # Errors
     /// [`ApiError::TokenNotValid`] if the account changed meanwhile,
@@ -92,11 +94,15 @@ impl Deletion {
     pub async fn begin(
         &self,
         person: &LoggedIn,
-        username: &Username,
+        attempt: &Attempt,
         login: &Login,
         deadline: Timestamp,
     ) -> Result<(), ApiError> {
-        let items = vec![self.close_account(person)?, self.close_login(person, username, login)?];
+        let items = vec![
+            self.close_account(person)?,
+            self.close_login(person, attempt.username(), login)?,
+            attempt.give_back(&self.table, self.clock.now())?,
+        ];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
@@ -286,7 +292,8 @@ mod tests {
         async fn begin_session(&self, login: &Login) -> Result<SessionId, ApiError> {
             let (id, issued_at) = (TokenId::new(&self.test.clock), NOW);
             let refresh = RefreshTerms { id, issued_at, expires_at: NOW.plus(Duration::from_secs(600)) };
-            let opening = Opening { username: &self.username, login, renewed_hash: None, refresh, user_agent: None };
+            let attempt = self.test.attempt(&self.username);
+            let opening = Opening { attempt: &attempt, login, renewed_hash: None, refresh, user_agent: None };
             self.sessions.begin(&opening, soon()).await
         }
 
@@ -314,7 +321,13 @@ mod tests {
         }
 
         async fn begin(&self) -> Result<(), ApiError> {
-            self.deletion.begin(&self.ada, &self.username, &self.login().await, soon()).await
+            self.begin_as(&self.login().await).await
+        }
+
+        /// Begins it as somebody who has just proved to know the password of `login`.
+        async fn begin_as(&self, login: &Login) -> Result<(), ApiError> {
+            let attempt = self.test.attempt(&self.username);
+            self.deletion.begin(&self.ada, &attempt, login, soon()).await
         }
 
         async fn finish(&self, deadline: Timestamp) -> Result<Progress, ApiError> {
@@ -324,6 +337,7 @@ mod tests {
         /// Everything in the table but the attempts at a password, which expire.
         async fn left(&self) -> Vec<String> {
             let items = self.test.isolated.items().await.into_iter();
+            let items = items.filter(|item| item["sk"]["S"] != "ATTEMPTS");
             items.map(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"])).collect()
         }
     }
@@ -453,8 +467,7 @@ mod tests {
         let scene = Scene::start().await;
         scene.chat(30).await;
         let login = scene.login().await;
-        let begin = || scene.deletion.begin(&scene.ada, &scene.username, &login, soon());
-        let (one, two) = tokio::join!(begin(), begin());
+        let (one, two) = tokio::join!(scene.begin_as(&login), scene.begin_as(&login));
         assert!(one.is_ok() && two.is_ok());
         let (one, two) = tokio::join!(scene.finish(soon()), scene.finish(soon()));
         assert_eq!((one.unwrap(), two.unwrap()), (Progress::Finished, Progress::Finished));
@@ -465,7 +478,7 @@ mod tests {
     async fn a_changed_password_or_a_passed_epoch_deletes_nothing() {
         let scene = Scene::start().await;
         let stale = Login { password_hash: serde_json::from_value("old".into()).unwrap(), ..scene.login().await };
-        let outcome = scene.deletion.begin(&scene.ada, &scene.username, &stale, soon()).await;
+        let outcome = scene.begin_as(&stale).await;
         assert!(matches!(outcome, Err(ApiError::InvalidCredentials)));
         scene.test.set(Key::account(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
         assert!(matches!(scene.begin().await, Err(ApiError::TokenNotValid(_))));

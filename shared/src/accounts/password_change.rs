@@ -3,21 +3,21 @@
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 
 use crate::accounts::{Account, Accounts, Login, Status};
+use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::TokenId;
 use crate::jwt::LoggedIn;
 use crate::password::PasswordHash;
 use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number, transact_update, unavailable};
 use crate::time::Timestamp;
-use crate::username::Username;
 
 /// A new password of a person who is logged in and has just proved to know the old one.
 #[derive(Debug)]
 pub struct PasswordChange<'a> {
     /// Who.
     pub person: &'a LoggedIn,
-    /// Their name.
-    pub username: &'a Username,
+    /// Their attempt at the old password, with their name.
+    pub attempt: &'a Attempt,
     /// Their login, with the hash that the old password matched.
     pub login: &'a Login,
     /// What the new password is checked against.
@@ -29,7 +29,7 @@ impl Accounts {
     /// refresh token goes on working. Access tokens end, its own too.
     ///
     /// One transaction: account, login and session get the next epoch, if the account is as the
-    /// access token says and the login still has the hash that was checked.
+    /// access token says and the login still has the hash that was checked; the attempt is given back.
     ///
     /// # Errors
     /// [`ApiError::TokenNotValid`] if the account is gone or the session has ended,
@@ -41,6 +41,7 @@ impl Accounts {
             self.raise_account(change, next_epoch)?,
             self.replace_hash(change, next_epoch)?,
             self.keep_session(change, next_epoch)?,
+            change.attempt.give_back(&self.table, self.clock.now())?,
         ];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
@@ -68,10 +69,10 @@ impl Accounts {
     }
 
     fn replace_hash(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, ApiError> {
-        let PasswordChange { person, username, login, new_hash } = change;
+        let PasswordChange { person, attempt, login, new_hash } = change;
         transact_update(
             self.table
-                .updating(Key::login(username))
+                .updating(Key::login(attempt.username()))
                 .update_expression("SET password_hash = :new, session_epoch = :next, sessions = :this_session")
                 .condition_expression("user_id = :user_id AND password_hash = :seen")
                 .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
@@ -115,6 +116,7 @@ mod tests {
     use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
+    use crate::username::Username;
     use local::recorder::Fault;
 
     struct Scene {
@@ -144,8 +146,8 @@ mod tests {
         async fn begin(&self) -> Begun {
             let login = self.login().await;
             let refresh = terms(TokenId::new(&self.test.clock));
-            let opening =
-                Opening { username: &self.username, login: &login, renewed_hash: None, refresh, user_agent: None };
+            let attempt = self.test.attempt(&self.username);
+            let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
             let session_id = self.sessions.begin(&opening, soon()).await.unwrap();
             let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
             let refresh = RefreshClaim { user_id: login.user_id, session_id, token_id: refresh.id };
@@ -153,7 +155,8 @@ mod tests {
         }
 
         async fn change(&self, person: &LoggedIn, login: &Login) -> Result<(), ApiError> {
-            let change = PasswordChange { person, username: &self.username, login, new_hash: &hash("new") };
+            let attempt = self.test.attempt(&self.username);
+            let change = PasswordChange { person, attempt: &attempt, login, new_hash: &hash("new") };
             self.test.accounts().change_password(&change, soon()).await
         }
     }

@@ -333,7 +333,8 @@ async fn begin_deletion(scene: &Scene, username: &str) -> LoggedIn {
     let username = Username::parse(username).unwrap();
     let login = scene.test.accounts().find_login(&username).await.unwrap().unwrap();
     let deletion = Deletion::new(scene.test.table.clone(), scene.test.clock.clone());
-    deletion.begin(&person, &username, &login, scene.test.clock.now().plus(Duration::from_secs(28))).await.unwrap();
+    let attempt = scene.test.attempt(&username);
+    deletion.begin(&person, &attempt, &login, scene.test.clock.now().plus(Duration::from_secs(28))).await.unwrap();
     person
 }
 
@@ -377,7 +378,8 @@ async fn a_long_deletion_goes_on_in_the_next_run() {
     let username = Username::parse("ada").unwrap();
     let login = scene.test.accounts().find_login(&username).await.unwrap().unwrap();
     let deletion = Deletion::new(scene.test.table.clone(), scene.test.clock.clone());
-    deletion.begin(&ada, &username, &login, later()).await.unwrap();
+    let attempt = scene.test.attempt(&username);
+    deletion.begin(&ada, &attempt, &login, later()).await.unwrap();
     scene.test.clock.advance(Duration::from_secs(3600));
     let (report, runs) = scene.run_page_by_page(PAGE_ITEMS).await;
     assert_eq!((report.finished, report.unsettled), (true, 0));

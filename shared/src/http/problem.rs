@@ -62,8 +62,8 @@ fn headers(error: &ApiError) -> HeaderMap {
     if error.status() == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(error)));
     }
-    if let Some(after) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+    if let Some(seconds) = error.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     match error {
         ApiError::MethodNotAllowed { allow, .. } => insert(&mut headers, ALLOW, allow),
@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::error::Cause;
     use serde_json::{Value, json};
+    use std::time::Duration;
 
     fn body(response: &Response) -> Value {
         serde_json::from_slice(response.body().as_ref()).unwrap()
@@ -138,6 +139,18 @@ mod tests {
         }
         let response = response(&ApiError::TokenNotValid("the token has expired"));
         assert!(!format!("{response:?}").contains("the token has expired"));
+    }
+
+    #[test]
+    fn whoever_is_throttled_is_told_whole_seconds_that_are_long_enough() {
+        for (milliseconds, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (900_000, "900")] {
+            let retry_after = Duration::from_millis(milliseconds);
+            let response = response(&ApiError::Throttled { retry_after });
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+            let unit = if seconds == "1" { "second" } else { "seconds" };
+            let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
+            assert_eq!(body(&response)["detail"], detail);
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Sessions {
             .client()
             .update_item()
             .table_name(self.table.name())
-            .set_key(Some(Key::login(opening.username).into_item()))
+            .set_key(Some(Key::login(opening.attempt.username()).into_item()))
             .update_expression("DELETE sessions :gone")
             .condition_expression("user_id = :user_id")
             .expression_attribute_values(":gone", AttributeValue::Ss(gone))

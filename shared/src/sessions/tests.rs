@@ -6,6 +6,7 @@ use super::*;
 use crate::ids::UserId;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::testing::TestTable;
+use crate::username::Username;
 use local::recorder::Fault;
 
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -53,7 +54,8 @@ impl Scene {
 
     async fn begin_with(&self, login: &Login, renewed_hash: Option<&PasswordHash>) -> Result<Begun, ApiError> {
         let refresh = self.new_terms();
-        let opening = Opening { username: &self.username, login, renewed_hash, refresh, user_agent: None };
+        let attempt = self.test.attempt(&self.username);
+        let opening = Opening { attempt: &attempt, login, renewed_hash, refresh, user_agent: None };
         let session_id = self.sessions.begin(&opening, self.soon()).await?;
         Ok(Begun { session_id, claim: self.claim(session_id, refresh.id) })
     }

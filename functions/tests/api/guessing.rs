@@ -1,0 +1,145 @@
+//! Guesses at passwords, and registrations by the thousand, through the real functions.
+
+use std::time::Duration;
+
+use local::gateway::{Payload, Request, Response};
+use serde_json::json;
+use shared::time::Clock;
+
+use crate::world::{PASSWORD, World, ago};
+
+const HOME: &str = "203.0.113.7";
+const ELSEWHERE: &str = "198.51.100.7";
+
+fn log_in(username: &str, password: &str, address: &str) -> Request {
+    Request::post("/login/").json(&json!({"username": username, "password": password})).source_ip(address)
+}
+
+fn register(username: &str, address: &str) -> Request {
+    Request::post("/register/").json(&json!({"username": username, "password": PASSWORD})).source_ip(address)
+}
+
+fn retry_after(response: &Response) -> u64 {
+    assert_eq!((response.status, &response.json()["code"]), (429, &json!("throttled")), "{response:?}");
+    response.headers["retry-after"].parse().unwrap()
+}
+
+/// The answer but for how many seconds to wait, of which one may pass between two requests.
+fn without_seconds(mut response: Response) -> Response {
+    response.headers.remove("retry-after");
+    response.body.retain(|character| !character.is_ascii_digit());
+    response
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_step() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    for payload in [Payload::V1, Payload::V2] {
+        let address = if payload == Payload::V1 { HOME } else { ELSEWHERE };
+        for _ in 0..5 {
+            let [known, unknown] = ["ada", "nobody"].map(|name| log_in(name, "a wrong password", address));
+            let known = world.stack.send_as(known, payload).await;
+            assert_eq!(known.status, 401);
+            assert_eq!(known, world.stack.send_as(unknown, payload).await);
+        }
+    }
+    for name in ["ada", "nobody"] {
+        world.slow_down(name, "192.0.2.7").await;
+    }
+    let known = world.stack.send(log_in("ada", "a wrong password", "192.0.2.7")).await;
+    let unknown = world.stack.send(log_in("nobody", "a wrong password", "192.0.2.7")).await;
+    assert!(retry_after(&known).abs_diff(retry_after(&unknown)) <= 2, "{known:?} {unknown:?}");
+    assert_eq!(without_seconds(known), without_seconds(unknown));
+}
+
+#[tokio::test]
+async fn the_right_password_waits_like_a_wrong_one_and_is_let_in_when_it_was_told() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    // Seven attempts, the last of them now, after which a network waits for four seconds.
+    let clock = ago(Duration::from_secs(3));
+    for wait in [0, 0, 0, 0, 0, 1, 2] {
+        clock.advance(Duration::from_secs(wait));
+        world.guess("ada", HOME, &clock).await.unwrap();
+    }
+    let refused = world.stack.send(log_in("ada", PASSWORD, HOME)).await;
+    let seconds = retry_after(&refused);
+    assert!((1..=4).contains(&seconds), "{seconds}");
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stolen_access_token_is_no_way_around_the_wait() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    let access = world.log_in("ada").await.access;
+    let change = |password: &str| {
+        let passwords = json!({"current_password": password, "new_password": "an even better horse"});
+        Request::post("/password/").json(&passwords).bearer(&access).source_ip(HOME)
+    };
+    let delete = |password: &str| {
+        Request::delete("/account/").json(&json!({"password": password})).bearer(&access).source_ip(HOME)
+    };
+    for request in [change("wrong 1"), delete("wrong 2"), change("wrong 3"), delete("wrong 4"), change("wrong 5")] {
+        assert_eq!(world.stack.send(request).await.json()["code"], "invalid_credentials");
+    }
+    world.slow_down("ada", HOME).await;
+    for request in [change(PASSWORD), delete(PASSWORD), log_in("ada", PASSWORD, HOME)] {
+        retry_after(&world.stack.send(request).await);
+    }
+    assert_eq!(world.stack.send(change(PASSWORD).source_ip(ELSEWHERE)).await.status, 204);
+}
+
+#[tokio::test]
+async fn no_header_is_a_way_around_the_wait_or_into_that_of_another() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    world.slow_down("ada", HOME).await;
+    for payload in [Payload::V1, Payload::V2] {
+        for header in ["X-Forwarded-For", "X-Real-IP", "Forwarded"] {
+            let forged = log_in("ada", PASSWORD, HOME).header(header, ELSEWHERE);
+            retry_after(&world.stack.send_as(forged, payload).await);
+        }
+        let framed = log_in("ada", PASSWORD, ELSEWHERE).header("X-Forwarded-For", HOME);
+        assert_eq!(world.stack.send_as(framed, payload).await.status, 200);
+    }
+    retry_after(&world.stack.send(log_in("ada", PASSWORD, "203.0.113.200")).await);
+}
+
+#[tokio::test]
+async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
+    let clock = Clock::system();
+    for guess in 0..100 {
+        world.guess("ada", &format!("2001:db8:0:{:x}::1", guess % 25), &clock).await.unwrap();
+    }
+    retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
+    for _ in 0..3 {
+        assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
+    }
+    retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
+}
+
+#[tokio::test]
+async fn a_network_that_registered_too_many_waits_for_the_next_hour_and_no_other_does() {
+    let world = World::start().await;
+    world.crowd(HOME).await;
+    let seconds = retry_after(&world.stack.send(register("bob", "203.0.113.8")).await);
+    assert!((1..=3600).contains(&seconds), "{seconds}");
+    assert!(world.items().await.is_empty());
+    assert_eq!(world.stack.send(register("bob", ELSEWHERE)).await.status, 201);
+}
+
+#[tokio::test]
+async fn registrations_are_not_counted_where_they_have_no_limit() {
+    let world = World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]).await;
+    world.crowd(HOME).await;
+    world.stack.function("register").await;
+    world.stack.recorder().clear();
+    assert_eq!(world.stack.send(register("bob", HOME)).await.status, 201);
+    assert_eq!(world.stack.recorder().requests().len(), 1);
+}
