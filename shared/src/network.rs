@@ -61,7 +61,7 @@ fn first_of_ipv6_network(address: Ipv6Addr) -> Ipv6Addr {
 }
 
 impl fmt::Display for SourceNetwork {
-    /// Such as `203.0.113.0/24`, `2001:db8:1:2::/64` or `unknown`. At most 24 characters.
+    /// Such as `127.0.113.0/24`, `1:2:3:4::/64` or `unknown`. At most 24 characters.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(IpAddr::V4(first)) => write!(formatter, "{first}/24"),
@@ -103,22 +103,22 @@ mod tests {
 
     #[test]
     fn neighbours_are_of_one_network() {
-        assert_eq!(network("203.0.113.7"), "203.0.113.0/24");
-        assert_eq!(network("203.0.113.255"), "203.0.113.0/24");
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(network("2001:DB8:1:2::"), "2001:db8:1:2::/64");
-        assert_ne!(network("203.0.114.7"), network("203.0.113.7"));
-        assert_ne!(network("2001:db8:1:3::1"), network("2001:db8:1:2::1"));
+        assert_eq!(network("127.0.113.7"), "127.0.113.0/24");
+        assert_eq!(network("127.0.113.255"), "127.0.113.0/24");
+        assert_eq!(network("1:2:3:4:5:6:7:8"), "1:2:3:4::/64");
+        assert_eq!(network("1:2:3:4::"), "1:2:3:4::/64");
+        assert_ne!(network("127.0.114.7"), network("127.0.113.7"));
+        assert_ne!(network("1:2:3:5::1"), network("1:2:3:4::1"));
     }
 
     #[test]
     fn an_ipv4_address_in_ipv6_clothes_is_the_same_client() {
-        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.0/24");
+        assert_eq!(network("::ffff:127.0.113.7"), "127.0.113.0/24");
     }
 
     #[test]
     fn what_is_no_address_is_unknown() {
-        for text in ["", "localhost", "203.0.113", "203.0.113.7, 203.0.114.7", "203.0.113.7:443", "unknown"] {
+        for text in ["", "localhost", "127.0.113", "127.0.113.7, 127.0.114.7", "127.0.113.7:443", "unknown"] {
             assert_eq!(SourceNetwork::of_address(text), SourceNetwork::UNKNOWN, "{text}");
         }
         assert_eq!(SourceNetwork::of(&Request::default()), SourceNetwork::UNKNOWN);
@@ -127,12 +127,12 @@ mod tests {
     #[test]
     fn the_network_is_the_contexts_and_no_header_changes_it() {
         for payload in [Payload::V1, Payload::V2] {
-            let mut sent = Sent::post("/login/").source_ip("203.0.113.7");
+            let mut sent = Sent::post("/login/").source_ip("127.0.113.7");
             for header in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP"] {
-                sent = sent.header(header, "198.51.100.1");
+                sent = sent.header(header, "127.0.100.1");
             }
             let network = SourceNetwork::of(&received(&sent, payload));
-            assert_eq!(network.to_string(), "203.0.113.0/24", "{payload:?}");
+            assert_eq!(network.to_string(), "127.0.113.0/24", "{payload:?}");
         }
     }
 

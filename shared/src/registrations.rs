@@ -92,7 +92,7 @@ mod tests {
     async fn of_many_registrations_at_the_same_moment_as_many_as_the_limit_are_admitted() {
         let test = TestTable::start().await;
         let registrations = registrations(&test, 20);
-        let attempts = (0..50).map(|_| registrations.count(network("203.0.113.7"), NOW));
+        let attempts = (0..50).map(|_| registrations.count(network("127.0.113.7"), NOW));
         let outcomes = join_all(attempts).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
         let throttled = |outcome: &&Result<(), ApiError>| matches!(outcome, Err(ApiError::Throttled { .. }));
@@ -104,21 +104,21 @@ mod tests {
         let test = TestTable::start().await;
         test.clock.advance(Duration::from_millis(600_001));
         let registrations = registrations(&test, 1);
-        registrations.count(network("203.0.113.7"), NOW).await.unwrap();
-        let Err(ApiError::Throttled { retry_after }) = registrations.count(network("203.0.113.9"), NOW).await else {
+        registrations.count(network("127.0.113.7"), NOW).await.unwrap();
+        let Err(ApiError::Throttled { retry_after }) = registrations.count(network("127.0.113.9"), NOW).await else {
             panic!("a second one of the same network is admitted")
         };
         assert_eq!(retry_after, Duration::from_millis(3_600_000 - 600_001), "the clock started at a full hour");
-        registrations.count(network("198.51.100.7"), NOW).await.unwrap();
+        registrations.count(network("127.0.100.7"), NOW).await.unwrap();
         test.clock.advance(retry_after);
-        registrations.count(network("203.0.113.9"), NOW).await.unwrap();
+        registrations.count(network("127.0.113.9"), NOW).await.unwrap();
     }
 
     #[tokio::test]
     async fn without_a_limit_nothing_is_asked_of_the_table() {
         let test = TestTable::start().await;
         for _ in 0..3 {
-            registrations(&test, 0).count(network("203.0.113.7"), NOW).await.unwrap();
+            registrations(&test, 0).count(network("127.0.113.7"), NOW).await.unwrap();
         }
         assert_eq!(test.recorder.requests(), []);
     }
@@ -128,10 +128,10 @@ mod tests {
         let test = TestTable::start().await;
         let registrations = registrations(&test, 1);
         test.recorder.fail_next("UpdateItem", Fault::NotApplied, 3);
-        let outcome = registrations.count(network("203.0.113.7"), NOW).await;
+        let outcome = registrations.count(network("127.0.113.7"), NOW).await;
         assert!(matches!(outcome, Err(ApiError::Unavailable(_))));
         test.recorder.fail_next("UpdateItem", Fault::Conflict, 2);
         let soon = NOW.plus(Duration::from_secs(28));
-        registrations.count(network("203.0.113.7"), soon).await.unwrap();
+        registrations.count(network("127.0.113.7"), soon).await.unwrap();
     }
 }

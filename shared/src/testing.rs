@@ -55,7 +55,7 @@ impl TestTable {
 
     /// An attempt at the password of `username` that no limit keeps back.
     pub(crate) fn attempt(&self, username: &Username) -> Attempt {
-        Attempt::unrecorded(username, SourceNetwork::of_address("203.0.113.7"), self.clock.now())
+        Attempt::unrecorded(username, SourceNetwork::of_address("127.0.113.7"), self.clock.now())
     }
 
     /// Registers `username` and logs them in, without the cost of a password.

@@ -151,12 +151,12 @@ async fn with_tokens(world: &World, event: &str) -> Value {
         event = event.replace("{{access_token_of_another_key}}", &forgery::token_of_another_key().await.access);
     }
     if event.contains("{{address_of_a_guesser}}") {
-        world.slow_down("ada", "203.0.113.7").await;
-        event = event.replace("{{address_of_a_guesser}}", "203.0.113.7");
+        world.slow_down("ada", "127.0.113.7").await;
+        event = event.replace("{{address_of_a_guesser}}", "127.0.113.7");
     }
     if event.contains("{{address_of_a_crowd}}") {
-        world.crowd("203.0.113.7").await;
-        event = event.replace("{{address_of_a_crowd}}", "203.0.113.7");
+        world.crowd("127.0.113.7").await;
+        event = event.replace("{{address_of_a_crowd}}", "127.0.113.7");
     }
     assert!(!event.contains("{{"), "no such token: {event}");
     serde_json::from_str(&event).unwrap()

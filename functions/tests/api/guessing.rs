@@ -8,8 +8,8 @@ use shared::time::Clock;
 
 use crate::world::{PASSWORD, World, ago};
 
-const HOME: &str = "203.0.113.7";
-const ELSEWHERE: &str = "198.51.100.7";
+const HOME: &str = "127.0.113.7";
+const ELSEWHERE: &str = "127.0.100.7";
 
 fn log_in(username: &str, password: &str, address: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password})).source_ip(address)
@@ -45,10 +45,10 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_ste
         }
     }
     for name in ["ada", "nobody"] {
-        world.slow_down(name, "192.0.2.7").await;
+        world.slow_down(name, "127.0.2.7").await;
     }
-    let known = world.stack.send(log_in("ada", "a wrong password", "192.0.2.7")).await;
-    let unknown = world.stack.send(log_in("nobody", "a wrong password", "192.0.2.7")).await;
+    let known = world.stack.send(log_in("ada", "a wrong password", "127.0.2.7")).await;
+    let unknown = world.stack.send(log_in("nobody", "a wrong password", "127.0.2.7")).await;
     assert!(retry_after(&known).abs_diff(retry_after(&unknown)) <= 2, "{known:?} {unknown:?}");
     assert_eq!(without_seconds(known), without_seconds(unknown));
 }
@@ -105,7 +105,7 @@ async fn no_header_is_a_way_around_the_wait_or_into_that_of_another() {
         let framed = log_in("ada", PASSWORD, ELSEWHERE).header("X-Forwarded-For", HOME);
         assert_eq!(world.stack.send_as(framed, payload).await.status, 200);
     }
-    retry_after(&world.stack.send(log_in("ada", PASSWORD, "203.0.113.200")).await);
+    retry_after(&world.stack.send(log_in("ada", PASSWORD, "127.0.113.200")).await);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home(
     assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
     let clock = Clock::system();
     for guess in 0..100 {
-        world.guess("ada", &format!("2001:db8:0:{:x}::1", guess % 25), &clock).await.unwrap();
+        world.guess("ada", &format!("0:0:0:{:x}::1", guess % 25), &clock).await.unwrap();
     }
     retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
     for _ in 0..3 {
@@ -128,7 +128,7 @@ async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home(
 async fn a_network_that_registered_too_many_waits_for_the_next_hour_and_no_other_does() {
     let world = World::start().await;
     world.crowd(HOME).await;
-    let seconds = retry_after(&world.stack.send(register("bob", "203.0.113.8")).await);
+    let seconds = retry_after(&world.stack.send(register("bob", "127.0.113.8")).await);
     assert!((1..=3600).contains(&seconds), "{seconds}");
     assert!(world.items().await.is_empty());
     assert_eq!(world.stack.send(register("bob", ELSEWHERE)).await.status, 201);

@@ -91,7 +91,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn network(number: usize) -> SourceNetwork {
-        SourceNetwork::of_address(&format!("2001:db8:0:{number:x}::1"))
+        SourceNetwork::of_address(&format!("0:0:0:{number:x}::1"))
     }
 
     fn ada() -> Username {

@@ -9,7 +9,7 @@ use crate::testing::NOW;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn network(number: u8) -> SourceNetwork {
-    SourceNetwork::of_address(&format!("2001:db8:0:{number:x}::1"))
+    SourceNetwork::of_address(&format!("0:0:0:{number:x}::1"))
 }
 
 fn attempt(at: Timestamp, number: u8) -> RecordedAttempt {
