@@ -1,5 +1,5 @@
 //! What stands in for AWS on a laptop and in tests: the template read as data, an embedded DynamoDB, a tiny Lambda
-//! Runtime API around the real binaries, and API Gateway's events.
+//! Runtime API around the real binaries, API Gateway's events, and what benchmarks make of the times they measure.
 //!
 //! Servers run on a runtime of their own, so that they outlive the `#[tokio::test]` that started them.
 //! The types that only tests use ([`isolated_table`], [`stack`], [`runtime_api`]) panic with an explanation where a
@@ -13,3 +13,4 @@ pub mod recorder;
 pub mod runtime_api;
 pub mod stack;
 pub mod template;
+pub mod timings;

@@ -1,0 +1,123 @@
+//! What the time of a login tells a stranger: whether a name has an account, for one.
+//!
+//! The real binary is asked over the Lambda Runtime API, so nothing of a network hides a difference:
+//! a stranger sees less. Each login has a name of its own, since attempts for a name are counted.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+
+#[expect(dead_code, reason = "tests need more of it")]
+#[path = "../tests/api/world.rs"]
+mod world;
+
+use std::time::{Duration, Instant};
+
+use local::gateway::{Request, Response};
+use local::runtime_api::Function;
+use local::timings::{Comparison, Timings};
+use serde_json::json;
+use world::{PASSWORD, World};
+
+const ROUNDS: usize = 400;
+/// Code, caches and connections are warm after so many.
+const WARM_UP_ROUNDS: usize = 10;
+const TIME_LIMIT: Duration = Duration::from_secs(50);
+const WRONG_PASSWORD: &str = "correct horse battery stable";
+
+/// One kind of login.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    method: &'static str,
+    has_account: bool,
+    is_active: bool,
+    password: &'static str,
+    status: u16,
+}
+
+const LOGIN: Case =
+    Case { name: "", method: "POST", has_account: true, is_active: true, password: PASSWORD, status: 200 };
+
+/// The first two must not be told apart; the last is what a request costs of which nothing is hashed.
+const CASES: [Case; 5] = [
+    Case { name: "unknown user", has_account: false, status: 401, ..LOGIN },
+    Case { name: "wrong password", password: WRONG_PASSWORD, status: 401, ..LOGIN },
+    Case { name: "right password", ..LOGIN },
+    Case { name: "inactive user", is_active: false, status: 401, ..LOGIN },
+    Case { name: "bare: `GET`, 405", method: "GET", status: 405, ..LOGIN },
+];
+
+impl Case {
+    /// Names are of one length, whoever has them.
+    fn username(&self, round: usize) -> String {
+        let position = CASES.iter().position(|case| case.name == self.name).unwrap();
+        format!("person-{position}-{round:06}")
+    }
+
+    async fn prepare(&self, world: &World, round: usize) {
+        if self.has_account {
+            world.register(&self.username(round), 100).await;
+        }
+        if !self.is_active {
+            world.deactivate(&self.username(round)).await;
+        }
+    }
+
+    async fn measure(&self, login: &Function, round: usize) -> Duration {
+        let body = json!({"username": self.username(round), "password": self.password});
+        let event = Request::new(self.method, "/login/").json(&body).to_rest_event();
+        let started = Instant::now();
+        let answer = login.invoke(&event).await;
+        let took = started.elapsed();
+        let response = Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}")));
+        assert_eq!(response.status, self.status, "{}: {response:?}", self.name);
+        took
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let world = World::start().await;
+    println!("Preparing {ROUNDS} rounds of {} requests.", CASES.len());
+    for round in 0..ROUNDS {
+        for case in CASES {
+            case.prepare(&world, round).await;
+        }
+    }
+    print_table(&measure(&world).await);
+}
+
+/// In each round one request of each case, in an order of chance: what disturbs the machine disturbs all.
+async fn measure(world: &World) -> [Timings; CASES.len()] {
+    let login = world.stack.function("login").await;
+    let mut timings = [(); CASES.len()].map(|()| Timings::default());
+    let mut random = fastrand::Rng::with_seed(1);
+    let started = Instant::now();
+    for round in 0..ROUNDS {
+        let mut order: Vec<usize> = (0..CASES.len()).collect();
+        random.shuffle(&mut order);
+        for position in order {
+            let took = CASES[position].measure(login, round).await;
+            if round >= WARM_UP_ROUNDS {
+                timings[position].add(took);
+            }
+        }
+        if round % 100 == 99 {
+            println!("{} rounds after {:.0?}.", round + 1, started.elapsed());
+        }
+        if started.elapsed() > TIME_LIMIT {
+            println!("Ended after {} rounds: the time is up.", round + 1);
+            break;
+        }
+    }
+    timings
+}
+
+fn print_table(timings: &[Timings; CASES.len()]) {
+    println!("\n| login | n | min, ms | median | p95 |\n|---|--:|--:|--:|--:|");
+    for (case, timings) in CASES.iter().zip(timings) {
+        let [min, median, p95] = [0.0, 0.5, 0.95].map(|share| timings.quantile_ms(share));
+        println!("| {} | {} | {min:.2} | {median:.2} | {p95:.2} |", case.name, timings.count());
+    }
+    let [unknown, wrong, ..] = timings;
+    println!("\nUnknown user and wrong password: {}", Comparison::of(unknown, wrong));
+}

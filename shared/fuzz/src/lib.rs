@@ -1,0 +1,13 @@
+//! What must hold of everything that a stranger sends, however it is made up.
+//!
+//! Each module has an `Input` that is made of arbitrary bytes, and whose `check` panics where something
+//! does not hold. cargo-fuzz looks for such bytes for as long as one likes (`fuzz_targets/`);
+//! `shared/tests/any_input.rs` tries some thousand with every `cargo test`.
+
+pub mod authorization;
+pub mod cursor;
+mod damage;
+mod key;
+pub mod request;
+pub mod token;
+mod verifier;

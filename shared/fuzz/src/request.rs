@@ -1,0 +1,343 @@
+//! Requests as API Gateway and cargo-lambda hand them over, and everything that is read from them.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use arbitrary::Arbitrary;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::http::HeaderValue;
+use serde_json::{Value, json};
+use shared::chat::Message;
+use shared::error::ApiError;
+use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, page_request};
+use shared::jwt::ReceivedToken;
+use shared::ledger::{AnsweredMessage, IdempotencyKey, Limit, Transaction};
+use shared::password::Password;
+use shared::username::Username;
+
+use super::token::good_access_token;
+use super::verifier::logged_in;
+
+/// Two of the events that the functions' tests send; what a client says is replaced.
+const REST_EVENT: &str = include_str!("../../../events/chat/replied.json");
+const HTTP_EVENT: &str = include_str!("../../../events/chat/replied-locally.json");
+
+static ACCESS_TOKEN: LazyLock<String> = LazyLock::new(good_access_token);
+
+/// What a client may choose.
+#[derive(Arbitrary, Debug)]
+pub struct Input {
+    is_rest: bool,
+    is_base64: bool,
+    content_type: ContentType,
+    body: Body,
+    idempotency_keys: Vec<String>,
+    query: Vec<(Parameter, String)>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum ContentType {
+    Absent,
+    Json,
+    Form,
+    Parameters { is_form: bool, rest: String },
+    Other(String),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Body {
+    Bytes(Vec<u8>),
+    /// In JSON or as a form, by its content type; a name may come twice.
+    Fields(Vec<(Name, FieldValue)>),
+    /// JSON with one long text.
+    Long { name: Name, text: String, times: u16 },
+}
+
+#[derive(Arbitrary, Clone, Debug)]
+enum Name {
+    Username,
+    Password,
+    Refresh,
+    Message,
+    Other(String),
+}
+
+#[derive(Arbitrary, Debug)]
+enum FieldValue {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<String>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Parameter {
+    Limit,
+    Cursor,
+    Other(String),
+}
+
+impl Input {
+    /// What is parsed is what was sent, and keeps its type's promises; what is not is the client's fault.
+    pub fn check(&self) {
+        let event = self.event().to_string();
+        let request = lambda_http::request::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        assert_eq!(AsRef::<[u8]>::as_ref(request.body()), self.bytes());
+        check_fields(&request);
+        self.check_idempotency_key(&request);
+        self.check_page(&request);
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        match &self.body {
+            Body::Bytes(bytes) => bytes.clone(),
+            Body::Fields(fields) if self.content_type.is_form() => {
+                let pairs = fields.iter().map(|(name, value)| (name.text(), value.text()));
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
+            }
+            Body::Fields(fields) => {
+                let member = |(name, value): &(Name, FieldValue)| format!("{}:{}", json!(name.text()), value.json());
+                let members: Vec<String> = fields.iter().map(member).collect();
+                format!("{{{}}}", members.join(",")).into_bytes()
+            }
+            Body::Long { name, text, times } => {
+                json!({name.text(): text.repeat(usize::from(*times))}).to_string().into_bytes()
+            }
+        }
+    }
+
+    fn headers(&self) -> Vec<(&str, String)> {
+        let mut headers = vec![("Authorization", format!("Bearer {}", *ACCESS_TOKEN))];
+        headers.extend(self.content_type.text().map(|text| ("Content-Type", text)));
+        headers.extend(self.idempotency_keys.iter().map(|key| ("Idempotency-Key", key.clone())));
+        // What is no header value never arrives.
+        headers.retain(|(_, value)| HeaderValue::from_str(value).is_ok());
+        headers
+    }
+
+    fn event(&self) -> Value {
+        let mut event: Value = serde_json::from_str(if self.is_rest { REST_EVENT } else { HTTP_EVENT }).unwrap();
+        if self.is_rest { self.fill_rest_event(&mut event) } else { self.fill_http_event(&mut event) }
+        let bytes = self.bytes();
+        let text = if self.is_base64 { None } else { std::str::from_utf8(&bytes).ok() };
+        event["isBase64Encoded"] = json!(text.is_none());
+        event["body"] = json!(text.map_or_else(|| STANDARD.encode(&bytes), str::to_owned));
+        event
+    }
+
+    fn fill_rest_event(&self, event: &mut Value) {
+        for name in ["Authorization", "Content-Type"] {
+            event["headers"].as_object_mut().unwrap().remove(name);
+            event["multiValueHeaders"].as_object_mut().unwrap().remove(name);
+        }
+        for (name, value) in self.headers() {
+            add(event, ["headers", "multiValueHeaders"], name, &value);
+        }
+        for (name, value) in &self.query {
+            add(event, ["queryStringParameters", "multiValueQueryStringParameters"], name.text(), value);
+        }
+    }
+
+    /// Of several headers of a name the first, and a query as it was sent.
+    fn fill_http_event(&self, event: &mut Value) {
+        let headers = event["headers"].as_object_mut().unwrap();
+        headers.retain(|name, _| name != "authorization" && name != "content-type");
+        for (name, value) in self.headers() {
+            headers.entry(name.to_ascii_lowercase()).or_insert(json!(value));
+        }
+        let pairs = self.query.iter().map(|(name, value)| (name.text(), value));
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        event["rawQueryString"] = json!(query);
+    }
+
+    fn check_idempotency_key(&self, request: &Request) {
+        let mut sent = self.headers().into_iter().filter(|(name, _)| *name == "Idempotency-Key").map(|(_, key)| key);
+        // REST APIs give the last value, and cargo-lambda the first.
+        let sent = if self.is_rest { sent.last() } else { sent.next() };
+        match idempotency_key(request) {
+            Ok(None) => assert!(sent.is_none()),
+            Ok(Some(key)) => {
+                let sent = sent.unwrap();
+                let bare = sent.trim();
+                let bare = bare.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(bare);
+                assert!((1..=255).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_graphic()), "{sent}");
+                assert_eq!(key, IdempotencyKey::parse(&format!("\"{bare}\"")).unwrap());
+                assert_ne!(Some(key), IdempotencyKey::parse(&format!("{bare}x")).ok());
+            }
+            Err(error) => assert!(sent.is_some() && is_clients_fault(&error), "{error:?}"),
+        }
+    }
+
+    fn check_page(&self, request: &Request) {
+        let person = logged_in(request).unwrap();
+        let last = |wanted: &str| {
+            self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.as_str())
+        };
+        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let is_limit_right = last("limit").is_none_or(|text| number(text).is_some_and(|n: u8| (1..=100).contains(&n)));
+        for page in [page_request::<Transaction>(request, &person), page_request::<AnsweredMessage>(request, &person)] {
+            match page {
+                // Nobody finds a cursor by chance: it has a digest of 16 bytes.
+                Ok(page) => {
+                    assert!(page.cursor.is_none() && last("cursor").is_none() && is_limit_right);
+                    let limit = last("limit").map_or_else(Limit::default, |text| Limit::parse(text).unwrap());
+                    assert_eq!(page.limit, limit);
+                }
+                Err(ApiError::Invalid(errors)) => {
+                    assert_eq!(errors.contains_key("limit"), !is_limit_right, "{errors:?}");
+                    assert_eq!(errors.contains_key("cursor"), last("cursor").is_some(), "{errors:?}");
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
+}
+
+/// Names map to their last value in one member of the event, and to all of them in another.
+fn add(event: &mut Value, [last, all]: [&str; 2], name: &str, value: &str) {
+    event[last][name] = json!(value);
+    match event[all][name].as_array_mut() {
+        Some(values) => values.push(json!(value)),
+        None => event[all][name] = json!([value]),
+    }
+}
+
+fn is_clients_fault(error: &ApiError) -> bool {
+    error.status().is_client_error()
+}
+
+fn check_fields(request: &Request) {
+    let mut fields = match Fields::of(request) {
+        Ok(fields) => fields,
+        Err(error) => return assert!(is_clients_fault(&error), "{error:?}"),
+    };
+    let sent = sent_fields(request);
+    let text = |name: &str| sent.get(name).and_then(Value::as_str).map(str::to_owned);
+    let username: Option<Username> = fields.take("username");
+    let password: Option<Password> = fields.take("password");
+    let token: Option<ReceivedToken> = fields.take("refresh");
+    let message: Option<Message> = fields.take("message");
+    let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+    assert_eq!(errors.contains_key("username"), username.is_none());
+    assert_eq!(errors.contains_key("password"), password.is_none());
+    assert_eq!(errors.contains_key("refresh"), token.is_none());
+    assert_eq!(errors.contains_key("message"), message.is_none());
+    if let Some(username) = &username {
+        check_username(&text("username").unwrap(), username);
+    }
+    if let (Some(password), Some(username)) = (password, username) {
+        check_password(&text("password").unwrap(), &password, &username);
+    }
+    if let Some(token) = token {
+        assert!(!text("refresh").unwrap().trim().is_empty());
+        assert_eq!(format!("{token:?}"), "ReceivedToken(hidden)");
+    }
+    if let Some(message) = message {
+        assert_eq!(message.as_str(), text("message").unwrap());
+        assert!(!message.as_str().trim().is_empty() && !message.as_str().contains('\0'));
+        assert!(message.as_str().len() <= Message::MAX_BYTES);
+    }
+}
+
+/// The body read again; a field that comes twice has its last value.
+fn sent_fields(request: &Request) -> BTreeMap<String, Value> {
+    let body: &[u8] = request.body().as_ref();
+    assert!(body.len() <= MAX_BODY_BYTES);
+    if body.is_empty() {
+        return BTreeMap::new();
+    }
+    let is_form = request.headers().get("content-type").is_some_and(|value| {
+        let essence = value.to_str().unwrap().split(';').next().unwrap().trim().to_ascii_lowercase();
+        assert!(essence == "application/json" || essence == "application/x-www-form-urlencoded", "{essence}");
+        essence.ends_with("urlencoded")
+    });
+    if is_form {
+        let pairs = form_urlencoded::parse(body);
+        pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
+    } else {
+        serde_json::from_slice(body).unwrap()
+    }
+}
+
+/// A name prints as it was parsed, in characters of the rule, and so does the form in which names are compared.
+fn check_username(sent: &str, username: &Username) {
+    let name = username.as_str();
+    assert!(sent.chars().count() <= Username::MAX_CHARACTERS);
+    assert!((1..=Username::MAX_CHARACTERS).contains(&name.chars().count()), "{name:?}");
+    assert!(name.chars().all(|it| it.is_alphanumeric() || "@.+-_".contains(it)), "{name:?}");
+    assert_eq!(Username::parse(name).as_ref(), Ok(username), "{name:?}");
+    let canonical = username.canonical();
+    assert!(!canonical.is_empty() && !canonical.contains(char::is_control));
+    if let Ok(again) = Username::parse(&canonical) {
+        assert_eq!(again.canonical(), canonical, "{name:?}");
+    }
+}
+
+/// A password that may be chosen is one that may be claimed, of the right length and not the name; it never prints.
+fn check_password(sent: &str, password: &Password, username: &Username) {
+    assert_eq!(format!("{password:?}"), "Password(hidden)");
+    assert!(sent.chars().count() <= Password::MAX_CHARACTERS && !sent.contains('\0'));
+    if Password::choose(sent, username).is_ok() {
+        assert!(sent.chars().count() >= Password::MIN_CHARACTERS);
+        assert!(!sent.eq_ignore_ascii_case(username.as_str()), "{username}");
+    }
+}
+
+impl ContentType {
+    fn is_form(&self) -> bool {
+        matches!(self, Self::Form | Self::Parameters { is_form: true, .. })
+    }
+
+    fn text(&self) -> Option<String> {
+        let essence = if self.is_form() { "application/x-www-form-urlencoded" } else { "application/json" };
+        match self {
+            Self::Absent => None,
+            Self::Json | Self::Form => Some(essence.to_owned()),
+            Self::Parameters { rest, .. } => Some(format!("{essence}; {rest}")),
+            Self::Other(text) => Some(text.clone()),
+        }
+    }
+}
+
+impl Name {
+    fn text(&self) -> &str {
+        match self {
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::Refresh => "refresh",
+            Self::Message => "message",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl FieldValue {
+    fn json(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => json!(value),
+            Self::Number(value) => json!(value),
+            Self::Text(value) => json!(value),
+            Self::List(values) => json!(values),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Text(value) => value.clone(),
+            other => other.json().to_string(),
+        }
+    }
+}
+
+impl Parameter {
+    fn text(&self) -> &str {
+        match self {
+            Self::Limit => "limit",
+            Self::Cursor => "cursor",
+            Self::Other(name) => name,
+        }
+    }
+}
