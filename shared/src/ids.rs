@@ -24,7 +24,8 @@ macro_rules! identifier {
             /// Reads what [`Display`](fmt::Display) wrote; nothing if `text` is something else.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
-                Ulid::from_string(text).map(Self).ok()
+                // The library also reads small letters, and 26 characters that are too large a number.
+                Ulid::from_string(text).map(Self).ok().filter(|id| id.to_string() == text)
             }
         }
 
@@ -43,9 +44,7 @@ macro_rules! identifier {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Ulid::from_string(&text)
-                    .map(Self)
-                    .map_err(serde::de::Error::custom)
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an identifier"))
             }
         }
     };
@@ -106,6 +105,14 @@ mod tests {
     fn what_is_not_a_ulid_is_not_an_identifier() {
         for text in ["", "../../etc", "01ARZ3NDEKTSV4RRFFQ69G5FA", "ACCOUNT"] {
             assert!(serde_json::from_value::<UserId>(text.into()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_written_in_one_way_only() {
+        assert!(UserId::parse("7ZZZZZZZZZZZZZZZZZZZZZZZZZ").is_some());
+        for text in ["7zzzzzzzzzzzzzzzzzzzzzzzzz", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "ZZZZZZZZZZZZZZZZZZZZZZZZZZ"] {
+            assert_eq!(UserId::parse(text), None, "{text}");
         }
     }
 }
