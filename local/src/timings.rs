@@ -6,6 +6,9 @@ use std::time::Duration;
 /// Beyond so many standard deviations chance goes once in twenty times.
 const SIGNIFICANT_DEVIATIONS: f64 = 1.96;
 
+/// A shift of ten seconds shows everywhere.
+const MAX_STEPS: u32 = 1_000_000;
+
 /// Times of the same thing, measured again and again; kept in milliseconds.
 #[derive(Clone, Default)]
 pub struct Timings(Vec<f64>);
@@ -53,7 +56,7 @@ pub struct Comparison {
     area: f64,
     /// What chance makes of the area where there is no difference: 0.5 and so much more or less.
     chance: f64,
-    /// The least shift of times like these that would not have been taken for chance.
+    /// The least shift of times like these, to a hundredth, that would not have been taken for chance.
     detectable_ms: f64,
 }
 
@@ -70,7 +73,7 @@ impl Comparison {
             medians_apart_ms: second.quantile_ms(0.5) - first.quantile_ms(0.5),
             area: area(first, second),
             chance,
-            detectable_ms: (1..).map(|step| f64::from(step) * 0.01).find(shows).unwrap_or(f64::INFINITY),
+            detectable_ms: (1..=MAX_STEPS).map(|step| f64::from(step) * 0.01).find(shows).unwrap_or(f64::INFINITY),
         }
     }
 
