@@ -30,20 +30,20 @@ fn check<T: for<'a> Arbitrary<'a> + Debug>(cases: u32, check: impl Fn(&T)) {
 
 #[test]
 fn a_bearer_token_is_what_follows_bearer_alone() {
-    check(20_000, properties::authorization::Input::check);
+    check(5_000, properties::authorization::Input::check);
 }
 
 #[test]
 fn a_cursor_that_is_taken_is_its_users_and_its_lists() {
-    check(20_000, properties::cursor::Input::check);
+    check(5_000, properties::cursor::Input::check);
 }
 
 #[test]
 fn what_is_read_from_a_request_is_what_was_sent_and_within_its_limits() {
-    check(10_000, properties::request::Input::check);
+    check(3_000, properties::request::Input::check);
 }
 
 #[test]
 fn a_token_that_is_accepted_is_ours_and_alive() {
-    check(10_000, properties::token::Input::check);
+    check(5_000, properties::token::Input::check);
 }

@@ -9,5 +9,6 @@ pub mod cursor;
 mod damage;
 mod key;
 pub mod request;
+mod text;
 pub mod token;
 mod verifier;

@@ -10,12 +10,15 @@ use lambda_http::http::HeaderValue;
 use serde_json::{Value, json};
 use shared::chat::Message;
 use shared::error::ApiError;
-use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, page_request};
+use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, last_segment, page_request};
+use shared::ids::SessionId;
 use shared::jwt::ReceivedToken;
 use shared::ledger::{AnsweredMessage, IdempotencyKey, Limit, Transaction};
-use shared::password::Password;
+use shared::password::{Password, PasswordRules};
+use shared::sessions::UserAgent;
 use shared::username::Username;
 
+use super::text::Text;
 use super::token::good_access_token;
 use super::verifier::logged_in;
 
@@ -32,8 +35,12 @@ pub struct Input {
     is_base64: bool,
     content_type: ContentType,
     body: Body,
-    idempotency_keys: Vec<String>,
-    query: Vec<(Parameter, String)>,
+    idempotency_keys: Vec<Text>,
+    user_agent: Option<Text>,
+    query: Vec<(Parameter, Text)>,
+    /// The last segment of the path, and how it goes on.
+    segment: Text,
+    slashes: u8,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -41,8 +48,8 @@ enum ContentType {
     Absent,
     Json,
     Form,
-    Parameters { is_form: bool, rest: String },
-    Other(String),
+    Parameters { is_form: bool, rest: Text },
+    Other(Text),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -51,7 +58,11 @@ enum Body {
     /// In JSON or as a form, by its content type; a name may come twice.
     Fields(Vec<(Name, FieldValue)>),
     /// JSON with one long text.
-    Long { name: Name, text: String, times: u16 },
+    Long {
+        name: Name,
+        text: Text,
+        times: u16,
+    },
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -60,7 +71,8 @@ enum Name {
     Password,
     Refresh,
     Message,
-    Other(String),
+    Everywhere,
+    Other(Text),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -68,15 +80,15 @@ enum FieldValue {
     Null,
     Bool(bool),
     Number(f64),
-    Text(String),
-    List(Vec<String>),
+    Text(Text),
+    List(Vec<Text>),
 }
 
 #[derive(Arbitrary, Debug)]
 enum Parameter {
     Limit,
     Cursor,
-    Other(String),
+    Other(Text),
 }
 
 impl Input {
@@ -87,7 +99,9 @@ impl Input {
         assert_eq!(AsRef::<[u8]>::as_ref(request.body()), self.bytes());
         check_fields(&request);
         self.check_idempotency_key(&request);
+        self.check_user_agent(&request);
         self.check_page(&request);
+        self.check_segment(&request);
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -103,7 +117,9 @@ impl Input {
                 format!("{{{}}}", members.join(",")).into_bytes()
             }
             Body::Long { name, text, times } => {
-                json!({name.text(): text.repeat(usize::from(*times))}).to_string().into_bytes()
+                // Around the limit is long enough.
+                let times = usize::from(*times).min(2 * MAX_BODY_BYTES / text.0.len().max(1));
+                json!({name.text(): text.0.repeat(times)}).to_string().into_bytes()
             }
         }
     }
@@ -111,15 +127,26 @@ impl Input {
     fn headers(&self) -> Vec<(&str, String)> {
         let mut headers = vec![("Authorization", format!("Bearer {}", *ACCESS_TOKEN))];
         headers.extend(self.content_type.text().map(|text| ("Content-Type", text)));
-        headers.extend(self.idempotency_keys.iter().map(|key| ("Idempotency-Key", key.clone())));
+        headers.extend(self.user_agent.iter().map(|name| ("User-Agent", name.0.clone())));
+        headers.extend(self.idempotency_keys.iter().map(|key| ("Idempotency-Key", key.0.clone())));
         // What is no header value never arrives.
         headers.retain(|(_, value)| HeaderValue::from_str(value).is_ok());
         headers
     }
 
+    /// Escaped, as it comes over the wire.
+    fn path(&self) -> String {
+        let segment: String = form_urlencoded::byte_serialize(self.segment.0.as_bytes()).collect();
+        format!("/sessions/{segment}{}", "/".repeat(usize::from(self.slashes % 3)))
+    }
+
     fn event(&self) -> Value {
         let mut event: Value = serde_json::from_str(if self.is_rest { REST_EVENT } else { HTTP_EVENT }).unwrap();
-        if self.is_rest { self.fill_rest_event(&mut event) } else { self.fill_http_event(&mut event) }
+        if self.is_rest {
+            self.fill_rest_event(&mut event)
+        } else {
+            self.fill_http_event(&mut event)
+        }
         let bytes = self.bytes();
         let text = if self.is_base64 { None } else { std::str::from_utf8(&bytes).ok() };
         event["isBase64Encoded"] = json!(text.is_none());
@@ -128,7 +155,8 @@ impl Input {
     }
 
     fn fill_rest_event(&self, event: &mut Value) {
-        for name in ["Authorization", "Content-Type"] {
+        event["path"] = json!(self.path());
+        for name in ["Authorization", "Content-Type", "User-Agent"] {
             event["headers"].as_object_mut().unwrap().remove(name);
             event["multiValueHeaders"].as_object_mut().unwrap().remove(name);
         }
@@ -136,18 +164,19 @@ impl Input {
             add(event, ["headers", "multiValueHeaders"], name, &value);
         }
         for (name, value) in &self.query {
-            add(event, ["queryStringParameters", "multiValueQueryStringParameters"], name.text(), value);
+            add(event, ["queryStringParameters", "multiValueQueryStringParameters"], name.text(), &value.0);
         }
     }
 
     /// Of several headers of a name the first, and a query as it was sent.
     fn fill_http_event(&self, event: &mut Value) {
+        event["rawPath"] = json!(self.path());
         let headers = event["headers"].as_object_mut().unwrap();
-        headers.retain(|name, _| name != "authorization" && name != "content-type");
+        headers.retain(|name, _| !["authorization", "content-type", "user-agent"].contains(&name.as_str()));
         for (name, value) in self.headers() {
             headers.entry(name.to_ascii_lowercase()).or_insert(json!(value));
         }
-        let pairs = self.query.iter().map(|(name, value)| (name.text(), value));
+        let pairs = self.query.iter().map(|(name, value)| (name.text(), &value.0));
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         event["rawQueryString"] = json!(query);
     }
@@ -170,10 +199,27 @@ impl Input {
         }
     }
 
+    /// It is the beginning of what was sent, and nothing of it may be a line of its own.
+    fn check_user_agent(&self, request: &Request) {
+        let Some(kept) = UserAgent::of(request) else { return };
+        let kept = serde_json::to_value(kept).unwrap();
+        let kept = kept.as_str().unwrap();
+        assert!(!kept.is_empty() && kept.len() <= UserAgent::MAX_CHARACTERS, "{kept:?}");
+        assert!(self.user_agent.as_ref().unwrap().0.trim().starts_with(kept) && !kept.contains(['\r', '\n']));
+    }
+
+    fn check_segment(&self, request: &Request) {
+        let segment = last_segment(request);
+        assert!(!segment.contains('/') && self.path().contains(&format!("/{segment}")), "{segment:?}");
+        if let Some(id) = SessionId::parse(segment) {
+            assert_eq!(id.to_string(), segment);
+        }
+    }
+
     fn check_page(&self, request: &Request) {
         let person = logged_in(request).unwrap();
         let last = |wanted: &str| {
-            self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.as_str())
+            self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.0.as_str())
         };
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         let is_limit_right = last("limit").is_none_or(|text| number(text).is_some_and(|n: u8| (1..=100).contains(&n)));
@@ -219,11 +265,13 @@ fn check_fields(request: &Request) {
     let password: Option<Password> = fields.take("password");
     let token: Option<ReceivedToken> = fields.take("refresh");
     let message: Option<Message> = fields.take("message");
+    let everywhere = fields.take_switch("everywhere");
     let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
     assert_eq!(errors.contains_key("username"), username.is_none());
     assert_eq!(errors.contains_key("password"), password.is_none());
     assert_eq!(errors.contains_key("refresh"), token.is_none());
     assert_eq!(errors.contains_key("message"), message.is_none());
+    assert_eq!(everywhere, switch(sent.get("everywhere")));
     if let Some(username) = &username {
         check_username(&text("username").unwrap(), username);
     }
@@ -238,6 +286,15 @@ fn check_fields(request: &Request) {
         assert_eq!(message.as_str(), text("message").unwrap());
         assert!(!message.as_str().trim().is_empty() && !message.as_str().contains('\0'));
         assert!(message.as_str().len() <= Message::MAX_BYTES);
+    }
+}
+
+/// A JSON boolean, or the word for it; and it can be left out.
+fn switch(sent: Option<&Value>) -> Option<bool> {
+    match sent {
+        None => Some(false),
+        Some(Value::String(word)) => word.to_ascii_lowercase().parse().ok(),
+        Some(value) => value.as_bool(),
     }
 }
 
@@ -279,9 +336,13 @@ fn check_username(sent: &str, username: &Username) {
 fn check_password(sent: &str, password: &Password, username: &Username) {
     assert_eq!(format!("{password:?}"), "Password(hidden)");
     assert!(sent.chars().count() <= Password::MAX_CHARACTERS && !sent.contains('\0'));
-    if Password::choose(sent, username).is_ok() {
-        assert!(sent.chars().count() >= Password::MIN_CHARACTERS);
+    let may_be_chosen = |blocklist| Password::choose(sent, username, PasswordRules { blocklist }).is_ok();
+    if may_be_chosen(false) {
+        // Other characters may become more of them in NFC.
+        assert!(!sent.is_ascii() || sent.len() >= Password::MIN_CHARACTERS);
         assert!(!sent.eq_ignore_ascii_case(username.as_str()), "{username}");
+    } else {
+        assert!(!may_be_chosen(true));
     }
 }
 
@@ -295,8 +356,8 @@ impl ContentType {
         match self {
             Self::Absent => None,
             Self::Json | Self::Form => Some(essence.to_owned()),
-            Self::Parameters { rest, .. } => Some(format!("{essence}; {rest}")),
-            Self::Other(text) => Some(text.clone()),
+            Self::Parameters { rest, .. } => Some(format!("{essence}; {}", rest.0)),
+            Self::Other(text) => Some(text.0.clone()),
         }
     }
 }
@@ -308,7 +369,8 @@ impl Name {
             Self::Password => "password",
             Self::Refresh => "refresh",
             Self::Message => "message",
-            Self::Other(name) => name,
+            Self::Everywhere => "everywhere",
+            Self::Other(name) => &name.0,
         }
     }
 }
@@ -319,14 +381,14 @@ impl FieldValue {
             Self::Null => Value::Null,
             Self::Bool(value) => json!(value),
             Self::Number(value) => json!(value),
-            Self::Text(value) => json!(value),
-            Self::List(values) => json!(values),
+            Self::Text(value) => json!(value.0),
+            Self::List(values) => values.iter().map(|value| value.0.as_str()).collect(),
         }
     }
 
     fn text(&self) -> String {
         match self {
-            Self::Text(value) => value.clone(),
+            Self::Text(value) => value.0.clone(),
             other => other.json().to_string(),
         }
     }
@@ -337,7 +399,7 @@ impl Parameter {
         match self {
             Self::Limit => "limit",
             Self::Cursor => "cursor",
-            Self::Other(name) => name,
+            Self::Other(name) => &name.0,
         }
     }
 }

@@ -10,12 +10,12 @@ use lambda_http::http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use shared::error::ApiError;
 use shared::http::Request;
-use shared::ids::{SessionId, TokenId, UserId};
-use shared::jwt::ReceivedToken;
+use shared::jwt::{ReceivedToken, RefreshClaim, TokenKind, Verified};
+use shared::settings::Settings;
 
 use super::damage::Damage;
 use super::key::{KEYS, Key, NOW};
-use super::verifier::{logged_in, refresh_claim};
+use super::verifier;
 
 const LEEWAY_S: i64 = 5;
 const AGE_S: i64 = 60;
@@ -26,11 +26,13 @@ const USER_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 pub struct Input {
     is_access: bool,
     /// How far in the future it expires.
-    expires_in_s: i16,
-    key: u8,
+    expires_in_s: i8,
+    /// The current one, or another.
+    key: Option<u8>,
     header: Vec<Change>,
     claims: Vec<Change>,
-    signature: Signature,
+    /// The right one, or another.
+    signature: Option<Signature>,
     damage: Vec<Damage>,
 }
 
@@ -46,11 +48,16 @@ enum To {
     Value(Json),
     /// Once more, with this value.
     Twice(Json),
+    /// What it is in a token of the other kind.
+    OfOtherKind,
     /// Another member's value.
     OfMember(u8),
     /// What it is, in a list.
     Listed,
-    Added { name: String, value: Json },
+    Added {
+        name: u8,
+        value: Json,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -62,12 +69,12 @@ enum Json {
     Fraction(f64),
     Text(String),
     Word(u8),
+    Words(Vec<u8>),
     Empty,
 }
 
 #[derive(Arbitrary, Debug)]
 enum Signature {
-    Right,
     None,
     Bytes(Vec<u8>),
     OfKey(u8),
@@ -83,54 +90,75 @@ impl Input {
     pub fn check(&self) {
         let whole = self.token();
         let token = self.damage.iter().fold(whole.clone(), |token, damage| damage.apply(&token));
-        let access = access_claims(&token);
-        let refresh = refresh_claims(&token);
-        if let Some(claims) = &access {
-            assert_ours(&token, claims, "at+jwt", "access");
+        let (access, refresh) = (access_claims(&token), refresh_claims(&token));
+        let refresh_of_any_age = refresh_claims_of_any_age(&token);
+        if let Some(accepted) = &access {
+            assert_alive(&assert_ours(&token, accepted, TokenKind::Access), &token);
         }
-        if let Some(claims) = &refresh {
-            assert_ours(&token, claims, "rt+jwt", "refresh");
+        if let Some(accepted) = &refresh {
+            assert_alive(&assert_ours(&token, accepted, TokenKind::Refresh), &token);
+            assert!(refresh_of_any_age.is_some(), "of no age, although it is alive: {token}");
         }
+        if let Some(accepted) = &refresh_of_any_age {
+            assert_ours(&token, accepted, TokenKind::Refresh);
+        }
+        let accepted_as = access.as_ref().map(|_| TokenKind::Access).or(refresh.as_ref().map(|_| TokenKind::Refresh));
+        assert_eq!(kind_of_any(&token), accepted_as, "{token}");
         if self.is_ours() {
             let is_alive = i64::from(self.expires_in_s) + LEEWAY_S > 0;
             let accepted = (access.is_some(), refresh.is_some());
             assert_eq!(accepted, (is_alive && self.is_access, is_alive && !self.is_access), "{token}");
+            assert_eq!(refresh_of_any_age.is_some(), !self.is_access, "{token}");
         } else if token != whole {
-            assert!(access.is_none() && refresh.is_none(), "was changed on its way, and is accepted: {token}");
+            assert!(access.or(refresh).or(refresh_of_any_age).is_none(), "changed on its way, and accepted: {token}");
         }
     }
 
     fn key(&self) -> &'static Key {
-        &KEYS[usize::from(self.key) % KEYS.len()]
+        &KEYS[usize::from(self.key.unwrap_or(0)) % KEYS.len()]
     }
 
     /// Whether it is as one of our signers makes it.
     fn is_ours(&self) -> bool {
         let is_unchanged = self.header.is_empty() && self.claims.is_empty() && self.damage.is_empty();
-        is_unchanged && matches!(self.signature, Signature::Right) && self.key().verifies_now()
+        is_unchanged && self.signature.is_none() && self.key().verifies_now()
     }
 
     fn token(&self) -> String {
-        let [typ, kind] = if self.is_access { ["at+jwt", "access"] } else { ["rt+jwt", "refresh"] };
-        let header = object(&json!({"alg": "EdDSA", "typ": typ, "kid": self.key().public_key.id()}));
+        let [kind, other] = if self.is_access {
+            [TokenKind::Access, TokenKind::Refresh]
+        } else {
+            [TokenKind::Refresh, TokenKind::Access]
+        };
+        let header = changed(self.header_of(kind), &self.header_of(other), &self.header);
+        let claims = changed(self.claims_of(kind), &self.claims_of(other), &self.claims);
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(text(&header)), URL_SAFE_NO_PAD.encode(text(&claims)));
+        let signature = match &self.signature {
+            None => self.key().sign(&message),
+            Some(signature) => signature.over(&message, self.key()),
+        };
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn header_of(&self, kind: TokenKind) -> Object {
+        let [typ, _] = words(kind);
+        object(&json!({"alg": "EdDSA", "typ": typ, "kid": self.key().public_key.id()}))
+    }
+
+    fn claims_of(&self, kind: TokenKind) -> Object {
+        let [_, token_type] = words(kind);
         let now = i64::try_from(NOW.seconds()).unwrap();
-        let claims = object(&json!({
+        object(&json!({
             "iss": "chat-api", "aud": "chat-api", "sub": USER_ID, "sid": "01BX5ZZKBKACTAV9WEVGEMMVRZ",
             "jti": "01BX5ZZKBKACTAV9WEVGEMMVS0", "epoch": 1, "iat": now - AGE_S,
-            "exp": now + i64::from(self.expires_in_s), "token_type": kind,
-        }));
-        let [header, claims] = [(header, &self.header), (claims, &self.claims)]
-            .map(|(object, changes)| URL_SAFE_NO_PAD.encode(text(&changed(object, changes))));
-        let message = format!("{header}.{claims}");
-        let signature = URL_SAFE_NO_PAD.encode(self.signature.over(&message, self.key()));
-        format!("{message}.{signature}")
+            "exp": now + i64::from(self.expires_in_s), "token_type": token_type,
+        }))
     }
 }
 
 impl Signature {
     fn over(&self, message: &str, key: &Key) -> Vec<u8> {
         match self {
-            Self::Right => key.sign(message),
             Self::None => Vec::new(),
             Self::Bytes(bytes) => bytes.clone(),
             Self::OfKey(other) => KEYS[usize::from(*other) % KEYS.len()].sign(message),
@@ -150,10 +178,6 @@ impl Signature {
 
 impl Json {
     fn value(&self) -> Value {
-        /// What somebody might try.
-        const WORDS: [&str; 12] = [
-            "EdDSA", "none", "HS256", "at+jwt", "rt+jwt", "access", "refresh", "chat-api", "crit", "jwk", USER_ID, "",
-        ];
         match self {
             Self::Null => Value::Null,
             Self::Bool(value) => json!(value),
@@ -161,10 +185,20 @@ impl Json {
             Self::Large(value) => json!(value),
             Self::Fraction(value) => json!(value),
             Self::Text(value) => json!(value),
-            Self::Word(position) => json!(WORDS[usize::from(*position) % WORDS.len()]),
+            Self::Word(position) => json!(word(*position)),
+            Self::Words(positions) => positions.iter().map(|position| word(*position)).collect(),
             Self::Empty => json!({}),
         }
     }
+}
+
+/// What somebody might try.
+fn word(position: u8) -> &'static str {
+    const WORDS: [&str; 17] = [
+        "EdDSA", "none", "HS256", "at+jwt", "rt+jwt", "access", "refresh", "chat-api", "crit", "jwk", "jku", "x5c",
+        "nbf", "b64", "exp", USER_ID, "",
+    ];
+    WORDS[usize::from(position) % WORDS.len()]
 }
 
 fn object(value: &Value) -> Object {
@@ -176,7 +210,7 @@ fn text(object: &Object) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-fn changed(mut object: Object, changes: &[Change]) -> Object {
+fn changed(mut object: Object, of_other_kind: &Object, changes: &[Change]) -> Object {
     for Change { member, to } in changes {
         if object.is_empty() {
             break;
@@ -186,68 +220,110 @@ fn changed(mut object: Object, changes: &[Change]) -> Object {
             To::Missing => drop(object.remove(position)),
             To::Value(value) => object[position].1 = value.value(),
             To::Twice(value) => object.push((object[position].0.clone(), value.value())),
+            To::OfOtherKind => {
+                let name = object[position].0.clone();
+                let other = of_other_kind.iter().find(|(other, _)| *other == name);
+                object[position].1 = other.map_or(Value::Null, |(_, value)| value.clone());
+            }
             To::OfMember(other) => object[position].1 = object[usize::from(*other) % object.len()].1.clone(),
             To::Listed => object[position].1 = json!([object[position].1]),
-            To::Added { name, value } => object.push((name.clone(), value.value())),
+            To::Added { name, value } => object.push((word(*name).to_owned(), value.value())),
         }
     }
     object
 }
 
-/// Whom it is about and in which epoch, if it was accepted.
-struct Accepted {
-    user_id: UserId,
-    session_epoch: u64,
-}
+/// What was read from a token that was accepted, by the names of its claims.
+type Accepted = Vec<(&'static str, Value)>;
 
 fn access_claims(token: &str) -> Option<Accepted> {
+    // White space around a header's token is not the token's.
+    if token.trim_matches([' ', '\t']) != token {
+        return None;
+    }
     let mut request = Request::new(Body::Empty);
     let header = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).ok()?;
     request.headers_mut().insert(AUTHORIZATION, header);
-    match logged_in(&request) {
-        Ok(person) => Some(Accepted { user_id: person.user_id(), session_epoch: person.session_epoch() }),
+    match verifier::logged_in(&request) {
+        Ok(person) => Some(vec![("sub", json!(person.user_id())), ("epoch", json!(person.session_epoch()))]),
         Err(error) => refused(&error),
     }
 }
 
 fn refresh_claims(token: &str) -> Option<Accepted> {
-    let token = ReceivedToken::try_from(token.to_owned()).ok()?;
-    match refresh_claim(&token) {
-        Ok(claim) => Some(Accepted { user_id: claim.user_id, session_epoch: claim.session_epoch }),
+    accepted(verifier::refresh_claim(&received(token)?))
+}
+
+fn refresh_claims_of_any_age(token: &str) -> Option<Accepted> {
+    accepted(verifier::refresh_claim_of_any_age(&received(token)?))
+}
+
+fn kind_of_any(token: &str) -> Option<TokenKind> {
+    match verifier::any_token(&received(token)?) {
+        Ok(Verified::Access(_)) => Some(TokenKind::Access),
+        Ok(Verified::Refresh(_)) => Some(TokenKind::Refresh),
         Err(error) => refused(&error),
     }
 }
 
-fn refused(error: &ApiError) -> Option<Accepted> {
+fn received(token: &str) -> Option<ReceivedToken> {
+    ReceivedToken::try_from(token.to_owned()).ok()
+}
+
+fn accepted(claim: Result<RefreshClaim, ApiError>) -> Option<Accepted> {
+    match claim {
+        Ok(claim) => {
+            let ids = [("sub", json!(claim.user_id)), ("sid", json!(claim.session_id)), ("jti", json!(claim.token_id))];
+            Some(ids.into())
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused<T>(error: &ApiError) -> Option<T> {
     assert!(matches!(error, ApiError::TokenNotValid(_)), "{error:?}");
     None
 }
 
-/// Reads the token again, by the letter of RFC 7515 and with nothing of ours.
-fn assert_ours(token: &str, accepted: &Accepted, typ: &str, kind: &str) {
+/// Reads the token again, by the letter of RFC 7515 and with nothing of ours. Returns its claims.
+fn assert_ours(token: &str, accepted: &[(&str, Value)], kind: TokenKind) -> Value {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, signature] = parts.try_into().unwrap_or_else(|_| panic!("not three parts: {token}"));
     let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
     let read = |part: &str| -> Value { serde_json::from_slice(&decoded(part)).unwrap() };
     let message = format!("{header}.{claims}");
     let (header, claims) = (read(header), read(claims));
+    let [typ, token_type] = words(kind);
     assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!(typ)), "{token}");
     assert!(header.get("crit").is_none_or(Value::is_null), "{token}");
     let key = KEYS.iter().find(|key| header["kid"] == key.public_key.id()).unwrap();
     assert!(key.verifies_now() && key.signed(&message, &decoded(signature)), "{token}");
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!("chat-api"), &json!("chat-api")), "{token}");
-    assert_eq!(claims["token_type"], kind, "{token}");
-    assert!(claims["exp"].as_u64().unwrap() + u64::try_from(LEEWAY_S).unwrap() > NOW.seconds(), "{token}");
-    let user_id: UserId = serde_json::from_value(claims["sub"].clone()).unwrap();
-    assert_eq!((user_id, claims["epoch"].as_u64()), (accepted.user_id, Some(accepted.session_epoch)), "{token}");
-    serde_json::from_value::<SessionId>(claims["sid"].clone()).unwrap();
-    serde_json::from_value::<TokenId>(claims["jti"].clone()).unwrap();
-    assert!(claims["iat"].is_u64() && token.len() <= 4096, "{token}");
+    assert_eq!(claims["token_type"], token_type, "{token}");
+    for (name, value) in accepted {
+        assert_eq!(claims[name], *value, "{name}: {token}");
+    }
+    assert!(token.len() <= 4096, "{token}");
+    claims
+}
+
+fn assert_alive(claims: &Value, token: &str) {
+    let [issued_at, expires_at] = ["iat", "exp"].map(|claim| claims[claim].as_u64().unwrap());
+    let leeway = u64::try_from(LEEWAY_S).unwrap();
+    assert!(expires_at + leeway > NOW.seconds() && issued_at <= NOW.seconds() + leeway, "{token}");
+    assert!(expires_at <= issued_at + Settings::LONGEST_LIFETIME.as_secs(), "{token}");
+}
+
+/// What a token of `kind` says of itself, in its header and its claims.
+fn words(kind: TokenKind) -> [&'static str; 2] {
+    match kind {
+        TokenKind::Access => ["at+jwt", "access"],
+        TokenKind::Refresh => ["rt+jwt", "refresh"],
+    }
 }
 
 /// An access token that is accepted.
 pub(super) fn good_access_token() -> String {
     let (header, claims, damage) = (Vec::new(), Vec::new(), Vec::new());
-    let signature = Signature::Right;
-    Input { is_access: true, expires_in_s: 300, key: 0, header, claims, signature, damage }.token()
+    Input { is_access: true, expires_in_s: 100, key: None, header, claims, signature: None, damage }.token()
 }

@@ -5,13 +5,11 @@ use std::sync::LazyLock;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use serde_json::{Value, json};
 use shared::error::ApiError;
 use shared::http::Request;
-use shared::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verifier};
+use shared::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verified, Verifier};
 use shared::table::Table;
 use shared::time::Clock;
 use tokio::runtime::Runtime;
@@ -20,7 +18,7 @@ use super::key::{KEYS, Key, NOW, Publication};
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let table = Table::new(client(), "chat-api");
-    RUNTIME.with(|runtime| runtime.block_on(Verifier::start(table, Clock::manual(NOW))))
+    wait_for(Verifier::start(table, Clock::manual(NOW)))
 });
 
 thread_local! {
@@ -29,13 +27,25 @@ thread_local! {
 
 /// Who sent `request`.
 pub(super) fn logged_in(request: &Request) -> Result<LoggedIn, ApiError> {
-    let outcome = VERIFIER.logged_in(request);
-    RUNTIME.with(|runtime| runtime.block_on(outcome))
+    wait_for(VERIFIER.logged_in(request))
 }
 
 /// What `token` claims, if it is a valid refresh token.
 pub(super) fn refresh_claim(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
-    let outcome = VERIFIER.refresh_claim(token);
+    wait_for(VERIFIER.refresh_claim(token))
+}
+
+/// What `token` claims, if it is or was a valid refresh token.
+pub(super) fn refresh_claim_of_any_age(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
+    wait_for(VERIFIER.refresh_claim_of_any_age(token))
+}
+
+/// What `token` claims, if it is a valid token of either kind.
+pub(super) fn any_token(token: &ReceivedToken) -> Result<Verified, ApiError> {
+    wait_for(VERIFIER.any_token(token))
+}
+
+fn wait_for<T>(outcome: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(outcome))
 }
 
