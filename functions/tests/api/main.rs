@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod any_input;
 mod attacks;
 mod bad_input;
 mod chat;
