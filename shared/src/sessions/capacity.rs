@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::error::ApiError;
 use crate::ids::SessionId;
 use crate::sessions::{MAX_SESSIONS, Opening, Sessions};
-use crate::table::{Key, unavailable};
+use crate::table::{Key, number, unavailable};
 
 impl Sessions {
     /// Takes those of the `listed` sessions out of the list that have ended, and the oldest, which
@@ -37,8 +37,10 @@ impl Sessions {
             .table_name(self.table.name())
             .set_key(Some(Key::login(opening.attempt.username()).into_item()))
             .update_expression("DELETE sessions :gone")
-            .condition_expression("user_id = :user_id")
+            // Of another epoch other sessions live: the one that a password change has kept, too.
+            .condition_expression("user_id = :user_id AND session_epoch = :epoch")
             .expression_attribute_values(":gone", AttributeValue::Ss(gone))
+            .expression_attribute_values(":epoch", number(opening.login.session_epoch))
             .expression_attribute_values(":user_id", AttributeValue::S(opening.login.user_id.to_string()))
             .send()
             .await;
@@ -49,5 +51,39 @@ impl Sessions {
                 _ => Err(unavailable(error)),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::accounts::PasswordChange;
+    use crate::ids::TokenId;
+    use crate::jwt::{LoggedIn, RefreshTerms, Subject};
+    use crate::testing::{NOW, TestTable};
+    use crate::username::Username;
+
+    #[tokio::test]
+    async fn a_login_from_before_a_password_change_leaves_the_list_of_sessions_alone() {
+        let test = TestTable::start().await;
+        test.register("ada", 0).await;
+        let (sessions, accounts) = (Sessions::new(test.table.clone(), test.clock.clone()), test.accounts());
+        let username = Username::parse("ada").unwrap();
+        let soon = NOW.plus(Duration::from_secs(28));
+        let refresh = RefreshTerms { id: TokenId::new(&test.clock), issued_at: NOW, expires_at: soon };
+        let login = accounts.find_login(&username).await.unwrap().unwrap();
+        let opening = Opening { username: &username, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let session_id = sessions.begin(&opening, soon).await.unwrap();
+        let person: LoggedIn = Subject { user_id: login.user_id, session_id, session_epoch: 1 }.into();
+        let new_hash = serde_json::from_value("new".into()).unwrap();
+        let change = PasswordChange { person: &person, username: &username, login: &login, new_hash: &new_hash };
+        accounts.change_password(&change, soon).await.unwrap();
+
+        let outcome = sessions.make_room(&opening, &[session_id].into()).await;
+        assert!(matches!(outcome, Err(ApiError::InvalidCredentials)));
+        let login = accounts.find_login(&username).await.unwrap().unwrap();
+        assert_eq!(login.sessions, [session_id].into(), "the session that the password was changed in lives on");
     }
 }

@@ -39,6 +39,12 @@ pub(super) struct StoredItem {
     pub(super) attributes: Value,
 }
 
+impl StoredItem {
+    pub(super) fn parsed<T: DeserializeOwned>(&self) -> T {
+        T::deserialize(&self.attributes).unwrap()
+    }
+}
+
 thread_local! {
     static CREATE_TABLE: Value = Template::of_workspace().unwrap().create_table_request(TABLE_NAME);
 }
@@ -57,8 +63,11 @@ impl Engine {
         let database = &self.database;
         match operation {
             "BatchGetItem" => answer(body, |request| database.batch_get_item(request)),
+            "BatchWriteItem" => answer(body, |request| database.batch_write_item(request)),
+            "DeleteItem" => answer(body, |request| database.delete_item(request)),
             "GetItem" => answer(body, |request| database.get_item(request)),
             "PutItem" => answer(body, |request| database.put_item(request)),
+            "Query" => answer(body, |request| database.query(request)),
             "TransactWriteItems" => answer(body, |request| database.transact_write_items(request)),
             "UpdateItem" => answer(body, |request| database.update_item(request)),
             _ => panic!("the simulation does not know {operation}"),
@@ -97,7 +106,7 @@ fn plain_member((name, value): (&String, &Value)) -> (String, Value) {
 fn plain(value: &Value) -> Value {
     let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
     match kind.as_str() {
-        "S" | "BOOL" => value.clone(),
+        "S" | "BOOL" | "SS" => value.clone(),
         "N" => json!(value.as_str().unwrap().parse::<i64>().unwrap()),
         "M" => Value::Object(value.as_object().unwrap().iter().map(plain_member).collect::<Map<_, _>>()),
         _ => panic!("the ledger stores nothing of kind {kind}"),

@@ -18,7 +18,7 @@ pub(super) enum Fault {
     ErrorInstead,
     /// The client gives up on it, and then it is applied, so much later.
     Late(Notice, Duration),
-    /// It is refused: too many requests.
+    /// It is refused, or a batch in part: too many requests.
     Throttled,
     /// It is refused: another transaction is at the item.
     Conflict,

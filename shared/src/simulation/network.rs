@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -13,9 +13,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use local::stack::TABLE_NAME;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::simulation::chronicle::Chronicle;
 use crate::simulation::engine::{Engine, Reply, StoredItem};
 use crate::simulation::fault::{Fault, Notice, Plan, Weather};
 use crate::simulation::process::ProcessId;
@@ -33,6 +35,7 @@ struct Inner {
     engine: Engine,
     weather: Mutex<Weather>,
     witness: Mutex<Witness>,
+    chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
     trace: Trace,
     clock: Clock,
@@ -57,6 +60,7 @@ impl Network {
             engine: Engine::start(),
             weather: Mutex::new(weather),
             witness: Mutex::default(),
+            chronicle: Mutex::default(),
             sabotage,
             trace,
             clock,
@@ -106,14 +110,20 @@ impl Network {
         self.0.engine.items()
     }
 
-    /// What the witness saw that must not be.
+    /// What the table has accepted about users.
+    pub(super) fn chronicle(&self) -> MutexGuard<'_, Chronicle> {
+        self.0.chronicle.lock().unwrap()
+    }
+
+    /// What was accepted and must not be.
     pub(super) fn offences(&self) -> Vec<String> {
-        self.0.witness.lock().unwrap().offences().to_vec()
+        let of_holds = self.0.witness.lock().unwrap().offences().to_vec();
+        [of_holds, self.chronicle().offences().to_vec()].concat()
     }
 
     fn plan(&self, process: ProcessId, operation: &str) -> Plan {
         let mut plan = self.0.weather.lock().unwrap().plan(process);
-        let is_write = matches!(operation, "UpdateItem" | "TransactWriteItems");
+        let is_write = matches!(operation, "DeleteItem" | "UpdateItem" | "TransactWriteItems");
         if self.0.is_calm.load(Ordering::SeqCst) || (plan.fault == Some(Fault::Conflict) && !is_write) {
             plan.fault = None;
         }
@@ -149,13 +159,28 @@ impl Network {
                 self.apply(&shipment);
             }
             Some(Fault::Throttled) => {
-                let _ = answer.send(Ok(Reply::error(400, "ProvisionedThroughputExceededException")));
+                let _ = answer.send(Ok(self.throttle(shipment)));
             }
             Some(Fault::Conflict) => {
                 let _ = answer.send(Ok(conflict(&shipment)));
             }
         }
         self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Of a batch a part is done all the same, and the rest is handed back.
+    fn throttle(&self, mut shipment: Shipment) -> Reply {
+        if shipment.operation != "BatchWriteItem" {
+            return Reply::error(400, "ProvisionedThroughputExceededException");
+        }
+        let requests = shipment.body["RequestItems"][TABLE_NAME].as_array_mut().unwrap();
+        // At least one is done, since a batch of none is not valid.
+        let left = requests.split_off(requests.len().div_ceil(2));
+        let mut reply = self.apply(&shipment);
+        if !left.is_empty() {
+            reply.body["UnprocessedItems"] = json!({ TABLE_NAME: left });
+        }
+        reply
     }
 
     fn apply(&self, shipment: &Shipment) -> Reply {
@@ -170,6 +195,9 @@ impl Network {
         };
         let now = self.0.clock.now();
         self.0.witness.lock().unwrap().applied(*process, operation, body, &reply, now);
+        if reply.is_success() {
+            self.chronicle().accepted(*process, operation, body);
+        }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));
         reply
@@ -184,7 +212,7 @@ fn notify(notice: Notice, answer: oneshot::Sender<Answer>) {
 }
 
 fn conflict(shipment: &Shipment) -> Reply {
-    if shipment.operation == "UpdateItem" {
+    if shipment.operation != "TransactWriteItems" {
         return Reply::error(400, "TransactionConflictException");
     }
     let items = shipment.body["TransactItems"].as_array().map_or(0, Vec::len);
@@ -202,6 +230,7 @@ fn name(body: &Value) -> String {
     text(&body["ClientRequestToken"])
         .or_else(|| text(&values[":hold"]["M"]["id"]["S"]).map(|id| format!("hold-{id}")))
         .or_else(|| text(&values[":id"]["S"]).map(|id| format!("release-{id}")))
+        .or_else(|| text(&body["Key"]["sk"]["S"]))
         .unwrap_or_default()
 }
 

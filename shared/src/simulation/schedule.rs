@@ -6,30 +6,40 @@ use std::time::Duration;
 use local::stack::TABLE_NAME;
 use tokio::runtime::Runtime;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Account, Accounts, Deletion, Progress, Status};
 use crate::chat::Message;
 use crate::credits::Credits;
-use crate::ids::SessionId;
-use crate::jwt::{LoggedIn, Subject};
+use crate::ids::{SessionId, TokenId, UserId};
+use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::ledger::{Ledger, Order, Started};
-use crate::password::PasswordHash;
 use crate::random::seeded::Seeded;
-use crate::simulation::client::{SimulatedClient, World};
+use crate::sessions::{MAX_SESSIONS, Opening, Sessions};
+use crate::simulation::client::SimulatedClient;
+use crate::simulation::engine::StoredItem;
 use crate::simulation::fault::Weather;
+use crate::simulation::function::{self, new_terms};
 use crate::simulation::network::Network;
+use crate::simulation::owner::Owner;
+use crate::simulation::person::{Person, Tokens};
+use crate::simulation::request::{Request, Told};
 use crate::simulation::sabotage::Sabotage;
 use crate::simulation::trace::Trace;
-use crate::simulation::verdict;
-use crate::table::Table;
+use crate::simulation::world::World;
+use crate::simulation::{verdict, verdict_on_users, verdict_on_visits};
+use crate::table::{Key, Table};
 use crate::testing::NOW;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use crate::username::Username;
+
+const FIRST_PASSWORD: &str = "password";
 
 /// What a schedule came to.
 pub(super) struct Outcome {
     pub(super) trace: Vec<String>,
     /// What is wrong with it.
     pub(super) violations: Vec<String>,
+    /// Everything that was asked and told.
+    pub(super) journal: Vec<(Request, Told)>,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -49,6 +59,8 @@ struct Schedule {
     network: Network,
     table: Table,
     world: Arc<World>,
+    /// Whether people do more than chat.
+    has_owners: bool,
 }
 
 impl Schedule {
@@ -59,68 +71,143 @@ impl Schedule {
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
         let ledger = Ledger::new(table.clone(), clock.clone(), generator.u32(1..=4));
-        let mut users = Vec::new();
+        let mut people = Vec::new();
         // They share nothing but the table: what matters is how many clients each of them has.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
-            users.push(register(&table, &clock, number, generator.u64(..=15)).await);
+            people.push(newcomer(&table, &clock, number, generator.u64(..=15)).await);
         }
-        let keys = [1, 1, 2, 4][generator.usize(..4)];
-        let world = Arc::new(World { ledger, clock, trace, users, keys, attempts: Mutex::default() });
-        Self { generator, network, table, world }
+        let world = Arc::new(World {
+            accounts: Accounts::new(table.clone(), clock.clone()),
+            deletion: Deletion::new(table.clone(), clock.clone()),
+            ledger,
+            sessions: Sessions::new(table.clone(), clock.clone()),
+            clock,
+            trace,
+            people,
+            keys: [1, 1, 2, 4][generator.usize(..4)],
+            session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
+            journal: Mutex::default(),
+        });
+        let has_owners = generator.u8(..5) < 2;
+        Self { generator, network, table, world, has_owners }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
         let mut violations = runtime.block_on(self.live());
         violations.extend(runtime.block_on(self.end()));
-        Outcome { trace: self.world.trace.lines(), violations }
+        let journal = self.world.journal.lock().unwrap().clone();
+        Outcome { trace: self.world.trace.lines(), violations, journal }
     }
 
     /// Everybody does what they want, while things go wrong.
     async fn live(&mut self) -> Vec<String> {
+        if self.has_owners && self.generator.u8(..8) == 0 {
+            self.begin_many_sessions().await;
+        }
         self.network.set_calm(false);
-        let mut clients = Vec::new();
-        for user in 0..self.world.users.len() {
-            for _ in 0..self.generator.usize(1..=4) {
-                let client = SimulatedClient { world: self.world.clone(), user, generator: self.generator.fork() };
-                clients.push(tokio::spawn(client.run()));
+        let mut tasks = Vec::new();
+        for person in 0..self.world.people.len() {
+            let clients = self.generator.usize(1..=if self.has_owners { 2 } else { 4 });
+            for _ in 0..clients {
+                let client = SimulatedClient { world: self.world.clone(), person, generator: self.generator.fork() };
+                tasks.push(tokio::spawn(client.run()));
+            }
+            let owners = if self.has_owners { self.generator.usize(1..=2) } else { 0 };
+            for _ in 0..owners {
+                let owner = Owner { world: self.world.clone(), person, generator: self.generator.fork() };
+                tasks.push(tokio::spawn(owner.run()));
             }
         }
         let intruder = tokio::spawn(interrupt(self.network.clone(), self.world.clone(), self.generator.fork()));
-        for client in clients {
-            client.await.unwrap();
+        for task in tasks {
+            task.await.unwrap();
         }
         let violations = intruder.await.unwrap();
         self.network.settle().await;
         violations
     }
 
+    /// So many that the next few logins find that there are too many.
+    async fn begin_many_sessions(&self) {
+        let username = &self.world.people[0].username;
+        let login = self.world.accounts.find_login(username).await.unwrap().unwrap();
+        for _ in 0..MAX_SESSIONS - 2 {
+            let refresh = new_terms(&self.world.clock, self.world.session_lifetime);
+            let opening = Opening { username, login: &login, renewed_hash: None, refresh, user_agent: None };
+            self.world.sessions.begin(&opening, soon(&self.world.clock)).await.unwrap();
+        }
+    }
+
     /// When everything has arrived: the verdict, before and after everything has expired.
     async fn end(&mut self) -> Vec<String> {
         self.network.set_calm(true);
-        let mut violations = verdict::on_accounts(&self.network.items());
-        violations.extend(verdict::on_answers(&self.network.items(), &self.world));
+        let mut violations = on_everything(&self.network, &self.world.clock);
+        let items = self.network.items();
+        violations.extend(verdict::on_messages(&items, &self.world, &self.network.chronicle()));
+        violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(self.finish_deletions().await);
         self.world.clock.advance(Duration::from_secs(200));
-        for user in self.world.users.clone() {
-            violations.extend(self.hold_once_more(&user).await);
-        }
+        violations.extend(self.hold_once_more().await);
         self.network.settle().await;
-        violations.extend(verdict::on_accounts(&self.network.items()));
-        violations.extend(verdict::on_holds(&self.network.items()));
+        violations.extend(on_everything(&self.network, &self.world.clock));
+        let items = self.network.items();
+        violations.extend(verdict::on_holds(&items));
+        violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
         violations.extend(self.network.offences());
         violations
     }
 
-    /// The next hold gives back what was left behind, even if it sets nothing aside.
-    async fn hold_once_more(&self, person: &LoggedIn) -> Option<String> {
-        let message = Message::try_from("Is anybody there?".to_owned()).unwrap();
-        let deadline = self.world.clock.now().plus(Duration::from_secs(28));
-        let order = Order { person, amount: Credits::ZERO, message: &message, key: None, deadline };
-        let started = Ledger::new(self.table.clone(), self.world.clock.clone(), 10).start(&order).await;
-        match started {
-            Ok(Started::Held(held)) => self.world.ledger.release(&held).await.err().map(|error| format!("{error:?}")),
-            other => Some(format!("a hold of nothing was refused: {other:?}")),
+    /// As the audit does with deletions that stopped half way.
+    async fn finish_deletions(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        for (user_id, account) in accounts(&self.network.items()) {
+            if account.status != Status::Deleting {
+                continue;
+            }
+            let username = account.parsed_username().unwrap();
+            let outcome = self.world.deletion.finish(user_id, &username, soon(&self.world.clock)).await;
+            if !matches!(outcome, Ok(Progress::Finished)) {
+                violations.push(format!("the deletion of {user_id} is not finished: {outcome:?}"));
+            }
         }
+        violations
     }
+
+    /// The next hold gives back what was left behind, even if it sets nothing aside.
+    async fn hold_once_more(&self) -> Vec<String> {
+        let message = Message::try_from("Is anybody there?".to_owned()).unwrap();
+        let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10);
+        let mut violations = Vec::new();
+        for (user_id, account) in accounts(&self.network.items()) {
+            let session_id = SessionId::new(&self.world.clock);
+            let person = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
+            let deadline = soon(&self.world.clock);
+            let order = Order { person: &person, amount: Credits::ZERO, message: &message, key: None, deadline };
+            match ledger.start(&order).await {
+                Ok(Started::Held(held)) => ledger.release(&held).await.unwrap(),
+                other => violations.push(format!("a hold of nothing was refused: {other:?}")),
+            }
+        }
+        violations
+    }
+}
+
+/// What must be so at any moment.
+fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
+    let items = network.items();
+    let mut violations = verdict::on_accounts(&items);
+    // A negative balance cannot be read.
+    if violations.is_empty() {
+        violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
+    }
+    violations
+}
+
+/// All accounts that can be read, with their users.
+fn accounts(items: &[StoredItem]) -> Vec<(UserId, Account)> {
+    let accounts = items.iter().filter(|item| item.sort == Key::ACCOUNT && item.attributes["balance"].is_u64());
+    let user_id = |item: &StoredItem| item.partition.strip_prefix("USER#").and_then(UserId::parse).unwrap();
+    accounts.map(|item| (user_id(item), item.parsed())).collect()
 }
 
 /// Sets the clock forward, and looks at the accounts, in the midst of it all.
@@ -134,16 +221,30 @@ async fn interrupt(network: Network, world: Arc<World>, mut generator: fastrand:
             world.clock.advance(ahead);
             world.trace.line(format_args!("the clock jumped by {ahead:?}"));
         }
-        violations.extend(verdict::on_accounts(&network.items()));
+        violations.extend(on_everything(&network, &world.clock));
     }
     violations
 }
 
+/// Somebody who has registered, and has a token of a session that is as good as any to chat.
+async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> Person {
+    let access = register(table, clock, number, balance).await;
+    let refresh =
+        RefreshClaim { user_id: access.user_id(), session_id: access.session_id(), token_id: TokenId::new(clock) };
+    Person::new(username(number), FIRST_PASSWORD, Tokens { access, refresh })
+}
+
 pub(super) async fn register(table: &Table, clock: &Clock, number: usize, balance: u64) -> LoggedIn {
-    let username = Username::parse(&format!("user-{number}")).unwrap();
-    let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
-    let deadline = clock.now().plus(Duration::from_secs(28));
     let accounts = Accounts::new(table.clone(), clock.clone());
-    let user_id = accounts.register(&username, hash, Credits::new(balance).unwrap(), deadline).await.unwrap();
-    Subject { user_id, session_id: SessionId::new(clock), session_epoch: 1 }.into()
+    let grant = Credits::new(balance).unwrap();
+    let registered = function::register(&accounts, &username(number), FIRST_PASSWORD, grant, soon(clock)).await;
+    Subject { user_id: registered.unwrap(), session_id: SessionId::new(clock), session_epoch: 1 }.into()
+}
+
+fn username(number: usize) -> Username {
+    Username::parse(&format!("user-{number}")).unwrap()
+}
+
+fn soon(clock: &Clock) -> Timestamp {
+    clock.now().plus(Duration::from_secs(28))
 }

@@ -2,12 +2,17 @@
 
 use std::collections::HashMap;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, Status};
 use crate::ledger::{Entry, EntryKind};
-use crate::simulation::client::{Attempt, Told, World, response};
+use crate::simulation::chronicle::Chronicle;
 use crate::simulation::engine::StoredItem;
+use crate::simulation::function::response;
+use crate::simulation::request::{Chat, Told, Wish};
+use crate::simulation::world::World;
+use crate::table::Key;
 
-/// `balance + holds = sum of the entries`, and `balance >= 0`.
+/// `balance + holds = sum of the entries`, and `balance >= 0`. Of an account that is being deleted
+/// the entries go first.
 pub(super) fn on_accounts(items: &[StoredItem]) -> Vec<String> {
     let mut violations = Vec::new();
     for item in items.iter().filter(|item| item.sort == "ACCOUNT") {
@@ -17,7 +22,11 @@ pub(super) fn on_accounts(items: &[StoredItem]) -> Vec<String> {
             violations.push(format!("{} has a balance of {balance}", item.partition));
             continue;
         }
-        let held: u64 = account(item).holds.values().map(|hold| u64::from(hold.amount)).sum();
+        let account = account(item);
+        if account.status == Status::Deleting {
+            continue;
+        }
+        let held: u64 = account.holds.values().map(|hold| u64::from(hold.amount)).sum();
         let entries: i64 =
             entries(items).filter(|(of, ..)| *of == item.partition).map(|(.., entry)| entry.amount).sum();
         if balance + held.cast_signed() != entries {
@@ -35,36 +44,48 @@ pub(super) fn on_holds(items: &[StoredItem]) -> Vec<String> {
     holding.map(|item| format!("{} still holds after everything has expired", item.partition)).collect()
 }
 
-/// Every answer that a client was given is what the ledger says.
-pub(super) fn on_answers(items: &[StoredItem], world: &World) -> Vec<String> {
+/// Every answer to a message is what the ledger says. Of a user who is deleted it says nothing.
+pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
     let charges = Charges::of(items);
-    let attempts = world.attempts.lock().unwrap();
+    let journal = world.journal.lock().unwrap();
     let mut violations = charges.repeated.clone();
     let mut charged_keys = HashMap::new();
-    for (number, (attempt, told)) in attempts.iter().enumerate() {
-        if let Some(what) = charges.contradiction(number, attempt, told) {
+    for (number, (request, told)) in journal.iter().enumerate() {
+        let Wish::Chat(chat) = &request.wish else { continue };
+        let partition = Key::partition_of(chat.access.user_id());
+        let user = chronicle.user(&partition).unwrap();
+        if user.is_closed {
+            continue;
+        }
+        let is_turned_away = matches!(told, Told::Refused("token_not_valid"));
+        if is_turned_away && user.session_epoch == chat.access.session_epoch() {
+            violations.push(format!("process {number} was turned away with a token that is valid"));
+        }
+        if let Some(what) = charges.contradiction(number, chat, told) {
             violations.push(format!("process {number}, {what}: it was told {told:?}"));
         }
-        if let (Some(key), true) = (&attempt.key, charges.by_response.contains_key(&response(number)))
-            && let Some(other) = charged_keys.insert((attempt.user, key), number)
+        if let (Some(key), true) = (&chat.key, charges.by_response.contains_key(&response(number)))
+            && let Some(other) = charged_keys.insert((partition, key), number)
         {
             violations.push(format!("{key} was charged for process {other} and for process {number}"));
         }
     }
-    violations.extend(on_records(items, &charges));
+    violations.extend(on_records(items, &charges, chronicle));
     violations
 }
 
 /// Every idempotency record names a charge.
-fn on_records(items: &[StoredItem], charges: &Charges) -> Vec<String> {
+fn on_records(items: &[StoredItem], charges: &Charges, chronicle: &Chronicle) -> Vec<String> {
     let records = items.iter().filter(|item| item.sort.starts_with("IDEMPOTENCY#"));
-    let ids = records.map(|record| record.attributes["entry_id"].as_str().unwrap().to_owned());
+    // Of a user who is being deleted the entries may be gone already.
+    let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
+    let ids = records.filter(open).map(|record| record.attributes["entry_id"].as_str().unwrap().to_owned());
     ids.filter(|id| !charges.by_id.contains_key(id)).map(|id| format!("a record names {id}, no charge")).collect()
 }
 
 /// What was charged.
 struct Charges {
-    /// By the model's reply, which is another for each attempt: the id and the cost.
+    /// By the model's reply, which is another for each process: the id and the cost.
     by_response: HashMap<String, (String, u64)>,
     /// By the id: the cost and the model's reply.
     by_id: HashMap<String, (u64, String)>,
@@ -85,12 +106,12 @@ impl Charges {
         charges
     }
 
-    /// What of the ledger contradicts that an attempt was told so.
-    fn contradiction(&self, number: usize, attempt: &Attempt, told: &Told) -> Option<String> {
+    /// What of the ledger contradicts what a process has told.
+    fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
         let charge = self.by_response.get(&response(number));
         match told {
             Told::Charged { id, cost } => {
-                let agreed = attempt.cost.min(attempt.amount);
+                let agreed = chat.cost.min(chat.amount);
                 (*cost != agreed || charge != Some(&(id.to_string(), *cost)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }
@@ -99,9 +120,10 @@ impl Charges {
                 let is_there = first == Some(&(*cost, response.clone()));
                 (!is_there || charge.is_some()).then(|| format!("has the entry {charge:?}, and the first {first:?}"))
             }
-            Told::NotCharged(_) => charge.map(|charge| format!("has the entry {charge:?}")),
+            Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
             Told::Unknown | Told::Nothing => None,
             Told::Wrong(what) => Some(what.clone()),
+            Told::Registered(_) | Told::Admitted(_) | Told::Done => Some("which was to chat".to_owned()),
         }
     }
 }
