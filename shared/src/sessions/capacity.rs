@@ -74,11 +74,12 @@ mod tests {
         let soon = NOW.plus(Duration::from_secs(28));
         let refresh = RefreshTerms { id: TokenId::new(&test.clock), issued_at: NOW, expires_at: soon };
         let login = accounts.find_login(&username).await.unwrap().unwrap();
-        let opening = Opening { username: &username, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let attempt = test.attempt(&username);
+        let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
         let session_id = sessions.begin(&opening, soon).await.unwrap();
         let person: LoggedIn = Subject { user_id: login.user_id, session_id, session_epoch: 1 }.into();
         let new_hash = serde_json::from_value("new".into()).unwrap();
-        let change = PasswordChange { person: &person, username: &username, login: &login, new_hash: &new_hash };
+        let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
         accounts.change_password(&change, soon).await.unwrap();
 
         let outcome = sessions.make_room(&opening, &[session_id].into()).await;

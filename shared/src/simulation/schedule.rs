@@ -7,11 +7,13 @@ use local::stack::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::accounts::{Account, Accounts, Deletion, Progress, Status};
+use crate::attempts::Attempt;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::ledger::{Ledger, Order, Started};
+use crate::network::SourceNetwork;
 use crate::random::seeded::Seeded;
 use crate::sessions::{MAX_SESSIONS, Opening, Sessions};
 use crate::simulation::client::SimulatedClient;
@@ -133,7 +135,8 @@ impl Schedule {
         let login = self.world.accounts.find_login(username).await.unwrap().unwrap();
         for _ in 0..MAX_SESSIONS - 2 {
             let refresh = new_terms(&self.world.clock, self.world.session_lifetime);
-            let opening = Opening { username, login: &login, renewed_hash: None, refresh, user_agent: None };
+            let attempt = Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now());
+            let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
             self.world.sessions.begin(&opening, soon(&self.world.clock)).await.unwrap();
         }
     }

@@ -2,10 +2,12 @@
 
 use super::FUNCTION_TIMEOUT;
 use crate::accounts::{Accounts, Login, PasswordChange, Progress, Status};
+use crate::attempts::Attempt;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ids::{TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
+use crate::network::SourceNetwork;
 use crate::sessions::{Opening, Refreshed};
 use crate::simulation::person::{Tokens, hash, password_of};
 use crate::simulation::request::{Told, Wish};
@@ -48,8 +50,9 @@ impl Desk<'_> {
     async fn login(&self, password: &str, renews_hash: bool) -> Result<Told, ApiError> {
         let login = self.proved(self.username, password).await?;
         let renewed_hash = renews_hash.then(|| self.new_hash(password));
+        let attempt = self.attempt(self.username);
         let opening = Opening {
-            username: self.username,
+            attempt: &attempt,
             login: &login,
             renewed_hash: renewed_hash.as_ref(),
             refresh: self.new_terms(),
@@ -72,7 +75,8 @@ impl Desk<'_> {
         let username = self.world.accounts.read(access).await?.parsed_username()?;
         let login = self.proved(&username, current).await?;
         let new_hash = self.new_hash(new);
-        let change = PasswordChange { person: access, username: &username, login: &login, new_hash: &new_hash };
+        let attempt = self.attempt(&username);
+        let change = PasswordChange { person: access, attempt: &attempt, login: &login, new_hash: &new_hash };
         self.world.accounts.change_password(&change, self.deadline).await?;
         Ok(Told::Done)
     }
@@ -94,7 +98,7 @@ impl Desk<'_> {
         let username = account.parsed_username()?;
         let login = self.proved(&username, password).await?;
         if account.status != Status::Deleting {
-            deletion.begin(access, &username, &login, self.deadline).await?;
+            deletion.begin(access, &self.attempt(&username), &login, self.deadline).await?;
         }
         match deletion.finish(access.user_id(), &username, self.deadline).await? {
             Progress::Finished => Ok(Told::Done),
@@ -106,6 +110,11 @@ impl Desk<'_> {
     async fn proved(&self, username: &Username, password: &str) -> Result<Login, ApiError> {
         let found = self.world.accounts.find_login(username).await?;
         found.filter(|login| password_of(login.password_hash.as_str()) == password).ok_or(ApiError::InvalidCredentials)
+    }
+
+    /// Nobody is throttled here: that has proofs of its own.
+    fn attempt(&self, username: &Username) -> Attempt {
+        Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
     }
 
     fn new_hash(&self, password: &str) -> crate::password::PasswordHash {
