@@ -79,9 +79,10 @@ impl Sent {
     async fn send(&self, world: &World, access_token: &str) -> Result<Response, TestCaseError> {
         let function = world.stack.function(&self.route.function).await;
         let event = self.event(access_token);
-        let answer = match self.is_rest {
-            true => function.invoke(&event).await,
-            false => function.invoke_with_deadline(&event, cargo_lambda_deadline()).await,
+        let answer = if self.is_rest {
+            function.invoke(&event).await
+        } else {
+            function.invoke_with_deadline(&event, cargo_lambda_deadline()).await
         };
         answer.map(|answer| Response::from_event(&answer)).map_err(|error| TestCaseError::fail(error.to_string()))
     }
