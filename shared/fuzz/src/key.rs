@@ -33,15 +33,15 @@ pub(super) enum Publication {
 
 pub(super) struct Key {
     pair: Ed25519KeyPair,
-    pub(super) public_key: PublicKey,
+    pub(super) public: PublicKey,
     pub(super) publication: Publication,
 }
 
 impl Key {
     fn new(seed: u8, publication: Publication) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
-        let public_key = PublicKey::new(&URL_SAFE_NO_PAD.encode(pair.public_key())).unwrap();
-        Self { pair, public_key, publication }
+        let public = PublicKey::new(&URL_SAFE_NO_PAD.encode(pair.public_key())).unwrap();
+        Self { pair, public, publication }
     }
 
     pub(super) fn verifies_now(&self) -> bool {

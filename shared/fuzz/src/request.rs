@@ -1,6 +1,7 @@
 //! Requests as API Gateway and cargo-lambda hand them over, and everything that is read from them.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
@@ -14,6 +15,7 @@ use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, last_segmen
 use shared::ids::SessionId;
 use shared::jwt::ReceivedToken;
 use shared::ledger::{AnsweredMessage, IdempotencyKey, Limit, Transaction};
+use shared::network::SourceNetwork;
 use shared::password::{Password, PasswordRules};
 use shared::sessions::UserAgent;
 use shared::username::Username;
@@ -40,7 +42,17 @@ pub struct Input {
     query: Vec<(Parameter, Text)>,
     /// The last segment of the path, and how it goes on.
     segment: Text,
+    address: Address,
+    forwarded_for: Option<Text>,
     slashes: u8,
+}
+
+/// Where it comes from, as the gateway saw it.
+#[derive(Arbitrary, Debug)]
+enum Address {
+    Ipv4([u8; 4]),
+    Ipv6([u16; 8]),
+    Other(Text),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -102,6 +114,7 @@ impl Input {
         self.check_user_agent(&request);
         self.check_page(&request);
         self.check_segment(&request);
+        self.check_network(&request);
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -127,6 +140,7 @@ impl Input {
     fn headers(&self) -> Vec<(&str, String)> {
         let mut headers = vec![("Authorization", format!("Bearer {}", *ACCESS_TOKEN))];
         headers.extend(self.content_type.text().map(|text| ("Content-Type", text)));
+        headers.extend(self.forwarded_for.iter().map(|list| ("X-Forwarded-For", list.0.clone())));
         headers.extend(self.user_agent.iter().map(|name| ("User-Agent", name.0.clone())));
         headers.extend(self.idempotency_keys.iter().map(|key| ("Idempotency-Key", key.0.clone())));
         // What is no header value never arrives.
@@ -143,9 +157,9 @@ impl Input {
     fn event(&self) -> Value {
         let mut event: Value = serde_json::from_str(if self.is_rest { REST_EVENT } else { HTTP_EVENT }).unwrap();
         if self.is_rest {
-            self.fill_rest_event(&mut event)
+            self.fill_rest_event(&mut event);
         } else {
-            self.fill_http_event(&mut event)
+            self.fill_http_event(&mut event);
         }
         let bytes = self.bytes();
         let text = if self.is_base64 { None } else { std::str::from_utf8(&bytes).ok() };
@@ -156,7 +170,8 @@ impl Input {
 
     fn fill_rest_event(&self, event: &mut Value) {
         event["path"] = json!(self.path());
-        for name in ["Authorization", "Content-Type", "User-Agent"] {
+        event["requestContext"]["identity"]["sourceIp"] = json!(self.address.text());
+        for name in ["Authorization", "Content-Type", "User-Agent", "X-Forwarded-For"] {
             event["headers"].as_object_mut().unwrap().remove(name);
             event["multiValueHeaders"].as_object_mut().unwrap().remove(name);
         }
@@ -171,8 +186,11 @@ impl Input {
     /// Of several headers of a name the first, and a query as it was sent.
     fn fill_http_event(&self, event: &mut Value) {
         event["rawPath"] = json!(self.path());
+        event["requestContext"]["http"]["sourceIp"] = json!(self.address.text());
         let headers = event["headers"].as_object_mut().unwrap();
-        headers.retain(|name, _| !["authorization", "content-type", "user-agent"].contains(&name.as_str()));
+        headers.retain(|name, _| {
+            !["authorization", "content-type", "user-agent", "x-forwarded-for"].contains(&name.as_str())
+        });
         for (name, value) in self.headers() {
             headers.entry(name.to_ascii_lowercase()).or_insert(json!(value));
         }
@@ -184,7 +202,7 @@ impl Input {
     fn check_idempotency_key(&self, request: &Request) {
         let mut sent = self.headers().into_iter().filter(|(name, _)| *name == "Idempotency-Key").map(|(_, key)| key);
         // REST APIs give the last value, and cargo-lambda the first.
-        let sent = if self.is_rest { sent.last() } else { sent.next() };
+        let sent = if self.is_rest { sent.next_back() } else { sent.next() };
         match idempotency_key(request) {
             Ok(None) => assert!(sent.is_none()),
             Ok(Some(key)) => {
@@ -213,6 +231,20 @@ impl Input {
         assert!(!segment.contains('/') && self.path().contains(&format!("/{segment}")), "{segment:?}");
         if let Some(id) = SessionId::parse(segment) {
             assert_eq!(id.to_string(), segment);
+        }
+    }
+
+    /// No header says where a request comes from, and all of one /24 or /64 comes from one network.
+    fn check_network(&self, request: &Request) {
+        let network = SourceNetwork::of(request);
+        assert_eq!(network.to_string().parse(), Ok(network));
+        assert_eq!(network, SourceNetwork::of_address(&self.address.text()));
+        match self.address {
+            Address::Ipv4([first, second, third, _]) => {
+                assert_eq!(network.to_string(), format!("{first}.{second}.{third}.0/24"));
+            }
+            Address::Ipv6(_) => assert!(network.is_known()),
+            Address::Other(_) => {}
         }
     }
 
@@ -343,6 +375,16 @@ fn check_password(sent: &str, password: &Password, username: &Username) {
         assert!(!sent.eq_ignore_ascii_case(username.as_str()), "{username}");
     } else {
         assert!(!may_be_chosen(true));
+    }
+}
+
+impl Address {
+    fn text(&self) -> String {
+        match self {
+            Self::Ipv4(octets) => Ipv4Addr::from(*octets).to_string(),
+            Self::Ipv6(segments) => Ipv6Addr::from(*segments).to_string(),
+            Self::Other(text) => text.0.clone(),
+        }
     }
 }
 

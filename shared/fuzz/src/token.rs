@@ -142,7 +142,7 @@ impl Input {
 
     fn header_of(&self, kind: TokenKind) -> Object {
         let [typ, _] = words(kind);
-        object(&json!({"alg": "EdDSA", "typ": typ, "kid": self.key().public_key.id()}))
+        object(&json!({"alg": "EdDSA", "typ": typ, "kid": self.key().public.id()}))
     }
 
     fn claims_of(&self, kind: TokenKind) -> Object {
@@ -296,7 +296,7 @@ fn assert_ours(token: &str, accepted: &[(&str, Value)], kind: TokenKind) -> Valu
     let [typ, token_type] = words(kind);
     assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!(typ)), "{token}");
     assert!(header.get("crit").is_none_or(Value::is_null), "{token}");
-    let key = KEYS.iter().find(|key| header["kid"] == key.public_key.id()).unwrap();
+    let key = KEYS.iter().find(|key| header["kid"] == key.public.id()).unwrap();
     assert!(key.verifies_now() && key.signed(&message, &decoded(signature)), "{token}");
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!("chat-api"), &json!("chat-api")), "{token}");
     assert_eq!(claims["token_type"], token_type, "{token}");

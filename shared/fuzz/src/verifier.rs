@@ -74,7 +74,7 @@ impl HttpConnector for PublishedKeys {
 }
 
 fn item(key: &Key) -> Option<Value> {
-    let jwk = serde_json::to_string(key.public_key.jwk()).unwrap();
+    let jwk = serde_json::to_string(key.public.jwk()).unwrap();
     match key.publication {
         Publication::Current => Some(json!({"jwk": {"S": jwk}})),
         Publication::Until(second) => Some(json!({"jwk": {"S": jwk}, "expires_at": {"N": second.to_string()}})),
