@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// So many take some seconds in a debug build, on two cores.
-const REQUESTS: u32 = 1500;
-const EVENTS: u32 = 150;
+const REQUESTS: u32 = 1000;
+const EVENTS: u32 = 120;
 
 /// Where something can be sent.
 #[derive(Clone, Debug)]

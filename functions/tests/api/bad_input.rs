@@ -2,8 +2,6 @@
 
 use local::gateway::{Payload, Request, Response};
 use local::stack::JWT_SIGNING_SECRET;
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::forgery;
@@ -294,43 +292,4 @@ async fn a_page_that_nobody_has_is_refused_and_says_which_parameter_is_wrong() {
     }
     let both = Request::get("/messages/").query("limit", "x").query("cursor", "x").bearer(&access);
     assert_eq!(refused(&world, both, 400, "invalid").await.json()["errors"].as_object().unwrap().len(), 2);
-}
-
-/// Whatever anybody sends is their fault and never a fault of ours.
-#[test]
-fn no_input_at_all_is_answered_with_a_server_error() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let world = runtime.block_on(World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]));
-    let text = prop_oneof![".{0,40}", "[\\x00-\\x7f]{0,40}", Just("a.b.c".to_owned())];
-    let value = prop_oneof![
-        text.clone().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<bool>().prop_map(Value::from),
-        Just(Value::Null),
-    ];
-    let fields = proptest::collection::btree_map(
-        prop_oneof![Just("username"), Just("password"), Just("refresh"), Just("token"), Just("message")],
-        value,
-        0..4,
-    );
-    let as_json = fields.prop_map(|fields| json!(fields).to_string().into_bytes());
-    let bytes = prop_oneof![as_json, proptest::collection::vec(any::<u8>(), 0..60)];
-    let path = prop_oneof![
-        Just("/register/"),
-        Just("/login/"),
-        Just("/token/refresh/"),
-        Just("/token/verify/"),
-        Just("/chatView/")
-    ];
-    let content_type = prop_oneof![Just(JSON), Just(FORM), Just(None)];
-    // Two hundred requests through real processes; registering and logging in cost a hash each.
-    let mut runner = TestRunner::new(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() });
-    runner
-        .run(&(path, content_type, bytes, "[ -~]{0,60}"), |(path, content_type, bytes, authorization)| {
-            let request = body(path, content_type, bytes).header("Authorization", &authorization);
-            let response = runtime.block_on(world.stack.send(request));
-            prop_assert!(response.status < 500, "{response:?}");
-            Ok(())
-        })
-        .unwrap();
 }

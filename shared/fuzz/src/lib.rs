@@ -9,6 +9,7 @@ pub mod cursor;
 mod damage;
 mod key;
 pub mod request;
+mod sent;
 mod text;
 pub mod token;
 mod verifier;

@@ -1,7 +1,6 @@
 //! Requests as API Gateway and cargo-lambda hand them over, and everything that is read from them.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
@@ -20,6 +19,7 @@ use shared::password::{Password, PasswordRules};
 use shared::sessions::UserAgent;
 use shared::username::Username;
 
+use super::sent::{Address, Body, ContentType, FieldValue, Name, Parameter};
 use super::text::Text;
 use super::token::good_access_token;
 use super::verifier::logged_in;
@@ -45,62 +45,6 @@ pub struct Input {
     address: Address,
     forwarded_for: Option<Text>,
     slashes: u8,
-}
-
-/// Where it comes from, as the gateway saw it.
-#[derive(Arbitrary, Debug)]
-enum Address {
-    Ipv4([u8; 4]),
-    Ipv6([u16; 8]),
-    Other(Text),
-}
-
-#[derive(Arbitrary, Debug)]
-enum ContentType {
-    Absent,
-    Json,
-    Form,
-    Parameters { is_form: bool, rest: Text },
-    Other(Text),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Body {
-    Bytes(Vec<u8>),
-    /// In JSON or as a form, by its content type; a name may come twice.
-    Fields(Vec<(Name, FieldValue)>),
-    /// JSON with one long text.
-    Long {
-        name: Name,
-        text: Text,
-        times: u16,
-    },
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-enum Name {
-    Username,
-    Password,
-    Refresh,
-    Message,
-    Everywhere,
-    Other(Text),
-}
-
-#[derive(Arbitrary, Debug)]
-enum FieldValue {
-    Null,
-    Bool(bool),
-    Number(f64),
-    Text(Text),
-    List(Vec<Text>),
-}
-
-#[derive(Arbitrary, Debug)]
-enum Parameter {
-    Limit,
-    Cursor,
-    Other(Text),
 }
 
 impl Input {
@@ -375,73 +319,5 @@ fn check_password(sent: &str, password: &Password, username: &Username) {
         assert!(!sent.eq_ignore_ascii_case(username.as_str()), "{username}");
     } else {
         assert!(!may_be_chosen(true));
-    }
-}
-
-impl Address {
-    fn text(&self) -> String {
-        match self {
-            Self::Ipv4(octets) => Ipv4Addr::from(*octets).to_string(),
-            Self::Ipv6(segments) => Ipv6Addr::from(*segments).to_string(),
-            Self::Other(text) => text.0.clone(),
-        }
-    }
-}
-
-impl ContentType {
-    fn is_form(&self) -> bool {
-        matches!(self, Self::Form | Self::Parameters { is_form: true, .. })
-    }
-
-    fn text(&self) -> Option<String> {
-        let essence = if self.is_form() { "application/x-www-form-urlencoded" } else { "application/json" };
-        match self {
-            Self::Absent => None,
-            Self::Json | Self::Form => Some(essence.to_owned()),
-            Self::Parameters { rest, .. } => Some(format!("{essence}; {}", rest.0)),
-            Self::Other(text) => Some(text.0.clone()),
-        }
-    }
-}
-
-impl Name {
-    fn text(&self) -> &str {
-        match self {
-            Self::Username => "username",
-            Self::Password => "password",
-            Self::Refresh => "refresh",
-            Self::Message => "message",
-            Self::Everywhere => "everywhere",
-            Self::Other(name) => &name.0,
-        }
-    }
-}
-
-impl FieldValue {
-    fn json(&self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Bool(value) => json!(value),
-            Self::Number(value) => json!(value),
-            Self::Text(value) => json!(value.0),
-            Self::List(values) => values.iter().map(|value| value.0.as_str()).collect(),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::Text(value) => value.0.clone(),
-            other => other.json().to_string(),
-        }
-    }
-}
-
-impl Parameter {
-    fn text(&self) -> &str {
-        match self {
-            Self::Limit => "limit",
-            Self::Cursor => "cursor",
-            Self::Other(name) => &name.0,
-        }
     }
 }
