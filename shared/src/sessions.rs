@@ -96,9 +96,11 @@ impl Sessions {
     /// [`ApiError::InvalidCredentials`] if login or account changed meanwhile,
     /// [`ApiError::UserInactive`] if the account is deactivated.
     pub async fn begin(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<SessionId, ApiError> {
-        let session_id = SessionId::new(&self.clock);
         let mut listed = opening.login.sessions.clone();
-        for round in 0..MAX_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
+            // Another one each time: an attempt of the round before may arrive late, and must not put back
+            // what has been logged out of by then.
+            let session_id = SessionId::new(&self.clock);
             if listed.len() >= MAX_SESSIONS {
                 self.make_room(opening, &listed).await?;
             }
@@ -108,7 +110,7 @@ impl Sessions {
                 self.put_session(opening, session_id)?,
                 opening.attempt.give_back(&self.table, self.clock.now())?,
             ];
-            let token = format!("{session_id}-{round}");
+            let token = session_id.to_string();
             let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
                 return Ok(session_id);
             };
