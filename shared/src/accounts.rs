@@ -7,6 +7,7 @@ mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::CancellationReason;
 use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
@@ -130,6 +131,14 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Why an account is not open to the person any more, by what a transaction's condition on it showed.
+pub(crate) fn refusal(person: &LoggedIn, account: &CancellationReason) -> Result<ApiError, ApiError> {
+    let account: Option<Account> = account.item().cloned().map(from_item).transpose()?;
+    let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
+    let unexplained = || ApiError::Internal(Cause::because("an account that is open was refused"));
+    Ok(account.admit(person.session_epoch()).err().unwrap_or_else(unexplained))
 }
 
 /// The accounts in the table.

@@ -26,6 +26,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use crate::accounts::Login;
 use crate::error::{ApiError, Cause};
 use crate::network::SourceNetwork;
+use crate::password::Password;
 use crate::table::{Item, Key, Table, number, random_wait, repeat_collisions, unavailable};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
@@ -106,6 +107,26 @@ impl Attempts {
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
         Self { table, clock }
+    }
+
+    /// The login of whoever has the name `username`, if `password` is theirs. The attempt is counted
+    /// before the password is hashed, so that guesses at once do not all see that none was made; an
+    /// unknown name costs the time of a wrong password, so that neither can be told apart.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidCredentials`] if nobody has the name or the password is not theirs; else as
+    /// [`Attempts::find_login`].
+    pub async fn prove(
+        &self,
+        username: &Username,
+        password: &Password,
+        network: SourceNetwork,
+        deadline: Timestamp,
+    ) -> Result<(Login, Attempt), ApiError> {
+        let (found, attempt) = self.find_login(username, network, deadline).await?;
+        let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
+        let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        Ok((login, attempt))
     }
 
     /// Who has the name `username`, if anybody, for an attempt from `network` to log in. The attempt

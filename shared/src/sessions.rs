@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::{Account, Login, Status};
 use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
-use crate::ids::{SessionId, TokenId};
+use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::RefreshTerms;
 use crate::password::PasswordHash;
 use crate::table::{
@@ -105,7 +105,7 @@ impl Sessions {
                 self.make_room(opening, &listed).await?;
             }
             let items = vec![
-                self.check_account(opening.login)?,
+                self.check_account(opening.login.user_id, opening.login.session_epoch)?,
                 self.list_in_login(opening, session_id)?,
                 self.put_session(opening, session_id)?,
                 opening.attempt.give_back(&self.table, self.clock.now())?,
@@ -123,14 +123,15 @@ impl Sessions {
         Err(ApiError::Unavailable(Cause::because("too many logins of this user at once")))
     }
 
-    fn check_account(&self, login: &Login) -> Result<TransactWriteItem, ApiError> {
+    /// The account is open, and of this epoch.
+    fn check_account(&self, user_id: UserId, session_epoch: u64) -> Result<TransactWriteItem, ApiError> {
         transact_check(
             self.table
-                .checking(Key::account(login.user_id))
+                .checking(Key::account(user_id))
                 .condition_expression("#status = :active AND session_epoch = :epoch")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-                .expression_attribute_values(":epoch", number(login.session_epoch)),
+                .expression_attribute_values(":epoch", number(session_epoch)),
         )
     }
 

@@ -67,9 +67,7 @@ impl Account {
         let account = self.deletion.read(&person).await?;
         let username = account.parsed_username()?;
         let network = SourceNetwork::of(request);
-        let (login, attempt) = self.attempts.find_login(&username, network, deadline).await?;
-        let matches = password.matches(login.as_ref().map(|login| &login.password_hash)).await?;
-        let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
         if account.status != Status::Deleting {
             self.deletion.begin(&person, &attempt, &login, deadline).await?;
         }

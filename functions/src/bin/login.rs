@@ -47,11 +47,8 @@ impl Endpoint for Login {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Credentials { username, password } = Credentials::parse(&request)?;
-        // Before the password is hashed, so that guesses at once do not all see that none was made.
-        let (found, attempt) = self.attempts.find_login(&username, SourceNetwork::of(&request), deadline).await?;
-        // An unknown name costs the time of a wrong password, so that neither can be told apart.
-        let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
-        let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        let network = SourceNetwork::of(&request);
+        let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
         let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
         // Before anything is written that needs tokens.
         self.signer.ready().await?;

@@ -51,9 +51,7 @@ impl Endpoint for ChangePassword {
         let username = self.accounts.read(&person).await?.parsed_username()?;
         let Passwords { current, new } = Passwords::parse(fields, &username, self.password_rules)?;
         let network = SourceNetwork::of(&request);
-        let (login, attempt) = self.attempts.find_login(&username, network, deadline).await?;
-        let matches = current.matches(login.as_ref().map(|login| &login.password_hash)).await?;
-        let login = login.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        let (login, attempt) = self.attempts.prove(&username, &current, network, deadline).await?;
         let new_hash = new.hash().await?;
         let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
         self.accounts.change_password(&change, deadline).await?;

@@ -1,14 +1,14 @@
 //! Changing a password.
 
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
-use crate::accounts::{Account, Accounts, Login, Status};
+use crate::accounts::{Accounts, Login, Status, refusal};
 use crate::attempts::Attempt;
-use crate::error::{ApiError, Cause};
+use crate::error::ApiError;
 use crate::ids::TokenId;
 use crate::jwt::LoggedIn;
 use crate::password::PasswordHash;
-use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number, transact_update, unavailable};
+use crate::table::{Key, cancellation_reasons, condition_failed, number, transact_update, unavailable};
 use crate::time::Timestamp;
 
 /// A new password of a person who is logged in and has just proved to know the old one.
@@ -97,14 +97,6 @@ impl Accounts {
                 .expression_attribute_values(":next", number(next_epoch)),
         )
     }
-}
-
-/// Why an account is not open to the person any more.
-fn refusal(person: &LoggedIn, account: &CancellationReason) -> Result<ApiError, ApiError> {
-    let account: Option<Account> = account.item().cloned().map(from_item).transpose()?;
-    let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
-    let unexplained = || ApiError::Internal(Cause::because("an account that is open was refused"));
-    Ok(account.admit(person.session_epoch()).err().unwrap_or_else(unexplained))
 }
 
 #[cfg(test)]

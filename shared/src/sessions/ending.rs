@@ -2,14 +2,13 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
-use crate::accounts::{Account, Status};
+use crate::accounts::{Account, Status, refusal};
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshClaim};
 use crate::sessions::{MAX_ROUNDS, Sessions};
 use crate::table::{
-    Key, cancellation_reasons, condition_failed, from_item, number, transact_check, transact_delete, transact_update,
-    unavailable,
+    Key, cancellation_reasons, condition_failed, number, transact_delete, transact_update, unavailable,
 };
 use crate::time::Timestamp;
 
@@ -32,31 +31,16 @@ impl Sessions {
     pub async fn end_own(&self, person: &LoggedIn, session_id: SessionId, deadline: Timestamp) -> Result<(), ApiError> {
         let session = Key::session(person.user_id(), session_id);
         let items = vec![
-            self.check_epoch(person)?,
+            self.check_account(person.user_id(), person.session_epoch())?,
             transact_delete(self.table.deleting(session).condition_expression("attribute_exists(pk)"))?,
         ];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
-            Some([account, _]) if condition_failed(account) => {
-                let account: Option<Account> = account.item().cloned().map(from_item).transpose()?;
-                let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
-                Err(account.admit(person.session_epoch()).err().unwrap_or_else(|| unavailable(error)))
-            }
+            Some([account, _]) if condition_failed(account) => Err(refusal(person, account)?),
             Some([_, session]) if condition_failed(session) => Err(ApiError::NotFound),
             _ => Err(unavailable(error)),
         }
-    }
-
-    fn check_epoch(&self, person: &LoggedIn) -> Result<TransactWriteItem, ApiError> {
-        transact_check(
-            self.table
-                .checking(Key::account(person.user_id()))
-                .condition_expression("#status = :active AND session_epoch = :epoch")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-                .expression_attribute_values(":epoch", number(person.session_epoch())),
-        )
     }
 
     /// Ends all sessions of a user, for somebody who has a refresh token of one that lives. Their

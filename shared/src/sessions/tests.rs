@@ -241,6 +241,9 @@ async fn the_fifty_first_session_ends_the_oldest() {
         scene.test.clock.advance(Duration::from_millis(1));
         begun.push(scene.begin().await);
     }
+    let requests = scene.test.recorder.requests();
+    let last: Vec<&str> = requests.iter().rev().take(4).rev().map(|request| request.operation.as_str()).collect();
+    assert_eq!(last, ["Query", "DeleteItem", "UpdateItem", "TransactWriteItems"]);
     let newest_first: Vec<SessionId> = begun.iter().rev().map(|session| session.session_id).collect();
     let listed = scene.listed(&scene.person(newest_first[0])).await;
     assert_eq!(listed, newest_first[..MAX_SESSIONS]);
