@@ -65,6 +65,13 @@ pub enum ApiError {
     },
     /// 502 `model_failed`: the model gave no reply; nothing was charged.
     ModelFailed(Cause),
+    /// 503 `unavailable`: the model is busy or cannot be reached; nothing was charged.
+    ModelUnavailable {
+        /// When to come back, if the model says so; a client is told whole seconds, rounded up.
+        retry_after: Option<Duration>,
+        /// What it said.
+        cause: Cause,
+    },
     /// 503 `unavailable`: something that we need cannot be reached; nothing was charged.
     Unavailable(Cause),
     /// 503 `outcome_unknown`: the one error after which the message may have been charged.
@@ -96,7 +103,9 @@ impl ApiError {
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ModelFailed(_) => StatusCode::BAD_GATEWAY,
-            Self::Unavailable(_) | Self::OutcomeUnknown { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -121,7 +130,7 @@ impl ApiError {
             Self::ModelFailed(_) => "model_failed",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::Unavailable(_) => "unavailable",
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) => "unavailable",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::Internal(_) => "error",
         }
@@ -156,7 +165,7 @@ impl ApiError {
                 format!("The body has more than {limit_bytes} bytes.")
             }
             Self::UnsupportedMediaType => "Send application/json or application/x-www-form-urlencoded.".to_owned(),
-            Self::Unavailable(_) => {
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) => {
                 "Service temporarily unavailable, try again later. This request was not charged.".to_owned()
             }
             Self::OutcomeUnknown { .. } => "It is not known whether the message was stored and charged.".to_owned(),
@@ -170,6 +179,7 @@ impl ApiError {
         match self {
             Self::ModelFailed(cause)
             | Self::Unavailable(cause)
+            | Self::ModelUnavailable { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
             | Self::Internal(cause) => Some(&cause.0),
             Self::TokenNotValid(reason) => Some(reason),
@@ -183,6 +193,7 @@ impl ApiError {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
             Self::Throttled { retry_after } => Some(*retry_after),
+            Self::ModelUnavailable { retry_after, .. } => Some(retry_after.unwrap_or(Duration::from_secs(1))),
             Self::InProgress | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }?;

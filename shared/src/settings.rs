@@ -1,5 +1,7 @@
 //! Settings: environment variables, read once at start-up.
 
+mod chat;
+
 use std::env;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,9 +11,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::chat::{Dummy, DummyFailure, Model};
 use crate::credits::Credits;
 use crate::password::PasswordRules;
+
+pub use chat::{BedrockSettings, ChatSettings, ModelSettings, OpenAiSettings, SecretSource};
 
 /// What a deployment can set. Each field is the environment variable of the same name, in
 /// capitals; template.yaml has a parameter with the same default for each (a test compares).
@@ -21,8 +24,6 @@ pub struct Settings {
     pub table_name: String,
     /// `STARTING_TOKENS`: credits granted at registration. Default 100.
     pub starting_tokens: Credits,
-    /// `MESSAGE_COST`: credits that one message costs. Default 1.
-    pub message_cost: Credits,
     /// `REGISTRATIONS_PER_HOUR`: how many people one network may register in an hour, up to a
     /// million. 0 is no limit. Default 20.
     pub registrations_per_hour: u32,
@@ -40,9 +41,6 @@ pub struct Settings {
     pub audit_timeout: Duration,
     /// `MAX_HOLDS`: how many messages of one user may be in flight, up to 100. Default 10.
     pub max_holds: u32,
-    /// `MODEL`: who answers. Default `dummy`, which answers `Dummy Response`, after
-    /// `DUMMY_DELAY_MS` (default 0), unless `DUMMY_FAILURE` is `error` or `panic` (default `none`).
-    pub model: Model,
     /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
     pub password_rules: PasswordRules,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
@@ -70,7 +68,6 @@ impl Settings {
         Ok(Self {
             table_name: variables.get("TABLE_NAME").unwrap_or("chat-api".to_owned()),
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
-            message_cost: variables.credits("MESSAGE_COST", 1)?,
             registrations_per_hour: variables.count("REGISTRATIONS_PER_HOUR", 20, 0..=1_000_000)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
             refresh_token_lifetime: variables.seconds(
@@ -82,7 +79,6 @@ impl Settings {
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
-            model: variables.model("MODEL")?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             log_level: variables.log_level("LOG_LEVEL")?,
         })
@@ -173,14 +169,6 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         Ok(Duration::from_secs(seconds))
     }
 
-    fn model(&self, name: &'static str) -> Result<Model, SettingError> {
-        self.one_of(name, &[("dummy", ())])?;
-        let rule = "a whole number of milliseconds";
-        let delay = Duration::from_millis(self.number("DUMMY_DELAY_MS", 0, rule)?);
-        let failures = [("none", None), ("error", Some(DummyFailure::Error)), ("panic", Some(DummyFailure::Panic))];
-        Ok(Model::Dummy(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? }))
-    }
-
     fn count(&self, name: &'static str, default: u32, range: RangeInclusive<u32>) -> Result<u32, SettingError> {
         let rule = format!("a whole number from {} to {}", range.start(), range.end());
         let count = self.number(name, default.into(), &rule)?;
@@ -227,6 +215,11 @@ impl SettingError {
     fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
     }
+
+    /// `MODEL` names one that this binary was built without.
+    pub(crate) fn not_built_in() -> Self {
+        Self::new("MODEL", "names a model that is not built into this function: build it with that feature")
+    }
 }
 
 impl fmt::Debug for SettingError {
@@ -249,12 +242,11 @@ mod tests {
         let settings = Settings::read(|_| None).unwrap();
         assert_eq!(settings.starting_tokens, Credits::new(100).unwrap());
         assert_eq!(settings.access_token_lifetime, Duration::from_secs(300));
-        assert_eq!(read("MESSAGE_COST", "").unwrap(), settings, "empty is not set");
+        assert_eq!(read("STARTING_TOKENS", "").unwrap(), settings, "empty is not set");
     }
 
     #[test]
     fn a_setting_replaces_its_default() {
-        assert_eq!(read("MESSAGE_COST", "5").unwrap().message_cost, Credits::new(5).unwrap());
         assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
         assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
@@ -263,7 +255,7 @@ mod tests {
     #[test]
     fn a_bad_value_is_refused_in_a_sentence_that_names_it() {
         for (name, value, sentence) in [
-            ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
+            ("STARTING_TOKENS", "-1", "STARTING_TOKENS must be a whole number from 0 to 9007199254740991, not \"-1\""),
             (
                 "STARTING_TOKENS",
                 "9007199254740992",
@@ -282,7 +274,6 @@ mod tests {
                 "1000001",
                 "REGISTRATIONS_PER_HOUR must be a whole number from 0 to 1000000, not \"1000001\"",
             ),
-            ("MODEL", "gpt", "MODEL must be dummy, not \"gpt\""),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {

@@ -4,31 +4,34 @@ use std::time::Duration;
 
 use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde::Serialize;
-use shared::chat::{Message, Model};
-use shared::credits::Credits;
+use shared::chat::Message;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, idempotency_key, serve};
 use shared::ids::EntryId;
 use shared::jwt::Verifier;
-use shared::ledger::{Charge, Exchange, Held, Ledger, Order, Replay, Started};
-use shared::settings::Settings;
+use shared::ledger::{Charge, Ledger, Remembered};
+use shared::models::{Model, Prompt};
+use shared::paid_model::{Begun, PaidModel, Question};
+use shared::settings::{ChatSettings, Settings};
 use shared::table::Table;
-use shared::time::{Clock, Timestamp};
-
-/// A capture that gets no answer is tried, looked for, released and looked for again.
-const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
+use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
+    let chat = ChatSettings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Chat {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
-        ledger: Ledger::new(table, clock.clone(), settings.max_holds),
-        model: settings.model,
-        message_cost: settings.message_cost,
+        paid_model: PaidModel {
+            ledger: Ledger::new(table, clock.clone(), settings.max_holds),
+            model: Model::connect(&chat.model).await?,
+            pricing: chat.pricing,
+            output_limits: chat.output_limits,
+            clock: clock.clone(),
+        },
         function_timeout: settings.function_timeout,
         clock,
     })
@@ -37,9 +40,7 @@ async fn main() -> Result<(), Error> {
 
 struct Chat {
     verifier: Verifier,
-    ledger: Ledger,
-    model: Model,
-    message_cost: Credits,
+    paid_model: PaidModel,
     function_timeout: Duration,
     clock: Clock,
 }
@@ -52,36 +53,28 @@ impl Endpoint for Chat {
         let person = self.verifier.logged_in(&request).await?;
         let key = idempotency_key(&request)?;
         let message = parse(&request)?;
-        let order =
-            Order { person: &person, amount: self.message_cost, message: &message, key: key.as_ref(), deadline };
-        match self.ledger.start(&order).await? {
-            Started::Held(held) => self.reply(&held, &message, deadline).await,
-            Started::Replay(replay) => again(&replay, &message),
+        let question = Question {
+            person: &person,
+            prompt: Prompt::default(),
+            max_output_tokens: None,
+            standalone: false,
+            remembered: key.map(|key| Remembered::message(key, &message)),
+            message: message.clone(),
+            deadline,
+        };
+        match self.paid_model.begin(question).await? {
+            Begun::Paid(question) => {
+                let paid = self.paid_model.reply(question).await?;
+                let body = Reply { user: &paid.username, message: message.as_str(), response: &paid.reply.text };
+                answer(&body, paid.id, paid.charge)
+            }
+            Begun::Replay(replay) => {
+                let body = Reply { user: &replay.username, message: message.as_str(), response: &replay.reply.text };
+                let charge = Charge { cost: replay.cost, balance: replay.balance };
+                Ok(answer(&body, replay.id, charge)?.header(HeaderName::from_static("idempotent-replayed"), "true"))
+            }
         }
     }
-}
-
-impl Chat {
-    async fn reply(&self, held: &Held, message: &Message, deadline: Timestamp) -> Result<Answer, ApiError> {
-        let limit = time_to_think(deadline.since(self.clock.now()));
-        let response = match self.model.reply(message, limit).await {
-            Ok(response) => response,
-            Err(error) => {
-                self.ledger.abandon(held).await;
-                return Err(error);
-            }
-        };
-        let charge = self.ledger.capture(held, self.message_cost, Exchange { message, response: &response }).await?;
-        let body = Reply { user: &held.username, message: message.as_str(), response: &response };
-        answer(&body, held.id, charge)
-    }
-}
-
-/// The same answer as before, for the same idempotency key.
-fn again(replay: &Replay, message: &Message) -> Result<Answer, ApiError> {
-    let body = Reply { user: &replay.username, message: message.as_str(), response: &replay.response };
-    let charge = Charge { cost: replay.cost, balance: replay.balance };
-    Ok(answer(&body, replay.id, charge)?.header(HeaderName::from_static("idempotent-replayed"), "true"))
 }
 
 fn answer(body: &Reply<'_>, id: EntryId, charge: Charge) -> Result<Answer, ApiError> {
@@ -89,12 +82,6 @@ fn answer(body: &Reply<'_>, id: EntryId, charge: Charge) -> Result<Answer, ApiEr
         .header(HeaderName::from_static("x-message-id"), &id.to_string())
         .header(HeaderName::from_static("x-token-cost"), &charge.cost.to_string())
         .header(HeaderName::from_static("x-token-balance"), &charge.balance.to_string()))
-}
-
-/// The model has the remaining time less what a capture needs in the worst case, but half of it
-/// at least.
-fn time_to_think(remaining: Duration) -> Duration {
-    remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2)
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::fs;
 
 use local::template::{Template, workspace_root};
 use serde_json::Value;
-use shared::settings::Settings;
+use shared::settings::{ChatSettings, Settings};
 
 /// The functions that no path of the API leads to.
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
@@ -53,6 +53,17 @@ fn every_function_has_its_binary_and_the_reverse() {
     assert_eq!(binaries, functions);
 }
 
+const MODELS: [&str; 3] = ["dummy", "openai", "bedrock"];
+
+/// What a deployment must say to have `model` answer.
+fn named(variable: &str, model: &str) -> Option<String> {
+    match variable {
+        "MODEL" => Some(model.to_owned()),
+        "MODEL_ID" => Some("some-model".to_owned()),
+        _ => None,
+    }
+}
+
 /// Each default of the template, read as the setting that it becomes, gives the code's own.
 #[test]
 fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
@@ -62,15 +73,21 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
         words.collect()
     };
     let asked = std::cell::RefCell::new(BTreeSet::new());
-    let settings = Settings::read(|variable| {
+    let default = |variable: &str| {
         asked.borrow_mut().insert(variable.to_owned());
         defaults.get(&parameter_of(variable)).cloned()
-    });
-    assert_eq!(settings.unwrap(), Settings::read(|_| None).unwrap());
+    };
+    assert_eq!(Settings::read(default).unwrap(), Settings::read(|_| None).unwrap());
+    let of_template = ChatSettings::read(default).unwrap();
+    assert_eq!(format!("{of_template:?}"), format!("{:?}", ChatSettings::read(|_| None).unwrap()));
+    for model in MODELS {
+        ChatSettings::read(|variable| named(variable, model).or_else(|| default(variable))).unwrap();
+    }
     for variable in asked.into_inner() {
-        // The table's name is CloudFormation's to choose, and a deployed dummy does as it should.
+        // The table's name is CloudFormation's to choose, a deployed dummy does as it should, and a key
+        // of somebody else's is no parameter.
         assert!(
-            variable == "TABLE_NAME"
+            ["TABLE_NAME", "OPENAI_API_KEY"].contains(&variable.as_str())
                 || variable.starts_with("DUMMY_")
                 || defaults.contains_key(&parameter_of(&variable)),
             "{variable}"
@@ -82,11 +99,21 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
 fn every_environment_variable_of_the_template_is_one_that_the_code_reads() {
     let mut read = BTreeSet::from(["JWT_SIGNING_SECRET_ARN".to_owned()]);
     let settings = std::cell::RefCell::new(BTreeSet::new());
-    Settings::read(|variable| {
+    let note = |variable: &str| {
         settings.borrow_mut().insert(variable.to_owned());
+    };
+    Settings::read(|variable| {
+        note(variable);
         None
     })
     .unwrap();
+    for model in MODELS {
+        ChatSettings::read(|variable| {
+            note(variable);
+            named(variable, model)
+        })
+        .unwrap();
+    }
     read.extend(settings.into_inner());
     let template = template();
     let globals = &template.document()["Globals"]["Function"]["Environment"]["Variables"];

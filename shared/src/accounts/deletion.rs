@@ -256,7 +256,9 @@ mod tests {
     use crate::direct::DirectError;
     use crate::ids::SessionId;
     use crate::jwt::RefreshTerms;
-    use crate::ledger::{Exchange, Grant, GrantAmount, Held, IdempotencyKey, Ledger, Order, Started};
+    use crate::ledger::{
+        Exchange, Grant, GrantAmount, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply,
+    };
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
     use local::recorder::Fault;
@@ -298,8 +300,10 @@ mod tests {
         }
 
         async fn hold(&self, key: Option<&IdempotencyKey>) -> Result<Held, ApiError> {
-            let (amount, message) = (Credits::new(1).unwrap(), message());
-            let order = Order { person: &self.ada, amount, message: &message, key, deadline: soon() };
+            let amount = Credits::new(1).unwrap();
+            let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
+            let remembered = remembered.as_ref();
+            let order = Order { person: &self.ada, amount, least: amount, remembered, deadline: soon() };
             match self.ledger.start(&order).await? {
                 Started::Held(held) => Ok(held),
                 Started::Replay(_) => panic!("nothing was answered before"),
@@ -308,7 +312,7 @@ mod tests {
 
         async fn capture(&self, held: &Held) -> Result<(), ApiError> {
             let (message, cost) = (message(), Credits::new(1).unwrap());
-            let exchange = Exchange { message: &message, response: "Hi" };
+            let exchange = Exchange { message: &message, reply: &StoredReply::saying("Hi"), standalone: false };
             self.ledger.capture(held, cost, exchange).await.map(|_| ())
         }
 

@@ -11,7 +11,7 @@ use crate::chat::Message;
 use crate::credits::Credits;
 use crate::ids::EntryId;
 use crate::jwt::LoggedIn;
-use crate::ledger::{Exchange, Held, IdempotencyKey, Ledger, Order, Started};
+use crate::ledger::{Exchange, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply};
 use crate::table::number;
 use crate::testing::{NOW, TestTable};
 use crate::username::Username;
@@ -56,11 +56,10 @@ impl Scene {
     }
 
     async fn hold(&self, person: &LoggedIn, key: Option<&str>) -> Held {
-        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
-        let message = message();
+        let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message()));
         let amount = Credits::new(1).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let order = Order { person, amount, message: &message, key: key.as_ref(), deadline };
+        let order = Order { person, amount, least: amount, remembered: remembered.as_ref(), deadline };
         match self.ledger.start(&order).await.unwrap() {
             Started::Held(held) => held,
             Started::Replay(replay) => panic!("was answered before: {replay:?}"),
@@ -69,7 +68,7 @@ impl Scene {
 
     async fn chat(&self, person: &LoggedIn, key: Option<&str>) -> EntryId {
         let held = self.hold(person, key).await;
-        let exchange = Exchange { message: &message(), response: "Dummy Response" };
+        let exchange = Exchange { message: &message(), reply: &StoredReply::saying("Hi"), standalone: false };
         self.ledger.capture(&held, held.amount, exchange).await.unwrap();
         held.id
     }
@@ -114,7 +113,7 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     let _left_to_expire = scene.hold(&ada, None).await;
     let released = scene.hold(&ada, Some("another")).await;
     scene.ledger.release(&released).await.unwrap();
-    let exchange = Exchange { message: &message(), response: "Dummy Response" };
+    let exchange = Exchange { message: &message(), reply: &StoredReply::saying("Hi"), standalone: false };
     assert!(scene.ledger.capture(&released, released.amount, exchange).await.is_err(), "leaves a void entry");
     scene.test.person("bob", 0).await;
     assert_eq!(scene.run().await, clean(2));

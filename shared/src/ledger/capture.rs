@@ -7,7 +7,7 @@ use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ledger::idempotency::{RECORD_LIFETIME, Record};
 use crate::ledger::release::{HOLD_IS_OURS, RETURN_CREDITS};
-use crate::ledger::{Charge, Entry, EntryKind, Exchange, Held, Ledger};
+use crate::ledger::{Charge, Entry, EntryKind, Exchange, Held, Ledger, Remembered};
 use crate::table::{Key, cancellation_reasons, condition_failed, from_item, number, transact_check};
 
 impl Ledger {
@@ -82,7 +82,7 @@ impl Ledger {
         exchange: Exchange<'_>,
     ) -> Result<Vec<TransactWriteItem>, ApiError> {
         let mut items = vec![self.end_hold(held, cost)?, self.put_entry(held, cost, exchange)?];
-        if let Some((key, fingerprint)) = &held.remembered {
+        if let Some(Remembered { key, fingerprint }) = &held.remembered {
             let record = Record {
                 entry_id: held.id,
                 fingerprint: fingerprint.clone(),
@@ -110,14 +110,7 @@ impl Ledger {
     }
 
     fn put_entry(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<TransactWriteItem, ApiError> {
-        let entry = Entry {
-            kind: EntryKind::Chat,
-            amount: cost.spent(),
-            created_at: self.clock.now().to_string(),
-            message: Some(exchange.message.as_str().to_owned()),
-            response: Some(exchange.response.to_owned()),
-            reason: None,
-        };
+        let entry = Entry::chat(cost, exchange, self.clock.now().to_string());
         self.table.put_new(Key::entry(held.user_id, held.id).with(&entry)?)
     }
 }

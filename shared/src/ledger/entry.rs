@@ -1,8 +1,12 @@
 //! Ledger entries.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
+use crate::ledger::Exchange;
+use crate::models::{FinishReason, Usage};
 
 /// One change in credits: a ledger entry, which is only ever added.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,18 @@ pub struct Entry {
     /// Of a chat: what the model replied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
+    /// Of a chat: which model replied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Of a chat: what the model counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Of a chat: why the reply ended where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<FinishReason>,
+    /// Of a chat: it is no part of the conversation at `/chatView/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<bool>,
     /// Of a grant or an adjustment by an operator: why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -36,13 +52,75 @@ impl Entry {
         Self { reason: Some(reason), ..Self::bare(kind, amount, created_at) }
     }
 
+    /// A message that was answered.
+    pub(super) fn chat(cost: Credits, exchange: Exchange<'_>, created_at: String) -> Self {
+        let reply = exchange.reply;
+        Self {
+            message: Some(exchange.message.as_str().to_owned()),
+            response: Some(reply.text.clone()),
+            model: Some(reply.model.clone()),
+            usage: Some(reply.usage),
+            finish_reason: Some(reply.finish_reason),
+            standalone: exchange.standalone.then_some(true),
+            ..Self::bare(EntryKind::Chat, cost.spent(), created_at)
+        }
+    }
+
+    /// The reply that is stored in it, if it is a chat's.
+    pub(super) fn into_reply(self) -> Option<StoredReply> {
+        Some(StoredReply {
+            text: self.response?,
+            model: self.model?,
+            usage: self.usage?,
+            finish_reason: self.finish_reason?,
+        })
+    }
+
     /// No charge, for good.
     pub(super) fn void(created_at: String) -> Self {
         Self::bare(EntryKind::Void, 0, created_at)
     }
 
     fn bare(kind: EntryKind, amount: i64, created_at: String) -> Self {
-        Self { kind, amount, created_at, message: None, response: None, reason: None }
+        Self {
+            kind,
+            amount,
+            created_at,
+            message: None,
+            response: None,
+            model: None,
+            usage: None,
+            finish_reason: None,
+            standalone: None,
+            reason: None,
+        }
+    }
+}
+
+/// A reply as it is stored. It never prints its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredReply {
+    /// What the model said.
+    pub text: String,
+    /// Which model.
+    pub model: String,
+    /// What it counted, or our guess.
+    pub usage: Usage,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+}
+
+#[cfg(test)]
+impl StoredReply {
+    pub(crate) fn saying(text: &str) -> Self {
+        let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+        Self { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+    }
+}
+
+impl fmt::Debug for StoredReply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StoredReply({} bytes by {}, {:?})", self.text.len(), self.model, self.usage)
     }
 }
 

@@ -265,7 +265,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::chat::Message;
     use crate::jwt::LoggedIn;
     use crate::ledger::{EntryKind, Order};
     use crate::testing::{NOW, TestTable};
@@ -291,9 +290,8 @@ mod tests {
         }
 
         async fn hold(&self, amount: u64) {
-            let message = Message::try_from("Hello".to_owned()).unwrap();
             let amount = Credits::new(amount).unwrap();
-            let order = Order { person: &self.ada, amount, message: &message, key: None, deadline: soon() };
+            let order = Order { person: &self.ada, amount, least: amount, remembered: None, deadline: soon() };
             let _held = self.ledger.start(&order).await.unwrap();
         }
 

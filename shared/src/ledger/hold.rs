@@ -11,13 +11,12 @@ use aws_sdk_dynamodb::types::{
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Status};
-use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, UserId};
 use crate::jwt::LoggedIn;
 use crate::ledger::idempotency::Record;
-use crate::ledger::{Entry, Fingerprint, Held, IdempotencyKey, Ledger};
+use crate::ledger::{Entry, Fingerprint, Held, IdempotencyKey, Ledger, Remembered, StoredReply};
 use crate::table::{
     Item, Key, cancellation_reasons, condition_failed, from_item, number, repeat_collisions, unavailable,
 };
@@ -72,12 +71,12 @@ pub(crate) fn sums(holds: &Holds, now: Timestamp) -> (Credits, Credits) {
 pub struct Order<'a> {
     /// Who pays.
     pub person: &'a LoggedIn,
-    /// The most that it can cost.
+    /// The most that it can cost: what is set aside.
     pub amount: Credits,
-    /// What it asks.
-    pub message: &'a Message,
-    /// The client's name for it.
-    pub key: Option<&'a IdempotencyKey>,
+    /// What is set aside instead, or more, where the balance does not cover the amount.
+    pub least: Credits,
+    /// What it is remembered by, if a repetition is not to be charged again.
+    pub remembered: Option<&'a Remembered>,
     /// When its answer must be out.
     pub deadline: Timestamp,
 }
@@ -99,7 +98,7 @@ pub struct Replay {
     /// The user's name as they wrote it.
     pub username: String,
     /// What the model replied.
-    pub response: String,
+    pub reply: StoredReply,
     /// What it cost.
     pub cost: Credits,
     /// What can be spent now.
@@ -123,8 +122,10 @@ enum Attempt {
 enum Verdict {
     /// Hand out the answer that was given before.
     Replay(EntryId),
-    /// Take the place of an expired hold of the same key.
-    Replace(Hold),
+    /// Take the place of an expired hold of the same key, with what the balance then covers.
+    Replace { hold: Hold, affordable: Credits },
+    /// Set less aside: as much as there is.
+    HoldLess(Credits),
     /// Give expired holds back, whose credits or room are needed.
     GiveBack(Holds),
     /// Try again: what was in the way has gone.
@@ -140,43 +141,45 @@ impl Ledger {
     /// not open to this person, [`ApiError::IdempotencyMismatch`] if the key was used for another
     /// message, [`ApiError::InProgress`] while its first request is being answered,
     /// [`ApiError::Throttled`] with too many messages in flight, [`ApiError::InsufficientTokens`]
-    /// if the balance does not cover the amount; [`ApiError::Unavailable`] if the table cannot be
+    /// if the balance does not cover the least amount; [`ApiError::Unavailable`] if the table cannot be
     /// reached.
     pub async fn start(&self, order: &Order<'_>) -> Result<Started, ApiError> {
         let mut predecessor = None;
+        let mut amount = order.amount;
         for _ in 0..MAX_ROUNDS {
-            let hold = self.new_hold(order);
+            let hold = self.new_hold(order, amount);
             let (account, record) = match self.attempt(order, &hold, predecessor.as_ref()).await? {
                 Attempt::Held(account) => return Ok(Started::Held(self.held(order, &hold, account).await)),
                 Attempt::Refused { account, record } => (account, record),
             };
-            predecessor = match self.judge(order, account, record)? {
+            (predecessor, amount) = match self.judge(order, account, record)? {
                 Verdict::Replay(entry_id) => return self.replay(order, entry_id).await.map(Started::Replay),
-                Verdict::Replace(hold) => Some(hold),
+                Verdict::Replace { hold, affordable } => (Some(hold), affordable),
+                Verdict::HoldLess(affordable) => (None, affordable),
                 Verdict::GiveBack(expired) => {
                     self.give_back_all(order, &expired).await?;
-                    None
+                    (None, order.amount)
                 }
-                Verdict::Again => None,
+                Verdict::Again => (None, order.amount),
             };
         }
         Err(ApiError::Unavailable(Cause::because("too many requests are changing this account")))
     }
 
-    fn new_hold(&self, order: &Order<'_>) -> Hold {
+    fn new_hold(&self, order: &Order<'_>, amount: Credits) -> Hold {
         Hold {
             id: EntryId::new(&self.clock),
-            amount: order.amount,
+            amount,
             expires_at: order.deadline.plus(HOLD_MARGIN).seconds(),
-            fingerprint: order.key.map(|_| Fingerprint::of(order.message)),
+            fingerprint: order.remembered.map(|remembered| remembered.fingerprint.clone()),
         }
     }
 
     async fn attempt(&self, order: &Order<'_>, hold: &Hold, predecessor: Option<&Hold>) -> Result<Attempt, ApiError> {
         let update = self.hold_update(order, hold, predecessor)?;
-        let attempt = match order.key {
+        let attempt = match order.remembered {
             None => self.hold_alone(order, hold, update).await?,
-            Some(key) => self.hold_with_key(order, key, hold, update).await?,
+            Some(remembered) => self.hold_with_key(order, &remembered.key, hold, update).await?,
         };
         Ok(match attempt {
             // An attempt whose answer was lost had placed it.
@@ -301,25 +304,27 @@ impl Ledger {
     /// The answer to a refusal, or what to do about it.
     fn judge(&self, order: &Order<'_>, account: Option<Account>, record: Option<Record>) -> Result<Verdict, ApiError> {
         let now = self.clock.now();
-        let fingerprint = Fingerprint::of(order.message);
         if let Some(account) = &account {
             account.admit(order.person.session_epoch())?;
         }
         if let Some(record) = record.filter(|record| record.is_live(now)) {
-            return if record.fingerprint == fingerprint {
+            return if order.remembered.is_some_and(|remembered| remembered.fingerprint == record.fingerprint) {
                 Ok(Verdict::Replay(record.entry_id))
             } else {
                 Err(ApiError::IdempotencyMismatch)
             };
         }
         let Some(account) = account else { return Ok(Verdict::Again) };
-        if let Some(hold) = order.key.and_then(|key| account.holds.get(key.digest())) {
+        if let Some(remembered) = order.remembered
+            && let Some(hold) = account.holds.get(remembered.key.digest())
+        {
             if !hold.is_expired(now) {
-                let is_same = hold.fingerprint.as_ref() == Some(&fingerprint);
+                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
                 return Err(if is_same { ApiError::InProgress } else { ApiError::IdempotencyMismatch });
             }
-            if account.balance.saturating_plus(hold.amount) >= order.amount {
-                return Ok(Verdict::Replace(hold.clone()));
+            let affordable = account.balance.saturating_plus(hold.amount).min(order.amount);
+            if affordable >= order.least {
+                return Ok(Verdict::Replace { hold: hold.clone(), affordable });
             }
         }
         self.judge_room_and_balance(order, account, now)
@@ -335,10 +340,14 @@ impl Ledger {
         if is_full && expired.is_empty() {
             return Err(ApiError::Throttled { retry_after: Duration::from_secs(1) });
         }
-        if is_short && balance < order.amount {
-            return Err(ApiError::InsufficientTokens { balance, cost: order.amount });
+        if is_short && balance < order.least {
+            return Err(ApiError::InsufficientTokens { balance, cost: order.least });
         }
-        if is_full || is_short { Ok(Verdict::GiveBack(expired)) } else { Ok(Verdict::Again) }
+        Ok(match (is_full, is_short) {
+            (false, false) => Verdict::Again,
+            (false, true) if expired.is_empty() => Verdict::HoldLess(balance),
+            _ => Verdict::GiveBack(expired),
+        })
     }
 
     /// The hold as the caller sees it; expired ones, which the account came with, are given back.
@@ -358,7 +367,7 @@ impl Ledger {
             amount: hold.amount,
             balance: account.balance.saturating_plus(returning),
             place: place(order, hold),
-            remembered: order.key.map(|key| (key.clone(), Fingerprint::of(order.message))),
+            remembered: order.remembered.cloned(),
             deadline: order.deadline,
         }
     }
@@ -383,8 +392,8 @@ impl Ledger {
         Ok(Replay {
             id,
             username: account.username,
-            response: entry.response.ok_or_else(gone)?,
             cost: Credits::new(entry.amount.unsigned_abs()).map_err(|_| gone())?,
+            reply: entry.into_reply().ok_or_else(gone)?,
             balance: account.balance.saturating_plus(returning),
         })
     }
@@ -394,7 +403,7 @@ impl Ledger {
 const OPEN: &str = "#status = :active AND session_epoch = :epoch AND balance >= :taken";
 
 fn place(order: &Order<'_>, hold: &Hold) -> String {
-    order.key.map_or_else(|| hold.id.to_string(), |key| key.digest().to_owned())
+    order.remembered.map_or_else(|| hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
 }
 
 fn account_of(item: Option<&Item>) -> Result<Account, ApiError> {

@@ -65,6 +65,12 @@ impl Fingerprint {
         Self(sha256(&[b"message\0", message.as_str().as_bytes()]))
     }
 
+    /// The fingerprint of a request in its canonical form, to an endpoint that takes more than a message.
+    #[must_use]
+    pub fn of_request(endpoint: &str, canonical: &[u8]) -> Self {
+        Self(sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
+    }
+
     /// The fingerprint of what an operator grants.
     #[must_use]
     pub(super) fn of_grant(user_id: UserId, amount: i64, reason: &str) -> Self {
@@ -76,6 +82,23 @@ impl fmt::Debug for Fingerprint {
     /// Short messages could be guessed from it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Fingerprint(hidden)")
+    }
+}
+
+/// What a request is remembered by: repeated under the same key it is the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The client's name for it.
+    pub key: IdempotencyKey,
+    /// What it asks for.
+    pub fingerprint: Fingerprint,
+}
+
+impl Remembered {
+    /// What a message is remembered by.
+    #[must_use]
+    pub fn message(key: IdempotencyKey, message: &Message) -> Self {
+        Self { key, fingerprint: Fingerprint::of(message) }
     }
 }
 

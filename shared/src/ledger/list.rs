@@ -274,6 +274,10 @@ mod tests {
                 created_at: self.test.clock.now().to_string(),
                 message: is_chat.then(|| "Hello".to_owned()),
                 response: is_chat.then(|| "Dummy Response".to_owned()),
+                model: is_chat.then(|| "dummy".to_owned()),
+                usage: is_chat.then(crate::models::Usage::default),
+                finish_reason: None,
+                standalone: None,
                 reason: None,
             };
             let id = EntryId::new(&self.test.clock);

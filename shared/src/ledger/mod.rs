@@ -26,11 +26,11 @@ use crate::ids::{EntryId, UserId};
 use crate::table::Table;
 use crate::time::{Clock, Timestamp};
 
-pub use entry::{Entry, EntryKind};
+pub use entry::{Entry, EntryKind, StoredReply};
 pub use grant::{Grant, GrantAmount, GrantId, Granted, Reason};
 pub(crate) use hold::sums;
 pub use hold::{Hold, Holds, Order, Replay, Started};
-pub use idempotency::{Fingerprint, IdempotencyKey};
+pub use idempotency::{Fingerprint, IdempotencyKey, Remembered};
 pub use list::{AnsweredMessage, Cursor, History, Limit, Listed, Page, PageRequest, Transaction};
 
 /// The ledger in the table.
@@ -67,7 +67,7 @@ pub struct Held {
     /// Where the hold is in the account's map.
     place: String,
     /// What the message is remembered by, if it came with an idempotency key.
-    remembered: Option<(IdempotencyKey, Fingerprint)>,
+    remembered: Option<Remembered>,
     /// Until when it is worth trying.
     deadline: Timestamp,
 }
@@ -78,7 +78,9 @@ pub struct Exchange<'a> {
     /// What the user asked.
     pub message: &'a Message,
     /// What the model replied.
-    pub response: &'a str,
+    pub reply: &'a StoredReply,
+    /// The caller sent a conversation of its own, which is not the one that goes on at `/chatView/`.
+    pub standalone: bool,
 }
 
 /// What a message was paid with.

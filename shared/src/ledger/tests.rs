@@ -33,10 +33,10 @@ impl Scene {
     }
 
     async fn start(&self, person: &LoggedIn, amount: u64, text: &str, key: Option<&str>) -> Result<Started, ApiError> {
-        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message(text)));
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let message = message(text);
-        let order = Order { person, amount: credits(amount), message: &message, key: key.as_ref(), deadline };
+        let amount = credits(amount);
+        let order = Order { person, amount, least: amount, remembered: remembered.as_ref(), deadline };
         self.ledger.start(&order).await
     }
 
@@ -49,7 +49,8 @@ impl Scene {
     }
 
     async fn capture(&self, held: &Held, cost: u64) -> Result<Charge, ApiError> {
-        let exchange = Exchange { message: &message("Hello"), response: "Dummy Response" };
+        let exchange =
+            Exchange { message: &message("Hello"), reply: &StoredReply::saying("Dummy Response"), standalone: false };
         self.ledger.capture(held, credits(cost), exchange).await
     }
 
@@ -260,7 +261,7 @@ async fn the_same_key_and_message_get_the_same_answer_and_one_charge() {
     for _ in 0..2 {
         let again = replay(scene.with_key("Hello").await.unwrap());
         assert_eq!((again.id, again.cost, again.balance), (first.id, credits(3), Credits::ZERO));
-        assert_eq!((again.username.as_str(), again.response.as_str()), ("ada", "Dummy Response"));
+        assert_eq!((again.username.as_str(), again.reply.text.as_str()), ("ada", "Dummy Response"));
     }
     assert_eq!(scene.balance().await, 0);
 }

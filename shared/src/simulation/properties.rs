@@ -11,7 +11,7 @@ use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::ApiError;
 use crate::jwt::LoggedIn;
-use crate::ledger::{Charge, Exchange, Held, IdempotencyKey, Ledger, Order, Started};
+use crate::ledger::{Charge, Exchange, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply};
 use crate::simulation::fault::Weather;
 use crate::simulation::network::Network;
 use crate::simulation::schedule::{paused_runtime, register};
@@ -30,6 +30,7 @@ enum Step {
     Hold {
         user: usize,
         amount: u64,
+        least: u64,
         key: Option<u8>,
         message: u8,
     },
@@ -50,8 +51,15 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => (0..20_u64).prop_map(|balance| Step::Register { balance }),
         // One message is the usual one of a key; the other is refused.
-        8 => (0..10_usize, 0..6_u64, prop::option::of(0..2_u8), 0..5_u8)
-            .prop_map(|(user, amount, key, message)| Step::Hold { user, amount, key, message: message / 4 }),
+        8 => (0..10_usize, 0..6_u64, 0..6_u64, prop::option::of(0..2_u8), 0..5_u8).prop_map(
+            |(user, amount, least, key, message)| Step::Hold {
+                user,
+                amount,
+                least: least.min(amount),
+                key,
+                message: message / 4,
+            }
+        ),
         6 => (0..10_usize, 0..8_u64).prop_map(|(hold, cost)| Step::Capture { hold, cost }),
         3 => (0..10_usize).prop_map(|hold| Step::Release { hold }),
         // A hold lives 58 seconds here.
@@ -96,8 +104,8 @@ impl Bench {
             Step::Register { balance } => {
                 self.users.push(register(&self.table, &self.clock, self.users.len(), balance).await);
             }
-            Step::Hold { user, amount, key, message } => {
-                self.hold(user % self.users.len(), amount, key, message).await;
+            Step::Hold { user, amount, least, key, message } => {
+                self.hold(user % self.users.len(), amount, least, key, message).await;
             }
             Step::Wait { seconds } => self.clock.advance(Duration::from_secs(seconds)),
             // There may be no hold yet.
@@ -107,19 +115,22 @@ impl Bench {
         }
     }
 
-    async fn hold(&mut self, user: usize, amount: u64, key: Option<u8>, message: u8) {
+    async fn hold(&mut self, user: usize, amount: u64, least: u64, key: Option<u8>, message: u8) {
         let message = Message::try_from(format!("Message {message}")).unwrap();
         let name = key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap());
+        let remembered = name.map(|name| Remembered::message(name, &message));
+        let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
         let order = Order {
             person: &self.users[user],
-            amount: Credits::new(amount).unwrap(),
-            message: &message,
-            key: name.as_ref(),
+            amount,
+            least,
+            remembered: remembered.as_ref(),
             deadline: self.clock.now().plus(Duration::from_secs(28)),
         };
         let is_paid = key.is_some_and(|key| self.paid.contains(&(user, key)));
         match self.ledger.start(&order).await {
             Ok(Started::Held(held)) => {
+                assert!((least..=amount).contains(&held.amount));
                 assert!(!is_paid, "a key that was paid for is held again");
                 self.holds.push(Taken { held, user, key, captured: None, is_refused: false });
             }
@@ -140,7 +151,7 @@ impl Bench {
         }
         // A capture is repeated by the same request, and so with the same cost.
         let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |charge| charge.cost);
-        let exchange = Exchange { message: &message, response: "Reply" };
+        let exchange = Exchange { message: &message, reply: &StoredReply::saying("Reply"), standalone: false };
         match self.ledger.capture(&taken.held, cost, exchange).await {
             Ok(charge) => {
                 assert!(charge.cost <= taken.held.amount);

@@ -54,7 +54,9 @@ pub(super) struct Chat {
     pub(super) access: LoggedIn,
     pub(super) key: Option<String>,
     pub(super) message: String,
+    /// The most that it may cost, which is held, or less where the balance does not cover it.
     pub(super) amount: u64,
+    pub(super) least: u64,
     /// What the message turns out to cost, which can be less than was held, or more.
     pub(super) cost: u64,
     pub(super) thinks: Duration,
@@ -64,8 +66,8 @@ pub(super) struct Chat {
 /// What a client was told.
 #[derive(Clone, Debug)]
 pub(super) enum Told {
-    /// 200 to a message.
-    Charged { id: EntryId, cost: u64 },
+    /// 200 to a message, for which so much was held.
+    Charged { id: EntryId, cost: u64, held: u64 },
     /// 200 to a message, as before.
     Replayed { id: EntryId, cost: u64, response: String },
     /// 201.

@@ -8,7 +8,6 @@ use tokio::runtime::Runtime;
 
 use crate::accounts::{Account, Accounts, Deletion, Progress, Status};
 use crate::attempts::Attempt;
-use crate::chat::Message;
 use crate::credits::Credits;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
@@ -178,14 +177,14 @@ impl Schedule {
 
     /// The next hold gives back what was left behind, even if it sets nothing aside.
     async fn hold_once_more(&self) -> Vec<String> {
-        let message = Message::try_from("Is anybody there?".to_owned()).unwrap();
         let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10);
         let mut violations = Vec::new();
         for (user_id, account) in accounts(&self.network.items()) {
             let session_id = SessionId::new(&self.world.clock);
             let person = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
             let deadline = soon(&self.world.clock);
-            let order = Order { person: &person, amount: Credits::ZERO, message: &message, key: None, deadline };
+            let (amount, least) = (Credits::ZERO, Credits::ZERO);
+            let order = Order { person: &person, amount, least, remembered: None, deadline };
             match ledger.start(&order).await {
                 Ok(Started::Held(held)) => ledger.release(&held).await.unwrap(),
                 other => violations.push(format!("a hold of nothing was refused: {other:?}")),

@@ -110,9 +110,10 @@ impl Charges {
     fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
         let charge = self.by_response.get(&response(number));
         match told {
-            Told::Charged { id, cost } => {
-                let agreed = chat.cost.min(chat.amount);
-                (*cost != agreed || charge != Some(&(id.to_string(), *cost)))
+            Told::Charged { id, cost, held } => {
+                let agreed = chat.cost.min(*held);
+                let is_held_as_asked = (chat.least..=chat.amount).contains(held);
+                (*cost != agreed || !is_held_as_asked || charge != Some(&(id.to_string(), *cost)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }
             Told::Replayed { id, cost, response } => {

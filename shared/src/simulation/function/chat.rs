@@ -6,7 +6,7 @@ use super::FUNCTION_TIMEOUT;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
-use crate::ledger::{Exchange, Held, IdempotencyKey, Order, Started};
+use crate::ledger::{Exchange, Held, IdempotencyKey, Order, Remembered, Started, StoredReply};
 use crate::simulation::request::{Chat, Told};
 use crate::simulation::world::World;
 use crate::time::Timestamp;
@@ -23,16 +23,17 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let deadline = world.clock.now().plus(FUNCTION_TIMEOUT);
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
+    let remembered = key.map(|key| Remembered::message(key, &message));
     let order = Order {
         person: &chat.access,
         amount: Credits::new(chat.amount).unwrap(),
-        message: &message,
-        key: key.as_ref(),
+        least: Credits::new(chat.least).unwrap(),
+        remembered: remembered.as_ref(),
         deadline,
     };
     match world.ledger.start(&order).await? {
         Started::Replay(replay) => {
-            Ok(Told::Replayed { id: replay.id, cost: replay.cost.into(), response: replay.response })
+            Ok(Told::Replayed { id: replay.id, cost: replay.cost.into(), response: replay.reply.text })
         }
         Started::Held(held) => reply(world, number, chat, &held, &message, deadline).await,
     }
@@ -53,8 +54,8 @@ async fn reply(
         world.ledger.abandon(held).await;
         return Err(ApiError::ModelFailed(Cause::because("the model was to fail")));
     }
-    let response = response(number);
+    let reply = StoredReply::saying(&response(number));
     let cost = Credits::new(chat.cost).unwrap();
-    let charge = world.ledger.capture(held, cost, Exchange { message, response: &response }).await?;
-    Ok(Told::Charged { id: held.id, cost: charge.cost.into() })
+    let charge = world.ledger.capture(held, cost, Exchange { message, reply: &reply, standalone: false }).await?;
+    Ok(Told::Charged { id: held.id, cost: charge.cost.into(), held: held.amount.into() })
 }

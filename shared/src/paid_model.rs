@@ -1,0 +1,155 @@
+//! A model whose replies are paid for: hold, ask, capture.
+
+use std::time::Duration;
+
+use crate::chat::Message;
+use crate::error::ApiError;
+use crate::ids::EntryId;
+use crate::jwt::LoggedIn;
+use crate::ledger::{Charge, Exchange, Held, Ledger, Order, Remembered, Replay, Started, StoredReply};
+use crate::models::{End, Model, Prompt, Usage};
+use crate::pricing::{OutputLimits, Pricing};
+use crate::time::{Clock, Timestamp};
+
+/// A capture that gets no answer is tried, looked for, released and looked for again.
+const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
+
+/// Sells the replies of a model.
+#[derive(Debug)]
+pub struct PaidModel {
+    /// Where they are paid.
+    pub ledger: Ledger,
+    /// Who makes them.
+    pub model: Model,
+    /// What they cost.
+    pub pricing: Pricing,
+    /// How long they may be.
+    pub output_limits: OutputLimits,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// What somebody asks a model.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// Who pays.
+    pub person: &'a LoggedIn,
+    /// The whole conversation.
+    pub prompt: Prompt,
+    /// What is stored of it.
+    pub message: Message,
+    /// The most output tokens that they want, if not as many as there may be.
+    pub max_output_tokens: Option<u32>,
+    /// The conversation is the caller's own, and not the one that goes on at `/chatView/`.
+    pub standalone: bool,
+    /// What it is remembered by, if a repetition is not to be charged again.
+    pub remembered: Option<Remembered>,
+    /// When the answer must be out.
+    pub deadline: Timestamp,
+}
+
+/// What becomes of a question.
+#[derive(Debug)]
+pub enum Begun {
+    /// Its price is set aside: ask the model now.
+    Paid(PaidQuestion),
+    /// It was answered before, under the same idempotency key: this was the answer.
+    Replay(Replay),
+}
+
+/// A question whose price is set aside.
+#[derive(Debug)]
+#[must_use = "what is set aside is captured or released"]
+pub struct PaidQuestion {
+    held: Held,
+    prompt: Prompt,
+    message: Message,
+    max_output_tokens: u32,
+    standalone: bool,
+    deadline: Timestamp,
+}
+
+impl PaidQuestion {
+    /// The id that hold, entry and message have.
+    #[must_use]
+    pub fn id(&self) -> EntryId {
+        self.held.id
+    }
+}
+
+/// A reply that was paid for and stored.
+#[derive(Debug)]
+pub struct PaidReply {
+    /// The message's id.
+    pub id: EntryId,
+    /// The user's name as they wrote it.
+    pub username: String,
+    /// What they asked.
+    pub message: Message,
+    /// What the model says.
+    pub reply: StoredReply,
+    /// What it cost.
+    pub charge: Charge,
+}
+
+impl PaidModel {
+    /// Sets aside what `question` can cost at most, unless it was answered before. Where the balance
+    /// does not cover a reply of the full length, it may be shorter.
+    ///
+    /// # Errors
+    /// As [`Ledger::start`].
+    pub async fn begin(&self, question: Question<'_>) -> Result<Begun, ApiError> {
+        let limits = self.output_limits.at_most(question.max_output_tokens.unwrap_or(u32::MAX));
+        let quote = self.pricing.quote(question.prompt.most_input_tokens(), limits);
+        let order = Order {
+            person: question.person,
+            amount: quote.most(),
+            least: quote.least(),
+            remembered: question.remembered.as_ref(),
+            deadline: question.deadline,
+        };
+        Ok(match self.ledger.start(&order).await? {
+            Started::Replay(replay) => Begun::Replay(replay),
+            Started::Held(held) => Begun::Paid(PaidQuestion {
+                max_output_tokens: quote.max_output_tokens(held.amount),
+                held,
+                prompt: question.prompt,
+                message: question.message,
+                standalone: question.standalone,
+                deadline: question.deadline,
+            }),
+        })
+    }
+
+    /// The whole reply. If there is none, nothing is charged.
+    ///
+    /// # Errors
+    /// As [`Model::reply`], and then as [`Ledger::capture`].
+    pub async fn reply(&self, question: PaidQuestion) -> Result<PaidReply, ApiError> {
+        let limit = self.time_to_think(&question);
+        match self.model.reply(&question.prompt, question.max_output_tokens, limit).await {
+            Ok(reply) => self.capture(question, reply.text, reply.end).await,
+            Err(error) => {
+                self.ledger.abandon(&question.held).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Charges for a reply and stores it.
+    async fn capture(&self, question: PaidQuestion, text: String, end: End) -> Result<PaidReply, ApiError> {
+        let usage = end.usage.unwrap_or_else(|| Usage::estimate(&question.prompt, &text));
+        let reply = StoredReply { text, model: self.model.id().to_owned(), usage, finish_reason: end.finish_reason };
+        let PaidQuestion { held, message, standalone, .. } = question;
+        let exchange = Exchange { message: &message, reply: &reply, standalone };
+        let charge = self.ledger.capture(&held, self.pricing.cost(&usage), exchange).await?;
+        Ok(PaidReply { id: held.id, username: held.username, message, reply, charge })
+    }
+
+    /// The model has the remaining time less what a capture needs in the worst case, but half of it
+    /// at least.
+    fn time_to_think(&self, question: &PaidQuestion) -> Duration {
+        let remaining = question.deadline.since(self.clock.now());
+        remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2)
+    }
+}

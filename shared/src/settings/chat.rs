@@ -1,0 +1,239 @@
+//! The settings of the functions that talk to a model.
+
+use std::env;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::models::{Dummy, DummyFailure};
+use crate::pricing::{OutputLimits, Pricing};
+use crate::settings::{SettingError, Variables};
+
+/// What a deployment can set of chatting. Each field is the environment variable of the same name,
+/// in capitals, unless it names others.
+#[derive(Clone, Debug)]
+pub struct ChatSettings {
+    /// `MODEL`: who answers, `dummy` by default, and what that model needs.
+    pub model: ModelSettings,
+    /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
+    /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
+    pub pricing: Pricing,
+    /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest
+    /// that a balance must cover where usage is charged. Default 16.
+    pub output_limits: OutputLimits,
+    /// `CONTEXT_MESSAGES`: how many of a user's last messages a model reads again, up to 50. Default 10.
+    pub context_messages: u32,
+    /// `CONTEXT_CHARS`: how many characters of them, replies included, up to 100,000. Default 8000.
+    pub context_chars: u32,
+    /// `SYSTEM_PROMPT`: what every conversation at `/chatView/` begins with, if anything.
+    pub system_prompt: Option<String>,
+    /// `STREAM_TIMEOUT`: in seconds, from 15 to 900. How long a request to `/v1/chat/completions` may
+    /// take where Lambda does not say so itself. Default 300.
+    pub stream_timeout: Duration,
+}
+
+/// Which model, and what it needs.
+#[derive(Clone, Debug)]
+pub enum ModelSettings {
+    /// `dummy`: answers `Dummy Response`, `DUMMY_DELAY_MS` (default 0) before each word, unless
+    /// `DUMMY_FAILURE` is `error`, `panic` or `cut` (default `none`).
+    Dummy(Dummy),
+    /// `openai`: any server that speaks OpenAI's protocol.
+    OpenAi(OpenAiSettings),
+    /// `bedrock`: Amazon Bedrock.
+    Bedrock(BedrockSettings),
+}
+
+/// A server that speaks OpenAI's protocol.
+#[derive(Clone, Debug)]
+pub struct OpenAiSettings {
+    /// `OPENAI_BASE_URL`: up to and with `/v1`. Absent: OpenAI's own.
+    pub base_url: Option<String>,
+    /// `MODEL_ID`: which of its models.
+    pub model_id: String,
+    /// `OPENAI_API_KEY` or `OPENAI_API_KEY_ARN`. Absent: the server asks for none.
+    pub api_key: Option<SecretSource>,
+}
+
+/// A model of Amazon Bedrock.
+#[derive(Clone, Debug)]
+pub struct BedrockSettings {
+    /// `MODEL_ID`: a model's id, or an inference profile's.
+    pub model_id: String,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// The secret itself, as on a laptop.
+    Value(SecretString),
+    /// Its name in AWS Secrets Manager, as deployed.
+    SecretsManager {
+        /// The secret's ARN.
+        arn: String,
+    },
+}
+
+impl ChatSettings {
+    /// The most bytes of a system prompt. Lambda's environment holds 4 KB in all.
+    pub const MAX_SYSTEM_PROMPT_BYTES: usize = 2048;
+
+    /// Reads the settings from the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the first variable whose value cannot be used.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads the settings from `variables`. A variable that is absent or empty has its default.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the first variable whose value cannot be used.
+    pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let variables = Variables(variables);
+        Ok(Self {
+            model: variables.model("MODEL")?,
+            pricing: variables.pricing("PRICING")?,
+            output_limits: variables.output_limits()?,
+            context_messages: variables.count("CONTEXT_MESSAGES", 10, 0..=50)?,
+            context_chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
+            system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
+            stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 15..=900)?,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Dummy,
+    OpenAi,
+    Bedrock,
+}
+
+impl<V: Fn(&str) -> Option<String>> Variables<V> {
+    fn model(&self, name: &'static str) -> Result<ModelSettings, SettingError> {
+        let kinds = [("dummy", Kind::Dummy), ("openai", Kind::OpenAi), ("bedrock", Kind::Bedrock)];
+        Ok(match self.one_of(name, &kinds)? {
+            Kind::Dummy => ModelSettings::Dummy(self.dummy()?),
+            Kind::OpenAi => ModelSettings::OpenAi(OpenAiSettings {
+                base_url: self.base_url("OPENAI_BASE_URL")?,
+                model_id: self.model_id("MODEL_ID")?,
+                api_key: self.secret("OPENAI_API_KEY", "OPENAI_API_KEY_ARN"),
+            }),
+            Kind::Bedrock => ModelSettings::Bedrock(BedrockSettings { model_id: self.model_id("MODEL_ID")? }),
+        })
+    }
+
+    fn dummy(&self) -> Result<Dummy, SettingError> {
+        let rule = "a whole number of milliseconds";
+        let delay = Duration::from_millis(self.number("DUMMY_DELAY_MS", 0, rule)?);
+        let failures = [
+            ("none", None),
+            ("error", Some(DummyFailure::Error)),
+            ("panic", Some(DummyFailure::Panic)),
+            ("cut", Some(DummyFailure::Cut)),
+        ];
+        Ok(Dummy { delay, failure: self.one_of("DUMMY_FAILURE", &failures)? })
+    }
+
+    fn base_url(&self, name: &'static str) -> Result<Option<String>, SettingError> {
+        match self.get(name) {
+            Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+                Err(SettingError::new(name, "must begin with https:// or http://"))
+            }
+            url => Ok(url.map(|url| url.trim_end_matches('/').to_owned())),
+        }
+    }
+
+    fn model_id(&self, name: &'static str) -> Result<String, SettingError> {
+        self.get(name).ok_or_else(|| SettingError::new(name, "must be set: the dummy alone needs none"))
+    }
+
+    fn secret(&self, value_name: &str, arn_name: &str) -> Option<SecretSource> {
+        match self.get(arn_name) {
+            Some(arn) => Some(SecretSource::SecretsManager { arn }),
+            None => self.get(value_name).map(SecretString::from).map(SecretSource::Value),
+        }
+    }
+
+    fn pricing(&self, name: &'static str) -> Result<Pricing, SettingError> {
+        let by_message = Pricing::Message { cost: self.credits("MESSAGE_COST", 1)? };
+        let by_usage =
+            Pricing::Usage { input_cost: self.credits("INPUT_COST", 1)?, output_cost: self.credits("OUTPUT_COST", 4)? };
+        self.one_of(name, &[("message", by_message), ("usage", by_usage)])
+    }
+
+    fn output_limits(&self) -> Result<OutputLimits, SettingError> {
+        let most = self.count("MAX_OUTPUT_TOKENS", 1024, 1..=1_000_000)?;
+        let least = self.count("MIN_OUTPUT_TOKENS", 16, 1..=1_000_000)?;
+        if least > most {
+            return Err(SettingError::new("MIN_OUTPUT_TOKENS", "must be at most MAX_OUTPUT_TOKENS"));
+        }
+        Ok(OutputLimits { most, least })
+    }
+
+    fn system_prompt(&self, name: &'static str) -> Result<Option<String>, SettingError> {
+        match self.get(name) {
+            Some(text) if text.len() > ChatSettings::MAX_SYSTEM_PROMPT_BYTES => Err(SettingError::new(
+                name,
+                format!("must have at most {} bytes", ChatSettings::MAX_SYSTEM_PROMPT_BYTES),
+            )),
+            text => Ok(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credits::Credits;
+
+    fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {
+        ChatSettings::read(|asked| given.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn by_default_the_dummy_answers_for_one_credit() {
+        let settings = read(&[]).unwrap();
+        assert!(matches!(settings.model, ModelSettings::Dummy(_)));
+        assert_eq!(settings.pricing, Pricing::Message { cost: Credits::new(1).unwrap() });
+    }
+
+    #[test]
+    fn a_model_says_what_it_needs() {
+        let given = [("MODEL", "openai"), ("MODEL_ID", "m"), ("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1/")];
+        let ModelSettings::OpenAi(settings) = read(&given).unwrap().model else { panic!("not openai") };
+        assert_eq!((settings.base_url.as_deref(), settings.model_id.as_str()), (Some("http://127.0.0.1:8000/v1"), "m"));
+        for model in ["openai", "bedrock"] {
+            let sentence = "MODEL_ID must be set: the dummy alone needs none";
+            assert_eq!(read(&[("MODEL", model)]).unwrap_err().to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn the_api_key_of_a_model_never_prints_and_the_deployed_one_wins() {
+        let openai = [("MODEL", "openai"), ("MODEL_ID", "m"), ("OPENAI_API_KEY", "swordfish")];
+        assert!(!format!("{:?}", read(&openai).unwrap()).contains("swordfish"));
+        let both = [openai[0], openai[1], openai[2], ("OPENAI_API_KEY_ARN", "arn")];
+        let ModelSettings::OpenAi(settings) = read(&both).unwrap().model else { panic!("not openai") };
+        assert!(matches!(settings.api_key, Some(SecretSource::SecretsManager { arn }) if arn == "arn"));
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_in_a_sentence_that_names_it() {
+        for (name, value, sentence) in [
+            ("MODEL", "gpt", "MODEL must be dummy, openai, bedrock, not \"gpt\""),
+            ("PRICING", "free", "PRICING must be message, usage, not \"free\""),
+            ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
+            ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),
+            ("MIN_OUTPUT_TOKENS", "2000", "MIN_OUTPUT_TOKENS must be at most MAX_OUTPUT_TOKENS"),
+            ("CONTEXT_MESSAGES", "51", "CONTEXT_MESSAGES must be a whole number from 0 to 50, not \"51\""),
+            ("STREAM_TIMEOUT", "901", "STREAM_TIMEOUT must be a whole number of seconds from 15 to 900, not \"901\""),
+        ] {
+            assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), sentence);
+        }
+        let address = [("MODEL", "openai"), ("MODEL_ID", "m"), ("OPENAI_BASE_URL", "127.0.0.1")];
+        assert_eq!(read(&address).unwrap_err().to_string(), "OPENAI_BASE_URL must begin with https:// or http://");
+    }
+}
