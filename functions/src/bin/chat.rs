@@ -5,9 +5,10 @@ use std::time::Duration;
 use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde::Serialize;
 use shared::chat::Message;
+use shared::conversation::Conversations;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, idempotency_key, serve};
-use shared::ids::EntryId;
+use shared::ids::{EntryId, UserId};
 use shared::jwt::Verifier;
 use shared::ledger::{Charge, Ledger, Remembered};
 use shared::models::{Model, Prompt};
@@ -26,12 +27,13 @@ async fn main() -> Result<(), Error> {
     serve(Chat {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         paid_model: PaidModel {
-            ledger: Ledger::new(table, clock.clone(), settings.max_holds),
+            ledger: Ledger::new(table.clone(), clock.clone(), settings.max_holds),
             model: Model::connect(&chat.model).await?,
             pricing: chat.pricing,
             output_limits: chat.output_limits,
             clock: clock.clone(),
         },
+        conversations: Conversations::new(table, chat.context_limits, chat.system_prompt),
         function_timeout: settings.function_timeout,
         clock,
     })
@@ -41,6 +43,7 @@ async fn main() -> Result<(), Error> {
 struct Chat {
     verifier: Verifier,
     paid_model: PaidModel,
+    conversations: Conversations,
     function_timeout: Duration,
     clock: Clock,
 }
@@ -55,7 +58,7 @@ impl Endpoint for Chat {
         let message = parse(&request)?;
         let question = Question {
             person: &person,
-            prompt: Prompt::default(),
+            prompt: self.prompt(person.user_id(), &message).await?,
             max_output_tokens: None,
             standalone: false,
             remembered: key.map(|key| Remembered::message(key, &message)),
@@ -73,6 +76,16 @@ impl Endpoint for Chat {
                 let charge = Charge { cost: replay.cost, balance: replay.balance };
                 Ok(answer(&body, replay.id, charge)?.header(HeaderName::from_static("idempotent-replayed"), "true"))
             }
+        }
+    }
+}
+
+impl Chat {
+    async fn prompt(&self, user_id: UserId, message: &Message) -> Result<Prompt, ApiError> {
+        if self.paid_model.model.reads_context() {
+            self.conversations.prompt(user_id, message).await
+        } else {
+            Ok(self.conversations.prompt_without_context(message))
         }
     }
 }

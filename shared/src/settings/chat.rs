@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::conversation::ContextLimits;
 use crate::models::{Dummy, DummyFailure};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::settings::{SettingError, Variables};
@@ -21,10 +22,9 @@ pub struct ChatSettings {
     /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest
     /// that a balance must cover where usage is charged. Default 16.
     pub output_limits: OutputLimits,
-    /// `CONTEXT_MESSAGES`: how many of a user's last messages a model reads again, up to 50. Default 10.
-    pub context_messages: u32,
-    /// `CONTEXT_CHARS`: how many characters of them, replies included, up to 100,000. Default 8000.
-    pub context_chars: u32,
+    /// `CONTEXT_MESSAGES`: how many of a user's last messages a model reads again, up to 50. Default
+    /// 10. `CONTEXT_CHARS`: how many characters of them, replies included, up to 100,000. Default 8000.
+    pub context_limits: ContextLimits,
     /// `SYSTEM_PROMPT`: what every conversation at `/chatView/` begins with, if anything.
     pub system_prompt: Option<String>,
     /// `STREAM_TIMEOUT`: in seconds, from 15 to 900. How long a request to `/v1/chat/completions` may
@@ -96,8 +96,10 @@ impl ChatSettings {
             model: variables.model("MODEL")?,
             pricing: variables.pricing("PRICING")?,
             output_limits: variables.output_limits()?,
-            context_messages: variables.count("CONTEXT_MESSAGES", 10, 0..=50)?,
-            context_chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
+            context_limits: ContextLimits {
+                messages: variables.count("CONTEXT_MESSAGES", 10, 0..=50)?,
+                chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
+            },
             system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
             stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 15..=900)?,
         })
