@@ -59,14 +59,14 @@ impl SimulatedClient {
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
         let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
-        let amount = generator.u64(1..=4);
+        let amount = generator.u32(1..=4);
         let chat = Chat {
             access,
             key: key.map(str::to_owned),
             message: format!("{} {}", if is_mistaken { "Bye" } else { "Hello" }, key.unwrap_or_default()),
             amount,
-            least: generator.u64(1..=amount),
-            cost: generator.u64(..=5),
+            least: generator.u32(1..=amount),
+            cost: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             model_fails: generator.u8(..8) == 0,
         };

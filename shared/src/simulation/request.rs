@@ -55,10 +55,10 @@ pub(super) struct Chat {
     pub(super) key: Option<String>,
     pub(super) message: String,
     /// The most that it may cost, which is held, or less where the balance does not cover it.
-    pub(super) amount: u64,
-    pub(super) least: u64,
+    pub(super) amount: u32,
+    pub(super) least: u32,
     /// What the message turns out to cost, which can be less than was held, or more.
-    pub(super) cost: u64,
+    pub(super) cost: u32,
     pub(super) thinks: Duration,
     pub(super) model_fails: bool,
 }
@@ -106,6 +106,7 @@ impl Told {
     /// What it is called in a count.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Charged { cost, held, .. } if cost < held => "charged less than was held",
             Self::Charged { .. } => "charged",
             Self::Replayed { .. } => "replayed",
             Self::Registered(_) | Self::Admitted(_) | Self::Done => "done",

@@ -17,6 +17,8 @@ pub(super) enum Sabotage {
     UnconditionalDebit,
     /// A capture asks whether there is a hold at its place, not whose it is.
     CaptureOfAnyHold,
+    /// A capture returns nothing of what was held and not used.
+    CaptureOfTheWholeHold,
     /// A release returns credits whether or not its hold is there.
     UnconditionalRelease,
     /// Every hold looks expired.
@@ -45,6 +47,9 @@ impl Sabotage {
             Self::UnconditionalDebit => weaken(&mut body, is_hold, EXISTS),
             Self::CaptureOfAnyHold if token(&body).starts_with("capture-") => {
                 weaken(&mut body, is_end_of_hold, "attribute_exists(holds.#place)");
+            }
+            Self::CaptureOfTheWholeHold if token(&body).starts_with("capture-") => {
+                body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":returned"] = json!({"N": "0"});
             }
             Self::UnconditionalRelease if operation == "UpdateItem" => weaken(&mut body, is_end_of_hold, EXISTS),
             Self::RecordOutsideTransaction if token(&body).starts_with("capture-") => {

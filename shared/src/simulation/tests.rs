@@ -85,6 +85,7 @@ fn schedules_meet_everything_that_they_are_to_prove() {
     let wanted = of_accounts.iter().flat_map(|wish| [(*wish, "done"), (*wish, "unknown"), (*wish, "token_not_valid")]);
     for wanted in wanted.filter(|wanted| *wanted != ("login", "token_not_valid")).chain([
         ("chat", "charged"),
+        ("chat", "charged less than was held"),
         ("chat", "replayed"),
         ("chat", "token_not_valid"),
         ("change of the password", "invalid_credentials"),
@@ -116,6 +117,11 @@ fn an_unconditional_debit_is_found() {
 #[test]
 fn a_capture_of_whatever_hold_is_there_is_found() {
     assert_found(Sabotage::CaptureOfAnyHold);
+}
+
+#[test]
+fn a_capture_that_keeps_what_was_not_used_is_found() {
+    assert_found(Sabotage::CaptureOfTheWholeHold);
 }
 
 #[test]

@@ -111,8 +111,8 @@ impl Charges {
         let charge = self.by_response.get(&response(number));
         match told {
             Told::Charged { id, cost, held } => {
-                let agreed = chat.cost.min(*held);
-                let is_held_as_asked = (chat.least..=chat.amount).contains(held);
+                let agreed = u64::from(chat.cost).min(*held);
+                let is_held_as_asked = (u64::from(chat.least)..=chat.amount.into()).contains(held);
                 (*cost != agreed || !is_held_as_asked || charge != Some(&(id.to_string(), *cost)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }

@@ -1,61 +1,100 @@
-//! What the function `chat` does.
+//! What the function `chat` does, with a price by usage.
 
 use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::FUNCTION_TIMEOUT;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
-use crate::ledger::{Exchange, Held, IdempotencyKey, Order, Remembered, Started, StoredReply};
+use crate::ledger::{IdempotencyKey, Remembered};
+use crate::models::{ChatModel, End, FinishReason, Model, ModelError, Prompt, Reply, ReplyStream, Sampling, Usage};
+use crate::paid_model::{Begun, PaidModel, Question};
+use crate::pricing::{OutputLimits, Pricing};
 use crate::simulation::request::{Chat, Told};
 use crate::simulation::world::World;
-use crate::time::Timestamp;
-
-/// As in `chat`.
-const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
 
 /// The reply that the model gives in a process: from an entry it tells which one was charged.
 pub(in crate::simulation) fn response(number: usize) -> String {
     format!("Reply {number}")
 }
 
+/// A token of output costs a credit, and input nothing: what is held and charged is the schedule's.
+fn pricing() -> Pricing {
+    Pricing::Usage { input_cost: Credits::ZERO, output_cost: Credits::new(1000).unwrap() }
+}
+
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
-    let deadline = world.clock.now().plus(FUNCTION_TIMEOUT);
+    let paid_model = PaidModel {
+        ledger: world.ledger.clone(),
+        model: Model::new(Scripted::of(number, chat)),
+        pricing: pricing(),
+        output_limits: OutputLimits { most: chat.amount, least: chat.least },
+        clock: world.clock.clone(),
+    };
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
-    let remembered = key.map(|key| Remembered::message(key, &message));
-    let order = Order {
+    let question = Question {
         person: &chat.access,
-        amount: Credits::new(chat.amount).unwrap(),
-        least: Credits::new(chat.least).unwrap(),
-        remembered: remembered.as_ref(),
-        deadline,
+        prompt: Prompt::default(),
+        remembered: key.map(|key| Remembered::message(key, &message)),
+        message,
+        max_output_tokens: None,
+        standalone: false,
+        deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
-    match world.ledger.start(&order).await? {
-        Started::Replay(replay) => {
+    match paid_model.begin(question).await? {
+        Begun::Replay(replay) => {
             Ok(Told::Replayed { id: replay.id, cost: replay.cost.into(), response: replay.reply.text })
         }
-        Started::Held(held) => reply(world, number, chat, &held, &message, deadline).await,
+        Begun::Paid(question) => {
+            let held = question.held().into();
+            let paid = paid_model.reply(question).await?;
+            Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held })
+        }
     }
 }
 
-async fn reply(
-    world: &World,
-    number: usize,
-    chat: &Chat,
-    held: &Held,
-    message: &Message,
-    deadline: Timestamp,
-) -> Result<Told, ApiError> {
-    let remaining = deadline.since(world.clock.now());
-    let limit = remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2);
-    let thinks = tokio::time::timeout(limit, tokio::time::sleep(chat.thinks)).await;
-    if thinks.is_err() || chat.model_fails {
-        world.ledger.abandon(held).await;
-        return Err(ApiError::ModelFailed(Cause::because("the model was to fail")));
+/// Does what the schedule says.
+#[derive(Debug)]
+struct Scripted {
+    response: String,
+    usage: Usage,
+    thinks: Duration,
+    fails: bool,
+}
+
+impl Scripted {
+    fn of(number: usize, chat: &Chat) -> Self {
+        let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
+        Self { response: response(number), usage, thinks: chat.thinks, fails: chat.model_fails }
     }
-    let reply = StoredReply::saying(&response(number));
-    let cost = Credits::new(chat.cost).unwrap();
-    let charge = world.ledger.capture(held, cost, Exchange { message, reply: &reply, standalone: false }).await?;
-    Ok(Told::Charged { id: held.id, cost: charge.cost.into(), held: held.amount.into() })
+}
+
+impl ChatModel for Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async {
+            tokio::time::sleep(self.thinks).await;
+            if self.fails {
+                return Err(ModelError::Failed(Cause::because("the model was to fail")));
+            }
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
+            Ok(Reply { text: self.response.clone(), end })
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        unreachable!("only whole replies are asked for")
+    }
 }
