@@ -13,6 +13,7 @@ use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, UserId};
 use crate::jwt::LoggedIn;
 use crate::ledger::EntryKind;
+use crate::models::Usage;
 use crate::table::{Item, Key, Table, from_item, unavailable};
 use crate::text::InvalidField;
 use crate::time::Clock;
@@ -65,13 +66,18 @@ pub struct AnsweredMessage {
     /// What it cost.
     #[serde(rename(deserialize = "amount"), deserialize_with = "cost_of_amount")]
     pub tokens: i64,
+    /// Which model replied.
+    pub model: String,
+    /// What that counted, or our guess.
+    pub usage: Usage,
     /// When it was answered, in RFC 3339.
     pub created_at: String,
 }
 
 impl Listed for AnsweredMessage {
     const LIST: &'static str = "messages";
-    const ATTRIBUTES: &'static [&'static str] = &["sk", "message", "response", "amount", "created_at"];
+    const ATTRIBUTES: &'static [&'static str] =
+        &["sk", "message", "response", "amount", "model", "usage", "created_at"];
     const FILTER: &'static str = "#kind = :kind";
     const KIND: EntryKind = EntryKind::Chat;
 }
@@ -275,7 +281,7 @@ mod tests {
                 message: is_chat.then(|| "Hello".to_owned()),
                 response: is_chat.then(|| "Dummy Response".to_owned()),
                 model: is_chat.then(|| "dummy".to_owned()),
-                usage: is_chat.then(crate::models::Usage::default),
+                usage: is_chat.then(Usage::default),
                 finish_reason: None,
                 standalone: None,
                 reason: None,
@@ -334,7 +340,8 @@ mod tests {
         assert_eq!(ids, scene.ids_of(|kind| kind == EntryKind::Chat));
         let created_at = scene.test.clock.now().to_string();
         let expected = json!({
-            "id": ids[0], "message": "Hello", "response": "Dummy Response", "tokens": 1, "created_at": created_at,
+            "id": ids[0], "message": "Hello", "response": "Dummy Response", "tokens": 1,
+            "model": "dummy", "usage": {"input_tokens": 0, "output_tokens": 0}, "created_at": created_at,
         });
         assert_eq!(serde_json::to_value(&page.entries[0]).unwrap(), expected);
     }
