@@ -171,13 +171,16 @@ mod tests {
     use super::*;
     use crate::error::Cause;
     use crate::ledger::{Entry, IdempotencyKey};
-    use crate::models::{ChatModel, FinishReason, ModelError, Reply, ReplyStream, Role, Sampling, Turn};
+    use crate::models::{
+        ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Reply, ReplyStream, Role, Sampling, Turn,
+    };
     use crate::table::Key;
     use crate::testing::TestTable;
 
-    /// Answers "Hi" and says that it counted so much, or fails.
+    /// Says something and that it counted so much, or fails.
     #[derive(Debug)]
     struct Scripted {
+        text: String,
         usage: Option<Usage>,
         fails: bool,
         limits: Mutex<Vec<u32>>,
@@ -202,7 +205,7 @@ mod tests {
             let reply = if self.fails {
                 Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
             } else {
-                Ok(Reply { text: "Hi".to_owned(), end })
+                Ok(Reply { text: self.text.clone(), end })
             };
             async { reply }.boxed()
         }
@@ -217,7 +220,11 @@ mod tests {
     }
 
     fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
-        Box::leak(Box::new(Scripted { usage, fails, limits: Mutex::default() }))
+        saying("Hi", usage, fails)
+    }
+
+    fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
+        Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, limits: Mutex::default() }))
     }
 
     struct Scene {
@@ -251,7 +258,10 @@ mod tests {
         }
 
         async fn begin(&self, key: Option<&str>) -> Result<Begun, ApiError> {
-            let message = Message::try_from("Hello".to_owned()).unwrap();
+            self.begin_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
+        }
+
+        async fn begin_with(&self, message: Message, key: Option<&str>) -> Result<Begun, ApiError> {
             let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
             let question = Question {
                 person: &self.ada,
@@ -344,6 +354,22 @@ mod tests {
         // "Hello" and "Hi", at four bytes a token.
         assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
         assert_eq!(u64::from(paid.charge.cost), 12);
+    }
+
+    #[tokio::test]
+    async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
+        // Two bytes and three: the limits are of bytes, and no character is cut.
+        let longest = "ü".repeat(Message::MAX_BYTES / 2);
+        let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
+        let message = Message::try_from(longest.clone()).unwrap();
+        let Ok(Begun::Paid(question)) = scene.begin_with(message, Some("key")).await else {
+            panic!("it is affordable")
+        };
+        let paid = scene.paid_model.reply(question).await.unwrap();
+        let entry: Entry = scene.test.table.get(Key::entry(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
+        assert_eq!(entry.message, Some(longest));
+        assert_eq!(entry.response, Some("€".repeat(MAX_REPLY_BYTES / 3)));
+        assert_eq!(entry.finish_reason, Some(FinishReason::Length));
     }
 
     #[tokio::test]

@@ -1,0 +1,76 @@
+"""OpenAI's own Python client against the README's first command."""
+
+import tempfile
+
+from openai import APIStatusError, AuthenticationError, NotFoundError, OpenAI
+
+from stack import Stack
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def expect(what: str, found: object, wanted: object) -> None:
+    print(f"{what}: {found!r}", flush=True)
+    assert found == wanted, f"{what} should be {wanted!r}"
+
+
+def api_key(stack: Stack) -> str:
+    """Of somebody who has just registered."""
+    status, _, made = stack.ask("/keys/", {"name": "a program"}, stack.log_in("ada"))
+    expect("a key is made", status, 201)
+    return made["key"]
+
+
+def balance(stack: Stack, key: str) -> int:
+    return stack.ask("/token_balance/", token=key)[2]["tokens"]
+
+
+def talk(client: OpenAI) -> None:
+    expect("models", [model.id for model in client.models.list()], ["dummy"])
+    whole = client.chat.completions.create(model="dummy", messages=HELLO)
+    expect("whole", whole.choices[0].message.content, "Dummy Response")
+    expect("its end", whole.choices[0].finish_reason, "stop")
+    expect("its usage", whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)
+
+    options = {"include_usage": True}
+    chunks = list(client.chat.completions.create(model="dummy", messages=HELLO, stream=True, stream_options=options))
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    expect("streamed", text, "Dummy Response")
+    expect("its end", [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1], "stop")
+    expect("its usage", chunks[-1].usage.total_tokens, whole.usage.total_tokens)
+
+
+def repeat(client: OpenAI) -> None:
+    headers = {"Idempotency-Key": "one-and-the-same"}
+    ids = {client.chat.completions.create(model="dummy", messages=HELLO, extra_headers=headers).id for _ in range(3)}
+    expect("answers to one idempotency key", len(ids), 1)
+
+
+def refusal(client: OpenAI, **request: object) -> APIStatusError:
+    try:
+        client.chat.completions.create(**{"model": "dummy", "messages": HELLO, **request})
+    except APIStatusError as error:
+        print(f"refused: {error}", flush=True)
+        return error
+    raise AssertionError(f"not refused: {request}")
+
+
+def be_refused(client: OpenAI) -> None:
+    expect("a wrong key", type(refusal(client.with_options(api_key="sk-wrong"))), AuthenticationError)
+    expect("an unknown model", type(refusal(client, model="gpt-0")), NotFoundError)
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    expect("what cannot be honoured", refusal(client, tools=tools).param, "tools")
+    exhausted = refusal(client)
+    expect("an exhausted balance", (exhausted.status_code, exhausted.code), (402, "insufficient_quota"))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as data, Stack(data, STARTING_TOKENS="3") as stack:
+        key = api_key(stack)
+        client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key)
+        talk(client)
+        expect("the balance after two messages", balance(stack, key), 1)
+        repeat(client)
+        expect("the balance after a third, sent three times", balance(stack, key), 0)
+        be_refused(client)
+    print("OpenAI's client got what it expects.")
