@@ -265,6 +265,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::callers::Caller;
     use crate::chat::Message;
     use crate::jwt::LoggedIn;
     use crate::ledger::{EntryKind, Order};
@@ -293,7 +294,8 @@ mod tests {
         async fn hold(&self, amount: u64) {
             let message = Message::try_from("Hello".to_owned()).unwrap();
             let amount = Credits::new(amount).unwrap();
-            let order = Order { person: &self.ada, amount, message: &message, key: None, deadline: soon() };
+            let order =
+                Order { caller: &Caller::from(&self.ada), amount, message: &message, key: None, deadline: soon() };
             let _held = self.ledger.start(&order).await.unwrap();
         }
 

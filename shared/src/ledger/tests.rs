@@ -9,6 +9,7 @@ use local::recorder::Fault;
 
 use super::*;
 use crate::accounts::Account;
+use crate::callers::Caller;
 use crate::error::ApiError;
 use crate::jwt::LoggedIn;
 use crate::table::{Key, number};
@@ -36,7 +37,13 @@ impl Scene {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         let message = message(text);
-        let order = Order { person, amount: credits(amount), message: &message, key: key.as_ref(), deadline };
+        let order = Order {
+            caller: &Caller::from(person),
+            amount: credits(amount),
+            message: &message,
+            key: key.as_ref(),
+            deadline,
+        };
         self.ledger.start(&order).await
     }
 

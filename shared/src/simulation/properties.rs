@@ -7,6 +7,7 @@ use local::stack::TABLE_NAME;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::ApiError;
@@ -111,7 +112,7 @@ impl Bench {
         let message = Message::try_from(format!("Message {message}")).unwrap();
         let name = key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap());
         let order = Order {
-            person: &self.users[user],
+            caller: &Caller::from(&self.users[user]),
             amount: Credits::new(amount).unwrap(),
             message: &message,
             key: name.as_ref(),

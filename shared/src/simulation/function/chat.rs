@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::FUNCTION_TIMEOUT;
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
@@ -24,7 +25,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
     let order = Order {
-        person: &chat.access,
+        caller: &Caller::from(&chat.access),
         amount: Credits::new(chat.amount).unwrap(),
         message: &message,
         key: key.as_ref(),
