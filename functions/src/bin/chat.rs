@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde::Serialize;
+use shared::callers::Callers;
 use shared::chat::{Message, Model};
 use shared::credits::Credits;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, idempotency_key, serve};
 use shared::ids::EntryId;
-use shared::jwt::Verifier;
 use shared::ledger::{Charge, Exchange, Held, Ledger, Order, Replay, Started};
 use shared::settings::Settings;
 use shared::table::Table;
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Chat {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        callers: Callers::start(table.clone(), clock.clone()).await,
         ledger: Ledger::new(table, clock.clone(), settings.max_holds),
         model: settings.model,
         message_cost: settings.message_cost,
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct Chat {
-    verifier: Verifier,
+    callers: Callers,
     ledger: Ledger,
     model: Model,
     message_cost: Credits,
@@ -49,11 +49,11 @@ impl Endpoint for Chat {
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
-        let person = self.verifier.logged_in(&request).await?;
+        let caller = self.callers.caller(&request).await?;
         let key = idempotency_key(&request)?;
         let message = parse(&request)?;
         let order =
-            Order { person: &person, amount: self.message_cost, message: &message, key: key.as_ref(), deadline };
+            Order { caller: &caller, amount: self.message_cost, message: &message, key: key.as_ref(), deadline };
         match self.ledger.start(&order).await? {
             Started::Held(held) => self.reply(&held, &message, deadline).await,
             Started::Replay(replay) => again(&replay, &message),
