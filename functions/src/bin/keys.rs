@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
-    serve(Keys {
+    serve(KeysEndpoint {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         api_keys: ApiKeys::new(table, clock.clone()),
         function_timeout: settings.function_timeout,
@@ -28,14 +28,14 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-struct Keys {
+struct KeysEndpoint {
     verifier: Verifier,
     api_keys: ApiKeys,
     function_timeout: Duration,
     clock: Clock,
 }
 
-impl Endpoint for Keys {
+impl Endpoint for KeysEndpoint {
     const METHODS: &'static [Method] = &[Method::GET, Method::POST];
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
@@ -43,7 +43,7 @@ impl Endpoint for Keys {
     }
 }
 
-impl Keys {
+impl KeysEndpoint {
     async fn list(&self, request: &Request) -> Result<Answer, ApiError> {
         let person = self.verifier.logged_in(request).await?;
         Answer::private(StatusCode::OK, &List { keys: self.api_keys.list(&person).await? })
