@@ -2,29 +2,31 @@
 
 mod activation;
 mod deletion;
+mod epoch;
 mod password_change;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::CancellationReason;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
+use crate::callers::Caller;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::jwt::LoggedIn;
 use crate::ledger::{Entry, Holds, sums};
 use crate::password::PasswordHash;
-use crate::table::{Key, Table, cancellation_reasons, condition_failed, from_item, unavailable};
+use crate::table::{
+    Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_check, unavailable,
+};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 
 pub use deletion::{Deletion, Progress};
+pub(crate) use epoch::Epoch;
 pub use password_change::PasswordChange;
-
-/// The epoch of a new account's sessions. Whatever ends all of them raises it.
-const FIRST_SESSION_EPOCH: u64 = 1;
 
 /// How a name becomes a user: the login item.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +91,8 @@ pub struct Account {
     pub status: Status,
     /// Tokens of an earlier epoch are worthless.
     pub session_epoch: u64,
+    /// API keys of an earlier epoch are worthless.
+    pub api_key_epoch: u64,
     /// Counts the changes of balance and holds.
     pub version: u64,
     /// When it was registered, in RFC 3339.
@@ -116,21 +120,39 @@ impl Account {
             .map_err(|_| ApiError::Internal(Cause::because("an account has a name that is none")))
     }
 
-    /// Whether a token of `session_epoch` still opens this account.
+    /// Whether what was made in `epoch` still opens this account.
     ///
     /// # Errors
     /// [`ApiError::UserInactive`], or [`ApiError::TokenNotValid`] after the epoch was raised.
-    pub(crate) fn admit(&self, session_epoch: u64) -> Result<(), ApiError> {
+    pub(crate) fn admit(&self, epoch: Epoch) -> Result<(), ApiError> {
         match self.status {
             Status::Active => {}
             Status::Inactive => return Err(ApiError::UserInactive),
             Status::Deleting => return Err(ApiError::TokenNotValid("the account is being deleted")),
         }
-        if self.session_epoch != session_epoch {
-            return Err(ApiError::TokenNotValid("the session's epoch has passed"));
+        match epoch {
+            Epoch::OfSessions(number) if number != self.session_epoch => {
+                Err(ApiError::TokenNotValid("the session's epoch has passed"))
+            }
+            Epoch::OfApiKeys(number) if number != self.api_key_epoch => {
+                Err(ApiError::TokenNotValid("the API key's epoch has passed"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The part of a transaction that checks that an account is open to what was made in `epoch`.
+pub(crate) fn check_open(table: &Table, user_id: UserId, epoch: Epoch) -> Result<TransactWriteItem, ApiError> {
+    transact_check(
+        table
+            .checking(Key::account(user_id))
+            .condition_expression("#status = :active AND #epoch = :epoch")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#epoch", epoch.attribute())
+            .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
+            .expression_attribute_values(":epoch", number(epoch.number())),
+    )
 }
 
 /// Why an account is not open to the person any more, by what a transaction's condition on it showed.
@@ -138,7 +160,7 @@ pub(crate) fn refusal(person: &LoggedIn, account: &CancellationReason) -> Result
     let account: Option<Account> = account.item().cloned().map(from_item).transpose()?;
     let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
     let unexplained = || ApiError::Internal(Cause::because("an account that is open was refused"));
-    Ok(account.admit(person.session_epoch()).err().unwrap_or_else(unexplained))
+    Ok(account.admit(Epoch::OfSessions(person.session_epoch())).err().unwrap_or_else(unexplained))
 }
 
 /// The accounts in the table.
@@ -174,7 +196,7 @@ impl Accounts {
             user_id,
             username: username.as_str().to_owned(),
             password_hash,
-            session_epoch: FIRST_SESSION_EPOCH,
+            session_epoch: Epoch::FIRST,
             sessions: BTreeSet::new(),
             networks: BTreeMap::new(),
         };
@@ -183,7 +205,8 @@ impl Accounts {
             balance: grant,
             holds: Holds::new(),
             status: Status::Active,
-            session_epoch: FIRST_SESSION_EPOCH,
+            session_epoch: Epoch::FIRST,
+            api_key_epoch: Epoch::FIRST,
             version: 0,
             created_at: created_at.clone(),
             deletion_began_at: None,
@@ -219,18 +242,19 @@ impl Accounts {
         self.table.get(Key::login(username)).await
     }
 
-    /// The account of the person who is logged in.
+    /// The account of whoever sends a request.
     ///
     /// # Errors
     /// [`ApiError::TokenNotValid`] if it is gone or the token's epoch has passed,
     /// [`ApiError::UserInactive`] if it is deactivated.
-    pub async fn read(&self, person: &LoggedIn) -> Result<Account, ApiError> {
+    pub async fn read(&self, caller: impl Into<Caller>) -> Result<Account, ApiError> {
+        let caller = caller.into();
         let account: Account = self
             .table
-            .get(Key::account(person.user_id()))
+            .get(Key::account(caller.user_id()))
             .await?
             .ok_or(ApiError::TokenNotValid("the account is gone"))?;
-        account.admit(person.session_epoch())?;
+        account.admit(caller.epoch())?;
         Ok(account)
     }
 }

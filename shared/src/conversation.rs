@@ -130,6 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::callers::Caller;
     use crate::credits::Credits;
     use crate::jwt::LoggedIn;
     use crate::ledger::{Exchange, Ledger, Order, Started, StoredReply};
@@ -152,7 +153,7 @@ mod tests {
             let ledger = Ledger::new(self.test.table.clone(), self.test.clock.clone(), 10);
             let deadline = self.test.clock.now().plus(Duration::from_secs(28));
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let order = Order { person, amount, least, remembered: None, deadline };
+            let order = Order { caller: &Caller::from(person), amount, least, remembered: None, deadline };
             let Started::Held(held) = ledger.start(&order).await.unwrap() else {
                 panic!("nothing was answered before")
             };

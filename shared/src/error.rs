@@ -49,6 +49,11 @@ pub enum ApiError {
     UsernameTaken,
     /// 409 `in_progress`: the first request with this idempotency key is still being answered.
     InProgress,
+    /// 409 `too_many_keys`: the user has as many API keys as anybody may have.
+    TooManyKeys {
+        /// So many.
+        limit: usize,
+    },
     /// 413 `too_large`: the body has more bytes than the limit.
     TooLarge {
         /// The most bytes that a body may have.
@@ -97,7 +102,7 @@ impl ApiError {
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UsernameTaken | Self::InProgress => StatusCode::CONFLICT,
+            Self::UsernameTaken | Self::InProgress | Self::TooManyKeys { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -125,6 +130,7 @@ impl ApiError {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
+            Self::TooManyKeys { .. } => "too_many_keys",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Throttled { .. } => "throttled",
             Self::ModelFailed(_) => "model_failed",
@@ -152,6 +158,7 @@ impl ApiError {
             Self::NotFound => "Not found.".to_owned(),
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
+            Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
             Self::Throttled { .. } => match self.retry_after_seconds() {
                 // Django REST Framework's words.

@@ -70,6 +70,11 @@ identifier! {
     TokenId
 }
 
+identifier! {
+    /// An API key's name for whoever lists and ends it. It opens nothing.
+    ApiKeyId
+}
+
 fn random_ulid(clock: &Clock) -> Ulid {
     let mut bytes = [0_u8; 16];
     // Without the system's randomness nothing here is safe: better no answer than a guessable one.

@@ -1,15 +1,17 @@
 //! What the functions of chat-api share.
 //!
 //! A request comes in through [`http`], is parsed into the types of [`accounts`] and [`chat`],
-//! proves who sent it with [`jwt`], and changes the table through [`accounts`], [`sessions`] or
+//! proves who sent it with [`jwt`] or [`api_keys`] ([`callers`]), and changes the table through [`accounts`], [`sessions`] or
 //! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
 //!
 //! What an [`operator`] asks for, and the [`audit`] of the ledger, come in through [`direct`]
 //! invocation.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod attempts;
 pub mod audit;
+pub mod callers;
 pub mod chat;
 pub mod conversation;
 pub mod credits;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::ApiError;
 use crate::ids::EntryId;
-use crate::jwt::LoggedIn;
 use crate::ledger::{Charge, Exchange, Held, Ledger, Order, Remembered, Replay, Started, StoredReply};
 use crate::models::{End, Model, Prompt, Usage};
 use crate::pricing::{OutputLimits, Pricing};
@@ -34,7 +34,7 @@ pub struct PaidModel {
 #[derive(Debug)]
 pub struct Question<'a> {
     /// Who pays.
-    pub person: &'a LoggedIn,
+    pub caller: &'a Caller,
     /// The whole conversation.
     pub prompt: Prompt,
     /// What is stored of it.
@@ -109,7 +109,7 @@ impl PaidModel {
         let limits = self.output_limits.at_most(question.max_output_tokens.unwrap_or(u32::MAX));
         let quote = self.pricing.quote(question.prompt.most_input_tokens(), limits);
         let order = Order {
-            person: question.person,
+            caller: question.caller,
             amount: quote.most(),
             least: quote.least(),
             remembered: question.remembered.as_ref(),
@@ -170,6 +170,7 @@ mod tests {
 
     use super::*;
     use crate::error::Cause;
+    use crate::jwt::LoggedIn;
     use crate::ledger::{Entry, IdempotencyKey};
     use crate::models::{
         ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Reply, ReplyStream, Role, Sampling, Turn,
@@ -264,7 +265,7 @@ mod tests {
         async fn begin_with(&self, message: Message, key: Option<&str>) -> Result<Begun, ApiError> {
             let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
             let question = Question {
-                person: &self.ada,
+                caller: &Caller::from(&self.ada),
                 prompt: prompt(),
                 max_output_tokens: None,
                 standalone: false,

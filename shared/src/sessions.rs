@@ -11,15 +11,14 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Account, Login, Status};
+use crate::accounts::{Account, Epoch, Login, Status, check_open};
 use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::RefreshTerms;
 use crate::password::PasswordHash;
 use crate::table::{
-    Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_check, transact_update,
-    unavailable,
+    Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_update, unavailable,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -125,14 +124,7 @@ impl Sessions {
 
     /// The account is open, and of this epoch.
     fn check_account(&self, user_id: UserId, session_epoch: u64) -> Result<TransactWriteItem, ApiError> {
-        transact_check(
-            self.table
-                .checking(Key::account(user_id))
-                .condition_expression("#status = :active AND session_epoch = :epoch")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-                .expression_attribute_values(":epoch", number(session_epoch)),
-        )
+        check_open(&self.table, user_id, Epoch::OfSessions(session_epoch))
     }
 
     fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {

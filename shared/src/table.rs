@@ -9,6 +9,8 @@
 //! | session | `USER#<user id>` | `SESSION#<session id>` | [`crate::sessions`] |
 //! | ledger entry | `USER#<user id>` | `ENTRY#<entry id>` | [`crate::ledger`] |
 //! | idempotency record | `USER#<user id>` | `IDEMPOTENCY#<digest of the key>` | [`crate::ledger`] |
+//! | list of API keys | `USER#<user id>` | `APIKEYS` | [`crate::api_keys`] |
+//! | API key | `APIKEY#<digest of the key>` | `APIKEY` | [`crate::api_keys`] |
 //! | grant record | `GRANT#<digest of the grant's id>` | `GRANT` | [`crate::ledger`] |
 //! | audit's progress | `AUDIT` | `PROGRESS` | [`crate::audit`] |
 //! | public key | `JWKS` | `JWK#<key id>` | [`crate::jwt`] |
@@ -33,6 +35,7 @@ use aws_sdk_dynamodb::types::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api_keys::ApiKeyDigest;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::ledger::{GrantId, IdempotencyKey};
@@ -260,6 +263,15 @@ impl Key {
 
     pub(crate) fn idempotency_record(user_id: UserId, key: &IdempotencyKey) -> Self {
         Self { partition: Self::partition_of(user_id), sort: format!("IDEMPOTENCY#{}", key.digest()) }
+    }
+
+    /// The list of a user's API keys.
+    pub(crate) fn api_keys(user_id: UserId) -> Self {
+        Self { partition: Self::partition_of(user_id), sort: "APIKEYS".to_owned() }
+    }
+
+    pub(crate) fn api_key(digest: &ApiKeyDigest) -> Self {
+        Self { partition: format!("APIKEY#{digest}"), sort: "APIKEY".to_owned() }
     }
 
     pub(crate) fn grant_record(grant_id: &GrantId) -> Self {

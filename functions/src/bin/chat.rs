@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde::Serialize;
+use shared::callers::Callers;
 use shared::chat::Message;
 use shared::conversation::Conversations;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, idempotency_key, serve};
 use shared::ids::{EntryId, UserId};
-use shared::jwt::Verifier;
 use shared::ledger::{Charge, Ledger, Remembered};
 use shared::models::{Model, Prompt};
 use shared::paid_model::{Begun, PaidModel, Question};
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(Chat {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        callers: Callers::start(table.clone(), clock.clone()).await,
         paid_model: PaidModel {
             ledger: Ledger::new(table.clone(), clock.clone(), settings.max_holds),
             model: Model::connect(&chat.model).await?,
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct Chat {
-    verifier: Verifier,
+    callers: Callers,
     paid_model: PaidModel,
     conversations: Conversations,
     function_timeout: Duration,
@@ -53,12 +53,12 @@ impl Endpoint for Chat {
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
-        let person = self.verifier.logged_in(&request).await?;
+        let caller = self.callers.caller(&request).await?;
         let key = idempotency_key(&request)?;
         let message = parse(&request)?;
         let question = Question {
-            person: &person,
-            prompt: self.prompt(person.user_id(), &message).await?,
+            caller: &caller,
+            prompt: self.prompt(caller.user_id(), &message).await?,
             max_output_tokens: None,
             standalone: false,
             remembered: key.map(|key| Remembered::message(key, &message)),

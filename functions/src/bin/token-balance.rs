@@ -3,9 +3,9 @@
 use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
+use shared::callers::Callers;
 use shared::error::ApiError;
 use shared::http::{Answer, Endpoint, Error, Request, serve};
-use shared::jwt::Verifier;
 use shared::settings::Settings;
 use shared::table::Table;
 use shared::time::Clock;
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
     serve(TokenBalance {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        callers: Callers::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock.clone()),
         clock,
     })
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct TokenBalance {
-    verifier: Verifier,
+    callers: Callers,
     accounts: Accounts,
     clock: Clock,
 }
@@ -34,8 +34,8 @@ impl Endpoint for TokenBalance {
     const METHODS: &'static [Method] = &[Method::GET];
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(&request).await?;
-        let account = self.accounts.read(&person).await?;
+        let caller = self.callers.caller(&request).await?;
+        let account = self.accounts.read(caller).await?;
         let (spendable, held) = account.spendable_and_held(self.clock.now());
         Ok(Answer::private(StatusCode::OK, &json!({"tokens": spendable}))?
             .header(HeaderName::from_static("x-token-held"), &held.to_string()))

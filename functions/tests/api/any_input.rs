@@ -166,8 +166,18 @@ fn any_content_type() -> impl Strategy<Value = Option<String>> {
 }
 
 /// The fields that any function wants; the others leave them alone.
-const FIELDS: [&str; 8] =
-    ["username", "password", "refresh", "token", "message", "everywhere", "current_password", "new_password"];
+const FIELDS: [&str; 10] = [
+    "username",
+    "password",
+    "refresh",
+    "token",
+    "message",
+    "everywhere",
+    "current_password",
+    "new_password",
+    "name",
+    "expires_in_days",
+];
 
 fn any_body() -> impl Strategy<Value = Vec<u8>> {
     let json_value = prop_oneof![6 => any_text().prop_map(Value::from), 1 => any_json()];

@@ -39,13 +39,14 @@ async fn bodies_that_cannot_be_read_are_refused_by_every_endpoint_that_takes_one
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
     let too_large = format!("{{\"message\":\"{}\"}}", "x".repeat(64 * 1024));
-    for path in ["/register/", "/login/", "/token/refresh/", "/token/verify/", "/logout/", "/password/", "/chatView/"] {
+    let paths = ["/register/", "/login/", "/token/refresh/", "/token/verify/", "/logout/", "/password/"];
+    for path in paths.into_iter().chain(["/chatView/", "/keys/"]) {
         for (content_type, bytes, status, code) in [
             (JSON, &b"{"[..], 400, "parse_error"),
             (JSON, b"hello", 400, "parse_error"),
             (JSON, b"{} {}", 400, "parse_error"),
             (None, b"not json either", 400, "parse_error"),
-            (FORM, b"username=%FF&password=%FF&refresh=%FF&token=%FF&message=%FF", 400, "parse_error"),
+            (FORM, b"username=%FF&password=%FF&refresh=%FF&token=%FF&message=%FF&name=%FF", 400, "parse_error"),
             (JSON, b"", 400, "invalid"),
             (None, b"", 400, "invalid"),
             (JSON, b"[]", 400, "invalid"),
@@ -73,6 +74,7 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
     let good = json!({
         "username": "bob", "password": PASSWORD, "refresh": "x", "token": "x", "message": "Hello",
         "current_password": PASSWORD, "new_password": "an even better horse",
+        "name": "my program",
     });
     for (path, fields) in [
         ("/register/", &["username", "password"][..]),
@@ -82,6 +84,7 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
         ("/password/", &["current_password", "new_password"]),
         ("/token/verify/", &["token"]),
         ("/chatView/", &["message"]),
+        ("/keys/", &["name"]),
     ] {
         for field in fields {
             for bad in [

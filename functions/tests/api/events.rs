@@ -2,7 +2,7 @@
 //!
 //! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends, or whoever invokes
 //! the function directly; beside it, `<case>.answer.json` is the answer, in which `"*"` stands for any
-//! text. In an event, `{{access_token}}` and the like stand for tokens of the people of [`cast`], and
+//! text. In an event, `{{access_token}}`, `{{api_key}}` and the like stand for what the people of [`cast`] have, and
 //! `{{address_of_a_guesser}}` and `{{address_of_a_crowd}}` for where too many requests came from.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use local::runtime_api::{InvocationError, InvocationFailure};
 use local::stack::JWT_SIGNING_SECRET;
 use local::template::{Template, workspace_root};
 use serde_json::{Value, json};
+use shared::api_keys::MAX_API_KEYS;
 
 use crate::forgery;
 use crate::world::{World, an_hour_ago, days_ago};
@@ -122,6 +123,7 @@ async fn with_tokens(world: &World, event: &str) -> Value {
         .replace("{{access_token_of_ivan}}", &world.log_in("ivan").await.access)
         .replace("{{unsigned_access_token}}", &forgery::unsigned(&ada.access))
         .replace("{{access_token_by_hs256}}", &forgery::signed_with_the_public_key(&ada.access));
+    event = with_api_keys(world, event, &ada.access).await;
     world.deactivate("ivan").await;
     event = event.replace("{{session_id}}", &session_id(&ada.access));
     if event.contains("{{session_id_of_grace}}") {
@@ -160,6 +162,45 @@ async fn with_tokens(world: &World, event: &str) -> Value {
     }
     assert!(!event.contains("{{"), "no such token: {event}");
     serde_json::from_str(&event).unwrap()
+}
+
+/// Hedy has one API key, and Katherine has as many as one may have.
+async fn with_api_keys(world: &World, mut event: String, ada: &str) -> String {
+    for (name, number) in [("hedy", 1), ("katherine", MAX_API_KEYS)] {
+        let placeholder = format!("{{{{access_token_of_{name}}}}}");
+        if event.contains(&placeholder) {
+            world.register(name, 100).await;
+            let access = world.log_in(name).await.access;
+            for _ in 0..number {
+                world.make_api_key(&access).await;
+            }
+            event = event.replace(&placeholder, &access);
+        }
+    }
+    if event.contains("{{api_key_id_of_grace}}") {
+        let access = world.log_in("grace").await.access;
+        event = event.replace("{{api_key_id_of_grace}}", &world.make_api_key(&access).await.id);
+    }
+    if event.contains("{{api_key_of_ivan}}") {
+        let access = world.log_in("ivan").await.access;
+        event = event.replace("{{api_key_of_ivan}}", &world.make_api_key(&access).await.key);
+    }
+    if event.contains("{{ended_api_key}}") {
+        let ended = world.make_api_key(ada).await;
+        let request = Request::delete(&format!("/keys/{}/", ended.id)).bearer(ada);
+        assert_eq!(world.stack.send(request).await.status, 204);
+        event = event.replace("{{ended_api_key}}", &ended.key);
+    }
+    if event.contains("{{expired_api_key}}") {
+        let expired = world.make_api_key(ada).await;
+        world.expire(&expired).await;
+        event = event.replace("{{expired_api_key}}", &expired.key);
+    }
+    if event.contains("{{api_key") {
+        let made = world.make_api_key(ada).await;
+        event = event.replace("{{api_key}}", &made.key).replace("{{api_key_id}}", &made.id);
+    }
+    event
 }
 
 /// The session that a token belongs to.

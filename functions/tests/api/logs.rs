@@ -6,14 +6,16 @@ use local::gateway::Request;
 use local::stack::JWT_SIGNING_SECRET;
 use serde_json::{Value, json};
 
-use crate::world::{PASSWORD, World};
+use crate::world::{MadeApiKey, PASSWORD, World};
 
 const MESSAGE: &str = "What did the doctor say?";
 
 const NEW_PASSWORD: &str = "an even better horse";
 
+const NAME_OF_KEY: &str = "The doctor's program";
+
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 20;
+const REQUESTS: usize = 26;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -46,6 +48,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/.well-known/jwks.json")).await;
+    let made = use_an_api_key(world, access).await;
     let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
     let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
     let passwords = json!({"current_password": "wrong password", "new_password": NEW_PASSWORD});
@@ -54,7 +57,21 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::post("/logout/").json(&json!({"refresh": refresh}))).await;
     world.stack.send(Request::get("/account/").bearer(access)).await;
     world.stack.send(Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(access)).await;
-    [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET].map(str::to_owned).into()
+    let secrets = [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET];
+    secrets.into_iter().chain([made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
+}
+
+/// Makes a key, lists it, uses it well and badly, and ends it.
+async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
+    let made =
+        world.stack.send(Request::post("/keys/").json(&json!({"name": NAME_OF_KEY})).bearer(access)).await.json();
+    let [id, key] = ["id", "key"].map(|member| made[member].as_str().unwrap().to_owned());
+    world.stack.send(Request::get("/keys/").bearer(access)).await;
+    world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&key)).await;
+    world.stack.send(Request::get("/account/").bearer(&key)).await;
+    world.stack.send(Request::delete(&format!("/keys/{id}/")).bearer(access)).await;
+    world.stack.send(Request::get("/token_balance/").bearer(&key)).await;
+    MadeApiKey { id, key }
 }
 
 #[tokio::test]

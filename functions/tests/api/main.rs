@@ -14,6 +14,7 @@ mod direct;
 mod events;
 mod forgery;
 mod guessing;
+mod keys;
 mod logs;
 mod request_counts;
 mod sessions;

@@ -147,10 +147,26 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     let log_out = |refresh: &str, everywhere: bool| {
         Request::post("/logout/").json(&json!({"refresh": refresh, "everywhere": everywhere}))
     };
+    let api_key = world.make_api_key(&one.access).await;
+    let by_program = |request: Request| request.bearer(&api_key.key);
+    let talk = || by_program(Request::post("/chatView/").json(&json!({"message": "Hello"})));
+    let make_key = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(&one.access);
+    let end_key = Request::delete(&format!("/keys/{}/", api_key.id)).bearer(&one.access);
     let session_id = forgery::claims(&two.access)["sid"].as_str().unwrap().to_owned();
     let end_session = Request::delete(&format!("/sessions/{session_id}/")).bearer(&one.access);
     let mut costs = vec![
         cost(world, "`GET /sessions/`", "sessions", get("/sessions/")).await,
+        cost(
+            world,
+            "`GET /token_balance/` with an API key",
+            "token-balance",
+            by_program(Request::get("/token_balance/")),
+        )
+        .await,
+        cost(world, "`POST /chatView/` with an API key", "chat", talk()).await,
+        cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
+        cost(world, "`POST /keys/`", "keys", make_key).await,
+        cost(world, "`DELETE /keys/{id}/`", "key", end_key).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
         cost(world, "`DELETE /sessions/{id}/`", "session", end_session).await,
         cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false)).await,

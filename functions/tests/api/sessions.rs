@@ -14,21 +14,28 @@ fn code(response: &Response) -> (u16, String) {
     (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// One request to each endpoint that wants an access token.
-fn requests_with(access: &str) -> Vec<Request> {
+/// One request to each endpoint that is for people alone, to be sent with an access token.
+pub fn requests_of_people() -> Vec<Request> {
     let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
-    let requests = [
-        Request::get("/token_balance/"),
-        Request::post("/chatView/").json(&json!({"message": "Hello"})),
+    vec![
         Request::get("/transactions/"),
         Request::get("/messages/"),
         Request::get("/sessions/"),
         Request::delete("/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV/"),
+        Request::get("/keys/"),
+        Request::post("/keys/").json(&json!({"name": "my program"})),
+        Request::delete("/keys/01ARZ3NDEKTSV4RRFFQ69G5FAV/"),
         Request::get("/account/"),
         Request::post("/password/").json(&passwords),
         Request::delete("/account/").json(&json!({"password": PASSWORD})),
-    ];
-    requests.map(|request| request.bearer(access)).into()
+    ]
+}
+
+/// One request to each endpoint that wants an access token.
+fn requests_with(access: &str) -> Vec<Request> {
+    let both = [Request::get("/token_balance/"), Request::post("/chatView/").json(&json!({"message": "Hello"}))];
+    let requests = requests_of_people().into_iter().chain(both);
+    requests.map(|request| request.bearer(access)).collect()
 }
 
 /// Whoever has this access token can do nothing with it, and changes nothing by trying.

@@ -184,7 +184,8 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
             for key in statement.leading_keys {
                 assert!(
-                    ["AUDIT", "GRANT#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"].contains(&key.as_str()),
+                    ["APIKEY#*", "AUDIT", "GRANT#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"]
+                        .contains(&key.as_str()),
                     "{key}"
                 );
             }
@@ -194,12 +195,15 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
 
 #[test]
 fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_secret() {
-    let may_write = |properties: &Value, key: &str| {
+    let may = |properties: &Value, action: &str, key: &str| {
         dynamodb_statements(properties).iter().any(|statement| {
-            let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
-            statement.actions.iter().any(|action| writes.contains(&action.as_str()))
+            statement.actions.iter().any(|allowed| allowed == action)
                 && statement.leading_keys.iter().any(|leading| leading == key)
         })
+    };
+    let may_write = |properties: &Value, key: &str| {
+        let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+        writes.iter().any(|action| may(properties, action, key))
     };
     let who = |test: &dyn Fn(&Value) -> bool| -> Vec<String> {
         let mut names: Vec<String> =
@@ -207,6 +211,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         names.sort();
         names
     };
+    assert_eq!(who(&|properties| may_write(properties, "APIKEY#*")), ["account", "audit", "key", "keys"]);
+    assert_eq!(who(&|properties| may(properties, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
+    assert_eq!(who(&|properties| may(properties, "dynamodb:GetItem", "APIKEY#*")), ["chat", "token-balance"]);
     assert_eq!(who(&|properties| may_write(properties, "AUDIT")), ["audit"]);
     assert_eq!(who(&|properties| may_write(properties, "GRANT#*")), ["operator"]);
     assert_eq!(
@@ -217,7 +224,20 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(
         who(&|properties| may_write(properties, "USER#*")),
-        ["account", "audit", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
+        [
+            "account",
+            "audit",
+            "chat",
+            "key",
+            "keys",
+            "login",
+            "logout",
+            "operator",
+            "password",
+            "register",
+            "session",
+            "token-refresh"
+        ]
     );
     assert_eq!(
         who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),

@@ -12,11 +12,12 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-async fn requests(world: &World) -> [(&'static str, Request); 14] {
+async fn requests(world: &World) -> [(&'static str, Request); 17] {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
+    let api_key = format!("sk-{}", "A".repeat(43));
     let session = Request::delete("/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV/");
     [
         ("register", Request::post("/register/").json(&credentials)),
@@ -27,9 +28,12 @@ async fn requests(world: &World) -> [(&'static str, Request); 14] {
         ("sessions", Request::get("/sessions/").bearer(&ada.access)),
         ("session", session.bearer(&ada.access)),
         ("password", Request::post("/password/").json(&passwords).bearer(&ada.access)),
+        ("keys", Request::post("/keys/").json(&json!({"name": "my program"})).bearer(&ada.access)),
+        ("key", Request::delete("/keys/01ARZ3NDEKTSV4RRFFQ69G5FAV/").bearer(&ada.access)),
         ("account", Request::get("/account/").bearer(&ada.access)),
         ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
         ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
+        ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&api_key)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),

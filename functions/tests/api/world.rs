@@ -11,6 +11,7 @@ use local::isolated_table::IsolatedTable;
 use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
+use shared::api_keys::ApiKey;
 use shared::attempts::Attempts;
 use shared::credits::Credits;
 use shared::error::ApiError;
@@ -37,6 +38,12 @@ static PASSWORD_HASH: OnceCell<PasswordHash> = OnceCell::const_new();
 pub struct World {
     pub stack: Stack,
     table: Table,
+}
+
+/// An API key that was made.
+pub struct MadeApiKey {
+    pub id: String,
+    pub key: String,
 }
 
 /// The tokens of somebody who has logged in.
@@ -81,6 +88,28 @@ impl World {
         let session_id = sessions.begin(&opening, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         tokens(&signer, subject, refresh).await
+    }
+
+    /// Makes an API key through the endpoint, with somebody's access token.
+    pub async fn make_api_key(&self, access: &str) -> MadeApiKey {
+        let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
+        let response = self.stack.send(request).await;
+        assert_eq!(response.status, 201, "{response:?}");
+        let member = |name: &str| response.json()[name].as_str().unwrap().to_owned();
+        MadeApiKey { id: member("id"), key: member("key") }
+    }
+
+    /// Lets an API key's time pass, behind the API's back.
+    pub async fn expire(&self, api_key: &MadeApiKey) {
+        let digest = ApiKey::parse(&api_key.key).unwrap().digest();
+        let update = json!({
+            "TableName": self.stack.table().name(),
+            "Key": {"pk": {"S": format!("APIKEY#{digest}")}, "sk": {"S": "APIKEY"}},
+            "ConditionExpression": "attribute_exists(pk)",
+            "UpdateExpression": "SET expires_at = :now",
+            "ExpressionAttributeValues": {":now": {"N": Clock::system().now().seconds().to_string()}},
+        });
+        self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
     /// Logs somebody out through the endpoint, of this session or everywhere.
@@ -165,6 +194,8 @@ pub fn binary(name: &str) -> PathBuf {
         "audit" => env!("CARGO_BIN_EXE_audit"),
         "chat" => env!("CARGO_BIN_EXE_chat"),
         "jwks" => env!("CARGO_BIN_EXE_jwks"),
+        "key" => env!("CARGO_BIN_EXE_key"),
+        "keys" => env!("CARGO_BIN_EXE_keys"),
         "login" => env!("CARGO_BIN_EXE_login"),
         "logout" => env!("CARGO_BIN_EXE_logout"),
         "messages" => env!("CARGO_BIN_EXE_messages"),

@@ -13,6 +13,26 @@ use crate::username::Username;
 /// Each round but the last met another change of the same kind.
 const MAX_ROUNDS: usize = 5;
 
+/// The epochs of an account once its status has changed.
+#[derive(Clone, Copy)]
+struct Epochs {
+    session_epoch: u64,
+    api_key_epoch: u64,
+}
+
+impl Epochs {
+    /// Whatever opened the account before it was closed stays worthless, also when it is opened again.
+    fn of(wanted: Status, login: &Login, account: &Account) -> Self {
+        match wanted {
+            Status::Active => Self { session_epoch: account.session_epoch, api_key_epoch: account.api_key_epoch },
+            Status::Inactive | Status::Deleting => Self {
+                session_epoch: account.session_epoch.max(login.session_epoch) + 1,
+                api_key_epoch: account.api_key_epoch + 1,
+            },
+        }
+    }
+}
+
 impl Accounts {
     /// The account that has the name `username`, with its login.
     ///
@@ -25,8 +45,8 @@ impl Accounts {
         Ok((login, account))
     }
 
-    /// Closes an account: nobody logs in, and all tokens are worthless, also when it is opened
-    /// again. One that is closed stays as it is.
+    /// Closes an account: nobody logs in, and all tokens and API keys are worthless, also when it is
+    /// opened again. One that is closed stays as it is.
     ///
     /// # Errors
     /// [`DirectError::UserNotFound`] if nobody has the name, [`DirectError::DeletionInProgress`] if
@@ -59,14 +79,9 @@ impl Accounts {
             if account.status == wanted {
                 return Ok((login, account));
             }
-            let session_epoch = match wanted {
-                Status::Active => account.session_epoch,
-                Status::Inactive | Status::Deleting => account.session_epoch.max(login.session_epoch) + 1,
-            };
-            let items = vec![
-                self.update_account(&login, &account, wanted, session_epoch)?,
-                self.update_login(username, &login, session_epoch)?,
-            ];
+            let next = Epochs::of(wanted, &login, &account);
+            let items =
+                vec![self.update_account(&login, &account, wanted, next)?, self.update_login(username, &login, next)?];
             let token = TokenId::new(&self.clock).to_string();
             if let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await {
                 let reasons = cancellation_reasons(&error).unwrap_or_default();
@@ -85,17 +100,18 @@ impl Accounts {
         login: &Login,
         account: &Account,
         wanted: Status,
-        session_epoch: u64,
+        next: Epochs,
     ) -> Result<TransactWriteItem, ApiError> {
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Key::account(login.user_id).into_item()))
-            .update_expression("SET #status = :wanted, session_epoch = :epoch")
+            .update_expression("SET #status = :wanted, session_epoch = :epoch, api_key_epoch = :api_key_epoch")
             .condition_expression("#status = :seen AND session_epoch = :seen_epoch")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":wanted", AttributeValue::S(wanted.word().to_owned()))
             .expression_attribute_values(":seen", AttributeValue::S(account.status.word().to_owned()))
-            .expression_attribute_values(":epoch", number(session_epoch))
+            .expression_attribute_values(":epoch", number(next.session_epoch))
+            .expression_attribute_values(":api_key_epoch", number(next.api_key_epoch))
             .expression_attribute_values(":seen_epoch", number(account.session_epoch))
             .build()
             .map_err(|error| ApiError::Internal(Cause::new(error)))?;
@@ -103,19 +119,14 @@ impl Accounts {
     }
 
     /// The login's copy of the epoch, on the condition that the name is still this user's.
-    fn update_login(
-        &self,
-        username: &Username,
-        login: &Login,
-        session_epoch: u64,
-    ) -> Result<TransactWriteItem, ApiError> {
+    fn update_login(&self, username: &Username, login: &Login, next: Epochs) -> Result<TransactWriteItem, ApiError> {
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Key::login(username).into_item()))
             .update_expression("SET session_epoch = :epoch")
             .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
             .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()))
-            .expression_attribute_values(":epoch", number(session_epoch))
+            .expression_attribute_values(":epoch", number(next.session_epoch))
             .expression_attribute_values(":seen_epoch", number(login.session_epoch))
             .build()
             .map_err(|error| ApiError::Internal(Cause::new(error)))?;

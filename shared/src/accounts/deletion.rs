@@ -13,7 +13,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, 
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, StreamExt};
 
-use crate::accounts::{Account, Login, Status};
+use crate::accounts::{Account, Epoch, Login, Status};
+use crate::api_keys::{KEYS_OF_LIST, take_keys_of_list};
 use crate::attempts::Attempt;
 use crate::error::{ApiError, Cause};
 use crate::ids::{TokenId, UserId};
@@ -48,6 +49,8 @@ pub enum Progress {
 
 /// Some of what there is to delete.
 struct Page {
+    /// What the list of API keys leads to, if that is on this page.
+    api_keys: Vec<Item>,
     keys: Vec<Item>,
     /// Nothing comes after it, and nothing more comes in.
     is_last: bool,
@@ -77,7 +80,7 @@ impl Deletion {
         let account: Option<Account> = self.table.get(Key::account(person.user_id())).await?;
         let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
         if account.status != Status::Deleting {
-            account.admit(person.session_epoch())?;
+            account.admit(Epoch::OfSessions(person.session_epoch()))?;
         } else if account.session_epoch != person.session_epoch() + 1 {
             return Err(ApiError::TokenNotValid("the session's epoch has passed"));
         }
@@ -165,6 +168,8 @@ impl Deletion {
     ) -> Result<Progress, ApiError> {
         loop {
             let page = self.page(user_id).await?;
+            // Before the list that leads to them, so that none is lost if this stops here.
+            self.delete(page.api_keys).await?;
             self.delete(page.keys).await?;
             if page.is_last {
                 self.delete_account(user_id, username, deadline).await?;
@@ -187,13 +192,18 @@ impl Deletion {
             .key_condition_expression("pk = :user AND sk > :account")
             .expression_attribute_values(":user", AttributeValue::S(Key::partition_of(user_id)))
             .expression_attribute_values(":account", AttributeValue::S(Key::ACCOUNT.to_owned()))
-            .projection_expression("pk, sk")
+            .projection_expression(format!("pk, sk, {KEYS_OF_LIST}"))
             .limit(PAGE_ITEMS)
             .consistent_read(true)
             .send()
             .await
             .map_err(unavailable)?;
-        Ok(Page { keys: answer.items.unwrap_or_default(), is_last: answer.last_evaluated_key.is_none() })
+        let mut page = Page { api_keys: Vec::new(), keys: Vec::new(), is_last: answer.last_evaluated_key.is_none() };
+        for mut item in answer.items.unwrap_or_default() {
+            page.api_keys.extend(take_keys_of_list(&mut item)?);
+            page.keys.push(item);
+        }
+        Ok(page)
     }
 
     async fn delete(&self, keys: Vec<Item>) -> Result<(), ApiError> {
@@ -251,6 +261,8 @@ fn delete_request(key: Item) -> Result<WriteRequest, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys};
+    use crate::callers::Caller;
     use crate::chat::Message;
     use crate::credits::Credits;
     use crate::direct::DirectError;
@@ -303,7 +315,7 @@ mod tests {
             let amount = Credits::new(1).unwrap();
             let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
             let remembered = remembered.as_ref();
-            let order = Order { person: &self.ada, amount, least: amount, remembered, deadline: soon() };
+            let order = Order { caller: &Caller::from(&self.ada), amount, least: amount, remembered, deadline: soon() };
             match self.ledger.start(&order).await? {
                 Started::Held(held) => Ok(held),
                 Started::Replay(_) => panic!("nothing was answered before"),
@@ -321,6 +333,15 @@ mod tests {
             for number in 0..messages {
                 let key = IdempotencyKey::parse(&format!("key-{number}")).unwrap();
                 self.capture(&self.hold(Some(&key)).await.unwrap()).await.unwrap();
+            }
+        }
+
+        async fn make_api_keys(&self, keys: usize) {
+            let api_keys = ApiKeys::new(self.test.table.clone(), self.test.clock.clone());
+            let name = "my program".to_owned().try_into().unwrap();
+            let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default() };
+            for _ in 0..keys {
+                api_keys.make(&self.ada, &terms, soon()).await.unwrap();
             }
         }
 
@@ -358,6 +379,7 @@ mod tests {
     async fn nothing_is_left_of_a_deleted_account_and_its_name_is_free() {
         let scene = Scene::start().await;
         scene.chat(60).await;
+        scene.make_api_keys(3).await;
         let _held = scene.hold(None).await.unwrap();
         scene.begin_session(&scene.login().await).await.unwrap();
         scene.begin().await.unwrap();
@@ -464,6 +486,19 @@ mod tests {
         scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
         assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
         assert!(scene.left().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_cannot_delete_the_api_keys_keeps_the_list_that_leads_to_them() {
+        let scene = Scene::start().await;
+        scene.make_api_keys(2).await;
+        let of_keys = async || scene.left().await.into_iter().filter(|key| key.contains("APIKEY")).count();
+        scene.begin().await.unwrap();
+        scene.test.recorder.fail_next("BatchWriteItem", Fault::NotApplied, 3);
+        assert!(matches!(scene.finish(soon()).await, Err(ApiError::Unavailable(_))));
+        assert_eq!(of_keys().await, 3);
+        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use local::recorder::Fault;
 
 use super::*;
 use crate::accounts::Deletion;
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::ids::EntryId;
@@ -59,7 +60,8 @@ impl Scene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message()));
         let amount = Credits::new(1).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let order = Order { person, amount, least: amount, remembered: remembered.as_ref(), deadline };
+        let order =
+            Order { caller: &Caller::from(person), amount, least: amount, remembered: remembered.as_ref(), deadline };
         match self.ledger.start(&order).await.unwrap() {
             Started::Held(held) => held,
             Started::Replay(replay) => panic!("was answered before: {replay:?}"),

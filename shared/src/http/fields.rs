@@ -64,6 +64,19 @@ impl Fields {
         parsed.map_err(|error| self.errors.entry(name).or_default().push(error.to_string())).ok()
     }
 
+    /// Takes the field `name`, of any type, and parses it. Left out or null it is its default. If
+    /// parsing fails, the reason is kept for [`Fields::refuse`] and there is nothing.
+    pub fn take_or_default<T: TryFrom<Value, Error = InvalidField> + Default>(
+        &mut self,
+        name: &'static str,
+    ) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => T::try_from(value),
+        };
+        parsed.map_err(|error| self.errors.entry(name).or_default().push(error.to_string())).ok()
+    }
+
     /// Takes the field `name`, a JSON boolean or a form's word for one, which is `false` where it is
     /// left out.
     pub fn take_switch(&mut self, name: &'static str) -> Option<bool> {
@@ -175,6 +188,31 @@ mod tests {
         assert!(fields.take::<Text>("message").is_none());
         let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
         errors["message"].join(" ")
+    }
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Even(u64);
+
+    impl TryFrom<Value> for Even {
+        type Error = InvalidField;
+
+        fn try_from(value: Value) -> Result<Self, InvalidField> {
+            match value.as_u64() {
+                Some(number) if number % 2 == 0 => Ok(Self(number)),
+                _ => Err(InvalidField::new("Not even.")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_with_a_default_may_be_left_out_and_not_be_wrong() {
+        for (body, number) in [("{}", 0), (r#"{"number":null}"#, 0), (r#"{"number":4}"#, 4)] {
+            assert_eq!(Fields::of(&json(body)).unwrap().take_or_default("number"), Some(Even(number)), "{body}");
+        }
+        let mut fields = Fields::of(&json(r#"{"number":3}"#)).unwrap();
+        assert_eq!(fields.take_or_default::<Even>("number"), None);
+        let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+        assert_eq!(errors["number"], ["Not even."]);
     }
 
     #[test]

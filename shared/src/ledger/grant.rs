@@ -265,6 +265,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::callers::Caller;
     use crate::jwt::LoggedIn;
     use crate::ledger::{EntryKind, Order};
     use crate::testing::{NOW, TestTable};
@@ -291,7 +292,8 @@ mod tests {
 
         async fn hold(&self, amount: u64) {
             let amount = Credits::new(amount).unwrap();
-            let order = Order { person: &self.ada, amount, least: amount, remembered: None, deadline: soon() };
+            let order =
+                Order { caller: &Caller::from(&self.ada), amount, least: amount, remembered: None, deadline: soon() };
             let _held = self.ledger.start(&order).await.unwrap();
         }
 

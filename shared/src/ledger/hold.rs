@@ -11,10 +11,10 @@ use aws_sdk_dynamodb::types::{
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Status};
+use crate::callers::Caller;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, UserId};
-use crate::jwt::LoggedIn;
 use crate::ledger::idempotency::Record;
 use crate::ledger::{Entry, Fingerprint, Held, IdempotencyKey, Ledger, Remembered, StoredReply};
 use crate::table::{
@@ -70,7 +70,7 @@ pub(crate) fn sums(holds: &Holds, now: Timestamp) -> (Credits, Credits) {
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
     /// Who pays.
-    pub person: &'a LoggedIn,
+    pub caller: &'a Caller,
     /// The most that it can cost: what is set aside.
     pub amount: Credits,
     /// What is set aside instead, or more, where the balance does not cover the amount.
@@ -138,7 +138,7 @@ impl Ledger {
     ///
     /// # Errors
     /// In this order: [`ApiError::TokenNotValid`] or [`ApiError::UserInactive`] if the account is
-    /// not open to this person, [`ApiError::IdempotencyMismatch`] if the key was used for another
+    /// not open to this caller, [`ApiError::IdempotencyMismatch`] if the key was used for another
     /// message, [`ApiError::InProgress`] while its first request is being answered,
     /// [`ApiError::Throttled`] with too many messages in flight, [`ApiError::InsufficientTokens`]
     /// if the balance does not cover the least amount; [`ApiError::Unavailable`] if the table cannot be
@@ -221,7 +221,7 @@ impl Ledger {
     /// expiry; if that fails too, nothing is lost but time.
     async fn uncertain(&self, order: &Order<'_>, hold: &Hold, error: ApiError) -> ApiError {
         let place = place(order, hold);
-        let given_back = self.give_back(order.person.user_id(), &place, hold, order.deadline);
+        let given_back = self.give_back(order.caller.user_id(), &place, hold, order.deadline);
         if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, given_back).await, Ok(Ok(()))) {
             tracing::warn!(hold = %hold.id, "a hold may be left to expire");
         }
@@ -236,7 +236,7 @@ impl Ledger {
         hold: &Hold,
         update: Update,
     ) -> Result<Attempt, ApiError> {
-        let user_id = order.person.user_id();
+        let user_id = order.caller.user_id();
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
         let Err(error) = self.table.transact(&format!("hold-{}", hold.id), items, &self.clock, order.deadline).await
         else {
@@ -263,14 +263,15 @@ impl Ledger {
         let value = serde_dynamo::to_attribute_value(hold).map_err(|error| ApiError::Internal(Cause::new(error)))?;
         let update = Update::builder()
             .table_name(self.table.name())
-            .set_key(Some(Key::account(order.person.user_id()).into_item()))
+            .set_key(Some(Key::account(order.caller.user_id()).into_item()))
             .update_expression("SET balance = balance - :taken, holds.#place = :hold, version = version + :one")
             .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#epoch", order.caller.epoch().attribute())
             .expression_attribute_names("#place", place(order, hold))
             .expression_attribute_values(":hold", value)
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-            .expression_attribute_values(":epoch", number(order.person.session_epoch()))
+            .expression_attribute_values(":epoch", number(order.caller.epoch().number()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let update = match predecessor {
             None => update
@@ -305,7 +306,7 @@ impl Ledger {
     fn judge(&self, order: &Order<'_>, account: Option<Account>, record: Option<Record>) -> Result<Verdict, ApiError> {
         let now = self.clock.now();
         if let Some(account) = &account {
-            account.admit(order.person.session_epoch())?;
+            account.admit(order.caller.epoch())?;
         }
         if let Some(record) = record.filter(|record| record.is_live(now)) {
             return if order.remembered.is_some_and(|remembered| remembered.fingerprint == record.fingerprint) {
@@ -362,7 +363,7 @@ impl Ledger {
         }
         Held {
             id: hold.id,
-            user_id: order.person.user_id(),
+            user_id: order.caller.user_id(),
             username: account.username,
             amount: hold.amount,
             balance: account.balance.saturating_plus(returning),
@@ -375,17 +376,17 @@ impl Ledger {
     async fn give_back_all(&self, order: &Order<'_>, expired: &Holds) -> Result<(), ApiError> {
         for (place, hold) in expired {
             tracing::info!(hold = %hold.id, "giving an expired hold back");
-            self.give_back(order.person.user_id(), place, hold, order.deadline).await?;
+            self.give_back(order.caller.user_id(), place, hold, order.deadline).await?;
         }
         Ok(())
     }
 
     /// Reads the answer that was given before, with the account as it is now.
     async fn replay(&self, order: &Order<'_>, id: EntryId) -> Result<Replay, ApiError> {
-        let user_id = order.person.user_id();
+        let user_id = order.caller.user_id();
         let [account, entry] = self.table.get_both([Key::account(user_id), Key::entry(user_id, id)]).await?;
         let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
-        account.admit(order.person.session_epoch())?;
+        account.admit(order.caller.epoch())?;
         let gone = || ApiError::Internal(Cause::because("a kept answer has no ledger entry"));
         let entry: Entry = from_item(entry.ok_or_else(gone)?)?;
         let (returning, _) = sums(&account.holds, self.clock.now());
@@ -399,8 +400,8 @@ impl Ledger {
     }
 }
 
-/// The account is open to this person and can pay.
-const OPEN: &str = "#status = :active AND session_epoch = :epoch AND balance >= :taken";
+/// The account is open to this caller and can pay.
+const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken";
 
 fn place(order: &Order<'_>, hold: &Hold) -> String {
     order.remembered.map_or_else(|| hold.id.to_string(), |remembered| remembered.key.digest().to_owned())

@@ -9,6 +9,7 @@ use local::recorder::Fault;
 
 use super::*;
 use crate::accounts::Account;
+use crate::callers::Caller;
 use crate::error::ApiError;
 use crate::jwt::LoggedIn;
 use crate::table::{Key, number};
@@ -36,7 +37,8 @@ impl Scene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message(text)));
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         let amount = credits(amount);
-        let order = Order { person, amount, least: amount, remembered: remembered.as_ref(), deadline };
+        let order =
+            Order { caller: &Caller::from(person), amount, least: amount, remembered: remembered.as_ref(), deadline };
         self.ledger.start(&order).await
     }
 

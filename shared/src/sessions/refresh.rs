@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, Epoch};
 use crate::error::{ApiError, Cause};
 use crate::ids::TokenId;
 use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
@@ -128,7 +128,7 @@ impl Sessions {
         // account and not in its own session, which goes on.
         let is_torn = read.session.session_epoch < read.account.session_epoch;
         let Living { account, session } = if is_torn { self.read(claim).await? } else { read };
-        account.admit(session.session_epoch)?;
+        account.admit(Epoch::OfSessions(session.session_epoch))?;
         if session.expires_at <= self.clock.now().seconds() {
             return Err(ApiError::TokenNotValid("the session has expired"));
         }

@@ -7,6 +7,7 @@ use local::stack::TABLE_NAME;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::ApiError;
@@ -121,7 +122,7 @@ impl Bench {
         let remembered = name.map(|name| Remembered::message(name, &message));
         let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
         let order = Order {
-            person: &self.users[user],
+            caller: &Caller::from(&self.users[user]),
             amount,
             least,
             remembered: remembered.as_ref(),

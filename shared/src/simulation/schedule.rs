@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::accounts::{Account, Accounts, Deletion, Progress, Status};
 use crate::attempts::Attempt;
+use crate::callers::Caller;
 use crate::credits::Credits;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
@@ -181,10 +182,10 @@ impl Schedule {
         let mut violations = Vec::new();
         for (user_id, account) in accounts(&self.network.items()) {
             let session_id = SessionId::new(&self.world.clock);
-            let person = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
+            let person: LoggedIn = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
             let deadline = soon(&self.world.clock);
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let order = Order { person: &person, amount, least, remembered: None, deadline };
+            let order = Order { caller: &Caller::from(&person), amount, least, remembered: None, deadline };
             match ledger.start(&order).await {
                 Ok(Started::Held(held)) => ledger.release(&held).await.unwrap(),
                 other => violations.push(format!("a hold of nothing was refused: {other:?}")),

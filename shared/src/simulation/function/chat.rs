@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::FUNCTION_TIMEOUT;
+use crate::callers::Caller;
 use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
@@ -37,7 +38,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
     let question = Question {
-        person: &chat.access,
+        caller: &Caller::from(&chat.access),
         prompt: Prompt::default(),
         remembered: key.map(|key| Remembered::message(key, &message)),
         message,
