@@ -14,7 +14,7 @@ use crate::jwt::{LoggedIn, RefreshTerms, Subject};
 use crate::network::SourceNetwork;
 use crate::password::PasswordHash;
 use crate::sessions::{Opening, Sessions};
-use crate::table::{Key, Table, retry_configuration};
+use crate::table::{Key, Table, number, retry_configuration};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 use std::time::Duration;
@@ -85,6 +85,12 @@ impl TestTable {
 
     pub(crate) fn subject(&self, user_id: UserId) -> Subject {
         Subject { user_id, session_id: SessionId::new(&self.clock), session_epoch: 1 }
+    }
+
+    /// Says that the session of `person` ends at `end`.
+    pub(crate) async fn end_session_at(&self, person: &LoggedIn, end: Timestamp) {
+        let key = Key::session(person.user_id(), person.session_id());
+        self.set(key, "expires_at", number(end.seconds())).await;
     }
 
     /// Sets one attribute of an item behind the API's back.

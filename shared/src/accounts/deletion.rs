@@ -340,6 +340,7 @@ mod tests {
             let api_keys = ApiKeys::new(self.test.table.clone(), self.test.clock.clone());
             let name = "my program".to_owned().try_into().unwrap();
             let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default() };
+            self.test.end_session_at(&self.ada, soon()).await;
             for _ in 0..keys {
                 api_keys.make(&self.ada, &terms, soon()).await.unwrap();
             }

@@ -23,7 +23,7 @@ impl ApiKeys {
                 // Seen before, and gone since: it has ended, as was asked for.
                 return if round == 0 { Err(ApiError::NotFound) } else { Ok(()) };
             }
-            match self.replace(person, &keyring.list, &next, None, deadline).await? {
+            match self.replace(person, &keyring.list, &next, Vec::new(), deadline).await? {
                 Replaced::Yes => return Ok(()),
                 Replaced::ChangedMeanwhile => {}
             }

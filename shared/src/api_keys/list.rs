@@ -106,7 +106,7 @@ impl ApiKeys {
         Ok(Keyring { list, epoch: account.api_key_epoch })
     }
 
-    /// Replaces the `seen` list by `next`, together with `made`, the item of a key that is new on it; the
+    /// Replaces the `seen` list by `next`, together with what is `made` for a key that is new on it; the
     /// items of those that are on it no more are deleted. Nothing is written, and that is said, if
     /// the list is not the one that was seen.
     ///
@@ -117,7 +117,7 @@ impl ApiKeys {
         person: &LoggedIn,
         seen: &List,
         next: &ListedApiKeys,
-        made: Option<TransactWriteItem>,
+        made: Vec<TransactWriteItem>,
         deadline: Timestamp,
     ) -> Result<Replaced, ApiError> {
         let mut items = vec![
@@ -136,6 +136,10 @@ impl ApiKeys {
         match cancellation_reasons(&error) {
             Some([account, ..]) if condition_failed(account) => Err(refusal(person, account)?),
             Some([_, list, ..]) if condition_failed(list) => Ok(Replaced::ChangedMeanwhile),
+            // Of what is made, the check of the session comes first.
+            Some([_, _, session, ..]) if condition_failed(session) => {
+                Err(ApiError::TokenNotValid("the session has ended"))
+            }
             _ => Err(unavailable(error)),
         }
     }

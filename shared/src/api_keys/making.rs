@@ -1,11 +1,13 @@
 //! Making a key.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
+
 use crate::api_keys::list::{ListedApiKey, Replaced};
 use crate::api_keys::{ApiKey, ApiKeyTerms, ApiKeyView, ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
 use crate::error::{ApiError, Cause};
 use crate::ids::ApiKeyId;
 use crate::jwt::LoggedIn;
-use crate::table::Key;
+use crate::table::{Key, number, transact_check};
 use crate::time::Timestamp;
 
 /// A key that was just made.
@@ -23,7 +25,7 @@ impl ApiKeys {
     /// If its outcome is unknown ([`ApiError::Unavailable`]), the list may have a key that nobody has.
     ///
     /// # Errors
-    /// [`ApiError::TooManyKeys`] if they have [`MAX_API_KEYS`]; as
+    /// [`ApiError::TokenNotValid`] if their session has ended; [`ApiError::TooManyKeys`] if they have [`MAX_API_KEYS`]; as
     /// [`Accounts::read`](crate::accounts::Accounts::read) if the account is not open to them;
     /// [`ApiError::Unavailable`] if the table cannot be reached.
     pub async fn make(
@@ -44,14 +46,27 @@ impl ApiKeys {
             }
             let (epoch, expires_at) = (listed.epoch, listed.expires_at);
             let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at };
-            let made = self.table.put_new(Key::api_key(&listed.digest).with(&stored)?)?;
+            let made = vec![
+                self.check_session(person, now)?,
+                self.table.put_new(Key::api_key(&listed.digest).with(&stored)?)?,
+            ];
             next.insert(id, listed.clone());
-            match self.replace(person, &keyring.list, &next, Some(made), deadline).await? {
+            match self.replace(person, &keyring.list, &next, made, deadline).await? {
                 Replaced::Yes => return Ok(MadeApiKey { view: ApiKeyView::of(id, listed), key }),
                 Replaced::ChangedMeanwhile => {}
             }
         }
         Err(ApiError::Unavailable(Cause::because("too many requests are changing the API keys of this user")))
+    }
+
+    /// The session still lives: a key must not come from an access token that outlived a logout.
+    fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, ApiError> {
+        transact_check(
+            self.table
+                .checking(Key::session(person.user_id(), person.session_id()))
+                .condition_expression("expires_at > :now")
+                .expression_attribute_values(":now", number(now.seconds())),
+        )
     }
 }
 

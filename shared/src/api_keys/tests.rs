@@ -27,7 +27,13 @@ impl Scene {
     async fn start() -> Self {
         let test = TestTable::start().await;
         let ada = test.person("ada", 10).await;
+        test.end_session_at(&ada, NOW.plus(365 * DAY)).await;
         Self { api_keys: ApiKeys::new(test.table.clone(), test.clock.clone()), ada, test }
+    }
+
+    /// As a logout does, which leaves the access token as it is.
+    async fn end_session(&self) {
+        self.test.end_session_at(&self.ada, NOW).await;
     }
 
     fn soon(&self) -> Timestamp {
@@ -200,6 +206,7 @@ async fn a_deactivation_ends_all_keys_also_when_the_account_is_opened_again() {
     let session_epoch = login.session_epoch;
     let again: LoggedIn = Subject { session_epoch, ..scene.test.subject(login.user_id) }.into();
     assert_eq!(scene.api_keys.list(&again).await.unwrap(), []);
+    scene.test.end_session_at(&again, NOW.plus(DAY)).await;
     let new = scene.api_keys.make(&again, &terms(None), scene.soon()).await.unwrap();
     scene.opens(&new.key).await.unwrap();
     assert_eq!(scene.items_of_keys().await, 1, "the one of the passed epoch was struck off");
@@ -217,13 +224,23 @@ async fn a_key_outlives_the_sessions_and_is_not_made_or_ended_with_a_token_of_th
 }
 
 #[tokio::test]
+async fn an_access_token_whose_session_has_ended_makes_no_key_and_keeps_those_there_are() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.end_session().await;
+    assert!(matches!(scene.make(None).await, Err(ApiError::TokenNotValid(_))));
+    assert_eq!((scene.listed().await, scene.items_of_keys().await), (vec![made.view.id], 1));
+    scene.opens(&made.key).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_account_that_closes_after_it_was_read_gets_no_key() {
     let scene = Scene::start().await;
     let seen = scene.api_keys.read(&scene.ada).await.unwrap();
     let username = Username::parse("ada").unwrap();
     scene.test.accounts().deactivate(&username, scene.soon()).await.unwrap();
     scene.test.accounts().activate(&username, scene.soon()).await.unwrap();
-    let outcome = scene.api_keys.replace(&scene.ada, &seen.list, &BTreeMap::new(), None, scene.soon()).await;
+    let outcome = scene.api_keys.replace(&scene.ada, &seen.list, &BTreeMap::new(), Vec::new(), scene.soon()).await;
     assert!(matches!(outcome, Err(ApiError::TokenNotValid(_))));
 }
 
