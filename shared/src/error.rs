@@ -70,6 +70,14 @@ pub enum ApiError {
     },
     /// 502 `model_failed`: the model gave no reply; nothing was charged.
     ModelFailed(Cause),
+    /// 502 `model_broke_off`: the model broke off in the middle of a stream; what it had said was
+    /// stored and charged.
+    ModelBrokeOff {
+        /// The message whose ledger entry has it.
+        message_id: EntryId,
+        /// Why.
+        cause: Cause,
+    },
     /// 503 `unavailable`: the model is busy or cannot be reached; nothing was charged.
     ModelUnavailable {
         /// When to come back, if the model says so; a client is told whole seconds, rounded up.
@@ -107,7 +115,7 @@ impl ApiError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::ModelFailed(_) => StatusCode::BAD_GATEWAY,
+            Self::ModelFailed(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
             Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -134,6 +142,7 @@ impl ApiError {
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Throttled { .. } => "throttled",
             Self::ModelFailed(_) => "model_failed",
+            Self::ModelBrokeOff { .. } => "model_broke_off",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ModelUnavailable { .. } | Self::Unavailable(_) => "unavailable",
@@ -167,6 +176,7 @@ impl ApiError {
                 None => "Request was throttled.".to_owned(),
             },
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
+            Self::ModelBrokeOff { .. } => "The model broke off. What it had said was stored and charged.".to_owned(),
             Self::UsernameTaken => "A user with that username already exists.".to_owned(),
             Self::TooLarge { limit_bytes } => {
                 format!("The body has more than {limit_bytes} bytes.")
@@ -186,6 +196,7 @@ impl ApiError {
         match self {
             Self::ModelFailed(cause)
             | Self::Unavailable(cause)
+            | Self::ModelBrokeOff { cause, .. }
             | Self::ModelUnavailable { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
             | Self::Internal(cause) => Some(&cause.0),

@@ -88,6 +88,8 @@ pub enum FinishReason {
     Stop,
     /// It reached a limit on its length.
     Length,
+    /// The model broke off.
+    Interrupted,
 }
 
 /// A whole reply. It never prints its text.

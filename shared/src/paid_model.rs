@@ -1,5 +1,9 @@
 //! A model whose replies are paid for: hold, ask, capture.
 
+mod stream;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use crate::callers::Caller;
@@ -11,6 +15,8 @@ use crate::ledger::{Charge, Exchange, Held, Ledger, Order, Remembered, Replay, S
 use crate::models::{End, Model, Prompt, Usage};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::time::{Clock, Timestamp};
+
+pub use stream::{PaidPiece, PaidStream};
 
 /// A capture that gets no answer is tried, looked for, released and looked for again.
 const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
@@ -158,227 +164,5 @@ impl PaidModel {
     fn time_to_think(&self, question: &PaidQuestion) -> Duration {
         let remaining = question.deadline.since(self.clock.now());
         remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
-
-    use super::*;
-    use crate::error::Cause;
-    use crate::jwt::LoggedIn;
-    use crate::ledger::{Entry, IdempotencyKey};
-    use crate::models::{
-        ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Reply, ReplyStream, Role, Sampling, Turn,
-    };
-    use crate::table::Key;
-    use crate::testing::TestTable;
-
-    /// Says something and that it counted so much, or fails.
-    #[derive(Debug)]
-    struct Scripted {
-        text: String,
-        usage: Option<Usage>,
-        fails: bool,
-        limits: Mutex<Vec<u32>>,
-    }
-
-    impl ChatModel for &'static Scripted {
-        fn id(&self) -> &'static str {
-            "scripted"
-        }
-
-        fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
-            None
-        }
-
-        fn reply<'a>(
-            &'a self,
-            _prompt: &'a Prompt,
-            max_output_tokens: u32,
-        ) -> BoxFuture<'a, Result<Reply, ModelError>> {
-            self.limits.lock().unwrap().push(max_output_tokens);
-            let end = End { finish_reason: FinishReason::Stop, usage: self.usage };
-            let reply = if self.fails {
-                Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
-            } else {
-                Ok(Reply { text: self.text.clone(), end })
-            };
-            async { reply }.boxed()
-        }
-
-        fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-            unreachable!("only whole replies are asked for")
-        }
-    }
-
-    fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
-        Usage { input_tokens, output_tokens, estimated: false }
-    }
-
-    fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
-        saying("Hi", usage, fails)
-    }
-
-    fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
-        Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, limits: Mutex::default() }))
-    }
-
-    struct Scene {
-        test: TestTable,
-        ada: LoggedIn,
-        paid_model: PaidModel,
-        model: &'static Scripted,
-    }
-
-    impl Scene {
-        /// Input at 1 and output at 10 credits a token; replies of 5 to 100 tokens.
-        async fn with(balance: u64, model: &'static Scripted) -> Self {
-            let test = TestTable::start().await;
-            let ada = test.person("ada", balance).await;
-            let credits = |amount| Credits::new(amount).unwrap();
-            let paid_model = PaidModel {
-                ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-                model: Model::new(model),
-                pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
-                output_limits: OutputLimits { most: 100, least: 5 },
-                clock: test.clock.clone(),
-            };
-            Self { test, ada, paid_model, model }
-        }
-
-        async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
-            match self.begin(key).await? {
-                Begun::Paid(question) => self.paid_model.reply(question).await,
-                Begun::Replay(replay) => panic!("was answered before: {replay:?}"),
-            }
-        }
-
-        async fn begin(&self, key: Option<&str>) -> Result<Begun, ApiError> {
-            self.begin_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
-        }
-
-        async fn begin_with(&self, message: Message, key: Option<&str>) -> Result<Begun, ApiError> {
-            let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
-            let question = Question {
-                caller: &Caller::from(&self.ada),
-                prompt: prompt(),
-                max_output_tokens: None,
-                standalone: false,
-                remembered: key.map(|key| Remembered::message(key, &message)),
-                message,
-                deadline: self.test.clock.now().plus(Duration::from_secs(28)),
-            };
-            self.paid_model.begin(question).await
-        }
-
-        /// The balance, and what is held.
-        async fn account(&self) -> (u64, u64) {
-            let account = self.test.accounts().read(&self.ada).await.unwrap();
-            let (spendable, held) = account.spendable_and_held(self.test.clock.now());
-            (spendable.into(), held.into())
-        }
-    }
-
-    fn prompt() -> Prompt {
-        let turns = vec![Turn { role: Role::User, text: "Hello".to_owned() }];
-        Prompt { turns, sampling: Sampling::default() }
-    }
-
-    fn most_input() -> u64 {
-        prompt().most_input_tokens()
-    }
-
-    #[tokio::test]
-    async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
-        let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
-        let Begun::Paid(question) = scene.begin(None).await.unwrap() else { panic!("it was not answered before") };
-        let held = most_input() + 1_000;
-        assert_eq!(scene.account().await, (10_000 - held, held));
-        let paid = scene.paid_model.reply(question).await.unwrap();
-        assert_eq!(u64::from(paid.charge.cost), 50);
-        assert_eq!(u64::from(paid.charge.balance), 9_950);
-        assert_eq!(scene.account().await, (9_950, 0));
-        assert_eq!(*scene.model.limits.lock().unwrap(), [100]);
-        let entry: Entry = scene.test.table.get(Key::entry(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
-        assert_eq!((entry.amount, entry.model.as_deref(), entry.usage), (-50, Some("scripted"), Some(counted(20, 3))));
-    }
-
-    #[tokio::test]
-    async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
-        let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
-        for key in [None, Some("key")] {
-            let Ok(Begun::Paid(question)) = scene.begin(key).await else { panic!("it is affordable") };
-            assert_eq!(scene.account().await, (0, most_input() + 75));
-            scene.paid_model.ledger.release(&question.held).await.unwrap();
-        }
-        assert_eq!(u64::from(scene.ask(Some("key")).await.unwrap().charge.balance), 5);
-        assert_eq!(*scene.model.limits.lock().unwrap(), [7]);
-    }
-
-    #[tokio::test]
-    async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
-        let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), false)).await;
-        let refused = scene.ask(None).await;
-        let Err(ApiError::InsufficientTokens { balance, cost }) = refused else { panic!("{refused:?}") };
-        assert_eq!((u64::from(balance), u64::from(cost)), (most_input() + 49, most_input() + 50));
-        assert_eq!(scene.account().await, (most_input() + 49, 0));
-        assert!(scene.model.limits.lock().unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn expired_holds_pay_for_what_comes_next() {
-        let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
-        for key in [Some("key"), Some("key"), None] {
-            assert!(matches!(scene.begin(key).await, Ok(Begun::Paid(_))), "{key:?}");
-            assert_eq!(scene.account().await, (0, most_input() + 100));
-            scene.test.clock.advance(Duration::from_secs(60));
-        }
-    }
-
-    #[tokio::test]
-    async fn more_than_was_held_is_never_charged() {
-        let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
-        let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
-        assert_eq!(charged, most_input() + 1_000);
-        assert_eq!(scene.account().await, (10_000 - charged, 0));
-    }
-
-    #[tokio::test]
-    async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
-        let scene = Scene::with(10_000, scripted(None, false)).await;
-        let paid = scene.ask(None).await.unwrap();
-        // "Hello" and "Hi", at four bytes a token.
-        assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
-        assert_eq!(u64::from(paid.charge.cost), 12);
-    }
-
-    #[tokio::test]
-    async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
-        // Two bytes and three: the limits are of bytes, and no character is cut.
-        let longest = "ü".repeat(Message::MAX_BYTES / 2);
-        let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
-        let message = Message::try_from(longest.clone()).unwrap();
-        let Ok(Begun::Paid(question)) = scene.begin_with(message, Some("key")).await else {
-            panic!("it is affordable")
-        };
-        let paid = scene.paid_model.reply(question).await.unwrap();
-        let entry: Entry = scene.test.table.get(Key::entry(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
-        assert_eq!(entry.message, Some(longest));
-        assert_eq!(entry.response, Some("€".repeat(MAX_REPLY_BYTES / 3)));
-        assert_eq!(entry.finish_reason, Some(FinishReason::Length));
-    }
-
-    #[tokio::test]
-    async fn a_model_that_fails_costs_nothing() {
-        let scene = Scene::with(10_000, scripted(None, true)).await;
-        for key in [None, Some("key"), Some("key")] {
-            assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
-            assert_eq!(scene.account().await, (10_000, 0));
-        }
     }
 }

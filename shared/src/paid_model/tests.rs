@@ -1,0 +1,369 @@
+//! What is charged, of whole replies and of streams.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+
+use serde_json::json;
+
+use super::*;
+use crate::error::Cause;
+use crate::jwt::LoggedIn;
+use crate::ledger::{Entry, IdempotencyKey};
+use crate::models::{
+    ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Piece, Reply, ReplyStream, Role, Sampling, Turn,
+};
+use crate::table::Key;
+use crate::testing::TestTable;
+
+/// Says something and that it counted so much, or fails.
+#[derive(Debug)]
+struct Scripted {
+    text: String,
+    usage: Option<Usage>,
+    failure: Option<Failure>,
+    limits: Mutex<Vec<u32>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// Is busy.
+    AtOnce,
+    /// Accepts a stream, and then has nothing to say.
+    BeforeTheFirstWord,
+    /// Says half of it, and that it cannot go on.
+    InTheMiddle,
+    /// Says half of it, and no more.
+    InSilence,
+}
+
+impl ChatModel for &'static Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        self.limits.lock().unwrap().push(max_output_tokens);
+        let end = End { finish_reason: FinishReason::Stop, usage: self.usage };
+        let reply = if self.failure.is_some() { Err(busy()) } else { Ok(Reply { text: self.text.clone(), end }) };
+        async { reply }.boxed()
+    }
+
+    /// Two halves of the text.
+    fn stream<'a>(
+        &'a self,
+        _prompt: &'a Prompt,
+        max_output_tokens: u32,
+    ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        self.limits.lock().unwrap().push(max_output_tokens);
+        let (first, second) = self.text.split_at(self.text.floor_char_boundary(self.text.len() / 2));
+        let text = |text: &str| Ok(Piece::Text(text.to_owned()));
+        let end = Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage: self.usage }));
+        let pieces = match self.failure {
+            Some(Failure::AtOnce) => return async { Err(busy()) }.boxed(),
+            Some(Failure::BeforeTheFirstWord) => vec![text(""), end],
+            Some(Failure::InTheMiddle) => vec![text(first), Err(busy())],
+            Some(Failure::InSilence) => vec![text(first)],
+            None => vec![text(first), text(""), text(second), end],
+        };
+        async { Ok(stream::iter(pieces).boxed()) }.boxed()
+    }
+}
+
+fn busy() -> ModelError {
+    ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") }
+}
+
+fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
+    Usage { input_tokens, output_tokens, estimated: false }
+}
+
+fn scripted(usage: Option<Usage>, failure: Option<Failure>) -> &'static Scripted {
+    saying("Hi", usage, failure)
+}
+
+fn saying(text: &str, usage: Option<Usage>, failure: Option<Failure>) -> &'static Scripted {
+    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, failure, limits: Mutex::default() }))
+}
+
+struct Scene {
+    test: TestTable,
+    ada: LoggedIn,
+    paid_model: Arc<PaidModel>,
+    model: &'static Scripted,
+}
+
+impl Scene {
+    /// Input at 1 and output at 10 credits a token; replies of 5 to 100 tokens.
+    async fn with(balance: u64, model: &'static Scripted) -> Self {
+        let test = TestTable::start().await;
+        let ada = test.person("ada", balance).await;
+        let credits = |amount| Credits::new(amount).unwrap();
+        let paid_model = Arc::new(PaidModel {
+            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+            model: Model::new(model),
+            pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
+            output_limits: OutputLimits { most: 100, least: 5 },
+            clock: test.clock.clone(),
+        });
+        Self { test, ada, paid_model, model }
+    }
+
+    async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
+        match self.begin(key).await? {
+            Begun::Paid(question) => self.paid_model.reply(question).await,
+            Begun::Replay(replay) => panic!("was answered before: {replay:?}"),
+        }
+    }
+
+    async fn begin(&self, key: Option<&str>) -> Result<Begun, ApiError> {
+        self.begin_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
+    }
+
+    async fn begin_with(&self, message: Message, key: Option<&str>) -> Result<Begun, ApiError> {
+        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let question = Question {
+            caller: &Caller::from(&self.ada),
+            prompt: prompt(),
+            max_output_tokens: None,
+            standalone: false,
+            remembered: key.map(|key| Remembered::message(key, &message)),
+            message,
+            deadline: self.test.clock.now().plus(Duration::from_secs(28)),
+        };
+        self.paid_model.begin(question).await
+    }
+
+    async fn stream(&self) -> Result<PaidStream, ApiError> {
+        let Begun::Paid(question) = self.begin(None).await? else { panic!("it was not answered before") };
+        self.paid_model.clone().stream(question).await
+    }
+
+    /// The one message of the ledger.
+    async fn entry(&self) -> Entry {
+        let items = self.test.isolated.items().await;
+        let chat = items.iter().find(|item| item["kind"]["S"] == "chat").unwrap();
+        let id = chat["sk"]["S"].as_str().unwrap().trim_start_matches("ENTRY#");
+        let id: EntryId = serde_json::from_value(json!(id)).unwrap();
+        self.test.table.get(Key::entry(self.ada.user_id(), id)).await.unwrap().unwrap()
+    }
+
+    /// The balance, and what is held.
+    async fn account(&self) -> (u64, u64) {
+        let account = self.test.accounts().read(&self.ada).await.unwrap();
+        let (spendable, held) = account.spendable_and_held(self.test.clock.now());
+        (spendable.into(), held.into())
+    }
+}
+
+fn prompt() -> Prompt {
+    let turns = vec![Turn { role: Role::User, text: "Hello".to_owned() }];
+    Prompt { turns, sampling: Sampling::default() }
+}
+
+fn most_input() -> u64 {
+    prompt().most_input_tokens()
+}
+
+#[tokio::test]
+async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
+    let Begun::Paid(question) = scene.begin(None).await.unwrap() else { panic!("it was not answered before") };
+    let held = most_input() + 1_000;
+    assert_eq!(scene.account().await, (10_000 - held, held));
+    let paid = scene.paid_model.reply(question).await.unwrap();
+    assert_eq!(u64::from(paid.charge.cost), 50);
+    assert_eq!(u64::from(paid.charge.balance), 9_950);
+    assert_eq!(scene.account().await, (9_950, 0));
+    assert_eq!(*scene.model.limits.lock().unwrap(), [100]);
+    let entry: Entry = scene.test.table.get(Key::entry(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
+    assert_eq!((entry.amount, entry.model.as_deref(), entry.usage), (-50, Some("scripted"), Some(counted(20, 3))));
+}
+
+#[tokio::test]
+async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
+    let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), None)).await;
+    for key in [None, Some("key")] {
+        let Ok(Begun::Paid(question)) = scene.begin(key).await else { panic!("it is affordable") };
+        assert_eq!(scene.account().await, (0, most_input() + 75));
+        scene.paid_model.ledger.release(&question.held).await.unwrap();
+    }
+    assert_eq!(u64::from(scene.ask(Some("key")).await.unwrap().charge.balance), 5);
+    assert_eq!(*scene.model.limits.lock().unwrap(), [7]);
+}
+
+#[tokio::test]
+async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
+    let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), None)).await;
+    let refused = scene.ask(None).await;
+    let Err(ApiError::InsufficientTokens { balance, cost }) = refused else { panic!("{refused:?}") };
+    assert_eq!((u64::from(balance), u64::from(cost)), (most_input() + 49, most_input() + 50));
+    assert_eq!(scene.account().await, (most_input() + 49, 0));
+    assert!(scene.model.limits.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn expired_holds_pay_for_what_comes_next() {
+    let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), None)).await;
+    for key in [Some("key"), Some("key"), None] {
+        assert!(matches!(scene.begin(key).await, Ok(Begun::Paid(_))), "{key:?}");
+        assert_eq!(scene.account().await, (0, most_input() + 100));
+        scene.test.clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
+async fn more_than_was_held_is_never_charged() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), None)).await;
+    let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
+    assert_eq!(charged, most_input() + 1_000);
+    assert_eq!(scene.account().await, (10_000 - charged, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
+    let scene = Scene::with(10_000, scripted(None, None)).await;
+    let paid = scene.ask(None).await.unwrap();
+    // "Hello" and "Hi", at four bytes a token.
+    assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
+    assert_eq!(u64::from(paid.charge.cost), 12);
+}
+
+#[tokio::test]
+async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
+    // Two bytes and three: the limits are of bytes, and no character is cut.
+    let longest = "ü".repeat(Message::MAX_BYTES / 2);
+    let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), None)).await;
+    let message = Message::try_from(longest.clone()).unwrap();
+    let Ok(Begun::Paid(question)) = scene.begin_with(message, Some("key")).await else { panic!("it is affordable") };
+    let paid = scene.paid_model.reply(question).await.unwrap();
+    let entry: Entry = scene.test.table.get(Key::entry(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
+    assert_eq!(entry.message, Some(longest));
+    assert_eq!(entry.response, Some("€".repeat(MAX_REPLY_BYTES / 3)));
+    assert_eq!(entry.finish_reason, Some(FinishReason::Length));
+}
+
+#[tokio::test]
+async fn a_model_that_fails_costs_nothing() {
+    let scene = Scene::with(10_000, scripted(None, Some(Failure::AtOnce))).await;
+    for key in [None, Some("key"), Some("key")] {
+        assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
+        assert_eq!(scene.account().await, (10_000, 0));
+    }
+}
+
+/// The texts, and what came after them.
+async fn read(mut stream: PaidStream) -> (String, Result<Box<PaidReply>, ApiError>) {
+    let mut told = String::new();
+    while let Some(piece) = stream.next().await {
+        match piece {
+            Ok(PaidPiece::Text(text)) => told.push_str(&text),
+            Ok(PaidPiece::Paid(paid)) => {
+                assert!(stream.next().await.is_none());
+                return (told, Ok(paid));
+            }
+            Err(error) => {
+                assert!(stream.next().await.is_none());
+                return (told, Err(error));
+            }
+        }
+    }
+    panic!("the stream has no end")
+}
+
+#[tokio::test]
+async fn a_stream_is_held_while_it_is_written_and_charged_by_what_was_counted_at_its_end() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
+    let mut stream = scene.stream().await.unwrap();
+    let held = most_input() + 1_000;
+    assert_eq!(scene.account().await, (10_000 - held, held));
+    for expected in ["H", "i"] {
+        let Some(Ok(PaidPiece::Text(text))) = stream.next().await else { panic!("no text") };
+        assert_eq!(text, expected);
+        assert_eq!(scene.account().await, (10_000 - held, held));
+    }
+    let (rest, paid) = read(stream).await;
+    assert_eq!((rest.as_str(), u64::from(paid.unwrap().charge.cost)), ("", 50));
+    assert_eq!(scene.account().await, (9_950, 0));
+    let entry = scene.entry().await;
+    assert_eq!((entry.response.as_deref(), entry.amount), (Some("Hi"), -50));
+}
+
+#[tokio::test]
+async fn what_was_delivered_before_a_model_broke_off_is_stored_and_charged() {
+    for failure in [Failure::InTheMiddle, Failure::InSilence] {
+        let scene = Scene::with(10_000, saying("Hello there", None, Some(failure))).await;
+        let (told, end) = read(scene.stream().await.unwrap()).await;
+        assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
+        assert_eq!(told, "Hello");
+        // "Hello" was asked, and "Hello" delivered: two tokens each.
+        assert_eq!(scene.account().await, (10_000 - 22, 0));
+        let entry = scene.entry().await;
+        assert_eq!((entry.response.as_deref(), entry.finish_reason), (Some("Hello"), Some(FinishReason::Interrupted)));
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_reply_broke_off_costs_what_a_message_costs() {
+    let mut scene = Scene::with(10_000, scripted(None, Some(Failure::InTheMiddle))).await;
+    let pricing = Pricing::Message { cost: Credits::new(7).unwrap() };
+    Arc::get_mut(&mut scene.paid_model).unwrap().pricing = pricing;
+    let (_, end) = read(scene.stream().await.unwrap()).await;
+    assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
+    assert_eq!(scene.account().await, (9_993, 0));
+}
+
+#[tokio::test]
+async fn a_stream_that_never_began_costs_nothing() {
+    for failure in [Failure::AtOnce, Failure::BeforeTheFirstWord] {
+        let scene = Scene::with(10_000, scripted(None, Some(failure))).await;
+        let refused = scene.stream().await;
+        assert!(
+            matches!(refused, Err(ApiError::ModelUnavailable { .. } | ApiError::ModelFailed(_))),
+            "{failure:?}: {refused:?}"
+        );
+        assert_eq!(scene.account().await, (10_000, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_before_the_capture_charges_nothing() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
+    let mut stream = scene.stream().await.unwrap();
+    assert!(matches!(stream.next().await, Some(Ok(PaidPiece::Text(_)))));
+    drop(stream);
+    let held = most_input() + 1_000;
+    assert_eq!(scene.account().await, (10_000 - held, held));
+    scene.test.clock.advance(Duration::from_secs(58));
+    assert_eq!(scene.account().await, (10_000, 0));
+}
+
+#[tokio::test]
+async fn a_stream_whose_capture_fails_does_not_end_as_if_it_were_paid() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
+    let stream = scene.stream().await.unwrap();
+    // Too late: the hold has expired, and the next message gave it back.
+    scene.test.clock.advance(Duration::from_secs(58));
+    let Ok(Begun::Paid(next)) = scene.begin(None).await else { panic!("it is affordable") };
+    let (told, end) = read(stream).await;
+    assert!(matches!(end, Err(ApiError::Unavailable(_))), "{end:?}");
+    assert_eq!(told, "Hi");
+    scene.paid_model.ledger.release(&next.held).await.unwrap();
+    assert_eq!(scene.account().await, (10_000, 0));
+}
+
+#[tokio::test]
+async fn a_stream_stops_at_the_longest_reply_that_can_be_stored() {
+    let scene = Scene::with(1_000_000, saying(&"€".repeat(300_000), Some(counted(1, 1)), None)).await;
+    let (told, end) = read(scene.stream().await.unwrap()).await;
+    assert_eq!(told, "€".repeat(MAX_REPLY_BYTES / 3));
+    let reply = end.unwrap().reply;
+    assert_eq!((reply.text, reply.finish_reason), (told, FinishReason::Length));
+    // We hung up, and the model could not say what it counted.
+    assert!(reply.usage.estimated);
+}
