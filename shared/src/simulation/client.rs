@@ -28,7 +28,7 @@ impl SimulatedClient {
         for _ in 0..self.generator.usize(1..=4) {
             let told = self.send(key.as_deref()).await;
             let is_satisfied = match told {
-                Told::Charged { .. } | Told::Replayed { .. } => self.generator.u8(..3) > 0,
+                Told::Charged { .. } | Told::BrokenOff { .. } | Told::Replayed { .. } => self.generator.u8(..3) > 0,
                 Told::Refused("insufficient_tokens" | "idempotency_mismatch") => true,
                 _ => self.generator.u8(..6) == 0,
             };
@@ -69,6 +69,8 @@ impl SimulatedClient {
             cost: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             model_fails: generator.u8(..8) == 0,
+            is_streamed: generator.bool(),
+            breaks_off: generator.u8(..4) == 0,
         };
         Request { person: self.person, wish: Wish::Chat(chat), fate: Fate::random(generator) }
     }

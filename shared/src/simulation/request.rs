@@ -61,6 +61,10 @@ pub(super) struct Chat {
     pub(super) cost: u32,
     pub(super) thinks: Duration,
     pub(super) model_fails: bool,
+    /// Whether the reply is handed out while it is written.
+    pub(super) is_streamed: bool,
+    /// Whether the model breaks off after its first words, if it is.
+    pub(super) breaks_off: bool,
 }
 
 /// What a client was told.
@@ -68,6 +72,8 @@ pub(super) struct Chat {
 pub(super) enum Told {
     /// 200 to a message, for which so much was held.
     Charged { id: EntryId, cost: u64, held: u64 },
+    /// A stream that began and broke off, for which so much was held; it was charged.
+    BrokenOff { id: EntryId, held: u64 },
     /// 200 to a message, as before.
     Replayed { id: EntryId, cost: u64, response: String },
     /// 201.
@@ -108,6 +114,7 @@ impl Told {
         match self {
             Self::Charged { cost, held, .. } if cost < held => "charged less than was held",
             Self::Charged { .. } => "charged",
+            Self::BrokenOff { .. } => "broken off",
             Self::Replayed { .. } => "replayed",
             Self::Registered(_) | Self::Admitted(_) | Self::Done => "done",
             Self::Refused(code) => code,

@@ -86,6 +86,7 @@ fn schedules_meet_everything_that_they_are_to_prove() {
     for wanted in wanted.filter(|wanted| *wanted != ("login", "token_not_valid")).chain([
         ("chat", "charged"),
         ("chat", "charged less than was held"),
+        ("chat", "broken off"),
         ("chat", "replayed"),
         ("chat", "token_not_valid"),
         ("change of the password", "invalid_credentials"),

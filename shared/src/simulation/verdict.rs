@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::accounts::{Account, Status};
 use crate::ledger::{Entry, EntryKind};
+use crate::models::{Prompt, Usage};
 use crate::simulation::chronicle::Chronicle;
 use crate::simulation::engine::StoredItem;
 use crate::simulation::function::response;
@@ -112,8 +113,13 @@ impl Charges {
         match told {
             Told::Charged { id, cost, held } => {
                 let agreed = u64::from(chat.cost).min(*held);
-                let is_held_as_asked = (u64::from(chat.least)..=chat.amount.into()).contains(held);
-                (*cost != agreed || !is_held_as_asked || charge != Some(&(id.to_string(), *cost)))
+                let is_right = *cost == agreed && is_held_as_asked(chat, *held);
+                (!is_right || charge != Some(&(id.to_string(), *cost)))
+                    .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
+            }
+            Told::BrokenOff { id, held } => {
+                let agreed = cost_of_what_was_delivered(number).min(*held);
+                (!is_held_as_asked(chat, *held) || charge != Some(&(id.to_string(), agreed)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }
             Told::Replayed { id, cost, response } => {
@@ -139,4 +145,13 @@ fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, String, Entry)> 
         let id = item.sort.strip_prefix("ENTRY#")?;
         Some((item.partition.as_str(), id.to_owned(), serde_json::from_value(item.attributes.clone()).unwrap()))
     })
+}
+
+fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
+    (u64::from(chat.least)..=chat.amount.into()).contains(&held)
+}
+
+/// A model that broke off said everything first, and could not say what it counted.
+fn cost_of_what_was_delivered(number: usize) -> u64 {
+    Usage::estimate(&Prompt::default(), &response(number)).output_tokens
 }

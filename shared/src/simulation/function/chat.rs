@@ -1,9 +1,10 @@
 //! What the function `chat` does, with a price by usage.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::FUNCTION_TIMEOUT;
 use crate::callers::Caller;
@@ -11,8 +12,10 @@ use crate::chat::Message;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ledger::{IdempotencyKey, Remembered};
-use crate::models::{ChatModel, End, FinishReason, Model, ModelError, Prompt, Reply, ReplyStream, Sampling, Usage};
-use crate::paid_model::{Begun, PaidModel, Question};
+use crate::models::{
+    ChatModel, End, FinishReason, Model, ModelError, Piece, Prompt, Reply, ReplyStream, Sampling, Usage,
+};
+use crate::paid_model::{Begun, PaidModel, PaidPiece, PaidReply, PaidStream, Question};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::simulation::request::{Chat, Told};
 use crate::simulation::world::World;
@@ -28,13 +31,13 @@ fn pricing() -> Pricing {
 }
 
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
-    let paid_model = PaidModel {
+    let paid_model = Arc::new(PaidModel {
         ledger: world.ledger.clone(),
         model: Model::new(Scripted::of(number, chat)),
         pricing: pricing(),
         output_limits: OutputLimits { most: chat.amount, least: chat.least },
         clock: world.clock.clone(),
-    };
+    });
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
     let question = Question {
@@ -52,10 +55,28 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         }
         Begun::Paid(question) => {
             let held = question.held().into();
-            let paid = paid_model.reply(question).await?;
-            Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held })
+            let paid = if chat.is_streamed {
+                read(paid_model.stream(question).await?).await
+            } else {
+                paid_model.reply(question).await
+            };
+            match paid {
+                Ok(paid) => Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held }),
+                Err(ApiError::ModelBrokeOff { message_id, .. }) => Ok(Told::BrokenOff { id: message_id, held }),
+                Err(error) => Err(error),
+            }
         }
     }
+}
+
+/// What the stream ends with.
+async fn read(mut stream: PaidStream) -> Result<PaidReply, ApiError> {
+    while let Some(piece) = stream.next().await {
+        if let PaidPiece::Paid(paid) = piece? {
+            return Ok(*paid);
+        }
+    }
+    unreachable!("a stream ends with a reply or an error")
 }
 
 /// Does what the schedule says.
@@ -65,12 +86,19 @@ struct Scripted {
     usage: Usage,
     thinks: Duration,
     fails: bool,
+    breaks_off: bool,
 }
 
 impl Scripted {
     fn of(number: usize, chat: &Chat) -> Self {
         let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
-        Self { response: response(number), usage, thinks: chat.thinks, fails: chat.model_fails }
+        Self {
+            response: response(number),
+            usage,
+            thinks: chat.thinks,
+            fails: chat.model_fails,
+            breaks_off: chat.breaks_off,
+        }
     }
 }
 
@@ -87,7 +115,7 @@ impl ChatModel for Scripted {
         async {
             tokio::time::sleep(self.thinks).await;
             if self.fails {
-                return Err(ModelError::Failed(Cause::because("the model was to fail")));
+                return Err(failed());
             }
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             Ok(Reply { text: self.response.clone(), end })
@@ -95,7 +123,27 @@ impl ChatModel for Scripted {
         .boxed()
     }
 
+    /// All of the text, and the end after as much time again.
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-        unreachable!("only whole replies are asked for")
+        async {
+            tokio::time::sleep(self.thinks).await;
+            if self.fails {
+                return Err(failed());
+            }
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
+            let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
+            let text = stream::iter([Ok(Piece::Text(self.response.clone()))]);
+            let thinks = self.thinks;
+            let last = stream::once(async move {
+                tokio::time::sleep(thinks).await;
+                end
+            });
+            Ok(text.chain(last).boxed())
+        }
+        .boxed()
     }
+}
+
+fn failed() -> ModelError {
+    ModelError::Failed(Cause::because("the model was to fail"))
 }
