@@ -23,11 +23,13 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
+    // Both may read over the network first.
+    let (verifier, model) = tokio::join!(Verifier::start(table.clone(), clock.clone()), Model::connect(&chat.model));
     serve(Chat {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
+        verifier,
         paid_model: PaidModel {
             ledger: Ledger::new(table, clock.clone(), settings.max_holds),
-            model: Model::connect(&chat.model).await?,
+            model: model?,
             pricing: chat.pricing,
             output_limits: chat.output_limits,
             clock: clock.clone(),
