@@ -30,6 +30,7 @@ pub mod password;
 pub mod pricing;
 mod random;
 pub mod registrations;
+mod secret;
 pub mod sessions;
 pub mod settings;
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub fn start(level: LevelFilter) {
         .with_default(level.min(LevelFilter::WARN))
         // It warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
         .with_target("lambda_runtime", LevelFilter::ERROR)
+        // It prints what a model's server sent when that cannot be read, and with it what people wrote.
+        .with_target("async_openai", LevelFilter::OFF)
         .with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer()
         .json()

@@ -3,9 +3,15 @@
 //! [`ChatModel`] is what each of them can do; [`Model`] is what the functions use: any of them, with
 //! limits on time and length, and with every failure turned into one of ours.
 
+#[cfg(feature = "bedrock")]
+mod bedrock;
 mod dummy;
 mod limited;
+#[cfg(feature = "openai")]
+mod openai;
 mod prompt;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod retry_after;
 mod usage;
 
 use std::fmt;
@@ -108,11 +114,13 @@ impl fmt::Debug for Reply {
 }
 
 /// Why a model gave no reply. Its words are for the log and never a reply.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// It refused, failed, or answered with something that is none: to try again would not help.
+    #[error("{0}")]
     Failed(Cause),
     /// It is busy or out of reach for now.
+    #[error("{cause}")]
     Unavailable {
         /// When to come back, if it says so.
         retry_after: Option<Duration>,

@@ -212,11 +212,12 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    fn new(name: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
     }
 
     /// `MODEL` names one that this binary was built without.
+    #[cfg(not(all(feature = "bedrock", feature = "openai")))]
     pub(crate) fn not_built_in() -> Self {
         Self::new("MODEL", "names a model that is not built into this function: build it with that feature")
     }

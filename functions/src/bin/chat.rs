@@ -24,11 +24,13 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name).await;
+    // Both may read over the network first.
+    let (callers, model) = tokio::join!(Callers::start(table.clone(), clock.clone()), Model::connect(&chat.model));
     serve(Chat {
-        callers: Callers::start(table.clone(), clock.clone()).await,
+        callers,
         paid_model: PaidModel {
             ledger: Ledger::new(table.clone(), clock.clone(), settings.max_holds),
-            model: Model::connect(&chat.model).await?,
+            model: model?,
             pricing: chat.pricing,
             output_limits: chat.output_limits,
             clock: clock.clone(),

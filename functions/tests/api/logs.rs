@@ -18,7 +18,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const REQUESTS: usize = 26;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
-async fn logs_with(world: &World, text: &str, times: usize) -> String {
+pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
     for _ in 0..100 {
         let logs = world.stack.logs();
         if logs.matches(text).count() >= times {

@@ -16,6 +16,7 @@ mod forgery;
 mod guessing;
 mod keys;
 mod logs;
+mod models;
 mod request_counts;
 mod sessions;
 mod template;

@@ -20,6 +20,7 @@ use crate::error::ApiError;
 use crate::ids::UserId;
 use crate::jwt::signing_secret::Secret;
 use crate::jwt::{ReceivedToken, Signer, Subject, Verifier};
+use crate::secret::StoredSecret;
 use crate::settings::Settings;
 use crate::testing::{NOW, TestTable};
 use crate::time::{Clock, Timestamp};
@@ -207,7 +208,7 @@ impl Rotation {
             "REFRESH_TOKEN_LIFETIME" => Some(REFRESH_LIFETIME_S.to_string()),
             _ => None,
         });
-        let secret = Secret::SecretsManager { client: self.store.client(), arn: "secret".to_owned() };
+        let secret = Secret(StoredSecret::SecretsManager { client: self.store.client(), arn: "secret".to_owned() });
         let mut signer = Signer::new(&settings.unwrap(), secret, self.test.table.clone(), clock.clone());
         match self.sabotage {
             Some(Sabotage::NoPublicity) => signer.handover.publicity = Duration::ZERO,
@@ -316,7 +317,7 @@ fn expiry(token: &str) -> Timestamp {
 /// A token of a key that nobody publishes where it is shown.
 async fn unknown_token() -> String {
     let test = TestTable::start().await;
-    let secret = Secret::Value("a secret that was never published anywhere".into());
+    let secret = Secret(StoredSecret::Value("a secret that was never published anywhere".into()));
     let signer = Signer::new(&Settings::read(|_| None).unwrap(), secret, test.table.clone(), test.clock.clone());
     let subject = test.subject(UserId::new(&test.clock));
     signer.access_token(subject).await.unwrap().expose().to_owned()

@@ -8,6 +8,10 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{ApiError, Cause};
+#[cfg(feature = "bedrock")]
+use crate::models::bedrock::Bedrock;
+#[cfg(feature = "openai")]
+use crate::models::openai::OpenAi;
 use crate::models::{
     ChatModel, End, FinishReason, MAX_REPLY_BYTES, ModelError, Piece, Prompt, Reply, ReplyStream, Sampling,
 };
@@ -27,12 +31,21 @@ impl Model {
     /// The model that `settings` name.
     ///
     /// # Errors
-    /// [`SettingError`] for one that is not built into this function.
-    #[expect(clippy::unused_async, reason = "other models connect")]
+    /// [`SettingError`] for one that is not built into this function (features `openai` and
+    /// `bedrock`), or that cannot be reached as the settings say.
+    #[cfg_attr(
+        not(any(feature = "bedrock", feature = "openai")),
+        expect(clippy::unused_async, reason = "other models connect")
+    )]
     pub async fn connect(settings: &ModelSettings) -> Result<Self, SettingError> {
         match settings {
             ModelSettings::Dummy(dummy) => Ok(Self::new(*dummy)),
-            ModelSettings::OpenAi(_) | ModelSettings::Bedrock(_) => Err(SettingError::not_built_in()),
+            #[cfg(feature = "openai")]
+            ModelSettings::OpenAi(settings) => Ok(Self::new(OpenAi::connect(settings).await?)),
+            #[cfg(feature = "bedrock")]
+            ModelSettings::Bedrock(settings) => Ok(Self::new(Bedrock::connect(settings).await)),
+            #[cfg(not(all(feature = "bedrock", feature = "openai")))]
+            _ => Err(SettingError::not_built_in()),
         }
     }
 
@@ -98,8 +111,12 @@ impl Pieces {
                 return Ok(Piece::End(End { finish_reason: FinishReason::Length, usage: None }));
             }
             match guard(self.ends_at, self.stream.next()).await? {
-                Some(Ok(Piece::Text(text))) if text.is_empty() => {}
-                Some(Ok(Piece::Text(text))) => return Ok(Piece::Text(self.cut(text))),
+                Some(Ok(Piece::Text(text))) => {
+                    let text = self.cut(text);
+                    if !text.is_empty() {
+                        return Ok(Piece::Text(text));
+                    }
+                }
                 Some(Ok(Piece::End(_))) if self.bytes == 0 => return Err(ApiError::ModelFailed(said_nothing())),
                 Some(Ok(Piece::End(end))) => return Ok(Piece::End(end)),
                 Some(Err(error)) => return Err(error.into()),
@@ -142,8 +159,11 @@ fn shortened(mut reply: Reply) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::BoxFuture;
+    use futures_util::stream;
+
     use super::*;
-    use crate::models::{Dummy, DummyFailure};
+    use crate::models::{Dummy, DummyFailure, Usage};
 
     const LIMIT: Duration = Duration::from_secs(5);
 
@@ -173,6 +193,76 @@ mod tests {
         let (texts, end) = streamed(&model).await;
         assert_eq!(texts, ["Dummy", " Response"]);
         assert_eq!(end.unwrap().finish_reason, FinishReason::Stop);
+    }
+
+    /// Says these texts, whole or one by one, and counts as many tokens.
+    #[derive(Debug)]
+    struct Recited(Vec<String>);
+
+    impl Recited {
+        fn end(&self) -> End {
+            let usage = Usage { input_tokens: 1, output_tokens: self.0.len() as u64, estimated: false };
+            End { finish_reason: FinishReason::Stop, usage: Some(usage) }
+        }
+    }
+
+    impl ChatModel for Recited {
+        fn id(&self) -> &'static str {
+            "recited"
+        }
+
+        fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+            None
+        }
+
+        fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+            async move { Ok(Reply { text: self.0.concat(), end: self.end() }) }.boxed()
+        }
+
+        fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+            let pieces: Vec<_> = self.0.iter().cloned().map(Piece::Text).chain([Piece::End(self.end())]).collect();
+            async move { Ok(stream::iter(pieces).map(Ok).boxed()) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_of_the_most_bytes_is_whole() {
+        let model = Recited(vec!["x".repeat(MAX_REPLY_BYTES - 1), "y".to_owned()]);
+        let (end, model) = (model.end(), Model::new(model));
+        let whole = model.reply(&Prompt::default(), 10, LIMIT).await.unwrap();
+        assert_eq!((whole.text.len(), whole.end), (MAX_REPLY_BYTES, end));
+        let (texts, streamed_end) = streamed(&model).await;
+        assert_eq!((texts.concat(), streamed_end.unwrap()), (whole.text, end));
+    }
+
+    /// Each letter has two bytes, and the limit is in the middle of one.
+    #[tokio::test]
+    async fn a_longer_reply_is_cut_before_a_character_that_no_longer_fits() {
+        for texts in [
+            vec![format!("x{}", "\u{fc}".repeat(MAX_REPLY_BYTES))],
+            vec!["x".to_owned(), "\u{fc}".repeat(MAX_REPLY_BYTES / 2 - 1), "\u{fc}".to_owned(), "z".to_owned()],
+        ] {
+            let expected = format!("x{}", "\u{fc}".repeat(MAX_REPLY_BYTES / 2 - 1));
+            let model = Model::new(Recited(texts));
+            let whole = model.reply(&Prompt::default(), 10, LIMIT).await.unwrap();
+            assert!(whole.text == expected, "{} bytes", whole.text.len());
+            assert_eq!(whole.end.finish_reason, FinishReason::Length);
+            let (texts, end) = streamed(&model).await;
+            assert!(texts.concat() == expected, "{} bytes", texts.concat().len());
+            assert!(texts.iter().all(|text| !text.is_empty()));
+            assert_eq!(end.unwrap(), End { finish_reason: FinishReason::Length, usage: None });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_model_that_says_nothing_has_failed() {
+        for texts in [vec![], vec![String::new(), String::new()]] {
+            let model = Model::new(Recited(texts));
+            let whole = model.reply(&Prompt::default(), 10, LIMIT).await;
+            assert!(matches!(whole, Err(ApiError::ModelFailed(_))));
+            let (texts, end) = streamed(&model).await;
+            assert!(texts.is_empty() && matches!(end, Err(ApiError::ModelFailed(_))));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use crate::conversation::ContextLimits;
 use crate::models::{Dummy, DummyFailure};
 use crate::pricing::{OutputLimits, Pricing};
-use crate::settings::{SettingError, Variables};
+use crate::settings::{SettingError, SigningSecretSource, Variables};
 
 /// What a deployment can set of chatting. Each field is the environment variable of the same name,
 /// in capitals, unless it names others.
@@ -72,6 +72,15 @@ pub enum SecretSource {
         /// The secret's ARN.
         arn: String,
     },
+}
+
+impl From<SigningSecretSource> for SecretSource {
+    fn from(source: SigningSecretSource) -> Self {
+        match source {
+            SigningSecretSource::Value(secret) => Self::Value(secret),
+            SigningSecretSource::SecretsManager { arn } => Self::SecretsManager { arn },
+        }
+    }
 }
 
 impl ChatSettings {

@@ -1,0 +1,85 @@
+//! Answers that are not 2xx.
+
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+
+use crate::error::Cause;
+use crate::models::ModelError;
+use crate::models::openai::protocol::ErrorObject;
+use crate::models::retry_after::retry_after;
+
+/// As much as is read of an answer that only says what went wrong.
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// A server that is overloaded, as some say it.
+const OVERLOADED: u16 = 529;
+
+/// The server does not want to answer.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    word: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    error: ErrorObject,
+}
+
+impl Rejection {
+    pub(super) async fn read(response: Response) -> Self {
+        let status = response.status();
+        let headers = response.headers();
+        let retry_after = retry_after(|name| headers.get(name)?.to_str().ok());
+        let body = serde_json::from_slice::<Body>(&beginning(response).await);
+        Self { status, retry_after, word: body.ok().and_then(|body| body.error.word()) }
+    }
+
+    pub(super) fn is_of_the_key(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// When the server would have the same request again, if it says so.
+    pub(super) fn invites_after(&self) -> Option<Duration> {
+        let is_busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status)
+            || self.status == OVERLOADED;
+        self.retry_after.filter(|_| is_busy && !self.is_of_the_bill())
+    }
+
+    /// Our account there is empty: waiting does not fill it.
+    fn is_of_the_bill(&self) -> bool {
+        self.word.as_deref() == Some("insufficient_quota")
+    }
+
+    fn is_temporary(&self) -> bool {
+        let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
+        (self.status.is_server_error() || temporary.contains(&self.status)) && !self.is_of_the_bill()
+    }
+}
+
+impl From<Rejection> for ModelError {
+    fn from(rejection: Rejection) -> Self {
+        let word = rejection.word.as_deref().unwrap_or("without a code");
+        let cause = Cause::because(&format!("the server answered {}, {word}", rejection.status.as_u16()));
+        if rejection.is_temporary() {
+            Self::Unavailable { retry_after: rejection.retry_after, cause }
+        } else {
+            Self::Failed(cause)
+        }
+    }
+}
+
+/// The beginning of the body, as far as it comes.
+async fn beginning(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(bytes)) = response.chunk().await {
+        body.extend_from_slice(&bytes);
+        if body.len() >= MAX_BODY_BYTES {
+            break;
+        }
+    }
+    body
+}
