@@ -1,5 +1,7 @@
 //! A model whose replies are paid for: hold, ask, capture.
 
+mod stream;
+
 use std::time::Duration;
 
 use crate::chat::Message;
@@ -10,6 +12,8 @@ use crate::ledger::{Charge, Exchange, Held, Ledger, Order, Remembered, Replay, S
 use crate::models::{End, Model, Prompt, Usage};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::time::{Clock, Timestamp};
+
+pub use stream::{PaidPiece, PaidStream};
 
 /// A capture that gets no answer is tried, looked for, released and looked for again.
 const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
