@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod attempts;
 pub mod audit;
 pub mod chat;
+pub mod completions;
 pub mod credits;
 pub mod direct;
 pub mod error;
