@@ -13,7 +13,7 @@ const MESSAGE: &str = "What did the doctor say?";
 const NEW_PASSWORD: &str = "an even better horse";
 
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 20;
+const REQUESTS: usize = 23;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -43,6 +43,11 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/token_balance/").bearer(&format!("{access}x"))).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(access)).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(refresh)).await;
+    for stream in [false, true] {
+        let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}], "stream": stream});
+        world.stack.send(Request::post("/v1/chat/completions").json(&body).bearer(access)).await;
+    }
+    world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/.well-known/jwks.json")).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use local::template::{Template, workspace_root};
+use local::template::{Template, TemplateFunction, workspace_root};
 use serde_json::Value;
 use shared::settings::{ChatSettings, Settings};
 
@@ -130,11 +130,31 @@ fn a_buffered_function_ends_before_api_gateway_hangs_up() {
     assert_eq!(template.document()["Globals"]["Function"]["Timeout"]["Ref"], "FunctionTimeout");
     for function in template.functions() {
         let timeout = &function.properties["Timeout"];
-        // No gateway waits for what is invoked directly.
-        assert!(timeout.is_null() || INVOKED_DIRECTLY.contains(&function.binary.as_str()), "{}", function.binary);
+        // No gateway waits for what is invoked directly, and for a stream it waits longer.
+        let may_be_longer = INVOKED_DIRECTLY.contains(&function.binary.as_str()) || is_streamed(&function);
+        assert!(timeout.is_null() || may_be_longer, "{}", function.binary);
     }
     let most = &template.document()["Parameters"]["FunctionTimeout"]["MaxValue"];
     assert!(most.as_u64().unwrap() <= 28);
+}
+
+/// Whether API Gateway takes the function's answers as streams.
+fn is_streamed(function: &TemplateFunction) -> bool {
+    let events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let mut modes = events.map(|event| &event["Properties"]["ResponseTransferMode"]);
+    modes.any(|mode| mode == "RESPONSE_STREAM")
+}
+
+#[test]
+fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
+    for function in template().functions() {
+        let is_completions = function.binary == "chat-completions";
+        assert_eq!(is_streamed(&function), is_completions, "{}", function.binary);
+        assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", is_completions, "{}", function.binary);
+    }
+    let template = template();
+    let most = &template.document()["Parameters"]["StreamTimeout"]["MaxValue"];
+    assert!(most.as_u64().unwrap() <= 900);
 }
 
 /// One statement of a function's policy.
@@ -217,7 +237,19 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(
         who(&|properties| may_write(properties, "USER#*")),
-        ["account", "audit", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
+        [
+            "account",
+            "audit",
+            "chat",
+            "chat-completions",
+            "login",
+            "logout",
+            "operator",
+            "password",
+            "register",
+            "session",
+            "token-refresh"
+        ]
     );
     assert_eq!(
         who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),
