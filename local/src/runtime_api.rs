@@ -1,11 +1,12 @@
 //! A tiny Lambda around one real binary: the Runtime API (2018-06-01) that it asks for work, and the process.
 //!
-//! Answers are buffered; one that is streamed would be another kind of answer.
+//! An answer comes in one piece, or as a stream that can be read while it is written.
 
 mod error;
 mod process;
 mod process_logs;
 mod server;
+mod stream;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use error::{InvocationError, InvocationFailure};
 use process::Process;
 use process_logs::ProcessLogs;
 use server::{Answer, Progress, RuntimeApi};
+pub use stream::Stream;
 
 use crate::background;
 
@@ -90,6 +92,23 @@ impl Function {
         on_server_time(async move { running.invoke(event, deadline).await }).await
     }
 
+    /// Sends an event, with the deadline that Lambda would set, and waits for the beginning of a streamed answer.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    ///
+    /// # Panics
+    /// The answer is none.
+    pub async fn stream(&self, event: &Value) -> Result<Stream, InvocationError> {
+        let running = Arc::clone(&self.running);
+        let event = event.to_string();
+        let answer = on_server_time(async move { running.begin(event, SystemTime::now() + DEFAULT_TIMEOUT).await });
+        match answer.await? {
+            Answer::Stream(stream) => Ok(stream),
+            Answer::Response(_) | Answer::Error(_) => panic!("The answer is not streamed."),
+        }
+    }
+
     /// What the function wrote to its standard output and error; of very much, the end.
     #[must_use]
     pub fn logs(&self) -> String {
@@ -124,12 +143,22 @@ impl Running {
     }
 
     async fn invoke(&self, event: String, deadline: SystemTime) -> Result<Value, InvocationError> {
+        let outcome = match self.begin(event, deadline).await? {
+            Answer::Stream(stream) => stream.to_event(WAIT_LIMIT).await,
+            Answer::Response(body) => serde_json::from_slice(&body).map_err(|_| InvocationFailure::not_json(&body)),
+            Answer::Error(answer) => Err(InvocationFailure::Error { answer }),
+        };
+        match outcome {
+            Ok(event) => Ok(event),
+            Err(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    /// The answer, or its beginning.
+    async fn begin(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationError> {
         match self.answer(event, deadline).await {
-            Ok(Answer::Response(body)) => match serde_json::from_slice(&body) {
-                Ok(response) => Ok(response),
-                Err(_) => Err(self.failed(InvocationFailure::not_json(&body)).await),
-            },
             Ok(Answer::Error(answer)) => Err(self.failed(InvocationFailure::Error { answer }).await),
+            Ok(answer) => Ok(answer),
             Err(failure) => Err(self.failed(failure).await),
         }
     }

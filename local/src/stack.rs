@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::gateway::{Payload, Request, Response};
 use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
-use crate::runtime_api::{Function, InvocationError, cargo_lambda_deadline};
+use crate::runtime_api::{Function, InvocationError, Stream, cargo_lambda_deadline};
 use crate::template::{Template, TemplateFunction};
 
 /// The table's name in an embedded `DynamoDB`.
@@ -78,6 +78,16 @@ impl Stack {
             Payload::V2 => function.invoke_with_deadline(&event, cargo_lambda_deadline()).await,
         };
         Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Sends a request as a deployed REST API would, for an answer that is read as it is written.
+    ///
+    /// # Panics
+    /// No function is there, or it has no streamed answer; its logs are part of the message.
+    pub async fn stream(&self, request: Request) -> Stream {
+        let Some(binary) = self.route(&request) else { panic!("No function is there for {request:?}") };
+        let stream = self.function(binary).await.stream(&request.to_event(Payload::V1)).await;
+        stream.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Sends any event to a function, by its binary's name.

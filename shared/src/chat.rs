@@ -12,6 +12,16 @@ impl Message {
     /// The most bytes of a message, far below what one DynamoDB item holds (400 KB).
     pub const MAX_BYTES: usize = 64 * 1024;
 
+    /// The beginning of `text`: as many whole characters as a message may have. Elsewhere the text may
+    /// be longer; this is what is stored of it.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if the text is blank.
+    pub fn beginning_of(text: &str) -> Result<Self, InvalidField> {
+        check_text(text)?;
+        Ok(Self(text[..text.floor_char_boundary(Self::MAX_BYTES)].to_owned()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -52,6 +62,16 @@ mod tests {
         for text in ["", " ", "\n\t ", "\u{2003}", "a\0b"] {
             assert!(Message::try_from(text.to_owned()).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_beginning_of_a_longer_text_is_a_message_of_whole_characters() {
+        assert_eq!(Message::beginning_of(" a ").unwrap().as_str(), " a ");
+        let long = format!("x{}", "\u{e9}".repeat(Message::MAX_BYTES));
+        let message = Message::beginning_of(&long).unwrap();
+        assert_eq!(message.as_str().len(), Message::MAX_BYTES - 1);
+        assert!(long.starts_with(message.as_str()));
+        assert!(Message::beginning_of(&" ".repeat(Message::MAX_BYTES + 1)).is_err());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum ApiError {
     Parse(String),
     /// 400 `invalid`: what is wrong, field by field.
     Invalid(FieldErrors),
+    /// 400, with the code of its [`Fault`]: a parameter of OpenAI's protocol cannot be honoured.
+    Parameter(InvalidParameter),
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
     /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind.
@@ -38,6 +40,8 @@ pub enum ApiError {
     },
     /// 404 `not_found`: the person who asks has no such thing.
     NotFound,
+    /// 404 `model_not_found`: the request names another model than the one that is here.
+    ModelNotFound,
     /// 405 `method_not_allowed`, with the methods that are.
     MethodNotAllowed {
         /// The method that was used.
@@ -70,12 +74,12 @@ pub enum ApiError {
     },
     /// 502 `model_failed`: the model gave no reply; nothing was charged.
     ModelFailed(Cause),
-    /// 502 `model_broke_off`: the model broke off in the middle of a stream; what it had said was
-    /// stored and charged.
+    /// 502 `model_broke_off`: the model broke off after a part of its reply was delivered, which was
+    /// charged and stored.
     ModelBrokeOff {
-        /// The message whose ledger entry has it.
+        /// The message that was charged.
         message_id: EntryId,
-        /// Why.
+        /// What the model said.
         cause: Cause,
     },
     /// 503 `unavailable`: the model is busy or cannot be reached; nothing was charged.
@@ -103,12 +107,12 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Parse(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Parse(_) | Self::Invalid(_) | Self::Parameter(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UsernameTaken | Self::InProgress | Self::TooManyKeys { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -129,12 +133,14 @@ impl ApiError {
         match self {
             Self::Parse(_) => "parse_error",
             Self::Invalid(_) => "invalid",
+            Self::Parameter(parameter) => parameter.fault.code(),
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
             Self::UserInactive => "user_inactive",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
             Self::NotFound => "not_found",
+            Self::ModelNotFound => "model_not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
@@ -157,6 +163,7 @@ impl ApiError {
         match self {
             Self::Parse(what) => what.clone(),
             Self::Invalid(_) => "Invalid input.".to_owned(),
+            Self::Parameter(parameter) => parameter.detail.clone(),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
             Self::InvalidCredentials => "No active account found with the given credentials.".to_owned(),
@@ -165,6 +172,9 @@ impl ApiError {
                 format!("This message costs {cost} and your balance is {balance}.")
             }
             Self::NotFound => "Not found.".to_owned(),
+            Self::ModelNotFound => {
+                "There is no such model here; GET /v1/models names the one that there is.".to_owned()
+            }
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
@@ -176,7 +186,9 @@ impl ApiError {
                 None => "Request was throttled.".to_owned(),
             },
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
-            Self::ModelBrokeOff { .. } => "The model broke off. What it had said was stored and charged.".to_owned(),
+            Self::ModelBrokeOff { .. } => {
+                "The model broke off. What it had written until then was charged and stored.".to_owned()
+            }
             Self::UsernameTaken => "A user with that username already exists.".to_owned(),
             Self::TooLarge { limit_bytes } => {
                 format!("The body has more than {limit_bytes} bytes.")
@@ -196,8 +208,8 @@ impl ApiError {
         match self {
             Self::ModelFailed(cause)
             | Self::Unavailable(cause)
-            | Self::ModelBrokeOff { cause, .. }
             | Self::ModelUnavailable { cause, .. }
+            | Self::ModelBrokeOff { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
             | Self::Internal(cause) => Some(&cause.0),
             Self::TokenNotValid(reason) => Some(reason),
@@ -216,6 +228,41 @@ impl ApiError {
             _ => None,
         }?;
         u64::try_from(duration.as_millis().div_ceil(1000)).ok()
+    }
+}
+
+/// Why a parameter of OpenAI's protocol was refused. It repeats nothing of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidParameter {
+    /// Where it is, as in `messages[3].content`.
+    pub name: String,
+    /// What kind of fault it is.
+    pub fault: Fault,
+    /// In a sentence.
+    pub detail: String,
+}
+
+/// What is wrong with a parameter, in OpenAI's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `missing_required_parameter`
+    Missing,
+    /// `invalid_type`
+    Type,
+    /// `invalid_value`
+    Value,
+    /// `unsupported_parameter`: it may be right elsewhere, but could not be honoured here.
+    Unsupported,
+}
+
+impl Fault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing_required_parameter",
+            Self::Type => "invalid_type",
+            Self::Value => "invalid_value",
+            Self::Unsupported => "unsupported_parameter",
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
 use crate::random;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 macro_rules! identifier {
     ($(#[$documentation:meta])* $name:ident) => {
@@ -19,6 +19,12 @@ macro_rules! identifier {
             #[must_use]
             pub fn new(clock: &Clock) -> Self {
                 Self(random_ulid(clock))
+            }
+
+            /// When it was made.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                Timestamp::from_milliseconds(self.0.timestamp_ms())
             }
 
             /// Reads what [`Display`](fmt::Display) wrote; nothing if `text` is something else.
@@ -87,7 +93,6 @@ fn random_ulid(clock: &Clock) -> Ulid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
     use std::time::Duration;
 
     #[test]
@@ -97,6 +102,7 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         let second = EntryId::new(&clock);
         assert!(first.to_string() < second.to_string());
+        assert_eq!(second.made_at(), clock.now());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod attempts;
 pub mod audit;
 pub mod callers;
 pub mod chat;
+pub mod completions;
 pub mod conversation;
 pub mod credits;
 pub mod direct;

@@ -94,8 +94,8 @@ pub enum FinishReason {
     Stop,
     /// It reached a limit on its length.
     Length,
-    /// The model broke off.
-    Interrupted,
+    /// It failed, or its time was up, before it was done.
+    BrokenOff,
 }
 
 /// A whole reply. It never prints its text.

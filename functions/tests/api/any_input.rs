@@ -192,11 +192,28 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     let long = (any_text(), 0_usize..20_000).prop_map(|(text, times)| json!({"message": text.repeat(times)}));
     prop_oneof![
         5 => as_json,
+        1 => any_completion(),
         2 => as_form,
         1 => any_json().prop_map(|value| value.to_string().into_bytes()),
         1 => vec(any::<u8>(), 0..80),
         1 => long.prop_map(|body| body.to_string().into_bytes()),
     ]
+}
+
+/// A body of OpenAI's protocol, most often with something wrong.
+fn any_completion() -> impl Strategy<Value = Vec<u8>> {
+    let role = select(vec!["user", "user", "assistant", "system", "tool"]);
+    let content = prop_oneof![4 => any_text().prop_map(Value::from), 1 => any_json()];
+    let messages = vec((role, content).prop_map(|(role, content)| json!({"role": role, "content": content})), 1..4);
+    let names = vec!["temperature", "stop", "seed", "max_tokens", "stream_options", "n", "tools", "something"];
+    let more = prop::option::weighted(0.3, (select(names), any_json()));
+    (messages, any::<bool>(), more).prop_map(|(messages, stream, more)| {
+        let mut body = json!({"model": "dummy", "messages": messages, "stream": stream});
+        if let Some((name, value)) = more {
+            body[name] = value;
+        }
+        body.to_string().into_bytes()
+    })
 }
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -267,23 +284,36 @@ async fn world_of_ada() -> (World, String, Vec<Route>) {
     (world, access_token, routes)
 }
 
-/// An answer that is no success is a problem document that says the same as the status line.
+/// An answer that is no success is a problem document that says the same as the status line, or an
+/// error of OpenAI's protocol.
 fn check(sent: &Sent, response: &Response) -> Result<(), TestCaseError> {
     let Response { status, headers, body } = response;
     prop_assert!((200..300).contains(status) || (400..500).contains(status), "{response:?}");
     let is_cached = headers.get("cache-control").is_none_or(|cache| cache != "no-store");
     if *status < 300 {
-        prop_assert!(body.is_empty() || serde_json::from_str::<Value>(body).is_ok(), "{response:?}");
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let is_well_formed = if is_stream { body.ends_with("data: [DONE]\n\n") } else { is_empty_or_json(body) };
+        prop_assert!(is_well_formed, "{response:?}");
         prop_assert!(!is_cached || sent.route.function == "jwks", "{response:?}");
         return Ok(());
     }
     let problem: Value = serde_json::from_str(body).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    prop_assert_eq!(&headers["content-type"], "application/problem+json");
     prop_assert!(!is_cached, "{response:?}");
+    if sent.route.path.starts_with("/v1/") {
+        prop_assert_eq!(&headers["content-type"], "application/json");
+        let error = problem["error"].as_object().cloned().unwrap_or_default();
+        prop_assert!(["message", "type", "code"].iter().all(|member| error[*member].is_string()), "{}", problem);
+        return Ok(());
+    }
+    prop_assert_eq!(&headers["content-type"], "application/problem+json");
     prop_assert_eq!(&problem["status"], *status);
     let texts = ["type", "title", "detail", "code"];
     prop_assert!(texts.iter().all(|member| problem[*member].is_string()), "{}", problem);
     Ok(())
+}
+
+fn is_empty_or_json(body: &str) -> bool {
+    body.is_empty() || serde_json::from_str::<Value>(body).is_ok()
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends, or whoever invokes
 //! the function directly; beside it, `<case>.answer.json` is the answer, in which `"*"` stands for any
-//! text. In an event, `{{access_token}}`, `{{api_key}}` and the like stand for what the people of [`cast`] have, and
+//! text and `"#"` for any number above zero; the body of a stream is the list of its events. In an event,
+//! `{{access_token}}`, `{{api_key}}` and the like stand for what the people of [`cast`] have, and
 //! `{{address_of_a_guesser}}` and `{{address_of_a_crowd}}` for where too many requests came from.
 
 use std::collections::BTreeMap;
@@ -238,18 +239,30 @@ fn compare_response(
         }
     }
     // Null is no body at all.
-    let found = if response.body.is_empty() { Value::Null } else { response.json() };
+    let found = match response.headers.get("content-type").map(String::as_str) {
+        _ if response.body.is_empty() => Value::Null,
+        Some("text/event-stream") => Value::from(data_of_events(&response.body)),
+        _ => response.json(),
+    };
     compare_json("body", &found, body)
+}
+
+/// What the events of a stream say.
+pub fn data_of_events(events: &str) -> Vec<Value> {
+    assert!(events.ends_with("\n\n"), "{events:?}");
+    let lines = events.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());
+    lines.map(|data| serde_json::from_str(data).unwrap_or_else(|_| Value::from(data))).collect()
 }
 
 fn compare_json(what: &str, found: &Value, expected: &Value) -> Result<(), String> {
     if matches(found, expected) { Ok(()) } else { Err(format!("the {what} is {found} and not {expected}")) }
 }
 
-/// Whether `found` is `expected`, in which `"*"` is any text but none.
+/// Whether `found` is `expected`, in which `"*"` is any text but none, and `"#"` any number above zero.
 fn matches(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::String(text), Value::String(any)) if any == "*" => !text.is_empty(),
+        (Value::Number(number), Value::String(any)) if any == "#" => number.as_f64().is_some_and(|found| found > 0.0),
         (Value::Object(found), Value::Object(expected)) => {
             found.len() == expected.len()
                 && expected.iter().all(|(name, value)| found.get(name).is_some_and(|found| matches(found, value)))
@@ -285,9 +298,12 @@ fn read(file: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Anything but the wildcard matches only itself, so that a fixture cannot pass by accident.
+/// Anything but the wildcards matches only itself, so that a fixture cannot pass by accident.
 #[test]
-fn only_the_wildcard_matches_more_than_itself() {
+fn only_the_wildcards_match_more_than_themselves() {
+    assert!(matches(&json!({"a": 1}), &json!({"a": "#"})));
+    assert!(!matches(&json!({"a": 0}), &json!({"a": "#"})));
+    assert!(!matches(&json!({"a": "1"}), &json!({"a": "#"})));
     assert!(matches(&json!({"a": ["x"]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": [""]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": 1, "b": 2}), &json!({"a": 1})));

@@ -15,7 +15,7 @@ const NEW_PASSWORD: &str = "an even better horse";
 const NAME_OF_KEY: &str = "The doctor's program";
 
 /// How many requests [`use_everything`] makes.
-const REQUESTS: usize = 26;
+const REQUESTS: usize = 29;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -45,6 +45,11 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/token_balance/").bearer(&format!("{access}x"))).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(access)).await;
     world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(refresh)).await;
+    for stream in [false, true] {
+        let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}], "stream": stream});
+        world.stack.send(Request::post("/v1/chat/completions").json(&body).bearer(access)).await;
+    }
+    world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/.well-known/jwks.json")).await;

@@ -9,6 +9,7 @@ mod any_input;
 mod attacks;
 mod bad_input;
 mod chat;
+mod completions;
 mod concurrency;
 mod direct;
 mod events;

@@ -114,6 +114,10 @@ async fn costs(world: &World) -> Vec<Cost> {
     let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
     let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access);
     let with_key = || talk().header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    let complete = |stream: bool| {
+        let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
+        Request::post("/v1/chat/completions").json(&body).bearer(&ada.access)
+    };
     let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
     let verify = |token: &str| Request::post("/token/verify/").json(&json!({"token": token}));
     let get = |path: &str| Request::get(path).bearer(&ada.access);
@@ -127,8 +131,11 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`POST /chatView/`", "chat", talk()).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,
+        cost(world, "`POST /v1/chat/completions`", "chat-completions", complete(false)).await,
+        cost(world, "… streamed", "chat-completions", complete(true)).await,
+        cost(world, "`GET /v1/models`", "models", get("/v1/models")).await,
     ];
-    for _ in 2..20 {
+    for _ in 4..20 {
         world.stack.send(talk()).await;
     }
     costs.extend([

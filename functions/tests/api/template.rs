@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use local::template::{Template, workspace_root};
+use local::template::{Template, TemplateFunction, workspace_root};
 use serde_json::{Value, json};
 use shared::settings::{ChatSettings, Settings};
 
@@ -130,11 +130,31 @@ fn a_buffered_function_ends_before_api_gateway_hangs_up() {
     assert_eq!(template.document()["Globals"]["Function"]["Timeout"]["Ref"], "FunctionTimeout");
     for function in template.functions() {
         let timeout = &function.properties["Timeout"];
-        // No gateway waits for what is invoked directly.
-        assert!(timeout.is_null() || INVOKED_DIRECTLY.contains(&function.binary.as_str()), "{}", function.binary);
+        // No gateway waits for what is invoked directly, and for a stream it waits longer.
+        let may_be_longer = INVOKED_DIRECTLY.contains(&function.binary.as_str()) || is_streamed(&function);
+        assert!(timeout.is_null() || may_be_longer, "{}", function.binary);
     }
     let most = &template.document()["Parameters"]["FunctionTimeout"]["MaxValue"];
     assert!(most.as_u64().unwrap() <= 28);
+}
+
+/// Whether API Gateway takes the function's answers as streams.
+fn is_streamed(function: &TemplateFunction) -> bool {
+    let events = function.properties["Events"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let mut modes = events.map(|event| &event["Properties"]["ResponseTransferMode"]);
+    modes.any(|mode| mode == "RESPONSE_STREAM")
+}
+
+#[test]
+fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
+    for function in template().functions() {
+        let is_completions = function.binary == "chat-completions";
+        assert_eq!(is_streamed(&function), is_completions, "{}", function.binary);
+        assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", is_completions, "{}", function.binary);
+    }
+    let template = template();
+    let most = &template.document()["Parameters"]["StreamTimeout"]["MaxValue"];
+    assert!(most.as_u64().unwrap() <= 900);
 }
 
 /// One statement of a function's policy.
@@ -230,7 +250,10 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     };
     assert_eq!(who(&|properties| may_write(properties, "APIKEY#*")), ["account", "audit", "key", "keys"]);
     assert_eq!(who(&|properties| may(properties, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
-    assert_eq!(who(&|properties| may(properties, "dynamodb:GetItem", "APIKEY#*")), ["chat", "token-balance"]);
+    assert_eq!(
+        who(&|properties| may(properties, "dynamodb:GetItem", "APIKEY#*")),
+        ["chat", "chat-completions", "models", "token-balance"]
+    );
     assert_eq!(who(&|properties| may_write(properties, "AUDIT")), ["audit"]);
     assert_eq!(who(&|properties| may_write(properties, "GRANT#*")), ["operator"]);
     assert_eq!(
@@ -245,6 +268,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "account",
             "audit",
             "chat",
+            "chat-completions",
             "key",
             "keys",
             "login",
@@ -276,6 +300,17 @@ fn asks_a_model(properties: &Value) -> bool {
     properties["Environment"]["Variables"]["MODEL"].is_object()
 }
 
+/// IAM refuses a policy that has a name twice.
+#[test]
+fn each_statement_of_a_policy_has_a_name_of_its_own() {
+    for function in template().functions() {
+        let policies = function.properties["Policies"].to_string();
+        let names: Vec<&str> = policies.split("\"Sid\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let distinct: BTreeSet<&str> = names.iter().copied().collect();
+        assert!(!names.is_empty() && distinct.len() == names.len(), "{}: {names:?}", function.logical_id);
+    }
+}
+
 #[test]
 fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
     let template = template();
@@ -290,7 +325,7 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
     let invoke = json!(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]);
     let expected = BTreeMap::from([
         (
-            ("ReadsOpenaiApiKey".to_owned(), "ReadApiKey".to_owned()),
+            ("ReadsOpenaiApiKey".to_owned(), "ReadApiKeyOfModel".to_owned()),
             json!({"Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "OpenaiApiKeyArn"}}),
         ),
         (

@@ -12,7 +12,7 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-async fn requests(world: &World) -> [(&'static str, Request); 17] {
+async fn requests(world: &World) -> [(&'static str, Request); 20] {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
@@ -34,10 +34,24 @@ async fn requests(world: &World) -> [(&'static str, Request); 17] {
         ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
         ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
         ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&api_key)),
+        ("chat-completions", completion(false).bearer(&ada.access)),
+        ("chat-completions", completion(true).bearer(&ada.access)),
+        ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),
     ]
+}
+
+fn completion(stream: bool) -> Request {
+    let messages = json!([{"role": "user", "content": "Hello"}]);
+    Request::post("/v1/chat/completions").json(&json!({"model": "dummy", "messages": messages, "stream": stream}))
+}
+
+/// The code of a problem, or of an error of OpenAI's protocol.
+fn code(response: &Response) -> String {
+    let problem = response.json();
+    problem["code"].as_str().or(problem["error"]["code"].as_str()).unwrap().to_owned()
 }
 
 /// Starts `function` with DynamoDB at `endpoint`, and sends it `request`.
@@ -58,7 +72,7 @@ async fn every_endpoint_says_unavailable(endpoint: &str) {
     let asked = requests.iter().map(|(function, request)| ask(&world, function, request, endpoint));
     for ((response, took), (function, _)) in futures_util::future::join_all(asked).await.iter().zip(&requests) {
         assert_eq!(response.status, 503, "{function}: {response:?}");
-        assert_eq!(response.json()["code"], "unavailable");
+        assert_eq!(code(response), "unavailable");
         assert_eq!(response.headers["retry-after"], "1");
         assert!(*took < LIMIT, "{function} took {took:?}");
     }
@@ -79,24 +93,23 @@ async fn a_table_that_never_answers_is_unavailable() {
 
 #[tokio::test]
 async fn a_table_that_goes_silent_under_a_running_function_is_unavailable() {
-    let functions = requests(&World::start().await).await.map(|(function, _)| function);
     // Each in a world of its own, since what happens to requests is the world's.
-    futures_util::future::join_all(functions.map(|function| tokio::spawn(falls_silent_under(function))))
+    let indices = 0..requests(&World::start().await).await.len();
+    futures_util::future::join_all(indices.map(|index| tokio::spawn(falls_silent_under(index))))
         .await
         .into_iter()
         .for_each(Result::unwrap);
 }
 
-async fn falls_silent_under(function: &'static str) {
+async fn falls_silent_under(index: usize) {
     let world = World::start().await;
-    let requests = requests(&world).await;
-    let (_, request) = requests.into_iter().find(|(name, _)| *name == function).unwrap();
+    let (function, request) = requests(&world).await[index].clone();
     world.stack.function(function).await;
     for operation in ["BatchGetItem", "DeleteItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"] {
         world.stack.recorder().fail_next(operation, Fault::Silence, 4);
     }
     let started = Instant::now();
     let response = world.stack.send(request).await;
-    assert_eq!((response.status, &response.json()["code"]), (503, &json!("unavailable")), "{function}");
+    assert_eq!((response.status, code(&response).as_str()), (503, "unavailable"), "{function}");
     assert!(started.elapsed() < LIMIT, "{function} took {:?}", started.elapsed());
 }

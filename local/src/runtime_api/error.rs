@@ -56,6 +56,12 @@ pub enum InvocationFailure {
         /// How the answer begins.
         beginning: String,
     },
+    /// A streamed answer broke off, or has no beginning.
+    #[error("answered with a stream that broke off after {received_bytes} bytes")]
+    BrokenStream {
+        /// How far it came.
+        received_bytes: usize,
+    },
     /// The line of waiting events is full.
     #[error("has too many events waiting")]
     TooManyWaiting,

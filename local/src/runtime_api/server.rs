@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::InvocationFailure;
+use super::stream::Stream;
 use crate::background;
 
 /// Events that wait for the function; Lambda would answer 429 much earlier.
@@ -35,6 +36,8 @@ pub(super) struct RuntimeApi {
 /// What the function posted for an event.
 pub(super) enum Answer {
     Response(Bytes),
+    /// It has begun.
+    Stream(Stream),
     Error(Value),
 }
 
@@ -157,8 +160,23 @@ fn hand_over(shared: &Shared, invocation: Invocation) -> Response {
     (headers, event).into_response()
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {
-    settle(&shared, &request_id, Answer::Response(body))
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(request_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming") {
+        let (stream, passed_on) = Stream::of(body);
+        let response = settle(&shared, &request_id, Answer::Stream(stream));
+        // Like Lambda: to its end, whether or not anybody listens.
+        passed_on.await;
+        return response;
+    }
+    match to_bytes(body, ANSWER_LIMIT_BYTES).await {
+        Ok(body) => settle(&shared, &request_id, Answer::Response(body)),
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
 }
 
 async fn error(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {

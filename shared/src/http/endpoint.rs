@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use lambda_http::http::Method;
+use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Request, RequestExt, service_fn};
 
 use crate::error::{ApiError, Cause};
@@ -24,6 +24,12 @@ pub trait Endpoint: Send + Sync + 'static {
 
     /// Answers one request.
     fn answer(&self, request: Request) -> impl Future<Output = Result<Answer, ApiError>> + Send;
+
+    /// How an error looks, where clients expect another protocol's.
+    #[must_use]
+    fn problem(error: &ApiError) -> Response {
+        problem::response(error)
+    }
 }
 
 /// Serves `endpoint` until Lambda ends the process.
@@ -41,26 +47,34 @@ pub async fn serve<E: Endpoint>(endpoint: E) -> Result<(), Error> {
 
 async fn respond<E: Endpoint>(endpoint: &E, request: Request) -> Response {
     let line = LogLine::begin(&request);
-    match answer(endpoint, request).await {
+    match checked(E::METHODS, request, |request| endpoint.answer(request)).await {
         Ok(answer) => {
             let response = answer.into_response();
-            line.end(&response, "ok", None);
+            line.end(response.status(), None);
             response
         }
         Err(error) => {
-            let response = problem::response(&error);
-            line.end(&response, error.code(), error.cause());
+            let response = E::problem(&error);
+            line.end(response.status(), Some(&error));
             response
         }
     }
 }
 
-async fn answer<E: Endpoint>(endpoint: &E, request: Request) -> Result<Answer, ApiError> {
-    if !E::METHODS.contains(request.method()) {
-        return Err(method_not_allowed(request.method(), E::METHODS));
+/// What `answer` says to `request`, if it has one of these `methods`.
+pub(super) async fn checked<T, F>(
+    methods: &[Method],
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    if !methods.contains(request.method()) {
+        return Err(method_not_allowed(request.method(), methods));
     }
     // A panic would end as a bare 502 from the gateway; this way it is a problem like any other.
-    AssertUnwindSafe(endpoint.answer(request))
+    AssertUnwindSafe(answer(request))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(ApiError::Internal(Cause::because("the handler panicked"))))
@@ -72,7 +86,7 @@ fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
 }
 
 /// One line per request. It holds nothing that a person wrote.
-struct LogLine {
+pub(super) struct LogLine {
     request_id: String,
     method: Method,
     path: String,
@@ -80,7 +94,7 @@ struct LogLine {
 }
 
 impl LogLine {
-    fn begin(request: &Request) -> Self {
+    pub(super) fn begin(request: &Request) -> Self {
         let context = request.lambda_context_ref();
         Self {
             request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
@@ -90,12 +104,14 @@ impl LogLine {
         }
     }
 
-    fn end(self, response: &Response, code: &str, cause: Option<&str>) {
+    /// A stream that ends with an error had begun with another status.
+    pub(super) fn end(self, status: StatusCode, error: Option<&ApiError>) {
         let Self { request_id, method, path, started } = self;
-        let (method, status) = (method.as_str(), response.status().as_u16());
+        let (method, status) = (method.as_str(), status.as_u16());
+        let (code, cause) = (error.map_or("ok", ApiError::code), error.and_then(ApiError::cause));
         let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
         // A level is a constant of the line, so there are two of the same.
-        if response.status().is_server_error() {
+        if error.is_some_and(|error| error.status().is_server_error()) {
             tracing::error!(request_id, method, path, status, code, cause, duration_ms, "answered");
         } else {
             tracing::info!(request_id, method, path, status, code, cause, duration_ms, "answered");

@@ -100,13 +100,14 @@ impl Fields {
     }
 }
 
-enum MediaType {
+/// What a body is.
+pub(super) enum MediaType {
     Json,
     Form,
 }
 
 /// A body without a content type is taken for JSON, as most clients mean it.
-fn media_type(request: &Request) -> Result<MediaType, ApiError> {
+pub(super) fn media_type(request: &Request) -> Result<MediaType, ApiError> {
     let Some(header) = request.headers().get(CONTENT_TYPE) else {
         return Ok(MediaType::Json);
     };
@@ -122,9 +123,7 @@ fn media_type(request: &Request) -> Result<MediaType, ApiError> {
 }
 
 fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::Parse(format!("The body is not JSON from line {}, column {} on.", error.line(), error.column()))
-    })?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     let kind = match value {
         Value::Object(fields) => return Ok(fields.into_iter().collect()),
         Value::Null => "null",
@@ -135,6 +134,10 @@ fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
     };
     let reason = format!("Invalid data. Expected a dictionary, but got {kind}.");
     Err(ApiError::Invalid(FieldErrors::from([("non_field_errors", vec![reason])])))
+}
+
+pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::Parse(format!("The body is not JSON from line {}, column {} on.", error.line(), error.column()))
 }
 
 /// A field that is given twice has its last value, as in Django.

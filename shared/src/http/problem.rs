@@ -55,7 +55,8 @@ pub(super) fn response(error: &ApiError) -> Response {
     response
 }
 
-fn headers(error: &ApiError) -> HeaderMap {
+/// What the response to `error` says in its headers.
+pub(crate) fn headers(error: &ApiError) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -67,7 +68,7 @@ fn headers(error: &ApiError) -> HeaderMap {
     }
     match error {
         ApiError::MethodNotAllowed { allow, .. } => insert(&mut headers, ALLOW, allow),
-        ApiError::OutcomeUnknown { message_id, .. } => {
+        ApiError::OutcomeUnknown { message_id, .. } | ApiError::ModelBrokeOff { message_id, .. } => {
             let name = HeaderName::from_static("x-message-id");
             insert(&mut headers, name, &message_id.to_string());
         }

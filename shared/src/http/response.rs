@@ -40,6 +40,12 @@ impl Answer {
         Self(response).header(CACHE_CONTROL, "no-store")
     }
 
+    /// The beginning of an answer that is written event by event (WHATWG HTML, section 9.2), to one person.
+    #[must_use]
+    pub fn event_stream() -> Self {
+        Self(Response::new(Body::Empty)).header(CONTENT_TYPE, "text/event-stream").header(CACHE_CONTROL, "no-store")
+    }
+
     fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_string(body).map_err(|error| ApiError::Internal(Cause::new(error)))?;
         let mut response = Response::new(Body::Text(body));

@@ -110,6 +110,10 @@ impl Pieces {
                 // What the model would count is not known: we hang up.
                 return Ok(Piece::End(End { finish_reason: FinishReason::Length, usage: None }));
             }
+            // A stream that always has something ready would never let the time run out.
+            if Instant::now() >= self.ends_at {
+                return Err(took_too_long().into());
+            }
             match guard(self.ends_at, self.stream.next()).await? {
                 Some(Ok(Piece::Text(text))) => {
                     let text = self.cut(text);
@@ -141,8 +145,12 @@ async fn guard<T>(ends_at: Instant, work: impl Future<Output = T>) -> Result<T, 
     match timeout_at(ends_at, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(_)) => Err(ModelError::Failed(Cause::because("the model panicked"))),
-        Err(_) => Err(ModelError::Failed(Cause::because("the model took too long"))),
+        Err(_) => Err(took_too_long()),
     }
+}
+
+fn took_too_long() -> ModelError {
+    ModelError::Failed(Cause::because("the model took too long"))
 }
 
 fn said_nothing() -> Cause {

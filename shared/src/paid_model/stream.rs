@@ -1,9 +1,9 @@
-//! Replies that are paid for and handed out while they are written.
+//! A reply that is handed out as it is written, and is paid for before it ends.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{ApiError, Cause};
+use crate::ids::EntryId;
 use crate::models::{End, FinishReason, Piece, Pieces};
 use crate::paid_model::{PaidModel, PaidQuestion, PaidReply};
 
@@ -12,40 +12,42 @@ use crate::paid_model::{PaidModel, PaidQuestion, PaidReply};
 pub enum PaidPiece {
     /// What comes next of the text.
     Text(String),
-    /// The text is complete, stored and charged.
-    Paid(Box<PaidReply>),
+    /// The text is complete, charged and stored.
+    Paid(PaidReply),
 }
 
-/// A reply in the making, to be read to its end: that is where it is charged.
+/// A reply in the making, of which there is some text already.
 ///
-/// Nobody can see on Lambda whether the client is still there, so it makes no difference. Whoever
-/// drops the stream before its end, as a process does that is killed, leaves a hold that expires.
-#[must_use = "a reply that is not read to its end is not charged"]
+/// Once a text was handed out, the reply is charged, whatever becomes of it; only whoever drops this
+/// before its end charges nothing, and leaves a hold that expires. So it must be read to its end also
+/// if nobody listens any more.
 pub struct PaidStream {
     paid_model: Arc<PaidModel>,
-    pieces: Pieces,
-    /// The first text, which came before there was a stream.
-    first: Option<String>,
-    /// What was handed out so far, and whose: until it is charged.
-    open: Option<(PaidQuestion, String)>,
+    id: EntryId,
+    /// Until it is captured.
+    under_way: Option<UnderWay>,
 }
 
-impl fmt::Debug for PaidStream {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("PaidStream").finish_non_exhaustive()
-    }
+struct UnderWay {
+    question: PaidQuestion,
+    pieces: Pieces,
+    /// What was handed out.
+    text: String,
+    /// What is to be handed out first.
+    first: Option<String>,
 }
 
 impl PaidModel {
-    /// The reply as it is written, once the model has said a first word. If it says none, nothing is
-    /// charged.
+    /// The reply as it is written, once its first text is there. If none comes, nothing is charged.
     ///
     /// # Errors
     /// As [`Model::stream`](crate::models::Model::stream).
-    pub async fn stream(self: Arc<Self>, question: PaidQuestion) -> Result<PaidStream, ApiError> {
-        match self.first_words(&question).await {
+    pub async fn stream(self: &Arc<Self>, question: PaidQuestion) -> Result<PaidStream, ApiError> {
+        match self.first_text(&question).await {
             Ok((first, pieces)) => {
-                Ok(PaidStream { paid_model: self, pieces, first: Some(first), open: Some((question, String::new())) })
+                let id = question.id();
+                let under_way = UnderWay { question, pieces, text: String::new(), first: Some(first) };
+                Ok(PaidStream { paid_model: Arc::clone(self), id, under_way: Some(under_way) })
             }
             Err(error) => {
                 self.ledger.abandon(&question.held).await;
@@ -54,55 +56,63 @@ impl PaidModel {
         }
     }
 
-    async fn first_words(&self, question: &PaidQuestion) -> Result<(String, Pieces), ApiError> {
+    async fn first_text(&self, question: &PaidQuestion) -> Result<(String, Pieces), ApiError> {
         let limit = self.time_to_think(question);
         let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
         match pieces.next().await? {
-            Piece::Text(first) => Ok((first, pieces)),
+            Piece::Text(text) => Ok((text, pieces)),
             Piece::End(_) => Err(ApiError::ModelFailed(Cause::because("the model ended before it began"))),
         }
     }
 }
 
 impl PaidStream {
-    /// What comes next: texts, then the reply as it was paid for, then nothing.
-    ///
-    /// If the model breaks off, what was handed out is stored and charged: at what it is estimated to
-    /// take, or at the price of a message.
+    /// The message's id.
+    #[must_use]
+    pub fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// What comes next: texts, then the reply, charged and stored, or why it is not; then nothing.
     ///
     /// # Errors
-    /// [`ApiError::ModelBrokeOff`] then, and as [`Ledger::capture`](crate::ledger::Ledger::capture).
-    /// Nothing comes after an error.
+    /// [`ApiError::ModelBrokeOff`] if the model failed or took too long: what was handed out is charged
+    /// and stored. As [`Ledger::capture`](crate::ledger::Ledger::capture) if that fails.
     pub async fn next(&mut self) -> Option<Result<PaidPiece, ApiError>> {
-        let (_, text) = self.open.as_mut()?;
-        let piece = match self.first.take() {
+        let under_way = self.under_way.as_mut()?;
+        let next = match under_way.first.take() {
             Some(first) => Ok(Piece::Text(first)),
-            None => self.pieces.next().await,
+            None => under_way.pieces.next().await,
         };
-        match piece {
-            Ok(Piece::Text(piece)) => {
-                text.push_str(&piece);
-                Some(Ok(PaidPiece::Text(piece)))
+        match next {
+            Ok(Piece::Text(text)) => {
+                under_way.text.push_str(&text);
+                Some(Ok(PaidPiece::Text(text)))
             }
-            Ok(Piece::End(end)) => Some(self.charge(end).await.map(|paid| PaidPiece::Paid(Box::new(paid)))),
-            Err(error) => Some(Err(self.break_off(error).await)),
+            Ok(Piece::End(end)) => Some(self.capture(end).await?.map(PaidPiece::Paid)),
+            Err(error) => {
+                let end = End { finish_reason: FinishReason::BrokenOff, usage: None };
+                let captured = self.capture(end).await?;
+                Some(Err(captured.map_or_else(|not_charged| not_charged, |_| self.broke_off(error))))
+            }
         }
     }
 
-    async fn charge(&mut self, end: End) -> Result<PaidReply, ApiError> {
-        let charged_already = || ApiError::Internal(Cause::because("a stream was read past its end"));
-        let (question, text) = self.open.take().ok_or_else(charged_already)?;
-        self.paid_model.capture(question, text, end).await
+    /// Charges for what was handed out and stores it. The model is hung up on first.
+    async fn capture(&mut self, end: End) -> Option<Result<PaidReply, ApiError>> {
+        let UnderWay { question, text, .. } = self.under_way.take()?;
+        Some(self.paid_model.capture(question, text, end).await)
     }
 
-    async fn break_off(&mut self, error: ApiError) -> ApiError {
-        let end = End { finish_reason: FinishReason::Interrupted, usage: None };
-        match self.charge(end).await {
-            Ok(paid) => ApiError::ModelBrokeOff {
-                message_id: paid.id,
-                cause: Cause::because(error.cause().unwrap_or("the model broke off")),
-            },
-            Err(error) => error,
+    fn broke_off(&self, error: ApiError) -> ApiError {
+        match error {
+            ApiError::ModelFailed(cause) | ApiError::ModelUnavailable { cause, .. } => {
+                ApiError::ModelBrokeOff { message_id: self.id, cause }
+            }
+            other => other,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

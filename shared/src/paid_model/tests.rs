@@ -1,19 +1,15 @@
-//! What is charged, of whole replies and of streams.
+//! What is charged of whole replies.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
-
-use serde_json::json;
 
 use super::*;
 use crate::error::Cause;
 use crate::jwt::LoggedIn;
 use crate::ledger::{Entry, IdempotencyKey};
-use crate::models::{
-    ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Piece, Reply, ReplyStream, Role, Sampling, Turn,
-};
+use crate::models::{ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Reply, ReplyStream, Role, Sampling, Turn};
 use crate::table::Key;
 use crate::testing::TestTable;
 
@@ -22,20 +18,8 @@ use crate::testing::TestTable;
 struct Scripted {
     text: String,
     usage: Option<Usage>,
-    failure: Option<Failure>,
+    fails: bool,
     limits: Mutex<Vec<u32>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// Is busy.
-    AtOnce,
-    /// Accepts a stream, and then has nothing to say.
-    BeforeTheFirstWord,
-    /// Says half of it, and that it cannot go on.
-    InTheMiddle,
-    /// Says half of it, and no more.
-    InSilence,
 }
 
 impl ChatModel for &'static Scripted {
@@ -50,51 +34,35 @@ impl ChatModel for &'static Scripted {
     fn reply<'a>(&'a self, _prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         self.limits.lock().unwrap().push(max_output_tokens);
         let end = End { finish_reason: FinishReason::Stop, usage: self.usage };
-        let reply = if self.failure.is_some() { Err(busy()) } else { Ok(Reply { text: self.text.clone(), end }) };
+        let reply = if self.fails {
+            Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
+        } else {
+            Ok(Reply { text: self.text.clone(), end })
+        };
         async { reply }.boxed()
     }
 
-    /// Two halves of the text.
-    fn stream<'a>(
-        &'a self,
-        _prompt: &'a Prompt,
-        max_output_tokens: u32,
-    ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-        self.limits.lock().unwrap().push(max_output_tokens);
-        let (first, second) = self.text.split_at(self.text.floor_char_boundary(self.text.len() / 2));
-        let text = |text: &str| Ok(Piece::Text(text.to_owned()));
-        let end = Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage: self.usage }));
-        let pieces = match self.failure {
-            Some(Failure::AtOnce) => return async { Err(busy()) }.boxed(),
-            Some(Failure::BeforeTheFirstWord) => vec![text(""), end],
-            Some(Failure::InTheMiddle) => vec![text(first), Err(busy())],
-            Some(Failure::InSilence) => vec![text(first)],
-            None => vec![text(first), text(""), text(second), end],
-        };
-        async { Ok(stream::iter(pieces).boxed()) }.boxed()
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        unreachable!("only whole replies are asked for")
     }
-}
-
-fn busy() -> ModelError {
-    ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") }
 }
 
 fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
     Usage { input_tokens, output_tokens, estimated: false }
 }
 
-fn scripted(usage: Option<Usage>, failure: Option<Failure>) -> &'static Scripted {
-    saying("Hi", usage, failure)
+fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
+    saying("Hi", usage, fails)
 }
 
-fn saying(text: &str, usage: Option<Usage>, failure: Option<Failure>) -> &'static Scripted {
-    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, failure, limits: Mutex::default() }))
+fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
+    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, limits: Mutex::default() }))
 }
 
 struct Scene {
     test: TestTable,
     ada: LoggedIn,
-    paid_model: Arc<PaidModel>,
+    paid_model: PaidModel,
     model: &'static Scripted,
 }
 
@@ -104,13 +72,13 @@ impl Scene {
         let test = TestTable::start().await;
         let ada = test.person("ada", balance).await;
         let credits = |amount| Credits::new(amount).unwrap();
-        let paid_model = Arc::new(PaidModel {
+        let paid_model = PaidModel {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
             model: Model::new(model),
             pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
             output_limits: OutputLimits { most: 100, least: 5 },
             clock: test.clock.clone(),
-        });
+        };
         Self { test, ada, paid_model, model }
     }
 
@@ -139,20 +107,6 @@ impl Scene {
         self.paid_model.begin(question).await
     }
 
-    async fn stream(&self) -> Result<PaidStream, ApiError> {
-        let Begun::Paid(question) = self.begin(None).await? else { panic!("it was not answered before") };
-        self.paid_model.clone().stream(question).await
-    }
-
-    /// The one message of the ledger.
-    async fn entry(&self) -> Entry {
-        let items = self.test.isolated.items().await;
-        let chat = items.iter().find(|item| item["kind"]["S"] == "chat").unwrap();
-        let id = chat["sk"]["S"].as_str().unwrap().trim_start_matches("ENTRY#");
-        let id: EntryId = serde_json::from_value(json!(id)).unwrap();
-        self.test.table.get(Key::entry(self.ada.user_id(), id)).await.unwrap().unwrap()
-    }
-
     /// The balance, and what is held.
     async fn account(&self) -> (u64, u64) {
         let account = self.test.accounts().read(&self.ada).await.unwrap();
@@ -172,7 +126,7 @@ fn most_input() -> u64 {
 
 #[tokio::test]
 async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
     let Begun::Paid(question) = scene.begin(None).await.unwrap() else { panic!("it was not answered before") };
     let held = most_input() + 1_000;
     assert_eq!(scene.account().await, (10_000 - held, held));
@@ -187,7 +141,7 @@ async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
 
 #[tokio::test]
 async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
-    let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), None)).await;
+    let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
     for key in [None, Some("key")] {
         let Ok(Begun::Paid(question)) = scene.begin(key).await else { panic!("it is affordable") };
         assert_eq!(scene.account().await, (0, most_input() + 75));
@@ -199,7 +153,7 @@ async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
 
 #[tokio::test]
 async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
-    let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), None)).await;
+    let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), false)).await;
     let refused = scene.ask(None).await;
     let Err(ApiError::InsufficientTokens { balance, cost }) = refused else { panic!("{refused:?}") };
     assert_eq!((u64::from(balance), u64::from(cost)), (most_input() + 49, most_input() + 50));
@@ -209,7 +163,7 @@ async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
 
 #[tokio::test]
 async fn expired_holds_pay_for_what_comes_next() {
-    let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), None)).await;
+    let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
     for key in [Some("key"), Some("key"), None] {
         assert!(matches!(scene.begin(key).await, Ok(Begun::Paid(_))), "{key:?}");
         assert_eq!(scene.account().await, (0, most_input() + 100));
@@ -219,7 +173,7 @@ async fn expired_holds_pay_for_what_comes_next() {
 
 #[tokio::test]
 async fn more_than_was_held_is_never_charged() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), None)).await;
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
     let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
     assert_eq!(charged, most_input() + 1_000);
     assert_eq!(scene.account().await, (10_000 - charged, 0));
@@ -227,7 +181,7 @@ async fn more_than_was_held_is_never_charged() {
 
 #[tokio::test]
 async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
-    let scene = Scene::with(10_000, scripted(None, None)).await;
+    let scene = Scene::with(10_000, scripted(None, false)).await;
     let paid = scene.ask(None).await.unwrap();
     // "Hello" and "Hi", at four bytes a token.
     assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
@@ -238,7 +192,7 @@ async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
 async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
     // Two bytes and three: the limits are of bytes, and no character is cut.
     let longest = "ü".repeat(Message::MAX_BYTES / 2);
-    let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), None)).await;
+    let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
     let message = Message::try_from(longest.clone()).unwrap();
     let Ok(Begun::Paid(question)) = scene.begin_with(message, Some("key")).await else { panic!("it is affordable") };
     let paid = scene.paid_model.reply(question).await.unwrap();
@@ -250,120 +204,9 @@ async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_i
 
 #[tokio::test]
 async fn a_model_that_fails_costs_nothing() {
-    let scene = Scene::with(10_000, scripted(None, Some(Failure::AtOnce))).await;
+    let scene = Scene::with(10_000, scripted(None, true)).await;
     for key in [None, Some("key"), Some("key")] {
         assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
         assert_eq!(scene.account().await, (10_000, 0));
     }
-}
-
-/// The texts, and what came after them.
-async fn read(mut stream: PaidStream) -> (String, Result<Box<PaidReply>, ApiError>) {
-    let mut told = String::new();
-    while let Some(piece) = stream.next().await {
-        match piece {
-            Ok(PaidPiece::Text(text)) => told.push_str(&text),
-            Ok(PaidPiece::Paid(paid)) => {
-                assert!(stream.next().await.is_none());
-                return (told, Ok(paid));
-            }
-            Err(error) => {
-                assert!(stream.next().await.is_none());
-                return (told, Err(error));
-            }
-        }
-    }
-    panic!("the stream has no end")
-}
-
-#[tokio::test]
-async fn a_stream_is_held_while_it_is_written_and_charged_by_what_was_counted_at_its_end() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
-    let mut stream = scene.stream().await.unwrap();
-    let held = most_input() + 1_000;
-    assert_eq!(scene.account().await, (10_000 - held, held));
-    for expected in ["H", "i"] {
-        let Some(Ok(PaidPiece::Text(text))) = stream.next().await else { panic!("no text") };
-        assert_eq!(text, expected);
-        assert_eq!(scene.account().await, (10_000 - held, held));
-    }
-    let (rest, paid) = read(stream).await;
-    assert_eq!((rest.as_str(), u64::from(paid.unwrap().charge.cost)), ("", 50));
-    assert_eq!(scene.account().await, (9_950, 0));
-    let entry = scene.entry().await;
-    assert_eq!((entry.response.as_deref(), entry.amount), (Some("Hi"), -50));
-}
-
-#[tokio::test]
-async fn what_was_delivered_before_a_model_broke_off_is_stored_and_charged() {
-    for failure in [Failure::InTheMiddle, Failure::InSilence] {
-        let scene = Scene::with(10_000, saying("Hello there", None, Some(failure))).await;
-        let (told, end) = read(scene.stream().await.unwrap()).await;
-        assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
-        assert_eq!(told, "Hello");
-        // "Hello" was asked, and "Hello" delivered: two tokens each.
-        assert_eq!(scene.account().await, (10_000 - 22, 0));
-        let entry = scene.entry().await;
-        assert_eq!((entry.response.as_deref(), entry.finish_reason), (Some("Hello"), Some(FinishReason::Interrupted)));
-    }
-}
-
-#[tokio::test]
-async fn a_message_whose_reply_broke_off_costs_what_a_message_costs() {
-    let mut scene = Scene::with(10_000, scripted(None, Some(Failure::InTheMiddle))).await;
-    let pricing = Pricing::Message { cost: Credits::new(7).unwrap() };
-    Arc::get_mut(&mut scene.paid_model).unwrap().pricing = pricing;
-    let (_, end) = read(scene.stream().await.unwrap()).await;
-    assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
-    assert_eq!(scene.account().await, (9_993, 0));
-}
-
-#[tokio::test]
-async fn a_stream_that_never_began_costs_nothing() {
-    for failure in [Failure::AtOnce, Failure::BeforeTheFirstWord] {
-        let scene = Scene::with(10_000, scripted(None, Some(failure))).await;
-        let refused = scene.stream().await;
-        assert!(
-            matches!(refused, Err(ApiError::ModelUnavailable { .. } | ApiError::ModelFailed(_))),
-            "{failure:?}: {refused:?}"
-        );
-        assert_eq!(scene.account().await, (10_000, 0));
-    }
-}
-
-#[tokio::test]
-async fn a_process_that_is_killed_before_the_capture_charges_nothing() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
-    let mut stream = scene.stream().await.unwrap();
-    assert!(matches!(stream.next().await, Some(Ok(PaidPiece::Text(_)))));
-    drop(stream);
-    let held = most_input() + 1_000;
-    assert_eq!(scene.account().await, (10_000 - held, held));
-    scene.test.clock.advance(Duration::from_secs(58));
-    assert_eq!(scene.account().await, (10_000, 0));
-}
-
-#[tokio::test]
-async fn a_stream_whose_capture_fails_does_not_end_as_if_it_were_paid() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), None)).await;
-    let stream = scene.stream().await.unwrap();
-    // Too late: the hold has expired, and the next message gave it back.
-    scene.test.clock.advance(Duration::from_secs(58));
-    let Ok(Begun::Paid(next)) = scene.begin(None).await else { panic!("it is affordable") };
-    let (told, end) = read(stream).await;
-    assert!(matches!(end, Err(ApiError::Unavailable(_))), "{end:?}");
-    assert_eq!(told, "Hi");
-    scene.paid_model.ledger.release(&next.held).await.unwrap();
-    assert_eq!(scene.account().await, (10_000, 0));
-}
-
-#[tokio::test]
-async fn a_stream_stops_at_the_longest_reply_that_can_be_stored() {
-    let scene = Scene::with(1_000_000, saying(&"€".repeat(300_000), Some(counted(1, 1)), None)).await;
-    let (told, end) = read(scene.stream().await.unwrap()).await;
-    assert_eq!(told, "€".repeat(MAX_REPLY_BYTES / 3));
-    let reply = end.unwrap().reply;
-    assert_eq!((reply.text, reply.finish_reason), (told, FinishReason::Length));
-    // We hung up, and the model could not say what it counted.
-    assert!(reply.usage.estimated);
 }

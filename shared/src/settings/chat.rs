@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::conversation::ContextLimits;
-use crate::models::{Dummy, DummyFailure};
+use crate::models::{ChatModel, Dummy, DummyFailure};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::settings::{SettingError, SigningSecretSource, Variables};
 
@@ -42,6 +42,18 @@ pub enum ModelSettings {
     OpenAi(OpenAiSettings),
     /// `bedrock`: Amazon Bedrock.
     Bedrock(BedrockSettings),
+}
+
+impl ModelSettings {
+    /// What the model is called at the API, for those who do not connect to it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Dummy(dummy) => dummy.id(),
+            Self::OpenAi(settings) => &settings.model_id,
+            Self::Bedrock(settings) => &settings.model_id,
+        }
+    }
 }
 
 /// A server that speaks OpenAI's protocol.

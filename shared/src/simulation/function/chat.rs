@@ -73,7 +73,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
 async fn read(mut stream: PaidStream) -> Result<PaidReply, ApiError> {
     while let Some(piece) = stream.next().await {
         if let PaidPiece::Paid(paid) = piece? {
-            return Ok(*paid);
+            return Ok(paid);
         }
     }
     unreachable!("a stream ends with a reply or an error")

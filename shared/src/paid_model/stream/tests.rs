@@ -1,0 +1,270 @@
+//! The promise about the bill of a stream, sentence by sentence.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use local::recorder::Fault;
+
+use super::*;
+use crate::callers::Caller;
+use crate::chat::Message;
+use crate::credits::Credits;
+use crate::jwt::LoggedIn;
+use crate::ledger::{Entry, Ledger};
+use crate::models::{
+    ChatModel, MAX_REPLY_BYTES, Model, ModelError, Prompt, Reply, ReplyStream, Role, Sampling, Turn, Usage,
+};
+use crate::paid_model::{Begun, Question};
+use crate::pricing::{OutputLimits, Pricing};
+use crate::table::Key;
+use crate::testing::TestTable;
+
+const BALANCE: u64 = 1000;
+const MESSAGE_COST: u64 = 7;
+/// A request's time, and the margin after it: then its hold has expired.
+const TIMEOUT: Duration = Duration::from_secs(28);
+const EXPIRY: Duration = Duration::from_secs(28 + 30);
+
+/// A model that does as it is told.
+#[derive(Clone, Debug)]
+struct Scripted(Vec<Step>);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Says(String),
+    Ends(Option<Usage>),
+    Fails,
+    Panics,
+    /// Says nothing more, for ever.
+    Stalls,
+}
+
+impl ChatModel for Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async { panic!("these are streamed") }.boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        let pieces = stream::iter(self.0.clone()).then(|step| async {
+            match step {
+                Step::Says(text) => Ok(Piece::Text(text)),
+                Step::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
+                Step::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
+                Step::Panics => panic!("it was told to panic"),
+                Step::Stalls => std::future::pending().await,
+            }
+        });
+        async { Ok(pieces.boxed()) }.boxed()
+    }
+}
+
+fn says(text: &str) -> Step {
+    Step::Says(text.to_owned())
+}
+
+fn by_message() -> Pricing {
+    Pricing::Message { cost: credits(MESSAGE_COST) }
+}
+
+/// A credit for each token read or written.
+fn by_usage() -> Pricing {
+    Pricing::Usage { input_cost: credits(1000), output_cost: credits(1000) }
+}
+
+fn credits(amount: u64) -> Credits {
+    Credits::new(amount).unwrap()
+}
+
+struct Scene {
+    test: TestTable,
+    paid_model: Arc<PaidModel>,
+    ada: LoggedIn,
+}
+
+/// What was heard of a stream: its texts and its end.
+type Heard = (Vec<String>, Result<PaidReply, ApiError>);
+
+impl Scene {
+    async fn start(steps: &[Step], pricing: Pricing) -> Self {
+        let test = TestTable::start().await;
+        let paid_model = Arc::new(PaidModel {
+            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+            model: Model::new(Scripted(steps.to_vec())),
+            pricing,
+            output_limits: OutputLimits { most: 100, least: 1 },
+            clock: test.clock.clone(),
+        });
+        let ada = test.person("ada", BALANCE).await;
+        Self { test, paid_model, ada }
+    }
+
+    async fn stream_for(&self, timeout: Duration) -> Result<PaidStream, ApiError> {
+        // Four bytes are estimated as a token.
+        let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
+        let question = Question {
+            caller: &Caller::from(&self.ada),
+            prompt: Prompt { turns, sampling: Sampling::default() },
+            message: Message::try_from("12345678".to_owned()).unwrap(),
+            max_output_tokens: None,
+            standalone: true,
+            remembered: None,
+            deadline: self.test.clock.now().plus(timeout),
+        };
+        match self.paid_model.begin(question).await? {
+            Begun::Paid(question) => self.paid_model.stream(question).await,
+            Begun::Replay(replay) => panic!("was answered before: {replay:?}"),
+        }
+    }
+
+    async fn hear(&self) -> Heard {
+        match self.stream_for(TIMEOUT).await {
+            Ok(stream) => to_its_end(stream).await,
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    }
+
+    /// What can be spent, and what is held.
+    async fn spendable_and_held(&self) -> (u64, u64) {
+        let account = self.test.accounts().read(&self.ada).await.unwrap();
+        let (spendable, held) = account.spendable_and_held(self.test.clock.now());
+        (spendable.into(), held.into())
+    }
+
+    async fn entry(&self, id: EntryId) -> Option<Entry> {
+        self.test.table.get(Key::entry(self.ada.user_id(), id)).await.unwrap()
+    }
+}
+
+async fn to_its_end(mut stream: PaidStream) -> Heard {
+    let mut texts = Vec::new();
+    loop {
+        match stream.next().await.expect("a stream has an end") {
+            Ok(PaidPiece::Text(text)) => texts.push(text),
+            end => {
+                assert!(stream.next().await.is_none(), "nothing comes after the end");
+                return (texts, end.map(|end| if let PaidPiece::Paid(reply) = end { reply } else { unreachable!() }));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
+    let counted = Usage { input_tokens: 20, output_tokens: 3, estimated: false };
+    for (pricing, usage, cost) in [
+        (by_message(), Some(counted), MESSAGE_COST),
+        (by_usage(), Some(counted), 23),
+        // Two tokens are guessed of the question, and three of the reply.
+        (by_usage(), None, 5),
+    ] {
+        let scene = Scene::start(&[says("Hello "), says("Ada!"), Step::Ends(usage)], pricing).await;
+        let (texts, end) = scene.hear().await;
+        let reply = end.unwrap();
+        assert_eq!(texts, ["Hello ", "Ada!"]);
+        assert_eq!((u64::from(reply.charge.cost), u64::from(reply.charge.balance)), (cost, BALANCE - cost));
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+        let entry = scene.entry(reply.id).await.unwrap();
+        assert_eq!(entry.response.as_deref(), Some("Hello Ada!"));
+        assert_eq!((entry.finish_reason, entry.standalone), (Some(FinishReason::Stop), Some(true)));
+    }
+}
+
+#[tokio::test]
+async fn while_a_reply_is_being_written_its_price_is_held() {
+    let scene = Scene::start(&[says("Hello "), says("Ada!"), Step::Ends(None)], by_message()).await;
+    let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
+    for _ in 0..2 {
+        assert!(matches!(stream.next().await, Some(Ok(PaidPiece::Text(_)))));
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, MESSAGE_COST));
+        assert!(scene.entry(stream.id()).await.is_none());
+    }
+    assert!(matches!(stream.next().await, Some(Ok(PaidPiece::Paid(_)))));
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
+    for last in [Some(Step::Fails), Some(Step::Panics), None] {
+        for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), 2 + 3)] {
+            let steps: Vec<Step> = [says("Hello "), says("Ada!")].into_iter().chain(last.clone()).collect();
+            let scene = Scene::start(&steps, pricing).await;
+            let (texts, end) = scene.hear().await;
+            assert_eq!(texts, ["Hello ", "Ada!"]);
+            let Err(ApiError::ModelBrokeOff { message_id, .. }) = end else { panic!("{last:?}: {end:?}") };
+            assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0), "{last:?}");
+            let entry = scene.entry(message_id).await.unwrap();
+            assert_eq!(entry.response.as_deref(), Some("Hello Ada!"));
+            assert_eq!(entry.finish_reason, Some(FinishReason::BrokenOff));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
+    let scene = Scene::start(&[says("Hello"), Step::Stalls], by_message()).await;
+    let stream = scene.stream_for(Duration::from_secs(4)).await.unwrap();
+    let (texts, end) = to_its_end(stream).await;
+    assert_eq!(texts, ["Hello"]);
+    assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_delivers_nothing_is_not_paid() {
+    for steps in [vec![Step::Fails], vec![Step::Panics], vec![], vec![Step::Ends(None)], vec![says(""), Step::Fails]] {
+        for pricing in [by_message(), by_usage()] {
+            let scene = Scene::start(&steps, pricing).await;
+            let error = scene.stream_for(TIMEOUT).await.err();
+            assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
+            assert_eq!(scene.spendable_and_held().await, (BALANCE, 0), "{steps:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_ends_before_the_capture_charges_nothing() {
+    for pricing in [by_message(), by_usage()] {
+        let scene = Scene::start(&[says("Hello"), Step::Stalls], pricing).await;
+        let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
+        assert!(matches!(stream.next().await, Some(Ok(PaidPiece::Text(_)))));
+        let id = stream.id();
+        drop(stream);
+        assert!(scene.spendable_and_held().await.1 > 0);
+        scene.test.clock.advance(EXPIRY);
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+        assert!(scene.entry(id).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_capture_that_fails_is_what_the_stream_ends_with() {
+    for last in [Step::Ends(None), Step::Fails] {
+        let scene = Scene::start(&[says("Hello"), last], by_message()).await;
+        // So often does the SDK try.
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
+        let (texts, end) = scene.hear().await;
+        assert_eq!(texts, ["Hello"]);
+        assert!(matches!(end, Err(ApiError::Unavailable(_))), "{end:?}");
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
+    let piece = "\u{e9}".repeat(50_000);
+    let scene = Scene::start(&vec![says(&piece); 4], by_message()).await;
+    let (texts, end) = scene.hear().await;
+    let reply = end.unwrap().reply;
+    assert_eq!(reply.finish_reason, FinishReason::Length);
+    assert_eq!(reply.text.len(), MAX_REPLY_BYTES);
+    assert_eq!(texts.concat(), reply.text);
+}
