@@ -16,7 +16,7 @@ const NEW_PASSWORD: &str = "an even better horse";
 const REQUESTS: usize = 20;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
-async fn logs_with(world: &World, text: &str, times: usize) -> String {
+pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
     for _ in 0..100 {
         let logs = world.stack.logs();
         if logs.matches(text).count() >= times {

@@ -15,6 +15,7 @@ mod events;
 mod forgery;
 mod guessing;
 mod logs;
+mod models;
 mod request_counts;
 mod sessions;
 mod template;
