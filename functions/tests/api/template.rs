@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use local::template::{Template, workspace_root};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::settings::{ChatSettings, Settings};
 
 /// The functions that no path of the API leads to.
@@ -144,10 +144,27 @@ struct Statement {
     attributes: Vec<String>,
 }
 
-fn dynamodb_statements(properties: &Value) -> Vec<Statement> {
+/// The statements of a function's policies, those under a condition as the template has them.
+fn statements(properties: &Value) -> Vec<Value> {
     let policies = properties["Policies"].as_array().unwrap();
-    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
-    statements
+    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).cloned().collect()
+}
+
+/// The statements that stand there only under a condition, by that condition and their id.
+fn statements_under_conditions(properties: &Value) -> BTreeMap<(String, String), Value> {
+    let choices = statements(properties).into_iter().filter_map(|statement| statement.get("Fn::If").cloned());
+    choices
+        .map(|choice| {
+            assert_eq!(choice[2], json!({"Ref": "AWS::NoValue"}));
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            ((text(&choice[0]), text(&choice[1]["Sid"])), choice[1].clone())
+        })
+        .collect()
+}
+
+fn dynamodb_statements(properties: &Value) -> Vec<Statement> {
+    statements(properties)
+        .iter()
         .filter(|statement| texts(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")))
         .map(|statement| Statement {
             actions: texts(&statement["Action"]),
@@ -219,8 +236,65 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         who(&|properties| may_write(properties, "USER#*")),
         ["account", "audit", "chat", "login", "logout", "operator", "password", "register", "session", "token-refresh"]
     );
+    let may_read = |properties: &Value, secret: &str| {
+        let of_secrets = |statement: &&Value| statement["Action"] == "secretsmanager:GetSecretValue";
+        let own = statements(properties).into_iter().chain(statements_under_conditions(properties).into_values());
+        own.collect::<Vec<_>>().iter().filter(of_secrets).any(|statement| statement["Resource"]["Ref"] == secret)
+    };
+    assert_eq!(who(&|properties| may_read(properties, "JwtSigningSecret")), ["login", "token-refresh"]);
+    assert_eq!(who(&|properties| may_read(properties, "OpenaiApiKeyArn")), who(&asks_a_model));
     assert_eq!(
-        who(&|properties| properties.to_string().contains("secretsmanager:GetSecretValue")),
-        ["login", "token-refresh"]
+        who(&|properties| properties.to_string().contains("secretsmanager:")).len(),
+        2 + who(&asks_a_model).len(),
+        "nobody reads another secret"
     );
+    assert_eq!(who(&|properties| properties.to_string().contains("bedrock:")), who(&asks_a_model));
+}
+
+/// Whether a function is told which model answers.
+fn asks_a_model(properties: &Value) -> bool {
+    properties["Environment"]["Variables"]["MODEL"].is_object()
+}
+
+#[test]
+fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
+    let template = template();
+    let conditions = &template.document()["Conditions"];
+    let is_model = |model: &str| json!({"Fn::Equals": [{"Ref": "Model"}, model]});
+    let has_key = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "OpenaiApiKeyArn"}, ""]}]});
+    assert_eq!(conditions["AsksBedrock"], is_model("bedrock"));
+    assert_eq!(conditions["ReadsOpenaiApiKey"], json!({"Fn::And": [is_model("openai"), has_key]}));
+
+    let arn = |rest: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:bedrock:{rest}/${{ModelId}}")});
+    let profile = arn("${AWS::Region}:${AWS::AccountId}:inference-profile");
+    let invoke = json!(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]);
+    let expected = BTreeMap::from([
+        (
+            ("ReadsOpenaiApiKey".to_owned(), "ReadApiKey".to_owned()),
+            json!({"Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "OpenaiApiKeyArn"}}),
+        ),
+        (
+            ("AsksBedrock".to_owned(), "AskModel".to_owned()),
+            json!({"Action": invoke, "Resource": [arn("${AWS::Region}::foundation-model"), profile]}),
+        ),
+        (
+            ("AsksBedrock".to_owned(), "AskModelsOfProfile".to_owned()),
+            json!({
+                "Action": invoke,
+                "Resource": {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*::foundation-model/*"},
+                "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
+            }),
+        ),
+    ]);
+    let asking: Vec<_> = template.functions().into_iter().filter(|f| asks_a_model(&f.properties)).collect();
+    assert!(asking.iter().any(|function| function.binary == "chat"));
+    for function in asking {
+        let mut found = statements_under_conditions(&function.properties);
+        for statement in found.values_mut() {
+            let statement = statement.as_object_mut().unwrap();
+            assert_eq!(statement.remove("Effect"), Some(json!("Allow")));
+            statement.remove("Sid");
+        }
+        assert_eq!(found, expected, "{}", function.binary);
+    }
 }
