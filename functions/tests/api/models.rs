@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use local::gateway::{Request, Response};
 use serde_json::{Value, json};
@@ -139,8 +140,13 @@ async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
-        // The whole request comes in one piece, or a reset cuts the answer off in another way.
-        let _ = connection.read(&mut [0; 65536]).unwrap();
+        // All of it: hanging up on what was not read yet would reset the connection.
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut buffer = [0; 4096];
+            let bytes = connection.read(&mut buffer).unwrap();
+            request.extend_from_slice(&buffer[..bytes]);
+        }
         let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choices\": [{\"message\": \"my secret";
         connection.write_all(beginning.as_bytes()).unwrap();
     });
@@ -149,6 +155,19 @@ async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
     chatting.expect_failure(&response, 502, None, "error decoding response body").await;
     let response = chatting.chat().await;
     chatting.expect_failure(&response, 503, Some("1"), "tcp connect error").await;
+}
+
+#[tokio::test]
+async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
+    let (provider, chatting) = with_openai(&[]).await;
+    answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
+    let function = chatting.world.stack.function("chat").await;
+    let deadline = SystemTime::now() + Duration::from_secs(2);
+    let request = Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&chatting.access);
+    let event = function.invoke_with_deadline(&request.to_rest_event(), deadline).await.unwrap();
+    assert!(SystemTime::now() < deadline, "the answer is out in time");
+    chatting.expect_failure(&Response::from_event(&event), 502, None, "the model took too long").await;
+    assert_eq!(provider.received_requests().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

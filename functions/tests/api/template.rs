@@ -164,7 +164,7 @@ struct Statement {
     attributes: Vec<String>,
 }
 
-/// The statements of a function's policies, those under a condition as CloudFormation has them.
+/// The statements of a function's policies, those under a condition as the template has them.
 fn statements(properties: &Value) -> Vec<Value> {
     let policies = properties["Policies"].as_array().unwrap();
     policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).cloned().collect()
@@ -295,9 +295,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|properties| properties.to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
-/// Whether a function is told which model answers.
+/// Whether a function is told what a reply costs: `models` only knows the model's name.
 fn asks_a_model(properties: &Value) -> bool {
-    properties["Environment"]["Variables"]["MODEL"].is_object()
+    properties["Environment"]["Variables"]["PRICING"].is_object()
 }
 
 /// IAM refuses a policy that has a name twice.

@@ -1,0 +1,91 @@
+//! What each model adds to the chat function: the size of its binary, and the time from its start to its first
+//! request for work, in which it also fetches the public keys from an embedded `DynamoDB`.
+//!
+//! Binaries that were built with other features can be named as arguments, to be measured side by side.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use local::runtime_api::Function;
+use local::stack::Stack;
+use local::timings::Timings;
+
+const ROUNDS: usize = 300;
+/// Code is in memory after so many.
+const WARM_UP_ROUNDS: usize = 10;
+
+const MODELS: [&str; 3] = ["dummy", "openai", "bedrock"];
+
+/// A binary, and the model that it is told to ask.
+struct Case {
+    binary: PathBuf,
+    model: &'static str,
+    timings: Timings,
+}
+
+impl Case {
+    /// How long a start takes; `None` for a model that is not built in.
+    async fn measure(&self, stack: &Stack) -> Option<Duration> {
+        let settings = [("MODEL", self.model), ("MODEL_ID", "some-model"), ("OPENAI_API_KEY", "key")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = stack.environment().into_iter().chain(settings);
+        let started = Instant::now();
+        let function = Function::start(&self.binary, environment);
+        let ready = function.wait_until_ready().await;
+        ready.is_ok().then(|| started.elapsed())
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    // Cargo passes flags of its own.
+    let named = env::args().skip(1).filter(|argument| !argument.starts_with('-')).map(PathBuf::from);
+    let mut binaries: Vec<PathBuf> = named.collect();
+    if binaries.is_empty() {
+        binaries.push(PathBuf::from(env!("CARGO_BIN_EXE_chat")));
+    }
+    let stack = Stack::start(|_| PathBuf::new(), &[]).await;
+    let mut cases = Vec::new();
+    for binary in &binaries {
+        for model in MODELS {
+            let case = Case { binary: binary.clone(), model, timings: Timings::default() };
+            if case.measure(&stack).await.is_some() {
+                cases.push(case);
+            }
+        }
+    }
+    measure(&stack, &mut cases).await;
+    print_table(&cases);
+}
+
+/// In each round one start of each case, in an order of chance: what disturbs the machine disturbs all.
+async fn measure(stack: &Stack, cases: &mut [Case]) {
+    let mut random = fastrand::Rng::with_seed(1);
+    for round in 0..ROUNDS + WARM_UP_ROUNDS {
+        random.shuffle(cases);
+        for case in &mut *cases {
+            let took = case.measure(stack).await.unwrap();
+            if round >= WARM_UP_ROUNDS {
+                case.timings.add(took);
+            }
+        }
+    }
+    cases.sort_by_key(|case| (size_bytes(&case.binary), MODELS.iter().position(|model| *model == case.model)));
+}
+
+fn print_table(cases: &[Case]) {
+    println!("| binary | bytes | `MODEL` | n | start: min, ms | median | p95 |\n|---|--:|---|--:|--:|--:|--:|");
+    for Case { binary, model, timings } in cases {
+        let [min, median, p95] = [0.0, 0.5, 0.95].map(|share| timings.quantile_ms(share));
+        let (name, bytes) = (binary.file_name().unwrap().to_string_lossy(), size_bytes(binary));
+        println!("| {name} | {bytes} | {model} | {} | {min:.2} | {median:.2} | {p95:.2} |", timings.count());
+    }
+}
+
+fn size_bytes(binary: &Path) -> u64 {
+    fs::metadata(binary).unwrap().len()
+}
