@@ -144,7 +144,7 @@ impl Running {
 
     async fn invoke(&self, event: String, deadline: SystemTime) -> Result<Value, InvocationError> {
         let outcome = match self.begin(event, deadline).await? {
-            Answer::Stream(stream) => stream.to_event(WAIT_LIMIT).await,
+            Answer::Stream(stream) => stream.into_event(WAIT_LIMIT).await,
             Answer::Response(body) => serde_json::from_slice(&body).map_err(|_| InvocationFailure::not_json(&body)),
             Answer::Error(answer) => Err(InvocationFailure::Error { answer }),
         };

@@ -75,7 +75,7 @@ impl Stream {
     }
 
     /// All of it as one answer, of payload v1.
-    pub(super) async fn to_event(mut self, limit: Duration) -> Result<Value, InvocationFailure> {
+    pub(super) async fn into_event(mut self, limit: Duration) -> Result<Value, InvocationFailure> {
         let whole = async {
             let prelude = self.prelude().await?;
             let mut body = std::mem::take(&mut self.received);
@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn a_whole_stream_is_an_answer_like_any_other() {
         let prelude = b"{\"statusCode\":402,\"headers\":{\"allow\":\"GET\"},\"cookies\":[]}\0\0\0\0\0\0\0\0";
-        let event = stream_of(vec![Ok(prelude), Ok(b"a"), Ok(b"b")]).to_event(PART_LIMIT).await.unwrap();
+        let event = stream_of(vec![Ok(prelude), Ok(b"a"), Ok(b"b")]).into_event(PART_LIMIT).await.unwrap();
         let response = crate::gateway::Response::from_event(&event);
         assert_eq!((response.status, response.body.as_str()), (402, "ab"));
         assert_eq!(response.headers["allow"], "GET");
@@ -152,9 +152,9 @@ mod tests {
         stream.prelude().await.unwrap();
         stream.next().await.unwrap();
         assert!(matches!(stream.next().await, Err(InvocationFailure::BrokenStream { received_bytes: 12 })));
-        let whole = stream_of(parts()).to_event(PART_LIMIT).await;
+        let whole = stream_of(parts()).into_event(PART_LIMIT).await;
         assert!(matches!(whole, Err(InvocationFailure::BrokenStream { .. })));
-        let without_prelude = stream_of(vec![Ok(b"{}")]).to_event(PART_LIMIT).await;
+        let without_prelude = stream_of(vec![Ok(b"{}")]).into_event(PART_LIMIT).await;
         assert!(matches!(without_prelude, Err(InvocationFailure::BrokenStream { received_bytes: 2 })));
     }
 }

@@ -71,7 +71,7 @@ fn part_text<'a>(fields: Fields<'_>, part: &'a Value, index: usize) -> Result<&'
     let name = |member: &str| format!("content[{index}]{member}");
     match part["type"].as_str() {
         Some("text") => part["text"].as_str().ok_or_else(|| fields.refuse(&name(".text"), Fault::Type, "a string")),
-        Some(_) => Err(fields.refuse(&name(""), Fault::Unsupported, ", but for parts of the type text")),
+        Some(_) => Err(fields.refuse(&name(""), Fault::Unsupported, ", except for parts of the type text")),
         None => Err(fields.refuse(&name(".type"), Fault::Type, "a string")),
     }
 }

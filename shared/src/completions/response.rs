@@ -40,6 +40,7 @@ impl std::fmt::Debug for AssistantMessage<'_> {
 
 /// OpenAI's `usage`.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as OpenAI has it")]
 pub(super) struct TokenCounts {
     prompt_tokens: u64,
     completion_tokens: u64,

@@ -37,7 +37,7 @@ pub(super) fn refuse_unsupported(fields: Fields<'_>) -> Result<(), ApiError> {
     let asks_for_more = |(name, is_harmless): &&Parameter| fields.get(name).is_some_and(|value| !is_harmless(value));
     match PARAMETERS.iter().find(asks_for_more) {
         None => Ok(()),
-        Some(("n", _)) => Err(fields.refuse("n", Fault::Unsupported, " but as 1")),
+        Some(("n", _)) => Err(fields.refuse("n", Fault::Unsupported, ", except for 1")),
         Some((name, _)) => Err(fields.refuse(name, Fault::Unsupported, "")),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use local::recorder::Fault;
+use proptest::prelude::*;
 
 use super::*;
 use crate::callers::Caller;
@@ -259,6 +260,21 @@ async fn a_capture_that_fails_is_what_the_stream_ends_with() {
 }
 
 #[tokio::test]
+async fn where_nobody_can_tell_whether_it_was_charged_the_stream_says_so_and_nothing_is_lost() {
+    for last in [Step::Ends(None), Step::Fails] {
+        let scene = Scene::start(&[says("Hello"), last], by_message()).await;
+        let stream = scene.stream_for(TIMEOUT).await.unwrap();
+        let id = stream.id();
+        // Neither the capture nor the look at what became of it gets through.
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 6);
+        let (_, end) = to_its_end(stream).await;
+        assert!(matches!(end, Err(ApiError::OutcomeUnknown { message_id, .. }) if message_id == id), "{end:?}");
+        scene.test.clock.advance(EXPIRY);
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+    }
+}
+
+#[tokio::test]
 async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
     let piece = "\u{e9}".repeat(50_000);
     let scene = Scene::start(&vec![says(&piece); 4], by_message()).await;
@@ -267,4 +283,65 @@ async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
     assert_eq!(reply.finish_reason, FinishReason::Length);
     assert_eq!(reply.text.len(), MAX_REPLY_BYTES);
     assert_eq!(texts.concat(), reply.text);
+}
+
+fn any_pricing() -> impl Strategy<Value = Pricing> {
+    let by_usage = (0_u64..3000, 0_u64..3000)
+        .prop_map(|(input, output)| Pricing::Usage { input_cost: credits(input), output_cost: credits(output) });
+    prop_oneof![(0_u64..BALANCE).prop_map(|cost| Pricing::Message { cost: credits(cost) }), by_usage]
+}
+
+fn any_end() -> impl Strategy<Value = Option<Step>> {
+    let counted = (0_u64..500, 0_u64..500).prop_map(|(input_tokens, output_tokens)| Usage {
+        input_tokens,
+        output_tokens,
+        estimated: false,
+    });
+    prop_oneof![
+        prop::option::of(counted).prop_map(|usage| Some(Step::Ends(usage))),
+        Just(Some(Step::Fails)),
+        Just(Some(Step::Panics)),
+        Just(None),
+    ]
+}
+
+/// Hears a reply of such texts and such an end, and looks at the bill.
+async fn check_the_bill(texts: &[String], end: Option<Step>, pricing: Pricing) {
+    let steps: Vec<Step> = texts.iter().cloned().map(Step::Says).chain(end.clone()).collect();
+    let scene = Scene::start(&steps, pricing).await;
+    let stream = match scene.stream_for(TIMEOUT).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            let is_too_dear = matches!(error, ApiError::InsufficientTokens { .. });
+            assert!(is_too_dear || texts.concat().is_empty(), "{error:?}");
+            assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+            return;
+        }
+    };
+    let (id, (spendable, held)) = (stream.id(), scene.spendable_and_held().await);
+    assert_eq!(spendable + held, BALANCE);
+    let (heard, outcome) = to_its_end(stream).await;
+    let entry = scene.entry(id).await.unwrap();
+    assert_eq!(entry.response.as_deref(), Some(heard.concat().as_str()), "what was heard is what is stored");
+    assert_eq!(heard.concat(), texts.concat());
+    let counted = if let Some(Step::Ends(Some(usage))) = end { Some(usage) } else { None };
+    assert_eq!(outcome.is_ok(), matches!(end, Some(Step::Ends(_))), "{outcome:?}");
+    let usage = counted.unwrap_or(entry.usage.unwrap());
+    let cost = u64::from(pricing.cost(&usage)).min(held);
+    assert_eq!(entry.amount.unsigned_abs(), cost);
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_heard_is_stored_and_charged_once_and_never_above_what_was_held(
+        texts in proptest::collection::vec(".{0,80}", 0..6),
+        end in any_end(),
+        pricing in any_pricing(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(check_the_bill(&texts, end, pricing));
+    }
 }
