@@ -12,14 +12,14 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-async fn requests(world: &World) -> [(&'static str, Request); 20] {
+async fn requests(world: &World) -> Vec<(&'static str, Request)> {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
     let credentials = json!({"username": "ada", "password": PASSWORD});
     let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
     let api_key = format!("sk-{}", "A".repeat(43));
     let session = Request::delete("/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV/");
-    [
+    vec![
         ("register", Request::post("/register/").json(&credentials)),
         ("login", Request::post("/login/").json(&credentials)),
         ("token-refresh", Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))),
