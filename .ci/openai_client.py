@@ -1,11 +1,15 @@
 """OpenAI's own Python client against the README's first command."""
 
 import tempfile
+import time
+from collections.abc import Callable
 
 from openai import APIStatusError, AuthenticationError, NotFoundError, OpenAI
 
 from stack import Stack
 
+HANG_UPS = 10
+WAIT_LIMIT_S = 10
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
@@ -46,6 +50,19 @@ def repeat(client: OpenAI) -> None:
     expect("answers to one idempotency key", len(ids), 1)
 
 
+def hang_up(client: OpenAI) -> None:
+    """Leaves after the first word, while the second is still being thought of."""
+    with client.chat.completions.create(model="dummy", messages=HELLO, stream=True) as stream:
+        next(chunk for chunk in stream if chunk.choices[0].delta.content)
+
+
+def wait_for(what: str, find: Callable[[], object], wanted: object) -> None:
+    started = time.monotonic()
+    while find() != wanted and time.monotonic() - started < WAIT_LIMIT_S:
+        time.sleep(0.1)
+    expect(what, find(), wanted)
+
+
 def refusal(client: OpenAI, **request: object) -> APIStatusError:
     try:
         client.chat.completions.create(**{"model": "dummy", "messages": HELLO, **request})
@@ -65,9 +82,13 @@ def be_refused(client: OpenAI) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as data, Stack(data, STARTING_TOKENS="3") as stack:
+    settings = {"STARTING_TOKENS": str(3 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
+    with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
         key = api_key(stack)
         client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key)
+        for _ in range(HANG_UPS):
+            hang_up(client)
+        wait_for("the balance after streams that nobody read", lambda: balance(stack, key), 3)
         talk(client)
         expect("the balance after two messages", balance(stack, key), 1)
         repeat(client)

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
@@ -49,16 +50,30 @@ pub trait StreamingEndpoint: Send + Sync + 'static {
 
 /// Serves `endpoint` until Lambda ends the process.
 ///
+/// On a laptop the connection to the Runtime API breaks when a client hangs up in the middle of a
+/// stream, and cargo-lambda starts no function again that ends by itself. So it begins again, as long
+/// as it is given work.
+///
 /// # Errors
 /// [`Error`] if the Lambda Runtime API cannot be reached.
 pub async fn serve_streaming<E: StreamingEndpoint>(endpoint: E) -> Result<(), Error> {
     let endpoint = Arc::new(endpoint);
-    run_with_streaming_response(service_fn(move |request: Request| {
-        let endpoint = endpoint.clone();
-        // A handler's future is large, and the layers around it would move it about.
-        Box::pin(async move { Ok::<StreamingResponse, Error>(respond(&*endpoint, request).await) })
-    }))
-    .await
+    let has_work = Arc::new(AtomicBool::new(false));
+    loop {
+        let (endpoint, work) = (endpoint.clone(), has_work.clone());
+        let served = run_with_streaming_response(service_fn(move |request: Request| {
+            work.store(true, Ordering::Relaxed);
+            let endpoint = endpoint.clone();
+            // A handler's future is large, and the layers around it would move it about.
+            Box::pin(async move { Ok::<StreamingResponse, Error>(respond(&*endpoint, request).await) })
+        }));
+        match served.await {
+            Err(error) if has_work.swap(false, Ordering::Relaxed) => {
+                tracing::warn!(%error, "the connection to the Lambda Runtime API broke");
+            }
+            served => return served,
+        }
+    }
 }
 
 async fn respond<E: StreamingEndpoint>(endpoint: &E, request: Request) -> StreamingResponse {
@@ -128,7 +143,7 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use futures_util::stream;
 
