@@ -20,9 +20,9 @@ const PROVIDERS_WORDS: &str = "you said: my secret";
 const API_KEY: &str = "swordfish";
 
 /// Somebody who chats with a model.
-struct Chatting {
-    world: World,
-    access: String,
+pub struct Chatting {
+    pub world: World,
+    pub access: String,
 }
 
 impl Chatting {
@@ -34,9 +34,12 @@ impl Chatting {
         Self { world, access }
     }
 
+    pub fn message(&self, text: &str) -> Request {
+        Request::post("/chatView/").json(&json!({"message": text})).bearer(&self.access)
+    }
+
     async fn chat(&self) -> Response {
-        let request = Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&self.access);
-        self.world.stack.send(request).await
+        self.world.stack.send(self.message("Hello")).await
     }
 
     /// What ada has, and what is held.
@@ -64,7 +67,7 @@ impl Chatting {
 }
 
 /// A provider with OpenAI's protocol, and somebody who chats with it.
-async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
+pub async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
     let provider = MockServer::start().await;
     let base_url = format!("{}/v1", provider.uri());
     let own = [("MODEL", "openai"), ("OPENAI_BASE_URL", base_url.as_str())];
@@ -73,12 +76,12 @@ async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
 }
 
 /// From now on `provider` says nothing but `answer`.
-async fn answer(provider: &MockServer, answer: ResponseTemplate) {
+pub async fn answer(provider: &MockServer, answer: ResponseTemplate) {
     provider.reset().await;
     Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(answer).mount(provider).await;
 }
 
-fn says(message: &Value) -> ResponseTemplate {
+pub fn says(message: &Value) -> ResponseTemplate {
     let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     ResponseTemplate::new(200).set_body_json(json!({"choices": [choice], "usage": usage}))
@@ -104,6 +107,47 @@ async fn a_reply_of_openais_protocol_is_stored_and_charged() {
     assert_eq!(requests[0].headers["authorization"], format!("Bearer {API_KEY}"));
     let logs = logs_with(&chatting.world, "answered", 1).await;
     assert!(!logs.contains(API_KEY) && !logs.contains("Hi there"), "{logs}");
+}
+
+#[tokio::test]
+async fn a_model_is_told_how_to_behave_and_what_was_said_before() {
+    let (provider, chatting) = with_openai(&[("SYSTEM_PROMPT", "Be brief."), ("CONTEXT_MESSAGES", "1")]).await;
+    answer(&provider, says(&json!({"content": "Hi"}))).await;
+    for text in ["One", "Two", "Three"] {
+        assert_eq!(chatting.world.stack.send(chatting.message(text)).await.status, 200);
+    }
+    let last: Value = provider.received_requests().await.unwrap().last().unwrap().body_json().unwrap();
+    assert_eq!(
+        last["messages"],
+        json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Two"},
+            {"role": "assistant", "content": "Hi"},
+            {"role": "user", "content": "Three"},
+        ])
+    );
+    assert_eq!((&last["model"], &last["max_tokens"]), (&json!("some-model"), &json!(1024)));
+}
+
+#[tokio::test]
+async fn a_streamed_reply_costs_what_the_provider_counted() {
+    let prices = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "2000")];
+    let (provider, chatting) = with_openai(&prices).await;
+    let chunks = [
+        json!({"choices": [{"index": 0, "delta": {"content": "Hi "}}]}),
+        json!({"choices": [{"index": 0, "delta": {"content": "there"}, "finish_reason": "stop"}]}),
+        json!({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 200}}),
+    ];
+    let events = chunks.map(|chunk| format!("data: {chunk}\n\n")).concat() + "data: [DONE]\n\n";
+    let streamed = ResponseTemplate::new(200).set_body_raw(events, "text/event-stream");
+    answer(&provider, streamed).await;
+    let messages = json!([{"role": "user", "content": "Hello"}]);
+    let request = json!({"model": "some-model", "stream": true, "messages": messages});
+    let request = Request::post("/v1/chat/completions").json(&request).bearer(&chatting.access);
+    let response = chatting.world.stack.send(request).await;
+    assert!(response.body.contains("Hi ") && response.body.ends_with("data: [DONE]\n\n"), "{response:?}");
+    assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
+    assert!(chatting.chats().await[0].to_string().contains("Hi there"));
 }
 
 #[tokio::test]

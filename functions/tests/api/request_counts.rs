@@ -9,8 +9,8 @@ use local::recorder::RecordedRequest;
 use local::template::workspace_root;
 use serde_json::{Value, json};
 
-use crate::forgery;
 use crate::world::{PASSWORD, World};
+use crate::{forgery, models};
 
 /// US dollars per million units on demand, in us-east-1 since November 2024. The README says so.
 const USD_PER_MILLION_WRITE_UNITS: f64 = 0.625;
@@ -190,6 +190,13 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// A message to a model that reads what was said before.
+async fn cost_with_context() -> Cost {
+    let (provider, chatting) = models::with_openai(&[]).await;
+    models::answer(&provider, models::says(&json!({"content": "Hi"}))).await;
+    cost(&chatting.world, "… with context", "chat", chatting.message("Hello")).await
+}
+
 /// A refresh that replaces the refresh token.
 async fn cost_of_rotation() -> Cost {
     let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true")]).await;
@@ -208,6 +215,8 @@ async fn the_readme_says_what_each_request_costs() {
     let mut counted = costs(&world).await;
     let refresh = counted.iter().position(|cost| cost.request == "`POST /token/refresh/`").unwrap();
     counted.insert(refresh + 1, cost_of_rotation().await);
+    let chat = counted.iter().position(|cost| cost.request == "`POST /chatView/`").unwrap();
+    counted.insert(chat + 1, cost_with_context().await);
     counted.extend(costs_of_an_account(&world).await);
     let counted: String = counted.iter().map(Cost::to_string).collect();
     let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap();
