@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
+#[path = "../tests/api/binaries.rs"]
+mod binaries;
 #[expect(dead_code, reason = "tests need more of it")]
 #[path = "../tests/api/world.rs"]
 mod world;

@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
 pub mod audit;
+mod aws;
 pub mod callers;
 pub mod chat;
 pub mod completions;

@@ -4,9 +4,9 @@ use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use secrecy::SecretString;
 
+use crate::aws::{self, Service};
 use crate::error::{ApiError, Cause};
-use crate::settings::SecretSource;
-use crate::table::aws_configuration;
+use crate::settings::{SecretSource, SettingError};
 
 /// A secret that can be read again. It never prints.
 #[derive(Debug)]
@@ -17,12 +17,15 @@ pub(crate) enum StoredSecret {
 
 impl StoredSecret {
     /// The secret at `source`. Nothing is sent before it is read.
-    pub(crate) async fn connect(source: SecretSource) -> Self {
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub(crate) fn connect(source: SecretSource) -> Result<Self, SettingError> {
         match source {
-            SecretSource::Value(secret) => Self::Value(secret),
+            SecretSource::Value(secret) => Ok(Self::Value(secret)),
             SecretSource::SecretsManager { arn } => {
-                let client = aws_sdk_secretsmanager::Client::new(&aws_configuration().await);
-                Self::SecretsManager { client, arn }
+                let client = aws_sdk_secretsmanager::Client::new(&aws::configuration(Service::SecretsManager)?);
+                Ok(Self::SecretsManager { client, arn })
             }
         }
     }

@@ -19,10 +19,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -36,25 +32,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api_keys::ApiKeyDigest;
+use crate::aws::{self, Service};
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
 use crate::ledger::{GrantId, IdempotencyKey};
 use crate::network::SourceNetwork;
 use crate::random;
+use crate::settings::SettingError;
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
-
-/// A connection that is not there within this time is not coming.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// DynamoDB answers in milliseconds; an attempt that takes this long is better repeated.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// All attempts together: a client hears 503 within five seconds, with time left to say it.
-pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
-/// The SDK's own default, named because the ledger's idempotence is built for it.
-const MAX_ATTEMPTS: u32 = 3;
-/// Up to how long the SDK waits before the second attempt. Its default of a second suits APIs that
-/// answer in seconds; DynamoDB's own guide starts at 50 ms.
-const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
 
 /// How often a write that collided with another is tried, and how long it waits at most before
 /// the first repetition; the wait doubles up to the last. The SDK does not repeat these by itself.
@@ -64,31 +50,6 @@ const LAST_COLLISION_WAIT_MS: u64 = 500;
 
 /// An item as the SDK knows it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
-
-/// The configuration that every AWS client here starts from: region and credentials from the
-/// environment, which is where Lambda puts them. The SDK's default chain would look for profile
-/// files and metadata servers first, and cost a cold start milliseconds.
-pub(crate) async fn aws_configuration() -> aws_config::SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(EnvironmentVariableRegionProvider::new())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .retry_config(retry_configuration())
-        .timeout_config(timeout_configuration())
-        .load()
-        .await
-}
-
-pub(crate) fn retry_configuration() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
-}
-
-pub(crate) fn timeout_configuration() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build()
-}
 
 /// The table, ready to be asked. Clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -100,8 +61,11 @@ pub struct Table {
 impl Table {
     /// The table `name`, in the region and with the credentials of the environment.
     /// Nothing is sent before the first request.
-    pub async fn connect(name: &str) -> Self {
-        Self::new(Client::new(&aws_configuration().await), name)
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub fn connect(name: &str) -> Result<Self, SettingError> {
+        Ok(Self::new(Client::new(&aws::configuration(Service::DynamoDb)?), name))
     }
 
     /// The table `name`, asked through `client`.

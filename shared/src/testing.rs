@@ -8,13 +8,14 @@ use local::template::Template;
 
 use crate::accounts::{Accounts, Login};
 use crate::attempts::{Attempt, Attempts};
+use crate::aws::retry_configuration;
 use crate::credits::Credits;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshTerms, Subject};
 use crate::network::SourceNetwork;
 use crate::password::PasswordHash;
 use crate::sessions::{Opening, Sessions};
-use crate::table::{Key, Table, number, retry_configuration};
+use crate::table::{Key, Table, number};
 use crate::time::{Clock, Timestamp};
 use crate::username::Username;
 use std::time::Duration;

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     let auditor = Auditor { audit: Audit::new(table, clock.clone()) };
     serve(auditor, clock, settings.audit_timeout).await
 }

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
     let chat = ChatSettings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     // Both may read over the network first.
     let (callers, model) = tokio::join!(Callers::start(table.clone(), clock.clone()), Model::connect(&chat.model));
     serve_streaming(ChatCompletions {

@@ -18,7 +18,7 @@ const MAX_AGE_SECONDS: u64 = 300;
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(Jwks { key_set: KeySet::new(table), clock: Clock::system() }).await
 }
 

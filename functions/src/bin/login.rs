@@ -22,11 +22,11 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(settings.log_level);
     let secret = SigningSecretSource::from_environment()?;
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(Login {
         attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
-        signer: Signer::start(&settings, secret, table, clock.clone()).await,
+        signer: Signer::start(&settings, secret, table, clock.clone()).await?,
         function_timeout: settings.function_timeout,
         clock,
     })

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(Logout {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         sessions: Sessions::new(table, clock.clone()),

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let chat = ChatSettings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(Models {
         callers: Callers::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock),

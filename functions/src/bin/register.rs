@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(Register {
         accounts: Accounts::new(table.clone(), clock.clone()),
         registrations: Registrations::new(table, clock.clone(), settings.registrations_per_hour),

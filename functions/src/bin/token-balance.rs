@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(settings.log_level);
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     serve(TokenBalance {
         callers: Callers::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock.clone()),

@@ -17,13 +17,13 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(settings.log_level);
     let secret = SigningSecretSource::from_environment()?;
     let clock = Clock::system();
-    let table = Table::connect(&settings.table_name).await;
+    let table = Table::connect(&settings.table_name)?;
     let (signer, verifier) = tokio::join!(
         Signer::start(&settings, secret, table.clone(), clock.clone()),
         Verifier::start(table.clone(), clock.clone()),
     );
     let rotates = settings.rotate_refresh_tokens;
-    serve(TokenRefresh { sessions: Sessions::new(table, clock), signer, verifier, rotates }).await
+    serve(TokenRefresh { sessions: Sessions::new(table, clock), signer: signer?, verifier, rotates }).await
 }
 
 struct TokenRefresh {

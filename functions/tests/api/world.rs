@@ -1,7 +1,6 @@
 //! A world for one test: a table, the functions, and people who have accounts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -25,6 +24,8 @@ use shared::table::Table;
 use shared::time::{Clock, Timestamp};
 use shared::username::Username;
 use tokio::sync::OnceCell;
+
+pub use crate::binaries::binary;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -187,33 +188,6 @@ impl World {
     }
 }
 
-/// The binary of a function, as cargo built it for this test.
-pub fn binary(name: &str) -> PathBuf {
-    PathBuf::from(match name {
-        "account" => env!("CARGO_BIN_EXE_account"),
-        "audit" => env!("CARGO_BIN_EXE_audit"),
-        "chat" => env!("CARGO_BIN_EXE_chat"),
-        "chat-completions" => env!("CARGO_BIN_EXE_chat-completions"),
-        "jwks" => env!("CARGO_BIN_EXE_jwks"),
-        "key" => env!("CARGO_BIN_EXE_key"),
-        "keys" => env!("CARGO_BIN_EXE_keys"),
-        "login" => env!("CARGO_BIN_EXE_login"),
-        "logout" => env!("CARGO_BIN_EXE_logout"),
-        "messages" => env!("CARGO_BIN_EXE_messages"),
-        "models" => env!("CARGO_BIN_EXE_models"),
-        "operator" => env!("CARGO_BIN_EXE_operator"),
-        "password" => env!("CARGO_BIN_EXE_password"),
-        "register" => env!("CARGO_BIN_EXE_register"),
-        "session" => env!("CARGO_BIN_EXE_session"),
-        "sessions" => env!("CARGO_BIN_EXE_sessions"),
-        "token-balance" => env!("CARGO_BIN_EXE_token-balance"),
-        "token-refresh" => env!("CARGO_BIN_EXE_token-refresh"),
-        "token-verify" => env!("CARGO_BIN_EXE_token-verify"),
-        "transactions" => env!("CARGO_BIN_EXE_transactions"),
-        _ => panic!("template.yaml has a function {name} and functions/src/bin has none"),
-    })
-}
-
 /// Access and refresh token of `subject`.
 pub async fn tokens(signer: &Signer, subject: Subject, refresh: RefreshTerms) -> Tokens {
     Tokens {
@@ -256,7 +230,7 @@ fn soon() -> Timestamp {
 async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {
     let settings = Settings::read(|_| None).unwrap();
     let source = SigningSecretSource::Value(secret.into());
-    Signer::start(&settings, source, table, clock).await
+    Signer::start(&settings, source, table, clock).await.unwrap()
 }
 
 async fn password_hash() -> PasswordHash {

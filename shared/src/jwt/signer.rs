@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, Header, encode};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
+use crate::aws::OPERATION_TIMEOUT;
 use crate::error::{ApiError, Cause};
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::claims::{Claims, ISSUER};
@@ -14,8 +15,8 @@ use crate::jwt::key_set::Handover;
 use crate::jwt::signing_secret::Secret;
 use crate::jwt::verifier::{LEEWAY, UNKNOWN_KEY_PAUSE};
 use crate::jwt::{AccessToken, KeySet, PublicKey, RefreshToken, SigningKey, TokenKind};
-use crate::settings::{Settings, SigningSecretSource};
-use crate::table::{OPERATION_TIMEOUT, Table};
+use crate::settings::{SettingError, Settings, SigningSecretSource};
+use crate::table::Table;
 use crate::time::{Clock, Timestamp};
 
 /// How long a signer goes on without reading the secret and the key set again. So no token is signed
@@ -88,14 +89,22 @@ impl Current {
 impl Signer {
     /// A signer with the secret of `source`. It reads the secret and publishes the key now, if
     /// that can be done at once, and otherwise when the first token is issued.
-    pub async fn start(settings: &Settings, source: SigningSecretSource, table: Table, clock: Clock) -> Self {
-        let signer = Self::new(settings, Secret::connect(source).await, table, clock);
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub async fn start(
+        settings: &Settings,
+        source: SigningSecretSource,
+        table: Table,
+        clock: Clock,
+    ) -> Result<Self, SettingError> {
+        let signer = Self::new(settings, Secret::connect(source)?, table, clock);
         match tokio::time::timeout(START_TIMEOUT, signer.key()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no signing key yet"),
             Err(_) => tracing::warn!("no signing key yet: start-up does not wait for it"),
         }
-        signer
+        Ok(signer)
     }
 
     pub(super) fn new(settings: &Settings, secret: Secret, table: Table, clock: Clock) -> Self {
@@ -322,7 +331,7 @@ mod tests {
         let test = TestTable::start().await;
         let missing = Table::new(test.table.client().clone(), "no-such-table");
         let settings = Settings::read(|_| None).unwrap();
-        let signer = Signer::start(&settings, source(SECRET), missing, test.clock.clone()).await;
+        let signer = Signer::start(&settings, source(SECRET), missing, test.clock.clone()).await.unwrap();
         let subject = test.subject(UserId::new(&test.clock));
         assert!(matches!(signer.access_token(subject).await, Err(ApiError::Unavailable(_))));
     }

@@ -4,15 +4,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{ApiError, Cause};
 use crate::secret::StoredSecret;
-use crate::settings::{SecretSource, SigningSecretSource};
+use crate::settings::{SecretSource, SettingError, SigningSecretSource};
 
 /// The signing secret, where it can be read again.
 #[derive(Debug)]
 pub(super) struct Secret(pub(super) StoredSecret);
 
 impl Secret {
-    pub(super) async fn connect(source: SigningSecretSource) -> Self {
-        Self(StoredSecret::connect(SecretSource::from(source)).await)
+    pub(super) fn connect(source: SigningSecretSource) -> Result<Self, SettingError> {
+        StoredSecret::connect(SecretSource::from(source)).map(Self)
     }
 
     pub(super) fn never_changes(&self) -> bool {

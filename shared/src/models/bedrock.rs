@@ -18,13 +18,13 @@ use aws_sdk_bedrockruntime::types::{ContentBlock, ConverseOutput, StopReason, To
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::aws::{self, Service};
 use crate::error::Cause;
 use crate::models::bedrock::attempts::OnlyAfterAnAnswer;
 use crate::models::bedrock::conversation::Conversation;
 use crate::models::bedrock::failure::failure;
 use crate::models::{ChatModel, End, FinishReason, ModelError, Prompt, Reply, ReplyStream, Sampling, Usage};
-use crate::settings::BedrockSettings;
-use crate::table::aws_configuration;
+use crate::settings::{BedrockSettings, SettingError};
 
 /// A connection that is not there within this time is not coming.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -43,8 +43,12 @@ pub(super) struct Bedrock {
 impl Bedrock {
     /// The model that `settings` name, in the region and with the credentials of the environment.
     /// Nothing is sent before the first request.
-    pub(super) async fn connect(settings: &BedrockSettings) -> Self {
-        Self::new(Builder::from(&aws_configuration().await), &settings.model_id)
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub(super) fn connect(settings: &BedrockSettings) -> Result<Self, SettingError> {
+        let configuration = Builder::from(&aws::configuration(Service::BedrockRuntime)?);
+        Ok(Self::new(configuration, &settings.model_id))
     }
 
     fn new(configuration: Builder, model_id: &str) -> Self {

@@ -43,7 +43,7 @@ impl Model {
             #[cfg(feature = "openai")]
             ModelSettings::OpenAi(settings) => Ok(Self::new(OpenAi::connect(settings).await?)),
             #[cfg(feature = "bedrock")]
-            ModelSettings::Bedrock(settings) => Ok(Self::new(Bedrock::connect(settings).await)),
+            ModelSettings::Bedrock(settings) => Ok(Self::new(Bedrock::connect(settings)?)),
             #[cfg(not(all(feature = "bedrock", feature = "openai")))]
             _ => Err(SettingError::not_built_in()),
         }

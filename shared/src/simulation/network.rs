@@ -17,6 +17,7 @@ use local::stack::TABLE_NAME;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::aws::{retry_configuration, timeout_configuration};
 use crate::simulation::chronicle::Chronicle;
 use crate::simulation::engine::{Engine, Reply, StoredItem};
 use crate::simulation::fault::{Fault, Notice, Plan, Weather};
@@ -24,7 +25,6 @@ use crate::simulation::process::ProcessId;
 use crate::simulation::sabotage::Sabotage;
 use crate::simulation::trace::Trace;
 use crate::simulation::witness::Witness;
-use crate::table::{retry_configuration, timeout_configuration};
 use crate::time::Clock;
 
 /// The network of one schedule.

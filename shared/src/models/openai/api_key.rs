@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use crate::error::{ApiError, Cause};
 use crate::models::ModelError;
 use crate::secret::StoredSecret;
-use crate::settings::SecretSource;
+use crate::settings::{SecretSource, SettingError};
 
 /// How long a function's start waits for the key. Later it is read by the first request.
 const FIRST_READ_LIMIT: Duration = Duration::from_millis(500);
@@ -32,18 +32,14 @@ struct Known {
 }
 
 impl ApiKey {
-    pub(super) async fn connect(source: Option<SecretSource>) -> Self {
-        let stored = match source {
-            Some(source) => Some(StoredSecret::connect(source).await),
-            None => None,
-        };
-        let key = Self::new(stored);
+    pub(super) async fn connect(source: Option<SecretSource>) -> Result<Self, SettingError> {
+        let key = Self::new(source.map(StoredSecret::connect).transpose()?);
         match timeout(FIRST_READ_LIMIT, key.authorization()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the model's API key cannot be read yet"),
             Err(_) => tracing::warn!("the model's API key is not there yet"),
         }
-        key
+        Ok(key)
     }
 
     pub(super) fn new(stored: Option<StoredSecret>) -> Self {

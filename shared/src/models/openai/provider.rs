@@ -45,7 +45,7 @@ pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
         .map_err(|error| SettingError::new("MODEL", format!("cannot be reached: {}", Cause::new(error))))?;
-    let key = Arc::new(ApiKey::connect(settings.api_key.clone()).await);
+    let key = Arc::new(ApiKey::connect(settings.api_key.clone()).await?);
     let service = tower::service_fn({
         let http = http.clone();
         move |request| send(http.clone(), Arc::clone(&key), request)
