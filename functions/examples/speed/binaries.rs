@@ -1,0 +1,57 @@
+//! The binaries that are measured: release builds as they are deployed, without what tests need.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use local::template::workspace_root;
+
+/// The least that a function can be.
+pub const BARE: &str = "bare";
+
+/// The binary of a function in a release build.
+pub fn binary(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(workspace_root().join("target"), PathBuf::from);
+    target.join("release").join(name)
+}
+
+/// A binary.
+pub struct Binary {
+    /// As it was named.
+    pub name: String,
+    /// Which function it is.
+    pub function: String,
+    pub path: PathBuf,
+}
+
+impl Binary {
+    /// A function, by its name or by a path.
+    pub fn named(name: String) -> Self {
+        let path = if name.contains('/') { PathBuf::from(&name) } else { binary(&name) };
+        Self { function: path.file_stem().unwrap().to_str().unwrap().to_owned(), path, name }
+    }
+
+    /// Builds those that are not named by a path.
+    pub fn build(binaries: &[Self]) {
+        println!("Building. To link all functions takes a quarter of an hour on two cores.");
+        let named = binaries.iter().filter(|binary| !binary.name.contains('/'));
+        let named = named.flat_map(|binary| ["--bin", &binary.name]);
+        let build = ["build", "--release", "--package", "functions"];
+        let status = Command::new(env!("CARGO")).current_dir(workspace_root()).args(build).args(named).status();
+        assert!(status.unwrap().success(), "they cannot be built");
+    }
+
+    pub fn size_bytes(&self) -> u64 {
+        fs::metadata(&self.path).unwrap().len()
+    }
+
+    /// As SAM zips it, but for some hundred bytes around it.
+    pub fn zip_bytes(&self) -> u64 {
+        let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
+        zip.write_all(&fs::read(&self.path).unwrap()).unwrap();
+        zip.finish().unwrap().len().try_into().unwrap()
+    }
+}

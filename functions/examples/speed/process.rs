@@ -1,0 +1,35 @@
+//! What a process uses of the machine.
+
+use std::fs;
+use std::time::Duration;
+
+use local::runtime_api::Function;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+
+/// Between its last answer and its next wait a function computes a little, which belongs to the answer.
+const SETTLING_TIME: Duration = Duration::from_millis(5);
+
+pub struct ProcessUsage {
+    id: i32,
+}
+
+impl ProcessUsage {
+    pub fn of(function: &Function) -> Self {
+        Self { id: function.process_id().try_into().unwrap() }
+    }
+
+    /// The processor time of all threads so far, also of those that have ended.
+    pub async fn when_idle(&self) -> Duration {
+        tokio::time::sleep(SETTLING_TIME).await;
+        let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(self.id)).unwrap();
+        clock_gettime(clock).unwrap().into()
+    }
+
+    /// The most memory that it has ever held at once.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    }
+}

@@ -1,0 +1,120 @@
+//! What each function is asked: again and again the same work.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use local::gateway::{Request, Response};
+use local::runtime_api::Function;
+use serde_json::{Value, json};
+
+use crate::binaries::BARE;
+use crate::world::{PASSWORD, Tokens, World};
+
+/// Nobody has a session or an API key of this id: to look for it is all the work.
+const UNKNOWN_ID: &str = "01KA0000000000000000000000";
+const OTHER_PASSWORD: &str = "staple battery horse correct";
+
+/// What Ada and Grace ask.
+pub struct Requests<'a> {
+    world: &'a World,
+    ada: Tokens,
+    /// Of a session that has ended.
+    ended: Tokens,
+    number: AtomicUsize,
+}
+
+/// An event, and the status of its answer where that is an HTTP response.
+struct Asked {
+    event: Value,
+    status: Option<u16>,
+}
+
+impl Asked {
+    fn of(request: &Request, status: u16) -> Self {
+        Self { event: request.to_rest_event(), status: Some(status) }
+    }
+
+    fn directly(event: Value) -> Self {
+        Self { event, status: None }
+    }
+}
+
+/// Gives Ada and Grace their accounts.
+pub async fn register_people(world: &World) {
+    world.register("ada", 1_000_000).await;
+    world.register("grace", 100).await;
+}
+
+impl<'a> Requests<'a> {
+    /// Logs them in: their access tokens live five minutes.
+    pub async fn prepare(world: &'a World) -> Self {
+        let ended = world.log_in("ada").await;
+        world.log_out(&ended, false).await;
+        Self { world, ada: world.log_in("ada").await, ended, number: AtomicUsize::new(0) }
+    }
+
+    /// Asks `function` once, and returns how long that took.
+    pub async fn ask(&self, name: &str, function: &Function) -> Duration {
+        let asked = self.next(name).await;
+        let started = Instant::now();
+        let answer = function.invoke(&asked.event).await;
+        let took = started.elapsed();
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        if let Some(status) = asked.status {
+            let response = Response::from_event(&answer);
+            assert_eq!(response.status, status, "{name}: {response:?}");
+        }
+        took
+    }
+
+    async fn next(&self, name: &str) -> Asked {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
+        let completion = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}]});
+        match name {
+            BARE => Asked::of(&Request::get("/"), 200),
+            "account" => self.ada_gets("/account/"),
+            "audit" => Asked::directly(json!({})),
+            "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),
+            "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
+            "jwks" => self.ada_gets("/.well-known/jwks.json"),
+            "key" => self.ada_ends_nothing("/keys/"),
+            "keys" => self.ada_gets("/keys/"),
+            "login" => Asked::of(&Request::post("/login/").json(&credentials("ada")), 200),
+            "logout" => Asked::of(&Request::post("/logout/").json(&json!({"refresh": self.ended.refresh})), 204),
+            "messages" => self.ada_gets("/messages/"),
+            "models" => self.ada_gets("/v1/models"),
+            "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
+            "password" => self.grace_changes_her_password(number).await,
+            "register" => Asked::of(&Request::post("/register/").json(&credentials(&format!("person-{number}"))), 201),
+            "session" => self.ada_ends_nothing("/sessions/"),
+            "sessions" => self.ada_gets("/sessions/"),
+            "token-balance" => self.ada_gets("/token_balance/"),
+            "token-refresh" => self.ada_posts("/token/refresh/", &json!({"refresh": self.ada.refresh})),
+            "token-verify" => self.ada_posts("/token/verify/", &json!({"token": self.ada.access})),
+            "transactions" => self.ada_gets("/transactions/"),
+            _ => panic!("What to ask {name}?"),
+        }
+    }
+
+    fn ada_gets(&self, path: &str) -> Asked {
+        Asked::of(&Request::get(path).bearer(&self.ada.access), 200)
+    }
+
+    fn ada_posts(&self, path: &str, body: &Value) -> Asked {
+        Asked::of(&Request::post(path).json(body).bearer(&self.ada.access), 200)
+    }
+
+    fn ada_ends_nothing(&self, path: &str) -> Asked {
+        Asked::of(&Request::delete(&format!("{path}{UNKNOWN_ID}/")).bearer(&self.ada.access), 404)
+    }
+
+    /// Each change makes her access token worthless.
+    async fn grace_changes_her_password(&self, number: usize) -> Asked {
+        let [current, new] =
+            if number.is_multiple_of(2) { [PASSWORD, OTHER_PASSWORD] } else { [OTHER_PASSWORD, PASSWORD] };
+        let grace = self.world.log_in("grace").await;
+        let passwords = json!({"current_password": current, "new_password": new});
+        Asked::of(&Request::post("/password/").json(&passwords).bearer(&grace.access), 204)
+    }
+}

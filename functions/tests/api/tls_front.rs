@@ -1,0 +1,60 @@
+//! TLS before the embedded `DynamoDB`, with a certificate of its own: what a function has to do to reach AWS, on the
+//! loopback interface.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::CertifiedKey;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// A running front, which ends with the runtime that it was started on.
+pub struct TlsFront {
+    port: u16,
+    certificate: tempfile::TempPath,
+}
+
+impl TlsFront {
+    /// Starts a front before `upstream`, such as `http://127.0.0.1:8000`.
+    pub async fn start(upstream: &str) -> Self {
+        let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let configuration =
+            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let certificate = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        std::fs::write(&certificate, cert.pem()).unwrap();
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let upstream = upstream.strip_prefix("http://").unwrap().to_owned();
+        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(configuration)), upstream));
+        Self { port, certificate }
+    }
+
+    /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
+    pub fn endpoint(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The file for `AWS_CA_BUNDLE`.
+    pub fn certificate(&self) -> PathBuf {
+        self.certificate.to_path_buf()
+    }
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: String) {
+    while let Ok((client, _)) = listener.accept().await {
+        let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
+        tokio::spawn(async move {
+            client.set_nodelay(true)?;
+            let mut client = acceptor.accept(client).await?;
+            let mut server = TcpStream::connect(upstream).await?;
+            server.set_nodelay(true)?;
+            copy_bidirectional(&mut client, &mut server).await
+        });
+    }
+}
