@@ -270,7 +270,7 @@ async fn a_stream_that_is_cut_off_or_fails_is_a_failure_and_not_asked_for_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_after_one_more_attempt() {
+async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_and_only_what_was_turned_away_is_sent_again() {
     for (status, kind, temporary, expected) in [
         (400, "ValidationException", false, 1),
         (403, "AccessDeniedException", false, 1),
@@ -279,9 +279,12 @@ async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_after_one_mor
         (400, "SomethingNew", false, 1),
         (429, "ModelNotReadyException", true, 2),
         (429, "ThrottlingException", true, 2),
-        (500, "InternalServerException", true, 2),
         (503, "ServiceUnavailableException", true, 2),
+        (503, "SomethingNew", true, 2),
         (408, "ModelTimeoutException", true, 1),
+        (500, "InternalServerException", true, 1),
+        (502, "SomethingNew", true, 1),
+        (504, "SomethingNew", true, 1),
     ] {
         let thrice = || vec![error(status, kind), error(status, kind), error(status, kind)];
         let (reply, requests) = reply_of(thrice()).await;
