@@ -55,7 +55,11 @@ impl Chatting {
 
     /// The chat failed with this status, and nothing of it is left but the cause in the log.
     async fn expect_failure(&self, response: &Response, status: u16, retry_after: Option<&str>, cause: &str) {
-        let code = if status == 502 { "model_failed" } else { "unavailable" };
+        let code = match status {
+            400 => "model_refused",
+            502 => "model_failed",
+            _ => "unavailable",
+        };
         assert_eq!((response.status, &response.json()["code"]), (status, &json!(code)), "{cause}");
         assert_eq!(response.headers.get("retry-after").map(String::as_str), retry_after, "{cause}");
         assert!(!response.body.contains("secret"), "{}", response.body);
@@ -166,6 +170,7 @@ async fn a_provider_that_gives_no_reply_costs_nothing_and_its_words_are_repeated
     let malformed = ResponseTemplate::new(200).set_body_string(format!("{{\"choices\": \"{PROVIDERS_WORDS}\"}}"));
     let refusal = says(&json!({"content": null, "refusal": PROVIDERS_WORDS}));
     for (says, status, retry_after, cause) in [
+        (refuses(400), 400, None, "the server answered 400, some_type"),
         (refuses(401), 502, None, "the server answered 401, some_type"),
         (refuses(429).insert_header("retry-after", "7"), 503, Some("7"), "the server answered 429, some_type"),
         (refuses(500), 503, Some("1"), "the server answered 500, some_type"),
@@ -249,7 +254,7 @@ async fn a_reply_of_bedrock_is_stored_and_charged_and_a_refusal_costs_nothing() 
     let refusal = ResponseTemplate::new(400).insert_header("x-amzn-errortype", "ValidationException");
     converse().respond_with(refusal.set_body_json(json!({"message": PROVIDERS_WORDS}))).mount(&bedrock).await;
     let response = chatting.chat().await;
-    chatting.expect_failure(&response, 502, None, "Bedrock answered ValidationException").await;
+    chatting.expect_failure(&response, 400, None, "Bedrock answered ValidationException").await;
 
     bedrock.reset().await;
     let message = json!({"role": "assistant", "content": [{"text": "Hi there"}]});

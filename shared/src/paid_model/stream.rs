@@ -106,9 +106,9 @@ impl PaidStream {
 
     fn broke_off(&self, error: ApiError) -> ApiError {
         match error {
-            ApiError::ModelFailed(cause) | ApiError::ModelUnavailable { cause, .. } => {
-                ApiError::ModelBrokeOff { message_id: self.id, cause }
-            }
+            ApiError::ModelFailed(cause)
+            | ApiError::ModelRefused { cause, .. }
+            | ApiError::ModelUnavailable { cause, .. } => ApiError::ModelBrokeOff { message_id: self.id, cause },
             other => other,
         }
     }

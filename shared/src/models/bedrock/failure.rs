@@ -6,7 +6,7 @@ use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 
-use crate::error::Cause;
+use crate::error::{Cause, Refusal};
 use crate::models::ModelError;
 use crate::models::retry_after::retry_after;
 
@@ -52,6 +52,8 @@ fn said(code: &str, is_server_error: bool, retry_after: Option<Duration>) -> Mod
         | "ModelTimeoutException"
         | "ServiceUnavailableException"
         | "ThrottlingException" => ModelError::Unavailable { retry_after, cause },
+        // It has one code for all that is wrong with a request, and says what in words alone.
+        "ValidationException" => ModelError::Refused { refusal: Refusal::Unsaid, cause },
         _ if is_server_error => ModelError::Unavailable { retry_after, cause },
         _ => ModelError::Failed(cause),
     }
