@@ -17,7 +17,7 @@ use crate::http::{Answer, Error, Method, Response, StatusCode};
 
 /// Whoever takes longer than this for one event is not waited for again: the end of the stream, in which
 /// it is paid for, must come before the function's time is up. Their stream ends with an error.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The events of a stream as they are sent. An error is the last one.
 pub type Events = BoxStream<'static, Result<String, ApiError>>;
