@@ -226,7 +226,15 @@ async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
 
 #[tokio::test]
 async fn a_model_that_delivers_nothing_is_not_paid() {
-    for steps in [vec![Step::Fails], vec![Step::Panics], vec![], vec![Step::Ends(None)], vec![says(""), Step::Fails]] {
+    for steps in [
+        vec![Step::Fails],
+        vec![Step::Panics],
+        vec![Step::Stalls],
+        vec![],
+        vec![Step::Ends(None)],
+        vec![says(""), Step::Fails],
+        vec![says(""), Step::Stalls],
+    ] {
         for pricing in [by_message(), by_usage()] {
             let scene = Scene::start(&steps, pricing).await;
             let error = scene.stream_for(TIMEOUT).await.err();
