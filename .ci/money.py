@@ -14,7 +14,7 @@ from stack import ROOT, Stack
 
 BALANCE = 7
 CHATS_AT_ONCE = 20
-FUNCTION_TIMEOUT_S = 15
+FUNCTION_TIMEOUT_S = 20
 # A hold outlives its request by half a minute.
 EXPIRY_S = FUNCTION_TIMEOUT_S + 30
 

@@ -12,9 +12,11 @@ use crate::ledger::EntryKind;
 use crate::models::{Prompt, Role, Sampling, Turn};
 use crate::table::{Key, Table, from_item, unavailable};
 
-/// Among so many entries for each wanted exchange we look for it: grants, and what was asked
-/// elsewhere, lie between, and reading is paid for by size.
+/// A page has at most so many entries for each wanted exchange: grants, and what was asked elsewhere,
+/// lie between. DynamoDB ends it after 1 MB too.
 const ENTRIES_PER_EXCHANGE: u32 = 4;
+/// So many pages are looked at: reading is paid for by size, also of what lies between.
+const MAX_PAGES: usize = 5;
 
 /// What a model is told of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,21 +98,19 @@ impl Conversations {
             .scan_index_forward(false)
             // What was just answered is what the next message is about.
             .consistent_read(true);
-        let items = request.send().await.map_err(unavailable)?.items.unwrap_or_default();
-        let newest_first = items.into_iter().take(self.limits.messages as usize);
-        Ok(self.within_chars(newest_first.map(from_item).collect::<Result<_, _>>()?))
-    }
-
-    fn within_chars(&self, newest_first: Vec<Past>) -> Vec<Past> {
-        let mut room = self.limits.chars as usize;
-        let mut told = Vec::new();
-        for past in newest_first {
-            let Some(rest) = room.checked_sub(past.chars()) else { break };
-            room = rest;
-            told.push(past);
+        let mut pages = request.into_paginator().send();
+        let mut context = Context::new(self.limits);
+        for _ in 0..MAX_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let newest_first = page.map_err(unavailable)?.items.unwrap_or_default();
+            for item in newest_first {
+                context.extend(from_item(item)?);
+            }
+            if context.is_complete {
+                break;
+            }
         }
-        told.reverse();
-        told
+        Ok(context.oldest_first())
     }
 
     fn prompt_after(&self, past: Vec<Past>, message: &Message) -> Prompt {
@@ -125,6 +125,39 @@ impl Conversations {
     }
 }
 
+/// What a model is told, found from the newest exchange on.
+struct Context {
+    newest_first: Vec<Past>,
+    exchanges_left: u32,
+    chars_left: usize,
+    is_complete: bool,
+}
+
+impl Context {
+    fn new(limits: ContextLimits) -> Self {
+        let (exchanges_left, chars_left) = (limits.messages, limits.chars as usize);
+        Self { newest_first: Vec::new(), exchanges_left, chars_left, is_complete: limits.messages == 0 }
+    }
+
+    /// The first exchange that has no room ends it: what came before would have a gap behind it.
+    fn extend(&mut self, past: Past) {
+        match self.chars_left.checked_sub(past.chars()) {
+            Some(chars_left) if !self.is_complete => {
+                self.chars_left = chars_left;
+                self.exchanges_left -= 1;
+                self.is_complete = self.exchanges_left == 0;
+                self.newest_first.push(past);
+            }
+            _ => self.is_complete = true,
+        }
+    }
+
+    fn oldest_first(mut self) -> Vec<Past> {
+        self.newest_first.reverse();
+        self.newest_first
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -134,6 +167,7 @@ mod tests {
     use crate::credits::Credits;
     use crate::jwt::LoggedIn;
     use crate::ledger::{Exchange, Ledger, Order, Started, StoredReply};
+    use crate::models::MAX_REPLY_BYTES;
     use crate::testing::TestTable;
 
     struct Scene {
@@ -149,6 +183,10 @@ mod tests {
         }
 
         async fn said(&self, person: &LoggedIn, text: &str, standalone: bool) {
+            self.replied(person, text, &format!("{text}?"), standalone).await;
+        }
+
+        async fn replied(&self, person: &LoggedIn, text: &str, reply: &str, standalone: bool) {
             self.test.clock.advance(Duration::from_millis(1));
             let ledger = Ledger::new(self.test.table.clone(), self.test.clock.clone(), 10);
             let deadline = self.test.clock.now().plus(Duration::from_secs(28));
@@ -157,8 +195,7 @@ mod tests {
             let Started::Held(held) = ledger.start(&order).await.unwrap() else {
                 panic!("nothing was answered before")
             };
-            let exchange =
-                Exchange { message: &message(text), reply: &StoredReply::saying(&format!("{text}?")), standalone };
+            let exchange = Exchange { message: &message(text), reply: &StoredReply::saying(reply), standalone };
             ledger.capture(&held, Credits::ZERO, exchange).await.unwrap();
         }
 
@@ -206,6 +243,53 @@ mod tests {
         scene.said(&scene.ada, "a program's", true).await;
         scene.said(&bob, "bob's", false).await;
         assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
+    }
+
+    fn queries(scene: &Scene) -> usize {
+        let requests = scene.test.recorder.requests();
+        requests.iter().filter(|request| request.operation == "Query").count()
+    }
+
+    #[tokio::test]
+    async fn the_conversation_is_found_behind_what_was_asked_elsewhere_as_far_as_five_pages_reach() {
+        let scene = Scene::start().await;
+        scene.said(&scene.ada, "mine", false).await;
+        // With one message a page has four entries; the grant of the registration is the oldest of all.
+        for (more_elsewhere, expected, pages) in
+            [(3, &["mine", "mine?", "now"][..], 1), (1, &["mine", "mine?", "now"], 2), (16, &["now"], 5)]
+        {
+            for _ in 0..more_elsewhere {
+                scene.said(&scene.ada, "a program's", true).await;
+            }
+            scene.test.recorder.clear();
+            assert_eq!(scene.told(1, 1000).await, expected);
+            assert_eq!(queries(&scene), pages);
+        }
+    }
+
+    #[tokio::test]
+    async fn large_replies_elsewhere_that_end_a_page_early_do_not_hide_the_conversation() {
+        let scene = Scene::start().await;
+        scene.said(&scene.ada, "mine", false).await;
+        for _ in 0..5 {
+            scene.replied(&scene.ada, "a program's", &"x".repeat(MAX_REPLY_BYTES), true).await;
+        }
+        scene.test.recorder.clear();
+        assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
+        assert_eq!(queries(&scene), 2);
+    }
+
+    #[tokio::test]
+    async fn where_enough_is_found_or_there_is_no_room_for_more_nothing_more_is_read() {
+        let scene = Scene::start().await;
+        for _ in 0..9 {
+            scene.said(&scene.ada, "mine", false).await;
+        }
+        for (messages, chars) in [(1, 1000), (2, 1000), (2, 8)] {
+            scene.test.recorder.clear();
+            scene.told(messages, chars).await;
+            assert_eq!(queries(&scene), 1, "{messages} of {chars}");
+        }
     }
 
     #[tokio::test]

@@ -22,6 +22,14 @@ pub enum ApiError {
     Invalid(FieldErrors),
     /// 400, with the code of its [`Fault`]: a parameter of OpenAI's protocol cannot be honoured.
     Parameter(InvalidParameter),
+    /// 400, with the code of its [`Refusal`]: the model does not take what it was asked; nothing was
+    /// charged.
+    ModelRefused {
+        /// What it does not take.
+        refusal: Refusal,
+        /// What it said.
+        cause: Cause,
+    },
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
     /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind.
@@ -107,7 +115,9 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Parse(_) | Self::Invalid(_) | Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::Parse(_) | Self::Invalid(_) | Self::Parameter(_) | Self::ModelRefused { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
@@ -134,6 +144,7 @@ impl ApiError {
             Self::Parse(_) => "parse_error",
             Self::Invalid(_) => "invalid",
             Self::Parameter(parameter) => parameter.fault.code(),
+            Self::ModelRefused { refusal, .. } => refusal.code(),
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
@@ -164,6 +175,7 @@ impl ApiError {
             Self::Parse(what) => what.clone(),
             Self::Invalid(_) => "Invalid input.".to_owned(),
             Self::Parameter(parameter) => parameter.detail.clone(),
+            Self::ModelRefused { refusal, .. } => format!("{refusal} Nothing was charged."),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
             Self::InvalidCredentials => "No active account found with the given credentials.".to_owned(),
@@ -209,6 +221,7 @@ impl ApiError {
             Self::ModelFailed(cause)
             | Self::Unavailable(cause)
             | Self::ModelUnavailable { cause, .. }
+            | Self::ModelRefused { cause, .. }
             | Self::ModelBrokeOff { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
             | Self::Internal(cause) => Some(&cause.0),
@@ -262,6 +275,40 @@ impl Fault {
             Self::Type => "invalid_type",
             Self::Value => "invalid_value",
             Self::Unsupported => "unsupported_parameter",
+        }
+    }
+}
+
+/// What a model does not take of what it was asked, in our words and not in its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `context_length_exceeded`
+    #[error("The conversation is longer than the model can read.")]
+    TooLong,
+    /// `unsupported_parameter`, by its name in OpenAI's protocol.
+    #[error("The model does not know '{0}', or not with this value.")]
+    Parameter(&'static str),
+    /// `model_refused`: it does not say what, or not so that we can tell.
+    #[error("The model does not take this conversation or these parameters.")]
+    Unsaid,
+}
+
+impl Refusal {
+    fn code(self) -> &'static str {
+        match self {
+            Self::TooLong => "context_length_exceeded",
+            Self::Parameter(_) => Fault::Unsupported.code(),
+            Self::Unsaid => "model_refused",
+        }
+    }
+
+    /// The parameter of OpenAI's protocol that it is about.
+    #[must_use]
+    pub fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::TooLong => Some("messages"),
+            Self::Parameter(name) => Some(name),
+            Self::Unsaid => None,
         }
     }
 }

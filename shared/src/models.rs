@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ApiError, Cause};
+use crate::error::{ApiError, Cause, Refusal};
 
 pub use dummy::{Dummy, DummyFailure};
 pub use limited::{Model, Pieces};
@@ -116,9 +116,17 @@ impl fmt::Debug for Reply {
 /// Why a model gave no reply. Its words are for the log and never a reply.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// It refused, failed, or answered with something that is none: to try again would not help.
+    /// It failed, or answered with something that is no reply: to try again would not help.
     #[error("{0}")]
     Failed(Cause),
+    /// It does not take what it was asked: to ask for something else would help.
+    #[error("{cause}")]
+    Refused {
+        /// What it does not take.
+        refusal: Refusal,
+        /// What it said.
+        cause: Cause,
+    },
     /// It is busy or out of reach for now.
     #[error("{cause}")]
     Unavailable {
@@ -133,6 +141,7 @@ impl From<ModelError> for ApiError {
     fn from(error: ModelError) -> Self {
         match error {
             ModelError::Failed(cause) => Self::ModelFailed(cause),
+            ModelError::Refused { refusal, cause } => Self::ModelRefused { refusal, cause },
             ModelError::Unavailable { retry_after, cause } => Self::ModelUnavailable { retry_after, cause },
         }
     }

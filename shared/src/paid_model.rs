@@ -18,7 +18,8 @@ use crate::time::{Clock, Timestamp};
 
 pub use stream::{PaidPiece, PaidStream};
 
-/// A capture that gets no answer is tried, looked for, released and looked for again.
+/// A capture that gets no answer is tried, looked for, and released: what the model leaves of a request's
+/// time. The least that the settings allow for a request is twice as much.
 const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
 
 /// Sells the replies of a model.
@@ -139,7 +140,7 @@ impl PaidModel {
     /// # Errors
     /// As [`Model::reply`], and then as [`Ledger::capture`].
     pub async fn reply(&self, question: PaidQuestion) -> Result<PaidReply, ApiError> {
-        let limit = self.time_to_think(&question);
+        let limit = self.time_to_think(&question, CAPTURE_RESERVE);
         match self.model.reply(&question.prompt, question.max_output_tokens, limit).await {
             Ok(reply) => self.capture(question, reply.text, reply.end).await,
             Err(error) => {
@@ -159,10 +160,8 @@ impl PaidModel {
         Ok(PaidReply { id: held.id, username: held.username, message, reply, charge })
     }
 
-    /// The model has the remaining time less what a capture needs in the worst case, but half of it
-    /// at least.
-    fn time_to_think(&self, question: &PaidQuestion) -> Duration {
-        let remaining = question.deadline.since(self.clock.now());
-        remaining.saturating_sub(CAPTURE_RESERVE).max(remaining / 2)
+    /// The model has the remaining time less `reserve`, which what comes after it needs in the worst case.
+    fn time_to_think(&self, question: &PaidQuestion, reserve: Duration) -> Duration {
+        question.deadline.since(self.clock.now()).saturating_sub(reserve)
     }
 }

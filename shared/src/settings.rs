@@ -33,7 +33,7 @@ pub struct Settings {
     pub refresh_token_lifetime: Duration,
     /// `ROTATE_REFRESH_TOKENS`: `true` if each refresh replaces the refresh token. Default `false`.
     pub rotate_refresh_tokens: bool,
-    /// `FUNCTION_TIMEOUT`: in seconds, from 15 to 28. How long a request may take where Lambda does
+    /// `FUNCTION_TIMEOUT`: in seconds, from 20 to 28. How long a request may take where Lambda does
     /// not say so itself. Default 28: API Gateway hangs up after 29.
     pub function_timeout: Duration,
     /// `AUDIT_TIMEOUT`: in seconds, from 30 to 900. How long a run of the audit may take where Lambda
@@ -76,7 +76,7 @@ impl Settings {
                 1..=Self::LONGEST_LIFETIME.as_secs(),
             )?,
             rotate_refresh_tokens: variables.flag("ROTATE_REFRESH_TOKENS")?,
-            function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 15..=28)?,
+            function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 20..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
@@ -268,7 +268,8 @@ mod tests {
                 "5m",
                 "ACCESS_TOKEN_LIFETIME must be a whole number of seconds from 1 to 86400, not \"5m\"",
             ),
-            ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 15 to 28, not \"29\""),
+            ("FUNCTION_TIMEOUT", "19", "FUNCTION_TIMEOUT must be a whole number of seconds from 20 to 28, not \"19\""),
+            ("FUNCTION_TIMEOUT", "29", "FUNCTION_TIMEOUT must be a whole number of seconds from 20 to 28, not \"29\""),
             ("ROTATE_REFRESH_TOKENS", "yes", "ROTATE_REFRESH_TOKENS must be false, true, not \"yes\""),
             (
                 "REGISTRATIONS_PER_HOUR",

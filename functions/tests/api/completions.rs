@@ -69,6 +69,22 @@ async fn a_completion_is_charged_and_stored_apart_from_the_conversation() {
 }
 
 #[tokio::test]
+async fn a_program_asks_with_an_api_key_at_the_expense_of_whoever_made_it() {
+    let (world, access) = ada(&[("MESSAGE_COST", "3")]).await;
+    let made = world.make_api_key(&access).await;
+    assert_eq!(world.stack.send(Request::get("/v1/models").bearer(&made.key)).await.status, 200);
+    assert_eq!(world.stack.send(complete(&made.key, false)).await.json()["object"], "chat.completion");
+    assert!(world.stack.send(complete(&made.key, true)).await.body.ends_with("data: [DONE]\n\n"));
+    assert_eq!(balance(&world, &access).await, (json!(4), "0".to_owned()));
+    let end = Request::delete(&format!("/keys/{}/", made.id)).bearer(&access);
+    assert_eq!(world.stack.send(end).await.status, 204);
+    for stream in [false, true] {
+        refused(&world, complete(&made.key, stream), 401, "invalid_api_key").await;
+    }
+    refused(&world, Request::get("/v1/models").bearer(&made.key), 401, "invalid_api_key").await;
+}
+
+#[tokio::test]
 async fn a_streamed_answer_says_the_same_as_a_whole_one() {
     let (world, access) = ada(&[]).await;
     let whole = world.stack.send(complete(&access, false)).await.json();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::events::data_of_events;
 use crate::logs::logs_with;
 use crate::world::World;
 
@@ -18,6 +19,16 @@ use crate::world::World;
 const PROVIDERS_WORDS: &str = "you said: my secret";
 
 const API_KEY: &str = "swordfish";
+
+/// The ways to ask a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    ChatView,
+    Whole,
+    Streamed,
+}
+
+const WAYS: [Way; 3] = [Way::ChatView, Way::Whole, Way::Streamed];
 
 /// Somebody who chats with a model.
 pub struct Chatting {
@@ -39,7 +50,22 @@ impl Chatting {
     }
 
     async fn chat(&self) -> Response {
-        self.world.stack.send(self.message("Hello")).await
+        self.ask(Way::ChatView).await
+    }
+
+    async fn ask(&self, way: Way) -> Response {
+        let request = match way {
+            Way::ChatView => self.message("Hello"),
+            Way::Whole => self.completion(false),
+            Way::Streamed => self.completion(true),
+        };
+        self.world.stack.send(request).await
+    }
+
+    fn completion(&self, stream: bool) -> Request {
+        let messages = json!([{"role": "user", "content": "Hello"}]);
+        let body = json!({"model": "some-model", "stream": stream, "messages": messages});
+        Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
     }
 
     /// What ada has, and what is held.
@@ -55,13 +81,31 @@ impl Chatting {
 
     /// The chat failed with this status, and nothing of it is left but the cause in the log.
     async fn expect_failure(&self, response: &Response, status: u16, retry_after: Option<&str>, cause: &str) {
-        let code = if status == 502 { "model_failed" } else { "unavailable" };
-        assert_eq!((response.status, &response.json()["code"]), (status, &json!(code)), "{cause}");
+        self.expect_failures(response, status, retry_after, cause, 1).await;
+    }
+
+    /// As often as this, with this response as the last.
+    async fn expect_failures(
+        &self,
+        response: &Response,
+        status: u16,
+        retry_after: Option<&str>,
+        cause: &str,
+        times: usize,
+    ) {
+        let code = match status {
+            400 => "model_refused",
+            502 => "model_failed",
+            _ => "unavailable",
+        };
+        let body = response.json();
+        let problem = body.get("error").unwrap_or(&body);
+        assert_eq!((response.status, &problem["code"]), (status, &json!(code)), "{cause}");
         assert_eq!(response.headers.get("retry-after").map(String::as_str), retry_after, "{cause}");
         assert!(!response.body.contains("secret"), "{}", response.body);
         assert_eq!(self.balance().await, (json!(5000), "0".to_owned()), "{cause}");
         assert!(self.chats().await.is_empty(), "{cause}");
-        let logs = logs_with(&self.world, cause, 1).await;
+        let logs = logs_with(&self.world, cause, times).await;
         assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
     }
 }
@@ -85,6 +129,17 @@ pub fn says(message: &Value) -> ResponseTemplate {
     let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
     let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
     ResponseTemplate::new(200).set_body_json(json!({"choices": [choice], "usage": usage}))
+}
+
+/// A stream of these chunks.
+fn streams(chunks: &[Value]) -> ResponseTemplate {
+    let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<Vec<_>>().concat();
+    ResponseTemplate::new(200).set_body_raw(events + "data: [DONE]\n\n", "text/event-stream")
+}
+
+/// A chunk with what is new.
+fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
+    json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 }
 
 fn refuses(status: u16) -> ResponseTemplate {
@@ -134,17 +189,12 @@ async fn a_streamed_reply_costs_what_the_provider_counted() {
     let prices = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "2000")];
     let (provider, chatting) = with_openai(&prices).await;
     let chunks = [
-        json!({"choices": [{"index": 0, "delta": {"content": "Hi "}}]}),
-        json!({"choices": [{"index": 0, "delta": {"content": "there"}, "finish_reason": "stop"}]}),
+        chunk(&json!({"content": "Hi "}), None),
+        chunk(&json!({"content": "there"}), Some("stop")),
         json!({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 200}}),
     ];
-    let events = chunks.map(|chunk| format!("data: {chunk}\n\n")).concat() + "data: [DONE]\n\n";
-    let streamed = ResponseTemplate::new(200).set_body_raw(events, "text/event-stream");
-    answer(&provider, streamed).await;
-    let messages = json!([{"role": "user", "content": "Hello"}]);
-    let request = json!({"model": "some-model", "stream": true, "messages": messages});
-    let request = Request::post("/v1/chat/completions").json(&request).bearer(&chatting.access);
-    let response = chatting.world.stack.send(request).await;
+    answer(&provider, streams(&chunks)).await;
+    let response = chatting.ask(Way::Streamed).await;
     assert!(response.body.contains("Hi ") && response.body.ends_with("data: [DONE]\n\n"), "{response:?}");
     assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
     assert!(chatting.chats().await[0].to_string().contains("Hi there"));
@@ -163,18 +213,57 @@ async fn where_usage_is_charged_the_provider_says_how_much_it_was() {
 #[tokio::test]
 async fn a_provider_that_gives_no_reply_costs_nothing_and_its_words_are_repeated_nowhere() {
     let (provider, chatting) = with_openai(&[("OPENAI_API_KEY", API_KEY)]).await;
-    let malformed = ResponseTemplate::new(200).set_body_string(format!("{{\"choices\": \"{PROVIDERS_WORDS}\"}}"));
-    let refusal = says(&json!({"content": null, "refusal": PROVIDERS_WORDS}));
-    for (says, status, retry_after, cause) in [
-        (refuses(401), 502, None, "the server answered 401, some_type"),
-        (refuses(429).insert_header("retry-after", "7"), 503, Some("7"), "the server answered 429, some_type"),
-        (refuses(500), 503, Some("1"), "the server answered 500, some_type"),
+    let malformed = json!({"choices": PROVIDERS_WORDS});
+    let malformed = [ResponseTemplate::new(200).set_body_json(&malformed), streams(&[malformed])];
+    let refusal = json!({"content": null, "refusal": PROVIDERS_WORDS});
+    let refusal = [says(&refusal), streams(&[chunk(&refusal, None)])];
+    let filtered = json!({"choices": [{"message": {"content": PROVIDERS_WORDS}, "finish_reason": "content_filter"}]});
+    let filtered = [
+        ResponseTemplate::new(200).set_body_json(filtered),
+        streams(&[chunk(&json!({"content": null}), Some("content_filter"))]),
+    ];
+    let both = |answer: ResponseTemplate| [answer.clone(), answer];
+    for ([whole, streamed], status, retry_after, cause) in [
+        (both(refuses(400)), 400, None, "the server answered 400, some_type"),
+        (both(refuses(401)), 502, None, "the server answered 401, some_type"),
+        (both(refuses(429).insert_header("retry-after", "7")), 503, Some("7"), "the server answered 429, some_type"),
+        (both(refuses(500)), 503, Some("1"), "the server answered 500, some_type"),
         (malformed, 502, None, "the answer is not what the protocol says: Data"),
         (refusal, 502, None, "the model refused"),
+        (filtered, 502, None, "the reply ended with content_filter"),
     ] {
-        answer(&provider, says).await;
-        let response = chatting.chat().await;
-        chatting.expect_failure(&response, status, retry_after, cause).await;
+        for (times, way) in (1..).zip(WAYS) {
+            answer(&provider, if way == Way::Streamed { streamed.clone() } else { whole.clone() }).await;
+            let response = chatting.ask(way).await;
+            chatting.expect_failures(&response, status, retry_after, cause, times).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_a_provider_fails_to_finish_is_charged_once_it_has_begun_and_its_words_are_repeated_nowhere() {
+    let (provider, chatting) = with_openai(&[("OPENAI_API_KEY", API_KEY)]).await;
+    let error = json!({"error": {"message": PROVIDERS_WORDS, "type": "server_error", "code": null}});
+    for (spent, (rest, cause)) in (1..).zip([
+        (vec![error], "the server answered with an error server_error"),
+        (vec![json!({"choices": PROVIDERS_WORDS})], "the answer is not what the protocol says: Data"),
+        (vec![chunk(&json!({"refusal": PROVIDERS_WORDS}), None)], "the model refused"),
+        (vec![chunk(&json!({}), Some("content_filter"))], "the reply ended with content_filter"),
+        (vec![], "the stream ended before the reply did"),
+    ]) {
+        let beginning = vec![chunk(&json!({"content": "Hi"}), None)];
+        answer(&provider, streams(&[beginning, rest].concat())).await;
+        let response = chatting.ask(Way::Streamed).await;
+        let events = data_of_events(&response.body);
+        assert_eq!((response.status, &events.last().unwrap()["error"]["code"]), (200, &json!("model_broke_off")));
+        assert!(!response.body.contains("secret"), "{}", response.body);
+        assert_eq!(chatting.balance().await, (json!(5000 - spent), "0".to_owned()), "{cause}");
+        let chats = chatting.chats().await;
+        assert_eq!(chats.len(), spent);
+        assert!(chats.iter().all(|chat| chat["response"]["S"] == "Hi" && chat["finish_reason"]["S"] == "broken_off"));
+        let logs = logs_with(&chatting.world, cause, 1).await;
+        assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
+        assert_eq!(provider.received_requests().await.unwrap().len(), 1, "it is not asked again");
     }
 }
 
@@ -206,7 +295,8 @@ async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
     let (provider, chatting) = with_openai(&[]).await;
     answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
     let function = chatting.world.stack.function("chat").await;
-    let deadline = SystemTime::now() + Duration::from_secs(2);
+    // The model leaves ten seconds for the charge.
+    let deadline = SystemTime::now() + Duration::from_secs(13);
     let request = Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&chatting.access);
     let event = function.invoke_with_deadline(&request.to_rest_event(), deadline).await.unwrap();
     assert!(SystemTime::now() < deadline, "the answer is out in time");
@@ -245,13 +335,20 @@ async fn a_reply_of_bedrock_is_stored_and_charged_and_a_refusal_costs_nothing() 
     let settings = [("MODEL", "bedrock"), ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint.as_str())];
     let chatting = Chatting::start(&settings).await;
     let converse = || Mock::given(method("POST")).and(path("/model/some-model/converse"));
+    let converse_stream = || Mock::given(method("POST")).and(path("/model/some-model/converse-stream"));
 
-    let refusal = ResponseTemplate::new(400).insert_header("x-amzn-errortype", "ValidationException");
-    converse().respond_with(refusal.set_body_json(json!({"message": PROVIDERS_WORDS}))).mount(&bedrock).await;
-    let response = chatting.chat().await;
-    chatting.expect_failure(&response, 502, None, "Bedrock answered ValidationException").await;
+    for (kind, status, code) in [("ValidationException", 400, 400), ("AccessDeniedException", 403, 502)] {
+        let refusal = ResponseTemplate::new(status).insert_header("x-amzn-errortype", kind);
+        let refusal = refusal.set_body_json(json!({"message": PROVIDERS_WORDS}));
+        converse().respond_with(refusal.clone()).mount(&bedrock).await;
+        converse_stream().respond_with(refusal).mount(&bedrock).await;
+        for (times, way) in (1..).zip(WAYS) {
+            let response = chatting.ask(way).await;
+            chatting.expect_failures(&response, code, None, &format!("Bedrock answered {kind}"), times).await;
+        }
+        bedrock.reset().await;
+    }
 
-    bedrock.reset().await;
     let message = json!({"role": "assistant", "content": [{"text": "Hi there"}]});
     let usage = json!({"inputTokens": 30, "outputTokens": 200, "totalTokens": 230});
     let answer = json!({"output": {"message": message}, "stopReason": "end_turn", "usage": usage});

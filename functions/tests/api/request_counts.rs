@@ -107,6 +107,11 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     Cost::of(name, &recorded)
 }
 
+fn complete(stream: bool) -> Request {
+    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
+    Request::post("/v1/chat/completions").json(&body)
+}
+
 /// The costs of everything, in the table's order. Ada has twenty short messages when she lists them.
 async fn costs(world: &World) -> Vec<Cost> {
     world.register("ada", 100).await;
@@ -114,10 +119,7 @@ async fn costs(world: &World) -> Vec<Cost> {
     let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
     let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access);
     let with_key = || talk().header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-    let complete = |stream: bool| {
-        let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
-        Request::post("/v1/chat/completions").json(&body).bearer(&ada.access)
-    };
+    let complete = |stream: bool| complete(stream).bearer(&ada.access);
     let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
     let verify = |token: &str| Request::post("/token/verify/").json(&json!({"token": token}));
     let get = |path: &str| Request::get(path).bearer(&ada.access);
@@ -146,7 +148,7 @@ async fn costs(world: &World) -> Vec<Cost> {
     costs
 }
 
-/// What sessions and accounts cost. Grace is logged in three times, and has written one message.
+/// What sessions and accounts cost. Grace is logged in three times, and has a program.
 async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     world.register("grace", 100).await;
     let (one, two, three) = (world.log_in("grace").await, world.log_in("grace").await, world.log_in("grace").await);
@@ -171,6 +173,9 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
         )
         .await,
         cost(world, "`POST /chatView/` with an API key", "chat", talk()).await,
+        cost(world, "`POST /v1/chat/completions` with an API key", "chat-completions", by_program(complete(false)))
+            .await,
+        cost(world, "`GET /v1/models` with an API key", "models", by_program(Request::get("/v1/models"))).await,
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
         cost(world, "`POST /keys/`", "keys", make_key).await,
         cost(world, "`DELETE /keys/{id}/`", "key", end_key).await,

@@ -134,8 +134,9 @@ fn a_buffered_function_ends_before_api_gateway_hangs_up() {
         let may_be_longer = INVOKED_DIRECTLY.contains(&function.binary.as_str()) || is_streamed(&function);
         assert!(timeout.is_null() || may_be_longer, "{}", function.binary);
     }
-    let most = &template.document()["Parameters"]["FunctionTimeout"]["MaxValue"];
-    assert!(most.as_u64().unwrap() <= 28);
+    let parameter = &template.document()["Parameters"]["FunctionTimeout"];
+    assert!(parameter["MaxValue"].as_u64().unwrap() <= 28);
+    assert_eq!(parameter["MinValue"], 20, "as the functions demand");
 }
 
 /// Whether API Gateway takes the function's answers as streams.
@@ -153,8 +154,9 @@ fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", is_completions, "{}", function.binary);
     }
     let template = template();
-    let most = &template.document()["Parameters"]["StreamTimeout"]["MaxValue"];
-    assert!(most.as_u64().unwrap() <= 900);
+    let parameter = &template.document()["Parameters"]["StreamTimeout"];
+    assert!(parameter["MaxValue"].as_u64().unwrap() <= 900);
+    assert_eq!(parameter["MinValue"], 30, "as the functions demand");
 }
 
 /// One statement of a function's policy.

@@ -80,6 +80,7 @@ fn kind(error: &ApiError) -> &'static str {
 fn parameter(error: &ApiError) -> Option<String> {
     match error {
         ApiError::Parameter(parameter) => Some(parameter.name.clone()),
+        ApiError::ModelRefused { refusal, .. } => refusal.parameter().map(str::to_owned),
         ApiError::ModelNotFound => Some("model".to_owned()),
         ApiError::Invalid(errors) => errors.keys().next().map(|name| (*name).to_owned()),
         _ => None,
@@ -93,13 +94,17 @@ mod tests {
 
     use crate::completions::fields::refuse;
     use crate::credits::Credits;
-    use crate::error::{Cause, Fault, FieldErrors};
+    use crate::error::{Cause, Fault, FieldErrors, Refusal};
     use crate::ids::EntryId;
     use crate::time::Clock;
     use serde_json::Value;
 
     fn cause() -> Cause {
         Cause::because("the table is at 127.0.0.1")
+    }
+
+    fn refused(refusal: Refusal) -> ApiError {
+        ApiError::ModelRefused { refusal, cause: cause() }
     }
 
     fn every_kind_of_error() -> Vec<(ApiError, u16, &'static str, &'static str)> {
@@ -114,6 +119,9 @@ mod tests {
                 "invalid",
             ),
             (refuse("tools", Fault::Unsupported, "no"), 400, invalid, "unsupported_parameter"),
+            (refused(Refusal::TooLong), 400, invalid, "context_length_exceeded"),
+            (refused(Refusal::Parameter("seed")), 400, invalid, "unsupported_parameter"),
+            (refused(Refusal::Unsaid), 400, invalid, "model_refused"),
             (ApiError::NotAuthenticated, 401, invalid, "invalid_api_key"),
             (ApiError::TokenNotValid("the reason"), 401, invalid, "invalid_api_key"),
             (ApiError::UserInactive, 401, invalid, "invalid_api_key"),
@@ -183,6 +191,9 @@ mod tests {
         let name = |error: &ApiError| json!(body(error))["param"].clone();
         assert_eq!(name(&refuse("messages[3].content", Fault::Type, "no")), "messages[3].content");
         assert_eq!(name(&ApiError::ModelNotFound), "model");
+        assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
+        assert_eq!(name(&refused(Refusal::TooLong)), "messages");
+        assert_eq!(name(&refused(Refusal::Unsaid)), Value::Null);
         assert_eq!(name(&ApiError::InProgress), Value::Null);
     }
 }

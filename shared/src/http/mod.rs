@@ -22,4 +22,5 @@ pub use page::page_request;
 pub use path::last_segment;
 pub(crate) use problem::headers as problem_headers;
 pub use response::{Answer, Response};
+pub(crate) use streaming::PATIENCE;
 pub use streaming::{Events, Streamable, StreamingEndpoint, serve_streaming};

@@ -16,8 +16,8 @@ use crate::http::endpoint::{LogLine, checked};
 use crate::http::{Answer, Error, Method, Response, StatusCode};
 
 /// Whoever takes longer than this for one event is not waited for again: the end of the stream, in which
-/// it is paid for, must come before the function's time is up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// it is paid for, must come before the function's time is up. Their stream ends with an error.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The events of a stream as they are sent. An error is the last one.
 pub type Events = BoxStream<'static, Result<String, ApiError>>;
@@ -122,6 +122,7 @@ async fn deliver<E: StreamingEndpoint>(mut events: Events, mut listener: Listene
     if let Some(error) = &error {
         listener.tell(E::error_event(error)).await;
     }
+    listener.leave();
     line.end(status, error.as_ref());
 }
 
@@ -136,6 +137,13 @@ impl Listener {
         if !self.is_gone {
             let told = tokio::time::timeout(PATIENCE, self.sender.send_data(event.into())).await;
             self.is_gone = !matches!(told, Ok(Ok(())));
+        }
+    }
+
+    /// Ends the body: with an error if anything was left out, or it would look like the whole answer.
+    fn leave(self) {
+        if self.is_gone {
+            self.sender.abort();
         }
     }
 }
@@ -222,7 +230,9 @@ mod tests {
             let kept = reads_slowly.then_some(response);
             tokio::time::sleep(PATIENCE * 2).await;
             assert_eq!(asked_for.load(Ordering::SeqCst), 3, "slowly: {reads_slowly}");
-            drop(kept);
+            if let Some(response) = kept {
+                assert!(response.into_body().collect().await.is_err(), "it would look whole");
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 
 use crate::aws::{self, Service};
 use crate::error::Cause;
-use crate::models::bedrock::attempts::OnlyAfterAnAnswer;
+use crate::models::bedrock::attempts::OnlyIfTurnedAway;
 use crate::models::bedrock::conversation::Conversation;
 use crate::models::bedrock::failure::failure;
 use crate::models::{ChatModel, End, FinishReason, ModelError, Prompt, Reply, ReplyStream, Sampling, Usage};
@@ -57,7 +57,7 @@ impl Bedrock {
             // A model may think for longer than a download may stall.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
-            .retry_classifier(OnlyAfterAnAnswer)
+            .retry_classifier(OnlyIfTurnedAway)
             .build();
         Self { client: Client::from_conf(configuration), model_id: model_id.to_owned() }
     }

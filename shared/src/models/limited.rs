@@ -71,7 +71,8 @@ impl Model {
     ///
     /// # Errors
     /// [`ApiError::ModelFailed`] if the model fails, panics, says nothing or takes longer;
-    /// [`ApiError::ModelUnavailable`] if it is busy or out of reach.
+    /// [`ApiError::ModelRefused`] if it does not take what it was asked; [`ApiError::ModelUnavailable`] if
+    /// it is busy or out of reach.
     pub async fn reply(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Reply, ApiError> {
         let reply = guard(Instant::now() + limit, self.0.reply(prompt, max_output_tokens)).await??;
         if reply.text.is_empty() {

@@ -50,7 +50,7 @@ impl ChatModel for OpenAi {
         &self.model_id
     }
 
-    /// The protocol has them all; a model that lacks one says so itself or lets it pass.
+    /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }

@@ -1,11 +1,16 @@
 //! A reply that is handed out as it is written, and is paid for before it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{ApiError, Cause};
+use crate::http::PATIENCE;
 use crate::ids::EntryId;
 use crate::models::{End, FinishReason, Piece, Pieces};
-use crate::paid_model::{PaidModel, PaidQuestion, PaidReply};
+use crate::paid_model::{CAPTURE_RESERVE, PaidModel, PaidQuestion, PaidReply};
+
+/// The last text of all may be one that nobody reads, just before the model's time is up.
+const STREAM_RESERVE: Duration = CAPTURE_RESERVE.saturating_add(PATIENCE);
 
 /// A part of a reply that is paid for.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl PaidModel {
     }
 
     async fn first_text(&self, question: &PaidQuestion) -> Result<(String, Pieces), ApiError> {
-        let limit = self.time_to_think(question);
+        let limit = self.time_to_think(question, STREAM_RESERVE);
         let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
         match pieces.next().await? {
             Piece::Text(text) => Ok((text, pieces)),
@@ -106,9 +111,9 @@ impl PaidStream {
 
     fn broke_off(&self, error: ApiError) -> ApiError {
         match error {
-            ApiError::ModelFailed(cause) | ApiError::ModelUnavailable { cause, .. } => {
-                ApiError::ModelBrokeOff { message_id: self.id, cause }
-            }
+            ApiError::ModelFailed(cause)
+            | ApiError::ModelRefused { cause, .. }
+            | ApiError::ModelUnavailable { cause, .. } => ApiError::ModelBrokeOff { message_id: self.id, cause },
             other => other,
         }
     }

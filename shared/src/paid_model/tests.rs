@@ -1,9 +1,10 @@
 //! What is charged of whole replies.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::*;
 use crate::error::Cause;
@@ -13,12 +14,43 @@ use crate::models::{ChatModel, FinishReason, MAX_REPLY_BYTES, ModelError, Reply,
 use crate::table::Key;
 use crate::testing::TestTable;
 
-/// Says something and that it counted so much, or fails.
+/// What a model does that says nothing more. Meanwhile the clock of timers has nobody to wait for and runs
+/// ahead; it is in step again when the model is hung up on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stalls(Arc<Mutex<Vec<Duration>>>);
+
+struct Stall<'a> {
+    began: Instant,
+    stalls: &'a Stalls,
+}
+
+impl Stalls {
+    pub(super) async fn for_ever<T>(&self) -> T {
+        tokio::time::pause();
+        let _stall = Stall { began: Instant::now(), stalls: self };
+        std::future::pending().await
+    }
+
+    /// How long each took until the model was hung up on, in whole seconds.
+    pub(super) fn seconds(&self) -> Vec<u64> {
+        self.0.lock().unwrap().iter().map(|stall| (*stall + Duration::from_millis(500)).as_secs()).collect()
+    }
+}
+
+impl Drop for Stall<'_> {
+    fn drop(&mut self) {
+        self.stalls.0.lock().unwrap().push(self.began.elapsed());
+        tokio::time::resume();
+    }
+}
+
+/// Says something and that it counted so much, or fails, or says nothing for ever.
 #[derive(Debug)]
 struct Scripted {
     text: String,
     usage: Option<Usage>,
     fails: bool,
+    stalls: Option<Stalls>,
     limits: Mutex<Vec<u32>>,
 }
 
@@ -39,7 +71,13 @@ impl ChatModel for &'static Scripted {
         } else {
             Ok(Reply { text: self.text.clone(), end })
         };
-        async { reply }.boxed()
+        async {
+            match &self.stalls {
+                Some(stalls) => stalls.for_ever().await,
+                None => reply,
+            }
+        }
+        .boxed()
     }
 
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
@@ -56,7 +94,7 @@ fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
 }
 
 fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
-    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, limits: Mutex::default() }))
+    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, stalls: None, limits: Mutex::default() }))
 }
 
 struct Scene {
@@ -209,4 +247,20 @@ async fn a_model_that_fails_costs_nothing() {
         assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
         assert_eq!(scene.account().await, (10_000, 0));
     }
+}
+
+#[tokio::test]
+async fn a_model_that_takes_too_long_is_hung_up_on_while_there_is_time_for_a_charge_and_costs_nothing() {
+    let stalls = Stalls::default();
+    let scripted = Scripted {
+        text: String::new(),
+        usage: None,
+        fails: false,
+        stalls: Some(stalls.clone()),
+        limits: Mutex::default(),
+    };
+    let scene = Scene::with(10_000, Box::leak(Box::new(scripted))).await;
+    assert!(matches!(scene.ask(None).await, Err(ApiError::ModelFailed(_))));
+    assert_eq!(scene.account().await, (10_000, 0));
+    assert_eq!(stalls.seconds(), [28 - 10]);
 }

@@ -27,7 +27,7 @@ pub struct ChatSettings {
     pub context_limits: ContextLimits,
     /// `SYSTEM_PROMPT`: what every conversation at `/chatView/` begins with, if anything.
     pub system_prompt: Option<String>,
-    /// `STREAM_TIMEOUT`: in seconds, from 15 to 900. How long a request to `/v1/chat/completions` may
+    /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. How long a request to `/v1/chat/completions` may
     /// take where Lambda does not say so itself. Default 300.
     pub stream_timeout: Duration,
 }
@@ -122,7 +122,7 @@ impl ChatSettings {
                 chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
             },
             system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
-            stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 15..=900)?,
+            stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 30..=900)?,
         })
     }
 }
@@ -252,7 +252,8 @@ mod tests {
             ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),
             ("MIN_OUTPUT_TOKENS", "2000", "MIN_OUTPUT_TOKENS must be at most MAX_OUTPUT_TOKENS"),
             ("CONTEXT_MESSAGES", "51", "CONTEXT_MESSAGES must be a whole number from 0 to 50, not \"51\""),
-            ("STREAM_TIMEOUT", "901", "STREAM_TIMEOUT must be a whole number of seconds from 15 to 900, not \"901\""),
+            ("STREAM_TIMEOUT", "29", "STREAM_TIMEOUT must be a whole number of seconds from 30 to 900, not \"29\""),
+            ("STREAM_TIMEOUT", "901", "STREAM_TIMEOUT must be a whole number of seconds from 30 to 900, not \"901\""),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), sentence);
         }

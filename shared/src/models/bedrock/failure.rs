@@ -6,7 +6,7 @@ use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 
-use crate::error::Cause;
+use crate::error::{Cause, Refusal};
 use crate::models::ModelError;
 use crate::models::retry_after::retry_after;
 
@@ -16,7 +16,7 @@ pub(super) fn failure<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
         SdkError::ServiceError(context) => {
             let headers = context.raw().headers();
             let code = context.err().code().unwrap_or("an unknown error");
-            said(code, retry_after(|name| headers.get(name)))
+            said(code, context.raw().status().is_server_error(), retry_after(|name| headers.get(name)))
         }
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
             ModelError::Unavailable { retry_after: None, cause: Cause::because("Bedrock cannot be reached") }
@@ -40,11 +40,11 @@ pub(super) fn broken_off<R>(error: &SdkError<ConverseStreamOutputError, R>) -> M
         Exception::ValidationException(_) => "ValidationException",
         other => other.code().unwrap_or("an unknown error"),
     };
-    said(code, None)
+    said(code, false, None)
 }
 
 /// Only the code is told: the message may quote the prompt.
-fn said(code: &str, retry_after: Option<Duration>) -> ModelError {
+fn said(code: &str, is_server_error: bool, retry_after: Option<Duration>) -> ModelError {
     let cause = Cause::because(&format!("Bedrock answered {code}"));
     match code {
         "InternalServerException"
@@ -52,6 +52,9 @@ fn said(code: &str, retry_after: Option<Duration>) -> ModelError {
         | "ModelTimeoutException"
         | "ServiceUnavailableException"
         | "ThrottlingException" => ModelError::Unavailable { retry_after, cause },
+        // It has one code for all that is wrong with a request, and says what in words alone.
+        "ValidationException" => ModelError::Refused { refusal: Refusal::Unsaid, cause },
+        _ if is_server_error => ModelError::Unavailable { retry_after, cause },
         _ => ModelError::Failed(cause),
     }
 }

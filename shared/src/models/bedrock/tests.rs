@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::error::Refusal;
 use crate::models::{Piece, Role, Turn};
 
 /// What no cause and no reply may repeat.
@@ -256,7 +257,6 @@ async fn a_stream_that_is_cut_off_or_fails_is_a_failure_and_not_asked_for_again(
         (Vec::new(), false),
         (half, false),
         (exception("modelStreamErrorException"), false),
-        (exception("validationException"), false),
         (exception("somethingNew"), false),
         (exception("internalServerException"), true),
         (exception("serviceUnavailableException"), true),
@@ -270,18 +270,20 @@ async fn a_stream_that_is_cut_off_or_fails_is_a_failure_and_not_asked_for_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_after_one_more_attempt() {
+async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_and_only_what_was_turned_away_is_sent_again() {
     for (status, kind, temporary, expected) in [
-        (400, "ValidationException", false, 1),
         (403, "AccessDeniedException", false, 1),
         (404, "ResourceNotFoundException", false, 1),
         (424, "ModelErrorException", false, 1),
         (400, "SomethingNew", false, 1),
         (429, "ModelNotReadyException", true, 2),
         (429, "ThrottlingException", true, 2),
-        (500, "InternalServerException", true, 2),
         (503, "ServiceUnavailableException", true, 2),
+        (503, "SomethingNew", true, 2),
         (408, "ModelTimeoutException", true, 1),
+        (500, "InternalServerException", true, 1),
+        (502, "SomethingNew", true, 1),
+        (504, "SomethingNew", true, 1),
     ] {
         let thrice = || vec![error(status, kind), error(status, kind), error(status, kind)];
         let (reply, requests) = reply_of(thrice()).await;
@@ -289,6 +291,22 @@ async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_after_one_mor
         let (_, end, requests) = stream_of(thrice()).await;
         assert_eq!((is_temporary(end), requests), (temporary, expected), "{kind}");
     }
+}
+
+/// Also of one that had begun.
+#[tokio::test]
+async fn what_of_a_request_bedrock_does_not_take_is_refused_in_our_words() {
+    let is_refusal = |error: ModelError| {
+        assert!(!error.to_string().contains("secret"), "{error}");
+        matches!(error, ModelError::Refused { refusal: Refusal::Unsaid, .. })
+    };
+    let twice = || vec![error(400, "ValidationException"), error(400, "ValidationException")];
+    let (reply, requests) = reply_of(twice()).await;
+    assert!(is_refusal(reply.unwrap_err()) && requests == 1);
+    let (_, end, requests) = stream_of(twice()).await;
+    assert!(is_refusal(end.unwrap_err()) && requests == 1);
+    let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), exception("validationException")])]).await;
+    assert!(is_refusal(end.unwrap_err()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -144,19 +144,24 @@ pub(super) enum ErrorObject {
         code: Value,
         #[serde(default)]
         r#type: Value,
+        #[serde(default)]
+        param: Value,
     },
     Other(IgnoredAny),
 }
 
 impl ErrorObject {
-    /// Its code, or else its type, if that is one plain word.
+    /// Its code, or else its type, if that is one plain word; some have the status for a code.
     pub(super) fn word(&self) -> Option<String> {
-        let Self::Object { code, r#type } = self else { return None };
-        [code, r#type].into_iter().find_map(|value| match value {
-            Value::String(text) => plain_word(text).map(str::to_owned),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
+        let Self::Object { code, r#type, .. } = self else { return None };
+        let word = [code, r#type].into_iter().find_map(|value| plain_word(value.as_str()?));
+        word.map(str::to_owned).or_else(|| code.as_number().map(ToString::to_string))
+    }
+
+    /// Which parameter it is about.
+    pub(super) fn parameter(&self) -> Option<String> {
+        let Self::Object { param, .. } = self else { return None };
+        param.as_str().map(str::to_owned)
     }
 
     fn into_failure(self) -> ModelError {

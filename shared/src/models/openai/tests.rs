@@ -12,6 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::provider::Address;
 use super::*;
+use crate::error::Refusal;
 use crate::models::{End, FinishReason, Piece, Role, Turn, Usage};
 use crate::settings::SecretSource;
 
@@ -318,14 +319,12 @@ fn status(status: u16, code: &str) -> ResponseTemplate {
 #[tokio::test]
 async fn refusals_of_us_are_failures_and_of_the_moment_unavailable() {
     for (refusal, is_temporary) in [
-        (status(400, "context_length_exceeded"), false),
         (status(401, "invalid_api_key"), false),
         (status(402, "billing"), false),
         (status(403, "unsupported_country"), false),
         (status(404, "model_not_found"), false),
         (status(408, "timeout"), true),
         (status(409, "conflict"), true),
-        (status(422, "odd"), false),
         (status(429, "rate_limit_exceeded"), true),
         (status(429, "insufficient_quota"), false),
         (ResponseTemplate::new(429).set_body_string(SERVERS_WORDS), true),
@@ -347,14 +346,63 @@ async fn refusals_of_us_are_failures_and_of_the_moment_unavailable() {
     }
 }
 
+fn refusing(status: u16, error: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!({"error": error}))
+}
+
+/// What of the request is refused, without the server's words.
+fn refused(result: Result<impl std::fmt::Debug, ModelError>) -> Refusal {
+    match result {
+        Err(ModelError::Refused { refusal, cause }) => {
+            without_the_servers_words(&cause.to_string());
+            refusal
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
 #[tokio::test]
-async fn the_cause_of_a_refusal_is_its_status_and_code() {
-    let (_server, model) = answering(status(404, "model_not_found")).await;
-    assert_eq!(failed(reply(&model).await), "the server answered 404, model_not_found");
-    let (_server, model) = answering(status(400, SERVERS_WORDS)).await;
-    assert_eq!(failed(reply(&model).await), "the server answered 400, some_type");
-    let (_server, model) = answering(ResponseTemplate::new(400).set_body_string(SERVERS_WORDS)).await;
-    assert_eq!(failed(reply(&model).await), "the server answered 400, without a code");
+async fn what_of_a_request_the_server_does_not_take_is_told_in_our_words() {
+    let parameter = |name: &str| refusing(400, &json!({"message": SERVERS_WORDS, "param": name, "code": "odd"}));
+    for (refusal, expected) in [
+        (status(400, "context_length_exceeded"), Refusal::TooLong),
+        (refusing(400, &json!({"code": 400, "type": "exceed_context_size_error"})), Refusal::TooLong),
+        (parameter("input_tokens"), Refusal::TooLong),
+        (ResponseTemplate::new(413).set_body_string(SERVERS_WORDS), Refusal::TooLong),
+        (parameter("temperature"), Refusal::Parameter("temperature")),
+        (parameter("stop"), Refusal::Parameter("stop")),
+        (refusing(422, &json!({"param": "seed", "code": "unsupported_parameter"})), Refusal::Parameter("seed")),
+        (parameter(SERVERS_WORDS), Refusal::Unsaid),
+        (parameter("max_tokens"), Refusal::Unsaid),
+        (status(422, SERVERS_WORDS), Refusal::Unsaid),
+        (ResponseTemplate::new(400).set_body_string(SERVERS_WORDS), Refusal::Unsaid),
+    ] {
+        let (server, model) = answering(refusal).await;
+        assert_eq!(refused(reply(&model).await), expected);
+        assert_eq!(refused(streamed(&model).await.1), expected);
+        assert_eq!(requests(&server).await, 2, "nothing is sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_the_caller_did_not_set_is_a_failure_and_not_their_fault() {
+    let unknown = refusing(400, &json!({"param": "max_tokens", "code": "unsupported_parameter"}));
+    let (_server, model) = answering(unknown).await;
+    assert_eq!(failed(reply(&model).await), "the server answered 400, unsupported_parameter");
+}
+
+#[tokio::test]
+async fn the_cause_of_a_rejection_is_its_status_and_code() {
+    for (rejection, cause) in [
+        (status(404, "model_not_found"), "the server answered 404, model_not_found"),
+        (status(403, SERVERS_WORDS), "the server answered 403, some_type"),
+        (refusing(403, &json!({"code": 403, "type": "a_type"})), "the server answered 403, a_type"),
+        (refusing(403, &json!({"code": 1234})), "the server answered 403, 1234"),
+        (ResponseTemplate::new(403).set_body_string(SERVERS_WORDS), "the server answered 403, without a code"),
+    ] {
+        let (_server, model) = answering(rejection).await;
+        assert_eq!(failed(reply(&model).await), cause);
+    }
 }
 
 #[tokio::test]

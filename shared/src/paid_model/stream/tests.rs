@@ -16,6 +16,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::models::{
     ChatModel, MAX_REPLY_BYTES, Model, ModelError, Prompt, Reply, ReplyStream, Role, Sampling, Turn, Usage,
 };
+use crate::paid_model::tests::Stalls;
 use crate::paid_model::{Begun, Question};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::table::Key;
@@ -29,7 +30,7 @@ const EXPIRY: Duration = Duration::from_secs(28 + 30);
 
 /// A model that does as it is told.
 #[derive(Clone, Debug)]
-struct Scripted(Vec<Step>);
+struct Scripted(Vec<Step>, Stalls);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -55,13 +56,14 @@ impl ChatModel for Scripted {
     }
 
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-        let pieces = stream::iter(self.0.clone()).then(|step| async {
+        let Self(steps, stalls) = self.clone();
+        let pieces = stream::iter(steps).zip(stream::repeat(stalls)).then(|(step, stalls)| async move {
             match step {
                 Step::Says(text) => Ok(Piece::Text(text)),
                 Step::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
                 Step::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
                 Step::Panics => panic!("it was told to panic"),
-                Step::Stalls => std::future::pending().await,
+                Step::Stalls => stalls.for_ever().await,
             }
         });
         async { Ok(pieces.boxed()) }.boxed()
@@ -88,6 +90,7 @@ fn credits(amount: u64) -> Credits {
 struct Scene {
     test: TestTable,
     paid_model: Arc<PaidModel>,
+    stalls: Stalls,
     ada: LoggedIn,
 }
 
@@ -97,15 +100,16 @@ type Heard = (Vec<String>, Result<PaidReply, ApiError>);
 impl Scene {
     async fn start(steps: &[Step], pricing: Pricing) -> Self {
         let test = TestTable::start().await;
+        let stalls = Stalls::default();
         let paid_model = Arc::new(PaidModel {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            model: Model::new(Scripted(steps.to_vec())),
+            model: Model::new(Scripted(steps.to_vec(), stalls.clone())),
             pricing,
             output_limits: OutputLimits { most: 100, least: 1 },
             clock: test.clock.clone(),
         });
         let ada = test.person("ada", BALANCE).await;
-        Self { test, paid_model, ada }
+        Self { test, paid_model, stalls, ada }
     }
 
     async fn stream_for(&self, timeout: Duration) -> Result<PaidStream, ApiError> {
@@ -212,16 +216,25 @@ async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
 #[tokio::test]
 async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
     let scene = Scene::start(&[says("Hello"), Step::Stalls], by_message()).await;
-    let stream = scene.stream_for(Duration::from_secs(4)).await.unwrap();
-    let (texts, end) = to_its_end(stream).await;
+    let (texts, end) = scene.hear().await;
     assert_eq!(texts, ["Hello"]);
     assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
     assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
+    // The capture needs ten seconds at the worst, and a reader who does not read five before it.
+    assert_eq!(scene.stalls.seconds(), [28 - 15]);
 }
 
 #[tokio::test]
 async fn a_model_that_delivers_nothing_is_not_paid() {
-    for steps in [vec![Step::Fails], vec![Step::Panics], vec![], vec![Step::Ends(None)], vec![says(""), Step::Fails]] {
+    for steps in [
+        vec![Step::Fails],
+        vec![Step::Panics],
+        vec![Step::Stalls],
+        vec![],
+        vec![Step::Ends(None)],
+        vec![says(""), Step::Fails],
+        vec![says(""), Step::Stalls],
+    ] {
         for pricing in [by_message(), by_usage()] {
             let scene = Scene::start(&steps, pricing).await;
             let error = scene.stream_for(TIMEOUT).await.err();
