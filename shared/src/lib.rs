@@ -20,6 +20,7 @@ pub mod direct;
 pub mod error;
 pub mod http;
 pub mod ids;
+mod invocation;
 pub mod jwt;
 pub mod ledger;
 pub mod logging;

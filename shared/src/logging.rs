@@ -1,6 +1,6 @@
 //! Logs: one JSON object per line on standard output, where Lambda collects them.
 
-use std::io;
+use std::{io, panic};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,4 +26,8 @@ pub fn start(level: LevelFilter) {
         .with_writer(io::stdout);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
+    // Not a panic's words, as it is by default: they may quote a text that was being read.
+    panic::set_hook(Box::new(|panic| {
+        tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
+    }));
 }

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::Method;
 use lambda_http::{Request, RequestExt, service_fn};
 
 use crate::error::{ApiError, Cause};
+use crate::http::log_line::LogLine;
 use crate::http::{Answer, Response, problem};
 use crate::time::{Clock, Timestamp};
 
@@ -47,18 +48,13 @@ pub async fn serve<E: Endpoint>(endpoint: E) -> Result<(), Error> {
 
 async fn respond<E: Endpoint>(endpoint: &E, request: Request) -> Response {
     let line = LogLine::begin(&request);
-    match checked(E::METHODS, request, |request| endpoint.answer(request)).await {
-        Ok(answer) => {
-            let response = answer.into_response();
-            line.end(response.status(), None);
-            response
-        }
-        Err(error) => {
-            let response = E::problem(&error);
-            line.end(response.status(), Some(&error));
-            response
-        }
-    }
+    let answered = checked(E::METHODS, request, |request| endpoint.answer(request));
+    let (response, error) = match line.invocation().during(answered).await {
+        Ok(answer) => (answer.into_response(), None),
+        Err(error) => (E::problem(&error), Some(error)),
+    };
+    line.end(response.status(), error.as_ref());
+    response
 }
 
 /// What `answer` says to `request`, if it has one of these `methods`.
@@ -83,40 +79,6 @@ where
 fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
     let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
-}
-
-/// One line per request. It holds nothing that a person wrote.
-pub(super) struct LogLine {
-    request_id: String,
-    method: Method,
-    path: String,
-    started: Instant,
-}
-
-impl LogLine {
-    pub(super) fn begin(request: &Request) -> Self {
-        let context = request.lambda_context_ref();
-        Self {
-            request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
-            method: request.method().clone(),
-            path: request.raw_http_path().to_owned(),
-            started: Instant::now(),
-        }
-    }
-
-    /// A stream that ends with an error had begun with another status.
-    pub(super) fn end(self, status: StatusCode, error: Option<&ApiError>) {
-        let Self { request_id, method, path, started } = self;
-        let (method, status) = (method.as_str(), status.as_u16());
-        let (code, cause) = (error.map_or("ok", ApiError::code), error.and_then(ApiError::cause));
-        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-        // A level is a constant of the line, so there are two of the same.
-        if error.is_some_and(|error| error.status().is_server_error()) {
-            tracing::error!(request_id, method, path, status, code, cause, duration_ms, "answered");
-        } else {
-            tracing::info!(request_id, method, path, status, code, cause, duration_ms, "answered");
-        }
-    }
 }
 
 /// When the answer to `request` must be out: Lambda's own deadline, or `function_timeout` from

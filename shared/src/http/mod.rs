@@ -5,6 +5,7 @@ mod endpoint;
 mod fields;
 mod idempotency;
 mod json;
+mod log_line;
 mod page;
 mod path;
 mod problem;

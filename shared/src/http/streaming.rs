@@ -12,7 +12,8 @@ use lambda_http::lambda_runtime::streaming::{self, Sender, channel};
 use lambda_http::{Body, Request, run_with_streaming_response, service_fn};
 
 use crate::error::{ApiError, Cause};
-use crate::http::endpoint::{LogLine, checked};
+use crate::http::endpoint::checked;
+use crate::http::log_line::LogLine;
 use crate::http::{Answer, Error, Method, Response, StatusCode};
 
 /// Whoever takes longer than this for one event is not waited for again: the end of the stream, in which
@@ -78,26 +79,22 @@ pub async fn serve_streaming<E: StreamingEndpoint>(endpoint: E) -> Result<(), Er
 
 async fn respond<E: StreamingEndpoint>(endpoint: &E, request: Request) -> StreamingResponse {
     let line = LogLine::begin(&request);
-    match checked(E::METHODS, request, |request| endpoint.answer(request)).await {
-        Ok(Streamable::Whole(answer)) => {
-            let response = answer.into_response();
-            line.end(response.status(), None);
-            response.map(in_one_piece)
-        }
+    let answered = checked(E::METHODS, request, |request| endpoint.answer(request));
+    let (response, error) = match line.invocation().during(answered).await {
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
             let response = beginning.into_response().map(|_| body);
             let listener = Listener { sender, is_gone: false };
+            let (status, invocation) = (response.status(), line.invocation().clone());
             // Not in the body itself: that is dropped when nobody reads it, and events are what is paid for.
-            tokio::spawn(deliver::<E>(events, listener, line, response.status()));
-            response
+            tokio::spawn(async move { invocation.during(deliver::<E>(events, listener, line, status)).await });
+            return response;
         }
-        Err(error) => {
-            let response = E::problem(&error);
-            line.end(response.status(), Some(&error));
-            response.map(in_one_piece)
-        }
-    }
+        Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
+        Err(error) => (E::problem(&error), Some(error)),
+    };
+    line.end(response.status(), error.as_ref());
+    response.map(in_one_piece)
 }
 
 fn in_one_piece(body: Body) -> streaming::Body {
