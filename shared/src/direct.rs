@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::invocation::Invocation;
+use crate::metrics::milliseconds;
 use crate::time::{Clock, Timestamp};
 
 /// What ends a function at its start.
@@ -154,7 +155,7 @@ async fn respond<T: Task>(task: &T, event: LambdaEvent<Value>, deadline: Timesta
         request_id = invocation.request_id(),
         code = error.map_or("ok", DirectError::error_type),
         cause = error.and_then(DirectError::cause).map(tracing::field::display),
-        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+        duration_ms = milliseconds(started.elapsed()),
         "answered"
     );
     outcome

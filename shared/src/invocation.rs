@@ -1,4 +1,4 @@
-//! The invocation that is under way, for what is written about it: its line in the log.
+//! The invocation that is under way, for what is written about it: its line in the log, and metrics.
 //!
 //! It goes with the task and not through every signature, since nothing but these lines depends on it.
 
@@ -28,7 +28,6 @@ impl Invocation {
     }
 
     /// The one that the running task belongs to, if it does to any.
-    #[cfg(test)]
     pub(crate) fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }

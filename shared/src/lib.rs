@@ -24,6 +24,7 @@ mod invocation;
 pub mod jwt;
 pub mod ledger;
 pub mod logging;
+mod metrics;
 pub mod models;
 pub mod network;
 pub mod operator;

@@ -1,4 +1,4 @@
-//! Logs: one JSON object per line on standard output, where Lambda collects them.
+//! Logs and metrics: one JSON object per line on standard output, where Lambda collects them.
 
 use std::{io, panic};
 
@@ -6,11 +6,15 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging, once per process, of what is at least as severe as `level`.
+use crate::metrics;
+use crate::settings::Settings;
+
+/// Starts logging what is at least as severe as `settings` say, and metrics, once per process.
 ///
 /// Only this crate logs below warnings: at its lower levels the AWS SDK prints whole requests, and
 /// with them what people wrote.
-pub fn start(level: LevelFilter) {
+pub fn start(settings: &Settings) {
+    let level = settings.log_level;
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         // It warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
@@ -30,4 +34,5 @@ pub fn start(level: LevelFilter) {
     panic::set_hook(Box::new(|panic| {
         tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
     }));
+    metrics::start(&settings.stack_name);
 }

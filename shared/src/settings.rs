@@ -43,6 +43,8 @@ pub struct Settings {
     pub max_holds: u32,
     /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
     pub password_rules: PasswordRules,
+    /// `STACK_NAME`: what the metrics are counted under, as `CloudFormation` names a stack. Default `local`.
+    pub stack_name: String,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
     pub log_level: LevelFilter,
 }
@@ -80,6 +82,7 @@ impl Settings {
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
+            stack_name: variables.stack_name("STACK_NAME")?,
             log_level: variables.log_level("LOG_LEVEL")?,
         })
     }
@@ -175,6 +178,16 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         match u32::try_from(count) {
             Ok(count) if range.contains(&count) => Ok(count),
             _ => Err(SettingError::new(name, format!("must be {rule}, not \"{count}\""))),
+        }
+    }
+
+    fn stack_name(&self, name: &'static str) -> Result<String, SettingError> {
+        let value = self.get(name).unwrap_or("local".to_owned());
+        let is_name = value.len() <= 128 && value.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        if is_name {
+            Ok(value)
+        } else {
+            Err(SettingError::new(name, format!("must be up to 128 letters, digits and hyphens, not \"{value}\"")))
         }
     }
 
@@ -276,6 +289,7 @@ mod tests {
                 "REGISTRATIONS_PER_HOUR must be a whole number from 0 to 1000000, not \"1000001\"",
             ),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
+            ("STACK_NAME", "a stack", "STACK_NAME must be up to 128 letters, digits and hyphens, not \"a stack\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {
             assert_eq!(read(name, value).unwrap_err().to_string(), sentence);

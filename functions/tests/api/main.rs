@@ -17,6 +17,7 @@ mod forgery;
 mod guessing;
 mod keys;
 mod logs;
+mod metrics;
 mod models;
 mod request_counts;
 mod sessions;

@@ -8,6 +8,7 @@ use lambda_http::{Request, RequestExt};
 
 use crate::error::ApiError;
 use crate::invocation::Invocation;
+use crate::metrics::{self, Metric, milliseconds};
 
 /// One line per request. It holds nothing that a person wrote.
 pub(super) struct LogLine {
@@ -39,7 +40,10 @@ impl LogLine {
         let (request_id, user_id) = (invocation.request_id(), invocation.user_id().map(tracing::field::display));
         let (method, status) = (method.as_str(), status.as_u16());
         let (code, cause) = (error.map_or("ok", ApiError::code), error.and_then(ApiError::cause));
-        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+        let duration_ms = milliseconds(started.elapsed());
+        if let Some(metric) = error.and_then(counted) {
+            metrics::emit_of(Some(&invocation), &[metric]);
+        }
         // A level is a constant of the line, so there are two of the same.
         if error.is_some_and(|error| error.status().is_server_error()) {
             tracing::error!(request_id, route, method, status, code, cause, duration_ms, user_id, "answered");
@@ -57,4 +61,14 @@ fn route(request: &Request) -> &str {
         _ => None,
     }
     .unwrap_or(request.raw_http_path())
+}
+
+/// What is counted of the refusals that any handler can answer with.
+fn counted(error: &ApiError) -> Option<Metric> {
+    match error {
+        ApiError::InsufficientTokens { .. } => Some(Metric::MessagesRefused),
+        ApiError::InvalidCredentials => Some(Metric::LoginsFailed),
+        ApiError::Throttled { .. } => Some(Metric::RequestsThrottled),
+        _ => None,
+    }
 }
