@@ -41,7 +41,7 @@ async fn main() -> Result<(), Error> {
         stream_timeout: chat.stream_timeout,
         clock,
     };
-    serve_streaming(endpoint).await
+    serve_streaming(endpoint, settings.cors_origins).await
 }
 
 struct ChatCompletions {

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     shared::logging::start(&settings);
     let table = Table::connect(&settings.table_name).await;
     let endpoint = Jwks { key_set: KeySet::new(table), clock: Clock::system() };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Jwks {

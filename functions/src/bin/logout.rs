@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
         function_timeout: settings.function_timeout,
         clock,
     };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Logout {

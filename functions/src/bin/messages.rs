@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let table = Table::connect(&settings.table_name).await;
     let endpoint =
         Messages { verifier: Verifier::start(table.clone(), clock.clone()).await, history: History::new(table, clock) };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Messages {

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         accounts: Accounts::new(table, clock),
         model_id: chat.model.id().to_owned(),
     };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Models {

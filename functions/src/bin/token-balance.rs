@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
         accounts: Accounts::new(table, clock.clone()),
         clock,
     };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct TokenBalance {

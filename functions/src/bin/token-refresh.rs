@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     );
     let rotates = settings.rotate_refresh_tokens;
     let endpoint = TokenRefresh { sessions: Sessions::new(table, clock), signer, verifier, rotates };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct TokenRefresh {

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
         accounts: Accounts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table, clock),
     };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct TokenVerify {

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         history: History::new(table, clock),
     };
-    serve(endpoint).await
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Transactions {

@@ -11,6 +11,7 @@ mod bad_input;
 mod chat;
 mod completions;
 mod concurrency;
+mod cors;
 mod direct;
 mod events;
 mod forgery;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use lambda_http::http::Method;
+use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Request, RequestExt, service_fn};
 
 use crate::error::{ApiError, Cause};
 use crate::http::log_line::LogLine;
-use crate::http::{Answer, Response, problem};
+use crate::http::{Answer, CorsOrigins, Response, cors, problem};
 use crate::time::{Clock, Timestamp};
 
 /// What ends a function at its start.
@@ -33,39 +33,46 @@ pub trait Endpoint: Send + Sync + 'static {
     }
 }
 
-/// Serves `endpoint` until Lambda ends the process.
+/// Serves `endpoint`, to pages of these origins too, until Lambda ends the process.
 ///
 /// # Errors
 /// [`Error`] if the Lambda Runtime API cannot be reached.
-pub async fn serve<E: Endpoint>(endpoint: E) -> Result<(), Error> {
-    let endpoint = Arc::new(endpoint);
+pub async fn serve<E: Endpoint>(endpoint: E, cors_origins: CorsOrigins) -> Result<(), Error> {
+    let served = Arc::new((endpoint, cors_origins));
     lambda_http::run(service_fn(move |request: Request| {
-        let endpoint = endpoint.clone();
-        async move { Ok::<Response, Error>(respond(&*endpoint, request).await) }
+        let served = served.clone();
+        async move { Ok::<Response, Error>(respond(&served.0, &served.1, request).await) }
     }))
     .await
 }
 
-async fn respond<E: Endpoint>(endpoint: &E, request: Request) -> Response {
+async fn respond<E: Endpoint>(endpoint: &E, cors_origins: &CorsOrigins, request: Request) -> Response {
     let line = LogLine::begin(&request);
-    let answered = checked(E::METHODS, request, |request| endpoint.answer(request));
-    let (response, error) = match line.invocation().during(answered).await {
-        Ok(answer) => (answer.into_response(), None),
+    let cors = cors_origins.headers(request.headers());
+    let answered = checked(E::METHODS, &cors, request, |request| endpoint.answer(request));
+    let (mut response, error) = match line.invocation().during(answered).await {
+        Ok(answer) => (Answer::into_response(answer), None),
         Err(error) => (E::problem(&error), Some(error)),
     };
+    response.headers_mut().extend(cors);
     line.end(response.status(), error.as_ref());
     response
 }
 
-/// What `answer` says to `request`, if it has one of these `methods`.
-pub(super) async fn checked<T, F>(
+/// What `answer` says to `request`, if it has one of these `methods`; to a browser that asks beforehand,
+/// what it may send.
+pub(super) async fn checked<T: From<Answer>, F>(
     methods: &[Method],
+    cors: &HeaderMap,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Result<T, ApiError>
 where
     F: Future<Output = Result<T, ApiError>>,
 {
+    if cors::is_preflight(&request, cors) {
+        return Ok(cors::preflight(methods).into());
+    }
     if !methods.contains(request.method()) {
         return Err(method_not_allowed(request.method(), methods));
     }
@@ -114,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_as_a_fault_of_ours() {
-        let response = respond(&Panics, Request::new(Body::Empty)).await;
+        let response = respond(&Panics, &CorsOrigins::None, Request::new(Body::Empty)).await;
         assert_eq!(response.status(), 500);
     }
 
@@ -122,7 +129,7 @@ mod tests {
     async fn a_wrong_method_is_told_the_right_ones() {
         let mut request = Request::new(Body::Empty);
         *request.method_mut() = Method::POST;
-        let response = respond(&Panics, request).await;
+        let response = respond(&Panics, &CorsOrigins::None, request).await;
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, DELETE");
     }
