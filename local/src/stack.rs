@@ -70,9 +70,9 @@ impl Stack {
     /// # Panics
     /// The function has no answer; its logs are part of the message.
     pub async fn send_as(&self, request: Request, payload: Payload) -> Response {
-        let Some(binary) = self.route(&request) else { return Response::no_such_route() };
+        let Some((binary, resource)) = self.route(&request) else { return Response::no_such_route() };
         let function = self.function(binary).await;
-        let event = request.to_event(payload);
+        let event = request.to_resource(resource).to_event(payload);
         let answer = match payload {
             Payload::V1 => function.invoke(&event).await,
             Payload::V2 => function.invoke_with_deadline(&event, cargo_lambda_deadline()).await,
@@ -85,8 +85,8 @@ impl Stack {
     /// # Panics
     /// No function is there, or it has no streamed answer; its logs are part of the message.
     pub async fn stream(&self, request: Request) -> Stream {
-        let Some(binary) = self.route(&request) else { panic!("No function is there for {request:?}") };
-        let stream = self.function(binary).await.stream(&request.to_event(Payload::V1)).await;
+        let Some((binary, resource)) = self.route(&request) else { panic!("No function is there for {request:?}") };
+        let stream = self.function(binary).await.stream(&request.to_resource(resource).to_event(Payload::V1)).await;
         stream.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -152,15 +152,20 @@ impl Stack {
         sections.concat()
     }
 
-    fn route(&self, request: &Request) -> Option<&str> {
+    /// The binary that answers a request, and the path of the template that leads there.
+    fn route(&self, request: &Request) -> Option<(&str, &str)> {
         let path = request.path().strip_suffix('/').unwrap_or(request.path());
-        let function = self.template_functions.iter().find(|function| {
-            function.routes.iter().any(|route| {
-                let for_method = route.method == "any" || route.method.eq_ignore_ascii_case(request.method());
-                for_method && is_path_of(&route.path, path)
-            })
+        let mut routes = self.template_functions.iter().flat_map(|function| {
+            function
+                .routes
+                .iter()
+                .map(move |route| (function.binary.as_str(), route.method.as_str(), route.path.as_str()))
         });
-        function.map(|function| function.binary.as_str())
+        let found = routes.find(|(_, method, route)| {
+            let for_method = *method == "any" || method.eq_ignore_ascii_case(request.method());
+            for_method && is_path_of(route, path)
+        });
+        found.map(|(binary, _, route)| (binary, route))
     }
 }
 
@@ -211,9 +216,9 @@ Resources:
     #[tokio::test]
     async fn requests_find_their_function_with_and_without_the_final_slash() {
         let stack = start(&[]).await;
-        assert_eq!(stack.route(&Request::post("/login")), Some("login"));
-        assert_eq!(stack.route(&Request::post("/login/")), Some("login"));
-        assert_eq!(stack.route(&Request::get("/.well-known/jwks.json")), Some("jwks"));
+        assert_eq!(stack.route(&Request::post("/login")), Some(("login", "/login")));
+        assert_eq!(stack.route(&Request::post("/login/")), Some(("login", "/login")));
+        assert_eq!(stack.route(&Request::get("/.well-known/jwks.json")), Some(("jwks", "/.well-known/jwks.json")));
         assert_eq!(stack.route(&Request::post("/.well-known/jwks.json")), None);
         assert_eq!(stack.route(&Request::get("/login/more")), None);
     }
@@ -221,8 +226,8 @@ Resources:
     #[tokio::test]
     async fn a_segment_of_a_path_can_be_a_parameter() {
         let stack = start(&[]).await;
-        assert_eq!(stack.route(&Request::delete("/sessions/x")), Some("session"));
-        assert_eq!(stack.route(&Request::delete("/sessions/x/")), Some("session"));
+        assert_eq!(stack.route(&Request::delete("/sessions/x")), Some(("session", "/sessions/{id}")));
+        assert_eq!(stack.route(&Request::delete("/sessions/x/")), Some(("session", "/sessions/{id}")));
         assert_eq!(stack.route(&Request::delete("/sessions/")), None);
         assert_eq!(stack.route(&Request::delete("/sessions/x/y")), None);
     }

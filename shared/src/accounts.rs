@@ -15,6 +15,7 @@ use crate::callers::Caller;
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, SessionId, UserId};
+use crate::invocation::identify;
 use crate::jwt::LoggedIn;
 use crate::ledger::{Entry, Holds, sums};
 use crate::password::PasswordHash;
@@ -218,6 +219,7 @@ impl Accounts {
             self.table.put_new(Key::entry(user_id, entry_id).with(&entry)?)?,
         ];
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
+            identify(user_id);
             return Ok(user_id);
         };
         let Some([login, ..]) = cancellation_reasons(&error) else {

@@ -25,6 +25,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 
 use crate::accounts::Login;
 use crate::error::{ApiError, Cause};
+use crate::invocation::identify;
 use crate::network::SourceNetwork;
 use crate::password::Password;
 use crate::table::{Item, Key, Table, number, random_wait, repeat_collisions, unavailable};
@@ -126,6 +127,7 @@ impl Attempts {
         let (found, attempt) = self.find_login(username, network, deadline).await?;
         let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
+        identify(login.user_id);
         Ok((login, attempt))
     }
 

@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::credits::Credits;
 use crate::error::{ApiError, Cause};
+use crate::invocation::Invocation;
+use crate::metrics::milliseconds;
 use crate::time::{Clock, Timestamp};
 
 /// What ends a function at its start.
@@ -142,17 +144,18 @@ pub async fn serve<T: Task>(task: T, clock: Clock, timeout: Duration) -> Result<
 
 async fn respond<T: Task>(task: &T, event: LambdaEvent<Value>, deadline: Timestamp) -> Result<T::Outcome, DirectError> {
     let started = Instant::now();
+    let invocation = Invocation::new(&event.context.request_id);
     // The runtime would answer a panic with the panic's words, which are not for everybody.
-    let outcome = AssertUnwindSafe(task.run(event.payload, deadline))
-        .catch_unwind()
+    let outcome = invocation
+        .during(AssertUnwindSafe(task.run(event.payload, deadline)).catch_unwind())
         .await
         .unwrap_or_else(|_| Err(DirectError::Internal(Cause::because("the handler panicked"))));
     let error = outcome.as_ref().err();
     tracing::info!(
-        request_id = event.context.request_id,
+        request_id = invocation.request_id(),
         code = error.map_or("ok", DirectError::error_type),
         cause = error.and_then(DirectError::cause).map(tracing::field::display),
-        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+        duration_ms = milliseconds(started.elapsed()),
         "answered"
     );
     outcome

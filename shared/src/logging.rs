@@ -1,16 +1,20 @@
-//! Logs: one JSON object per line on standard output, where Lambda collects them.
+//! Logs and metrics: one JSON object per line on standard output, where Lambda collects them.
 
-use std::io;
+use std::{io, panic};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging, once per process, of what is at least as severe as `level`.
+use crate::metrics;
+use crate::settings::Settings;
+
+/// Starts logging what is at least as severe as `settings` say, and metrics, once per process.
 ///
 /// Only this crate logs below warnings: at its lower levels the AWS SDK prints whole requests, and
 /// with them what people wrote.
-pub fn start(level: LevelFilter) {
+pub fn start(settings: &Settings) {
+    let level = settings.log_level;
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         // It warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
@@ -26,4 +30,9 @@ pub fn start(level: LevelFilter) {
         .with_writer(io::stdout);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
+    // Not a panic's words, as it is by default: they may quote a text that was being read.
+    panic::set_hook(Box::new(|panic| {
+        tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
+    }));
+    metrics::start(&settings.stack_name);
 }

@@ -4,7 +4,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::callers::Caller;
 use crate::chat::Message;
@@ -12,7 +12,8 @@ use crate::credits::Credits;
 use crate::error::ApiError;
 use crate::ids::EntryId;
 use crate::ledger::{Charge, Exchange, Held, Ledger, Order, Remembered, Replay, Started, StoredReply};
-use crate::models::{End, Model, Prompt, Usage};
+use crate::metrics::{self, Metric};
+use crate::models::{End, FinishReason, Model, Prompt, Usage};
 use crate::pricing::{OutputLimits, Pricing};
 use crate::time::{Clock, Timestamp};
 
@@ -141,22 +142,43 @@ impl PaidModel {
     /// As [`Model::reply`], and then as [`Ledger::capture`].
     pub async fn reply(&self, question: PaidQuestion) -> Result<PaidReply, ApiError> {
         let limit = self.time_to_think(&question, CAPTURE_RESERVE);
-        match self.model.reply(&question.prompt, question.max_output_tokens, limit).await {
-            Ok(reply) => self.capture(question, reply.text, reply.end).await,
+        let asked = Instant::now();
+        let reply = self.model.reply(&question.prompt, question.max_output_tokens, limit).await;
+        let latency = asked.elapsed();
+        match reply {
+            Ok(reply) => self.capture(question, reply.text, reply.end, latency).await,
             Err(error) => {
-                self.ledger.abandon(&question.held).await;
+                self.model_failed(&question, &error, latency).await;
                 Err(error)
             }
         }
     }
 
-    /// Charges for a reply and stores it.
-    async fn capture(&self, question: PaidQuestion, text: String, end: End) -> Result<PaidReply, ApiError> {
+    /// Gives everything back, since there is no reply.
+    async fn model_failed(&self, question: &PaidQuestion, error: &ApiError, latency: Duration) {
+        // What it does not take is the caller's fault, and must wake nobody up.
+        if !matches!(error, ApiError::ModelRefused { .. }) {
+            metrics::emit(&[Metric::ModelLatency(latency), Metric::ModelFailures]);
+        }
+        self.ledger.abandon(&question.held).await;
+    }
+
+    /// Charges for a reply, which the model took so long for, and stores it.
+    async fn capture(
+        &self,
+        question: PaidQuestion,
+        text: String,
+        end: End,
+        latency: Duration,
+    ) -> Result<PaidReply, ApiError> {
         let usage = end.usage.unwrap_or_else(|| Usage::estimate(&question.prompt, &text));
         let reply = StoredReply { text, model: self.model.id().to_owned(), usage, finish_reason: end.finish_reason };
         let PaidQuestion { held, message, standalone, .. } = question;
         let exchange = Exchange { message: &message, reply: &reply, standalone };
-        let charge = self.ledger.capture(&held, self.pricing.cost(&usage), exchange).await?;
+        let cost = self.pricing.cost(&usage);
+        let captured = self.ledger.capture(&held, cost, exchange).await;
+        metrics::emit(&counted(held.amount, cost, captured.as_ref().ok(), end.finish_reason, latency));
+        let charge = captured?;
         Ok(PaidReply { id: held.id, username: held.username, message, reply, charge })
     }
 
@@ -164,4 +186,28 @@ impl PaidModel {
     fn time_to_think(&self, question: &PaidQuestion, reserve: Duration) -> Duration {
         question.deadline.since(self.clock.now()).saturating_sub(reserve)
     }
+}
+
+/// What is counted of a reply, with what was `held` for it, what it cost, and what was charged, if that
+/// is known.
+fn counted(
+    held: Credits,
+    cost: Credits,
+    charge: Option<&Charge>,
+    finish_reason: FinishReason,
+    latency: Duration,
+) -> Vec<Metric> {
+    let mut metrics = vec![Metric::ModelLatency(latency)];
+    if finish_reason == FinishReason::BrokenOff {
+        metrics.push(Metric::ModelFailures);
+    }
+    let Some(charge) = charge else { return metrics };
+    metrics.extend([Metric::Messages, Metric::CreditsCaptured(charge.cost)]);
+    if charge.cost < held {
+        metrics.push(Metric::CreditsReleased(held.saturating_minus(charge.cost)));
+    }
+    if held < cost {
+        metrics.push(Metric::CaptureOverruns);
+    }
+    metrics
 }

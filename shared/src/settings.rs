@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::credits::Credits;
+use crate::http::CorsOrigins;
 use crate::password::PasswordRules;
 
 pub use chat::{BedrockSettings, ChatSettings, ModelSettings, OpenAiSettings, SecretSource};
@@ -43,6 +44,11 @@ pub struct Settings {
     pub max_holds: u32,
     /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
     pub password_rules: PasswordRules,
+    /// `CORS_ORIGINS`: the origins of pages that may use the API from a browser, up to twenty with commas
+    /// between them, or `*` for any. Default none.
+    pub cors_origins: CorsOrigins,
+    /// `STACK_NAME`: what the metrics are counted under, as `CloudFormation` names a stack. Default `local`.
+    pub stack_name: String,
     /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
     pub log_level: LevelFilter,
 }
@@ -80,6 +86,8 @@ impl Settings {
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
+            cors_origins: variables.cors_origins("CORS_ORIGINS")?,
+            stack_name: variables.stack_name("STACK_NAME")?,
             log_level: variables.log_level("LOG_LEVEL")?,
         })
     }
@@ -178,6 +186,29 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         }
     }
 
+    fn cors_origins(&self, name: &'static str) -> Result<CorsOrigins, SettingError> {
+        self.get(name).map_or(Ok(CorsOrigins::None), |value| {
+            CorsOrigins::parse(&value).ok_or_else(|| {
+                let most = CorsOrigins::MAX_ORIGINS;
+                let problem = format!(
+                    "must be * or up to {most} origins such as https://app.example.com, without path or default port \
+                     and with commas between them, not \"{value}\""
+                );
+                SettingError::new(name, problem)
+            })
+        })
+    }
+
+    fn stack_name(&self, name: &'static str) -> Result<String, SettingError> {
+        let value = self.get(name).unwrap_or("local".to_owned());
+        let is_name = value.len() <= 128 && value.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        if is_name {
+            Ok(value)
+        } else {
+            Err(SettingError::new(name, format!("must be up to 128 letters, digits and hyphens, not \"{value}\"")))
+        }
+    }
+
     fn log_level(&self, name: &'static str) -> Result<LevelFilter, SettingError> {
         let levels = [
             ("info", LevelFilter::INFO),
@@ -250,6 +281,7 @@ mod tests {
     fn a_setting_replaces_its_default() {
         assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
         assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
+        assert_eq!(read("CORS_ORIGINS", "*").unwrap().cors_origins, CorsOrigins::Any);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
     }
 
@@ -277,6 +309,13 @@ mod tests {
                 "REGISTRATIONS_PER_HOUR must be a whole number from 0 to 1000000, not \"1000001\"",
             ),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
+            (
+                "CORS_ORIGINS",
+                "https://app.example.com/",
+                "CORS_ORIGINS must be * or up to 20 origins such as https://app.example.com, without path or default \
+                 port and with commas between them, not \"https://app.example.com/\"",
+            ),
+            ("STACK_NAME", "a stack", "STACK_NAME must be up to 128 letters, digits and hyphens, not \"a stack\""),
             ("LOG_LEVEL", "loud", "LOG_LEVEL must be info, error, warn, debug, trace, not \"loud\""),
         ] {
             assert_eq!(read(name, value).unwrap_err().to_string(), sentence);

@@ -20,18 +20,18 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Account {
+    let endpoint = Account {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         deletion: Deletion::new(table, clock.clone()),
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Account {

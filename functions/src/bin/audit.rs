@@ -11,7 +11,7 @@ use shared::time::{Clock, Timestamp};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
     let auditor = Auditor { audit: Audit::new(table, clock.clone()) };

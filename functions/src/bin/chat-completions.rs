@@ -24,12 +24,12 @@ use shared::time::Clock;
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     let chat = ChatSettings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
     // Both may read over the network first.
     let (callers, model) = tokio::join!(Callers::start(table.clone(), clock.clone()), Model::connect(&chat.model));
-    serve_streaming(ChatCompletions {
+    let endpoint = ChatCompletions {
         callers,
         paid_model: Arc::new(PaidModel {
             ledger: Ledger::new(table, clock.clone(), settings.max_holds),
@@ -40,8 +40,8 @@ async fn main() -> Result<(), Error> {
         }),
         stream_timeout: chat.stream_timeout,
         clock,
-    })
-    .await
+    };
+    serve_streaming(endpoint, settings.cors_origins).await
 }
 
 struct ChatCompletions {

@@ -21,12 +21,12 @@ use shared::time::Clock;
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     let chat = ChatSettings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
     // Both may read over the network first.
     let (callers, model) = tokio::join!(Callers::start(table.clone(), clock.clone()), Model::connect(&chat.model));
-    serve(Chat {
+    let endpoint = Chat {
         callers,
         paid_model: PaidModel {
             ledger: Ledger::new(table.clone(), clock.clone(), settings.max_holds),
@@ -38,8 +38,8 @@ async fn main() -> Result<(), Error> {
         conversations: Conversations::new(table, chat.context_limits, chat.system_prompt),
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Chat {

@@ -17,9 +17,10 @@ const MAX_AGE_SECONDS: u64 = 300;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let table = Table::connect(&settings.table_name)?;
-    serve(Jwks { key_set: KeySet::new(table), clock: Clock::system() }).await
+    let endpoint = Jwks { key_set: KeySet::new(table), clock: Clock::system() };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Jwks {

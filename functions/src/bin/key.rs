@@ -15,16 +15,16 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Key {
+    let endpoint = Key {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         api_keys: ApiKeys::new(table, clock.clone()),
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Key {

@@ -19,18 +19,18 @@ use shared::username::Username;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let secret = SigningSecretSource::from_environment()?;
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Login {
+    let endpoint = Login {
         attempts: Attempts::new(table.clone(), clock.clone()),
         sessions: Sessions::new(table.clone(), clock.clone()),
         signer: Signer::start(&settings, secret, table, clock.clone()).await?,
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Login {

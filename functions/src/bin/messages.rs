@@ -13,14 +13,12 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Messages {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        history: History::new(table, clock),
-    })
-    .await
+    let endpoint =
+        Messages { verifier: Verifier::start(table.clone(), clock.clone()).await, history: History::new(table, clock) };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Messages {

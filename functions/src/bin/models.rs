@@ -14,15 +14,15 @@ use shared::time::Clock;
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     let chat = ChatSettings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Models {
+    let endpoint = Models {
         callers: Callers::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock),
         model_id: chat.model.id().to_owned(),
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Models {

@@ -18,18 +18,18 @@ use shared::username::Username;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(ChangePassword {
+    let endpoint = ChangePassword {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table.clone(), clock.clone()),
         attempts: Attempts::new(table, clock.clone()),
         password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct ChangePassword {

@@ -19,18 +19,18 @@ use shared::username::Username;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Register {
+    let endpoint = Register {
         accounts: Accounts::new(table.clone(), clock.clone()),
         registrations: Registrations::new(table, clock.clone(), settings.registrations_per_hour),
         starting_tokens: settings.starting_tokens,
         password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Register {

@@ -13,15 +13,15 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(TokenBalance {
+    let endpoint = TokenBalance {
         callers: Callers::start(table.clone(), clock.clone()).await,
         accounts: Accounts::new(table, clock.clone()),
         clock,
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct TokenBalance {

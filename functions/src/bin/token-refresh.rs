@@ -14,7 +14,7 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let secret = SigningSecretSource::from_environment()?;
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
@@ -23,7 +23,8 @@ async fn main() -> Result<(), Error> {
         Verifier::start(table.clone(), clock.clone()),
     );
     let rotates = settings.rotate_refresh_tokens;
-    serve(TokenRefresh { sessions: Sessions::new(table, clock), signer: signer?, verifier, rotates }).await
+    let endpoint = TokenRefresh { sessions: Sessions::new(table, clock), signer: signer?, verifier, rotates };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct TokenRefresh {

@@ -13,14 +13,14 @@ use shared::time::Clock;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
-    shared::logging::start(settings.log_level);
+    shared::logging::start(&settings);
     let clock = Clock::system();
     let table = Table::connect(&settings.table_name)?;
-    serve(Transactions {
+    let endpoint = Transactions {
         verifier: Verifier::start(table.clone(), clock.clone()).await,
         history: History::new(table, clock),
-    })
-    .await
+    };
+    serve(endpoint, settings.cors_origins).await
 }
 
 struct Transactions {

@@ -1,9 +1,12 @@
 //! What the functions write: one JSON line per request, and nothing that people keep to themselves.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use local::gateway::Request;
+use local::recorder::Fault;
 use local::stack::JWT_SIGNING_SECRET;
+use local::template::Template;
 use serde_json::{Value, json};
 
 use crate::world::{MadeApiKey, PASSWORD, World};
@@ -16,6 +19,12 @@ const NAME_OF_KEY: &str = "The doctor's program";
 
 /// How many requests [`use_everything`] makes.
 const REQUESTS: usize = 29;
+
+/// Nobody has this one.
+const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+/// How many requests [`go_wrong`] makes.
+const REQUESTS_GONE_WRONG: usize = 18;
 
 /// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
 pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -37,7 +46,8 @@ async fn use_everything(world: &World) -> Vec<String> {
     let access = tokens["access_token"].as_str().unwrap();
     let refresh = tokens["refresh_token"].as_str().unwrap();
     world.stack.send(Request::post("/login/").json(&json!({"username": "ada", "password": "wrong password"}))).await;
-    world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": refresh}))).await;
+    let refreshed = world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": refresh}))).await.json();
+    let refreshed = refreshed["access_token"].as_str().unwrap();
     world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": access}))).await;
     world.stack.send(Request::post("/token/verify/").json(&json!({"token": access}))).await;
     world.stack.send(Request::post("/token/verify/").json(&json!({"token": format!("{refresh}x")}))).await;
@@ -62,8 +72,9 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::post("/logout/").json(&json!({"refresh": refresh}))).await;
     world.stack.send(Request::get("/account/").bearer(access)).await;
     world.stack.send(Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(access)).await;
-    let secrets = [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET];
-    secrets.into_iter().chain([made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
+    let secrets =
+        [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET, "Dummy Response"];
+    secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
 }
 
 /// Makes a key, lists it, uses it well and badly, and ends it.
@@ -79,23 +90,131 @@ async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
     MadeApiKey { id, key }
 }
 
+/// What goes wrong in other ways, each with something in it that is nobody's business.
+async fn go_wrong(world: &World) -> Vec<String> {
+    world.register("grace", 0).await;
+    world.register("ada", 100).await;
+    let [ada, grace] = [world.log_in("ada").await, world.log_in("grace").await];
+    let chat = |message: &str| Request::post("/chatView/").json(&json!({"message": message})).bearer(&ada.access);
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let statuses = [
+        (409, Request::post("/register/").json(&credentials)),
+        (400, Request::post("/register/").json(&json!({"username": "hedy", "password": "short"}))),
+        (400, Request::post("/login/").body(Some("application/json"), format!("{{{PASSWORD:?}}}").into_bytes())),
+        (415, Request::post("/login/").body(Some("text/plain"), PASSWORD.into())),
+        (413, Request::post("/login/").json(&json!({"username": "ada", "password": PASSWORD.repeat(9999)}))),
+        (401, Request::post("/login/").json(&json!({"username": "nobody", "password": PASSWORD}))),
+        (405, Request::put("/chatView/").bearer(&ada.access)),
+        (402, Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&grace.access)),
+        (200, chat(MESSAGE).header("Idempotency-Key", "a-key-of-ada")),
+        (422, chat("And then?").header("Idempotency-Key", "a-key-of-ada")),
+        (400, Request::get("/messages/").query("cursor", MESSAGE).bearer(&ada.access)),
+        (404, Request::delete(&format!("/keys/{API_KEY}/")).bearer(&ada.access)),
+        (401, Request::get("/token_balance/").bearer(API_KEY)),
+        (401, Request::get("/token_balance/").header("Authorization", &format!("Basic {PASSWORD}"))),
+        (
+            400,
+            Request::post("/v1/chat/completions")
+                .json(&json!({"model": "dummy", "messages": MESSAGE}))
+                .bearer(&ada.access),
+        ),
+        (404, Request::post("/v1/chat/completions").json(&conversation_with(MESSAGE)).bearer(&ada.access)),
+    ];
+    for (status, request) in statuses {
+        let text = format!("{request:?}");
+        assert_eq!(world.stack.send(request).await.status, status, "{text}");
+    }
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::NotApplied, 3);
+    assert_eq!(world.stack.send(chat(MESSAGE)).await.status, 503);
+    world.stack.recorder().forget_faults();
+    world.slow_down("ada", "127.0.113.7").await;
+    let guess = Request::post("/login/").json(&credentials).source_ip("127.0.113.7");
+    assert_eq!(world.stack.send(guess).await.status, 429);
+    [
+        PASSWORD,
+        MESSAGE,
+        "And then?",
+        "Dummy Response",
+        "a-key-of-ada",
+        API_KEY,
+        &ada.access,
+        &ada.refresh,
+        &grace.access,
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+fn conversation_with(model: &str) -> Value {
+    json!({"model": model, "messages": [{"role": "user", "content": MESSAGE}]})
+}
+
+/// The lines of the log about requests, once there are so many.
+async fn answered(world: &World, number: usize) -> Vec<Value> {
+    let logs = logs_with(world, "\"answered\"", number).await;
+    let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<Value> = lines.filter(|line| line["message"] == "answered").collect();
+    assert_eq!(lines.len(), number, "{logs}");
+    lines
+}
+
+fn assert_in_none(logs: &str, secrets: Vec<String>) {
+    assert!(logs.contains("answered"));
+    for secret in secrets {
+        assert!(!logs.contains(&secret), "{secret}");
+    }
+}
+
 #[tokio::test]
 async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
     // Even the most talkative level.
     let world = World::start_with(&[("LOG_LEVEL", "trace")]).await;
     let secrets = use_everything(&world).await;
-    let logs = logs_with(&world, "answered", REQUESTS).await;
-    for secret in secrets {
-        assert!(!logs.contains(&secret), "{secret}");
+    let lines = answered(&world, REQUESTS).await;
+    assert_in_none(&world.stack.logs(), secrets);
+    for line in &lines {
+        assert!(line["timestamp"].is_string() && line["level"] == "INFO", "{line}");
+        assert!(line["request_id"].is_string() && line["method"].is_string() && line["code"].is_string(), "{line}");
+        assert!(line["status"].is_u64() && line["duration_ms"].is_f64(), "{line}");
+        // Whoever got something that is not for everybody has proved who they are.
+        let is_public = ["/.well-known/jwks.json"].contains(&line["route"].as_str().unwrap());
+        let was_refused = line["status"].as_u64().unwrap() >= 400;
+        assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");
     }
+    let users: BTreeSet<&str> = lines.iter().filter_map(|line| line["user_id"].as_str()).collect();
+    assert_eq!(users.len(), 1, "it was Ada, all the time");
+    let routes: BTreeSet<String> = lines.iter().map(|line| line["route"].as_str().unwrap().to_owned()).collect();
+    let template = Template::of_workspace().unwrap();
+    let all = template.functions().into_iter().flat_map(|function| function.routes).map(|route| route.path);
+    assert_eq!(routes, all.collect(), "every endpoint was used, and its line names it as the template does");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_in_the_log_and_what_people_wrote_is_not() {
+    let world = World::start_with(&[("LOG_LEVEL", "trace")]).await;
+    let secrets = go_wrong(&world).await;
+    let lines = answered(&world, REQUESTS_GONE_WRONG).await;
+    assert_in_none(&world.stack.logs(), secrets);
+    let unavailable = lines.iter().find(|line| line["code"] == "unavailable").unwrap();
+    assert_eq!((&unavailable["level"], &unavailable["status"]), (&json!("ERROR"), &json!(503)));
+    assert!(unavailable["cause"].is_string(), "{unavailable}");
+    for line in lines.iter().filter(|line| line["status"].as_u64().unwrap() < 500) {
+        assert_eq!(line["level"], "INFO", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_line_of_json_that_says_where_it_was_and_not_what_it_said() {
+    let world = World::start_with(&[("LOG_LEVEL", "error"), ("DUMMY_FAILURE", "panic")]).await;
+    world.register("ada", 100).await;
+    let access = world.log_in("ada").await.access;
+    let request = Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&access);
+    assert_eq!(world.stack.send(request).await.status, 502);
+    let logs = logs_with(&world, "panicked", 1).await;
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let answered: Vec<&Value> = lines.iter().filter(|line| line["message"] == "answered").collect();
-    assert_eq!(answered.len(), REQUESTS, "{logs}");
-    for line in answered {
-        assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
-        assert!(line["request_id"].is_string() && line["path"].is_string(), "{line}");
-        assert!(line["status"].is_u64() && line["code"].is_string() && line["duration_ms"].is_f64(), "{line}");
-    }
+    let panicked = lines.iter().find(|line| line["message"] == "panicked").unwrap();
+    assert!(panicked["location"].as_str().unwrap().contains("dummy.rs:"), "{panicked}");
+    assert!(!logs.contains("told to panic"), "{logs}");
 }
 
 #[tokio::test]

@@ -84,10 +84,10 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
         ChatSettings::read(|variable| named(variable, model).or_else(|| default(variable))).unwrap();
     }
     for variable in asked.into_inner() {
-        // The table's name is CloudFormation's to choose, a deployed dummy does as it should, and a key
+        // The names of table and stack are CloudFormation's to choose, a deployed dummy does as it should, and a key
         // of somebody else's is no parameter.
         assert!(
-            ["TABLE_NAME", "OPENAI_API_KEY"].contains(&variable.as_str())
+            ["TABLE_NAME", "STACK_NAME", "OPENAI_API_KEY"].contains(&variable.as_str())
                 || variable.starts_with("DUMMY_")
                 || defaults.contains_key(&parameter_of(&variable)),
             "{variable}"

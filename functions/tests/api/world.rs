@@ -172,6 +172,19 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
+    /// Makes `username` richer than the ledger knows.
+    pub async fn add_to_balance(&self, username: &str, credits: u64) {
+        let accounts = Accounts::new(self.table.clone(), Clock::system());
+        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let update = json!({
+            "TableName": self.stack.table().name(),
+            "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
+            "UpdateExpression": "SET balance = balance + :credits",
+            "ExpressionAttributeValues": {":credits": {"N": credits.to_string()}},
+        });
+        self.stack.table().call("UpdateItem", &update).await.unwrap();
+    }
+
     /// Everything in the table, by key, but the public keys, which functions publish as they start,
     /// and the counts of attempts to log in and to register, to which refusals add too.
     pub async fn items(&self) -> BTreeMap<String, Value> {

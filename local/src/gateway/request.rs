@@ -18,6 +18,7 @@ pub enum Payload {
 pub struct Request {
     pub(super) method: String,
     pub(super) path: String,
+    pub(super) resource: Option<String>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Option<Vec<u8>>,
@@ -31,6 +32,7 @@ impl Request {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),
+            resource: None,
             headers: Vec::new(),
             query: Vec::new(),
             body: None,
@@ -110,6 +112,13 @@ impl Request {
             Some(content_type) => self.header("Content-Type", content_type),
             None => self,
         }
+    }
+
+    /// Which path of the template it is for, as `/sessions/{id}`; otherwise the path itself is taken for it.
+    #[must_use]
+    pub fn to_resource(mut self, resource: &str) -> Self {
+        self.resource = Some(resource.to_owned());
+        self
     }
 
     /// The path, without the stage.

@@ -33,9 +33,10 @@ pub(super) fn from_request(request: &Request) -> Value {
 
 /// Both forms of a path, with and without a final slash, belong to the resource without one.
 fn resource_of(request: &Request) -> &str {
-    match request.path.trim_end_matches('/') {
-        "" => "/",
-        resource => resource,
+    match (&request.resource, request.path.trim_end_matches('/')) {
+        (Some(resource), _) => resource,
+        (None, "") => "/",
+        (None, path) => path,
     }
 }
 
@@ -130,6 +131,14 @@ mod tests {
         assert_eq!(event["requestContext"]["path"], "/Prod/login/");
         assert_eq!(event["requestContext"]["resourcePath"], "/login");
         assert_eq!(event["requestContext"]["stage"], "Prod");
+    }
+
+    #[test]
+    fn the_resource_has_the_names_of_parameters_and_the_path_their_values() {
+        let event = Request::delete("/sessions/x/").to_resource("/sessions/{id}").to_rest_event();
+        assert_eq!(event["path"], "/sessions/x/");
+        assert_eq!(event["resource"], "/sessions/{id}");
+        assert_eq!(event["requestContext"]["resourcePath"], "/sessions/{id}");
     }
 
     #[test]

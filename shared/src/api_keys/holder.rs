@@ -3,6 +3,7 @@
 use crate::api_keys::{ApiKey, ApiKeys, StoredApiKey, has_expired};
 use crate::error::ApiError;
 use crate::ids::UserId;
+use crate::invocation::identify;
 use crate::table::Key;
 
 /// A program that has proved with an API key whose account it uses. Only [`ApiKeys`] makes one.
@@ -40,6 +41,7 @@ impl ApiKeys {
         if has_expired(stored.expires_at, self.clock.now()) {
             return Err(ApiError::TokenNotValid("the API key has expired"));
         }
+        identify(stored.user_id);
         Ok(KeyHolder { user_id: stored.user_id, epoch: stored.epoch })
     }
 }

@@ -6,6 +6,7 @@ use crate::audit::reading::{ScannedAccount, Sums};
 use crate::audit::{Mismatch, Run, ScanPosition, Step};
 use crate::error::ApiError;
 use crate::ids::UserId;
+use crate::metrics::{self, Metric};
 
 /// How often an account is looked at again because it does not add up or has changed meanwhile.
 const MAX_ATTEMPTS: u32 = 5;
@@ -149,6 +150,7 @@ impl Run<'_> {
         let (balance, held) = (sums.balance, sums.held());
         let difference = sums.total().saturating_sub(entries);
         tracing::error!(%user_id, balance, held, entries_sum = entries, difference, "the ledger does not add up");
+        metrics::emit(&[Metric::AuditMismatches(1)]);
         self.report.mismatches.push(Mismatch { user_id, balance, held, entries });
     }
 

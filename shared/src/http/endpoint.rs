@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use lambda_http::http::{Method, StatusCode};
+use lambda_http::http::{HeaderMap, Method};
 use lambda_http::{Request, RequestExt, service_fn};
 
 use crate::error::{ApiError, Cause};
-use crate::http::{Answer, Response, problem};
+use crate::http::log_line::LogLine;
+use crate::http::{Answer, CorsOrigins, Response, cors, problem};
 use crate::time::{Clock, Timestamp};
 
 /// What ends a function at its start.
@@ -32,44 +33,46 @@ pub trait Endpoint: Send + Sync + 'static {
     }
 }
 
-/// Serves `endpoint` until Lambda ends the process.
+/// Serves `endpoint`, to pages of these origins too, until Lambda ends the process.
 ///
 /// # Errors
 /// [`Error`] if the Lambda Runtime API cannot be reached.
-pub async fn serve<E: Endpoint>(endpoint: E) -> Result<(), Error> {
-    let endpoint = Arc::new(endpoint);
+pub async fn serve<E: Endpoint>(endpoint: E, cors_origins: CorsOrigins) -> Result<(), Error> {
+    let served = Arc::new((endpoint, cors_origins));
     lambda_http::run(service_fn(move |request: Request| {
-        let endpoint = endpoint.clone();
-        async move { Ok::<Response, Error>(respond(&*endpoint, request).await) }
+        let served = served.clone();
+        async move { Ok::<Response, Error>(respond(&served.0, &served.1, request).await) }
     }))
     .await
 }
 
-async fn respond<E: Endpoint>(endpoint: &E, request: Request) -> Response {
+async fn respond<E: Endpoint>(endpoint: &E, cors_origins: &CorsOrigins, request: Request) -> Response {
     let line = LogLine::begin(&request);
-    match checked(E::METHODS, request, |request| endpoint.answer(request)).await {
-        Ok(answer) => {
-            let response = answer.into_response();
-            line.end(response.status(), None);
-            response
-        }
-        Err(error) => {
-            let response = E::problem(&error);
-            line.end(response.status(), Some(&error));
-            response
-        }
-    }
+    let cors = cors_origins.headers(request.headers());
+    let answered = checked(E::METHODS, &cors, request, |request| endpoint.answer(request));
+    let (mut response, error) = match line.invocation().during(answered).await {
+        Ok(answer) => (Answer::into_response(answer), None),
+        Err(error) => (E::problem(&error), Some(error)),
+    };
+    response.headers_mut().extend(cors);
+    line.end(response.status(), error.as_ref());
+    response
 }
 
-/// What `answer` says to `request`, if it has one of these `methods`.
-pub(super) async fn checked<T, F>(
+/// What `answer` says to `request`, if it has one of these `methods`; to a browser that asks beforehand,
+/// what it may send.
+pub(super) async fn checked<T: From<Answer>, F>(
     methods: &[Method],
+    cors: &HeaderMap,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Result<T, ApiError>
 where
     F: Future<Output = Result<T, ApiError>>,
 {
+    if cors::is_preflight(&request, cors) {
+        return Ok(cors::preflight(methods).into());
+    }
     if !methods.contains(request.method()) {
         return Err(method_not_allowed(request.method(), methods));
     }
@@ -83,40 +86,6 @@ where
 fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
     let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
-}
-
-/// One line per request. It holds nothing that a person wrote.
-pub(super) struct LogLine {
-    request_id: String,
-    method: Method,
-    path: String,
-    started: Instant,
-}
-
-impl LogLine {
-    pub(super) fn begin(request: &Request) -> Self {
-        let context = request.lambda_context_ref();
-        Self {
-            request_id: context.map(|context| context.request_id.clone()).unwrap_or_default(),
-            method: request.method().clone(),
-            path: request.raw_http_path().to_owned(),
-            started: Instant::now(),
-        }
-    }
-
-    /// A stream that ends with an error had begun with another status.
-    pub(super) fn end(self, status: StatusCode, error: Option<&ApiError>) {
-        let Self { request_id, method, path, started } = self;
-        let (method, status) = (method.as_str(), status.as_u16());
-        let (code, cause) = (error.map_or("ok", ApiError::code), error.and_then(ApiError::cause));
-        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-        // A level is a constant of the line, so there are two of the same.
-        if error.is_some_and(|error| error.status().is_server_error()) {
-            tracing::error!(request_id, method, path, status, code, cause, duration_ms, "answered");
-        } else {
-            tracing::info!(request_id, method, path, status, code, cause, duration_ms, "answered");
-        }
-    }
 }
 
 /// When the answer to `request` must be out: Lambda's own deadline, or `function_timeout` from
@@ -152,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_as_a_fault_of_ours() {
-        let response = respond(&Panics, Request::new(Body::Empty)).await;
+        let response = respond(&Panics, &CorsOrigins::None, Request::new(Body::Empty)).await;
         assert_eq!(response.status(), 500);
     }
 
@@ -160,7 +129,7 @@ mod tests {
     async fn a_wrong_method_is_told_the_right_ones() {
         let mut request = Request::new(Body::Empty);
         *request.method_mut() = Method::POST;
-        let response = respond(&Panics, request).await;
+        let response = respond(&Panics, &CorsOrigins::None, request).await;
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, DELETE");
     }

@@ -1,10 +1,12 @@
 //! The HTTP contract: typed requests in, typed responses out, one error for everything else.
 
 mod authorization;
+mod cors;
 mod endpoint;
 mod fields;
 mod idempotency;
 mod json;
+mod log_line;
 mod page;
 mod path;
 mod problem;
@@ -12,6 +14,7 @@ mod response;
 mod streaming;
 
 pub use authorization::bearer_token;
+pub use cors::{CorsOrigins, Origin};
 pub use endpoint::{Endpoint, Error, deadline, serve};
 pub use fields::{Fields, MAX_BODY_BYTES};
 pub use idempotency::idempotency_key;

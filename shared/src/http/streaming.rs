@@ -12,8 +12,9 @@ use lambda_http::lambda_runtime::streaming::{self, Sender, channel};
 use lambda_http::{Body, Request, run_with_streaming_response, service_fn};
 
 use crate::error::{ApiError, Cause};
-use crate::http::endpoint::{LogLine, checked};
-use crate::http::{Answer, Error, Method, Response, StatusCode};
+use crate::http::endpoint::checked;
+use crate::http::log_line::LogLine;
+use crate::http::{Answer, CorsOrigins, Error, Method, Response, StatusCode};
 
 /// Whoever takes longer than this for one event is not waited for again: the end of the stream, in which
 /// it is paid for, must come before the function's time is up. Their stream ends with an error.
@@ -33,6 +34,12 @@ pub enum Streamable {
     Events(Answer, Events),
 }
 
+impl From<Answer> for Streamable {
+    fn from(answer: Answer) -> Self {
+        Self::Whole(answer)
+    }
+}
+
 /// An endpoint of the API whose answers may be streams.
 pub trait StreamingEndpoint: Send + Sync + 'static {
     /// The methods that it answers.
@@ -48,7 +55,7 @@ pub trait StreamingEndpoint: Send + Sync + 'static {
     fn error_event(error: &ApiError) -> String;
 }
 
-/// Serves `endpoint` until Lambda ends the process.
+/// Serves `endpoint`, to pages of these origins too, until Lambda ends the process.
 ///
 /// On a laptop the connection to the Runtime API breaks when a client hangs up in the middle of a
 /// stream, and cargo-lambda starts no function again that ends by itself. So it begins again, as long
@@ -56,48 +63,51 @@ pub trait StreamingEndpoint: Send + Sync + 'static {
 ///
 /// # Errors
 /// [`Error`] if the Lambda Runtime API cannot be reached.
-pub async fn serve_streaming<E: StreamingEndpoint>(endpoint: E) -> Result<(), Error> {
-    let endpoint = Arc::new(endpoint);
+pub async fn serve_streaming<E: StreamingEndpoint>(endpoint: E, cors_origins: CorsOrigins) -> Result<(), Error> {
+    let served = Arc::new((endpoint, cors_origins));
     let has_work = Arc::new(AtomicBool::new(false));
     loop {
-        let (endpoint, work) = (endpoint.clone(), has_work.clone());
-        let served = run_with_streaming_response(service_fn(move |request: Request| {
+        let (shared, work) = (served.clone(), has_work.clone());
+        let running = run_with_streaming_response(service_fn(move |request: Request| {
             work.store(true, Ordering::Relaxed);
-            let endpoint = endpoint.clone();
+            let shared = shared.clone();
             // A handler's future is large, and the layers around it would move it about.
-            Box::pin(async move { Ok::<StreamingResponse, Error>(respond(&*endpoint, request).await) })
+            Box::pin(async move { Ok::<StreamingResponse, Error>(respond(&shared.0, &shared.1, request).await) })
         }));
-        match served.await {
+        match running.await {
             Err(error) if has_work.swap(false, Ordering::Relaxed) => {
                 tracing::warn!(%error, "the connection to the Lambda Runtime API broke");
             }
-            served => return served,
+            ended => return ended,
         }
     }
 }
 
-async fn respond<E: StreamingEndpoint>(endpoint: &E, request: Request) -> StreamingResponse {
+async fn respond<E: StreamingEndpoint>(
+    endpoint: &E,
+    cors_origins: &CorsOrigins,
+    request: Request,
+) -> StreamingResponse {
     let line = LogLine::begin(&request);
-    match checked(E::METHODS, request, |request| endpoint.answer(request)).await {
-        Ok(Streamable::Whole(answer)) => {
-            let response = answer.into_response();
-            line.end(response.status(), None);
-            response.map(in_one_piece)
-        }
+    let cors = cors_origins.headers(request.headers());
+    let answered = checked(E::METHODS, &cors, request, |request| endpoint.answer(request));
+    let (mut response, error) = match line.invocation().during(answered).await {
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
-            let response = beginning.into_response().map(|_| body);
+            let mut response = beginning.into_response().map(|_| body);
+            response.headers_mut().extend(cors);
             let listener = Listener { sender, is_gone: false };
+            let (status, invocation) = (response.status(), line.invocation().clone());
             // Not in the body itself: that is dropped when nobody reads it, and events are what is paid for.
-            tokio::spawn(deliver::<E>(events, listener, line, response.status()));
-            response
+            tokio::spawn(async move { invocation.during(deliver::<E>(events, listener, line, status)).await });
+            return response;
         }
-        Err(error) => {
-            let response = E::problem(&error);
-            line.end(response.status(), Some(&error));
-            response.map(in_one_piece)
-        }
-    }
+        Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
+        Err(error) => (E::problem(&error), Some(error)),
+    };
+    response.headers_mut().extend(cors);
+    line.end(response.status(), error.as_ref());
+    response.map(in_one_piece)
 }
 
 fn in_one_piece(body: Body) -> streaming::Body {
@@ -206,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn events_come_one_after_the_other_and_an_error_or_a_panic_last() {
         for (end, expected) in [(End::Well, "0 1 2 "), (End::Error, "0 1 not_found"), (End::Panic, "0 1 error")] {
-            let response = respond(&endpoint(end).0, Request::new(Body::Empty)).await;
+            let response = respond(&endpoint(end).0, &CorsOrigins::None, Request::new(Body::Empty)).await;
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], "text/event-stream");
             assert_eq!(text(response).await, expected);
@@ -217,7 +227,7 @@ mod tests {
     async fn what_fails_before_the_first_event_is_answered_with_its_status() {
         let mut request = Request::new(Body::Empty);
         *request.method_mut() = Method::POST;
-        let response = respond(&endpoint(End::Well).0, request).await;
+        let response = respond(&endpoint(End::Well).0, &CorsOrigins::None, request).await;
         assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET".parse().unwrap()));
         assert!(text(response).await.contains("method_not_allowed"));
     }
@@ -226,7 +236,7 @@ mod tests {
     async fn a_stream_goes_on_to_its_end_when_nobody_reads_it_any_more() {
         for reads_slowly in [false, true] {
             let (endpoint, asked_for) = endpoint(End::Well);
-            let response = respond(&endpoint, Request::new(Body::Empty)).await;
+            let response = respond(&endpoint, &CorsOrigins::None, Request::new(Body::Empty)).await;
             let kept = reads_slowly.then_some(response);
             tokio::time::sleep(PATIENCE * 2).await;
             assert_eq!(asked_for.load(Ordering::SeqCst), 3, "slowly: {reads_slowly}");

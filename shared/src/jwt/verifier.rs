@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use crate::error::{ApiError, Cause};
 use crate::http::{Request, bearer_token};
 use crate::ids::{SessionId, TokenId, UserId};
+use crate::invocation::identify;
 use crate::jwt::claims::{Claims, ISSUER};
 use crate::jwt::{KeySet, PublicKey, ReceivedToken, Subject, TokenKind};
 use crate::settings::Settings;
@@ -195,6 +196,7 @@ impl Verifier {
         if claims.token_type != kind {
             return Err(ApiError::TokenNotValid("the token is of another kind"));
         }
+        identify(claims.sub);
         Ok(claims)
     }
 

@@ -17,6 +17,7 @@ use crate::error::{ApiError, Cause};
 use crate::ids::{EntryId, UserId};
 use crate::ledger::idempotency::Record;
 use crate::ledger::{Entry, Fingerprint, Held, IdempotencyKey, Ledger, Remembered, StoredReply};
+use crate::metrics::{self, Metric};
 use crate::table::{
     Item, Key, cancellation_reasons, condition_failed, from_item, number, repeat_collisions, unavailable,
 };
@@ -149,7 +150,12 @@ impl Ledger {
         for _ in 0..MAX_ROUNDS {
             let hold = self.new_hold(order, amount);
             let (account, record) = match self.attempt(order, &hold, predecessor.as_ref()).await? {
-                Attempt::Held(account) => return Ok(Started::Held(self.held(order, &hold, account).await)),
+                Attempt::Held(account) => {
+                    if let Some(predecessor) = predecessor {
+                        metrics::emit(&[Metric::CreditsReleased(predecessor.amount)]);
+                    }
+                    return Ok(Started::Held(self.held(order, &hold, account).await));
+                }
                 Attempt::Refused { account, record } => (account, record),
             };
             (predecessor, amount) = match self.judge(order, account, record)? {

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::error::ApiError;
 use crate::ids::UserId;
 use crate::ledger::{Held, Hold, Ledger};
+use crate::metrics::{self, Metric};
 use crate::table::{Key, number, repeat_collisions, unavailable};
 use crate::time::Timestamp;
 
@@ -57,7 +58,10 @@ impl Ledger {
             .expression_attribute_values(":returned", number(hold.amount))
             .expression_attribute_values(":one", number(1_u64));
         match repeat_collisions(&self.clock, deadline, || request.clone().send()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                metrics::emit(&[Metric::CreditsReleased(hold.amount)]);
+                Ok(())
+            }
             Err(error) if is_condition(&error) => Ok(()),
             Err(error) => Err(unavailable(error)),
         }

@@ -1,7 +1,7 @@
 //! A reply that is handed out as it is written, and is paid for before it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{ApiError, Cause};
 use crate::http::PATIENCE;
@@ -40,6 +40,8 @@ struct UnderWay {
     text: String,
     /// What is to be handed out first.
     first: Option<String>,
+    /// How long the model was waited for. The time that readers take is not its fault.
+    latency: Duration,
 }
 
 impl PaidModel {
@@ -48,14 +50,17 @@ impl PaidModel {
     /// # Errors
     /// As [`Model::stream`](crate::models::Model::stream).
     pub async fn stream(self: &Arc<Self>, question: PaidQuestion) -> Result<PaidStream, ApiError> {
-        match self.first_text(&question).await {
+        let asked = Instant::now();
+        let first = self.first_text(&question).await;
+        let latency = asked.elapsed();
+        match first {
             Ok((first, pieces)) => {
                 let id = question.id();
-                let under_way = UnderWay { question, pieces, text: String::new(), first: Some(first) };
+                let under_way = UnderWay { question, pieces, text: String::new(), first: Some(first), latency };
                 Ok(PaidStream { paid_model: Arc::clone(self), id, under_way: Some(under_way) })
             }
             Err(error) => {
-                self.ledger.abandon(&question.held).await;
+                self.model_failed(&question, &error, latency).await;
                 Err(error)
             }
         }
@@ -68,6 +73,15 @@ impl PaidModel {
             Piece::Text(text) => Ok((text, pieces)),
             Piece::End(_) => Err(ApiError::ModelFailed(Cause::because("the model ended before it began"))),
         }
+    }
+}
+
+impl UnderWay {
+    async fn next_piece(&mut self) -> Result<Piece, ApiError> {
+        let asked = Instant::now();
+        let piece = self.pieces.next().await;
+        self.latency += asked.elapsed();
+        piece
     }
 }
 
@@ -87,7 +101,7 @@ impl PaidStream {
         let under_way = self.under_way.as_mut()?;
         let next = match under_way.first.take() {
             Some(first) => Ok(Piece::Text(first)),
-            None => under_way.pieces.next().await,
+            None => under_way.next_piece().await,
         };
         match next {
             Ok(Piece::Text(text)) => {
@@ -105,8 +119,8 @@ impl PaidStream {
 
     /// Charges for what was handed out and stores it. The model is hung up on first.
     async fn capture(&mut self, end: End) -> Option<Result<PaidReply, ApiError>> {
-        let UnderWay { question, text, .. } = self.under_way.take()?;
-        Some(self.paid_model.capture(question, text, end).await)
+        let UnderWay { question, text, latency, .. } = self.under_way.take()?;
+        Some(self.paid_model.capture(question, text, end, latency).await)
     }
 
     fn broke_off(&self, error: ApiError) -> ApiError {

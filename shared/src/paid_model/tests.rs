@@ -264,3 +264,24 @@ async fn a_model_that_takes_too_long_is_hung_up_on_while_there_is_time_for_a_cha
     assert_eq!(scene.account().await, (10_000, 0));
     assert_eq!(stalls.seconds(), [28 - 10]);
 }
+
+#[test]
+fn a_reply_is_counted_with_what_was_charged_for_it_and_what_was_not() {
+    let latency = Duration::from_millis(20);
+    let credits = |amount| Credits::new(amount).unwrap();
+    let count = |held, cost, charged: Option<u64>, end| {
+        let charge = charged.map(|cost| Charge { cost: credits(cost), balance: Credits::ZERO });
+        let metrics = super::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
+        assert_eq!(metrics[0], Metric::ModelLatency(latency));
+        metrics[1..].to_vec()
+    };
+    let messages = |amount| [Metric::Messages, Metric::CreditsCaptured(credits(amount))];
+    assert_eq!(count(5, 5, Some(5), FinishReason::Stop), messages(5));
+    assert_eq!(
+        count(5, 2, Some(2), FinishReason::Length),
+        [&messages(2)[..], &[Metric::CreditsReleased(credits(3))]].concat()
+    );
+    assert_eq!(count(5, 7, Some(5), FinishReason::Stop), [&messages(5)[..], &[Metric::CaptureOverruns]].concat());
+    assert_eq!(count(5, 5, Some(5), FinishReason::BrokenOff), [&[Metric::ModelFailures][..], &messages(5)].concat());
+    assert_eq!(count(5, 7, None, FinishReason::Stop), []);
+}

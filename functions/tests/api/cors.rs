@@ -1,0 +1,82 @@
+//! Pages of other origins: what browsers are told, with the setting and without.
+
+use local::gateway::{Payload, Request, Response};
+use serde_json::json;
+
+use crate::world::World;
+
+const PAGE: &str = "https://app.example.com";
+
+fn from_page(request: Request) -> Request {
+    request.header("Origin", PAGE)
+}
+
+/// What a browser asks before a page of `origin` may send a `POST`.
+fn preflight(path: &str, origin: &str) -> Request {
+    Request::new("OPTIONS", path)
+        .header("Origin", origin)
+        .header("Access-Control-Request-Method", "POST")
+        .header("Access-Control-Request-Headers", "authorization,content-type,x-stainless-os")
+}
+
+fn says_nothing_of_cors(response: &Response) -> bool {
+    !response.headers.keys().any(|name| name.starts_with("access-control-"))
+}
+
+#[tokio::test]
+async fn without_the_setting_no_answer_says_anything_about_other_origins() {
+    let world = World::start().await;
+    for payload in [Payload::V1, Payload::V2] {
+        let response = world.stack.send_as(preflight("/chatView/", PAGE), payload).await;
+        assert_eq!((response.status, response.headers["allow"].as_str()), (405, "POST"));
+        assert!(says_nothing_of_cors(&response) && !response.headers.contains_key("vary"), "{response:?}");
+    }
+    let response = world.stack.send(from_page(Request::get("/token_balance/"))).await;
+    assert!(says_nothing_of_cors(&response), "{response:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_every_answer() {
+    let world = World::start_with(&[("CORS_ORIGINS", "http://localhost:5173, https://app.example.com")]).await;
+    for path in ["/chatView/", "/v1/chat/completions"] {
+        for payload in [Payload::V1, Payload::V2] {
+            let response = world.stack.send_as(preflight(path, PAGE), payload).await;
+            assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
+            let told = ["allow-origin", "allow-methods", "allow-headers", "max-age"]
+                .map(|name| response.headers[&format!("access-control-{name}")].as_str());
+            assert_eq!(told, [PAGE, "POST", "Authorization, Content-Type, Idempotency-Key, *", "7200"]);
+            assert_eq!(response.headers["vary"], "Origin");
+        }
+    }
+    world.register("ada", 100).await;
+    let access = world.log_in("ada").await.access;
+    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": true});
+    for (status, request) in [
+        (200, Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access)),
+        (200, Request::post("/v1/chat/completions").json(&body).bearer(&access)),
+        (401, Request::post("/v1/chat/completions").json(&body)),
+        (400, Request::post("/chatView/").json(&json!({"message": ""})).bearer(&access)),
+        (405, Request::new("OPTIONS", "/chatView/")),
+    ] {
+        let response = world.stack.send(from_page(request)).await;
+        assert_eq!((response.status, response.headers["access-control-allow-origin"].as_str()), (status, PAGE));
+        assert_eq!(response.headers["vary"], "Origin");
+        let exposed = &response.headers["access-control-expose-headers"].to_ascii_lowercase();
+        let always = ["access-control-", "allow", "cache-control", "content-", "vary"];
+        for name in response.headers.keys().filter(|name| !always.iter().any(|prefix| name.starts_with(prefix))) {
+            assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_told_nothing() {
+    let world = World::start_with(&[("CORS_ORIGINS", PAGE)]).await;
+    for origin in ["https://evil.example", "http://app.example.com", "https://app.example.com:8443", "null"] {
+        let response = world.stack.send(preflight("/token_balance/", origin)).await;
+        assert!(response.status == 405 && says_nothing_of_cors(&response), "{response:?}");
+        assert_eq!(response.headers["vary"], "Origin");
+        let response = world.stack.send(Request::get("/token_balance/").header("Origin", origin)).await;
+        assert!(response.status == 401 && says_nothing_of_cors(&response), "{response:?}");
+    }
+}

@@ -1,0 +1,237 @@
+//! What the functions count: lines that CloudWatch understands, and sums that are right.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use local::gateway::Request;
+use local::recorder::Fault;
+use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, World};
+
+/// Every metric and its unit. Alarms and dashboard name them too.
+const METRICS: [(&str, &str); 10] = [
+    ("AuditMismatches", "Count"),
+    ("CaptureOverruns", "Count"),
+    ("CreditsCaptured", "Count"),
+    ("CreditsReleased", "Count"),
+    ("LoginsFailed", "Count"),
+    ("Messages", "Count"),
+    ("MessagesRefused", "Count"),
+    ("ModelFailures", "Count"),
+    ("ModelLatency", "Milliseconds"),
+    ("RequestsThrottled", "Count"),
+];
+
+/// What CloudWatch checks a line by.
+struct Specification {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Specification {
+    fn read() -> Self {
+        let schema = serde_json::from_str(include_str!("embedded-metric-format.schema.json")).unwrap();
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        compiler.add_resource("embedded-metric-format.schema.json", schema).unwrap();
+        let index = compiler.compile("embedded-metric-format.schema.json", &mut schemas).unwrap();
+        Self { schemas, index }
+    }
+
+    /// The metrics of a line, by name, if it is one that CloudWatch takes: by the schema, and by what
+    /// the specification says only in words.
+    fn metrics_of(&self, line: &Value) -> Result<BTreeMap<String, f64>, String> {
+        self.schemas.validate(line, self.index).map_err(|error| error.to_string())?;
+        let mut values = BTreeMap::new();
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            for name in directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap()) {
+                let dimension = line[name.as_str().unwrap()].as_str().ok_or(format!("{name} is no text"))?;
+                if dimension.is_empty() || dimension.chars().count() > 1024 {
+                    return Err(format!("{name} is too short or too long"));
+                }
+            }
+            let metrics = directive["Metrics"].as_array().unwrap();
+            if metrics.is_empty() || metrics.len() > 100 {
+                return Err("too few metrics, or too many".to_owned());
+            }
+            for name in metrics.iter().map(|metric| metric["Name"].as_str().unwrap()) {
+                let value = line[name].as_f64().ok_or(format!("{name} is no number"))?;
+                values.insert(name.to_owned(), value);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The metrics that the functions have written, line by line, once there are so many lines.
+async fn lines(world: &World, number: usize) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for _ in 0..100 {
+        let logs = world.stack.logs();
+        let all = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines = all.filter(|line| line.get("_aws").is_some()).collect();
+        if lines.len() >= number {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(lines.len(), number, "{lines:#?}");
+    lines
+}
+
+/// Checks every line and adds each metric up, with how often it was there.
+fn sums(lines: &[Value]) -> BTreeMap<String, (usize, f64)> {
+    let specification = Specification::read();
+    let units = BTreeMap::from(METRICS);
+    let mut sums = BTreeMap::<String, (usize, f64)>::new();
+    for line in lines {
+        let metrics = specification.metrics_of(line).unwrap_or_else(|problem| panic!("{problem}: {line}"));
+        for (name, value) in metrics {
+            let (times, sum) = sums.entry(name).or_default();
+            (*times, *sum) = (*times + 1, *sum + value);
+        }
+        let [directive] = &line["_aws"]["CloudWatchMetrics"].as_array().unwrap()[..] else { panic!("{line}") };
+        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("chat-api"), &json!([["Stack"]])));
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert_eq!(metric["Unit"], units[metric["Name"].as_str().unwrap()], "{metric}");
+        }
+        assert!(line["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
+    }
+    sums
+}
+
+/// What the ledger says: how many messages, and for how much.
+async fn charged(world: &World) -> (usize, f64) {
+    let entries = world.entries().await;
+    let chats = entries.iter().filter(|entry| entry["kind"]["S"] == "chat");
+    let amounts: Vec<f64> =
+        chats.map(|entry| -entry["amount"]["N"].as_str().unwrap().parse::<f64>().unwrap()).collect();
+    (amounts.len(), amounts.iter().sum())
+}
+
+async fn status(world: &World, request: Request) -> u16 {
+    world.stack.send(request).await.status
+}
+
+fn chat(access: &str) -> Request {
+    Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(access)
+}
+
+fn completion(access: &str, stream: bool) -> Request {
+    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
+    Request::post("/v1/chat/completions").json(&body).bearer(access)
+}
+
+fn log_in(username: &str, password: &str) -> Request {
+    Request::post("/login/").json(&json!({"username": username, "password": password}))
+}
+
+#[tokio::test]
+async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() {
+    // A message holds 5 credits, costs 1, and 4 return.
+    let world = World::start_with(&[("PRICING", "usage"), ("STACK_NAME", "some-stack")]).await;
+    world.register("ada", 100).await;
+    world.register("grace", 0).await;
+    let (ada, grace) = (world.log_in("ada").await, world.log_in("grace").await);
+
+    assert_eq!(status(&world, chat(&ada.access)).await, 200);
+    for _ in 0..2 {
+        // The second is answered again, and is no message of its own.
+        assert_eq!(status(&world, chat(&ada.access).header("Idempotency-Key", "once")).await, 200);
+    }
+    assert_eq!(status(&world, completion(&ada.access, false)).await, 200);
+    assert_eq!(status(&world, completion(&ada.access, true)).await, 200);
+    // Nobody hears that it was captured, at first.
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
+    assert_eq!(status(&world, chat(&ada.access)).await, 200);
+    world.stack.recorder().forget_faults();
+    assert_eq!(status(&world, chat(&grace.access)).await, 402);
+
+    assert_eq!(status(&world, log_in("ada", "a wrong password")).await, 401);
+    assert_eq!(status(&world, log_in("nobody", PASSWORD)).await, 401);
+    let passwords = json!({"current_password": "a wrong password", "new_password": "an even better horse"});
+    assert_eq!(status(&world, Request::post("/password/").json(&passwords).bearer(&ada.access)).await, 401);
+    assert_eq!(status(&world, log_in("ada", PASSWORD)).await, 200);
+    world.slow_down("ada", "127.0.113.7").await;
+    assert_eq!(status(&world, log_in("ada", PASSWORD).source_ip("127.0.113.7")).await, 429);
+
+    world.stack.invoke("audit", &json!({})).await.unwrap();
+    world.add_to_balance("grace", 7).await;
+    let report = world.stack.invoke("audit", &json!({})).await.unwrap();
+    assert_eq!(report["mismatches"].as_array().unwrap().len(), 1);
+
+    let lines = lines(&world, 13).await;
+    assert!(lines.iter().all(|line| line["Stack"] == "some-stack"), "{lines:#?}");
+    let mut sums = sums(&lines);
+    assert_eq!(charged(&world).await, (5, 5.0));
+    assert_eq!(sums.remove("ModelLatency").unwrap().0, 5);
+    let expected = [
+        ("AuditMismatches", (3, 1.0)),
+        ("CreditsCaptured", (5, 5.0)),
+        ("CreditsReleased", (5, 20.0)),
+        ("LoginsFailed", (3, 3.0)),
+        ("Messages", (5, 5.0)),
+        ("MessagesRefused", (1, 1.0)),
+        ("RequestsThrottled", (1, 1.0)),
+    ];
+    assert_eq!(sums, expected.map(|(name, sum)| (name.to_owned(), sum)).into());
+}
+
+/// The dummy says one word and breaks off; it has two tokens by our guess, where one was held. Metrics are no
+/// log lines, of which only errors are wanted.
+#[tokio::test]
+async fn failures_of_the_model_are_counted_with_what_was_charged_and_given_back_for_them() {
+    let settings = [
+        ("LOG_LEVEL", "error"),
+        ("DUMMY_FAILURE", "cut"),
+        ("DUMMY_DELAY_MS", "20"),
+        ("PRICING", "usage"),
+        ("INPUT_COST", "0"),
+        ("OUTPUT_COST", "1000"),
+        ("MAX_OUTPUT_TOKENS", "1"),
+        ("MIN_OUTPUT_TOKENS", "1"),
+    ];
+    let world = World::start_with(&settings).await;
+    world.register("ada", 100).await;
+    let access = world.log_in("ada").await.access;
+    assert_eq!(status(&world, completion(&access, true)).await, 200);
+    assert_eq!(status(&world, completion(&access, false)).await, 502);
+
+    let mut sums = sums(&lines(&world, 3).await);
+    assert_eq!(charged(&world).await, (1, 1.0));
+    let (times, latency_ms) = sums.remove("ModelLatency").unwrap();
+    assert!(times == 2 && latency_ms >= 40.0, "{latency_ms}");
+    let expected = [
+        ("CaptureOverruns", (1, 1.0)),
+        ("CreditsCaptured", (1, 1.0)),
+        ("CreditsReleased", (1, 1.0)),
+        ("Messages", (1, 1.0)),
+        ("ModelFailures", (2, 2.0)),
+    ];
+    assert_eq!(sums, expected.map(|(name, sum)| (name.to_owned(), sum)).into());
+}
+
+#[test]
+fn the_specification_refuses_what_cloudwatch_would_not_count() {
+    let specification = Specification::read();
+    let metric = json!({"Name": "Messages", "Unit": "Count"});
+    let directive = json!({"Namespace": "chat-api", "Dimensions": [["Stack"]], "Metrics": [metric]});
+    let good = json!({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "Stack": "local", "Messages": 1});
+    assert_eq!(specification.metrics_of(&good), Ok(BTreeMap::from([("Messages".to_owned(), 1.0)])));
+    for (pointer, bad) in [
+        ("/_aws", json!({})),
+        ("/_aws/Timestamp", json!("now")),
+        ("/_aws/CloudWatchMetrics/0/Namespace", json!("")),
+        ("/_aws/CloudWatchMetrics/0/Dimensions", json!([])),
+        ("/_aws/CloudWatchMetrics/0/Dimensions/0/0", json!("Nowhere")),
+        ("/_aws/CloudWatchMetrics/0/Metrics/0/Name", json!("Nowhere")),
+        ("/_aws/CloudWatchMetrics/0/Metrics/0/Unit", json!("Pieces")),
+        ("/Stack", json!("")),
+        ("/Messages", json!("1")),
+    ] {
+        let mut line = good.clone();
+        *line.pointer_mut(pointer).unwrap() = bad;
+        assert!(specification.metrics_of(&line).is_err(), "{line}");
+    }
+}
