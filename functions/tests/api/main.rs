@@ -19,6 +19,7 @@ mod keys;
 mod logs;
 mod models;
 mod request_counts;
+mod roles;
 mod sessions;
 mod template;
 mod unreachable_table;

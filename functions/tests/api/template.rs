@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
+use lambda_http::http::StatusCode;
 use local::template::{Template, TemplateFunction, workspace_root};
 use serde_json::{Value, json};
+use shared::error::{ApiError, Cause};
 use shared::settings::{ChatSettings, Settings};
 
 /// The functions that no path of the API leads to.
@@ -225,6 +228,16 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
 }
 
 #[test]
+fn a_permission_on_the_table_is_for_the_table_of_the_stack_or_the_one_that_a_parameter_names() {
+    let table = json!({"Fn::If": ["OwnsTable", {"Fn::GetAtt": ["Table", "Arn"]}, {"Ref": "ExistingTableArn"}]});
+    for function in template().functions() {
+        for statement in function.statements.iter().filter(|statement| statement.to_string().contains("dynamodb:")) {
+            assert_eq!(statement["Resource"], table, "{}: {statement}", function.logical_id);
+        }
+    }
+}
+
+#[test]
 fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_secret() {
     let may = |function: &TemplateFunction, action: &str, key: &str| {
         dynamodb_statements(function).iter().any(|statement| {
@@ -350,4 +363,77 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
         }
         assert_eq!(found, expected, "{}", function.binary);
     }
+}
+
+/// What our own error says of itself, in the words of [`shared::http`].
+fn problem(error: &ApiError) -> Value {
+    let status = error.status();
+    json!({
+        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(),
+        "detail": error.detail(), "code": error.code(),
+    })
+}
+
+#[test]
+fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
+    let throttled = |seconds: u64| ApiError::Throttled { retry_after: Duration::from_secs(seconds) };
+    let as_ours = BTreeMap::from([
+        ("MISSING_AUTHENTICATION_TOKEN", ApiError::NotFound),
+        ("INVALID_SIGNATURE", ApiError::NotFound),
+        ("EXPIRED_TOKEN", ApiError::NotFound),
+        ("RESOURCE_NOT_FOUND", ApiError::NotFound),
+        ("UNSUPPORTED_MEDIA_TYPE", ApiError::UnsupportedMediaType),
+        ("THROTTLED", throttled(1)),
+        ("WAF_FILTERED", throttled(60)),
+        ("DEFAULT_5XX", ApiError::Internal(Cause::because("a test"))),
+    ]);
+    let template = template();
+    let responses = &template.document()["Resources"]["Api"]["Properties"]["GatewayResponses"];
+    for (kind, response) in responses.as_object().unwrap() {
+        let body: Value =
+            serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap();
+        let headers = &response["ResponseParameters"]["Headers"];
+        assert_eq!((&body["status"], &body["type"]), (&response["StatusCode"], &json!("about:blank")), "{kind}");
+        assert_eq!(headers["Content-Type"], "'application/problem+json'", "{kind}");
+        let status = StatusCode::try_from(u16::try_from(body["status"].as_u64().unwrap()).unwrap()).unwrap();
+        assert_eq!(body["title"].as_str(), status.canonical_reason(), "{kind}");
+        // The function may have charged before it failed: who asks again may pay again.
+        assert_eq!(headers["x-should-retry"] == "'false'", status.is_server_error(), "{kind}");
+        if let Some(error) = as_ours.get(kind.as_str()) {
+            assert_eq!(body, problem(error), "{kind}");
+            let retry_after = error.retry_after_seconds().map(|seconds| json!(format!("'{seconds}'")));
+            assert_eq!(headers.get("Retry-After"), retry_after.as_ref(), "{kind}");
+        }
+    }
+    assert!(as_ours.keys().all(|kind| responses[kind].is_object()));
+}
+
+/// A stranger's path, address, headers and error messages are not for the log: the message for an unknown path quotes the
+/// header `Authorization`.
+#[test]
+fn the_access_log_holds_nothing_that_is_secret_or_personal() {
+    let template = template();
+    let format = template.document()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Format"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let format: BTreeMap<String, String> = serde_json::from_str(&format).unwrap();
+    let logged: BTreeSet<&str> = format.values().map(String::as_str).collect();
+    let harmless = [
+        "$context.error.responseType",
+        "$context.httpMethod",
+        "$context.integration.error",
+        "$context.integration.latency",
+        "$context.integration.requestId",
+        "$context.integration.status",
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.resourcePath",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.status",
+        "$context.waf.status",
+        "$context.xrayTraceId",
+    ];
+    assert_eq!(logged, BTreeSet::from(harmless));
 }
