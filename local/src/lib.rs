@@ -10,6 +10,7 @@ pub mod dynamodb;
 pub mod gateway;
 pub mod isolated_table;
 pub mod recorder;
+pub mod role;
 pub mod runtime_api;
 pub mod stack;
 pub mod template;

@@ -1,8 +1,9 @@
-//! A front before `DynamoDB` that remembers every request, and is transparent but for the faults asked of it.
+//! A front before `DynamoDB` that remembers every request and lets functions do what their roles allow. Else it is
+//! transparent but for the faults asked of it.
 
 mod fault;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use serde_json::Value;
 use tokio::task::AbortHandle;
 
 use crate::background;
+use crate::role::{Permission, Role};
 
 pub use fault::Fault;
 
@@ -49,6 +51,7 @@ pub struct Recorder {
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
     asks_for_capacity: Arc<AtomicBool>,
+    guard: Arc<Guard>,
     server: AbortHandle,
 }
 
@@ -59,6 +62,14 @@ struct Records {
     forgotten: usize,
 }
 
+/// Who may do what, and did or tried to. Whoever has no role may do everything: tests that ask for themselves.
+#[derive(Default)]
+struct Guard {
+    roles: BTreeMap<String, Role>,
+    used: Mutex<BTreeSet<Permission>>,
+    refusals: Mutex<Vec<String>>,
+}
+
 #[derive(Clone)]
 struct Front {
     upstream_endpoint: Arc<str>,
@@ -66,6 +77,7 @@ struct Front {
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
     asks_for_capacity: Arc<AtomicBool>,
+    guard: Arc<Guard>,
 }
 
 impl Recorder {
@@ -74,6 +86,14 @@ impl Recorder {
     /// # Errors
     /// No port can be opened.
     pub fn start(upstream_endpoint: &str) -> io::Result<Self> {
+        Self::start_with_roles(upstream_endpoint, BTreeMap::new())
+    }
+
+    /// The same, with the role of each access key (`AWS_ACCESS_KEY_ID`) that has one.
+    ///
+    /// # Errors
+    /// No port can be opened.
+    pub fn start_with_roles(upstream_endpoint: &str, roles: BTreeMap<String, Role>) -> io::Result<Self> {
         let (listener, port) = background::listen(0)?;
         let client = reqwest::Client::builder().no_proxy().timeout(UPSTREAM_LIMIT).build();
         let front = Front {
@@ -82,14 +102,16 @@ impl Recorder {
             records: Arc::default(),
             faults: Arc::default(),
             asks_for_capacity: Arc::default(),
+            guard: Arc::new(Guard { roles, ..Guard::default() }),
         };
         let records = Arc::clone(&front.records);
         let faults = Arc::clone(&front.faults);
         let asks_for_capacity = Arc::clone(&front.asks_for_capacity);
+        let guard = Arc::clone(&front.guard);
         let router = Router::new().fallback(pass_on).with_state(front);
         let serving = async move { axum::serve(listener, router).await };
         let server = background::handle().spawn(serving).abort_handle();
-        Ok(Self { port, records, faults, asks_for_capacity, server })
+        Ok(Self { port, records, faults, asks_for_capacity, guard, server })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -103,6 +125,18 @@ impl Recorder {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.records).kept.iter().cloned().collect()
+    }
+
+    /// The permissions that functions made use of so far.
+    #[must_use]
+    pub fn used_permissions(&self) -> BTreeSet<Permission> {
+        lock(&self.guard.used).clone()
+    }
+
+    /// What functions tried that their roles do not allow, a sentence each.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        lock(&self.guard.refusals).clone()
     }
 
     /// Lets `fault` happen to each of the next `times` requests of `operation`, after the faults asked for before.
@@ -134,6 +168,24 @@ impl Front {
         let mut faults = lock(&self.faults);
         let position = faults.iter().position(|(failing, _)| failing == operation)?;
         faults.remove(position).map(|(_, fault)| fault)
+    }
+}
+
+impl Guard {
+    /// Whether whoever signed this may ask it.
+    fn lets_through(&self, headers: &HeaderMap, request: &RecordedRequest) -> bool {
+        let Some(role) = access_key_of(headers).and_then(|access_key| self.roles.get(access_key)) else { return true };
+        let checked = role.check(&request.operation, &request.body);
+        match checked {
+            Ok(permissions) => {
+                lock(&self.used).extend(permissions);
+                true
+            }
+            Err(refusal) => {
+                lock(&self.refusals).push(refusal);
+                false
+            }
+        }
     }
 }
 
@@ -175,7 +227,12 @@ async fn pass_on(State(front): State<Front>, request: Request) -> Response {
     };
     let number = lock(&front.records).arrived(request.clone());
     let body = if front.asks_for_capacity.load(Ordering::Relaxed) { asking_for_capacity(&request) } else { body };
-    let (status, headers, body) = answer(&front, parts, body, &request).await;
+    let (status, headers, body) = if front.guard.lets_through(&parts.headers, &request) {
+        answer(&front, parts, body, &request).await
+    } else {
+        let (status, body) = fault::access_denied();
+        (status, HeaderMap::new(), body)
+    };
     lock(&front.records).answered(number, status, &body);
     (status, headers, Body::from(body)).into_response()
 }
@@ -229,6 +286,13 @@ fn operation_of(headers: &HeaderMap) -> String {
     operation.to_owned()
 }
 
+/// From `AWS4-HMAC-SHA256 Credential=<access key>/<date>/…`.
+fn access_key_of(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split('/').next()
+}
+
 fn json_of(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or(Value::Null)
 }
@@ -243,6 +307,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::template::TemplateFunction;
 
     /// Answers with what it got, under status 418.
     async fn echo(method: Method, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
@@ -263,10 +328,15 @@ mod tests {
     }
 
     async fn ask(recorder: &Recorder, operation: &str, body: &Value) -> reqwest::Response {
+        ask_as(recorder, "local", operation, body).await
+    }
+
+    async fn ask_as(recorder: &Recorder, access_key: &str, operation: &str, body: &Value) -> reqwest::Response {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client
             .post(recorder.endpoint())
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={access_key}/20260101/us-east-1"))
             .header("x-asked-by", "a test");
         request.body(body.to_string()).send().await.unwrap()
     }
@@ -308,6 +378,34 @@ mod tests {
         let got = json!({"Key": 1, "ReturnConsumedCapacity": "TOTAL"});
         assert_eq!(response.json::<Value>().await.unwrap()["got"], got);
         assert_eq!(recorder.requests()[0].body, json!({"Key": 1}));
+    }
+
+    #[tokio::test]
+    async fn a_function_is_refused_what_its_role_does_not_allow_and_others_are_not() {
+        let function = TemplateFunction {
+            logical_id: "ChatFunction".to_owned(),
+            binary: "chat".to_owned(),
+            routes: Vec::new(),
+            properties: Value::Null,
+            statements: vec![json!({
+                "Effect": "Allow", "Action": "dynamodb:GetItem", "Condition": {
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]},
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                },
+            })],
+        };
+        let roles = BTreeMap::from([(function.logical_id.clone(), Role::of(&function).unwrap())]);
+        let recorder = Recorder::start_with_roles(&start_upstream(), roles).unwrap();
+        let mut statuses = Vec::new();
+        for (access_key, partition) in [("ChatFunction", "USER#1"), ("ChatFunction", "JWKS"), ("local", "JWKS")] {
+            let body = json!({"Key": {"pk": {"S": partition}}});
+            statuses.push(ask_as(&recorder, access_key, "GetItem", &body).await.status().as_u16());
+        }
+        assert_eq!(statuses, [418, 400, 418]);
+        assert!(recorder.requests()[1].response_body.to_string().contains("AccessDeniedException"));
+        assert!(recorder.refusals()[0].starts_with("chat may not GetItem at JWKS"), "{:?}", recorder.refusals());
+        let used: Vec<String> = recorder.used_permissions().into_iter().map(|each| each.partitions).collect();
+        assert_eq!((recorder.refusals().len(), used), (1, vec!["USER#*".to_owned()]));
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use crate::gateway::{Payload, Request, Response};
 use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
+use crate::role::Role;
 use crate::runtime_api::{Function, InvocationError, Stream, cargo_lambda_deadline};
 use crate::template::{Template, TemplateFunction};
 
@@ -18,6 +19,8 @@ pub const TABLE_NAME: &str = "chat-api";
 
 /// The signing secret that every function of a stack gets. It protects nothing.
 pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 
 /// A stack of its own: nothing is shared with another one, and all of it ends when this is dropped.
 pub struct Stack {
@@ -49,9 +52,9 @@ impl Stack {
         settings: &[(&str, &str)],
     ) -> Self {
         let table = IsolatedTable::create(template).await;
-        let recorder = Recorder::start(table.endpoint());
-        let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
         let template_functions = template.functions();
+        let recorder = Recorder::start_with_roles(table.endpoint(), roles_of(&template_functions));
+        let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
         let functions = template_functions.iter().map(|function| (function.binary.clone(), OnceCell::new())).collect();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self { template_functions, table, recorder, find_binary: Box::new(find_binary), settings, functions }
@@ -108,18 +111,33 @@ impl Stack {
     pub async fn function(&self, name: &str) -> &Function {
         let Some(function) = self.functions.get(name) else { panic!("template.yaml has no function {name}") };
         let start = async || {
-            let function = Function::start(&(self.find_binary)(name), self.environment());
+            let function = Function::start(&(self.find_binary)(name), self.environment_of(name));
             function.wait_until_ready().await.unwrap_or_else(|error| panic!("{error}"));
             function
         };
         function.get_or_init(start).await
     }
 
-    /// What every function gets as its environment, besides what Lambda itself sets.
+    /// What a function gets as its environment, besides what Lambda itself sets: also credentials of its own, by which it
+    /// may do at the table what its role allows.
+    ///
+    /// # Panics
+    /// There is no such function.
+    #[must_use]
+    pub fn environment_of(&self, name: &str) -> Vec<(String, String)> {
+        let function = self.template_functions.iter().find(|function| function.binary == name);
+        let Some(function) = function else { panic!("template.yaml has no function {name}") };
+        let mut environment = self.environment();
+        environment.retain(|(variable, _)| variable != ACCESS_KEY);
+        environment.push((ACCESS_KEY.to_owned(), function.logical_id.clone()));
+        environment
+    }
+
+    /// What every function gets as its environment but for its own credentials: with these it may do everything.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment: BTreeMap<String, String> = [
-            ("AWS_ACCESS_KEY_ID", "local"),
+            (ACCESS_KEY, "local"),
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.recorder.endpoint()),
             ("AWS_REGION", "us-east-1"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -174,6 +192,28 @@ fn is_path_of(route: &str, path: &str) -> bool {
     let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
     let matches = |(expected, found): (&str, &str)| expected == found || (is_parameter(expected) && !found.is_empty());
     route.split('/').count() == path.split('/').count() && route.split('/').zip(path.split('/')).all(matches)
+}
+
+/// The role of each function that has one, by the access key that it signs with.
+fn roles_of(functions: &[TemplateFunction]) -> BTreeMap<String, Role> {
+    let with_role = functions.iter().filter(|function| !function.statements.is_empty());
+    let roles = with_role.map(|function| {
+        let role = Role::of(function).unwrap_or_else(|reason| panic!("template.yaml: {reason}"));
+        (function.logical_id.clone(), role)
+    });
+    roles.collect()
+}
+
+impl Drop for Stack {
+    /// A test in which a function tried what its role does not allow has failed, whatever else it looked at.
+    fn drop(&mut self) {
+        let refusals = self.recorder.refusals().join("\n");
+        if std::thread::panicking() {
+            eprintln!("{refusals}");
+        } else {
+            assert!(refusals.is_empty(), "{refusals}");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -235,8 +275,7 @@ Resources:
     #[tokio::test]
     async fn a_path_without_a_route_is_answered_by_the_gateway() {
         let response = start(&[]).await.send(Request::get("/nowhere")).await;
-        assert_eq!(response.status, 403);
-        assert_eq!(response.json()["message"], "Missing Authentication Token");
+        assert_eq!((response.status, &response.json()["code"]), (404, &"not_found".into()));
     }
 
     #[tokio::test]
@@ -247,6 +286,14 @@ Resources:
         assert_eq!(environment["AWS_REGION"], "eu-central-1");
         assert_eq!(environment["AWS_ENDPOINT_URL_DYNAMODB"], stack.recorder().endpoint());
         assert_eq!(environment["JWT_SIGNING_SECRET"].len(), 64);
+    }
+
+    #[tokio::test]
+    async fn each_function_has_credentials_of_its_own() {
+        let stack = start(&[]).await;
+        let environment: BTreeMap<_, _> = stack.environment_of("login").into_iter().collect();
+        assert_eq!(environment["AWS_ACCESS_KEY_ID"], "LoginFunction");
+        assert_eq!(environment["TABLE_NAME"], stack.table().name());
     }
 
     #[tokio::test]

@@ -38,6 +38,9 @@ pub struct TemplateFunction {
     pub routes: Vec<Route>,
     /// Its `Properties` as they stand in the template.
     pub properties: Value,
+    /// What its role says, statement by statement; those under a condition as `Fn::If`. None if it has no role of the
+    /// template's.
+    pub statements: Vec<Value>,
 }
 
 /// A path of the API and the method it is for (`any` for all).
@@ -170,13 +173,13 @@ fn functions_of(resources: &Map<String, Value>) -> Result<Vec<TemplateFunction>,
     let mut functions = resources
         .iter()
         .filter(|(_, resource)| resource["Type"] == FUNCTION_TYPE)
-        .map(|(logical_id, resource)| function(logical_id, resource))
+        .map(|(logical_id, resource)| function(logical_id, resource, resources))
         .collect::<Result<Vec<_>, _>>()?;
     functions.sort_by(|left, right| left.logical_id.cmp(&right.logical_id));
     Ok(functions)
 }
 
-fn function(logical_id: &str, resource: &Value) -> Result<TemplateFunction, String> {
+fn function(logical_id: &str, resource: &Value, resources: &Map<String, Value>) -> Result<TemplateFunction, String> {
     let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
     let binary = binary.ok_or_else(|| format!("the function {logical_id} has no Metadata.BuildProperties.Binary"))?;
     let events = resource["Properties"]["Events"].as_object();
@@ -191,7 +194,20 @@ fn function(logical_id: &str, resource: &Value) -> Result<TemplateFunction, Stri
         binary: binary.to_owned(),
         routes,
         properties: resource["Properties"].clone(),
+        statements: statements_of(&resource["Properties"]["Role"], resources)?,
     })
+}
+
+/// The statements of the role that a function's `Role` names.
+fn statements_of(role: &Value, resources: &Map<String, Value>) -> Result<Vec<Value>, String> {
+    if role.is_null() {
+        return Ok(Vec::new());
+    }
+    let name = role["Fn::GetAtt"][0].as_str().unwrap_or_default();
+    let role = resources.get(name).ok_or_else(|| format!("it has no role {role}"))?;
+    let policies = role["Properties"]["Policies"].as_array().into_iter().flatten();
+    let statements = policies.filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array());
+    Ok(statements.flatten().cloned().collect())
 }
 
 fn route(logical_id: &str, event_name: &str, properties: &Value) -> Result<Route, String> {
@@ -260,7 +276,10 @@ Resources:
   LoginFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: login}}
-    Properties: {}
+    Properties: {Role: !GetAtt LoginRole.Arn}
+  LoginRole:
+    Type: AWS::IAM::Role
+    Properties: {Policies: [{PolicyDocument: {Statement: [{Sid: Read}, !If [Some, {Sid: Write}, !Ref AWS::NoValue]]}}]}
 ";
 
     fn load(text: &str) -> Result<Template, TemplateError> {
@@ -289,6 +308,15 @@ Resources:
         assert_eq!(functions[0].routes, []);
         assert_eq!(functions[1].routes, [Route { path: "/register".to_owned(), method: "any".to_owned() }]);
         assert_eq!(functions[1].properties["Events"]["Register"]["Properties"]["RestApiId"], json!({"Ref": "Api"}));
+    }
+
+    #[test]
+    fn a_function_has_the_statements_of_its_role() {
+        let functions = load(TEMPLATE).unwrap().functions();
+        let under_condition = json!({"Fn::If": ["Some", {"Sid": "Write"}, {"Ref": "AWS::NoValue"}]});
+        assert_eq!(functions[0].statements, [json!({"Sid": "Read"}), under_condition]);
+        assert!(functions[1].statements.is_empty());
+        assert!(complaint(&TEMPLATE.replace("  LoginRole:", "  OtherRole:")).contains("it has no role"));
     }
 
     #[test]

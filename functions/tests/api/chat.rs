@@ -145,7 +145,7 @@ async fn another_users_same_key_is_another_key() {
 
 /// Sends each request to a chat process of its own, at the same moment.
 async fn send_at_once(world: &World, requests: Vec<Request>) -> Vec<Response> {
-    let start = |_: &Request| Function::start(&binary("chat"), world.stack.environment());
+    let start = |_: &Request| Function::start(&binary("chat"), world.stack.environment_of("chat"));
     let functions: Vec<Function> = requests.iter().map(start).collect();
     for function in &functions {
         function.wait_until_ready().await.unwrap();

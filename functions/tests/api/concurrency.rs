@@ -9,7 +9,7 @@ use crate::world::{PASSWORD, World, binary};
 
 /// Sends `request` to `processes` of one function at the same moment, as Lambda would.
 async fn send_at_once(world: &World, function: &str, request: &Request, processes: usize) -> Vec<u16> {
-    let started = (0..processes).map(|_| Function::start(&binary(function), world.stack.environment()));
+    let started = (0..processes).map(|_| Function::start(&binary(function), world.stack.environment_of(function)));
     let functions: Vec<Function> = started.collect();
     join_all(functions.iter().map(Function::wait_until_ready)).await.into_iter().for_each(|ready| ready.unwrap());
     let event = request.to_rest_event();

@@ -54,12 +54,12 @@ async fn cargo_lambdas_deadline_of_1970_is_not_taken_at_its_word() {
 #[tokio::test]
 async fn an_operator_who_gets_no_answer_from_the_table_is_told_to_repeat_the_grant_and_not_why() {
     let world = World::start().await;
-    let mut environment = world.stack.environment();
-    environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
-    // A port that needs privileges to listen on, and that nobody uses.
-    environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "http://127.0.0.1:1".to_owned()));
     for (name, event) in [("operator", grant()), ("audit", json!({}))] {
-        let function = Function::start(&binary(name), environment.clone());
+        let mut environment = world.stack.environment_of(name);
+        environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
+        // A port that needs privileges to listen on, and that nobody uses.
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "http://127.0.0.1:1".to_owned()));
+        let function = Function::start(&binary(name), environment);
         let error = error_of(function.invoke(&event).await.unwrap_err());
         assert_eq!(error["errorType"], "Unavailable");
         let message = error["errorMessage"].as_str().unwrap();

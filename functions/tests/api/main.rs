@@ -22,6 +22,7 @@ mod logs;
 mod metrics;
 mod models;
 mod request_counts;
+mod roles;
 mod sessions;
 mod template;
 mod tls;

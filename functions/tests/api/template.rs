@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
+use lambda_http::http::StatusCode;
 use local::template::{Template, TemplateFunction, workspace_root};
 use serde_json::{Value, json};
+use shared::error::{ApiError, Cause};
 use shared::settings::{ChatSettings, Settings};
 
 /// The functions that no path of the API leads to.
@@ -166,15 +169,9 @@ struct Statement {
     attributes: Vec<String>,
 }
 
-/// The statements of a function's policies, those under a condition as the template has them.
-fn statements(properties: &Value) -> Vec<Value> {
-    let policies = properties["Policies"].as_array().unwrap();
-    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).cloned().collect()
-}
-
 /// The statements that stand there only under a condition, by that condition and their id.
-fn statements_under_conditions(properties: &Value) -> BTreeMap<(String, String), Value> {
-    let choices = statements(properties).into_iter().filter_map(|statement| statement.get("Fn::If").cloned());
+fn statements_under_conditions(function: &TemplateFunction) -> BTreeMap<(String, String), Value> {
+    let choices = function.statements.iter().filter_map(|statement| statement.get("Fn::If").cloned());
     choices
         .map(|choice| {
             assert_eq!(choice[2], json!({"Ref": "AWS::NoValue"}));
@@ -184,9 +181,9 @@ fn statements_under_conditions(properties: &Value) -> BTreeMap<(String, String),
         .collect()
 }
 
-fn dynamodb_statements(properties: &Value) -> Vec<Statement> {
-    statements(properties)
-        .iter()
+fn dynamodb_statements(function: &TemplateFunction) -> Vec<Statement> {
+    let statements = function.statements.iter();
+    statements
         .filter(|statement| texts(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")))
         .map(|statement| Statement {
             actions: texts(&statement["Action"]),
@@ -207,7 +204,7 @@ fn texts(value: &Value) -> Vec<String> {
 #[test]
 fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys() {
     for function in template().functions() {
-        let statements = dynamodb_statements(&function.properties);
+        let statements = dynamodb_statements(&function);
         assert!(!statements.is_empty(), "{}", function.logical_id);
         for statement in statements {
             assert!(statement.actions.iter().all(|action| !action.contains('*')), "{:?}", statement.actions);
@@ -233,39 +230,53 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
 }
 
 #[test]
+fn a_permission_on_the_table_is_for_the_table_of_the_stack_or_the_one_that_a_parameter_names() {
+    let table = json!({"Fn::If": ["OwnsTable", {"Fn::GetAtt": ["Table", "Arn"]}, {"Ref": "ExistingTableArn"}]});
+    for function in template().functions() {
+        for statement in function.statements.iter().filter(|statement| statement.to_string().contains("dynamodb:")) {
+            assert_eq!(statement["Resource"], table, "{}: {statement}", function.logical_id);
+        }
+    }
+}
+
+#[test]
 fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_secret() {
-    let may = |properties: &Value, action: &str, key: &str| {
-        dynamodb_statements(properties).iter().any(|statement| {
+    let may = |function: &TemplateFunction, action: &str, key: &str| {
+        dynamodb_statements(function).iter().any(|statement| {
             statement.actions.iter().any(|allowed| allowed == action)
                 && statement.leading_keys.iter().any(|leading| leading == key)
         })
     };
-    let may_write = |properties: &Value, key: &str| {
+    let may_write = |function: &TemplateFunction, key: &str| {
         let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
-        writes.iter().any(|action| may(properties, action, key))
+        writes.iter().any(|action| may(function, action, key))
     };
-    let who = |test: &dyn Fn(&Value) -> bool| -> Vec<String> {
-        let mut names: Vec<String> =
-            template().functions().into_iter().filter(|f| test(&f.properties)).map(|f| f.binary).collect();
+    let who = |test: &dyn Fn(&TemplateFunction) -> bool| -> Vec<String> {
+        let mut names: Vec<String> = template()
+            .functions()
+            .into_iter()
+            .filter(|function| test(function))
+            .map(|function| function.binary)
+            .collect();
         names.sort();
         names
     };
-    assert_eq!(who(&|properties| may_write(properties, "APIKEY#*")), ["account", "audit", "key", "keys"]);
-    assert_eq!(who(&|properties| may(properties, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
+    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "key", "keys"]);
+    assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
-        who(&|properties| may(properties, "dynamodb:GetItem", "APIKEY#*")),
+        who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
         ["chat", "chat-completions", "models", "token-balance"]
     );
-    assert_eq!(who(&|properties| may_write(properties, "AUDIT")), ["audit"]);
-    assert_eq!(who(&|properties| may_write(properties, "GRANT#*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
+    assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
     assert_eq!(
-        who(&|properties| may_write(properties, "LOGIN#*")),
+        who(&|function| may_write(function, "LOGIN#*")),
         ["account", "audit", "login", "logout", "operator", "password", "register"]
     );
-    assert_eq!(who(&|properties| may_write(properties, "REGISTRATIONS#*")), ["register"]);
-    assert_eq!(who(&|properties| may_write(properties, "JWKS")), ["login", "token-refresh"]);
+    assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
+    assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(
-        who(&|properties| may_write(properties, "USER#*")),
+        who(&|function| may_write(function, "USER#*")),
         [
             "account",
             "audit",
@@ -282,31 +293,31 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "token-refresh"
         ]
     );
-    let may_read = |properties: &Value, secret: &str| {
+    let may_read = |function: &TemplateFunction, secret: &str| {
         let of_secrets = |statement: &&Value| statement["Action"] == "secretsmanager:GetSecretValue";
-        let own = statements(properties).into_iter().chain(statements_under_conditions(properties).into_values());
+        let own = function.statements.clone().into_iter().chain(statements_under_conditions(function).into_values());
         own.collect::<Vec<_>>().iter().filter(of_secrets).any(|statement| statement["Resource"]["Ref"] == secret)
     };
-    assert_eq!(who(&|properties| may_read(properties, "JwtSigningSecret")), ["login", "token-refresh"]);
-    assert_eq!(who(&|properties| may_read(properties, "OpenaiApiKeyArn")), who(&asks_a_model));
+    assert_eq!(who(&|function| may_read(function, "JwtSigningSecret")), ["login", "token-refresh"]);
+    assert_eq!(who(&|function| may_read(function, "OpenaiApiKeyArn")), who(&asks_a_model));
     assert_eq!(
-        who(&|properties| properties.to_string().contains("secretsmanager:")).len(),
+        who(&|function| json!(function.statements).to_string().contains("secretsmanager:")).len(),
         2 + who(&asks_a_model).len(),
         "nobody reads another secret"
     );
-    assert_eq!(who(&|properties| properties.to_string().contains("bedrock:")), who(&asks_a_model));
+    assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
 /// Whether a function is told what a reply costs: `models` only knows the model's name.
-fn asks_a_model(properties: &Value) -> bool {
-    properties["Environment"]["Variables"]["PRICING"].is_object()
+fn asks_a_model(function: &TemplateFunction) -> bool {
+    function.properties["Environment"]["Variables"]["PRICING"].is_object()
 }
 
 /// IAM refuses a policy that has a name twice.
 #[test]
 fn each_statement_of_a_policy_has_a_name_of_its_own() {
     for function in template().functions() {
-        let policies = function.properties["Policies"].to_string();
+        let policies = json!(function.statements).to_string();
         let names: Vec<&str> = policies.split("\"Sid\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let distinct: BTreeSet<&str> = names.iter().copied().collect();
         assert!(!names.is_empty() && distinct.len() == names.len(), "{}: {names:?}", function.logical_id);
@@ -343,10 +354,10 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
             }),
         ),
     ]);
-    let asking: Vec<_> = template.functions().into_iter().filter(|f| asks_a_model(&f.properties)).collect();
+    let asking: Vec<_> = template.functions().into_iter().filter(asks_a_model).collect();
     assert!(asking.iter().any(|function| function.binary == "chat"));
     for function in asking {
-        let mut found = statements_under_conditions(&function.properties);
+        let mut found = statements_under_conditions(&function);
         for statement in found.values_mut() {
             let statement = statement.as_object_mut().unwrap();
             assert_eq!(statement.remove("Effect"), Some(json!("Allow")));
@@ -354,4 +365,77 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
         }
         assert_eq!(found, expected, "{}", function.binary);
     }
+}
+
+/// What our own error says of itself, in the words of [`shared::http`].
+fn problem(error: &ApiError) -> Value {
+    let status = error.status();
+    json!({
+        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(),
+        "detail": error.detail(), "code": error.code(),
+    })
+}
+
+#[test]
+fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
+    let throttled = |seconds: u64| ApiError::Throttled { retry_after: Duration::from_secs(seconds) };
+    let as_ours = BTreeMap::from([
+        ("MISSING_AUTHENTICATION_TOKEN", ApiError::NotFound),
+        ("INVALID_SIGNATURE", ApiError::NotFound),
+        ("EXPIRED_TOKEN", ApiError::NotFound),
+        ("RESOURCE_NOT_FOUND", ApiError::NotFound),
+        ("UNSUPPORTED_MEDIA_TYPE", ApiError::UnsupportedMediaType),
+        ("THROTTLED", throttled(1)),
+        ("WAF_FILTERED", throttled(60)),
+        ("DEFAULT_5XX", ApiError::Internal(Cause::because("a test"))),
+    ]);
+    let template = template();
+    let responses = &template.document()["Resources"]["Api"]["Properties"]["GatewayResponses"];
+    for (kind, response) in responses.as_object().unwrap() {
+        let body: Value =
+            serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap();
+        let headers = &response["ResponseParameters"]["Headers"];
+        assert_eq!((&body["status"], &body["type"]), (&response["StatusCode"], &json!("about:blank")), "{kind}");
+        assert_eq!(headers["Content-Type"], "'application/problem+json'", "{kind}");
+        let status = StatusCode::try_from(u16::try_from(body["status"].as_u64().unwrap()).unwrap()).unwrap();
+        assert_eq!(body["title"].as_str(), status.canonical_reason(), "{kind}");
+        // The function may have charged before it failed: who asks again may pay again.
+        assert_eq!(headers["x-should-retry"] == "'false'", status.is_server_error(), "{kind}");
+        if let Some(error) = as_ours.get(kind.as_str()) {
+            assert_eq!(body, problem(error), "{kind}");
+            let retry_after = error.retry_after_seconds().map(|seconds| json!(format!("'{seconds}'")));
+            assert_eq!(headers.get("Retry-After"), retry_after.as_ref(), "{kind}");
+        }
+    }
+    assert!(as_ours.keys().all(|kind| responses[kind].is_object()));
+}
+
+/// A stranger's path, address, headers and error messages are not for the log: the message for an unknown path quotes the
+/// header `Authorization`.
+#[test]
+fn the_access_log_holds_nothing_that_is_secret_or_personal() {
+    let template = template();
+    let format = template.document()["Resources"]["Api"]["Properties"]["AccessLogSetting"]["Format"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let format: BTreeMap<String, String> = serde_json::from_str(&format).unwrap();
+    let logged: BTreeSet<&str> = format.values().map(String::as_str).collect();
+    let harmless = [
+        "$context.error.responseType",
+        "$context.httpMethod",
+        "$context.integration.error",
+        "$context.integration.latency",
+        "$context.integration.requestId",
+        "$context.integration.status",
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.resourcePath",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.status",
+        "$context.waf.status",
+        "$context.xrayTraceId",
+    ];
+    assert_eq!(logged, BTreeSet::from(harmless));
 }

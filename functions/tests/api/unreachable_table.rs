@@ -56,7 +56,7 @@ fn code(response: &Response) -> String {
 
 /// Starts `function` with DynamoDB at `endpoint`, and sends it `request`.
 async fn ask(world: &World, function: &str, request: &Request, endpoint: &str) -> (Response, Duration) {
-    let mut environment = world.stack.environment();
+    let mut environment = world.stack.environment_of(function);
     environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
     let function = Function::start(&binary(function), environment);

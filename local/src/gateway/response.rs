@@ -38,14 +38,18 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("The body is not JSON ({error}): {self:?}"))
     }
 
-    /// What API Gateway itself answers to a path or method that no route is for.
+    /// What API Gateway itself answers to a path that no route is for, as the template's `GatewayResponses` say.
     pub(crate) fn no_such_route() -> Self {
         let headers =
-            [("content-type", "application/json"), ("x-amzn-errortype", "MissingAuthenticationTokenException")];
+            [("content-type", "application/problem+json"), ("x-amzn-errortype", "MissingAuthenticationTokenException")];
+        let status = 404;
+        let body = json!({
+            "type": "about:blank", "title": "Not Found", "status": status, "detail": "Not found.", "code": "not_found",
+        });
         Self {
-            status: 403,
+            status,
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            body: json!({"message": "Missing Authentication Token"}).to_string(),
+            body: body.to_string(),
         }
     }
 }

@@ -34,6 +34,15 @@ pub(super) fn answer(fault: Fault, operation: &str, request: &Value) -> (StatusC
     (status, body.to_string().into())
 }
 
+/// The status and body with which `DynamoDB` refuses what a role does not allow.
+pub(super) fn access_denied() -> (StatusCode, Bytes) {
+    let body = json!({
+        "__type": "com.amazon.coral.service#AccessDeniedException",
+        "Message": "The function's role in template.yaml does not allow this.",
+    });
+    (StatusCode::BAD_REQUEST, body.to_string().into())
+}
+
 fn problem(name: &str, more: &Value) -> Value {
     let mut problem = more.clone();
     problem["__type"] = format!("com.amazonaws.dynamodb.v20120810#{name}").into();

@@ -1,0 +1,111 @@
+"""Builds the functions for Lambda, as `sam build` does, and looks at what came out: all, or those named by their logical id
+in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
+
+    python3 .ci/sam_build.py [--architecture arm64] [Function …]
+"""
+
+import argparse
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TOOLS = ROOT / ".local" / "ci"
+BUILD = ROOT / ".aws-sam" / "build"
+
+ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+# What Amazon Linux 2023 has, on which provided.al2023 is built. Whatever links a newer one does not start.
+GLIBC_MINOR = 34
+# A zip is fetched and unpacked at every cold start.
+ZIP_LIMIT_MB = 6.0
+STILL_THERE_EVERY_S = 60
+
+
+def install_tools() -> None:
+    if not (TOOLS / "bin" / "python").exists():
+        venv.create(TOOLS, with_pip=True)
+    print("Installing the SAM CLI and cargo-lambda …", flush=True)
+    pip = [TOOLS / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--requirement", ROOT / ".ci" / "requirements.txt"], check=True)
+
+
+def build(architecture: str, function: str | None) -> None:
+    """One run of `sam build`, which begins by deleting what the last one built."""
+    command = ["sam", "build", *([function] if function else []), "--build-in-source"]
+    command += ["--parameter-overrides", f"Architecture={architecture}"]
+    print("+", *command, flush=True)
+    path = f"{TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    finished = threading.Event()
+    threading.Thread(target=say_that_it_goes_on, args=(finished, time.monotonic()), daemon=True).start()
+    try:
+        # By its own path: the PATH of this process has none.
+        subprocess.run([TOOLS / "bin" / "sam", *command[1:]], cwd=ROOT, env=environment, check=True)
+    except subprocess.CalledProcessError as failure:
+        sys.exit(f"sam build ended with {failure.returncode}.")
+    finally:
+        finished.set()
+
+
+def say_that_it_goes_on(finished: threading.Event, started: float) -> None:
+    while not finished.wait(STILL_THERE_EVERY_S):
+        print(f"… still building, {time.monotonic() - started:.0f} s; each function is linked as a whole", flush=True)
+
+
+def check(architecture: str, function: str) -> float:
+    """The size of the function's zip in MB."""
+    files = sorted(file.name for file in (BUILD / function).iterdir())
+    if files != ["bootstrap"]:
+        sys.exit(f"{function} consists of {files} and not of its bootstrap alone.")
+    bootstrap = BUILD / function / "bootstrap"
+    if not os.access(bootstrap, os.X_OK):
+        sys.exit(f"{bootstrap} cannot be executed.")
+    content = bootstrap.read_bytes()
+    # The ELF header: magic, 64 bits, little-endian, and at byte 18 the machine.
+    if content[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<H", content, 18)[0] != ELF_MACHINES[architecture]:
+        sys.exit(f"{bootstrap} is no executable for {architecture}.")
+    needed = max((int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", content)), default=0)
+    if needed > GLIBC_MINOR:
+        sys.exit(f"{bootstrap} needs glibc 2.{needed}, and Lambda has 2.{GLIBC_MINOR}.")
+    zipped_mb = zipped_size(bootstrap) / 1e6
+    print(f"{function:26} {len(content) / 1e6:6.2f} MB, zipped {zipped_mb:5.2f} MB, glibc 2.{needed}", flush=True)
+    return zipped_mb
+
+
+def zipped_size(file: Path) -> int:
+    with tempfile.TemporaryFile() as target:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(file, file.name)
+        return target.tell()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", choices=sorted(ELF_MACHINES), default="x86_64")
+    parser.add_argument("functions", nargs="*", metavar="Function")
+    arguments = parser.parse_args()
+    if shutil.which("cargo") is None:
+        sys.exit("Rust is needed to build; there is no cargo on the PATH.")
+    install_tools()
+    sizes = {}
+    for function in arguments.functions or [None]:
+        build(arguments.architecture, function)
+        built = [function] if function else sorted(folder.name for folder in BUILD.iterdir() if folder.is_dir())
+        sizes |= {name: check(arguments.architecture, name) for name in built}
+    too_large = [name for name, size in sizes.items() if size > ZIP_LIMIT_MB]
+    if too_large:
+        sys.exit(f"Zipped, these have more than {ZIP_LIMIT_MB} MB: {', '.join(too_large)}.")
+    print(f"{len(sizes)} functions built for {arguments.architecture}, none above {ZIP_LIMIT_MB} MB zipped.")
+
+
+if __name__ == "__main__":
+    main()

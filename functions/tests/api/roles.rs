@@ -1,0 +1,201 @@
+//! The functions' roles in template.yaml. That none is too narrow, every test looks after: the recorder before DynamoDB
+//! refuses what a function's role does not allow, as DynamoDB would, and fails the test. Here is that none is too wide.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use local::gateway::{Request, Response};
+use local::recorder::Fault;
+use local::role::{Permission, Role};
+use local::template::Template;
+use serde_json::{Value, json};
+use shared::sessions::MAX_SESSIONS;
+
+use crate::models;
+use crate::world::{PASSWORD, Tokens, World};
+
+const NEW_PASSWORD: &str = "an even better horse";
+
+async fn ask(world: &World, status: u16, request: Request) -> Response {
+    let asked = format!("{} {}", request.method(), request.path());
+    let response = world.stack.send(request).await;
+    assert_eq!(response.status, status, "{asked}: {response:?}");
+    response
+}
+
+fn chat() -> Request {
+    Request::post("/chatView/").json(&json!({"message": "Hello"}))
+}
+
+fn completion() -> Request {
+    let messages = json!([{"role": "user", "content": "Hello"}]);
+    Request::post("/v1/chat/completions").json(&json!({"model": "dummy", "messages": messages}))
+}
+
+/// Registers and logs in, through the endpoints.
+async fn arrive(world: &World, username: &str) -> Tokens {
+    let credentials = json!({"username": username, "password": PASSWORD});
+    ask(world, 201, Request::post("/register/").json(&credentials)).await;
+    let tokens = ask(world, 200, Request::post("/login/").json(&credentials)).await.json();
+    let token = |name: &str| tokens[name].as_str().unwrap().to_owned();
+    Tokens { access: token("access_token"), refresh: token("refresh_token") }
+}
+
+/// Changes items behind the API's back.
+async fn change(world: &World, sort: &str, is_meant: impl Fn(&Value) -> bool, edit: impl Fn(&mut Value)) {
+    let table = world.stack.table();
+    let meant = table.items().await.into_iter().filter(|item| item["sk"]["S"] == sort && is_meant(item));
+    let meant: Vec<Value> = meant.collect();
+    assert!(!meant.is_empty(), "{sort}");
+    for mut item in meant {
+        edit(&mut item);
+        table.call("PutItem", &json!({"TableName": table.name(), "Item": item})).await.unwrap();
+    }
+}
+
+/// Everything that a person does who has no bad luck.
+async fn live(world: &World, ada: &Tokens) {
+    for path in ["/token_balance/", "/transactions/", "/messages/", "/v1/models", "/sessions/", "/account/", "/keys/"] {
+        ask(world, 200, Request::get(path).bearer(&ada.access)).await;
+    }
+    ask(world, 200, Request::get("/.well-known/jwks.json")).await;
+    for token in [&ada.access, &ada.refresh] {
+        ask(world, 200, Request::post("/token/verify/").json(&json!({"token": token}))).await;
+    }
+    for (request, key) in [(chat(), "one"), (completion(), "another")] {
+        ask(world, 200, request.clone().bearer(&ada.access)).await;
+        // With a key, twice: the second time from the record.
+        for _ in 0..2 {
+            ask(world, 200, request.clone().bearer(&ada.access).header("Idempotency-Key", key)).await;
+        }
+        // Charged, and nobody said so: the entry tells.
+        world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
+        ask(world, 200, request.bearer(&ada.access)).await;
+        world.stack.recorder().forget_faults();
+    }
+    let passwords = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    ask(world, 204, Request::post("/password/").json(&passwords).bearer(&ada.access)).await;
+}
+
+/// What programs do, and what is done with their keys.
+async fn have_a_program(world: &World, ada: &Tokens) {
+    let made = world.make_api_key(&ada.access).await;
+    for request in [chat(), completion(), Request::get("/token_balance/"), Request::get("/v1/models")] {
+        ask(world, 200, request.bearer(&made.key)).await;
+    }
+    let ended = world.make_api_key(&ada.access).await;
+    ask(world, 204, Request::delete(&format!("/keys/{}/", ended.id)).bearer(&ada.access)).await;
+    // One whose time has passed also by the list is cleared away when the next is made.
+    let expired = world.make_api_key(&ada.access).await;
+    change(
+        world,
+        "APIKEYS",
+        |item| !item["api_keys"]["M"][&expired.id].is_null(),
+        |item| {
+            item["api_keys"]["M"][&expired.id]["M"]["expires_at"] = json!({"N": "1"});
+        },
+    )
+    .await;
+    world.make_api_key(&ada.access).await;
+}
+
+/// As many sessions as a user may have, another login, and the ways in which sessions end.
+async fn come_and_go(world: &World) {
+    world.register("grace", 100).await;
+    let mut sessions = Vec::new();
+    for _ in 0..MAX_SESSIONS {
+        sessions.push(world.log_in("grace").await);
+    }
+    let credentials = json!({"username": "grace", "password": PASSWORD});
+    ask(world, 200, Request::post("/login/").json(&credentials)).await;
+    let one = sessions.pop().unwrap();
+    let list = ask(world, 200, Request::get("/sessions/").bearer(&one.access)).await.json();
+    let others = list["sessions"].as_array().unwrap().iter().filter(|session| session["current"] == false);
+    let other = others.map(|session| session["id"].as_str().unwrap()).next().unwrap();
+    ask(world, 204, Request::delete(&format!("/sessions/{other}/")).bearer(&one.access)).await;
+    let two = sessions.pop().unwrap();
+    for (tokens, everywhere) in [(two, false), (one, true)] {
+        assert_eq!(world.log_out(&tokens, everywhere).await.status, 204);
+    }
+}
+
+/// Refresh tokens that are replaced, and one that was stolen; the signing secret is another since they logged in.
+async fn rotate() -> BTreeSet<Permission> {
+    let secret = "another secret of at least thirty-two characters";
+    let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true"), ("JWT_SIGNING_SECRET", secret)]).await;
+    world.register("ada", 1).await;
+    let first = world.log_in("ada").await.refresh;
+    let refresh = |token: &str| Request::post("/token/refresh/").json(&json!({"refresh": token}));
+    let next = async |token: &str| {
+        let answer = ask(&world, 200, refresh(token)).await.json();
+        answer["refresh_token"].as_str().unwrap().to_owned()
+    };
+    let second = next(&first).await;
+    next(&second).await;
+    ask(&world, 401, refresh(&first)).await;
+    world.stack.recorder().used_permissions()
+}
+
+/// A model that reads what was said before.
+async fn remember() -> BTreeSet<Permission> {
+    let (provider, chatting) = models::with_openai(&[]).await;
+    models::answer(&provider, models::says(&json!({"content": "Hi"}))).await;
+    ask(&chatting.world, 200, chatting.message("Hello")).await;
+    chatting.world.stack.recorder().used_permissions()
+}
+
+/// Grants, an account that is closed and opened again, audits, and deletions: one by its user, one that only the audit
+/// finishes.
+async fn operate(world: &World, ada: &Tokens) {
+    let operator = async |event: Value| world.stack.invoke("operator", &event).await.unwrap();
+    operator(json!({"action": "show", "username": "ada"})).await;
+    for _ in 0..2 {
+        let reason = "She fell ill";
+        let grant =
+            json!({"action": "grant", "username": "ada", "amount": 5, "reason": reason, "grant_id": "get-well"});
+        operator(grant).await;
+    }
+    let refreshed =
+        ask(world, 200, Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))).await.json();
+    let delete = Request::delete("/account/").json(&json!({"password": NEW_PASSWORD}));
+    ask(world, 204, delete.bearer(refreshed["access_token"].as_str().unwrap())).await;
+
+    let mary = arrive(world, "mary").await;
+    world.make_api_key(&mary.access).await;
+    ask(world, 200, chat().bearer(&mary.access)).await;
+    world.stack.recorder().fail_next("BatchWriteItem", Fault::NotApplied, 3);
+    ask(world, 503, Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&mary.access)).await;
+    world.stack.recorder().forget_faults();
+    let is_being_deleted = |item: &Value| !item["deletion_began_at"].is_null();
+    change(world, "ACCOUNT", is_being_deleted, |item| item["deletion_began_at"] = json!({"N": "1"})).await;
+    // An account that does not add up.
+    arrive(world, "eve").await;
+    change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
+    for action in ["deactivate", "activate"] {
+        operator(json!({"action": action, "username": "eve"})).await;
+    }
+    let audit = world.stack.function("audit").await;
+    let hardly_any_time = SystemTime::now() + Duration::from_secs(5);
+    assert_eq!(audit.invoke_with_deadline(&json!({}), hardly_any_time).await.unwrap()["finished"], false);
+    let report = audit.invoke(&json!({})).await.unwrap();
+    assert_eq!((&report["finished"], report["mismatches"].as_array().unwrap().len()), (&json!(true), 1), "{report}");
+}
+
+#[tokio::test]
+async fn every_permission_of_every_role_is_used() {
+    let world = World::start().await;
+    let ada = arrive(&world, "ada").await;
+    have_a_program(&world, &ada).await;
+    live(&world, &ada).await;
+    come_and_go(&world).await;
+    operate(&world, &ada).await;
+    let mut used = world.stack.recorder().used_permissions();
+    used.extend(rotate().await);
+    used.extend(remember().await);
+    let functions = Template::of_workspace().unwrap().functions();
+    let all: BTreeSet<Permission> =
+        functions.iter().flat_map(|function| Role::of(function).unwrap().permissions()).collect();
+    let unused: Vec<String> =
+        all.difference(&used).map(|each| format!("{}: {} {}", each.function, each.action, each.partitions)).collect();
+    assert!(unused.is_empty(), "nobody uses these:\n{}", unused.join("\n"));
+}

@@ -1,0 +1,161 @@
+//! What a request asks for, as IAM sees it: actions, and for each the partition keys or attributes in question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+/// One action of a request, with all that it is about.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub action: String,
+    pub leading_keys: BTreeSet<String>,
+    /// Of a Scan, if it names any.
+    pub attributes: Option<BTreeSet<String>>,
+    /// Whether `Select` is `SPECIFIC_ATTRIBUTES`.
+    pub selects_attributes: bool,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&str> = self.leading_keys.iter().map(String::as_str).collect();
+        write!(formatter, "{} at {}", self.action, keys.join(" and "))
+    }
+}
+
+/// What a request asks for. Of a transaction, the actions of its parts; a batch is an action of its own.
+pub(super) fn accesses(operation: &str, body: &Value) -> Result<Vec<Access>, String> {
+    let not_understood = || format!("a {operation} that is not understood: {body}");
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |action: &str, key: Option<String>| {
+        key.map(|key| keys.entry(action.to_owned()).or_default().insert(key)).ok_or_else(not_understood)
+    };
+    match operation {
+        "GetItem" | "DeleteItem" | "UpdateItem" => add(operation, partition(&body["Key"])).map(drop)?,
+        "PutItem" => add(operation, partition(&body["Item"])).map(drop)?,
+        "Query" => add(operation, queried_partition(body)).map(drop)?,
+        "BatchGetItem" => {
+            for key in each(&body["RequestItems"]).flat_map(|table| each(&table["Keys"])) {
+                add(operation, partition(key))?;
+            }
+        }
+        "BatchWriteItem" => {
+            for request in each(&body["RequestItems"]).flat_map(each) {
+                let key = partition(&request["PutRequest"]["Item"]);
+                add(operation, key.or_else(|| partition(&request["DeleteRequest"]["Key"])))?;
+            }
+        }
+        "TransactGetItems" | "TransactWriteItems" => {
+            for part in each(&body["TransactItems"]) {
+                let (kind, part) = part.as_object().and_then(|part| part.iter().next()).ok_or_else(not_understood)?;
+                let action =
+                    if kind == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{kind}Item") };
+                let key = partition(&part["Key"]).or_else(|| partition(&part["Item"]));
+                add(&action, key)?;
+            }
+        }
+        "Scan" => return Ok(vec![scan(body)]),
+        _ => return Err(not_understood()),
+    }
+    let access = |(action, leading_keys)| Access { action, leading_keys, attributes: None, selects_attributes: false };
+    Ok(keys.into_iter().map(access).collect())
+}
+
+fn scan(body: &Value) -> Access {
+    let names = &body["ExpressionAttributeNames"];
+    let expressions = [&body["ProjectionExpression"], &body["FilterExpression"]];
+    let words = expressions.into_iter().filter_map(Value::as_str).flat_map(words);
+    // Words that stand for values or are operators are none; what else could be an attribute is taken for one.
+    let attributes = words.filter(|word| !word.starts_with(':') && !is_operator(word));
+    let attributes = attributes.map(|word| names[word].as_str().unwrap_or(word).to_owned()).collect();
+    Access {
+        action: "Scan".to_owned(),
+        leading_keys: BTreeSet::new(),
+        attributes: (!body["ProjectionExpression"].is_null()).then_some(attributes),
+        selects_attributes: body["Select"] == "SPECIFIC_ATTRIBUTES",
+    }
+}
+
+fn words(expression: &str) -> impl Iterator<Item = &str> {
+    let is_of_word = |character: char| character.is_ascii_alphanumeric() || "#:_-".contains(character);
+    expression.split(move |character| !is_of_word(character)).filter(|word| !word.is_empty())
+}
+
+fn is_operator(word: &str) -> bool {
+    let operators = ["AND", "OR", "NOT", "IN", "BETWEEN", "attribute_exists", "attribute_not_exists", "begins_with"];
+    operators.iter().any(|operator| operator.eq_ignore_ascii_case(word))
+}
+
+/// The partition of a Query: what its key condition says the partition key equals.
+fn queried_partition(body: &Value) -> Option<String> {
+    let condition = body["KeyConditionExpression"].as_str()?;
+    let (name, rest) = condition.split_once('=')?;
+    let name = name.trim();
+    let name = body["ExpressionAttributeNames"][name].as_str().unwrap_or(name);
+    let value = words(rest).next()?;
+    let value = body["ExpressionAttributeValues"][value]["S"].as_str()?;
+    (name == "pk").then(|| value.to_owned())
+}
+
+fn partition(key: &Value) -> Option<String> {
+    key["pk"]["S"].as_str().map(str::to_owned)
+}
+
+fn each(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
+    match value {
+        Value::Array(values) => Box::new(values.iter()),
+        Value::Object(members) => Box::new(members.values()),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(operation: &str, body: &Value) -> Vec<String> {
+        accesses(operation, body).unwrap().iter().map(Access::to_string).collect()
+    }
+
+    #[test]
+    fn every_kind_of_request_names_its_partitions() {
+        let key = |partition: &str| json!({"pk": {"S": partition}, "sk": {"S": "ACCOUNT"}});
+        assert_eq!(shown("UpdateItem", &json!({"Key": key("A")})), ["UpdateItem at A"]);
+        assert_eq!(shown("PutItem", &json!({"Item": key("A")})), ["PutItem at A"]);
+        let batch = json!({"RequestItems": {"t": {"Keys": [key("A"), key("B")]}}});
+        assert_eq!(shown("BatchGetItem", &batch), ["BatchGetItem at A and B"]);
+        let batch =
+            json!({"RequestItems": {"t": [{"PutRequest": {"Item": key("A")}}, {"DeleteRequest": {"Key": key("B")}}]}});
+        assert_eq!(shown("BatchWriteItem", &batch), ["BatchWriteItem at A and B"]);
+        let parts = json!([
+            {"ConditionCheck": {"Key": key("A")}}, {"Put": {"Item": key("A")}}, {"Put": {"Item": key("B")}},
+        ]);
+        let expected = ["ConditionCheckItem at A", "PutItem at A and B"];
+        assert_eq!(shown("TransactWriteItems", &json!({"TransactItems": parts})), expected);
+    }
+
+    #[test]
+    fn a_query_is_about_what_its_partition_key_equals() {
+        let query = |condition: &str| {
+            let values = json!({":user": {"S": "USER#1"}, ":entry": {"S": "ENTRY#"}});
+            json!({"KeyConditionExpression": condition, "ExpressionAttributeValues": values, "ExpressionAttributeNames": {"#p": "pk"}})
+        };
+        for condition in ["pk = :user", "#p = :user AND begins_with(sk, :entry)"] {
+            assert_eq!(shown("Query", &query(condition)), ["Query at USER#1"], "{condition}");
+        }
+        assert!(accesses("Query", &query("sk = :entry AND pk = :user")).is_err());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_and_not_let_through() {
+        for (operation, body) in [
+            ("ExecuteStatement", json!({"Statement": "SELECT * FROM t"})),
+            ("GetItem", json!({"Key": {"id": {"S": "1"}}})),
+            ("TransactWriteItems", json!({"TransactItems": [{}]})),
+        ] {
+            assert!(accesses(operation, &body).is_err(), "{operation}");
+        }
+    }
+}
