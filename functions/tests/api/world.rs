@@ -133,12 +133,12 @@ impl World {
         }
     }
 
-    /// Guesses at `username` from `address` for the last quarter of an hour, as often as it can: the
-    /// next guess has to wait for two minutes.
+    /// Guesses at `username` from `address` since a quarter of an hour ago, as often as it can, until the
+    /// next guess has to wait for more than a minute from now.
     pub async fn slow_down(&self, username: &str, address: &str) {
-        let now = Clock::system().now();
+        let long_enough = Clock::system().now().plus(Duration::from_secs(60));
         let clock = ago(Duration::from_secs(900));
-        while clock.now() < now {
+        while clock.now() < long_enough {
             if let Err(wait) = self.guess(username, address, &clock).await {
                 clock.advance(wait);
             }

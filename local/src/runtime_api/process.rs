@@ -1,4 +1,4 @@
-//! The function's process.
+//! A process of a host: the function's own, or the emulator's.
 
 use std::io;
 use std::path::Path;
@@ -21,20 +21,20 @@ const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Process {
-    name: String,
     id: u32,
     child: Arc<Mutex<Child>>,
 }
 
 impl Process {
+    /// Starts the command with what is in `environment` and nothing else.
     pub(super) fn start(
-        binary: &Path,
+        command: &mut Command,
         environment: impl Iterator<Item = (String, String)>,
         logs: &ProcessLogs,
         progress: watch::Sender<Progress>,
     ) -> io::Result<Self> {
         let _inside_runtime = background::handle().enter();
-        let mut child = Command::new(binary)
+        let mut child = command
             .env_clear()
             .envs(environment)
             .stdin(Stdio::null())
@@ -48,11 +48,7 @@ impl Process {
         let child = Arc::new(Mutex::new(child));
         let readers = [output, errors];
         background::handle().spawn(report_exit(Arc::clone(&child), readers, progress));
-        Ok(Self { name: name_of(binary), id, child })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
+        Ok(Self { id, child })
     }
 
     pub(super) fn id(&self) -> u32 {

@@ -15,6 +15,15 @@ const DELIMITER: [u8; 8] = [0; 8];
 /// How long the next part is waited for.
 const PART_LIMIT: Duration = Duration::from_secs(30);
 
+/// Whether this is a whole stream, and not JSON, which has no NUL bytes.
+pub(super) fn is_one(answer: &[u8]) -> bool {
+    beginning_bytes(answer).is_some()
+}
+
+fn beginning_bytes(received: &[u8]) -> Option<usize> {
+    received.windows(DELIMITER.len()).position(|window| window == DELIMITER)
+}
+
 /// A streamed answer, to be read while it is written.
 #[derive(Debug)]
 pub struct Stream {
@@ -49,7 +58,7 @@ impl Stream {
     /// The stream has no such beginning.
     pub async fn prelude(&mut self) -> Result<Value, InvocationFailure> {
         loop {
-            if let Some(end) = self.received.windows(DELIMITER.len()).position(|window| window == DELIMITER) {
+            if let Some(end) = beginning_bytes(&self.received) {
                 let rest = self.received.split_off(end + DELIMITER.len());
                 let prelude = std::mem::replace(&mut self.received, rest);
                 let prelude = &prelude[..end];
