@@ -20,6 +20,10 @@ use shared::settings::{ChatSettings, Settings};
 use shared::table::Table;
 use shared::time::Clock;
 
+/// API Gateway hangs up where nothing comes for five minutes, and a whole answer comes at its end: whoever
+/// asks for one must not pay for what does not arrive.
+const WHOLE_ANSWER_LIMIT: Duration = Duration::from_secs(295);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
@@ -61,6 +65,10 @@ impl StreamingEndpoint for ChatCompletions {
         let asked = CompletionRequest::parse(&request, &self.paid_model.model)?;
         let remembered = key.map(|key| asked.remembered(key, &self.paid_model.model));
         let CompletionRequest { prompt, message, max_output_tokens, delivery } = asked;
+        let deadline = match delivery {
+            Delivery::Whole => deadline.min(self.clock.now().plus(WHOLE_ANSWER_LIMIT)),
+            Delivery::Streamed { .. } => deadline,
+        };
         let question =
             Question { caller: &caller, prompt, message, max_output_tokens, standalone: true, remembered, deadline };
         match (self.paid_model.begin(question).await?, delivery) {

@@ -157,6 +157,9 @@ fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", is_completions, "{}", function.binary);
     }
     let template = template();
+    let streamed = &template.document()["Resources"]["ChatCompletionsFunction"]["Properties"]["Events"]["Any"];
+    // The gateway's own limit, without which it hangs up after 29 s.
+    assert_eq!(streamed["Properties"]["TimeoutInMillis"], 900_000);
     let parameter = &template.document()["Parameters"]["StreamTimeout"];
     assert!(parameter["MaxValue"].as_u64().unwrap() <= 900);
     assert_eq!(parameter["MinValue"], 30, "as the functions demand");
