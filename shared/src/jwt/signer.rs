@@ -269,7 +269,7 @@ mod tests {
 
     async fn signer(test: &TestTable, secret: &str) -> Signer {
         let settings = Settings::read(|_| None).unwrap();
-        let secret = Secret::connect(source(secret)).await;
+        let secret = Secret::connect(source(secret)).unwrap();
         let signer = Signer::new(&settings, secret, test.table.clone(), test.clock.clone());
         signer.ready().await.unwrap();
         signer
