@@ -4,13 +4,16 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from openai import APIStatusError, AuthenticationError, NotFoundError, OpenAI
+import httpx2
+from openai import APIError, APIStatusError, AuthenticationError, NotFoundError, OpenAI
 
 from stack import Stack
 
 HANG_UPS = 10
 WAIT_LIMIT_S = 10
 HELLO = [{"role": "user", "content": "Hello"}]
+# The client repeats twice by itself.
+ATTEMPTS = 3
 
 
 def expect(what: str, found: object, wanted: object) -> None:
@@ -81,7 +84,45 @@ def be_refused(client: OpenAI) -> None:
     expect("an exhausted balance", (exhausted.status_code, exhausted.code), (402, "insufficient_quota"))
 
 
+def raised_in_the_middle(client: OpenAI) -> tuple[str, APIError]:
+    text = ""
+    try:
+        for chunk in client.chat.completions.create(model="dummy", messages=HELLO, stream=True):
+            text += chunk.choices[0].delta.content or ""
+    except APIError as error:
+        return text, error
+    raise AssertionError(f"not raised after {text!r}")
+
+
+def be_failed(stack: Stack) -> None:
+    """By a model that breaks off after its first word."""
+    sent: list[httpx2.Request] = []
+    key = api_key(stack)
+    http = httpx2.Client(event_hooks={"request": [sent.append]})
+    client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key, http_client=http)
+    text, error = raised_in_the_middle(client)
+    expect("raised in the middle of a stream", (text, error.code), ("Dummy", "model_broke_off"))
+    expect("requests, since it is charged", (len(sent), balance(stack, key)), (1, 9))
+
+    sent.clear()
+    failed = refusal(client, extra_headers={"Idempotency-Key": "one-and-the-same"})
+    expect("a whole answer that broke off", (failed.status_code, failed.code), (502, "model_failed"))
+    expect("requests, since it is not charged", (len(sent), balance(stack, key)), (ATTEMPTS, 9))
+    expect("their idempotency keys", {request.headers["idempotency-key"] for request in sent}, {"one-and-the-same"})
+
+
+def obey() -> None:
+    """The header that we send with what may have been charged. Only a table that is away brings it about."""
+    for headers, wanted in [({}, ATTEMPTS), ({"x-should-retry": "false"}, 1)]:
+        sent: list[httpx2.Request] = []
+        answer = httpx2.MockTransport(lambda request: sent.append(request) or httpx2.Response(503, headers=headers))
+        client = OpenAI(base_url="http://127.0.0.1/v1", api_key="sk-any", http_client=httpx2.Client(transport=answer))
+        refusal(client)
+        expect(f"requests after a 503 with {headers}", len(sent), wanted)
+
+
 if __name__ == "__main__":
+    obey()
     settings = {"STARTING_TOKENS": str(3 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
     with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
         key = api_key(stack)
@@ -94,4 +135,7 @@ if __name__ == "__main__":
         repeat(client)
         expect("the balance after a third, sent three times", balance(stack, key), 0)
         be_refused(client)
+    settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": "cut"}
+    with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
+        be_failed(stack)
     print("OpenAI's client got what it expects.")
