@@ -145,7 +145,7 @@ pub(super) enum ErrorObject {
         #[serde(default)]
         r#type: Value,
         #[serde(default)]
-        param: Value,
+        param: Box<Value>,
     },
     Other(IgnoredAny),
 }
