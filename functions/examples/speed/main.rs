@@ -124,7 +124,7 @@ async fn measure_invocations(binary: &Binary, world: &World, measured: &mut Meas
         let usage = ProcessUsage::of(&function);
         let before = usage.when_idle().await;
         requests.ask(&binary.function, &function).await;
-        measured.first_cpu.add(usage.when_idle().await - before);
+        measured.first_cpu.add(usage.when_idle().await.checked_sub(before).unwrap());
     }
     let function = started(binary, world).await;
     for _ in 0..WARM_UP_INVOCATIONS {
@@ -135,7 +135,7 @@ async fn measure_invocations(binary: &Binary, world: &World, measured: &mut Meas
     for _ in 0..WARM_INVOCATIONS {
         measured.warm.add(requests.ask(&binary.function, &function).await);
     }
-    let cpu = usage.when_idle().await - before;
+    let cpu = usage.when_idle().await.checked_sub(before).unwrap();
     measured.warm_cpu_ms = cpu.as_secs_f64() * 1000.0 / f64::from(u32::try_from(WARM_INVOCATIONS).unwrap());
     measured.peak_memory_bytes = usage.peak_memory_bytes();
 }
