@@ -125,7 +125,7 @@ impl Attempts {
         deadline: Timestamp,
     ) -> Result<(Login, Attempt), ApiError> {
         let (found, attempt) = self.find_login(username, network, deadline).await?;
-        let matches = password.matches(found.as_ref().map(|login| &login.password_hash)).await?;
+        let matches = password.matches(found.as_ref().map(|login| &login.password_hash))?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
         identify(login.user_id);
         Ok((login, attempt))

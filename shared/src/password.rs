@@ -1,4 +1,7 @@
-//! Passwords: argon2id with OWASP's parameters, off the async thread.
+//! Passwords: argon2id with OWASP's parameters.
+//!
+//! Hashing takes the thread for its time. A function has one request at a time, which has nothing else to do
+//! meanwhile; a thread of its own would keep the memory of one hash for itself, and the next thread as much again.
 
 mod blocklist;
 
@@ -81,37 +84,25 @@ impl Password {
     /// Hashes the password with a new salt.
     ///
     /// # Errors
-    /// [`ApiError::Internal`] if the system gives no random bytes or the thread is lost.
-    pub async fn hash(&self) -> Result<PasswordHash, ApiError> {
-        let password = self.clone();
-        off_the_async_thread(move || {
-            hasher()?
-                .hash_password(password.0.expose_secret().as_bytes())
-                .map(|hash| PasswordHash(hash.to_string()))
-                .map_err(Cause::new)
-        })
-        .await
+    /// [`ApiError::Internal`] if the system gives no random bytes.
+    pub fn hash(&self) -> Result<PasswordHash, ApiError> {
+        let hash = hasher()?.hash_password(self.0.expose_secret().as_bytes());
+        hash.map(|hash| PasswordHash(hash.to_string())).map_err(internal)
     }
 
     /// Whether this is the password of the account with `hash`. Without an account it is not, but
     /// finding that out takes as long.
     ///
     /// # Errors
-    /// [`ApiError::Internal`] if the stored hash cannot be read or the thread is lost.
-    pub async fn matches(&self, hash: Option<&PasswordHash>) -> Result<bool, ApiError> {
-        let password = self.clone();
-        let is_somebody = hash.is_some();
-        let text = hash.map_or(HASH_OF_NOBODY.to_owned(), |hash| hash.0.clone());
-        let matches = off_the_async_thread(move || {
-            let hash = phc::PasswordHash::new(&text).map_err(Cause::new)?;
-            match hasher()?.verify_password(password.0.expose_secret().as_bytes(), &hash) {
-                Ok(()) => Ok(true),
-                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(Cause::new(error)),
-            }
-        })
-        .await?;
-        Ok(matches && is_somebody)
+    /// [`ApiError::Internal`] if the stored hash cannot be read.
+    pub fn matches(&self, hash: Option<&PasswordHash>) -> Result<bool, ApiError> {
+        let text = hash.map_or(HASH_OF_NOBODY, PasswordHash::as_str);
+        let stored = phc::PasswordHash::new(text).map_err(internal)?;
+        match hasher()?.verify_password(self.0.expose_secret().as_bytes(), &stored) {
+            Ok(()) => Ok(hash.is_some()),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(error) => Err(internal(error)),
+        }
     }
 }
 
@@ -161,8 +152,8 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-fn hasher() -> Result<Argon2<'static>, Cause> {
-    let parameters = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(Cause::new)?;
+fn hasher() -> Result<Argon2<'static>, ApiError> {
+    let parameters = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(internal)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters))
 }
 
@@ -170,13 +161,8 @@ fn is_name(password: &str, username: &Username) -> bool {
     Username::parse(password).is_ok_and(|name| name.canonical() == username.canonical())
 }
 
-async fn off_the_async_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Cause> + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| ApiError::Internal(Cause::new(error)))?
-        .map_err(ApiError::Internal)
+fn internal(error: impl std::error::Error) -> ApiError {
+    ApiError::Internal(Cause::new(error))
 }
 
 #[cfg(test)]
@@ -225,11 +211,11 @@ mod tests {
         assert!(choose(&"я".repeat(1024)).is_ok());
     }
 
-    #[tokio::test]
-    async fn an_accent_is_the_same_however_the_keyboard_sends_it() {
+    #[test]
+    fn an_accent_is_the_same_however_the_keyboard_sends_it() {
         let composed = Password::parse("caf\u{e9} noir").unwrap();
         let decomposed = Password::parse("cafe\u{301} noir").unwrap();
-        assert!(decomposed.matches(Some(&composed.hash().await.unwrap())).await.unwrap());
+        assert!(decomposed.matches(Some(&composed.hash().unwrap())).unwrap());
     }
 
     #[test]
@@ -239,35 +225,35 @@ mod tests {
         assert_eq!(format!("{password:?} {hash:?}"), "Password(hidden) PasswordHash(hidden)");
     }
 
-    #[tokio::test]
-    async fn only_the_password_that_was_hashed_matches() {
+    #[test]
+    fn only_the_password_that_was_hashed_matches() {
         let password = Password::parse("correct horse").unwrap();
         let other = Password::parse("correct horsf").unwrap();
-        let hash = password.hash().await.unwrap();
+        let hash = password.hash().unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(password.matches(Some(&hash)).await.unwrap());
-        assert!(!other.matches(Some(&hash)).await.unwrap());
-        assert!(!password.matches(None).await.unwrap());
-        assert_ne!(hash, password.hash().await.unwrap(), "each hash has its own salt");
+        assert!(password.matches(Some(&hash)).unwrap());
+        assert!(!other.matches(Some(&hash)).unwrap());
+        assert!(!password.matches(None).unwrap());
+        assert_ne!(hash, password.hash().unwrap(), "each hash has its own salt");
     }
 
     /// The fastest of a few: the others were held up by something else.
-    async fn least_time(password: &Password, hash: Option<&PasswordHash>) -> Duration {
+    fn least_time(password: &Password, hash: Option<&PasswordHash>) -> Duration {
         let mut least = Duration::MAX;
         for _ in 0..3 {
             let started = Instant::now();
-            password.matches(hash).await.unwrap();
+            password.matches(hash).unwrap();
             least = least.min(started.elapsed());
         }
         least
     }
 
-    #[tokio::test]
-    async fn an_unknown_user_costs_the_time_of_a_wrong_password() {
-        let hash = Password::parse("correct horse").unwrap().hash().await.unwrap();
+    #[test]
+    fn an_unknown_user_costs_the_time_of_a_wrong_password() {
+        let hash = Password::parse("correct horse").unwrap().hash().unwrap();
         let wrong = Password::parse("wrong horse").unwrap();
         // Comparing the two is for a benchmark; that nothing is hashed at all would show here.
-        assert!(least_time(&wrong, None).await > least_time(&wrong, Some(&hash)).await / 4);
+        assert!(least_time(&wrong, None) > least_time(&wrong, Some(&hash)) / 4);
     }
 
     #[test]
@@ -279,10 +265,10 @@ mod tests {
         assert!(!PasswordHash(HASH_OF_NOBODY.to_owned()).is_outdated());
     }
 
-    #[tokio::test]
-    async fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_match() {
+    #[test]
+    fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_match() {
         let password = Password::parse("correct horse").unwrap();
         let broken = PasswordHash("plain text".to_owned());
-        assert!(password.matches(Some(&broken)).await.is_err());
+        assert!(password.matches(Some(&broken)).is_err());
     }
 }

@@ -20,8 +20,12 @@ pub struct Requests<'a> {
     ada: Tokens,
     /// Of a session that has ended.
     ended: Tokens,
-    number: AtomicUsize,
 }
+
+/// How many there were: each has another name.
+static NEWCOMERS: AtomicUsize = AtomicUsize::new(0);
+/// How many there were of Grace's password.
+static CHANGES: AtomicUsize = AtomicUsize::new(0);
 
 /// An event, and the status of its answer where that is an HTTP response.
 struct Asked {
@@ -50,7 +54,7 @@ impl<'a> Requests<'a> {
     pub async fn prepare(world: &'a World) -> Self {
         let ended = world.log_in("ada").await;
         world.log_out(&ended, false).await;
-        Self { world, ada: world.log_in("ada").await, ended, number: AtomicUsize::new(0) }
+        Self { world, ada: world.log_in("ada").await, ended }
     }
 
     /// Asks `function` once, and returns how long that took.
@@ -68,9 +72,9 @@ impl<'a> Requests<'a> {
     }
 
     async fn next(&self, name: &str) -> Asked {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
         let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
         let completion = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}]});
+        let newcomer = || format!("person-{}", NEWCOMERS.fetch_add(1, Ordering::Relaxed));
         match name {
             BARE => Asked::of(&Request::get("/"), 200),
             "account" => self.ada_gets("/account/"),
@@ -85,8 +89,8 @@ impl<'a> Requests<'a> {
             "messages" => self.ada_gets("/messages/"),
             "models" => self.ada_gets("/v1/models"),
             "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
-            "password" => self.grace_changes_her_password(number).await,
-            "register" => Asked::of(&Request::post("/register/").json(&credentials(&format!("person-{number}"))), 201),
+            "password" => self.grace_changes_her_password().await,
+            "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),
             "session" => self.ada_ends_nothing("/sessions/"),
             "sessions" => self.ada_gets("/sessions/"),
             "token-balance" => self.ada_gets("/token_balance/"),
@@ -110,7 +114,8 @@ impl<'a> Requests<'a> {
     }
 
     /// Each change makes her access token worthless.
-    async fn grace_changes_her_password(&self, number: usize) -> Asked {
+    async fn grace_changes_her_password(&self) -> Asked {
+        let number = CHANGES.fetch_add(1, Ordering::Relaxed);
         let [current, new] =
             if number.is_multiple_of(2) { [PASSWORD, OTHER_PASSWORD] } else { [OTHER_PASSWORD, PASSWORD] };
         let grace = self.world.log_in("grace").await;

@@ -49,7 +49,7 @@ impl Endpoint for Login {
         let Credentials { username, password } = Credentials::parse(&request)?;
         let network = SourceNetwork::of(&request);
         let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
-        let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash().await?) } else { None };
+        let renewed_hash = if login.password_hash.is_outdated() { Some(password.hash()?) } else { None };
         // Before anything is written that needs tokens.
         self.signer.ready().await?;
         let opening = Opening {

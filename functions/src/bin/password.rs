@@ -52,7 +52,7 @@ impl Endpoint for ChangePassword {
         let Passwords { current, new } = Passwords::parse(fields, &username, self.password_rules)?;
         let network = SourceNetwork::of(&request);
         let (login, attempt) = self.attempts.prove(&username, &current, network, deadline).await?;
-        let new_hash = new.hash().await?;
+        let new_hash = new.hash()?;
         let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
         self.accounts.change_password(&change, deadline).await?;
         Ok(Answer::no_content())

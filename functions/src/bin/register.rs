@@ -49,7 +49,7 @@ impl Endpoint for Register {
         let deadline = deadline(&request, &self.clock, self.function_timeout);
         let Registration { username, password } = Registration::parse(&request, self.password_rules)?;
         self.registrations.count(SourceNetwork::of(&request), deadline).await?;
-        let password_hash = password.hash().await?;
+        let password_hash = password.hash()?;
         self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
     }

@@ -1,6 +1,7 @@
 //! A world for one test: a table, the functions, and people who have accounts.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -23,7 +24,6 @@ use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::{Clock, Timestamp};
 use shared::username::Username;
-use tokio::sync::OnceCell;
 
 pub use crate::binaries::binary;
 
@@ -34,7 +34,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 const HOME: &str = "127.0.0.1";
 
 /// Hashed once: hashing is slow on purpose.
-static PASSWORD_HASH: OnceCell<PasswordHash> = OnceCell::const_new();
+static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| Password::parse(PASSWORD).unwrap().hash().unwrap());
 
 pub struct World {
     pub stack: Stack,
@@ -68,7 +68,7 @@ impl World {
     pub async fn register(&self, username: &str, credits: u64) {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
-        accounts.register(&name(username), password_hash().await, credits, soon()).await.unwrap();
+        accounts.register(&name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
     }
 
     /// Logs `username` in, past the endpoint and so without its costs.
@@ -244,11 +244,6 @@ async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {
     let settings = Settings::read(|_| None).unwrap();
     let source = SigningSecretSource::Value(secret.into());
     Signer::start(&settings, source, table, clock).await.unwrap()
-}
-
-async fn password_hash() -> PasswordHash {
-    let hash = async || Password::parse(PASSWORD).unwrap().hash().await.unwrap();
-    PASSWORD_HASH.get_or_init(hash).await.clone()
 }
 
 fn name(text: &str) -> Username {
