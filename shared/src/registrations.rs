@@ -30,6 +30,13 @@ impl Registrations {
         Self { table, clock, per_hour }
     }
 
+    /// As [`Registrations::new`], with a connection to the table that is open already if it answers at once.
+    pub async fn start(table: Table, clock: Clock, per_hour: u32) -> Self {
+        // The hour is long over, and was nobody's.
+        table.warm_up(Key::registrations(SourceNetwork::of_address(""), 0)).await;
+        Self::new(table, clock, per_hour)
+    }
+
     /// Counts an attempt to register from `network`, whatever becomes of it. Without a limit nothing
     /// is asked of the table.
     ///

@@ -48,6 +48,9 @@ const MAX_COLLISION_ATTEMPTS: u32 = 10;
 const FIRST_COLLISION_WAIT_MS: u64 = 20;
 const LAST_COLLISION_WAIT_MS: u64 = 500;
 
+/// What the opening of a connection is worth waiting for at a start.
+pub(crate) const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
+
 /// An item as the SDK knows it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -94,6 +97,17 @@ impl Table {
             .await
             .map_err(unavailable)?;
         answer.item.map(from_item).transpose()
+    }
+
+    /// Opens a connection before the first request comes, by reading what may not be there. A table that does
+    /// not answer ends no start.
+    pub(crate) async fn warm_up(&self, key: Key) {
+        let reading = self.get::<serde::de::IgnoredAny>(key);
+        match tokio::time::timeout(WARM_UP_LIMIT, reading).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no connection to the table yet"),
+            Err(_) => tracing::warn!("no connection to the table yet: start-up does not wait for it"),
+        }
     }
 
     /// Reads two items in one request, in the order of their keys, with everything that was

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment()?;
     shared::logging::start(&settings);
     let table = Table::connect(&settings.table_name)?;
-    let endpoint = Jwks { key_set: KeySet::new(table), clock: Clock::system() };
+    let endpoint = Jwks { key_set: KeySet::start(table).await, clock: Clock::system() };
     serve(endpoint, settings.cors_origins).await
 }
 

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
     let table = Table::connect(&settings.table_name)?;
     let endpoint = Register {
         accounts: Accounts::new(table.clone(), clock.clone()),
-        registrations: Registrations::new(table, clock.clone(), settings.registrations_per_hour),
+        registrations: Registrations::start(table, clock.clone(), settings.registrations_per_hour).await,
         starting_tokens: settings.starting_tokens,
         password_rules: settings.password_rules,
         function_timeout: settings.function_timeout,

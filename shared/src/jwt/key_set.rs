@@ -17,7 +17,7 @@ use jsonwebtoken::jwk::{
 use serde::Deserialize;
 
 use crate::error::{ApiError, Cause};
-use crate::table::{Item, Key, Table, from_item, number, unavailable};
+use crate::table::{Item, Key, Table, WARM_UP_LIMIT, from_item, number, unavailable};
 use crate::time::{Clock, Timestamp};
 
 /// A key that verifies tokens.
@@ -142,6 +142,14 @@ impl KeySet {
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { table }
+    }
+
+    /// As [`KeySet::new`], with a connection to the table that is open already if it answers at once.
+    pub async fn start(table: Table) -> Self {
+        let key_set = Self::new(table);
+        // The keys are asked for again with each request, which says what is wrong if anything is.
+        let _ = tokio::time::timeout(WARM_UP_LIMIT, key_set.load()).await;
+        key_set
     }
 
     /// Reads all keys, those that have expired included. There are a handful at most: one page.
