@@ -14,7 +14,7 @@ from stack import ROOT
 # AWS publishes the emulator inside its SAM CLI.
 ENVIRONMENT = ROOT / ".local" / "ci"
 EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
-TESTS = ["--package", "functions", "--test", "api"]
+TESTS = ["--test", "api"]
 
 
 def install() -> pathlib.Path:
