@@ -276,7 +276,10 @@ mod tests {
         }
         scene.test.recorder.clear();
         assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
-        assert_eq!(queries(&scene), 2);
+        // DynamoDB Local ends no page for what a filter leaves out.
+        if scene.test.isolated.is_embedded() {
+            assert_eq!(queries(&scene), 2);
+        }
     }
 
     #[tokio::test]
