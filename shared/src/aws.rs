@@ -2,8 +2,7 @@
 //! which is where Lambda puts them.
 //!
 //! The SDK's own default chain would also look for profile files and metadata servers, and would trust
-//! every certificate authority of the system: to read those 140 certificates takes longer than all else
-//! that a function does at its start.
+//! every certificate authority of the system, of which some 140 would have to be read at each start.
 
 use std::env;
 use std::fs::File;
