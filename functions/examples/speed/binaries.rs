@@ -28,15 +28,16 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// A function, by its name or by a path.
+    /// A function, by its name or by a path, such as that of its `bootstrap`, as cargo-lambda builds it.
     pub fn named(name: String) -> Self {
         let path = if name.contains('/') { PathBuf::from(&name) } else { binary(&name) };
-        Self { function: path.file_stem().unwrap().to_str().unwrap().to_owned(), path, name }
+        let named = if path.ends_with("bootstrap") { path.parent().unwrap() } else { &path };
+        Self { function: named.file_name().unwrap().to_str().unwrap().to_owned(), path, name }
     }
 
     /// Builds those that are not named by a path.
     pub fn build(binaries: &[Self]) {
-        println!("Building. To link all functions takes a quarter of an hour on two cores.");
+        println!("Building. To link all functions takes some twenty minutes on two cores.");
         let named = binaries.iter().filter(|binary| !binary.name.contains('/'));
         let named = named.flat_map(|binary| ["--bin", &binary.name]);
         let build = ["build", "--release", "--package", "functions"];

@@ -64,7 +64,7 @@ async fn main() {
 }
 
 /// The bare function first, then all of the template, or those that are named as arguments: by their names, or by the
-/// paths of binaries that were built in another way.
+/// paths of binaries that were built in another way, such as `target/lambda/*/bootstrap`.
 fn binaries() -> Vec<Binary> {
     let mut named: Vec<String> = std::env::args().skip(1).collect();
     if named.is_empty() {

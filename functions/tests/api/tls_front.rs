@@ -1,11 +1,14 @@
-//! TLS before the embedded `DynamoDB`, with a certificate of its own: what a function has to do to reach AWS, on the
+//! TLS before the embedded `DynamoDB`, with certificates of its own: what a function has to do to reach AWS, on the
 //! loopback interface.
+//!
+//! The certificates are of the kind that AWS has, since what it costs to verify them depends on that: RSA of 2,048
+//! bits, an authority between the server's own and the one that is trusted.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::CertifiedKey;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -21,12 +24,15 @@ pub struct TlsFront {
 impl TlsFront {
     /// Starts a front before `upstream`, such as `http://127.0.0.1:8000`.
     pub async fn start(upstream: &str) -> Self {
-        let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let configuration =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let root = CertifiedIssuer::self_signed(authority("root"), key()).unwrap();
+        let between = CertifiedIssuer::signed_by(authority("between"), key(), &root).unwrap();
+        let key = key();
+        let server = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &between).unwrap();
+        let chain = vec![server.der().clone(), between.der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let configuration = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
         let certificate = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-        std::fs::write(&certificate, cert.pem()).unwrap();
+        std::fs::write(&certificate, root.pem()).unwrap();
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -44,6 +50,17 @@ impl TlsFront {
     pub fn certificate(&self) -> PathBuf {
         self.certificate.to_path_buf()
     }
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap()
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name.push(DnType::CommonName, name);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, upstream: String) {
