@@ -26,7 +26,7 @@ ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 # What Amazon Linux 2023 has, on which provided.al2023 is built. Whatever links a newer one does not start.
 GLIBC_MINOR = 34
 # A zip is fetched and unpacked at every cold start.
-ZIP_LIMIT_MB = 4.5
+ZIP_LIMIT_MB = 4.0
 STILL_THERE_EVERY_S = 60
 
 
