@@ -37,7 +37,7 @@ impl Binary {
 
     /// Builds those that are not named by a path.
     pub fn build(binaries: &[Self]) {
-        println!("Building. To link all functions takes some twenty minutes on two cores.");
+        println!("Building. To link all functions takes a quarter of an hour on two cores.");
         let named = binaries.iter().filter(|binary| !binary.name.contains('/'));
         let named = named.flat_map(|binary| ["--bin", &binary.name]);
         let build = ["build", "--release", "--package", "functions"];
