@@ -10,8 +10,6 @@ use serde_json::{Value, json};
 use crate::binaries::BARE;
 use crate::world::{PASSWORD, Tokens, World};
 
-/// Nobody has a session or an API key of this id: to look for it is all the work.
-const UNKNOWN_ID: &str = "01KA0000000000000000000000";
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
 /// What Ada and Grace ask.
@@ -82,7 +80,6 @@ impl<'a> Requests<'a> {
             "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),
             "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
             "jwks" => self.ada_gets("/.well-known/jwks.json"),
-            "key" => self.ada_ends_nothing("/keys/"),
             "keys" => self.ada_gets("/keys/"),
             "login" => Asked::of(&Request::post("/login/").json(&credentials("ada")), 200),
             "logout" => Asked::of(&Request::post("/logout/").json(&json!({"refresh": self.ended.refresh})), 204),
@@ -91,7 +88,6 @@ impl<'a> Requests<'a> {
             "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
             "password" => self.grace_changes_her_password().await,
             "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),
-            "session" => self.ada_ends_nothing("/sessions/"),
             "sessions" => self.ada_gets("/sessions/"),
             "token-balance" => self.ada_gets("/token_balance/"),
             "token-refresh" => self.ada_posts("/token/refresh/", &json!({"refresh": self.ada.refresh})),
@@ -107,10 +103,6 @@ impl<'a> Requests<'a> {
 
     fn ada_posts(&self, path: &str, body: &Value) -> Asked {
         Asked::of(&Request::post(path).json(body).bearer(&self.ada.access), 200)
-    }
-
-    fn ada_ends_nothing(&self, path: &str) -> Asked {
-        Asked::of(&Request::delete(&format!("{path}{UNKNOWN_ID}/")).bearer(&self.ada.access), 404)
     }
 
     /// Each change makes her access token worthless.

@@ -1,4 +1,4 @@
-//! `/keys/`: the user's API keys (`GET`), and a new one (`POST`).
+//! `/keys/`: the user's API keys (`GET`), and a new one (`POST`). `/keys/{id}/`: one of them ends (`DELETE`).
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
 use shared::api_keys::{ApiKeyName, ApiKeyTerms, ApiKeyView, ApiKeys, MadeApiKey};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, item_of, serve};
 use shared::ids::ApiKeyId;
 use shared::jwt::Verifier;
 use shared::settings::Settings;
@@ -38,8 +38,16 @@ struct KeysEndpoint {
 impl Endpoint for KeysEndpoint {
     const METHODS: &'static [Method] = &[Method::GET, Method::POST];
 
+    fn methods(request: &Request) -> &'static [Method] {
+        if id_in(request).is_some() { &[Method::DELETE] } else { Self::METHODS }
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        if request.method() == Method::POST { self.make(&request).await } else { self.list(&request).await }
+        match id_in(&request) {
+            Some(id) => self.end(&request, id).await,
+            None if request.method() == Method::POST => self.make(&request).await,
+            None => self.list(&request).await,
+        }
     }
 }
 
@@ -58,6 +66,19 @@ impl KeysEndpoint {
         let body = Made { id, name, key: key.expose(), prefix, created_at, expires_at };
         Answer::private(StatusCode::CREATED, &body)
     }
+
+    async fn end(&self, request: &Request, id: &str) -> Result<Answer, ApiError> {
+        let deadline = deadline(request, &self.clock, self.function_timeout);
+        let person = self.verifier.logged_in(request).await?;
+        let id = ApiKeyId::parse(id).ok_or(ApiError::NotFound)?;
+        self.api_keys.end(&person, id, deadline).await?;
+        Ok(Answer::no_content())
+    }
+}
+
+/// The `{id}` of `/keys/{id}/`.
+fn id_in(request: &Request) -> Option<&str> {
+    item_of(request, "keys")
 }
 
 #[derive(Serialize)]

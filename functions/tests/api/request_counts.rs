@@ -178,9 +178,9 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
         cost(world, "`GET /v1/models` with an API key", "models", by_program(Request::get("/v1/models"))).await,
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
         cost(world, "`POST /keys/`", "keys", make_key).await,
-        cost(world, "`DELETE /keys/{id}/`", "key", end_key).await,
+        cost(world, "`DELETE /keys/{id}/`", "keys", end_key).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
-        cost(world, "`DELETE /sessions/{id}/`", "session", end_session).await,
+        cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session).await,
         cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false)).await,
     ];
     let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});

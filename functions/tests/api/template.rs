@@ -264,7 +264,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         names.sort();
         names
     };
-    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "key", "keys"]);
+    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys"]);
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
@@ -285,14 +285,13 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "audit",
             "chat",
             "chat-completions",
-            "key",
             "keys",
             "login",
             "logout",
             "operator",
             "password",
             "register",
-            "session",
+            "sessions",
             "token-refresh"
         ]
     );

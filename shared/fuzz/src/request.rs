@@ -10,7 +10,7 @@ use lambda_http::http::HeaderValue;
 use serde_json::{Value, json};
 use shared::chat::Message;
 use shared::error::ApiError;
-use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, last_segment, page_request};
+use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, item_of, page_request};
 use shared::ids::SessionId;
 use shared::jwt::ReceivedToken;
 use shared::ledger::{AnsweredMessage, IdempotencyKey, Limit, Transaction};
@@ -171,7 +171,7 @@ impl Input {
     }
 
     fn check_segment(&self, request: &Request) {
-        let segment = last_segment(request);
+        let Some(segment) = item_of(request, "sessions") else { return };
         assert!(!segment.contains('/') && self.path().contains(&format!("/{segment}")), "{segment:?}");
         if let Some(id) = SessionId::parse(segment) {
             assert_eq!(id.to_string(), segment);

@@ -23,6 +23,12 @@ pub trait Endpoint: Send + Sync + 'static {
     /// say 403 "Missing Authentication Token".
     const METHODS: &'static [Method];
 
+    /// The methods that it answers at the path of `request`, if that depends on the path.
+    #[must_use]
+    fn methods(_request: &Request) -> &'static [Method] {
+        Self::METHODS
+    }
+
     /// Answers one request.
     fn answer(&self, request: Request) -> impl Future<Output = Result<Answer, ApiError>> + Send;
 
@@ -49,7 +55,7 @@ pub async fn serve<E: Endpoint>(endpoint: E, cors_origins: CorsOrigins) -> Resul
 async fn respond<E: Endpoint>(endpoint: &E, cors_origins: &CorsOrigins, request: Request) -> Response {
     let line = LogLine::begin(&request);
     let cors = cors_origins.headers(request.headers());
-    let answered = checked(E::METHODS, &cors, request, |request| endpoint.answer(request));
+    let answered = checked(E::methods(&request), &cors, request, |request| endpoint.answer(request));
     let (mut response, error) = match line.invocation().during(answered).await {
         Ok(answer) => (Answer::into_response(answer), None),
         Err(error) => (E::problem(&error), Some(error)),

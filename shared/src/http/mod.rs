@@ -22,7 +22,7 @@ pub use json::json_object;
 pub use lambda_http::Request;
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
 pub use page::page_request;
-pub use path::last_segment;
+pub use path::item_of;
 pub(crate) use problem::headers as problem_headers;
 pub use response::{Answer, Response};
 pub(crate) use streaming::PATIENCE;

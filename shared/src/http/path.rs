@@ -1,16 +1,18 @@
-//! What a path says.
+//! The id in a path.
 
 use lambda_http::{Request, RequestExt};
 
-/// The last segment of the path of `request`, without a final slash: of `/sessions/x/` it is `x`.
+/// The id that the path of `request` names in `collection`: `x` of `/sessions/x/`, and none of `/sessions/`, where
+/// `collection` is `sessions`. A final slash makes no difference.
 ///
-/// The path itself is read, since cargo-lambda's emulator and API Gateway disagree on path
-/// parameters.
+/// The path itself is read, since cargo-lambda's emulator and API Gateway disagree on path parameters.
 #[must_use]
-pub fn last_segment(request: &Request) -> &str {
+pub fn item_of<'a>(request: &'a Request, collection: &str) -> Option<&'a str> {
     let path = request.raw_http_path();
     let path = path.strip_suffix('/').unwrap_or(path);
-    path.rsplit('/').next().unwrap_or_default()
+    let (parent, last) = path.rsplit_once('/').unwrap_or(("", path));
+    let is_in = |path: &str| path.rsplit('/').next() == Some(collection);
+    (last != collection || is_in(parent)).then_some(last)
 }
 
 #[cfg(test)]
@@ -19,12 +21,23 @@ mod tests {
     use lambda_http::Body;
 
     #[test]
-    fn the_last_segment_is_found_with_and_without_a_final_slash() {
-        for (path, segment) in
-            [("/sessions/x", "x"), ("/sessions/x/", "x"), ("/sessions/x//", ""), ("/", ""), ("", ""), ("x", "x")]
-        {
+    fn the_id_in_a_path_is_found_with_and_without_a_final_slash() {
+        for (path, id) in [
+            ("/sessions", None),
+            ("/sessions/", None),
+            ("/sessions/x", Some("x")),
+            ("/sessions/x/", Some("x")),
+            ("/sessions/x//", Some("")),
+            ("/sessions//", Some("")),
+            ("/sessions/sessions", Some("sessions")),
+            ("/sessions/sessions/", Some("sessions")),
+            ("/base/sessions/", None),
+            ("/base/sessions/x/", Some("x")),
+            ("sessions", None),
+            ("", Some("")),
+        ] {
             let request = Request::new(Body::Empty).with_raw_http_path(path);
-            assert_eq!(last_segment(&request), segment, "{path}");
+            assert_eq!(item_of(&request, "sessions"), id, "{path}");
         }
     }
 }
