@@ -39,7 +39,7 @@ def fetch() -> None:
 def dynamodb_local() -> Iterator[str]:
     """The address of a DynamoDB Local that keeps its data in memory and shares its tables among all credentials."""
     port = free_port()
-    # It listens on every interface, has no option against that, and holds nothing but what tests make up.
+    # DynamoDB Local listens on every interface and has no option for loopback alone. It holds test data only.
     options = ["-port", str(port), "-inMemory", "-sharedDb", "-disableTelemetry"]
     command = ["java", "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", *options]
     with subprocess.Popen(command, cwd=EMULATOR) as server:

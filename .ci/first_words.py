@@ -1,4 +1,4 @@
-"""How long a reply's first and last words take: through the API, and from its model server alone, in turns.
+"""Measures the time to a reply's first and last words: through the API, and from its model server alone, in turns.
 
 python first_words.py MODEL MODEL_SERVER_URL API_URL API_KEY
 """
@@ -15,7 +15,7 @@ PROMPT = [{"role": "user", "content": "Write one sentence about the sea."}]
 
 
 def words(client: OpenAI, model: str) -> Iterator[str]:
-    # Without sampling and with a fixed seed both servers do the same work.
+    # Without sampling and with a fixed seed, both replies take the same work.
     options = {"temperature": 0.0, "seed": 1, "max_tokens": 24}
     for chunk in client.chat.completions.create(model=model, messages=PROMPT, stream=True, **options):
         if chunk.choices and chunk.choices[0].delta.content:

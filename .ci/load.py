@@ -20,11 +20,11 @@ USERS = pathlib.Path(__file__).parent / "load_users.py"
 MAX_USERS = 200
 MAX_DURATION_S = 3600
 MAX_CONCURRENCY = 100
-# So that starting processes is no part of what is measured.
+# Processes start during the warm-up, so that their start is not measured.
 WARM_UP_S = 20
-# What people still do when the time is up: end their request, and compare their books.
+# Time for people to end their last request and to compare their books.
 STOP_LIMIT_S = 120
-# One is enough, unless there are more accounts than a run gets through.
+# One run is enough, unless there are more accounts than it gets through.
 AUDITS = 5
 SETTINGS = {"STARTING_TOKENS": "40", "MAX_HOLDS": "2"}
 

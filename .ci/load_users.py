@@ -18,9 +18,9 @@ STARTING_TOKENS = int(os.environ["STARTING_TOKENS"])
 MAX_HOLDS = int(os.environ["MAX_HOLDS"])
 RESULT = pathlib.Path(os.environ["LOAD_RESULT"])
 PROGRESS_INTERVAL_S = 5
-# An access token lives five minutes.
+# An access token is valid for 300 s.
 REFRESH_AFTER_S = 200
-# As many as one page may have.
+# The largest page.
 PAGE = 100
 
 HELLO = {"message": "Hello"}
@@ -58,9 +58,9 @@ class Person(FastHttpUser):
     network_timeout = 30.0
 
     def on_start(self) -> None:
-        # Nobody has it yet, also if people came before.
+        # A name that nobody has, also when a person begins anew.
         self.username = f"person-{uuid.uuid4()}"
-        # By the message's id; of a stream only /transactions/ says what it cost.
+        # Costs by message id. The cost of a stream is known from /transactions/ only, and None until then.
         self.costs: dict[str, int | None] = {}
         self.is_broke = False
         self.ask("POST", "/register/", self.credentials(), expect={201})
@@ -86,7 +86,7 @@ class Person(FastHttpUser):
         name: str | None = None,
         expect: set[int],
     ) -> Answer | None:
-        """The answer, if it is a success; what is refused as it should be has a line of its own."""
+        """The answer, if it is a success. An expected refusal has a line of its own in the result, and no answer."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -195,7 +195,7 @@ class Person(FastHttpUser):
 
     @task(3)
     def begin_anew_when_broke(self) -> None:
-        """Whoever has nothing left comes back as somebody else."""
+        """A person without credits comes back under another name."""
         if self.is_broke:
             self.settle()
             self.on_start()

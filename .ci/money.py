@@ -15,7 +15,7 @@ from stack import ROOT, Stack
 BALANCE = 7
 CHATS_AT_ONCE = 20
 FUNCTION_TIMEOUT_S = 20
-# A hold outlives its request by half a minute.
+# A hold expires 30 s after the deadline of its request.
 EXPIRY_S = FUNCTION_TIMEOUT_S + 30
 
 

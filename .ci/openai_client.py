@@ -12,7 +12,7 @@ from stack import Stack
 HANG_UPS = 10
 WAIT_LIMIT_S = 10
 HELLO = [{"role": "user", "content": "Hello"}]
-# The client repeats twice by itself.
+# The client repeats a failed request twice by itself.
 ATTEMPTS = 3
 
 
@@ -22,7 +22,7 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 
 def api_key(stack: Stack) -> str:
-    """Of somebody who has just registered."""
+    """An API key of a user who has just registered."""
     status, _, made = stack.ask("/keys/", {"name": "a program"}, stack.log_in("ada"))
     expect("a key is made", status, 201)
     return made["key"]
@@ -54,7 +54,7 @@ def repeat(client: OpenAI) -> None:
 
 
 def hang_up(client: OpenAI) -> None:
-    """Leaves after the first word, while the second is still being thought of."""
+    """Disconnects after the first word, before the model has delivered the second."""
     with client.chat.completions.create(model="dummy", messages=HELLO, stream=True) as stream:
         next(chunk for chunk in stream if chunk.choices[0].delta.content)
 
@@ -95,7 +95,7 @@ def raised_in_the_middle(client: OpenAI) -> tuple[str, APIError]:
 
 
 def be_failed(stack: Stack) -> None:
-    """By a model that breaks off after its first word."""
+    """Asks a model that breaks off after its first word."""
     sent: list[httpx2.Request] = []
     key = api_key(stack)
     http = httpx2.Client(event_hooks={"request": [sent.append]})
@@ -112,7 +112,10 @@ def be_failed(stack: Stack) -> None:
 
 
 def obey() -> None:
-    """The header that we send with what may have been charged. Only a table that is away brings it about."""
+    """The client obeys x-should-retry, which comes with every error that may have been charged.
+
+    Such an error needs a table that does not answer, so that a transport of the test's own answers here.
+    """
     for headers, wanted in [({}, ATTEMPTS), ({"x-should-retry": "false"}, 1)]:
         sent: list[httpx2.Request] = []
         answer = httpx2.MockTransport(lambda request: sent.append(request) or httpx2.Response(503, headers=headers))

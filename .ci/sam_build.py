@@ -1,5 +1,5 @@
-"""Builds the functions for Lambda, as `sam build` does, and looks at what came out: all, or those named by their logical id
-in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
+"""Builds the functions with `sam build` and checks the files that it made: of all functions, or of those named by their
+logical id in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
 
     python3 .ci/sam_build.py [--architecture arm64] [Function …]
 """
@@ -23,7 +23,7 @@ TOOLS = ROOT / ".local" / "ci"
 BUILD = ROOT / ".aws-sam" / "build"
 
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
-# What Amazon Linux 2023 has, on which provided.al2023 is built. Whatever links a newer one does not start.
+# The version in Amazon Linux 2023, the base of provided.al2023. A binary that links a newer one does not start.
 GLIBC_MINOR = 34
 # A zip is fetched and unpacked at every cold start.
 ZIP_LIMIT_MB = 4.0
@@ -39,7 +39,7 @@ def install_tools() -> None:
 
 
 def build(architecture: str, function: str | None) -> None:
-    """One run of `sam build`, which begins by deleting what the last one built."""
+    """Runs `sam build` once. It begins by deleting the result of the last run."""
     command = ["sam", "build", *([function] if function else []), "--build-in-source"]
     command += ["--parameter-overrides", f"Architecture={architecture}"]
     print("+", *command, flush=True)
@@ -48,7 +48,7 @@ def build(architecture: str, function: str | None) -> None:
     finished = threading.Event()
     threading.Thread(target=say_that_it_goes_on, args=(finished, time.monotonic()), daemon=True).start()
     try:
-        # By its own path: the PATH of this process has none.
+        # By its full path: the PATH of this process does not have it.
         subprocess.run([TOOLS / "bin" / "sam", *command[1:]], cwd=ROOT, env=environment, check=True)
     except subprocess.CalledProcessError as failure:
         sys.exit(f"sam build ended with {failure.returncode}.")

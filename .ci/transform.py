@@ -1,5 +1,5 @@
-"""Applies SAM's transform to template.yaml, as CloudFormation will, and compares what comes out of it, where it matters,
-with .ci/deployment.yaml. `--update` writes that file; read the difference before you commit it."""
+"""Applies SAM's transform to template.yaml, as CloudFormation will, and compares the facts that matter in the result with
+.ci/deployment.yaml. `--update` writes that file; read the difference before you commit it."""
 
 import difflib
 import json
@@ -26,7 +26,7 @@ MOST_RESOURCES, MOST_BYTES = 500, 1_000_000  # CloudFormation's limits
 
 
 class NoManagedPolicies:
-    """SAM asks for AWS's managed policies by name. No role of ours is to have any."""
+    """SAM asks for AWS's managed policies by name. This project has none for SAM to find."""
 
     def load(self) -> dict:
         return {}
@@ -42,7 +42,7 @@ def transformed() -> dict:
 
 
 def short(value: object) -> object:
-    """CloudFormation's functions as one would say them: `Table.Arn` for its attribute, `if A: x, else: y` for a choice."""
+    """CloudFormation's functions in a short form: `Table.Arn` for an attribute, `if A: x, else: y` for a choice."""
     if isinstance(value, list):
         return [short(item) for item in value]
     if not isinstance(value, dict):
@@ -79,7 +79,7 @@ def statements(role: dict) -> list:
 
 
 def sentence(statement: dict) -> str:
-    """A statement in one line, with all that it says."""
+    """A whole statement in one line."""
     says = short(statement)
     rest = {name: says[name] for name in says if name not in ("Only if", "Sid", "Effect", "Action", "Resource", "Condition")}
     only_if = f"only if {says['Only if']}: " if "Only if" in says else ""
@@ -136,7 +136,7 @@ def gateway_responses(resources: dict) -> dict:
 
 
 def facts_of(resources: dict) -> dict:
-    """What a person who deploys this wants to know."""
+    """The facts that the snapshot compares."""
     functions, roles = (of_type(resources, f"AWS::{kind}") for kind in ("Lambda::Function", "IAM::Role"))
     permissions = of_type(resources, "AWS::Lambda::Permission").values()
     stage = resources[only(resources, "AWS::ApiGateway::Stage")]["Properties"]
@@ -175,7 +175,7 @@ def only(resources: dict, kind: str) -> str:
 
 
 def faults_of(template: dict) -> list[str]:
-    """What must not be, whatever the snapshot says."""
+    """Faults that no update of the snapshot can allow."""
     resources, faults = template["Resources"], []
     functions, roles = (of_type(resources, f"AWS::{kind}") for kind in ("Lambda::Function", "IAM::Role"))
     users = Counter(short(function["Role"]) for function in functions.values())
@@ -202,7 +202,7 @@ def faults_of(template: dict) -> list[str]:
 
 
 def circles(resources: dict) -> list[list[str]]:
-    """A way from a resource through what it needs back to itself, if there is one."""
+    """Circles of resources that need each other, each beginning and ending with the same resource."""
     needs = {name: references(resource) & resources.keys() for name, resource in resources.items()}
     finished: set[str] = set()
 
