@@ -1,21 +1,26 @@
-"""Starts the README's first command, pastes its curl session, and invokes a function with one of the events."""
+"""Starts the README's first command, pastes every session of README.md and docs/, and invokes a function with an event."""
 
+import os
 import subprocess
 import sys
 import tempfile
 
-from readme import block_after, expected_output
-from stack import ROOT, Stack
+from pages import expected_output, sessions
+from stack import ROOT, TOOLS, Stack
 
 SESSION_LIMIT_S = 60
 
 
-def paste_session(port: int) -> None:
-    session = block_after("## Talk to it").replace("127.0.0.1:9000", f"127.0.0.1:{port}")
-    shell = subprocess.run(["bash"], input=session, capture_output=True, text=True, timeout=SESSION_LIMIT_S, check=True)
+def paste(page: str, session: str, port: int) -> None:
+    commands = session.replace("127.0.0.1:9000", f"127.0.0.1:{port}").replace("--invoke-port 9000", f"--invoke-port {port}")
+    environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+    shell = subprocess.run(
+        ["bash"], input=commands, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SESSION_LIMIT_S
+    )
     print(shell.stdout, shell.stderr)
-    if not expected_output(session).fullmatch(shell.stdout.strip()):
-        sys.exit("The session printed something else than the README says.")
+    printed = "\n".join(line for line in shell.stdout.splitlines() if line)
+    if shell.returncode != 0 or not expected_output(session).fullmatch(printed):
+        sys.exit(f"The session of {page} printed something else than it shows.")
 
 
 def invoke_with_event(stack: Stack) -> None:
@@ -28,6 +33,8 @@ def invoke_with_event(stack: Stack) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
-        paste_session(stack.port)
+        for page, session in sessions():
+            print(f"The session of {page}:", flush=True)
+            paste(page, session, stack.port)
         invoke_with_event(stack)
-    print("The README's session printed what the README says.")
+    print("Every session printed what its page shows.")

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from email.message import Message
 
-from readme import block_after
+from pages import block_after
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ROOT / ".local" / "tools" / "cargo-lambda-1.9.2" / "bin"

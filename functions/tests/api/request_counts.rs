@@ -1,5 +1,5 @@
 //! What each endpoint asks of DynamoDB once it is started, in requests, capacity units and money.
-//! The README's table is what is counted here.
+//! The table in docs/costs.md is what is counted here.
 
 use std::fmt;
 use std::fs;
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::world::{PASSWORD, World};
 use crate::{forgery, models};
 
-/// US dollars per million units on demand, in us-east-1 since November 2024. The README says so.
+/// US dollars per million units on demand, in us-east-1 since November 2024, as docs/costs.md says.
 const USD_PER_MILLION_WRITE_UNITS: f64 = 0.625;
 const USD_PER_MILLION_READ_UNITS: f64 = 0.125;
 
 const TABLE_HEAD: &str =
     "| request | to DynamoDB | write units | read units | USD per million |\n|---|---|--:|--:|--:|\n";
 
-/// One line of the README's table.
+/// One line of the table in docs/costs.md.
 struct Cost {
     request: &'static str,
     operations: Vec<String>,
@@ -211,7 +211,7 @@ async fn cost_of_rotation() -> Cost {
 }
 
 #[tokio::test]
-async fn the_readme_says_what_each_request_costs() {
+async fn costs_md_says_what_each_request_costs() {
     let world = World::start().await;
     if !world.stack.table().is_embedded() {
         eprintln!("Not counted: DynamoDB Local says 4 units for any transaction, however many items it has.");
@@ -224,10 +224,10 @@ async fn the_readme_says_what_each_request_costs() {
     counted.insert(chat + 1, cost_with_context().await);
     counted.extend(costs_of_an_account(&world).await);
     let counted: String = counted.iter().map(Cost::to_string).collect();
-    let readme = fs::read_to_string(workspace_root().join("README.md")).unwrap();
-    let (_, table) = readme.split_once(TABLE_HEAD).expect("README.md has the table's head");
+    let page = fs::read_to_string(workspace_root().join("docs/costs.md")).unwrap();
+    let (_, table) = page.split_once(TABLE_HEAD).expect("docs/costs.md has the table's head");
     let (table, _) = table.split_once("\n\n").unwrap();
-    assert_eq!(format!("{table}\n"), counted, "the README's table should be:\n{TABLE_HEAD}{counted}");
+    assert_eq!(format!("{table}\n"), counted, "the table in docs/costs.md should be:\n{TABLE_HEAD}{counted}");
 }
 
 #[tokio::test]

@@ -317,7 +317,7 @@ async fn only_keys_and_sums_are_asked_for() {
 }
 
 #[test]
-fn a_report_is_what_the_readme_says() {
+fn a_report_is_what_the_docs_say() {
     let user_id = UserId::new(&Clock::system());
     let mismatches = vec![Mismatch { user_id, balance: 11, held: 1, entries: 10 }];
     let report = Report { mismatches, ..clean(3) };
