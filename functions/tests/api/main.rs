@@ -15,6 +15,7 @@ mod completions;
 mod concurrency;
 mod cors;
 mod direct;
+mod docs;
 mod events;
 mod forgery;
 mod guessing;
