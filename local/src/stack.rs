@@ -171,7 +171,8 @@ impl Stack {
     }
 
     /// The binary that answers a request, and the path of the template that leads there.
-    fn route(&self, request: &Request) -> Option<(&str, &str)> {
+    #[must_use]
+    pub fn route(&self, request: &Request) -> Option<(&str, &str)> {
         let path = request.path().strip_suffix('/').unwrap_or(request.path());
         let mut routes = self.template_functions.iter().flat_map(|function| {
             function

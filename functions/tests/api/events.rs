@@ -1,62 +1,283 @@
-//! The events in `events/`, each sent to its function, and what it must answer.
+//! The cases in `events/`, each sent to the real binary of its function in both payload versions.
 //!
-//! `events/<function>/<case>.json` is what API Gateway (or cargo-lambda) sends, or whoever invokes
-//! the function directly; beside it, `<case>.answer.json` is the answer, in which `"*"` stands for any
-//! text and `"#"` for any number above zero; the body of a stream is the list of its events. In an event,
-//! `{{access_token}}`, `{{api_key}}` and the like stand for what the people of [`cast`] have, and
-//! `{{address_of_a_guesser}}` and `{{address_of_a_crowd}}` for where too many requests came from. Where a
-//! browser says which page an event comes from, those of `https://app.example.com` are let in.
+//! `events/<function>/cases.json` lists what a client sends and what it gets. `json`, `form` and `text` are the kinds of
+//! a request's body; `json`, `problem` and `events` (of a stream) those of an answer's, and an answer without one is
+//! empty. [`Answer`] says which headers each kind has. A function that is invoked directly has an `event` in place of a
+//! request, and a `result` or an `error` in place of a response.
+//!
+//! In an answer, `"*"` stands for any text but none and `"#"` for any number above zero. In a request, `{{access_token}}`
+//! and the like stand for what [`Cast::stand_in`] makes of them. A page of `https://app.example.com` is allowed in.
+//!
+//! A case with a `file` is documented by complete events: `<file>.json` as API Gateway sends it, `<file>-locally.json`
+//! as cargo-lambda does. `CHAT_API_UPDATE_EVENTS=1 cargo test -p functions --test api complete_event` writes them anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use futures_util::stream;
-use local::gateway::{Request, Response};
-use local::runtime_api::{InvocationError, InvocationFailure};
+use lambda_http::http::StatusCode;
+use local::gateway::{Payload, Request, Response};
+use local::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
 use local::stack::JWT_SIGNING_SECRET;
 use local::template::{Template, workspace_root};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use shared::api_keys::MAX_API_KEYS;
+use tokio::sync::OnceCell;
 
 use crate::forgery;
-use crate::world::{World, an_hour_ago, days_ago};
+use crate::world::{MadeApiKey, Tokens, World, an_hour_ago, days_ago};
 
-/// So many worlds at once: more would wait for each other on two cores.
+/// More worlds at once would wait for each other on two cores.
 const WORLDS_AT_ONCE: usize = 4;
 
-/// The answer that must come.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Expected {
-    /// Of a function of the API.
-    Response { status: u16, headers: BTreeMap<String, String>, body: Value },
-    /// Of a function that is invoked directly.
-    Result { result: Value },
-    /// Its failure: `errorType` and `errorMessage`.
-    Error { error: Value },
+/// The endpoints of the Django app that this project replaces: their failures have complete events too.
+const OF_THE_DJANGO_APP: [&str; 5] = ["chat", "login", "register", "token-balance", "token-refresh"];
+
+/// Of the complete events' files.
+const LINE_WIDTH: usize = 80;
+
+const ALLOWED_ORIGIN: (&str, &str) = ("CORS_ORIGINS", "https://app.example.com");
+
+/// A case as it stands in a file, with its placeholders.
+#[derive(Clone)]
+struct Case {
+    function: String,
+    name: String,
+    file: Option<String>,
+    is_success: bool,
+    source: Value,
 }
 
-impl Expected {
-    fn of(file: &Path) -> Self {
-        let answer = answer_file(file);
-        serde_json::from_value(read(&answer)).unwrap_or_else(|error| panic!("{}: {error}", answer.display()))
+impl Case {
+    /// All cases of all functions.
+    fn all() -> Vec<Self> {
+        let functions = fs::read_dir(workspace_root().join("events")).unwrap();
+        let mut functions: Vec<_> =
+            functions.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+        functions.sort();
+        functions.iter().flat_map(|function| Self::of_function(function)).collect()
     }
 
-    fn is_success(&self) -> bool {
-        match self {
-            Self::Response { status, .. } => *status < 400,
-            Self::Result { .. } => true,
-            Self::Error { .. } => false,
+    fn of_function(function: &str) -> Vec<Self> {
+        let sources: Vec<Value> = serde_json::from_value(read(&path_of(function, "cases"))).unwrap();
+        let cases: Vec<Self> = sources.into_iter().map(|source| Self::new(function, source)).collect();
+        let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names.len(), cases.len(), "two cases of {function} have the same name");
+        cases
+    }
+
+    fn new(function: &str, source: Value) -> Self {
+        let text = |member: &str| source[member].as_str().map(str::to_owned);
+        let answer = &source["answer"];
+        Self {
+            function: function.to_owned(),
+            name: text("name").unwrap_or_else(|| panic!("a case of {function} has no name: {source}")),
+            file: text("file"),
+            is_success: answer["status"].as_u64().map_or(answer.get("result").is_some(), |status| status < 400),
+            source,
+        }
+    }
+
+    fn is_direct(&self) -> bool {
+        self.source.get("event").is_some()
+    }
+
+    /// The complete events that the case is sent as, and the ends of their files' names.
+    fn complete_events(&self) -> Vec<(&'static str, Value)> {
+        if self.is_direct() {
+            return vec![("", DirectCase::read(&self.source).event)];
+        }
+        let case = RequestCase::read(&self.source);
+        vec![("", case.event(None, Payload::V1)), ("-locally", case.event(None, Payload::V2))]
+    }
+}
+
+/// A case of a function of the API.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestCase {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "file")]
+    _file: Option<String>,
+    method: String,
+    path: String,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    /// The client's address.
+    from: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    json: Option<Value>,
+    form: Option<String>,
+    text: Option<String>,
+    /// Whether the body arrives encoded although it is text. API Gateway does so for media types that it is told to.
+    #[serde(default)]
+    base64: bool,
+    answer: Answer,
+}
+
+impl RequestCase {
+    fn read(source: &Value) -> Self {
+        Deserialize::deserialize(source).unwrap_or_else(|error| panic!("{error}: {source}"))
+    }
+
+    fn request(&self) -> Request {
+        let mut request = Request::new(&self.method, &self.path);
+        for (name, value) in &self.query {
+            request = request.query(name, value);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(address) = &self.from {
+            request = request.source_ip(address);
+        }
+        match (&self.json, &self.form, &self.text) {
+            (None, None, None) => request,
+            (Some(value), None, None) => request.json(value),
+            (None, Some(form), None) => {
+                request.body(Some("application/x-www-form-urlencoded"), form.clone().into_bytes())
+            }
+            (None, None, Some(text)) => request.body(None, text.clone().into_bytes()),
+            _ => panic!("a request has one body: {} {}", self.method, self.path),
+        }
+    }
+
+    /// The event for the template's path `resource`, which is the case's own path where that has no parameters.
+    fn event(&self, resource: Option<&str>, payload: Payload) -> Value {
+        let request = self.request();
+        let mut event = match resource {
+            Some(resource) => request.to_resource(resource).to_event(payload),
+            None => request.to_event(payload),
+        };
+        if self.base64 {
+            let body = STANDARD.encode(event["body"].as_str().unwrap());
+            (event["body"], event["isBase64Encoded"]) = (json!(body), json!(true));
+        }
+        event
+    }
+}
+
+/// The response that a client gets.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    status: u16,
+    /// Besides those of the body's kind, or in their place. An empty text is no such header.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    json: Option<Value>,
+    /// The members of a problem document but `type`, `title` and `status`.
+    problem: Option<Map<String, Value>>,
+    /// The data of the events of a stream.
+    events: Option<Value>,
+}
+
+impl Answer {
+    fn body(&self) -> Value {
+        let problem = self.problem.as_ref().map(|members| {
+            let title = StatusCode::from_u16(self.status).unwrap().canonical_reason();
+            let mut problem = json!({"type": "about:blank", "title": title, "status": self.status});
+            problem.as_object_mut().unwrap().extend(members.clone());
+            problem
+        });
+        [self.json.clone(), problem, self.events.clone()].into_iter().flatten().next().unwrap_or_default()
+    }
+
+    /// Every header that must be there; nothing of the API but the public keys may be cached.
+    fn headers(&self) -> BTreeMap<String, String> {
+        let content_type = match (&self.json, &self.problem, &self.events) {
+            (None, None, None) => "",
+            (Some(_), None, None) => "application/json",
+            (None, Some(_), None) => "application/problem+json",
+            (None, None, Some(_)) => "text/event-stream",
+            _ => panic!("an answer has one body"),
+        };
+        let usual = [("cache-control", "no-store"), ("content-type", content_type)];
+        let mut headers: BTreeMap<String, String> =
+            usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        headers.extend(self.headers.clone());
+        headers
+    }
+
+    fn compare(&self, response: &Response) -> Result<(), String> {
+        if response.status != self.status {
+            return Err(format!("status {} and not {}: {}", response.status, self.status, response.body));
+        }
+        for (name, value) in self.headers() {
+            let found = response.headers.get(&name).cloned().unwrap_or_default();
+            if !matches(&json!(found), &json!(value)) {
+                return Err(format!("the header {name} is {found:?} and not {value:?}"));
+            }
+        }
+        let found = match response.headers.get("content-type").map(String::as_str) {
+            _ if response.body.is_empty() => Value::Null,
+            Some("text/event-stream") => Value::from(data_of_events(&response.body)),
+            _ => response.json(),
+        };
+        compare_json("body", &found, &self.body())
+    }
+}
+
+/// A case of a function that is invoked directly.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectCase {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "file")]
+    _file: Option<String>,
+    event: Value,
+    answer: Outcome,
+}
+
+impl DirectCase {
+    fn read(source: &Value) -> Self {
+        Deserialize::deserialize(source).unwrap_or_else(|error| panic!("{error}: {source}"))
+    }
+}
+
+/// The outcome of a direct invocation.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Result(Value),
+    /// `errorType` and `errorMessage`.
+    Error(Value),
+}
+
+impl Outcome {
+    fn compare(&self, found: Result<Value, InvocationError>) -> Result<(), String> {
+        match (found, self) {
+            (Ok(found), Self::Result(result)) => compare_json("result", &found, result),
+            (Err(InvocationError { failure: InvocationFailure::Error { answer }, .. }), Self::Error(error)) => {
+                compare_json("error", &answer, error)
+            }
+            (Ok(found), Self::Error(_)) => Err(format!("no error: {found}")),
+            (Err(error), Self::Result(_) | Self::Error(_)) => Err(error.to_string()),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_gets_its_answer() {
-    let failures: Vec<String> = stream::iter(event_files())
-        .map(|file| tokio::spawn(async move { check(&file).await.err() }))
+    let all = Case::all().into_iter().flat_map(|case| {
+        let worlds: &[&[Payload]] = match (case.is_direct(), case.is_success) {
+            (true, _) => &[&[Payload::V1]],
+            (false, true) => &[&[Payload::V1], &[Payload::V2]],
+            // What is refused leaves the world as it was, so that both payloads find the same.
+            (false, false) => &[&[Payload::V1, Payload::V2]],
+        };
+        worlds.iter().map(move |payloads| (case.clone(), *payloads))
+    });
+    let failures: Vec<String> = stream::iter(all)
+        .map(|(case, payloads)| tokio::spawn(async move { check(&case, payloads).await.err() }))
         .buffer_unordered(WORLDS_AT_ONCE)
         .filter_map(|outcome| async { outcome.unwrap() })
         .collect()
@@ -64,147 +285,197 @@ async fn every_event_gets_its_answer() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-#[test]
-fn every_function_has_events_of_both_payload_versions_for_success_and_failure() {
-    let events: Vec<(String, Value, Expected)> =
-        event_files().iter().map(|file| (function_of(file), read(file), Expected::of(file))).collect();
-    for function in Template::of_workspace().unwrap().functions() {
-        let has = |test: &dyn Fn(&Value, &Expected) -> bool| {
-            events.iter().any(|(name, event, expected)| *name == function.binary && test(event, expected))
-        };
-        let succeeds = |test: &dyn Fn(&Value) -> bool| has(&|event, expected| test(event) && expected.is_success());
-        if function.routes.is_empty() {
-            assert!(succeeds(&|_| true), "{}", function.binary);
-            continue;
-        }
-        assert!(succeeds(&|event| event["resource"].is_string()), "{}", function.binary);
-        assert!(succeeds(&|event| event["version"] == "2.0"), "{}", function.binary);
-        assert!(has(&|_, expected| !expected.is_success()), "{}", function.binary);
-    }
-}
-
-async fn check(file: &Path) -> Result<(), String> {
-    let event = fs::read_to_string(file).unwrap();
-    let is_from_a_page = event.to_lowercase().contains("\"origin\"");
-    let world = cast(if is_from_a_page { &[("CORS_ORIGINS", "https://app.example.com")] } else { &[] }).await;
-    let event = with_tokens(&world, &event).await;
+/// Sends `case` in a world of its own, once in each of these payload versions. If it is refused, it must leave the
+/// table as it was.
+async fn check(case: &Case, payloads: &[Payload]) -> Result<(), String> {
+    let source = case.source.to_string();
+    let cast = Cast::start(if source.contains("\"Origin\"") { &[ALLOWED_ORIGIN] } else { &[] }).await;
+    let source = cast.fill_in(source).await;
+    let world = &cast.world;
     let before = world.items().await;
-    let answer = world.stack.invoke(&function_of(file), &event).await;
-    let expected = Expected::of(file);
-    compare(answer, &expected).map_err(|difference| format!("{}: {difference}", file.display()))?;
-    if !expected.is_success() && world.items().await != before {
-        return Err(format!("{}: was refused and changed the table", file.display()));
+    for payload in payloads {
+        let outcome = if case.is_direct() {
+            let DirectCase { event, answer, .. } = DirectCase::read(&source);
+            answer.compare(world.stack.invoke(&case.function, &event).await)
+        } else {
+            send(world, &case.function, &RequestCase::read(&source), *payload).await
+        };
+        let described = format!("{}: {} ({payload:?})", case.function, case.name);
+        outcome.map_err(|difference| format!("{described}: {difference}"))?;
+        if !case.is_success && world.items().await != before {
+            return Err(format!("{described}: it was refused and changed the table"));
+        }
     }
     Ok(())
 }
 
-/// Ada has 100 credits, Grace none, and Ivan's account is deactivated.
-async fn cast(settings: &[(&str, &str)]) -> World {
-    let world = World::start_with(settings).await;
-    world.register("ada", 100).await;
-    world.register("grace", 0).await;
-    world.register("ivan", 100).await;
-    world
+async fn send(world: &World, function: &str, case: &RequestCase, payload: Payload) -> Result<(), String> {
+    let request = case.request();
+    let Some((found, resource)) = world.stack.route(&request) else { return Err("no route leads there".to_owned()) };
+    if found != function {
+        return Err(format!("its path leads to {found}"));
+    }
+    let event = case.event(Some(resource), payload);
+    let function = world.stack.function(function).await;
+    let answer = match payload {
+        Payload::V1 => function.invoke(&event).await,
+        Payload::V2 => function.invoke_with_deadline(&event, cargo_lambda_deadline()).await,
+    };
+    case.answer.compare(&Response::from_event(&answer.map_err(|error| error.to_string())?))
 }
 
-/// Mary has 10 credits and spends two of them on messages.
-async fn mary_talks(world: &World) -> String {
-    world.register("mary", 10).await;
-    let access = world.log_in("mary").await.access;
-    for message in ["Good morning", "Good night"] {
-        let request = Request::post("/chatView/").json(&json!({"message": message})).bearer(&access);
-        assert_eq!(world.stack.send(request).await.status, 200);
-    }
-    access
-}
-
-async fn with_tokens(world: &World, event: &str) -> Value {
-    let ada = world.log_in("ada").await;
-    let mut event = event
-        .replace("{{access_token}}", &ada.access)
-        .replace("{{refresh_token}}", &ada.refresh)
-        .replace("{{access_token_of_grace}}", &world.log_in("grace").await.access)
-        .replace("{{access_token_of_ivan}}", &world.log_in("ivan").await.access)
-        .replace("{{unsigned_access_token}}", &forgery::unsigned(&ada.access))
-        .replace("{{access_token_by_hs256}}", &forgery::signed_with_the_public_key(&ada.access));
-    event = with_api_keys(world, event, &ada.access).await;
-    world.deactivate("ivan").await;
-    event = event.replace("{{session_id}}", &session_id(&ada.access));
-    if event.contains("{{session_id_of_grace}}") {
-        event = event.replace("{{session_id_of_grace}}", &session_id(&world.log_in("grace").await.access));
-    }
-    if event.contains("{{ended_refresh_token}}") {
-        let ended = world.log_in("ada").await;
-        assert_eq!(world.log_out(&ended, false).await.status, 204);
-        event = event.replace("{{ended_refresh_token}}", &ended.refresh);
-    }
-    if event.contains("{{access_token_of_a_passed_epoch}}") {
-        assert_eq!(world.log_out(&ada, true).await.status, 204);
-        event = event.replace("{{access_token_of_a_passed_epoch}}", &ada.access);
-    }
-    if event.contains("{{expired_refresh_token}}") {
-        let expired = world.log_in_at("ada", days_ago(2), JWT_SIGNING_SECRET).await;
-        event = event.replace("{{expired_refresh_token}}", &expired.refresh);
-    }
-    if event.contains("{{access_token_of_mary}}") {
-        event = event.replace("{{access_token_of_mary}}", &mary_talks(world).await);
-    }
-    if event.contains("{{expired_access_token}}") {
-        let expired = world.log_in_at("ada", an_hour_ago(), JWT_SIGNING_SECRET).await;
-        event = event.replace("{{expired_access_token}}", &expired.access);
-    }
-    if event.contains("{{access_token_of_another_key}}") {
-        event = event.replace("{{access_token_of_another_key}}", &forgery::token_of_another_key().await.access);
-    }
-    if event.contains("{{address_of_a_guesser}}") {
-        world.slow_down("ada", "127.0.113.7").await;
-        event = event.replace("{{address_of_a_guesser}}", "127.0.113.7");
-    }
-    if event.contains("{{address_of_a_crowd}}") {
-        world.crowd("127.0.113.7").await;
-        event = event.replace("{{address_of_a_crowd}}", "127.0.113.7");
-    }
-    assert!(!event.contains("{{"), "no such token: {event}");
-    serde_json::from_str(&event).unwrap()
-}
-
-/// Hedy has one API key, and Katherine has as many as one may have.
-async fn with_api_keys(world: &World, mut event: String, ada: &str) -> String {
-    for (name, number) in [("hedy", 1), ("katherine", MAX_API_KEYS)] {
-        let placeholder = format!("{{{{access_token_of_{name}}}}}");
-        if event.contains(&placeholder) {
-            world.register(name, 100).await;
-            let access = world.log_in(name).await.access;
-            for _ in 0..number {
-                world.make_api_key(&access).await;
+#[test]
+fn every_complete_event_is_what_its_case_becomes() {
+    let mut documented = BTreeSet::new();
+    let mut differences = Vec::new();
+    for case in Case::all() {
+        let Some(file) = &case.file else { continue };
+        for (end, event) in case.complete_events() {
+            let path = path_of(&case.function, &format!("{file}{end}"));
+            let event = with_fixed_stamps(event);
+            if std::env::var_os("CHAT_API_UPDATE_EVENTS").is_some() {
+                fs::write(&path, written_out(&event, 0) + "\n").unwrap();
             }
-            event = event.replace(&placeholder, &access);
+            if fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok()) != Some(event.clone()) {
+                differences.push(format!("{} should be:\n{event:#}", path.display()));
+            }
+            assert!(documented.insert(path.clone()), "two cases name {}", path.display());
         }
     }
-    if event.contains("{{api_key_id_of_grace}}") {
-        let access = world.log_in("grace").await.access;
-        event = event.replace("{{api_key_id_of_grace}}", &world.make_api_key(&access).await.id);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let functions = fs::read_dir(workspace_root().join("events")).unwrap();
+    for file in functions.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap()) {
+        let path = file.unwrap().path();
+        let is_known = documented.contains(&path) || path.file_name().unwrap() == "cases.json";
+        assert!(is_known, "no case is documented by {}", path.display());
     }
-    if event.contains("{{api_key_of_ivan}}") {
-        let access = world.log_in("ivan").await.access;
-        event = event.replace("{{api_key_of_ivan}}", &world.make_api_key(&access).await.key);
+}
+
+#[test]
+fn every_function_has_events_of_both_payload_versions_for_success_and_failure() {
+    let cases = Case::all();
+    let functions: Vec<String> =
+        Template::of_workspace().unwrap().functions().into_iter().map(|function| function.binary).collect();
+    for function in &functions {
+        let has = |test: &dyn Fn(&Case) -> bool| cases.iter().any(|case| case.function == *function && test(case));
+        assert!(has(&|case| case.is_success && case.file.is_some()), "{function}");
+        // The audit is given nothing that it could refuse.
+        assert!(function == "audit" || has(&|case| !case.is_success), "{function}");
+        let is_of_the_django_app = OF_THE_DJANGO_APP.contains(&function.as_str());
+        assert!(!is_of_the_django_app || has(&|case| !case.is_success && case.file.is_some()), "{function}");
     }
-    if event.contains("{{ended_api_key}}") {
-        let ended = world.make_api_key(ada).await;
-        let request = Request::delete(&format!("/keys/{}/", ended.id)).bearer(ada);
-        assert_eq!(world.stack.send(request).await.status, 204);
-        event = event.replace("{{ended_api_key}}", &ended.key);
+    assert!(cases.iter().all(|case| functions.contains(&case.function)));
+}
+
+/// The people of a case: Ada has 100 credits, Grace none, and Ivan's account is deactivated.
+struct Cast {
+    world: World,
+    ada: Tokens,
+    api_key_of_ada: OnceCell<MadeApiKey>,
+}
+
+impl Cast {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let world = World::start_with(settings).await;
+        world.register("ada", 100).await;
+        world.register("grace", 0).await;
+        world.register("ivan", 100).await;
+        let ada = world.log_in("ada").await;
+        Self { world, ada, api_key_of_ada: OnceCell::new() }
     }
-    if event.contains("{{expired_api_key}}") {
-        let expired = world.make_api_key(ada).await;
-        world.expire(&expired).await;
-        event = event.replace("{{expired_api_key}}", &expired.key);
+
+    /// The case in `source` with every placeholder replaced.
+    async fn fill_in(&self, mut source: String) -> Value {
+        while let Some((before, rest)) = source.split_once("{{") {
+            let (placeholder, after) = rest.split_once("}}").unwrap();
+            let value = self.stand_in(placeholder).await;
+            source = format!("{before}{value}{after}");
+        }
+        self.world.deactivate("ivan").await;
+        serde_json::from_str(&source).unwrap()
     }
-    if event.contains("{{api_key") {
-        let made = world.make_api_key(ada).await;
-        event = event.replace("{{api_key}}", &made.key).replace("{{api_key_id}}", &made.id);
+
+    /// What a placeholder stands for. Some make it so first: `ended_api_key` makes a key and ends it.
+    async fn stand_in(&self, placeholder: &str) -> String {
+        let Self { world, ada, .. } = self;
+        match placeholder {
+            "access_token" => ada.access.clone(),
+            "refresh_token" => ada.refresh.clone(),
+            "session_id" => session_id(&ada.access),
+            "unsigned_access_token" => forgery::unsigned(&ada.access),
+            "access_token_by_hs256" => forgery::signed_with_the_public_key(&ada.access),
+            "access_token_of_another_key" => forgery::token_of_another_key().await.access,
+            "expired_access_token" => world.log_in_at("ada", an_hour_ago(), JWT_SIGNING_SECRET).await.access,
+            "expired_refresh_token" => world.log_in_at("ada", days_ago(2), JWT_SIGNING_SECRET).await.refresh,
+            "ended_refresh_token" => self.log_out(world.log_in("ada").await, false).await.refresh,
+            "access_token_of_a_passed_epoch" => self.log_out(world.log_in("ada").await, true).await.access,
+            "api_key" => self.api_key().await.key.clone(),
+            "api_key_id" => self.api_key().await.id.clone(),
+            "ended_api_key" => self.ended_api_key().await,
+            "expired_api_key" => self.expired_api_key().await,
+            "access_token_of_grace" => world.log_in("grace").await.access,
+            "session_id_of_grace" => session_id(&world.log_in("grace").await.access),
+            "api_key_id_of_grace" => world.make_api_key(&world.log_in("grace").await.access).await.id,
+            "access_token_of_ivan" => world.log_in("ivan").await.access,
+            "api_key_of_ivan" => world.make_api_key(&world.log_in("ivan").await.access).await.key,
+            "access_token_of_hedy_with_one_api_key" => self.register_with_api_keys("hedy", 1).await,
+            "access_token_of_katherine_with_all_api_keys" => {
+                self.register_with_api_keys("katherine", MAX_API_KEYS).await
+            }
+            "access_token_of_mary_with_two_messages" => self.register_and_talk("mary").await,
+            "address_of_a_guesser" => {
+                world.slow_down("ada", "127.0.113.7").await;
+                "127.0.113.7".to_owned()
+            }
+            "address_of_a_crowd" => {
+                world.crowd("127.0.113.7").await;
+                "127.0.113.7".to_owned()
+            }
+            unknown => panic!("no such placeholder: {unknown}"),
+        }
     }
-    event
+
+    async fn log_out(&self, tokens: Tokens, everywhere: bool) -> Tokens {
+        assert_eq!(self.world.log_out(&tokens, everywhere).await.status, 204);
+        tokens
+    }
+
+    async fn api_key(&self) -> &MadeApiKey {
+        self.api_key_of_ada.get_or_init(|| self.world.make_api_key(&self.ada.access)).await
+    }
+
+    async fn ended_api_key(&self) -> String {
+        let MadeApiKey { id, key } = self.world.make_api_key(&self.ada.access).await;
+        let request = Request::delete(&format!("/keys/{id}/")).bearer(&self.ada.access);
+        assert_eq!(self.world.stack.send(request).await.status, 204);
+        key
+    }
+
+    async fn expired_api_key(&self) -> String {
+        let expired = self.world.make_api_key(&self.ada.access).await;
+        self.world.expire(&expired).await;
+        expired.key
+    }
+
+    async fn register_with_api_keys(&self, username: &str, number: usize) -> String {
+        self.world.register(username, 100).await;
+        let access = self.world.log_in(username).await.access;
+        for _ in 0..number {
+            self.world.make_api_key(&access).await;
+        }
+        access
+    }
+
+    /// Gives `username` 10 credits, of which two messages cost two.
+    async fn register_and_talk(&self, username: &str) -> String {
+        self.world.register(username, 10).await;
+        let access = self.world.log_in(username).await.access;
+        for message in ["Good morning", "Good night"] {
+            let request = Request::post("/chatView/").json(&json!({"message": message})).bearer(&access);
+            assert_eq!(self.world.stack.send(request).await.status, 200);
+        }
+        access
+    }
 }
 
 /// The session that a token belongs to.
@@ -212,45 +483,56 @@ fn session_id(token: &str) -> String {
     forgery::claims(token)["sid"].as_str().unwrap().to_owned()
 }
 
-fn compare(answer: Result<Value, InvocationError>, expected: &Expected) -> Result<(), String> {
-    match (answer, expected) {
-        (Ok(event), Expected::Response { status, headers, body }) => {
-            compare_response(&Response::from_event(&event), *status, headers, body)
+/// `event` with an id and a time that are always the same.
+fn with_fixed_stamps(mut event: Value) -> Value {
+    let stamps = [
+        ("/requestContext/requestId", json!("6f1c2a34-5b67-4c89-9d01-23456789abcd")),
+        ("/headers/lambda-runtime-aws-request-id", json!("6f1c2a34-5b67-4c89-9d01-23456789abcd")),
+        ("/requestContext/requestTime", json!("22/Nov/2026:08:13:20 +0000")),
+        ("/requestContext/requestTimeEpoch", json!(1_795_335_200_000_u64)),
+        ("/requestContext/time", json!("22/Nov/2026:08:13:20 +0000")),
+        ("/requestContext/timeEpoch", json!(1_795_335_200)),
+    ];
+    for (pointer, stamp) in stamps {
+        if let Some(member) = event.pointer_mut(pointer) {
+            *member = stamp;
         }
-        (Ok(found), Expected::Result { result }) => compare_json("result", &found, result),
-        (Err(InvocationError { failure: InvocationFailure::Error { answer }, .. }), Expected::Error { error }) => {
-            compare_json("error", &answer, error)
-        }
-        (Ok(found), Expected::Error { .. }) => Err(format!("no error: {found}")),
-        (Err(error), _) => Err(error.to_string()),
     }
+    event
 }
 
-fn compare_response(
-    response: &Response,
-    status: u16,
-    headers: &BTreeMap<String, String>,
-    body: &Value,
-) -> Result<(), String> {
-    if response.status != status {
-        return Err(format!("status {} and not {status}: {}", response.status, response.body));
+/// `value` as JSON, in which a part that fits into a line has one; only the outermost part has always several.
+fn written_out(value: &Value, indent: usize) -> String {
+    let line = in_one_line(value);
+    if indent > 0 && indent + line.len() < LINE_WIDTH {
+        return line;
     }
-    for (name, value) in headers {
-        let found = response.headers.get(name).cloned().unwrap_or_default();
-        if !matches(&Value::from(found.clone()), &Value::from(value.clone())) {
-            return Err(format!("the header {name} is {found:?} and not {value:?}"));
+    let indent = indent + 2;
+    let (brackets, parts): (_, Vec<String>) = match value {
+        Value::Object(members) => {
+            let written = members.iter().map(|(name, value)| format!("{name:?}: {}", written_out(value, indent)));
+            ("{}", written.collect())
         }
-    }
-    // Null is no body at all.
-    let found = match response.headers.get("content-type").map(String::as_str) {
-        _ if response.body.is_empty() => Value::Null,
-        Some("text/event-stream") => Value::from(data_of_events(&response.body)),
-        _ => response.json(),
+        Value::Array(items) => ("[]", items.iter().map(|item| written_out(item, indent)).collect()),
+        _ => return line,
     };
-    compare_json("body", &found, body)
+    let (open, close) = brackets.split_at(1);
+    let (inner, outer) = (" ".repeat(indent), " ".repeat(indent - 2));
+    format!("{open}\n{inner}{}\n{outer}{close}", parts.join(&format!(",\n{inner}")))
 }
 
-/// What the events of a stream say.
+fn in_one_line(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let written = members.iter().map(|(name, value)| format!("{name:?}: {}", in_one_line(value)));
+            format!("{{{}}}", written.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(in_one_line).collect::<Vec<_>>().join(", ")),
+        _ => value.to_string(),
+    }
+}
+
+/// The data of the events of a stream: JSON, or the text `[DONE]`.
 pub fn data_of_events(events: &str) -> Vec<Value> {
     assert!(events.ends_with("\n\n"), "{events:?}");
     let lines = events.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());
@@ -277,23 +559,9 @@ fn matches(found: &Value, expected: &Value) -> bool {
     }
 }
 
-fn event_files() -> Vec<PathBuf> {
-    let functions = fs::read_dir(workspace_root().join("events")).unwrap();
-    let mut files: Vec<PathBuf> = functions
-        .flat_map(|function| fs::read_dir(function.unwrap().path()).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|file| !file.to_str().unwrap().ends_with(".answer.json"))
-        .collect();
-    files.sort();
-    files
-}
-
-fn answer_file(file: &Path) -> PathBuf {
-    file.with_extension("answer.json")
-}
-
-fn function_of(file: &Path) -> String {
-    file.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+/// A file of `events/`.
+fn path_of(function: &str, name: &str) -> PathBuf {
+    workspace_root().join("events").join(function).join(format!("{name}.json"))
 }
 
 fn read(file: &Path) -> Value {
@@ -301,7 +569,7 @@ fn read(file: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Anything but the wildcards matches only itself, so that a fixture cannot pass by accident.
+/// Anything but the wildcards matches only itself, so that a case cannot pass by accident.
 #[test]
 fn only_the_wildcards_match_more_than_themselves() {
     assert!(matches(&json!({"a": 1}), &json!({"a": "#"})));

@@ -23,7 +23,7 @@ pub(super) fn from_request(request: &Request) -> Value {
         "multiValueHeaders": all_values(&headers),
         "queryStringParameters": last_values(&request.query),
         "multiValueQueryStringParameters": all_values(&request.query),
-        "pathParameters": null,
+        "pathParameters": path_parameters_of(request),
         "stageVariables": null,
         "requestContext": context_of(request),
         "body": body,
@@ -38,6 +38,16 @@ fn resource_of(request: &Request) -> &str {
         (None, "") => "/",
         (None, path) => path,
     }
+}
+
+/// The values of the parameters in the resource, by their names.
+fn path_parameters_of(request: &Request) -> Value {
+    let segments = resource_of(request).split('/').zip(request.path.split('/'));
+    let parameters = segments.filter_map(|(name, value)| {
+        let name = name.strip_prefix('{')?.strip_suffix('}')?;
+        Some((name.to_owned(), json!(value)))
+    });
+    null_if_empty(parameters.collect())
 }
 
 fn context_of(request: &Request) -> Value {
@@ -139,6 +149,7 @@ mod tests {
         assert_eq!(event["path"], "/sessions/x/");
         assert_eq!(event["resource"], "/sessions/{id}");
         assert_eq!(event["requestContext"]["resourcePath"], "/sessions/{id}");
+        assert_eq!(event["pathParameters"], json!({"id": "x"}));
     }
 
     #[test]
