@@ -5,19 +5,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
-#[path = "../tests/api/binaries.rs"]
-mod binaries;
-#[expect(dead_code, reason = "tests need more of it")]
-#[path = "../tests/api/world.rs"]
-mod world;
-
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use local::gateway::{Request, Response};
-use local::runtime_api::Function;
-use local::timings::{Comparison, Timings};
 use serde_json::json;
-use world::{PASSWORD, World};
+use testkit::gateway::{Request, Response};
+use testkit::people::{self, PASSWORD};
+use testkit::runtime_api::Function;
+use testkit::stack::Stack;
+use testkit::timings::{Comparison, Timings};
 
 const ROUNDS: usize = 400;
 /// Code, caches and connections are warm after so many.
@@ -55,12 +51,12 @@ impl Case {
         format!("person-{position}-{round:06}")
     }
 
-    async fn prepare(&self, world: &World, round: usize) {
+    async fn prepare(&self, stack: &Stack, round: usize) {
         if self.has_account {
-            world.register(&self.username(round), 100).await;
+            people::register(stack, &self.username(round)).await;
         }
         if !self.is_active {
-            world.deactivate(&self.username(round)).await;
+            people::deactivate(stack, &self.username(round)).await;
         }
     }
 
@@ -78,19 +74,21 @@ impl Case {
 
 #[tokio::main]
 async fn main() {
-    let world = World::start().await;
+    // Cargo builds all of the functions' binaries into one folder.
+    let binary = |name: &str| Path::new(env!("CARGO_BIN_EXE_login")).with_file_name(name);
+    let stack = Stack::start(binary, &[("REGISTRATIONS_PER_HOUR", "0")]).await;
     println!("Preparing {ROUNDS} rounds of {} requests.", CASES.len());
     for round in 0..ROUNDS {
         for case in CASES {
-            case.prepare(&world, round).await;
+            case.prepare(&stack, round).await;
         }
     }
-    print_table(&measure(&world).await);
+    print_table(&measure(&stack).await);
 }
 
 /// In each round one request of each case, in an order of chance: what disturbs the machine disturbs all.
-async fn measure(world: &World) -> [Timings; CASES.len()] {
-    let login = world.stack.function("login").await;
+async fn measure(stack: &Stack) -> [Timings; CASES.len()] {
+    let login = stack.function("login").await;
     let mut timings = [(); CASES.len()].map(|()| Timings::default());
     let mut random = fastrand::Rng::with_seed(1);
     let started = Instant::now();

@@ -10,9 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use local::runtime_api::Function;
-use local::stack::Stack;
-use local::timings::Timings;
+use testkit::runtime_api::Function;
+use testkit::stack::Stack;
+use testkit::timings::Timings;
 
 const ROUNDS: usize = 300;
 /// Code is in memory after so many.

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// One runtime for the whole process: each `#[tokio::test]` drops its own when it ends, and with it every task, while
 /// a stack that several tests share has to go on.
-pub(crate) fn handle() -> &'static Handle {
+pub fn handle() -> &'static Handle {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME
         .get_or_init(|| {
@@ -22,7 +22,7 @@ pub(crate) fn handle() -> &'static Handle {
 }
 
 /// Listens on the loopback address only; port 0 takes any free one.
-pub(crate) fn listen(port: u16) -> io::Result<(tokio::net::TcpListener, u16)> {
+pub fn listen(port: u16) -> io::Result<(tokio::net::TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();

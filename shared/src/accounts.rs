@@ -266,7 +266,7 @@ mod tests {
     use super::*;
     use crate::testing::{NOW, TestTable};
     use aws_sdk_dynamodb::types::AttributeValue;
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     fn name(text: &str) -> Username {
         Username::parse(text).unwrap()

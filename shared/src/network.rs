@@ -89,8 +89,8 @@ impl FromStr for SourceNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use local::gateway::{Payload, Request as Sent};
     use proptest::prelude::*;
+    use testkit::gateway::{Payload, Request as Sent};
 
     fn network(address: &str) -> String {
         SourceNetwork::of_address(address).to_string()

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::testing::{NOW, TestTable};
     use futures_util::future::join_all;
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     fn registrations(test: &TestTable, per_hour: u32) -> Registrations {
         Registrations::new(test.table.clone(), test.clock.clone(), per_hour)

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use local::isolated_table::IsolatedTable;
-use local::recorder::Recorder;
-use local::template::Template;
+use testkit::isolated_table::IsolatedTable;
+use testkit::recorder::Recorder;
+use testkit::template::Template;
 
 use crate::accounts::{Accounts, Login};
 use crate::attempts::{Attempt, Attempts};

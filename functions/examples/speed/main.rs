@@ -9,22 +9,17 @@
 mod binaries;
 mod process;
 mod requests;
-#[path = "../../tests/api/tls_front.rs"]
-mod tls_front;
-#[expect(dead_code, reason = "tests need more of it")]
-#[path = "../../tests/api/world.rs"]
-mod world;
 
 use std::time::{Duration, Instant};
 
 use binaries::{BARE, Binary};
-use local::runtime_api::Function;
-use local::template::Template;
-use local::timings::Timings;
 use process::ProcessUsage;
 use requests::Requests;
-use tls_front::TlsFront;
-use world::World;
+use testkit::runtime_api::Function;
+use testkit::stack::Stack;
+use testkit::template::Template;
+use testkit::timings::Timings;
+use testkit::tls_front::TlsFront;
 
 /// The 99th percentile of fewer would be the slowest.
 const STARTS: usize = 100;
@@ -32,7 +27,8 @@ const FIRST_INVOCATIONS: usize = 10;
 const WARM_INVOCATIONS: usize = 200;
 /// Code, caches and connections are warm after so many.
 const WARM_UP_INVOCATIONS: usize = 20;
-const SETTINGS: [(&str, &str); 2] = [("LOG_LEVEL", "info"), ("REGISTRATIONS_PER_HOUR", "0")];
+const SETTINGS: [(&str, &str); 3] =
+    [("LOG_LEVEL", "info"), ("REGISTRATIONS_PER_HOUR", "0"), ("STARTING_TOKENS", "1000000")];
 
 /// What was measured of one function.
 #[derive(Default)]
@@ -51,14 +47,14 @@ type Environment = Vec<(String, String)>;
 #[tokio::main]
 async fn main() {
     let binaries = binaries();
-    let world = World::start_with(&SETTINGS).await;
-    requests::register_people(&world).await;
-    let front = TlsFront::start(&world.stack.recorder().endpoint()).await;
+    let stack = Stack::start(binaries::binary, &SETTINGS).await;
+    requests::register_people(&stack).await;
+    let front = TlsFront::start(&stack.recorder().endpoint()).await;
     let mut measured: Vec<Measured> = binaries.iter().map(|_| Measured::default()).collect();
-    measure_starts(&binaries, &world, &front, &mut measured).await;
+    measure_starts(&binaries, &stack, &front, &mut measured).await;
     for (binary, measured) in binaries.iter().zip(&mut measured) {
         println!("Invoking {}.", binary.name);
-        measure_invocations(binary, &world, measured).await;
+        measure_invocations(binary, &stack, measured).await;
     }
     print_table(&binaries, &measured);
 }
@@ -85,8 +81,8 @@ fn over_tls(environment: &Environment, front: &TlsFront) -> Environment {
 }
 
 /// In each round two starts of each function, in an order of chance: what disturbs the machine disturbs all.
-async fn measure_starts(binaries: &[Binary], world: &World, front: &TlsFront, measured: &mut [Measured]) {
-    let plain = world.stack.environment();
+async fn measure_starts(binaries: &[Binary], stack: &Stack, front: &TlsFront, measured: &mut [Measured]) {
+    let plain = stack.environment();
     let tls = over_tls(&plain, front);
     let mut random = fastrand::Rng::with_seed(1);
     let mut order: Vec<usize> = (0..binaries.len()).collect();
@@ -117,16 +113,16 @@ async fn start(binary: &Binary, environment: &Environment) -> (Duration, Duratio
     (took, ProcessUsage::of(&function).when_idle().await)
 }
 
-async fn measure_invocations(binary: &Binary, world: &World, measured: &mut Measured) {
-    let requests = Requests::prepare(world).await;
+async fn measure_invocations(binary: &Binary, stack: &Stack, measured: &mut Measured) {
+    let requests = Requests::prepare(stack).await;
     for _ in 0..FIRST_INVOCATIONS {
-        let function = started(binary, world).await;
+        let function = started(binary, stack).await;
         let usage = ProcessUsage::of(&function);
         let before = usage.when_idle().await;
         requests.ask(&binary.function, &function).await;
         measured.first_cpu.add(usage.when_idle().await.checked_sub(before).unwrap());
     }
-    let function = started(binary, world).await;
+    let function = started(binary, stack).await;
     for _ in 0..WARM_UP_INVOCATIONS {
         requests.ask(&binary.function, &function).await;
     }
@@ -140,8 +136,8 @@ async fn measure_invocations(binary: &Binary, world: &World, measured: &mut Meas
     measured.peak_memory_bytes = usage.peak_memory_bytes();
 }
 
-async fn started(binary: &Binary, world: &World) -> Function {
-    let function = Function::start(&binary.path, world.stack.environment());
+async fn started(binary: &Binary, stack: &Stack) -> Function {
+    let function = Function::start(&binary.path, stack.environment());
     function.wait_until_ready().await.unwrap_or_else(|error| panic!("{error}"));
     function
 }

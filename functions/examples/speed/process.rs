@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use local::runtime_api::Function;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
+use testkit::runtime_api::Function;
 
 /// Between its last answer and its next wait a function computes a little, which belongs to the answer.
 const SETTLING_TIME: Duration = Duration::from_millis(5);

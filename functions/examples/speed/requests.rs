@@ -3,18 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use local::gateway::{Request, Response};
-use local::runtime_api::Function;
 use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
+use testkit::people::{self, PASSWORD, Tokens};
+use testkit::runtime_api::Function;
+use testkit::stack::Stack;
 
 use crate::binaries::BARE;
-use crate::world::{PASSWORD, Tokens, World};
 
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
 /// What Ada and Grace ask.
 pub struct Requests<'a> {
-    world: &'a World,
+    stack: &'a Stack,
     ada: Tokens,
     /// Of a session that has ended.
     ended: Tokens,
@@ -42,17 +43,17 @@ impl Asked {
 }
 
 /// Gives Ada and Grace their accounts.
-pub async fn register_people(world: &World) {
-    world.register("ada", 1_000_000).await;
-    world.register("grace", 100).await;
+pub async fn register_people(stack: &Stack) {
+    people::register(stack, "ada").await;
+    people::register(stack, "grace").await;
 }
 
 impl<'a> Requests<'a> {
     /// Logs them in: their access tokens live five minutes.
-    pub async fn prepare(world: &'a World) -> Self {
-        let ended = world.log_in("ada").await;
-        world.log_out(&ended, false).await;
-        Self { world, ada: world.log_in("ada").await, ended }
+    pub async fn prepare(stack: &'a Stack) -> Self {
+        let ended = people::log_in(stack, "ada", PASSWORD).await;
+        people::log_out(stack, &ended, false).await;
+        Self { stack, ada: people::log_in(stack, "ada", PASSWORD).await, ended }
     }
 
     /// Asks `function` once, and returns how long that took.
@@ -110,7 +111,7 @@ impl<'a> Requests<'a> {
         let number = CHANGES.fetch_add(1, Ordering::Relaxed);
         let [current, new] =
             if number.is_multiple_of(2) { [PASSWORD, OTHER_PASSWORD] } else { [OTHER_PASSWORD, PASSWORD] };
-        let grace = self.world.log_in("grace").await;
+        let grace = people::log_in(self.stack, "grace", current).await;
         let passwords = json!({"current_password": current, "new_password": new});
         Asked::of(&Request::post("/password/").json(&passwords).bearer(&grace.access), 204)
     }

@@ -1,8 +1,8 @@
 //! Changing a password and deleting an account, and what may happen meanwhile.
 
-use local::gateway::Request;
-use local::recorder::Fault;
 use serde_json::json;
+use testkit::gateway::Request;
+use testkit::recorder::Fault;
 
 use crate::sessions::assert_worthless;
 use crate::world::{PASSWORD, Tokens, World};

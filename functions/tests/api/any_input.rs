@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use local::gateway::{Payload, Request, Response};
-use local::runtime_api::{InvocationFailure, cargo_lambda_deadline};
-use local::template::Template;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngAlgorithm, RngSeed, TestRunner};
 use serde_json::{Value, json};
+use testkit::gateway::{Payload, Request, Response};
+use testkit::runtime_api::{InvocationFailure, cargo_lambda_deadline};
+use testkit::template::Template;
 
 use crate::world::World;
 

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use local::gateway::Request;
 use serde_json::json;
+use testkit::gateway::Request;
 
 use crate::bad_input::refused;
 use crate::forgery;

@@ -1,8 +1,8 @@
 //! What bad input gets: a problem with the right status and code, and nothing changed in the table.
 
-use local::gateway::{Payload, Request, Response};
-use local::stack::JWT_SIGNING_SECRET;
 use serde_json::{Value, json};
+use testkit::gateway::{Payload, Request, Response};
+use testkit::stack::JWT_SIGNING_SECRET;
 
 use crate::forgery;
 use crate::world::{PASSWORD, World, an_hour_ago, days_ago};

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use local::gateway::{Request, Response};
-use local::runtime_api::{Ability, Function};
 use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
+use testkit::runtime_api::{Ability, Function};
 
 use crate::world::{World, binary};
 

@@ -4,9 +4,9 @@
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use local::gateway::{Payload, Request, Response};
-use local::runtime_api::Ability;
 use serde_json::{Value, json};
+use testkit::gateway::{Payload, Request, Response};
+use testkit::runtime_api::Ability;
 
 use crate::events::data_of_events;
 use crate::world::World;

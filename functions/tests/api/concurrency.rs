@@ -1,9 +1,9 @@
 //! Many at once.
 
 use futures_util::future::join_all;
-use local::gateway::Request;
-use local::runtime_api::Function;
 use serde_json::{Value, json};
+use testkit::gateway::Request;
+use testkit::runtime_api::Function;
 
 use crate::world::{PASSWORD, World, binary};
 

@@ -1,7 +1,7 @@
 //! Pages of other origins: what browsers are told, with the setting and without.
 
-use local::gateway::{Payload, Request, Response};
 use serde_json::json;
+use testkit::gateway::{Payload, Request, Response};
 
 use crate::world::World;
 

@@ -1,8 +1,8 @@
 //! The functions that are invoked directly, beyond what their events in `events/` show.
 
-use local::gateway::Request;
-use local::runtime_api::{Ability, Function, InvocationError, InvocationFailure, cargo_lambda_deadline};
 use serde_json::{Value, json};
+use testkit::gateway::Request;
+use testkit::runtime_api::{Ability, Function, InvocationError, InvocationFailure, cargo_lambda_deadline};
 
 use crate::world::{PASSWORD, World, binary};
 
@@ -49,7 +49,7 @@ async fn cargo_lambdas_deadline_of_1970_is_not_taken_at_its_word() {
     let invoke = async |name: &str, event: Value| {
         world.stack.function(name).await.invoke_with_deadline(&event, cargo_lambda_deadline()).await.unwrap()
     };
-    world.stack.recorder().fail_next("TransactWriteItems", local::recorder::Fault::Conflict, 2);
+    world.stack.recorder().fail_next("TransactWriteItems", testkit::recorder::Fault::Conflict, 2);
     assert_eq!(invoke("operator", grant()).await["balance"], 105, "there is time to repeat a collision");
     assert_eq!(invoke("audit", json!({})).await["finished"], true);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use local::template::{Template, workspace_root};
+use testkit::template::{Template, workspace_root};
 
 /// Files below the workspace's root whose names end in `ending`, without what is built or fetched.
 fn files(ending: &str) -> Vec<PathBuf> {

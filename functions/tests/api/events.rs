@@ -20,13 +20,13 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lambda_http::http::StatusCode;
-use local::gateway::{Payload, Request, Response};
-use local::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
-use local::stack::JWT_SIGNING_SECRET;
-use local::template::{Template, workspace_root};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared::api_keys::MAX_API_KEYS;
+use testkit::gateway::{Payload, Request, Response};
+use testkit::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
+use testkit::stack::JWT_SIGNING_SECRET;
+use testkit::template::{Template, workspace_root};
 use tokio::sync::OnceCell;
 
 use crate::forgery;

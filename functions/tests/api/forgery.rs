@@ -8,7 +8,7 @@ use shared::jwt::SigningKey;
 use shared::time::Clock;
 
 use crate::world::{Tokens, World};
-use local::stack::JWT_SIGNING_SECRET;
+use testkit::stack::JWT_SIGNING_SECRET;
 
 /// Ada's token of a key that nobody published: from a world of the same shape and another secret.
 pub async fn token_of_another_key() -> Tokens {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use local::gateway::{Payload, Request, Response};
 use serde_json::json;
 use shared::time::Clock;
+use testkit::gateway::{Payload, Request, Response};
 
 use crate::world::{PASSWORD, World, ago};
 

@@ -1,7 +1,7 @@
 //! API keys: what a program can do with one, what not, and when it ends.
 
-use local::gateway::{Request, Response};
 use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
 
 use crate::bad_input::refused;
 use crate::sessions::requests_of_people;

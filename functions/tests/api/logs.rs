@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use local::gateway::Request;
-use local::recorder::Fault;
-use local::stack::JWT_SIGNING_SECRET;
-use local::template::Template;
 use serde_json::{Value, json};
+use testkit::gateway::Request;
+use testkit::recorder::Fault;
+use testkit::stack::JWT_SIGNING_SECRET;
+use testkit::template::Template;
 
 use crate::world::{MadeApiKey, PASSWORD, World};
 

@@ -28,6 +28,5 @@ mod roles;
 mod sessions;
 mod template;
 mod tls;
-mod tls_front;
 mod unreachable_table;
 mod world;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use local::gateway::Request;
-use local::recorder::Fault;
 use serde_json::{Value, json};
+use testkit::gateway::Request;
+use testkit::recorder::Fault;
 
 use crate::world::{PASSWORD, World};
 

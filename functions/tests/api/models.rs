@@ -6,9 +6,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use local::gateway::{Request, Response};
-use local::runtime_api::Ability;
 use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
+use testkit::runtime_api::Ability;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::fs;
 
-use local::gateway::Request;
-use local::recorder::RecordedRequest;
-use local::template::workspace_root;
 use serde_json::{Value, json};
+use testkit::gateway::Request;
+use testkit::recorder::RecordedRequest;
+use testkit::template::workspace_root;
 
 use crate::world::{PASSWORD, World};
 use crate::{forgery, models};

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use local::gateway::{Request, Response};
-use local::recorder::Fault;
-use local::role::{Permission, Role};
-use local::runtime_api::Ability;
-use local::template::Template;
 use serde_json::{Value, json};
 use shared::sessions::MAX_SESSIONS;
+use testkit::gateway::{Request, Response};
+use testkit::recorder::Fault;
+use testkit::role::{Permission, Role};
+use testkit::runtime_api::Ability;
+use testkit::template::Template;
 
 use crate::models;
 use crate::world::{PASSWORD, Tokens, World};

@@ -1,7 +1,7 @@
 //! Sessions, and what a thief can do with their tokens.
 
-use local::gateway::{Request, Response};
 use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
 
 use crate::forgery;
 use crate::world::{PASSWORD, Tokens, World};

@@ -5,10 +5,10 @@ use std::fs;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
-use local::template::{Template, TemplateFunction, workspace_root};
 use serde_json::{Value, json};
 use shared::error::{ApiError, Cause};
 use shared::settings::{ChatSettings, Settings};
+use testkit::template::{Template, TemplateFunction, workspace_root};
 
 /// The functions that no path of the API leads to.
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];

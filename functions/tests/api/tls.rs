@@ -1,12 +1,12 @@
 //! `DynamoDB` behind TLS, as AWS's is.
 
-use local::gateway::Request;
-use local::stack::Stack;
 use serde_json::json;
+use testkit::gateway::Request;
+use testkit::stack::Stack;
 
 use crate::binaries::binary;
-use crate::tls_front::TlsFront;
 use crate::world::PASSWORD;
+use testkit::tls_front::TlsFront;
 
 async fn registration(stack: &Stack, settings: &[(&str, &str)]) -> u16 {
     let credentials = json!({"username": "ada", "password": PASSWORD});
@@ -14,9 +14,9 @@ async fn registration(stack: &Stack, settings: &[(&str, &str)]) -> u16 {
     let mut environment = stack.environment();
     environment.retain(|(name, _)| settings.iter().all(|(changed, _)| changed != name));
     environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let register = local::runtime_api::Function::start(&binary("register"), environment);
+    let register = testkit::runtime_api::Function::start(&binary("register"), environment);
     let answer = register.invoke(&event).await.unwrap_or_else(|error| panic!("{error}"));
-    local::gateway::Response::from_event(&answer).status
+    testkit::gateway::Response::from_event(&answer).status
 }
 
 #[tokio::test]

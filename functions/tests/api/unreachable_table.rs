@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use local::gateway::{Request, Response};
-use local::recorder::Fault;
-use local::runtime_api::Function;
 use serde_json::json;
+use testkit::gateway::{Request, Response};
+use testkit::recorder::Fault;
+use testkit::runtime_api::Function;
 use tokio::net::TcpListener;
 
 use crate::world::{PASSWORD, World, binary};

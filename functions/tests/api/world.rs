@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
-use local::gateway::{Request, Response};
-use local::isolated_table::IsolatedTable;
-use local::stack::{JWT_SIGNING_SECRET, Stack};
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
 use shared::api_keys::ApiKey;
@@ -24,11 +21,14 @@ use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::{Clock, Timestamp};
 use shared::username::Username;
+use testkit::gateway::Response;
+use testkit::isolated_table::IsolatedTable;
+use testkit::people;
+use testkit::stack::{JWT_SIGNING_SECRET, Stack};
+
+pub use testkit::people::{MadeApiKey, PASSWORD, Tokens};
 
 pub use crate::binaries::binary;
-
-/// Everybody's password.
-pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Where everybody is, unless a test says otherwise.
 const HOME: &str = "127.0.0.1";
@@ -39,18 +39,6 @@ static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| Password::parse(
 pub struct World {
     pub stack: Stack,
     table: Table,
-}
-
-/// An API key that was made.
-pub struct MadeApiKey {
-    pub id: String,
-    pub key: String,
-}
-
-/// The tokens of somebody who has logged in.
-pub struct Tokens {
-    pub access: String,
-    pub refresh: String,
 }
 
 impl World {
@@ -93,11 +81,7 @@ impl World {
 
     /// Makes an API key through the endpoint, with somebody's access token.
     pub async fn make_api_key(&self, access: &str) -> MadeApiKey {
-        let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
-        let response = self.stack.send(request).await;
-        assert_eq!(response.status, 201, "{response:?}");
-        let member = |name: &str| response.json()[name].as_str().unwrap().to_owned();
-        MadeApiKey { id: member("id"), key: member("key") }
+        people::make_api_key(&self.stack, access).await
     }
 
     /// Lets an API key's time pass, behind the API's back.
@@ -115,8 +99,7 @@ impl World {
 
     /// Logs somebody out through the endpoint, of this session or everywhere.
     pub async fn log_out(&self, tokens: &Tokens, everywhere: bool) -> Response {
-        let body = json!({"refresh": tokens.refresh, "everywhere": everywhere});
-        self.stack.send(Request::post("/logout/").json(&body)).await
+        people::log_out(&self.stack, tokens, everywhere).await
     }
 
     /// Attempts to log in as `username` from `address`, at the time of `clock` and past the endpoint.

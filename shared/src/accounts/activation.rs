@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{NOW, TestTable};
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     fn ada() -> Username {
         Username::parse("ada").unwrap()

@@ -273,7 +273,7 @@ mod tests {
     };
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     struct Scene {
         test: TestTable,

@@ -109,7 +109,7 @@ mod tests {
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
     use crate::username::Username;
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     struct Scene {
         test: TestTable,

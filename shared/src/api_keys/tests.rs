@@ -2,9 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::recorder::Fault;
 use proptest::prelude::*;
 use serde_json::json;
+use testkit::recorder::Fault;
 
 use super::*;
 use crate::callers::Caller;

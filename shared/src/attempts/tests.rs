@@ -1,7 +1,7 @@
 //! Attempts on the real engine.
 
 use futures_util::{StreamExt, stream};
-use local::recorder::Fault;
+use testkit::recorder::Fault;
 
 use super::*;
 use crate::testing::{NOW, TestTable};

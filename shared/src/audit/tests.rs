@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::recorder::Fault;
+use testkit::recorder::Fault;
 
 use super::*;
 use crate::accounts::Deletion;

@@ -270,7 +270,7 @@ mod tests {
     use crate::ledger::{EntryKind, Order};
     use crate::testing::{NOW, TestTable};
     use aws_sdk_dynamodb::types::AttributeValue;
-    use local::recorder::Fault;
+    use testkit::recorder::Fault;
 
     struct Scene {
         test: TestTable,

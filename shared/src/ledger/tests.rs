@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::recorder::Fault;
+use testkit::recorder::Fault;
 
 use super::*;
 use crate::accounts::Account;

@@ -7,7 +7,7 @@ use crate::ids::UserId;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::testing::TestTable;
 use crate::username::Username;
-use local::recorder::Fault;
+use testkit::recorder::Fault;
 
 const LIFETIME: Duration = Duration::from_secs(60);
 

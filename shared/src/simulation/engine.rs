@@ -2,11 +2,11 @@
 
 use dynoxide::storage_backend::ManualClock;
 use dynoxide::{Database, DynoxideError};
-use local::stack::TABLE_NAME;
-use local::template::Template;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use testkit::stack::TABLE_NAME;
+use testkit::template::Template;
 
 use crate::testing::NOW;
 

@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use local::stack::TABLE_NAME;
 use serde_json::{Value, json};
+use testkit::stack::TABLE_NAME;
 use tokio::sync::oneshot;
 
 use crate::aws::{retry_configuration, timeout_configuration};

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use local::stack::TABLE_NAME;
 use proptest::prelude::*;
+use testkit::stack::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::callers::Caller;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use local::stack::TABLE_NAME;
+use testkit::stack::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::accounts::{Account, Accounts, Deletion, Progress, Status};

@@ -6,8 +6,8 @@ use crate::testing::{NOW, TestTable};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header as JwtHeader, encode};
-use local::recorder::Fault;
 use serde_json::{Value, json};
+use testkit::recorder::Fault;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const LIFETIME_S: u64 = 300;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use local::recorder::Fault;
 use proptest::prelude::*;
+use testkit::recorder::Fault;
 
 use super::*;
 use crate::callers::Caller;

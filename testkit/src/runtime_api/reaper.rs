@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::process::{ChildStdin, Command};
 
-use crate::background;
+use local::background;
 
 /// Waits for the end of its input. A stopped process starts no more children; where the kernel does not list them, they
 /// end by themselves at their next question for work.

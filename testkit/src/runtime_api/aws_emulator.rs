@@ -22,7 +22,7 @@ use super::reaper::Reaper;
 use super::server::{Answer, Progress};
 use super::stream::{self, Stream};
 use super::{DEFAULT_TIMEOUT, InvocationFailure};
-use crate::background;
+use local::background;
 
 const INVOCATION_PORT: u16 = 2015;
 const RUNTIME_API_PORT: u16 = 2018;

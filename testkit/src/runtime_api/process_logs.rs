@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::task::JoinHandle;
 
-use crate::background;
+use local::background;
 
 /// Beyond this the oldest lines are forgotten.
 const KEPT_LIMIT_BYTES: usize = 1024 * 1024;

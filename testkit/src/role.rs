@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::template::TemplateFunction;
+use local::template::TemplateFunction;
 
 use request::Access;
 

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::InvocationFailure;
 use super::stream::Stream;
-use crate::background;
+use local::background;
 
 /// Events that wait for the function; Lambda would answer 429 much earlier.
 const WAITING_LIMIT: usize = 10_000;

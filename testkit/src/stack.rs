@@ -12,7 +12,7 @@ use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
 use crate::role::Role;
 use crate::runtime_api::{Function, InvocationError, Stream, cargo_lambda_deadline};
-use crate::template::{Template, TemplateFunction};
+use local::template::{Template, TemplateFunction};
 
 /// The table's name in an embedded `DynamoDB`.
 pub const TABLE_NAME: &str = "chat-api";

@@ -26,7 +26,7 @@ use process_logs::ProcessLogs;
 use server::Answer;
 pub use stream::Stream;
 
-use crate::background;
+use local::background;
 
 /// What a buffered function behind API Gateway may have at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(28);

@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
-use crate::background;
 use crate::role::{Permission, Role};
+use local::background;
 
 pub use fault::Fault;
 
@@ -307,7 +307,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::template::TemplateFunction;
+    use local::template::TemplateFunction;
 
     /// Answers with what it got, under status 418.
     async fn echo(method: Method, headers: HeaderMap, body: Bytes) -> impl IntoResponse {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::process_logs::ProcessLogs;
 use super::server::Progress;
-use crate::background;
+use local::background;
 
 /// Looked at rather than awaited, because killing needs the child in the meantime.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(10);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::dynamodb::{DynamoDb, Storage};
 use crate::stack::TABLE_NAME;
-use crate::template::Template;
+use local::dynamodb::{DynamoDb, Storage};
+use local::template::Template;
 
 /// Names the address of another `DynamoDB` for tests to run on, such as AWS's DynamoDB Local. It has to be one that
 /// gives everybody the same tables, whatever their credentials (`-sharedDb`).

@@ -1,0 +1,80 @@
+//! People who use the API: each act is a request through the endpoint.
+
+use serde_json::{Value, json};
+
+use crate::gateway::{Request, Response};
+use crate::stack::Stack;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// An API key that was made.
+pub struct MadeApiKey {
+    /// By which it is ended.
+    pub id: String,
+    /// The secret.
+    pub key: String,
+}
+
+/// The tokens of somebody who has logged in.
+pub struct Tokens {
+    /// The access token.
+    pub access: String,
+    /// The refresh token.
+    pub refresh: String,
+}
+
+/// Gives `username` an account with [`PASSWORD`].
+///
+/// # Panics
+/// It is refused.
+pub async fn register(stack: &Stack, username: &str) {
+    let credentials = json!({"username": username, "password": PASSWORD});
+    expect(201, stack.send(Request::post("/register/").json(&credentials)).await);
+}
+
+/// Logs `username` in.
+///
+/// # Panics
+/// It is refused.
+pub async fn log_in(stack: &Stack, username: &str, password: &str) -> Tokens {
+    let credentials = json!({"username": username, "password": password});
+    let answer = expect(200, stack.send(Request::post("/login/").json(&credentials)).await);
+    Tokens { access: member(&answer, "access_token"), refresh: member(&answer, "refresh_token") }
+}
+
+/// Logs somebody out, of this session or everywhere.
+pub async fn log_out(stack: &Stack, tokens: &Tokens, everywhere: bool) -> Response {
+    let body = json!({"refresh": tokens.refresh, "everywhere": everywhere});
+    stack.send(Request::post("/logout/").json(&body)).await
+}
+
+/// Makes an API key with somebody's access token.
+///
+/// # Panics
+/// It is refused.
+pub async fn make_api_key(stack: &Stack, access: &str) -> MadeApiKey {
+    let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
+    let answer = expect(201, stack.send(request).await);
+    MadeApiKey { id: member(&answer, "id"), key: member(&answer, "key") }
+}
+
+/// Deactivates `username`'s account, as an operator does.
+///
+/// # Panics
+/// It is refused.
+pub async fn deactivate(stack: &Stack, username: &str) {
+    let answer = stack.invoke("operator", &json!({"action": "deactivate", "username": username})).await;
+    let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(answer["result"]["status"], "inactive", "{answer}");
+}
+
+fn expect(status: u16, response: Response) -> Value {
+    assert_eq!(response.status, status, "{response:?}");
+    response.json()
+}
+
+fn member(answer: &Value, name: &str) -> String {
+    let text = answer[name].as_str();
+    text.unwrap_or_else(|| panic!("The answer has no text {name}: {answer}")).to_owned()
+}
