@@ -60,8 +60,10 @@ pub struct Attempt {
 
 impl Attempt {
     /// One that was admitted without asking the table.
-    #[cfg(test)]
-    pub(crate) fn unrecorded(username: &Username, network: SourceNetwork, at: Timestamp) -> Self {
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests alone call it")]
+    pub fn unrecorded(username: &Username, network: SourceNetwork, at: Timestamp) -> Self {
         let recorded = RecordedAttempt::new(at, network).unwrap();
         Self { username: username.clone(), network, recorded }
     }

@@ -80,11 +80,15 @@ pub(crate) fn configuration(service: Service) -> Result<SdkConfig, SettingError>
     Ok(configuration.build())
 }
 
-pub(crate) fn retry_configuration() -> RetryConfig {
+/// How often a request is sent again, and after what time.
+#[must_use]
+pub fn retry_configuration() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
 }
 
-pub(crate) fn timeout_configuration() -> TimeoutConfig {
+/// How long a request may take.
+#[must_use]
+pub fn timeout_configuration() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)

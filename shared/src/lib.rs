@@ -11,7 +11,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
 pub mod audit;
-mod aws;
+pub mod aws;
 pub mod callers;
 pub mod chat;
 pub mod completions;
@@ -32,13 +32,11 @@ pub mod operator;
 pub mod paid_model;
 pub mod password;
 pub mod pricing;
-mod random;
+pub mod random;
 pub mod registrations;
 mod secret;
 pub mod sessions;
 pub mod settings;
-#[cfg(test)]
-mod simulation;
 pub mod table;
 #[cfg(test)]
 mod testing;

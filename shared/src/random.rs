@@ -2,9 +2,12 @@
 
 use getrandom::Error;
 
+#[cfg(any(test, feature = "test-util"))]
+pub use seeded::Seeded;
+
 /// Fills `bytes` with random bits.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-util"))]
     if seeded::fill(bytes) {
         return Ok(());
     }
@@ -18,8 +21,8 @@ pub(crate) fn bits() -> Result<u64, Error> {
     Ok(u64::from_ne_bytes(bytes))
 }
 
-#[cfg(test)]
-pub(crate) mod seeded {
+#[cfg(any(test, feature = "test-util"))]
+mod seeded {
     use std::cell::RefCell;
 
     thread_local! {
@@ -28,12 +31,12 @@ pub(crate) mod seeded {
 
     /// From here on this thread's random bits follow from a seed, until this is dropped.
     #[must_use = "the seed is forgotten when this is dropped"]
-    pub(crate) struct Seeded(());
+    pub struct Seeded(());
 
     impl Seeded {
         /// Seeds our random bits, and those of the AWS SDK: it takes the jitter of its waits from
         /// fastrand's generator of the thread.
-        pub(crate) fn with(seed: u64) -> Self {
+        pub fn with(seed: u64) -> Self {
             fastrand::seed(seed);
             GENERATOR.set(Some(fastrand::Rng::with_seed(seed)));
             Self(())
@@ -57,7 +60,6 @@ pub(crate) mod seeded {
 
 #[cfg(test)]
 mod tests {
-    use super::seeded::Seeded;
     use super::*;
 
     #[test]

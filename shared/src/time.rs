@@ -70,7 +70,6 @@ enum Source {
     System,
     Manual(Arc<AtomicU64>),
     /// With tokio's clock, which simulations pause, and so much ahead of it.
-    #[cfg(test)]
     Simulated {
         start: Timestamp,
         origin: tokio::time::Instant,
@@ -93,8 +92,8 @@ impl Clock {
 
     /// A clock that shows `start` now and then goes with tokio's, so that it agrees with timers;
     /// [`Clock::advance`] sets it and its clones forward beyond that.
-    #[cfg(test)]
-    pub(crate) fn simulated(start: Timestamp) -> Self {
+    #[must_use]
+    pub fn simulated(start: Timestamp) -> Self {
         Self(Source::Simulated { start, origin: tokio::time::Instant::now(), ahead: Arc::default() })
     }
 
@@ -107,7 +106,6 @@ impl Clock {
                 Timestamp::from_milliseconds(0).plus(since_epoch)
             }
             Source::Manual(milliseconds) => Timestamp::from_milliseconds(milliseconds.load(Ordering::SeqCst)),
-            #[cfg(test)]
             Source::Simulated { start, origin, ahead } => {
                 start.plus(origin.elapsed()).plus(Duration::from_millis(ahead.load(Ordering::SeqCst)))
             }
@@ -127,9 +125,7 @@ impl Clock {
     pub(crate) async fn sleep(&self, duration: Duration) {
         match &self.0 {
             Source::Manual(_) => self.advance(duration),
-            Source::System => tokio::time::sleep(duration).await,
-            #[cfg(test)]
-            Source::Simulated { .. } => tokio::time::sleep(duration).await,
+            Source::System | Source::Simulated { .. } => tokio::time::sleep(duration).await,
         }
     }
 
@@ -140,7 +136,6 @@ impl Clock {
             Source::Manual(milliseconds) => {
                 milliseconds.store(self.now().plus(duration).milliseconds, Ordering::SeqCst);
             }
-            #[cfg(test)]
             Source::Simulated { ahead, .. } => {
                 ahead.fetch_add(Timestamp::from_milliseconds(0).plus(duration).milliseconds, Ordering::SeqCst);
             }

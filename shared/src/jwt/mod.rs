@@ -5,8 +5,6 @@
 
 mod claims;
 mod key_set;
-#[cfg(test)]
-mod rotation;
 mod signer;
 mod signing_key;
 mod signing_secret;

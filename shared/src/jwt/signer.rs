@@ -64,7 +64,7 @@ pub struct Signer {
     access_token_lifetime: Duration,
     refresh_token_lifetime: Duration,
     longest_token_lifetime: Duration,
-    pub(super) handover: Handover,
+    handover: Handover,
     current: Mutex<Option<Current>>,
 }
 
@@ -107,7 +107,24 @@ impl Signer {
         Ok(signer)
     }
 
-    pub(super) fn new(settings: &Settings, secret: Secret, table: Table, clock: Clock) -> Self {
+    /// A signer that reads its secret with `client`, and hands over from one key to the next as
+    /// `change` leaves it.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_client(
+        settings: &Settings,
+        client: aws_sdk_secretsmanager::Client,
+        table: Table,
+        clock: Clock,
+        change: impl FnOnce(&mut Handover),
+    ) -> Self {
+        let secret = Secret::in_secrets_manager(client);
+        let mut signer = Self::new(settings, secret, table, clock);
+        change(&mut signer.handover);
+        signer
+    }
+
+    fn new(settings: &Settings, secret: Secret, table: Table, clock: Clock) -> Self {
         Self {
             secret,
             key_set: KeySet::new(table),

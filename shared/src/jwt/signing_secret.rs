@@ -15,6 +15,11 @@ impl Secret {
         StoredSecret::connect(SecretSource::from(source)).map(Self)
     }
 
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn in_secrets_manager(client: aws_sdk_secretsmanager::Client) -> Self {
+        Self(StoredSecret::SecretsManager { client, arn: "secret".to_owned() })
+    }
+
     pub(super) fn never_changes(&self) -> bool {
         self.0.never_changes()
     }

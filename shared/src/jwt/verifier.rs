@@ -61,7 +61,7 @@ impl LoggedIn {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "test-util"))]
 impl From<Subject> for LoggedIn {
     fn from(subject: Subject) -> Self {
         Self(subject)

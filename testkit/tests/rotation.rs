@@ -1,0 +1,429 @@
+//! Rotation under running signers and verifiers: no good token is ever refused.
+//!
+//! A schedule is a random sequence of steps: the secret is replaced, brought back, read late or not
+//! at all; time passes; unknown keys storm in; processes start anew. Each process has a clock of its
+//! own, and they differ by up to half a second.
+
+#![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_secretsmanager::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use serde_json::json;
+
+use shared::aws::retry_configuration;
+use shared::error::ApiError;
+use shared::ids::{SessionId, UserId};
+use shared::jwt::{Handover, ReceivedToken, Signer, Subject, Verifier};
+use shared::settings::{Settings, SigningSecretSource};
+use shared::table::Table;
+use shared::time::{Clock, Timestamp};
+use testkit::isolated_table::IsolatedTable;
+use testkit::template::Template;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+/// Enough to find each sabotage. `ROTATION_SCHEDULES` in the environment runs more.
+const SCHEDULES: u32 = 60;
+const SIGNERS: usize = 3;
+const VERIFIERS: usize = 2;
+const ACCESS_LIFETIME_S: u64 = 60;
+const REFRESH_LIFETIME_S: u64 = 400;
+
+/// One thing that happens. The numbers choose among the signers or verifiers.
+#[derive(Clone, Debug)]
+enum Step {
+    Rotate,
+    RotateBack,
+    /// From here on the secret is read as it is, as it was before, or not at all.
+    Read(Reading),
+    Pass {
+        milliseconds: u64,
+    },
+    Storm(usize),
+    Issue(usize),
+    IssueAtOnce,
+    RestartSigner(usize),
+    RestartVerifier(usize),
+}
+
+/// How Secrets Manager answers: it may be late with a new secret, or away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Current,
+    Previous,
+    Nothing,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let reading = prop_oneof![Just(Reading::Current), Just(Reading::Previous), Just(Reading::Nothing)];
+    let milliseconds = prop_oneof![0..1_500_u64, 1_500..10_000_u64, 10_000..300_000_u64, 300_000..900_000_u64];
+    prop_oneof![
+        2 => Just(Step::Rotate),
+        1 => Just(Step::RotateBack),
+        1 => reading.prop_map(Step::Read),
+        6 => milliseconds.prop_map(|milliseconds| Step::Pass { milliseconds }),
+        4 => (0..VERIFIERS).prop_map(Step::Storm),
+        6 => (0..SIGNERS).prop_map(Step::Issue),
+        1 => Just(Step::IssueAtOnce),
+        2 => (0..SIGNERS).prop_map(Step::RestartSigner),
+        1 => (0..VERIFIERS).prop_map(Step::RestartVerifier),
+    ]
+}
+
+/// Secrets Manager with one secret, as the AWS SDK sees it.
+#[derive(Clone, Default)]
+struct SecretStore(Arc<Mutex<Stored>>);
+
+struct Stored {
+    current: u64,
+    previous: u64,
+    last: u64,
+    reading: Reading,
+}
+
+impl Default for Stored {
+    fn default() -> Self {
+        Self { current: 1, previous: 1, last: 1, reading: Reading::Current }
+    }
+}
+
+impl SecretStore {
+    fn rotate(&self) {
+        let mut stored = self.0.lock().unwrap();
+        stored.last += 1;
+        stored.previous = stored.current;
+        stored.current = stored.last;
+    }
+
+    fn rotate_back(&self) {
+        let mut stored = self.0.lock().unwrap();
+        let Stored { current, previous, .. } = &mut *stored;
+        std::mem::swap(current, previous);
+    }
+
+    fn set_reading(&self, reading: Reading) {
+        self.0.lock().unwrap().reading = reading;
+    }
+
+    fn is_away(&self) -> bool {
+        self.0.lock().unwrap().reading == Reading::Nothing
+    }
+
+    fn client(&self) -> aws_sdk_secretsmanager::Client {
+        let connector = SharedHttpConnector::new(self.clone());
+        let configuration = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .allow_no_auth()
+            .endpoint_url("http://secrets.invalid")
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build();
+        aws_sdk_secretsmanager::Client::from_conf(configuration)
+    }
+}
+
+impl HttpConnector for SecretStore {
+    fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
+        let stored = self.0.lock().unwrap();
+        let (status, body) = match stored.reading {
+            Reading::Current => (200, json!({"SecretString": format!("{:064}", stored.current)})),
+            Reading::Previous => (200, json!({"SecretString": format!("{:064}", stored.previous)})),
+            // Of a kind that the SDK does not repeat, which would take time.
+            Reading::Nothing => (400, json!({"__type": "AccessDeniedException", "message": "not now"})),
+        };
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), body.to_string().into())))
+    }
+}
+
+impl fmt::Debug for SecretStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretStore")
+    }
+}
+
+/// A table that nobody else uses.
+struct OwnTable {
+    table: Table,
+    /// Ends with this.
+    _isolated: IsolatedTable,
+}
+
+impl OwnTable {
+    async fn create() -> Self {
+        let isolated = IsolatedTable::create(&Template::of_workspace().unwrap()).await;
+        let configuration = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .endpoint_url(isolated.endpoint())
+            .retry_config(retry_configuration())
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(configuration);
+        Self { table: Table::new(client, isolated.name()), _isolated: isolated }
+    }
+}
+
+/// A signer or a verifier, and its clock, which is so much ahead of the true time.
+struct Process<T> {
+    running: T,
+    clock: Clock,
+    ahead: Duration,
+}
+
+/// A token that was issued and has not expired.
+struct Issued {
+    token: String,
+    header: String,
+    expires_at: Timestamp,
+}
+
+/// What would make the rotation unsafe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sabotage {
+    /// A key is signed with as soon as it is published.
+    NoPublicity,
+    /// A replaced key lives as long as a token, and not as long as a signer may go on with it.
+    EarlyRetirement,
+}
+
+struct Rotation {
+    table: OwnTable,
+    store: SecretStore,
+    sabotage: Option<Sabotage>,
+    now: Timestamp,
+    signers: Vec<Process<Signer>>,
+    verifiers: Vec<Process<Verifier>>,
+    issued: Vec<Issued>,
+    /// A token whose key does not exist.
+    unknown: String,
+}
+
+impl Rotation {
+    async fn start(sabotage: Option<Sabotage>) -> Self {
+        let (table, store) = (OwnTable::create().await, SecretStore::default());
+        let unknown = unknown_token().await;
+        let (signers, verifiers, issued) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rotation = Self { table, store, sabotage, now: NOW, signers, verifiers, issued, unknown };
+        for index in 0..SIGNERS {
+            let signer = rotation.signer(index);
+            rotation.signers.push(signer);
+        }
+        for index in 0..VERIFIERS {
+            let verifier = rotation.verifier(index).await;
+            rotation.verifiers.push(verifier);
+        }
+        rotation
+    }
+
+    fn clock(&self, index: usize, processes: usize) -> (Clock, Duration) {
+        let ahead = Duration::from_millis(500) * u32::try_from(index).unwrap() / u32::try_from(processes - 1).unwrap();
+        (Clock::manual(self.now.plus(ahead)), ahead)
+    }
+
+    fn signer(&self, index: usize) -> Process<Signer> {
+        let (clock, ahead) = self.clock(index, SIGNERS);
+        let settings = Settings::read(|name| match name {
+            "ACCESS_TOKEN_LIFETIME" => Some(ACCESS_LIFETIME_S.to_string()),
+            "REFRESH_TOKEN_LIFETIME" => Some(REFRESH_LIFETIME_S.to_string()),
+            _ => None,
+        });
+        let sabotage = |handover: &mut Handover| match self.sabotage {
+            Some(Sabotage::NoPublicity) => handover.publicity = Duration::ZERO,
+            Some(Sabotage::EarlyRetirement) => handover.retirement = Duration::from_secs(REFRESH_LIFETIME_S),
+            None => {}
+        };
+        let (client, table) = (self.store.client(), self.table.table.clone());
+        let signer = Signer::with_client(&settings.unwrap(), client, table, clock.clone(), sabotage);
+        Process { running: signer, clock, ahead }
+    }
+
+    async fn verifier(&self, index: usize) -> Process<Verifier> {
+        let (clock, ahead) = self.clock(index, VERIFIERS);
+        Process { running: Verifier::start(self.table.table.clone(), clock.clone()).await, clock, ahead }
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
+            Step::Rotate => self.store.rotate(),
+            Step::RotateBack => self.store.rotate_back(),
+            Step::Read(reading) => self.store.set_reading(reading),
+            Step::Pass { milliseconds } => self.pass(Duration::from_millis(milliseconds)),
+            Step::Storm(verifier) => self.storm(verifier).await,
+            Step::Issue(signer) => self.issue(&[signer]).await?,
+            Step::IssueAtOnce => self.issue(&[0, 1, 2]).await?,
+            Step::RestartSigner(index) => self.signers[index] = self.signer(index),
+            Step::RestartVerifier(index) => self.verifiers[index] = self.verifier(index).await,
+        }
+        self.check_all_tokens().await
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now = self.now.plus(duration);
+        self.follow();
+    }
+
+    /// Sets all clocks to the time; who has waited is there already.
+    fn follow(&mut self) {
+        let signers = self.signers.iter().map(|process| (&process.clock, process.ahead));
+        let verifiers = self.verifiers.iter().map(|process| (&process.clock, process.ahead));
+        for (clock, ahead) in signers.chain(verifiers) {
+            clock.advance(self.now.plus(ahead).since(clock.now()));
+        }
+    }
+
+    async fn storm(&self, index: usize) {
+        let verifier = &self.verifiers[index].running;
+        for _ in 0..3 {
+            // Before there is any key it is unavailable, and after that not valid.
+            assert!(verifier.any_token(&received(&self.unknown)).await.is_err());
+        }
+    }
+
+    /// Lets the chosen signers issue tokens at the same moment.
+    async fn issue(&mut self, chosen: &[usize]) -> Result<(), String> {
+        let subject = somebody();
+        let outcomes = join_all(chosen.iter().map(|index| both_tokens(&self.signers[*index].running, subject))).await;
+        let waited = self.signers.iter().map(|process| process.clock.now().since(self.now.plus(process.ahead)));
+        let waited = waited.max().unwrap_or_default();
+        self.pass(waited);
+        for outcome in outcomes {
+            match outcome {
+                Ok(tokens) => tokens.into_iter().for_each(|token| self.remember(token)),
+                Err(ApiError::Unavailable(_)) if self.store.is_away() => {}
+                Err(error) => return Err(format!("no token is issued: {error:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Of each key and kind, the token that lives longest speaks for the others: they differ in
+    /// nothing that a verifier looks at.
+    fn remember(&mut self, token: String) {
+        let header = token.split('.').next().unwrap().to_owned();
+        let expires_at = expiry(&token);
+        let outlives = |known: &Issued| known.header == header && known.expires_at <= expires_at;
+        self.issued.retain(|known| !outlives(known));
+        self.issued.push(Issued { token, header, expires_at });
+    }
+
+    async fn check_all_tokens(&mut self) -> Result<(), String> {
+        // By the clock that is most behind a token may seem to live on, and by none must it end early.
+        let latest = self.now.plus(Duration::from_millis(500));
+        self.issued.retain(|issued| latest < issued.expires_at);
+        for issued in &self.issued {
+            for (index, verifier) in self.verifiers.iter().enumerate() {
+                if let Err(error) = verifier.running.any_token(&received(&issued.token)).await {
+                    return Err(format!("verifier {index} refuses a good token: {error:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn somebody() -> Subject {
+    let clock = Clock::manual(NOW);
+    Subject { user_id: UserId::new(&clock), session_id: SessionId::new(&clock), session_epoch: 1 }
+}
+
+fn received(token: &str) -> ReceivedToken {
+    ReceivedToken::try_from(token.to_owned()).unwrap()
+}
+
+async fn both_tokens(signer: &Signer, subject: Subject) -> Result<[String; 2], ApiError> {
+    let access = signer.access_token(subject).await?;
+    let refresh = signer.refresh_token(subject, signer.new_refresh_terms()).await?;
+    Ok([access.expose().to_owned(), refresh.expose().to_owned()])
+}
+
+fn expiry(token: &str) -> Timestamp {
+    let claims = jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(token).unwrap().claims;
+    Timestamp::from_seconds(claims["exp"].as_u64().unwrap())
+}
+
+/// A token of a key that nobody publishes where it is shown.
+async fn unknown_token() -> String {
+    let table = OwnTable::create().await;
+    let source = SigningSecretSource::Value("a secret that was never published anywhere".into());
+    let settings = Settings::read(|_| None).unwrap();
+    let signer = Signer::start(&settings, source, table.table.clone(), Clock::manual(NOW)).await.unwrap();
+    signer.access_token(somebody()).await.unwrap().expose().to_owned()
+}
+
+/// Runs random schedules, always the same ones, until one fails.
+fn run_schedules(schedules: u32, sabotage: Option<Sabotage>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let configuration = ProptestConfig {
+        cases: schedules,
+        failure_persistence: None,
+        max_shrink_iters: if sabotage.is_some() { 0 } else { 200 },
+        ..ProptestConfig::default()
+    };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(configuration, random);
+    let outcome = runner.run(&proptest::collection::vec(step(), 1..80), |steps| {
+        runtime.block_on(async {
+            let mut rotation = Rotation::start(sabotage).await;
+            for step in &steps {
+                rotation.take(step).await.map_err(TestCaseError::fail)?;
+            }
+            Ok(())
+        })
+    });
+    outcome.map_err(|error| error.to_string())
+}
+
+#[test]
+fn no_good_token_is_ever_refused_however_often_the_secret_is_replaced() {
+    let schedules = std::env::var("ROTATION_SCHEDULES").map_or(SCHEDULES, |number| number.parse().unwrap());
+    run_schedules(schedules, None).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[tokio::test]
+async fn a_running_signer_goes_on_with_its_old_key_until_every_verifier_can_find_the_new_one() {
+    let mut rotation = Rotation::start(None).await;
+    let mut keys = Vec::new();
+    for milliseconds in [0, 300_000, 4_999, 1] {
+        rotation.store.rotate();
+        rotation.pass(Duration::from_millis(milliseconds));
+        rotation.storm(0).await;
+        rotation.issue(&[0]).await.unwrap();
+        rotation.check_all_tokens().await.unwrap();
+        keys.push(rotation.issued.last().unwrap().header.clone());
+    }
+    assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
+    assert_eq!(rotation.now, NOW.plus(Duration::from_secs(305)), "nobody waited");
+}
+
+#[tokio::test]
+async fn a_signer_that_starts_just_after_a_rotation_waits_and_one_that_starts_later_does_not() {
+    let mut rotation = Rotation::start(None).await;
+    rotation.issue(&[0]).await.unwrap();
+    assert_eq!(rotation.now, NOW, "the first key of all is used at once");
+    rotation.store.rotate();
+    rotation.issue(&[1]).await.unwrap();
+    let waited = NOW.plus(Duration::from_secs(5));
+    assert_eq!(rotation.now, waited);
+    rotation.issue(&[2]).await.unwrap();
+    assert_eq!(rotation.now, waited);
+}
+
+#[test]
+fn a_key_that_is_used_as_soon_as_it_is_published_is_found_out() {
+    let failure = run_schedules(SCHEDULES, Some(Sabotage::NoPublicity)).unwrap_err();
+    assert!(failure.contains("refuses a good token"), "{failure}");
+}
+
+#[test]
+fn a_key_that_is_given_up_too_early_is_found_out() {
+    let failure = run_schedules(SCHEDULES, Some(Sabotage::EarlyRetirement)).unwrap_err();
+    assert!(failure.contains("refuses a good token"), "{failure}");
+}

@@ -1,0 +1,186 @@
+//! What the table has accepted about users, in the order in which it did.
+//!
+//! Who has seen every accepted request knows what must be true, and sees at once what must not be:
+//! that something enters the partition of a user who is going, and that an epoch that has passed
+//! still begins a session or holds credits.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::person::password_of;
+use crate::process::ProcessId;
+
+/// What became of users.
+#[derive(Default)]
+pub(super) struct Chronicle {
+    /// By their partitions.
+    users: HashMap<String, User>,
+    /// Which password a session has proved: by partition and sort key.
+    session_passwords: HashMap<(String, String), String>,
+    /// Who deleted a session: by partition and sort key.
+    enders: HashMap<(String, String), Vec<ProcessId>>,
+    deeds: HashMap<ProcessId, Vec<Deed>>,
+    /// A transaction whose token was seen is answered again, and changes nothing.
+    tokens: HashSet<String>,
+    offences: Vec<String>,
+}
+
+/// A user as the table should have them.
+pub(super) struct User {
+    pub(super) session_epoch: u64,
+    pub(super) password: String,
+    /// The account is being deleted, or is gone.
+    pub(super) is_closed: bool,
+}
+
+/// What a process has brought about for a user, whose partition it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Registered(String),
+    /// With the session's sort key.
+    SessionBegun(String, String),
+    PasswordChanged(String),
+    EpochRaised(String),
+    Closed(String),
+}
+
+impl Chronicle {
+    /// The user of a partition, if there ever was one.
+    pub(super) fn user(&self, partition: &str) -> Option<&User> {
+        self.users.get(partition)
+    }
+
+    /// The password that a session was begun with, or changed to.
+    pub(super) fn session_password(&self, partition: &str, sort: &str) -> Option<&str> {
+        self.session_passwords.get(&(partition.to_owned(), sort.to_owned())).map(String::as_str)
+    }
+
+    /// How many sessions a user has begun, ended ones too.
+    pub(super) fn sessions_begun(&self, partition: &str) -> usize {
+        self.session_passwords.keys().filter(|(of, _)| of == partition).count()
+    }
+
+    /// Who deleted a session.
+    pub(super) fn enders(&self, partition: &str, sort: &str) -> &[ProcessId] {
+        self.enders.get(&(partition.to_owned(), sort.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn deeds(&self, process: ProcessId) -> &[Deed] {
+        self.deeds.get(&process).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn offences(&self) -> &[String] {
+        &self.offences
+    }
+
+    /// Notes a request that was accepted.
+    pub(super) fn accepted(&mut self, process: ProcessId, operation: &str, body: &Value) {
+        match operation {
+            "UpdateItem" => self.held(process, body),
+            "DeleteItem" => {
+                let key = (text(&body["Key"]["pk"]["S"]), text(&body["Key"]["sk"]["S"]));
+                self.enders.entry(key).or_default().push(process);
+            }
+            "TransactWriteItems" => {
+                let token = body["ClientRequestToken"].as_str().unwrap_or_default();
+                if self.tokens.insert(token.to_owned()) {
+                    self.transacted(process, body["TransactItems"].as_array().unwrap());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn transacted(&mut self, process: ProcessId, items: &[Value]) {
+        for item in items {
+            self.put(process, &item["Put"]["Item"], items);
+            self.held(process, &item["Update"]);
+        }
+        for item in items {
+            self.raised(process, &item["Update"], items);
+        }
+    }
+
+    fn put(&mut self, process: ProcessId, item: &Value, transaction: &[Value]) {
+        let (partition, sort) = (text(&item["pk"]["S"]), text(&item["sk"]["S"]));
+        if !partition.starts_with("USER#") {
+            return;
+        }
+        if sort == "ACCOUNT" {
+            let password = passwords(transaction).next().unwrap_or_default();
+            let user = User { session_epoch: number(&item["session_epoch"]), password, is_closed: false };
+            self.users.insert(partition.clone(), user);
+            self.note(process, Deed::Registered(partition));
+        } else if self.users.get(&partition).is_some_and(|user| user.is_closed) {
+            self.offences.push(format!("{process} put {sort} into {partition}, which is being deleted"));
+        } else if sort.starts_with("SESSION#") {
+            self.begun(process, partition, sort, number(&item["session_epoch"]), transaction);
+        }
+    }
+
+    fn begun(&mut self, process: ProcessId, partition: String, sort: String, epoch: u64, transaction: &[Value]) {
+        self.check_epoch(process, &partition, epoch, "began a session");
+        let password = passwords(transaction).next().unwrap_or_default();
+        self.session_passwords.insert((partition.clone(), sort.clone()), password);
+        self.note(process, Deed::SessionBegun(partition, sort));
+    }
+
+    fn held(&mut self, process: ProcessId, update: &Value) {
+        let values = &update["ExpressionAttributeValues"];
+        if values[":hold"].is_object() {
+            self.check_epoch(process, &text(&update["Key"]["pk"]["S"]), number(&values[":epoch"]), "held credits");
+        }
+    }
+
+    /// An epoch that has passed is worth nothing.
+    fn check_epoch(&mut self, process: ProcessId, partition: &str, epoch: u64, what: &str) {
+        let now = self.users.get(partition).map_or(0, |user| user.session_epoch);
+        if epoch < now {
+            self.offences.push(format!("{process} {what} of {partition} in the epoch {epoch}, and it was {now}"));
+        }
+    }
+
+    /// Of the account: a password change, a logout everywhere or a deletion.
+    fn raised(&mut self, process: ProcessId, update: &Value, transaction: &[Value]) {
+        let (partition, sort) = (text(&update["Key"]["pk"]["S"]), text(&update["Key"]["sk"]["S"]));
+        let values = &update["ExpressionAttributeValues"];
+        if sort != "ACCOUNT" || !values[":next"].is_object() {
+            return;
+        }
+        let Some(user) = self.users.get_mut(&partition) else { return };
+        user.session_epoch = number(&values[":next"]);
+        user.is_closed |= values[":deleting"].is_object();
+        let deed = if user.is_closed { Deed::Closed } else { Deed::EpochRaised };
+        let changed = transaction.iter().find(|item| !item["Update"]["ExpressionAttributeValues"][":new"].is_null());
+        if changed.is_some() {
+            user.password = passwords(transaction).next().unwrap_or_default();
+            let session = transaction.iter().map(|item| text(&item["Update"]["Key"]["sk"]["S"]));
+            let session = session.into_iter().find(|sort| sort.starts_with("SESSION#")).unwrap_or_default();
+            self.session_passwords.insert((partition.clone(), session), user.password.clone());
+            self.note(process, Deed::PasswordChanged(partition.clone()));
+        }
+        self.note(process, deed(partition));
+    }
+
+    fn note(&mut self, process: ProcessId, deed: Deed) {
+        self.deeds.entry(process).or_default().push(deed);
+    }
+}
+
+/// The passwords of a transaction with a login: the new one, or the one that was proved.
+fn passwords(transaction: &[Value]) -> impl Iterator<Item = String> {
+    transaction.iter().filter_map(|item| {
+        let values = &item["Update"]["ExpressionAttributeValues"];
+        let hash = [&item["Put"]["Item"]["password_hash"]["S"], &values[":new"]["S"], &values[":seen"]["S"]];
+        hash.into_iter().find_map(Value::as_str).map(|hash| password_of(hash).to_owned())
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn number(value: &Value) -> u64 {
+    value["N"].as_str().and_then(|number| number.parse().ok()).unwrap_or_default()
+}

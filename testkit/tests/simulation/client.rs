@@ -1,0 +1,83 @@
+//! Clients, which send messages, repeat them, and remember what they were told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::process::Fate;
+use crate::request::{Chat, Request, Told, Wish};
+use crate::world::World;
+
+/// One client: it has a few messages of a person to send, one after the other.
+pub(super) struct SimulatedClient {
+    pub(super) world: Arc<World>,
+    pub(super) person: usize,
+    pub(super) generator: fastrand::Rng,
+}
+
+impl SimulatedClient {
+    pub(super) async fn run(mut self) {
+        for _ in 0..self.generator.usize(1..=2) {
+            pause(&mut self.generator).await;
+            self.send_until_satisfied().await;
+        }
+    }
+
+    /// Sends one message, and sends it again while that may help, or out of forgetfulness.
+    async fn send_until_satisfied(&mut self) {
+        let key = (self.generator.u8(..4) > 0).then(|| format!("key-{}", self.generator.usize(..self.world.keys)));
+        for _ in 0..self.generator.usize(1..=4) {
+            let told = self.send(key.as_deref()).await;
+            let is_satisfied = match told {
+                Told::Charged { .. } | Told::BrokenOff { .. } | Told::Replayed { .. } => self.generator.u8(..3) > 0,
+                Told::Refused("insufficient_tokens" | "idempotency_mismatch") => true,
+                _ => self.generator.u8(..6) == 0,
+            };
+            if is_satisfied {
+                return;
+            }
+            match told {
+                // As its `Retry-After` says.
+                Told::Refused("in_progress") => tokio::time::sleep(Duration::from_secs(1)).await,
+                _ => pause(&mut self.generator).await,
+            }
+        }
+    }
+
+    /// Sends a message once, or twice at the same moment.
+    async fn send(&mut self, key: Option<&str>) -> Told {
+        let first = self.request(key);
+        if self.generator.u8(..8) > 0 {
+            return self.world.send(first).await;
+        }
+        let second = self.request(key);
+        let (told, _) = futures_util::join!(self.world.send(first), self.world.send(second));
+        told
+    }
+
+    fn request(&mut self, key: Option<&str>) -> Request {
+        let access = self.world.people[self.person].tokens(&mut self.generator).access;
+        let generator = &mut self.generator;
+        let is_mistaken = generator.u8(..20) == 0;
+        let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
+        let amount = generator.u32(1..=4);
+        let chat = Chat {
+            access,
+            key: key.map(str::to_owned),
+            message: format!("{} {}", if is_mistaken { "Bye" } else { "Hello" }, key.unwrap_or_default()),
+            amount,
+            least: generator.u32(1..=amount),
+            cost: generator.u32(..=5),
+            thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
+            model_fails: generator.u8(..8) == 0,
+            is_streamed: generator.bool(),
+            breaks_off: generator.u8(..4) == 0,
+        };
+        Request { person: self.person, wish: Wish::Chat(chat), fate: Fate::random(generator) }
+    }
+}
+
+/// Does something else for a while.
+pub(super) async fn pause(generator: &mut fastrand::Rng) {
+    let most_ms = [100, 2_000, 10_000, 70_000][generator.usize(..4)];
+    tokio::time::sleep(Duration::from_millis(generator.u64(..most_ms))).await;
+}

@@ -1,0 +1,148 @@
+//! What the functions around accounts and sessions do; a password's hash is compared as text.
+
+use super::FUNCTION_TIMEOUT;
+use crate::person::{Tokens, hash, password_of};
+use crate::request::{Told, Wish};
+use crate::world::World;
+use shared::accounts::{Accounts, Login, PasswordChange, Progress, Status};
+use shared::attempts::Attempt;
+use shared::credits::Credits;
+use shared::error::{ApiError, Cause};
+use shared::ids::{TokenId, UserId};
+use shared::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
+use shared::network::SourceNetwork;
+use shared::sessions::{Opening, Refreshed};
+use shared::time::{Clock, Timestamp};
+use shared::username::Username;
+
+/// What a new account is granted here.
+const GRANT: u64 = 5;
+
+pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<Told, ApiError> {
+    let desk =
+        Desk { world, username: &world.people[person].username, deadline: world.clock.now().plus(FUNCTION_TIMEOUT) };
+    match wish {
+        Wish::Chat(_) => Ok(Told::Wrong("a message to a function that takes none".to_owned())),
+        Wish::Register { password } => desk.register(password).await,
+        Wish::Login { password, renews_hash } => desk.login(password, *renews_hash).await,
+        Wish::Refresh { claim, rotates } => desk.refresh(claim, *rotates).await,
+        Wish::ChangePassword { access, current, new } => desk.change_password(access, current, new).await,
+        Wish::Logout { claim, everywhere } => desk.logout(claim, *everywhere).await,
+        Wish::Delete { access, password } => desk.delete(access, password).await,
+    }
+}
+
+/// Where one request is answered.
+struct Desk<'a> {
+    world: &'a World,
+    username: &'a Username,
+    deadline: Timestamp,
+}
+
+impl Desk<'_> {
+    /// What `register` does.
+    async fn register(&self, password: &str) -> Result<Told, ApiError> {
+        let grant = Credits::new(GRANT).unwrap();
+        register(&self.world.accounts, self.username, password, grant, self.deadline).await.map(Told::Registered)
+    }
+
+    /// What `login` does.
+    async fn login(&self, password: &str, renews_hash: bool) -> Result<Told, ApiError> {
+        let login = self.proved(self.username, password).await?;
+        let renewed_hash = renews_hash.then(|| self.new_hash(password));
+        let attempt = self.attempt(self.username);
+        let opening = Opening {
+            attempt: &attempt,
+            login: &login,
+            renewed_hash: renewed_hash.as_ref(),
+            refresh: self.new_terms(),
+            user_agent: None,
+        };
+        let session_id = self.world.sessions.begin(&opening, self.deadline).await?;
+        let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
+        Ok(Told::Admitted(tokens(subject, opening.refresh.id)))
+    }
+
+    /// What `token-refresh` does.
+    async fn refresh(&self, claim: &RefreshClaim, rotates: bool) -> Result<Told, ApiError> {
+        let next = rotates.then(|| self.new_terms());
+        let Refreshed { subject, replacement } = self.world.sessions.refresh(claim, next).await?;
+        Ok(Told::Admitted(tokens(subject, replacement.map_or(claim.token_id, |terms| terms.id))))
+    }
+
+    /// What `password` does.
+    async fn change_password(&self, access: &LoggedIn, current: &str, new: &str) -> Result<Told, ApiError> {
+        let username = self.world.accounts.read(access).await?.parsed_username()?;
+        let login = self.proved(&username, current).await?;
+        let new_hash = self.new_hash(new);
+        let attempt = self.attempt(&username);
+        let change = PasswordChange { person: access, attempt: &attempt, login: &login, new_hash: &new_hash };
+        self.world.accounts.change_password(&change, self.deadline).await?;
+        Ok(Told::Done)
+    }
+
+    /// What `logout` does.
+    async fn logout(&self, claim: &RefreshClaim, everywhere: bool) -> Result<Told, ApiError> {
+        if everywhere {
+            self.world.sessions.end_all(claim, self.deadline).await?;
+        } else {
+            self.world.sessions.end(claim.user_id, claim.session_id).await?;
+        }
+        Ok(Told::Done)
+    }
+
+    /// What `account` does when it is to delete.
+    async fn delete(&self, access: &LoggedIn, password: &str) -> Result<Told, ApiError> {
+        let deletion = &self.world.deletion;
+        let account = deletion.read(access).await?;
+        let username = account.parsed_username()?;
+        let login = self.proved(&username, password).await?;
+        if account.status != Status::Deleting {
+            deletion.begin(access, &self.attempt(&username), &login, self.deadline).await?;
+        }
+        match deletion.finish(access.user_id(), &username, self.deadline).await? {
+            Progress::Finished => Ok(Told::Done),
+            Progress::OutOfTime => Err(ApiError::Unavailable(Cause::because("out of time"))),
+        }
+    }
+
+    /// The login of a name, whose password this is.
+    async fn proved(&self, username: &Username, password: &str) -> Result<Login, ApiError> {
+        let found = self.world.accounts.find_login(username).await?;
+        found.filter(|login| password_of(login.password_hash.as_str()) == password).ok_or(ApiError::InvalidCredentials)
+    }
+
+    /// Nobody is throttled here: that has proofs of its own.
+    fn attempt(&self, username: &Username) -> Attempt {
+        Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
+    }
+
+    fn new_hash(&self, password: &str) -> shared::password::PasswordHash {
+        hash(password, &TokenId::new(&self.world.clock).to_string())
+    }
+
+    fn new_terms(&self) -> RefreshTerms {
+        new_terms(&self.world.clock, self.world.session_lifetime)
+    }
+}
+
+fn tokens(subject: Subject, token_id: TokenId) -> Tokens {
+    let refresh = RefreshClaim { user_id: subject.user_id, session_id: subject.session_id, token_id };
+    Tokens { access: subject.into(), refresh }
+}
+
+/// As the signer makes them.
+pub(crate) fn new_terms(clock: &Clock, lifetime: std::time::Duration) -> RefreshTerms {
+    let issued_at = clock.now();
+    RefreshTerms { id: TokenId::new(clock), issued_at, expires_at: issued_at.plus(lifetime) }
+}
+
+pub(crate) async fn register(
+    accounts: &Accounts,
+    username: &Username,
+    password: &str,
+    grant: Credits,
+    deadline: Timestamp,
+) -> Result<UserId, ApiError> {
+    accounts.register(username, hash(password, "first"), grant, deadline).await
+}

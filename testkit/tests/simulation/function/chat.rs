@@ -1,0 +1,149 @@
+//! What the function `chat` does, with a price by usage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+
+use super::FUNCTION_TIMEOUT;
+use crate::request::{Chat, Told};
+use crate::world::World;
+use shared::callers::Caller;
+use shared::chat::Message;
+use shared::credits::Credits;
+use shared::error::{ApiError, Cause};
+use shared::ledger::{IdempotencyKey, Remembered};
+use shared::models::{
+    ChatModel, End, FinishReason, Model, ModelError, Piece, Prompt, Reply, ReplyStream, Sampling, Usage,
+};
+use shared::paid_model::{Begun, PaidModel, PaidPiece, PaidReply, PaidStream, Question};
+use shared::pricing::{OutputLimits, Pricing};
+
+/// The reply that the model gives in a process: from an entry it tells which one was charged.
+pub(crate) fn response(number: usize) -> String {
+    format!("Reply {number}")
+}
+
+/// A token of output costs a credit, and input nothing: what is held and charged is the schedule's.
+fn pricing() -> Pricing {
+    Pricing::Usage { input_cost: Credits::ZERO, output_cost: Credits::new(1000).unwrap() }
+}
+
+pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
+    let paid_model = Arc::new(PaidModel {
+        ledger: world.ledger.clone(),
+        model: Model::new(Scripted::of(number, chat)),
+        pricing: pricing(),
+        output_limits: OutputLimits { most: chat.amount, least: chat.least },
+        clock: world.clock.clone(),
+    });
+    let message = Message::try_from(chat.message.clone()).unwrap();
+    let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
+    let question = Question {
+        caller: &Caller::from(&chat.access),
+        prompt: Prompt::default(),
+        remembered: key.map(|key| Remembered::message(key, &message)),
+        message,
+        max_output_tokens: None,
+        standalone: false,
+        deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
+    };
+    match paid_model.begin(question).await? {
+        Begun::Replay(replay) => {
+            Ok(Told::Replayed { id: replay.id, cost: replay.cost.into(), response: replay.reply.text })
+        }
+        Begun::Paid(question) => {
+            let held = question.held().into();
+            let paid = if chat.is_streamed {
+                read(paid_model.stream(question).await?).await
+            } else {
+                paid_model.reply(question).await
+            };
+            match paid {
+                Ok(paid) => Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held }),
+                Err(ApiError::ModelBrokeOff { message_id, .. }) => Ok(Told::BrokenOff { id: message_id, held }),
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+/// What the stream ends with.
+async fn read(mut stream: PaidStream) -> Result<PaidReply, ApiError> {
+    while let Some(piece) = stream.next().await {
+        if let PaidPiece::Paid(paid) = piece? {
+            return Ok(paid);
+        }
+    }
+    unreachable!("a stream ends with a reply or an error")
+}
+
+/// Does what the schedule says.
+#[derive(Debug)]
+struct Scripted {
+    response: String,
+    usage: Usage,
+    thinks: Duration,
+    fails: bool,
+    breaks_off: bool,
+}
+
+impl Scripted {
+    fn of(number: usize, chat: &Chat) -> Self {
+        let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
+        Self {
+            response: response(number),
+            usage,
+            thinks: chat.thinks,
+            fails: chat.model_fails,
+            breaks_off: chat.breaks_off,
+        }
+    }
+}
+
+impl ChatModel for Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async {
+            tokio::time::sleep(self.thinks).await;
+            if self.fails {
+                return Err(failed());
+            }
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
+            Ok(Reply { text: self.response.clone(), end })
+        }
+        .boxed()
+    }
+
+    /// All of the text, and the end after as much time again.
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        async {
+            tokio::time::sleep(self.thinks).await;
+            if self.fails {
+                return Err(failed());
+            }
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
+            let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
+            let text = stream::iter([Ok(Piece::Text(self.response.clone()))]);
+            let thinks = self.thinks;
+            let last = stream::once(async move {
+                tokio::time::sleep(thinks).await;
+                end
+            });
+            Ok(text.chain(last).boxed())
+        }
+        .boxed()
+    }
+}
+
+fn failed() -> ModelError {
+    ModelError::Failed(Cause::because("the model was to fail"))
+}

@@ -1,0 +1,267 @@
+//! The network between the AWS SDK and the table, which cannot be trusted.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use serde_json::{Value, json};
+use testkit::stack::TABLE_NAME;
+use tokio::sync::oneshot;
+
+use crate::chronicle::Chronicle;
+use crate::engine::{Engine, Reply, StoredItem};
+use crate::fault::{Fault, Notice, Plan, Weather};
+use crate::process::ProcessId;
+use crate::sabotage::Sabotage;
+use crate::trace::Trace;
+use crate::witness::Witness;
+use shared::aws::{retry_configuration, timeout_configuration};
+use shared::time::Clock;
+
+/// The network of one schedule.
+#[derive(Clone)]
+pub(super) struct Network(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    weather: Mutex<Weather>,
+    witness: Mutex<Witness>,
+    chronicle: Mutex<Chronicle>,
+    sabotage: Option<Sabotage>,
+    trace: Trace,
+    clock: Clock,
+    /// Whether nothing goes wrong any more.
+    is_calm: AtomicBool,
+    under_way: AtomicUsize,
+}
+
+/// A request on its way.
+struct Shipment {
+    process: ProcessId,
+    operation: String,
+    body: Value,
+    plan: Plan,
+}
+
+type Answer = Result<Reply, ConnectorError>;
+
+impl Network {
+    pub(super) fn new(weather: Weather, sabotage: Option<Sabotage>, clock: Clock, trace: Trace) -> Self {
+        Self(Arc::new(Inner {
+            engine: Engine::start(),
+            weather: Mutex::new(weather),
+            witness: Mutex::default(),
+            chronicle: Mutex::default(),
+            sabotage,
+            trace,
+            clock,
+            is_calm: AtomicBool::new(true),
+            under_way: AtomicUsize::new(0),
+        }))
+    }
+
+    /// An SDK client over this network, configured as in production.
+    pub(super) fn client(&self) -> Client {
+        // Its own: the default one is the whole program's, and schedules must not know each other.
+        // Large: in production each process has one of its own.
+        let bucket = TokenBucket::builder().capacity(100_000).build();
+        let configuration = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            // Signatures take time, and there is nobody to check them.
+            .allow_no_auth()
+            .endpoint_url("http://simulation.invalid")
+            .retry_config(retry_configuration())
+            .retry_partition(RetryPartition::custom("simulation").token_bucket(bucket).build())
+            .timeout_config(timeout_configuration())
+            .http_client(self.http_client())
+            .build();
+        Client::from_conf(configuration)
+    }
+
+    fn http_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// From here on nothing goes wrong, or it does again.
+    pub(super) fn set_calm(&self, is_calm: bool) {
+        self.0.is_calm.store(is_calm, Ordering::SeqCst);
+    }
+
+    /// Waits for everything that is late.
+    pub(super) async fn settle(&self) {
+        while self.0.under_way.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    }
+
+    /// Everything that is stored.
+    pub(super) fn items(&self) -> Vec<StoredItem> {
+        self.0.engine.items()
+    }
+
+    /// What the table has accepted about users.
+    pub(super) fn chronicle(&self) -> MutexGuard<'_, Chronicle> {
+        self.0.chronicle.lock().unwrap()
+    }
+
+    /// What was accepted and must not be.
+    pub(super) fn offences(&self) -> Vec<String> {
+        let of_holds = self.0.witness.lock().unwrap().offences().to_vec();
+        [of_holds, self.chronicle().offences().to_vec()].concat()
+    }
+
+    fn plan(&self, process: ProcessId, operation: &str) -> Plan {
+        let mut plan = self.0.weather.lock().unwrap().plan(process);
+        let is_write = matches!(operation, "DeleteItem" | "UpdateItem" | "TransactWriteItems");
+        if self.0.is_calm.load(Ordering::SeqCst) || (plan.fault == Some(Fault::Conflict) && !is_write) {
+            plan.fault = None;
+        }
+        plan
+    }
+
+    /// Brings a request to the table and the answer back. It does so also when its sender is gone.
+    async fn carry(self, shipment: Shipment, answer: oneshot::Sender<Answer>) {
+        let Plan { there, back, fault } = shipment.plan;
+        tokio::time::sleep(there).await;
+        match fault {
+            None => {
+                let reply = self.apply(&shipment);
+                tokio::time::sleep(back).await;
+                // If nobody waits any more, that is what was to be tried.
+                let _ = answer.send(Ok(reply));
+            }
+            Some(Fault::Lost(notice)) => notify(notice, answer),
+            Some(Fault::AnswerLost(notice)) => {
+                self.apply(&shipment);
+                notify(notice, answer);
+            }
+            Some(Fault::ErrorAfterwards) => {
+                self.apply(&shipment);
+                let _ = answer.send(Ok(Reply::error(500, "InternalServerError")));
+            }
+            Some(Fault::ErrorInstead) => {
+                let _ = answer.send(Ok(Reply::error(500, "InternalServerError")));
+            }
+            Some(Fault::Late(notice, lateness)) => {
+                notify(notice, answer);
+                tokio::time::sleep(lateness).await;
+                self.apply(&shipment);
+            }
+            Some(Fault::Throttled) => {
+                let _ = answer.send(Ok(self.throttle(shipment)));
+            }
+            Some(Fault::Conflict) => {
+                let _ = answer.send(Ok(conflict(&shipment)));
+            }
+        }
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Of a batch a part is done all the same, and the rest is handed back.
+    fn throttle(&self, mut shipment: Shipment) -> Reply {
+        if shipment.operation != "BatchWriteItem" {
+            return Reply::error(400, "ProvisionedThroughputExceededException");
+        }
+        let requests = shipment.body["RequestItems"][TABLE_NAME].as_array_mut().unwrap();
+        // At least one is done, since a batch of none is not valid.
+        let left = requests.split_off(requests.len().div_ceil(2));
+        let mut reply = self.apply(&shipment);
+        if !left.is_empty() {
+            reply.body["UnprocessedItems"] = json!({ TABLE_NAME: left });
+        }
+        reply
+    }
+
+    fn apply(&self, shipment: &Shipment) -> Reply {
+        let Shipment { process, operation, body, plan } = shipment;
+        let reply = match self.0.sabotage {
+            None => self.0.engine.answer(operation, body),
+            Some(sabotage) => {
+                // Whether a sabotage strikes this time follows from the plan, and so from the seed.
+                let strikes = plan.back.as_millis() % 2 == 0;
+                sabotage.answer(&self.0.engine, operation, body, strikes)
+            }
+        };
+        let now = self.0.clock.now();
+        self.0.witness.lock().unwrap().applied(*process, operation, body, &reply, now);
+        if reply.is_success() {
+            self.chronicle().accepted(*process, operation, body);
+        }
+        let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
+        self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));
+        reply
+    }
+}
+
+/// Without an answer the client waits in vain: dropping the sender is what says so.
+fn notify(notice: Notice, answer: oneshot::Sender<Answer>) {
+    if notice == Notice::Broken {
+        let _ = answer.send(Err(ConnectorError::io("the connection broke".into())));
+    }
+}
+
+fn conflict(shipment: &Shipment) -> Reply {
+    if shipment.operation != "TransactWriteItems" {
+        return Reply::error(400, "TransactionConflictException");
+    }
+    let items = shipment.body["TransactItems"].as_array().map_or(0, Vec::len);
+    let mut reasons = vec![json!({"Code": "None"}); items];
+    reasons[0] = json!({"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"});
+    let mut reply = Reply::error(400, "TransactionCanceledException");
+    reply.body["CancellationReasons"] = Value::Array(reasons);
+    reply
+}
+
+/// What the trace calls a request.
+fn name(body: &Value) -> String {
+    let values = &body["ExpressionAttributeValues"];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    text(&body["ClientRequestToken"])
+        .or_else(|| text(&values[":hold"]["M"]["id"]["S"]).map(|id| format!("hold-{id}")))
+        .or_else(|| text(&values[":id"]["S"]).map(|id| format!("release-{id}")))
+        .or_else(|| text(&body["Key"]["sk"]["S"]))
+        .unwrap_or_default()
+}
+
+impl HttpConnector for Network {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+        // Only the schedule itself is no process.
+        let process = ProcessId::current().unwrap_or(ProcessId(usize::MAX));
+        let plan = self.plan(process, &operation);
+        self.0.trace.line(format_args!("{process}: sends {operation} {} {:?}", name(&body), plan.fault));
+        let (sender, receiver) = oneshot::channel();
+        self.0.under_way.fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(self.clone().carry(Shipment { process, operation, body, plan }, sender));
+        HttpConnectorFuture::new(async {
+            match receiver.await {
+                Ok(Ok(reply)) => Ok(response(&reply)),
+                Ok(Err(error)) => Err(error),
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}
+
+fn response(reply: &Reply) -> HttpResponse {
+    HttpResponse::new(reply.status.try_into().unwrap(), reply.body.to_string().into())
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Network")
+    }
+}

@@ -1,0 +1,77 @@
+//! People: a name each, and what its owner knows.
+
+use std::sync::Mutex;
+
+use shared::jwt::{LoggedIn, RefreshClaim};
+use shared::password::PasswordHash;
+use shared::username::Username;
+
+/// Somebody with a name. Several clients of theirs may be at work at once.
+pub(super) struct Person {
+    pub(super) username: Username,
+    knowledge: Mutex<Knowledge>,
+}
+
+/// What was handed out to a client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    pub(super) access: LoggedIn,
+    pub(super) refresh: RefreshClaim,
+}
+
+/// The likeliest last: where no answer came, nobody knows.
+struct Knowledge {
+    passwords: Vec<String>,
+    tokens: Vec<Tokens>,
+}
+
+impl Person {
+    pub(super) fn new(username: Username, password: &str, tokens: Tokens) -> Self {
+        let knowledge = Knowledge { passwords: vec![password.to_owned()], tokens: vec![tokens] };
+        Self { username, knowledge: Mutex::new(knowledge) }
+    }
+
+    /// A password of theirs, most often the right one.
+    pub(super) fn password(&self, generator: &mut fastrand::Rng) -> String {
+        choose(&self.knowledge.lock().unwrap().passwords, generator).clone()
+    }
+
+    /// Tokens of theirs, most often the newest.
+    pub(super) fn tokens(&self, generator: &mut fastrand::Rng) -> Tokens {
+        *choose(&self.knowledge.lock().unwrap().tokens, generator)
+    }
+
+    /// Tells them that this is their password, as far as anybody knows.
+    pub(super) fn learn_password(&self, password: &str) {
+        let passwords = &mut self.knowledge.lock().unwrap().passwords;
+        passwords.retain(|known| known != password);
+        passwords.push(password.to_owned());
+    }
+
+    /// Tells them that this is perhaps their password, and less likely so than any other.
+    pub(super) fn doubt_password(&self, password: &str) {
+        let passwords = &mut self.knowledge.lock().unwrap().passwords;
+        passwords.retain(|known| known != password);
+        passwords.insert(0, password.to_owned());
+    }
+
+    pub(super) fn receive(&self, tokens: Tokens) {
+        self.knowledge.lock().unwrap().tokens.push(tokens);
+    }
+}
+
+fn choose<'a, T>(likeliest_last: &'a [T], generator: &mut fastrand::Rng) -> &'a T {
+    let last = likeliest_last.len() - 1;
+    let choice = if generator.u8(..5) > 0 { last } else { generator.usize(..=last) };
+    &likeliest_last[choice]
+}
+
+/// A hash that is compared as text: the password, and what makes one hash of it another.
+pub(super) fn hash(password: &str, salt: &str) -> PasswordHash {
+    serde_json::from_value(format!("{password}${salt}").into()).unwrap()
+}
+
+/// The password that a hash is of.
+pub(super) fn password_of(hash: &str) -> &str {
+    hash.split_once('$').map_or(hash, |(password, _)| password)
+}

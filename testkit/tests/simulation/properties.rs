@@ -1,0 +1,192 @@
+//! Any order of operations keeps the ledger right, when nothing goes wrong on the way.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use testkit::stack::TABLE_NAME;
+use tokio::runtime::Runtime;
+
+use crate::NOW;
+use crate::fault::Weather;
+use crate::network::Network;
+use crate::schedule::{paused_runtime, register};
+use crate::trace::Trace;
+use crate::verdict;
+use shared::callers::Caller;
+use shared::chat::Message;
+use shared::credits::Credits;
+use shared::error::ApiError;
+use shared::jwt::LoggedIn;
+use shared::ledger::{Charge, Exchange, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply};
+use shared::models::{FinishReason, Usage};
+use shared::table::Table;
+use shared::time::Clock;
+
+/// What is done next. Numbers choose among what there is, whatever that is by then.
+#[derive(Clone, Debug)]
+enum Step {
+    Register {
+        balance: u64,
+    },
+    Hold {
+        user: usize,
+        amount: u64,
+        least: u64,
+        key: Option<u8>,
+        message: u8,
+    },
+    /// Also of what was captured, released or taken over before.
+    Capture {
+        hold: usize,
+        cost: u64,
+    },
+    Release {
+        hold: usize,
+    },
+    Wait {
+        seconds: u64,
+    },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => (0..20_u64).prop_map(|balance| Step::Register { balance }),
+        // One message is the usual one of a key; the other is refused.
+        8 => (0..10_usize, 0..6_u64, 0..6_u64, prop::option::of(0..2_u8), 0..5_u8).prop_map(
+            |(user, amount, least, key, message)| Step::Hold {
+                user,
+                amount,
+                least: least.min(amount),
+                key,
+                message: message / 4,
+            }
+        ),
+        6 => (0..10_usize, 0..8_u64).prop_map(|(hold, cost)| Step::Capture { hold, cost }),
+        3 => (0..10_usize).prop_map(|hold| Step::Release { hold }),
+        // A hold lives 58 seconds here.
+        3 => prop::sample::select(vec![1, 30, 57, 58, 70]).prop_map(|seconds| Step::Wait { seconds }),
+    ]
+}
+
+/// The ledger, and what the steps have made so far.
+struct Bench {
+    network: Network,
+    table: Table,
+    ledger: Ledger,
+    clock: Clock,
+    users: Vec<LoggedIn>,
+    holds: Vec<Taken>,
+    /// Keys that were paid for, with their users.
+    paid: HashSet<(usize, u8)>,
+}
+
+/// A hold that was given out.
+struct Taken {
+    held: Held,
+    user: usize,
+    key: Option<u8>,
+    captured: Option<Charge>,
+    is_refused: bool,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let clock = Clock::simulated(NOW);
+        let weather = Weather::new(fastrand::Rng::with_seed(0));
+        let network = Network::new(weather, None, clock.clone(), Trace::new(clock.clone()));
+        let table = Table::new(network.client(), TABLE_NAME);
+        let ledger = Ledger::new(table.clone(), clock.clone(), 3);
+        let users = vec![register(&table, &clock, 0, 10).await];
+        Self { network, table, ledger, clock, users, holds: Vec::new(), paid: HashSet::new() }
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::Register { balance } => {
+                self.users.push(register(&self.table, &self.clock, self.users.len(), balance).await);
+            }
+            Step::Hold { user, amount, least, key, message } => {
+                self.hold(user % self.users.len(), amount, least, key, message).await;
+            }
+            Step::Wait { seconds } => self.clock.advance(Duration::from_secs(seconds)),
+            // There may be no hold yet.
+            Step::Capture { .. } | Step::Release { .. } if self.holds.is_empty() => {}
+            Step::Capture { hold, cost } => self.capture(hold % self.holds.len(), cost).await,
+            Step::Release { hold } => self.ledger.release(&self.holds[hold % self.holds.len()].held).await.unwrap(),
+        }
+    }
+
+    async fn hold(&mut self, user: usize, amount: u64, least: u64, key: Option<u8>, message: u8) {
+        let message = Message::try_from(format!("Message {message}")).unwrap();
+        let name = key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap());
+        let remembered = name.map(|name| Remembered::message(name, &message));
+        let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
+        let order = Order {
+            caller: &Caller::from(&self.users[user]),
+            amount,
+            least,
+            remembered: remembered.as_ref(),
+            deadline: self.clock.now().plus(Duration::from_secs(28)),
+        };
+        let is_paid = key.is_some_and(|key| self.paid.contains(&(user, key)));
+        match self.ledger.start(&order).await {
+            Ok(Started::Held(held)) => {
+                assert!((least..=amount).contains(&held.amount));
+                assert!(!is_paid, "a key that was paid for is held again");
+                self.holds.push(Taken { held, user, key, captured: None, is_refused: false });
+            }
+            Ok(Started::Replay(_)) => assert!(is_paid, "nothing was paid for, and it is replayed"),
+            Err(ApiError::IdempotencyMismatch | ApiError::InProgress) => assert!(key.is_some()),
+            Err(ApiError::InsufficientTokens { balance, cost }) => assert!(balance < cost),
+            Err(ApiError::Throttled { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    async fn capture(&mut self, hold: usize, cost: u64) {
+        let message = Message::try_from("Message 0".to_owned()).unwrap();
+        let taken = &mut self.holds[hold];
+        // Nobody captures again what was refused: that is an answer.
+        if taken.is_refused {
+            return;
+        }
+        // A capture is repeated by the same request, and so with the same cost.
+        let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |charge| charge.cost);
+        let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+        let (text, model, finish_reason) = ("Reply".to_owned(), "dummy".to_owned(), FinishReason::Stop);
+        let reply = StoredReply { text, model, usage, finish_reason };
+        let exchange = Exchange { message: &message, reply: &reply, standalone: false };
+        match self.ledger.capture(&taken.held, cost, exchange).await {
+            Ok(charge) => {
+                assert!(charge.cost <= taken.held.amount);
+                taken.captured = Some(charge);
+                self.paid.extend(taken.key.map(|key| (taken.user, key)));
+            }
+            Err(ApiError::Unavailable(_)) => {
+                assert_eq!(taken.captured, None, "what was charged is called free");
+                taken.is_refused = true;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+fn keeps_the_ledger_right(runtime: &Runtime, steps: Vec<Step>) {
+    runtime.block_on(async {
+        let mut bench = Bench::start().await;
+        for step in steps {
+            bench.take(step).await;
+            assert_eq!(verdict::on_accounts(&bench.network.items()), Vec::<String>::new());
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_operations_keeps_the_ledger_right(steps in prop::collection::vec(any_step(), 1..40)) {
+        keeps_the_ledger_right(&paused_runtime(), steps);
+    }
+}

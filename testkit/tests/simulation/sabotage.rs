@@ -1,0 +1,170 @@
+//! Ways to break the rules of the ledger and of accounts, each of which the simulation must find.
+
+use serde_json::{Value, json};
+
+use crate::engine::{Engine, Reply};
+
+/// Conditions that are next to none, and none.
+const EXISTS: &str = "attribute_exists(pk)";
+const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
+/// What only the transaction has that closes an account for its deletion.
+const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
+
+/// A rule that is broken on the way to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    /// A hold is subtracted whatever is there.
+    UnconditionalDebit,
+    /// A capture asks whether there is a hold at its place, not whose it is.
+    CaptureOfAnyHold,
+    /// A capture returns nothing of what was held and not used.
+    CaptureOfTheWholeHold,
+    /// A release returns credits whether or not its hold is there.
+    UnconditionalRelease,
+    /// Every hold looks expired.
+    NothingIsLive,
+    /// The idempotency record is written after the capture's transaction, if nothing intervenes.
+    RecordOutsideTransaction,
+    /// The entry that fences late captures is acknowledged, and was not written.
+    VoidNotWritten,
+    /// That fence is put also for a user who is being deleted, or is gone.
+    VoidOfTheDeleted,
+    /// A login does not look whether the account is open, and of which epoch.
+    LoginToAnyAccount,
+    /// A deletion frees the name first.
+    NameFreedFirst,
+    /// A deletion leaves the holds where they are, which late captures then find.
+    HoldsOutliveDeletion,
+    /// A password change raises only the login's copy of the epoch.
+    EpochOfLoginAlone,
+}
+
+impl Sabotage {
+    /// What the table answers under this sabotage; `strikes` is a coin's toss.
+    pub(super) fn answer(self, engine: &Engine, operation: &str, body: &Value, strikes: bool) -> Reply {
+        let mut body = body.clone();
+        match self {
+            Self::UnconditionalDebit => weaken(&mut body, is_hold, EXISTS),
+            Self::CaptureOfAnyHold if token(&body).starts_with("capture-") => {
+                weaken(&mut body, is_end_of_hold, "attribute_exists(holds.#place)");
+            }
+            Self::CaptureOfTheWholeHold if token(&body).starts_with("capture-") => {
+                body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":returned"] = json!({"N": "0"});
+            }
+            Self::UnconditionalRelease if operation == "UpdateItem" => weaken(&mut body, is_end_of_hold, EXISTS),
+            Self::RecordOutsideTransaction if token(&body).starts_with("capture-") => {
+                return capture_without_record(engine, body, strikes);
+            }
+            Self::VoidNotWritten if token(&body).starts_with("void-") => {
+                return Reply { status: 200, body: json!({}) };
+            }
+            Self::VoidOfTheDeleted if token(&body).starts_with("void-") => weaken(&mut body, is_check, ANYTHING),
+            Self::LoginToAnyAccount if is_login(&body) => weaken(&mut body, is_check, ANYTHING),
+            Self::NameFreedFirst => return close_and_free_name(engine, operation, &body),
+            Self::HoldsOutliveDeletion => keep_holds(&mut body),
+            Self::EpochOfLoginAlone => keep_epoch_of_account(&mut body),
+            _ => {}
+        }
+        let mut reply = engine.answer(operation, &body);
+        if self == Self::NothingIsLive {
+            expire_holds(&mut reply.body);
+        }
+        reply
+    }
+}
+
+fn token(body: &Value) -> &str {
+    body["ClientRequestToken"].as_str().unwrap_or_default()
+}
+
+fn is_hold(update: &Value) -> bool {
+    update["ExpressionAttributeValues"][":hold"].is_object()
+}
+
+fn is_end_of_hold(update: &Value) -> bool {
+    update["ExpressionAttributeValues"][":returned"].is_object()
+}
+
+/// A part of a transaction that writes nothing. In those that are meant none deletes.
+fn is_check(part: &Value) -> bool {
+    part["UpdateExpression"].is_null() && part["Item"].is_null()
+}
+
+/// The transaction that puts a session.
+fn is_login(body: &Value) -> bool {
+    parts(&body["TransactItems"]).any(|part| part["Item"]["refresh_token_id"].is_object())
+}
+
+/// What the items of a transaction do.
+fn parts(items: &Value) -> impl Iterator<Item = &Value> {
+    items.as_array().into_iter().flatten().filter_map(|item| item.as_object()?.values().next())
+}
+
+/// Makes `instead` enough for the conditions of what is `meant`. The condition stays beside it,
+/// since `DynamoDB` refuses values that no expression uses.
+fn weaken(body: &mut Value, meant: fn(&Value) -> bool, instead: &str) {
+    let parts: Vec<&mut Value> = match body["TransactItems"].as_array_mut() {
+        Some(items) => items.iter_mut().filter_map(|item| item.as_object_mut()?.values_mut().next()).collect(),
+        None => vec![body],
+    };
+    for part in parts.into_iter().filter(|part| meant(part)) {
+        let condition = part["ConditionExpression"].as_str().unwrap();
+        part["ConditionExpression"] = json!(format!("{instead} OR ({condition})"));
+    }
+}
+
+/// The deletion's first transaction, after which the login is gone.
+fn close_and_free_name(engine: &Engine, operation: &str, body: &Value) -> Reply {
+    let reply = engine.answer(operation, body);
+    let closes = body.pointer(CLOSING).is_some();
+    if closes && reply.is_success() {
+        let login = &body["TransactItems"][1]["Update"];
+        engine.answer("DeleteItem", &json!({"TableName": login["TableName"], "Key": login["Key"]}));
+    }
+    reply
+}
+
+fn keep_holds(body: &mut Value) {
+    if body.pointer(CLOSING).is_some() {
+        let update = &mut body["TransactItems"][0]["Update"];
+        let expression = update["UpdateExpression"].as_str().unwrap();
+        // The value stays in use, as an attribute that nobody reads.
+        update["UpdateExpression"] = json!(expression.replace("holds = :none", "former_holds = :none"));
+    }
+}
+
+fn keep_epoch_of_account(body: &mut Value) {
+    let is_change = body.pointer("/TransactItems/1/Update/ExpressionAttributeValues/:new").is_some();
+    if is_change {
+        let values = &mut body["TransactItems"][0]["Update"]["ExpressionAttributeValues"];
+        values[":next"] = values[":epoch"].clone();
+    }
+}
+
+fn capture_without_record(engine: &Engine, mut body: Value, record_is_lost: bool) -> Reply {
+    let items = body["TransactItems"].as_array_mut().unwrap();
+    let record = if items.len() > 2 { items.pop() } else { None };
+    let reply = engine.answer("TransactWriteItems", &body);
+    if let Some(record) = record
+        && reply.is_success()
+        && !record_is_lost
+    {
+        engine.answer("PutItem", &record["Put"]);
+    }
+    reply
+}
+
+fn expire_holds(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(holds) = members.get_mut("holds") {
+                for hold in holds["M"].as_object_mut().into_iter().flat_map(|holds| holds.values_mut()) {
+                    hold["M"]["expires_at"]["N"] = json!("0");
+                }
+            }
+            members.values_mut().for_each(expire_holds);
+        }
+        Value::Array(values) => values.iter_mut().for_each(expire_holds),
+        _ => {}
+    }
+}

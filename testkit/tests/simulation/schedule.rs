@@ -1,0 +1,253 @@
+//! One schedule: what a seed makes happen.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use testkit::stack::TABLE_NAME;
+use tokio::runtime::Runtime;
+
+use crate::NOW;
+use crate::client::SimulatedClient;
+use crate::engine::{ACCOUNT, StoredItem};
+use crate::fault::Weather;
+use crate::function::{self, new_terms};
+use crate::network::Network;
+use crate::owner::Owner;
+use crate::person::{Person, Tokens};
+use crate::request::{Request, Told};
+use crate::sabotage::Sabotage;
+use crate::trace::Trace;
+use crate::world::World;
+use crate::{verdict, verdict_on_users, verdict_on_visits};
+use shared::accounts::{Account, Accounts, Deletion, Progress, Status};
+use shared::attempts::Attempt;
+use shared::callers::Caller;
+use shared::credits::Credits;
+use shared::ids::{SessionId, TokenId, UserId};
+use shared::jwt::{LoggedIn, RefreshClaim, Subject};
+use shared::ledger::{Ledger, Order, Started};
+use shared::network::SourceNetwork;
+use shared::random::Seeded;
+use shared::sessions::{MAX_SESSIONS, Opening, Sessions};
+use shared::table::Table;
+use shared::time::{Clock, Timestamp};
+use shared::username::Username;
+
+const FIRST_PASSWORD: &str = "password";
+
+/// What a schedule came to.
+pub(super) struct Outcome {
+    pub(super) trace: Vec<String>,
+    /// What is wrong with it.
+    pub(super) violations: Vec<String>,
+    /// Everything that was asked and told.
+    pub(super) journal: Vec<(Request, Told)>,
+}
+
+/// Runs the schedule of `seed`, under a sabotage if one is given.
+pub(super) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
+    let _seeded = Seeded::with(seed);
+    let runtime = paused_runtime();
+    runtime.block_on(Schedule::start(seed, sabotage)).run_on(&runtime)
+}
+
+/// A runtime of one thread, whose time passes at once when everybody waits for it.
+pub(super) fn paused_runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+struct Schedule {
+    generator: fastrand::Rng,
+    network: Network,
+    table: Table,
+    world: Arc<World>,
+    /// Whether people do more than chat.
+    has_owners: bool,
+}
+
+impl Schedule {
+    async fn start(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let mut generator = fastrand::Rng::with_seed(seed);
+        let clock = Clock::simulated(NOW);
+        let trace = Trace::new(clock.clone());
+        let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
+        let table = Table::new(network.client(), TABLE_NAME);
+        let ledger = Ledger::new(table.clone(), clock.clone(), generator.u32(1..=4));
+        let mut people = Vec::new();
+        // They share nothing but the table: what matters is how many clients each of them has.
+        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
+            people.push(newcomer(&table, &clock, number, generator.u64(..=15)).await);
+        }
+        let world = Arc::new(World {
+            accounts: Accounts::new(table.clone(), clock.clone()),
+            deletion: Deletion::new(table.clone(), clock.clone()),
+            ledger,
+            sessions: Sessions::new(table.clone(), clock.clone()),
+            clock,
+            trace,
+            people,
+            keys: [1, 1, 2, 4][generator.usize(..4)],
+            session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
+            journal: Mutex::default(),
+        });
+        let has_owners = generator.u8(..5) < 2;
+        Self { generator, network, table, world, has_owners }
+    }
+
+    fn run_on(mut self, runtime: &Runtime) -> Outcome {
+        let mut violations = runtime.block_on(self.live());
+        violations.extend(runtime.block_on(self.end()));
+        let journal = self.world.journal.lock().unwrap().clone();
+        Outcome { trace: self.world.trace.lines(), violations, journal }
+    }
+
+    /// Everybody does what they want, while things go wrong.
+    async fn live(&mut self) -> Vec<String> {
+        if self.has_owners && self.generator.u8(..8) == 0 {
+            self.begin_many_sessions().await;
+        }
+        self.network.set_calm(false);
+        let mut tasks = Vec::new();
+        for person in 0..self.world.people.len() {
+            let clients = self.generator.usize(1..=if self.has_owners { 2 } else { 4 });
+            for _ in 0..clients {
+                let client = SimulatedClient { world: self.world.clone(), person, generator: self.generator.fork() };
+                tasks.push(tokio::spawn(client.run()));
+            }
+            let owners = if self.has_owners { self.generator.usize(1..=2) } else { 0 };
+            for _ in 0..owners {
+                let owner = Owner { world: self.world.clone(), person, generator: self.generator.fork() };
+                tasks.push(tokio::spawn(owner.run()));
+            }
+        }
+        let intruder = tokio::spawn(interrupt(self.network.clone(), self.world.clone(), self.generator.fork()));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let violations = intruder.await.unwrap();
+        self.network.settle().await;
+        violations
+    }
+
+    /// So many that the next few logins find that there are too many.
+    async fn begin_many_sessions(&self) {
+        let username = &self.world.people[0].username;
+        let login = self.world.accounts.find_login(username).await.unwrap().unwrap();
+        for _ in 0..MAX_SESSIONS - 2 {
+            let refresh = new_terms(&self.world.clock, self.world.session_lifetime);
+            let attempt = Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now());
+            let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
+            self.world.sessions.begin(&opening, soon(&self.world.clock)).await.unwrap();
+        }
+    }
+
+    /// When everything has arrived: the verdict, before and after everything has expired.
+    async fn end(&mut self) -> Vec<String> {
+        self.network.set_calm(true);
+        let mut violations = on_everything(&self.network, &self.world.clock);
+        let items = self.network.items();
+        violations.extend(verdict::on_messages(&items, &self.world, &self.network.chronicle()));
+        violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(self.finish_deletions().await);
+        self.world.clock.advance(Duration::from_secs(200));
+        violations.extend(self.hold_once_more().await);
+        self.network.settle().await;
+        violations.extend(on_everything(&self.network, &self.world.clock));
+        let items = self.network.items();
+        violations.extend(verdict::on_holds(&items));
+        violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
+        violations.extend(self.network.offences());
+        violations
+    }
+
+    /// As the audit does with deletions that stopped half way.
+    async fn finish_deletions(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        for (user_id, account) in accounts(&self.network.items()) {
+            if account.status != Status::Deleting {
+                continue;
+            }
+            let username = account.parsed_username().unwrap();
+            let outcome = self.world.deletion.finish(user_id, &username, soon(&self.world.clock)).await;
+            if !matches!(outcome, Ok(Progress::Finished)) {
+                violations.push(format!("the deletion of {user_id} is not finished: {outcome:?}"));
+            }
+        }
+        violations
+    }
+
+    /// The next hold gives back what was left behind, even if it sets nothing aside.
+    async fn hold_once_more(&self) -> Vec<String> {
+        let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10);
+        let mut violations = Vec::new();
+        for (user_id, account) in accounts(&self.network.items()) {
+            let session_id = SessionId::new(&self.world.clock);
+            let person: LoggedIn = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
+            let deadline = soon(&self.world.clock);
+            let (amount, least) = (Credits::ZERO, Credits::ZERO);
+            let order = Order { caller: &Caller::from(&person), amount, least, remembered: None, deadline };
+            match ledger.start(&order).await {
+                Ok(Started::Held(held)) => ledger.release(&held).await.unwrap(),
+                other => violations.push(format!("a hold of nothing was refused: {other:?}")),
+            }
+        }
+        violations
+    }
+}
+
+/// What must be so at any moment.
+fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
+    let items = network.items();
+    let mut violations = verdict::on_accounts(&items);
+    // A negative balance cannot be read.
+    if violations.is_empty() {
+        violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
+    }
+    violations
+}
+
+/// All accounts that can be read, with their users.
+fn accounts(items: &[StoredItem]) -> Vec<(UserId, Account)> {
+    let accounts = items.iter().filter(|item| item.sort == ACCOUNT && item.attributes["balance"].is_u64());
+    let user_id = |item: &StoredItem| item.partition.strip_prefix("USER#").and_then(UserId::parse).unwrap();
+    accounts.map(|item| (user_id(item), item.parsed())).collect()
+}
+
+/// Sets the clock forward, and looks at the accounts, in the midst of it all.
+async fn interrupt(network: Network, world: Arc<World>, mut generator: fastrand::Rng) -> Vec<String> {
+    let mut violations = Vec::new();
+    for _ in 0..generator.usize(1..=5) {
+        tokio::time::sleep(Duration::from_millis(generator.u64(..8_000))).await;
+        if generator.u8(..2) == 0 {
+            let ahead =
+                Duration::from_secs(if generator.bool() { generator.u64(1..58) } else { generator.u64(58..75) });
+            world.clock.advance(ahead);
+            world.trace.line(format_args!("the clock jumped by {ahead:?}"));
+        }
+        violations.extend(on_everything(&network, &world.clock));
+    }
+    violations
+}
+
+/// Somebody who has registered, and has a token of a session that is as good as any to chat.
+async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> Person {
+    let access = register(table, clock, number, balance).await;
+    let refresh =
+        RefreshClaim { user_id: access.user_id(), session_id: access.session_id(), token_id: TokenId::new(clock) };
+    Person::new(username(number), FIRST_PASSWORD, Tokens { access, refresh })
+}
+
+pub(super) async fn register(table: &Table, clock: &Clock, number: usize, balance: u64) -> LoggedIn {
+    let accounts = Accounts::new(table.clone(), clock.clone());
+    let grant = Credits::new(balance).unwrap();
+    let registered = function::register(&accounts, &username(number), FIRST_PASSWORD, grant, soon(clock)).await;
+    Subject { user_id: registered.unwrap(), session_id: SessionId::new(clock), session_epoch: 1 }.into()
+}
+
+fn username(number: usize) -> Username {
+    Username::parse(&format!("user-{number}")).unwrap()
+}
+
+fn soon(clock: &Clock) -> Timestamp {
+    clock.now().plus(Duration::from_secs(28))
+}

@@ -1,0 +1,171 @@
+//! The schedules that run with every `cargo test`, and more on demand:
+//!
+//! ```sh
+//! SIMULATION_SCHEDULES=100000 cargo test -p testkit every_schedule -- --nocapture
+//! SIMULATION_SEED=17 cargo test -p testkit every_schedule
+//! ```
+
+use std::collections::BTreeMap;
+use std::env;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crate::sabotage::Sabotage;
+use crate::schedule;
+
+/// The schedules of one `cargo test`.
+const SCHEDULES: u64 = 2_000;
+/// How often a long run says how far it is.
+const PROGRESS: u64 = 2_000;
+
+fn number_from_environment(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+fn prove(seed: u64) {
+    let outcome = schedule::run(seed, None);
+    assert!(
+        outcome.violations.is_empty(),
+        "{}\n\nschedule {seed} failed; SIMULATION_SEED={seed} cargo test -p testkit every_schedule runs it alone:\n{}",
+        outcome.trace.join("\n"),
+        outcome.violations.join("\n"),
+    );
+}
+
+/// Takes schedules from `next` until there are no more.
+fn prove_all(next: &AtomicU64, schedules: u64, started: Instant) {
+    loop {
+        let seed = next.fetch_add(1, Ordering::SeqCst);
+        if seed >= schedules {
+            return;
+        }
+        prove(seed);
+        if (seed + 1).is_multiple_of(PROGRESS) {
+            eprintln!("simulation: {} of {schedules} schedules after {} s", seed + 1, started.elapsed().as_secs());
+        }
+    }
+}
+
+#[test]
+fn the_ledger_is_right_after_every_schedule() {
+    if let Some(seed) = number_from_environment("SIMULATION_SEED") {
+        return prove(seed);
+    }
+    let schedules = number_from_environment("SIMULATION_SCHEDULES").unwrap_or(SCHEDULES);
+    let (next, started) = (AtomicU64::new(0), Instant::now());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| prove_all(&next, schedules, started));
+        }
+    });
+}
+
+#[test]
+fn a_seed_is_a_schedule() {
+    for seed in 0..10 {
+        let (first, second) = (schedule::run(seed, None), schedule::run(seed, None));
+        assert_eq!(first.trace, second.trace, "schedule {seed}");
+        assert_ne!(first.trace, schedule::run(seed + 1, None).trace);
+    }
+}
+
+/// A proof of what never happens proves nothing.
+#[test]
+fn schedules_meet_everything_that_they_are_to_prove() {
+    let mut met = BTreeMap::new();
+    for seed in 0..300 {
+        for (request, told) in schedule::run(seed, None).journal {
+            *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
+        }
+    }
+    let of_accounts = ["change of the password", "deletion", "login", "logout everywhere", "refresh"];
+    let wanted = of_accounts.iter().flat_map(|wish| [(*wish, "done"), (*wish, "unknown"), (*wish, "token_not_valid")]);
+    for wanted in wanted.filter(|wanted| *wanted != ("login", "token_not_valid")).chain([
+        ("chat", "charged"),
+        ("chat", "charged less than was held"),
+        ("chat", "broken off"),
+        ("chat", "replayed"),
+        ("chat", "token_not_valid"),
+        ("change of the password", "invalid_credentials"),
+        ("deletion", "invalid_credentials"),
+        ("login", "invalid_credentials"),
+        ("logout", "done"),
+        ("register", "done"),
+        ("register", "username_taken"),
+    ]) {
+        assert!(met.get(&wanted).is_some_and(|times| *times >= 5), "{wanted:?} of {met:#?}");
+    }
+}
+
+/// The first schedule that shows that the ledger is broken.
+fn assert_found(sabotage: Sabotage) {
+    let found = (0..SCHEDULES).find_map(|seed| {
+        let violation = schedule::run(seed, Some(sabotage)).violations.into_iter().next()?;
+        Some((seed, violation))
+    });
+    let (seed, violation) = found.unwrap_or_else(|| panic!("{SCHEDULES} schedules do not find {sabotage:?}"));
+    eprintln!("simulation: {sabotage:?} is found by schedule {seed}: {violation}");
+}
+
+#[test]
+fn an_unconditional_debit_is_found() {
+    assert_found(Sabotage::UnconditionalDebit);
+}
+
+#[test]
+fn a_capture_of_whatever_hold_is_there_is_found() {
+    assert_found(Sabotage::CaptureOfAnyHold);
+}
+
+#[test]
+fn a_capture_that_keeps_what_was_not_used_is_found() {
+    assert_found(Sabotage::CaptureOfTheWholeHold);
+}
+
+#[test]
+fn an_unconditional_release_is_found() {
+    assert_found(Sabotage::UnconditionalRelease);
+}
+
+#[test]
+fn holds_that_count_for_nothing_are_found() {
+    assert_found(Sabotage::NothingIsLive);
+}
+
+#[test]
+fn an_idempotency_record_outside_the_transaction_is_found() {
+    assert_found(Sabotage::RecordOutsideTransaction);
+}
+
+#[test]
+fn calling_a_message_free_without_an_acknowledged_void_is_found() {
+    assert_found(Sabotage::VoidNotWritten);
+}
+
+#[test]
+fn a_void_of_a_deleted_user_is_found() {
+    assert_found(Sabotage::VoidOfTheDeleted);
+}
+
+#[test]
+fn a_login_that_does_not_look_at_the_account_is_found() {
+    assert_found(Sabotage::LoginToAnyAccount);
+}
+
+#[test]
+fn a_deletion_that_frees_the_name_first_is_found() {
+    assert_found(Sabotage::NameFreedFirst);
+}
+
+#[test]
+fn a_deletion_that_leaves_the_holds_is_found() {
+    assert_found(Sabotage::HoldsOutliveDeletion);
+}
+
+#[test]
+fn a_password_change_that_does_not_raise_the_accounts_epoch_is_found() {
+    assert_found(Sabotage::EpochOfLoginAlone);
+}

@@ -1,0 +1,156 @@
+//! Whether the ledger is right, and the clients were told what it says.
+
+use std::collections::HashMap;
+
+use crate::chronicle::Chronicle;
+use crate::engine::{StoredItem, partition_of};
+use crate::function::response;
+use crate::request::{Chat, Told, Wish};
+use crate::world::World;
+use shared::accounts::{Account, Status};
+use shared::ledger::{Entry, EntryKind};
+use shared::models::{Prompt, Usage};
+
+/// `balance + holds = sum of the entries`, and `balance >= 0`. Of an account that is being deleted
+/// the entries go first.
+pub(super) fn on_accounts(items: &[StoredItem]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for item in items.iter().filter(|item| item.sort == "ACCOUNT") {
+        // Before it is parsed: credits have no sign.
+        let balance = item.attributes["balance"].as_i64().unwrap();
+        if balance < 0 {
+            violations.push(format!("{} has a balance of {balance}", item.partition));
+            continue;
+        }
+        let account = account(item);
+        if account.status == Status::Deleting {
+            continue;
+        }
+        let held: u64 = account.holds.values().map(|hold| u64::from(hold.amount)).sum();
+        let entries: i64 =
+            entries(items).filter(|(of, ..)| *of == item.partition).map(|(.., entry)| entry.amount).sum();
+        if balance + held.cast_signed() != entries {
+            let partition = &item.partition;
+            violations.push(format!("{partition} has {balance}, and {held} held, of entries of {entries}"));
+        }
+    }
+    violations
+}
+
+/// Nothing is held any more.
+pub(super) fn on_holds(items: &[StoredItem]) -> Vec<String> {
+    let accounts = items.iter().filter(|item| item.sort == "ACCOUNT" && item.attributes["balance"].is_u64());
+    let holding = accounts.filter(|item| !account(item).holds.is_empty());
+    holding.map(|item| format!("{} still holds after everything has expired", item.partition)).collect()
+}
+
+/// Every answer to a message is what the ledger says. Of a user who is deleted it says nothing.
+pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
+    let charges = Charges::of(items);
+    let journal = world.journal.lock().unwrap();
+    let mut violations = charges.repeated.clone();
+    let mut charged_keys = HashMap::new();
+    for (number, (request, told)) in journal.iter().enumerate() {
+        let Wish::Chat(chat) = &request.wish else { continue };
+        let partition = partition_of(chat.access.user_id());
+        let user = chronicle.user(&partition).unwrap();
+        if user.is_closed {
+            continue;
+        }
+        let is_turned_away = matches!(told, Told::Refused("token_not_valid"));
+        if is_turned_away && user.session_epoch == chat.access.session_epoch() {
+            violations.push(format!("process {number} was turned away with a token that is valid"));
+        }
+        if let Some(what) = charges.contradiction(number, chat, told) {
+            violations.push(format!("process {number}, {what}: it was told {told:?}"));
+        }
+        if let (Some(key), true) = (&chat.key, charges.by_response.contains_key(&response(number)))
+            && let Some(other) = charged_keys.insert((partition, key), number)
+        {
+            violations.push(format!("{key} was charged for process {other} and for process {number}"));
+        }
+    }
+    violations.extend(on_records(items, &charges, chronicle));
+    violations
+}
+
+/// Every idempotency record names a charge.
+fn on_records(items: &[StoredItem], charges: &Charges, chronicle: &Chronicle) -> Vec<String> {
+    let records = items.iter().filter(|item| item.sort.starts_with("IDEMPOTENCY#"));
+    // Of a user who is being deleted the entries may be gone already.
+    let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
+    let ids = records.filter(open).map(|record| record.attributes["entry_id"].as_str().unwrap().to_owned());
+    ids.filter(|id| !charges.by_id.contains_key(id)).map(|id| format!("a record names {id}, no charge")).collect()
+}
+
+/// What was charged.
+struct Charges {
+    /// By the model's reply, which is another for each process: the id and the cost.
+    by_response: HashMap<String, (String, u64)>,
+    /// By the id: the cost and the model's reply.
+    by_id: HashMap<String, (u64, String)>,
+    /// Replies that were charged more than once.
+    repeated: Vec<String>,
+}
+
+impl Charges {
+    fn of(items: &[StoredItem]) -> Self {
+        let mut charges = Self { by_response: HashMap::new(), by_id: HashMap::new(), repeated: Vec::new() };
+        for (_, id, entry) in entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat) {
+            let (response, cost) = (entry.response.unwrap(), entry.amount.unsigned_abs());
+            charges.by_id.insert(id.clone(), (cost, response.clone()));
+            if charges.by_response.insert(response.clone(), (id, cost)).is_some() {
+                charges.repeated.push(format!("{response} was charged twice"));
+            }
+        }
+        charges
+    }
+
+    /// What of the ledger contradicts what a process has told.
+    fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
+        let charge = self.by_response.get(&response(number));
+        match told {
+            Told::Charged { id, cost, held } => {
+                let agreed = u64::from(chat.cost).min(*held);
+                let is_right = *cost == agreed && is_held_as_asked(chat, *held);
+                (!is_right || charge != Some(&(id.to_string(), *cost)))
+                    .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
+            }
+            Told::BrokenOff { id, held } => {
+                let agreed = cost_of_what_was_delivered(number).min(*held);
+                (!is_held_as_asked(chat, *held) || charge != Some(&(id.to_string(), agreed)))
+                    .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
+            }
+            Told::Replayed { id, cost, response } => {
+                let first = self.by_id.get(&id.to_string());
+                let is_there = first == Some(&(*cost, response.clone()));
+                (!is_there || charge.is_some()).then(|| format!("has the entry {charge:?}, and the first {first:?}"))
+            }
+            Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
+            Told::Unknown | Told::Nothing => None,
+            Told::Wrong(what) => Some(what.clone()),
+            Told::Registered(_) | Told::Admitted(_) | Told::Done => Some("which was to chat".to_owned()),
+        }
+    }
+}
+
+fn account(item: &StoredItem) -> Account {
+    serde_json::from_value(item.attributes.clone()).unwrap()
+}
+
+/// All ledger entries: whose, by which id, and what.
+fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, String, Entry)> {
+    items.iter().filter_map(|item| {
+        let id = item.sort.strip_prefix("ENTRY#")?;
+        Some((item.partition.as_str(), id.to_owned(), serde_json::from_value(item.attributes.clone()).unwrap()))
+    })
+}
+
+fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
+    (u64::from(chat.least)..=chat.amount.into()).contains(&held)
+}
+
+/// A model that broke off said everything first, and could not say what it counted.
+fn cost_of_what_was_delivered(number: usize) -> u64 {
+    Usage::estimate(&Prompt::default(), &response(number)).output_tokens
+}

@@ -1,0 +1,108 @@
+//! Whether people were told what became of their accounts and sessions.
+
+use std::collections::HashMap;
+
+use crate::chronicle::{Chronicle, Deed};
+use crate::engine::{PREFIX_OF_SESSIONS, StoredItem, partition_of};
+use crate::person::Tokens;
+use crate::process::ProcessId;
+use crate::request::{Request, Told, Wish};
+use crate::world::World;
+use shared::ids::{SessionId, UserId};
+use shared::jwt::RefreshClaim;
+use shared::sessions::{MAX_SESSIONS, Session};
+
+/// Every answer around accounts and sessions is what the table says.
+pub(super) fn on_visits(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
+    let journal = world.journal.lock().unwrap();
+    let items = items.iter().map(|item| ((item.partition.as_str(), item.sort.as_str()), item)).collect();
+    let bench = Bench { items, journal: &journal, chronicle };
+    let visits = journal.iter().enumerate().filter(|(_, (request, _))| !matches!(request.wish, Wish::Chat(_)));
+    let violations = visits.filter_map(|(number, (request, told))| {
+        let what = bench.contradiction(ProcessId(number), &request.wish, told)?;
+        Some(format!("process {number}, {what}: it was told {told:?}"))
+    });
+    violations.collect()
+}
+
+/// What a verdict looks at.
+struct Bench<'a> {
+    /// By partition and sort key.
+    items: HashMap<(&'a str, &'a str), &'a StoredItem>,
+    journal: &'a [(Request, Told)],
+    chronicle: &'a Chronicle,
+}
+
+impl Bench<'_> {
+    /// What contradicts that a process has told so.
+    fn contradiction(&self, process: ProcessId, wish: &Wish, told: &Told) -> Option<String> {
+        let deeds = self.chronicle.deeds(process);
+        let missing = |deed: Deed| (!deeds.contains(&deed)).then(|| format!("which has not {deed:?} but {deeds:?}"));
+        match (wish, told) {
+            (_, Told::Unknown | Told::Nothing)
+            | (Wish::Refresh { .. }, Told::Admitted(_))
+            // It was taken, by an account that was being deleted; an attempt that came late found it free.
+            | (Wish::Register { .. }, Told::Refused("username_taken")) => None,
+            (_, Told::Wrong(what)) => Some(what.clone()),
+            (_, Told::Refused(_)) => (!deeds.is_empty()).then(|| format!("which has {deeds:?}")),
+            (Wish::Register { .. }, Told::Registered(user_id)) => missing(Deed::Registered(partition_of(*user_id))),
+            (Wish::Login { .. }, Told::Admitted(tokens)) => {
+                let session = session_key(tokens.access.session_id());
+                missing(Deed::SessionBegun(partition_of(tokens.access.user_id()), session))
+                    .or_else(|| self.unexplained_end(tokens))
+            }
+            (Wish::ChangePassword { access, .. }, Told::Done) => {
+                missing(Deed::PasswordChanged(partition_of(access.user_id())))
+            }
+            (Wish::Logout { claim, everywhere: true }, Told::Done) => {
+                missing(Deed::EpochRaised(partition_of(claim.user_id)))
+            }
+            (Wish::Logout { claim, everywhere: false }, Told::Done) => {
+                self.session(claim).map(|_| "whose session is there".to_owned())
+            }
+            (Wish::Delete { access, .. }, Told::Done) => self.remains(access.user_id()),
+            _ => Some("which was to do something else".to_owned()),
+        }
+    }
+
+    /// A session that was begun is there until somebody ends it, or the epoch was raised.
+    fn unexplained_end(&self, tokens: &Tokens) -> Option<String> {
+        let Tokens { access, refresh } = tokens;
+        let user = self.chronicle.user(&partition_of(access.user_id()))?;
+        let is_over = user.is_closed || user.session_epoch > access.session_epoch();
+        let is_there = self.session(refresh).is_some_and(|session| session.session_epoch == user.session_epoch);
+        if is_over || is_there || self.is_ended(refresh) {
+            return None;
+        }
+        Some("whose session has gone, and nobody ended it".to_owned())
+    }
+
+    /// Whether whoever ended a session may do so: a logout, somebody with a refresh token of it,
+    /// which may have been replaced, or a login where there were too many.
+    fn is_ended(&self, session: &RefreshClaim) -> bool {
+        let (partition, sort) = (partition_of(session.user_id), session_key(session.session_id));
+        let is_it = |claim: &RefreshClaim| claim.session_id == session.session_id;
+        let enders = self.chronicle.enders(&partition, &sort);
+        let is_entitled = |ender: &ProcessId| match &self.journal[ender.0].0.wish {
+            Wish::Logout { claim, everywhere: false } | Wish::Refresh { claim, .. } => is_it(claim),
+            Wish::Login { .. } => self.chronicle.sessions_begun(&partition) >= MAX_SESSIONS,
+            _ => false,
+        };
+        !enders.is_empty() && enders.iter().all(is_entitled)
+    }
+
+    fn remains(&self, user_id: UserId) -> Option<String> {
+        let partition = partition_of(user_id);
+        let left = self.items.keys().find(|(of, _)| *of == partition);
+        left.map(|(_, sort)| format!("whose user still has {sort}"))
+    }
+
+    fn session(&self, claim: &RefreshClaim) -> Option<Session> {
+        let key = (partition_of(claim.user_id), session_key(claim.session_id));
+        self.items.get(&(key.0.as_str(), key.1.as_str())).map(|item| item.parsed())
+    }
+}
+
+fn session_key(session_id: SessionId) -> String {
+    format!("{}{session_id}", PREFIX_OF_SESSIONS)
+}
