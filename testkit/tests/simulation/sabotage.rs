@@ -7,6 +7,8 @@ use crate::engine::{Engine, Reply};
 /// Conditions that are next to none, and none.
 const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
+/// There is a hold, of whatever id.
+const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
 /// What only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
@@ -19,6 +21,8 @@ pub(super) enum Sabotage {
     CaptureOfAnyHold,
     /// A capture returns nothing of what was held and not used.
     CaptureOfTheWholeHold,
+    /// A release asks whether there is a hold at its place, not whose it is.
+    ReleaseOfAnyHold,
     /// A release returns credits whether or not its hold is there.
     UnconditionalRelease,
     /// Every hold looks expired.
@@ -46,11 +50,12 @@ impl Sabotage {
         match self {
             Self::UnconditionalDebit => weaken(&mut body, is_hold, EXISTS),
             Self::CaptureOfAnyHold if token(&body).starts_with("capture-") => {
-                weaken(&mut body, is_end_of_hold, "attribute_exists(holds.#place)");
+                weaken(&mut body, is_end_of_hold, HOLD_AT_ITS_PLACE);
             }
             Self::CaptureOfTheWholeHold if token(&body).starts_with("capture-") => {
                 body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":returned"] = json!({"N": "0"});
             }
+            Self::ReleaseOfAnyHold if operation == "UpdateItem" => weaken(&mut body, is_end_of_hold, HOLD_AT_ITS_PLACE),
             Self::UnconditionalRelease if operation == "UpdateItem" => weaken(&mut body, is_end_of_hold, EXISTS),
             Self::RecordOutsideTransaction if token(&body).starts_with("capture-") => {
                 return capture_without_record(engine, body, strikes);
