@@ -8,6 +8,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// One runtime for the whole process: each `#[tokio::test]` drops its own when it ends, and with it every task, while
 /// a stack that several tests share has to go on.
+///
+/// # Panics
+/// The operating system gives no threads.
+#[must_use]
 pub fn handle() -> &'static Handle {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME
@@ -21,7 +25,10 @@ pub fn handle() -> &'static Handle {
         .handle()
 }
 
-/// Listens on the loopback address only; port 0 takes any free one.
+/// Listens on the loopback address only; port 0 takes any free one. Returns the port that it is.
+///
+/// # Errors
+/// The port cannot be had.
 pub fn listen(port: u16) -> io::Result<(tokio::net::TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;

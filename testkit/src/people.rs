@@ -30,7 +30,7 @@ pub struct Tokens {
 /// It is refused.
 pub async fn register(stack: &Stack, username: &str) {
     let credentials = json!({"username": username, "password": PASSWORD});
-    expect(201, stack.send(Request::post("/register/").json(&credentials)).await);
+    expect(201, &stack.send(Request::post("/register/").json(&credentials)).await);
 }
 
 /// Logs `username` in.
@@ -39,7 +39,7 @@ pub async fn register(stack: &Stack, username: &str) {
 /// It is refused.
 pub async fn log_in(stack: &Stack, username: &str, password: &str) -> Tokens {
     let credentials = json!({"username": username, "password": password});
-    let answer = expect(200, stack.send(Request::post("/login/").json(&credentials)).await);
+    let answer = expect(200, &stack.send(Request::post("/login/").json(&credentials)).await);
     Tokens { access: member(&answer, "access_token"), refresh: member(&answer, "refresh_token") }
 }
 
@@ -55,7 +55,7 @@ pub async fn log_out(stack: &Stack, tokens: &Tokens, everywhere: bool) -> Respon
 /// It is refused.
 pub async fn make_api_key(stack: &Stack, access: &str) -> MadeApiKey {
     let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
-    let answer = expect(201, stack.send(request).await);
+    let answer = expect(201, &stack.send(request).await);
     MadeApiKey { id: member(&answer, "id"), key: member(&answer, "key") }
 }
 
@@ -69,7 +69,7 @@ pub async fn deactivate(stack: &Stack, username: &str) {
     assert_eq!(answer["result"]["status"], "inactive", "{answer}");
 }
 
-fn expect(status: u16, response: Response) -> Value {
+fn expect(status: u16, response: &Response) -> Value {
     assert_eq!(response.status, status, "{response:?}");
     response.json()
 }

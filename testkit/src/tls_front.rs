@@ -4,6 +4,8 @@
 //! The certificates are of the kind that AWS has, since what it costs to verify them depends on that: RSA of 2,048
 //! bits, an authority between the server's own and the one that is trusted.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ pub struct TlsFront {
 
 impl TlsFront {
     /// Starts a front before `upstream`, such as `http://127.0.0.1:8000`.
+    ///
+    /// # Panics
+    /// No port can be opened, or no certificate made.
     pub async fn start(upstream: &str) -> Self {
         let root = CertifiedIssuer::self_signed(authority("root"), key()).unwrap();
         let between = CertifiedIssuer::signed_by(authority("between"), key(), &root).unwrap();
@@ -42,11 +47,13 @@ impl TlsFront {
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
+    #[must_use]
     pub fn endpoint(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
     /// The file for `AWS_CA_BUNDLE`.
+    #[must_use]
     pub fn certificate(&self) -> PathBuf {
         self.certificate.to_path_buf()
     }

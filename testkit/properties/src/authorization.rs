@@ -21,6 +21,9 @@ enum Value {
 
 impl Input {
     /// A token is what follows `Bearer`, and would be the same token if it stood there alone.
+    ///
+    /// # Panics
+    /// The property does not hold.
     pub fn check(&self) {
         let values: Vec<Vec<u8>> = self.values.iter().map(Value::bytes).collect();
         let request = request(&values);

@@ -30,7 +30,11 @@ enum EntryId {
 }
 
 impl Input {
-    /// What is taken for a cursor is one that we wrote, for this user and this list; and we take all that we wrote.
+    /// Every cursor that is accepted is one that we wrote, for this user and this list; and every one that we wrote
+    /// is accepted.
+    ///
+    /// # Panics
+    /// The property does not hold.
     pub fn check(&self) {
         let list = if self.is_of_messages { AnsweredMessage::LIST } else { Transaction::LIST };
         let written = written(list, OWNERS[usize::from(self.owner)], &self.entry_id.text());

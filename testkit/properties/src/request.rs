@@ -48,7 +48,11 @@ pub struct Input {
 }
 
 impl Input {
-    /// What is parsed is what was sent, and keeps its type's promises; what is not is the client's fault.
+    /// A parsed value is the one that was sent, and keeps its type's promises; a value that is refused is the client's
+    /// fault.
+    ///
+    /// # Panics
+    /// The property does not hold.
     pub fn check(&self) {
         let event = self.event().to_string();
         let request = lambda_http::request::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));

@@ -86,7 +86,10 @@ enum Signature {
 type Object = Vec<(String, Value)>;
 
 impl Input {
-    /// Every token of ours is accepted until it expires, and nothing else ever is.
+    /// Every token of ours is accepted until it expires, and no other token ever is.
+    ///
+    /// # Panics
+    /// The property does not hold.
     pub fn check(&self) {
         let whole = self.token();
         let token = self.damage.iter().fold(whole.clone(), |token, damage| damage.apply(&token));

@@ -104,5 +104,5 @@ impl Bench<'_> {
 }
 
 fn session_key(session_id: SessionId) -> String {
-    format!("{}{session_id}", PREFIX_OF_SESSIONS)
+    format!("{PREFIX_OF_SESSIONS}{session_id}")
 }
