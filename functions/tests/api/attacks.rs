@@ -6,20 +6,21 @@ use std::time::Instant;
 use serde_json::json;
 use testkit::gateway::Request;
 
-use crate::bad_input::refused;
 use crate::forgery;
+use crate::refusals::refused;
+use crate::requests::{balance, chat, refresh, verify};
 use crate::world::{Tokens, World};
 
 /// Every request that `tokens` would open, were they good.
 fn uses(tokens: &Tokens) -> Vec<Request> {
     vec![
-        Request::get("/token_balance/").bearer(&tokens.access),
+        balance().bearer(&tokens.access),
         Request::get("/transactions/").bearer(&tokens.access),
         Request::get("/messages/").bearer(&tokens.access),
-        Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&tokens.access),
-        Request::post("/token/refresh/").json(&json!({"refresh": tokens.refresh})),
-        Request::post("/token/verify/").json(&json!({"token": tokens.access})),
-        Request::post("/token/verify/").json(&json!({"token": tokens.refresh})),
+        chat().bearer(&tokens.access),
+        refresh(&tokens.refresh),
+        verify(&tokens.access),
+        verify(&tokens.refresh),
     ]
 }
 
@@ -31,22 +32,15 @@ async fn opens_nothing(world: &World, tokens: &Tokens, forge: impl Fn(&str) -> S
     }
 }
 
-async fn world_of_ada() -> (World, Tokens) {
-    let world = World::start().await;
-    world.register("ada", 100).await;
-    let ada = world.log_in("ada").await;
-    (world, ada)
-}
-
 #[tokio::test]
 async fn a_token_signed_with_another_key() {
-    let (world, _) = world_of_ada().await;
+    let (world, _) = World::with_ada(100, &[]).await;
     opens_nothing(&world, &forgery::token_of_another_key().await, str::to_owned).await;
 }
 
 #[tokio::test]
 async fn a_token_of_another_key_under_the_name_of_the_right_one() {
-    let (world, ada) = world_of_ada().await;
+    let (world, ada) = World::with_ada(100, &[]).await;
     let keys = world.stack.send(Request::get("/.well-known/jwks.json")).await.json();
     let right = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
     let forged = |token: &str| forgery::with_key_id(token, &right);
@@ -56,14 +50,14 @@ async fn a_token_of_another_key_under_the_name_of_the_right_one() {
 
 #[tokio::test]
 async fn algorithm_confusion_and_no_algorithm() {
-    let (world, ada) = world_of_ada().await;
+    let (world, ada) = World::with_ada(100, &[]).await;
     opens_nothing(&world, &ada, forgery::signed_with_the_public_key).await;
     opens_nothing(&world, &ada, forgery::unsigned).await;
 }
 
 #[tokio::test]
 async fn a_kid_that_is_a_path() {
-    let (world, ada) = world_of_ada().await;
+    let (world, ada) = World::with_ada(100, &[]).await;
     for path in ["../../../../dev/null", "/dev/null", "JWK#x", "../USER#1/ACCOUNT"] {
         world.stack.recorder().clear();
         opens_nothing(&world, &ada, |token| forgery::with_key_id(token, path)).await;
@@ -75,7 +69,7 @@ async fn a_kid_that_is_a_path() {
 
 #[tokio::test]
 async fn a_refresh_token_as_an_access_token_and_the_reverse() {
-    let (world, ada) = world_of_ada().await;
+    let (world, ada) = World::with_ada(100, &[]).await;
     let swapped = Tokens { access: ada.refresh, refresh: ada.access };
     for request in uses(&swapped).into_iter().take(5) {
         refused(&world, request, 401, "token_not_valid").await;
@@ -84,9 +78,9 @@ async fn a_refresh_token_as_an_access_token_and_the_reverse() {
 
 #[tokio::test]
 async fn a_token_of_a_hundred_kibibytes() {
-    let (world, ada) = world_of_ada().await;
+    let (world, ada) = World::with_ada(100, &[]).await;
     let access = forgery::padded(&ada.access, 100 * 1024);
-    refused(&world, Request::get("/token_balance/").bearer(&access), 401, "token_not_valid").await;
+    refused(&world, balance().bearer(&access), 401, "token_not_valid").await;
     for (path, field) in [("/token/refresh/", "refresh"), ("/token/verify/", "token")] {
         let [most, too_many] = [40, 100].map(|kibibytes| forgery::padded(&ada.refresh, kibibytes * 1024));
         refused(&world, Request::post(path).json(&json!({field: most})), 401, "token_not_valid").await;
@@ -96,15 +90,14 @@ async fn a_token_of_a_hundred_kibibytes() {
 
 #[tokio::test]
 async fn a_storm_of_unknown_kids() {
-    let (world, ada) = world_of_ada().await;
-    let balance = |token: &str| Request::get("/token_balance/").bearer(token);
+    let (world, ada) = World::with_ada(100, &[]).await;
     world.stack.function("token-balance").await;
     world.stack.recorder().clear();
     let started = Instant::now();
     for number in 0..50 {
         let unknown = forgery::with_key_id(&ada.access, &format!("unknown-{number}"));
-        assert_eq!(world.stack.send(balance(&unknown)).await.status, 401);
-        assert_eq!(world.stack.send(balance(&ada.access)).await.status, 200, "a good token is none the worse");
+        assert_eq!(world.stack.send(balance().bearer(&unknown)).await.status, 401);
+        assert_eq!(world.stack.send(balance().bearer(&ada.access)).await.status, 200, "a good token is none the worse");
     }
     let looks = world.stack.recorder().requests().iter().filter(|request| request.operation == "Query").count();
     assert!(looks as u64 <= 1 + started.elapsed().as_secs() + 1, "{looks} looks in {:?}", started.elapsed());

@@ -1,8 +1,8 @@
 //! Pages of other origins: what browsers are told, with the setting and without.
 
-use serde_json::json;
 use testkit::gateway::{Payload, Request, Response};
 
+use crate::requests::{COMPLETIONS, balance, chat, completion, message};
 use crate::world::World;
 
 const PAGE: &str = "https://app.example.com";
@@ -31,14 +31,14 @@ async fn without_the_setting_no_answer_says_anything_about_other_origins() {
         assert_eq!((response.status, response.headers["allow"].as_str()), (405, "POST"));
         assert!(says_nothing_of_cors(&response) && !response.headers.contains_key("vary"), "{response:?}");
     }
-    let response = world.stack.send(from_page(Request::get("/token_balance/"))).await;
+    let response = world.stack.send(from_page(balance())).await;
     assert!(says_nothing_of_cors(&response), "{response:?}");
 }
 
 #[tokio::test]
 async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_every_answer() {
     let world = World::start_with(&[("CORS_ORIGINS", "http://localhost:5173, https://app.example.com")]).await;
-    for path in ["/chatView/", "/v1/chat/completions"] {
+    for path in ["/chatView/", COMPLETIONS] {
         for payload in [Payload::V1, Payload::V2] {
             let response = world.stack.send_as(preflight(path, PAGE), payload).await;
             assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
@@ -50,12 +50,11 @@ async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_ever
     }
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": true});
     for (status, request) in [
-        (200, Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access)),
-        (200, Request::post("/v1/chat/completions").json(&body).bearer(&access)),
-        (401, Request::post("/v1/chat/completions").json(&body)),
-        (400, Request::post("/chatView/").json(&json!({"message": ""})).bearer(&access)),
+        (200, chat().bearer(&access)),
+        (200, completion(true).bearer(&access)),
+        (401, completion(true)),
+        (400, message("").bearer(&access)),
         (405, Request::new("OPTIONS", "/chatView/")),
     ] {
         let response = world.stack.send(from_page(request)).await;
@@ -76,7 +75,7 @@ async fn a_page_of_another_origin_is_told_nothing() {
         let response = world.stack.send(preflight("/token_balance/", origin)).await;
         assert!(response.status == 405 && says_nothing_of_cors(&response), "{response:?}");
         assert_eq!(response.headers["vary"], "Origin");
-        let response = world.stack.send(Request::get("/token_balance/").header("Origin", origin)).await;
+        let response = world.stack.send(balance().header("Origin", origin)).await;
         assert!(response.status == 401 && says_nothing_of_cors(&response), "{response:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Guesses at passwords, and registrations by the thousand, through the real functions.
+//! Guesses at passwords, and how long they have to wait.
 
 use std::time::Duration;
 
@@ -6,25 +6,23 @@ use serde_json::json;
 use shared::time::Clock;
 use testkit::gateway::{Payload, Request, Response};
 
+use crate::requests;
 use crate::world::{PASSWORD, World, ago};
 
-const HOME: &str = "127.0.113.7";
-const ELSEWHERE: &str = "127.0.100.7";
+pub const HOME: &str = "127.0.113.7";
+pub const ELSEWHERE: &str = "127.0.100.7";
 
 fn log_in(username: &str, password: &str, address: &str) -> Request {
-    Request::post("/login/").json(&json!({"username": username, "password": password})).source_ip(address)
+    requests::log_in(username, password).source_ip(address)
 }
 
-fn register(username: &str, address: &str) -> Request {
-    Request::post("/register/").json(&json!({"username": username, "password": PASSWORD})).source_ip(address)
-}
-
-fn retry_after(response: &Response) -> u64 {
+/// The seconds that a throttled client has to wait.
+pub fn retry_after(response: &Response) -> u64 {
     assert_eq!((response.status, &response.json()["code"]), (429, &json!("throttled")), "{response:?}");
     response.headers["retry-after"].parse().unwrap()
 }
 
-/// The answer but for how many seconds to wait, of which one may pass between two requests.
+/// The answer without the seconds to wait, of which one may pass between two requests.
 fn without_seconds(mut response: Response) -> Response {
     response.headers.remove("retry-after");
     response.body.retain(|character| !character.is_ascii_digit());
@@ -75,13 +73,9 @@ async fn a_stolen_access_token_is_no_way_around_the_wait() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let change = |password: &str| {
-        let passwords = json!({"current_password": password, "new_password": "an even better horse"});
-        Request::post("/password/").json(&passwords).bearer(&access).source_ip(HOME)
-    };
-    let delete = |password: &str| {
-        Request::delete("/account/").json(&json!({"password": password})).bearer(&access).source_ip(HOME)
-    };
+    let change =
+        |password: &str| requests::change_password(password, "an even better horse").bearer(&access).source_ip(HOME);
+    let delete = |password: &str| requests::delete_account(password).bearer(&access).source_ip(HOME);
     for request in [change("wrong 1"), delete("wrong 2"), change("wrong 3"), delete("wrong 4"), change("wrong 5")] {
         assert_eq!(world.stack.send(request).await.json()["code"], "invalid_credentials");
     }
@@ -122,24 +116,4 @@ async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home(
         assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
     }
     retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
-}
-
-#[tokio::test]
-async fn a_network_that_registered_too_many_waits_for_the_next_hour_and_no_other_does() {
-    let world = World::start().await;
-    world.crowd(HOME).await;
-    let seconds = retry_after(&world.stack.send(register("bob", "127.0.113.8")).await);
-    assert!((1..=3600).contains(&seconds), "{seconds}");
-    assert!(world.items().await.is_empty());
-    assert_eq!(world.stack.send(register("bob", ELSEWHERE)).await.status, 201);
-}
-
-#[tokio::test]
-async fn registrations_are_not_counted_where_they_have_no_limit() {
-    let world = World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]).await;
-    world.crowd(HOME).await;
-    world.stack.function("register").await;
-    world.stack.recorder().clear();
-    assert_eq!(world.stack.send(register("bob", HOME)).await.status, 201);
-    assert_eq!(world.stack.recorder().requests().len(), 1);
 }

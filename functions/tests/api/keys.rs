@@ -1,45 +1,36 @@
-//! API keys: what a program can do with one, what not, and when it ends.
+//! `/keys/`: what a program can do with an API key, what it cannot, and when a key ends.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
 
-use crate::bad_input::refused;
-use crate::sessions::requests_of_people;
+use crate::refusals::refused;
+use crate::requests::{self, balance, change_password, chat, end_api_key, make_api_key};
 use crate::world::{MadeApiKey, PASSWORD, Tokens, World};
 
 const NEW_PASSWORD: &str = "an even better horse";
 
 async fn ada_with_a_key() -> (World, Tokens, MadeApiKey) {
-    let world = World::start().await;
-    world.register("ada", 10).await;
-    let ada = world.log_in("ada").await;
+    let (world, ada) = World::with_ada(10, &[]).await;
     let made = world.make_api_key(&ada.access).await;
     (world, ada, made)
 }
 
-fn balance(bearer: &str) -> Request {
-    Request::get("/token_balance/").bearer(bearer)
-}
-
-fn chat(bearer: &str) -> Request {
-    Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(bearer)
-}
-
-/// A key with which a program can do nothing any more.
+/// Checks that a program can do nothing with `key`.
 async fn assert_ended(world: &World, key: &str) {
-    for request in [balance(key), chat(key)] {
-        refused(world, request, 401, "token_not_valid").await;
+    for request in [balance(), chat()] {
+        refused(world, request.bearer(key), 401, "token_not_valid").await;
     }
 }
 
 #[tokio::test]
 async fn a_program_talks_and_pays_from_the_balance_of_whoever_made_its_key() {
     let (world, ada, made) = ada_with_a_key().await;
-    let reply = world.stack.send(chat(&made.key)).await;
+    let reply = world.stack.send(chat().bearer(&made.key)).await;
     assert_eq!(reply.json(), json!({"user": "ada", "message": "Hello", "response": "Dummy Response"}));
     assert_eq!(reply.headers["x-token-balance"], "9");
     for bearer in [&made.key, &ada.access] {
-        assert_eq!(world.stack.send(balance(bearer)).await.json(), json!({"tokens": 9}));
+        assert_eq!(world.stack.send(balance().bearer(bearer)).await.json(), json!({"tokens": 9}));
     }
     let messages = world.stack.send(Request::get("/messages/").bearer(&ada.access)).await.json();
     assert_eq!(messages["messages"].as_array().unwrap().len(), 1);
@@ -51,7 +42,7 @@ async fn a_program_repeats_a_message_with_an_idempotency_key_and_pays_once_whoev
     let other = world.make_api_key(&ada.access).await;
     let mut answers = Vec::new();
     for bearer in [&made.key, &made.key, &other.key, &ada.access] {
-        let response = world.stack.send(chat(bearer).header("Idempotency-Key", "once")).await;
+        let response = world.stack.send(chat().bearer(bearer).header("Idempotency-Key", "once")).await;
         assert_eq!((response.status, response.headers["x-token-balance"].as_str()), (200, "9"), "{response:?}");
         answers.push(response.headers["x-message-id"].clone());
     }
@@ -61,7 +52,7 @@ async fn a_program_repeats_a_message_with_an_idempotency_key_and_pays_once_whoev
 #[tokio::test]
 async fn a_key_opens_nothing_that_is_for_people() {
     let (world, _, made) = ada_with_a_key().await;
-    for request in requests_of_people() {
+    for request in requests::of_people() {
         refused(&world, request.clone().bearer(&made.key), 401, "token_not_valid").await;
         // Whereas a person's token is taken, whatever becomes of the request.
         let access = world.log_in("ada").await.access;
@@ -89,11 +80,11 @@ async fn a_key_is_shown_once_and_recognised_by_its_prefix() {
 async fn a_key_that_was_ended_is_refused_at_once_and_the_others_go_on() {
     let (world, ada, made) = ada_with_a_key().await;
     let other = world.make_api_key(&ada.access).await;
-    assert_eq!(world.stack.send(chat(&made.key)).await.status, 200);
-    let end = || Request::delete(&format!("/keys/{}/", made.id)).bearer(&ada.access);
+    assert_eq!(world.stack.send(chat().bearer(&made.key)).await.status, 200);
+    let end = || end_api_key(&made.id).bearer(&ada.access);
     assert_eq!(world.stack.send(end()).await.status, 204);
     assert_ended(&world, &made.key).await;
-    assert_eq!(world.stack.send(balance(&other.key)).await.status, 200);
+    assert_eq!(world.stack.send(balance().bearer(&other.key)).await.status, 200);
     refused(&world, end(), 404, "not_found").await;
 }
 
@@ -102,9 +93,9 @@ async fn a_key_of_somebody_else_is_not_found_and_goes_on() {
     let (world, _, made) = ada_with_a_key().await;
     world.register("mallory", 100).await;
     let mallory = world.log_in("mallory").await;
-    let end = Request::delete(&format!("/keys/{}/", made.id)).bearer(&mallory.access);
+    let end = end_api_key(&made.id).bearer(&mallory.access);
     refused(&world, end, 404, "not_found").await;
-    assert_eq!(world.stack.send(balance(&made.key)).await.status, 200);
+    assert_eq!(world.stack.send(balance().bearer(&made.key)).await.status, 200);
 }
 
 #[tokio::test]
@@ -112,61 +103,15 @@ async fn a_key_outlives_a_logout_a_logout_everywhere_and_a_new_password() {
     let (world, ada, made) = ada_with_a_key().await;
     let other = world.log_in("ada").await;
     assert_eq!(world.log_out(&ada, false).await.status, 204);
-    assert_eq!(world.stack.send(chat(&made.key)).await.status, 200);
-    let passwords = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
-    let change = Request::post("/password/").json(&passwords).bearer(&other.access);
+    assert_eq!(world.stack.send(chat().bearer(&made.key)).await.status, 200);
+    let change = change_password(PASSWORD, NEW_PASSWORD).bearer(&other.access);
     assert_eq!(world.stack.send(change).await.status, 204);
-    assert_eq!(world.stack.send(chat(&made.key)).await.status, 200);
+    assert_eq!(world.stack.send(chat().bearer(&made.key)).await.status, 200);
     assert_eq!(world.log_out(&other, true).await.status, 204);
-    assert_eq!(world.stack.send(balance(&made.key)).await.json(), json!({"tokens": 8}));
+    assert_eq!(world.stack.send(balance().bearer(&made.key)).await.json(), json!({"tokens": 8}));
     let again = world.log_in("ada").await;
     let list = world.stack.send(Request::get("/keys/").bearer(&again.access)).await.json();
     assert_eq!(list["keys"][0]["id"], json!(made.id));
-}
-
-#[tokio::test]
-async fn a_deactivation_ends_a_key_for_good() {
-    let (world, _, made) = ada_with_a_key().await;
-    let operate = async |action: &str| {
-        world.stack.invoke("operator", &json!({"action": action, "username": "ada"})).await.unwrap()
-    };
-    operate("deactivate").await;
-    for request in [balance(&made.key), chat(&made.key)] {
-        refused(&world, request, 401, "user_inactive").await;
-    }
-    operate("activate").await;
-    assert_ended(&world, &made.key).await;
-    let again = world.log_in("ada").await;
-    let list = world.stack.send(Request::get("/keys/").bearer(&again.access)).await.json();
-    assert_eq!(list, json!({"keys": []}));
-    let new = world.make_api_key(&again.access).await;
-    assert_eq!(world.stack.send(chat(&new.key)).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_deletion_leaves_no_key_and_the_next_who_has_the_name_has_none() {
-    let (world, ada, made) = ada_with_a_key().await;
-    world.make_api_key(&ada.access).await;
-    let delete = Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&ada.access);
-    assert_eq!(world.stack.send(delete).await.status, 204);
-    assert!(world.items().await.is_empty(), "{:?}", world.items().await.into_keys());
-    world.register("ada", 10).await;
-    assert_ended(&world, &made.key).await;
-    let again = world.log_in("ada").await;
-    let list = world.stack.send(Request::get("/keys/").bearer(&again.access)).await.json();
-    assert_eq!(list, json!({"keys": []}));
-}
-
-#[tokio::test]
-async fn keys_that_are_made_during_a_deletion_leave_nothing_behind() {
-    let (world, ada, _) = ada_with_a_key().await;
-    let make = || Request::post("/keys/").json(&json!({"name": "late"})).bearer(&ada.access);
-    let made = futures_util::future::join_all((0..4).map(|_| world.stack.send(make())));
-    let delete = Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&ada.access);
-    let (made, deleted) = tokio::join!(made, world.stack.send(delete));
-    assert_eq!(deleted.status, 204);
-    assert!(made.iter().all(|response| [201, 401].contains(&response.status)), "{made:?}");
-    assert!(world.items().await.is_empty(), "{:?}", world.items().await.into_keys());
 }
 
 #[tokio::test]
@@ -179,7 +124,7 @@ async fn a_key_that_has_expired_is_forged_or_is_none_of_ours_is_refused_and_neve
     let mut answers: Vec<Value> = Vec::new();
     for bearer in bearers {
         assert_ended(&world, &bearer).await;
-        answers.push(world.stack.send(balance(&bearer)).await.json());
+        answers.push(world.stack.send(balance().bearer(&bearer)).await.json());
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
@@ -190,13 +135,13 @@ async fn of_many_keys_that_are_made_at_once_no_more_than_twenty_are() {
     for _ in 1..18 {
         world.make_api_key(&ada.access).await;
     }
-    let make = || Request::post("/keys/").json(&json!({"name": "one more"})).bearer(&ada.access);
-    let responses = futures_util::future::join_all((0..6).map(|_| world.stack.send(make()))).await;
+    let make = || make_api_key("one more").bearer(&ada.access);
+    let responses = join_all((0..6).map(|_| world.stack.send(make()))).await;
     let made: Vec<Value> = responses.iter().filter(|response| response.status == 201).map(Response::json).collect();
     assert_eq!(made.len(), 2, "{responses:?}");
     let refusals = responses.iter().filter(|response| response.status != 201);
     refusals.for_each(|response| assert_eq!(response.json()["code"], "too_many_keys"));
     for made in made {
-        assert_eq!(world.stack.send(balance(made["key"].as_str().unwrap())).await.status, 200);
+        assert_eq!(world.stack.send(balance().bearer(made["key"].as_str().unwrap())).await.status, 200);
     }
 }

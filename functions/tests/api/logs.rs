@@ -9,6 +9,10 @@ use testkit::recorder::Fault;
 use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
+use crate::requests::{
+    COMPLETIONS, balance, change_password, delete_account, end_api_key, log_in, make_api_key, message, refresh,
+    register, verify,
+};
 use crate::world::{MadeApiKey, PASSWORD, World};
 
 const MESSAGE: &str = "What did the doctor say?";
@@ -40,24 +44,23 @@ pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
 
 /// Uses every endpoint, well and badly, and returns what must not be in the logs.
 async fn use_everything(world: &World) -> Vec<String> {
-    let credentials = json!({"username": "ada", "password": PASSWORD});
-    world.stack.send(Request::post("/register/").json(&credentials)).await;
-    let tokens = world.stack.send(Request::post("/login/").json(&credentials)).await.json();
+    world.stack.send(register("ada", PASSWORD)).await;
+    let tokens = world.stack.send(log_in("ada", PASSWORD)).await.json();
     let access = tokens["access_token"].as_str().unwrap();
-    let refresh = tokens["refresh_token"].as_str().unwrap();
-    world.stack.send(Request::post("/login/").json(&json!({"username": "ada", "password": "wrong password"}))).await;
-    let refreshed = world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": refresh}))).await.json();
+    let refresh_token = tokens["refresh_token"].as_str().unwrap();
+    world.stack.send(log_in("ada", "wrong password")).await;
+    let refreshed = world.stack.send(refresh(refresh_token)).await.json();
     let refreshed = refreshed["access_token"].as_str().unwrap();
-    world.stack.send(Request::post("/token/refresh/").json(&json!({"refresh": access}))).await;
-    world.stack.send(Request::post("/token/verify/").json(&json!({"token": access}))).await;
-    world.stack.send(Request::post("/token/verify/").json(&json!({"token": format!("{refresh}x")}))).await;
-    world.stack.send(Request::get("/token_balance/").bearer(access)).await;
-    world.stack.send(Request::get("/token_balance/").bearer(&format!("{access}x"))).await;
-    world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(access)).await;
-    world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(refresh)).await;
+    world.stack.send(refresh(access)).await;
+    world.stack.send(verify(access)).await;
+    world.stack.send(verify(&format!("{refresh_token}x"))).await;
+    world.stack.send(balance().bearer(access)).await;
+    world.stack.send(balance().bearer(&format!("{access}x"))).await;
+    world.stack.send(message(MESSAGE).bearer(access)).await;
+    world.stack.send(message(MESSAGE).bearer(refresh_token)).await;
     for stream in [false, true] {
         let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}], "stream": stream});
-        world.stack.send(Request::post("/v1/chat/completions").json(&body).bearer(access)).await;
+        world.stack.send(Request::post(COMPLETIONS).json(&body).bearer(access)).await;
     }
     world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
@@ -66,27 +69,33 @@ async fn use_everything(world: &World) -> Vec<String> {
     let made = use_an_api_key(world, access).await;
     let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
     let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
-    let passwords = json!({"current_password": "wrong password", "new_password": NEW_PASSWORD});
-    world.stack.send(Request::post("/password/").json(&passwords).bearer(access)).await;
+    world.stack.send(change_password("wrong password", NEW_PASSWORD).bearer(access)).await;
     world.stack.send(Request::delete(&session).bearer(access)).await;
-    world.stack.send(Request::post("/logout/").json(&json!({"refresh": refresh}))).await;
+    world.stack.send(Request::post("/logout/").json(&json!({"refresh": refresh_token}))).await;
     world.stack.send(Request::get("/account/").bearer(access)).await;
-    world.stack.send(Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(access)).await;
-    let secrets =
-        [PASSWORD, "wrong password", NEW_PASSWORD, MESSAGE, access, refresh, JWT_SIGNING_SECRET, "Dummy Response"];
+    world.stack.send(delete_account(PASSWORD).bearer(access)).await;
+    let secrets = [
+        PASSWORD,
+        "wrong password",
+        NEW_PASSWORD,
+        MESSAGE,
+        access,
+        refresh_token,
+        JWT_SIGNING_SECRET,
+        "Dummy Response",
+    ];
     secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
 }
 
 /// Makes a key, lists it, uses it well and badly, and ends it.
 async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
-    let made =
-        world.stack.send(Request::post("/keys/").json(&json!({"name": NAME_OF_KEY})).bearer(access)).await.json();
+    let made = world.stack.send(make_api_key(NAME_OF_KEY).bearer(access)).await.json();
     let [id, key] = ["id", "key"].map(|member| made[member].as_str().unwrap().to_owned());
     world.stack.send(Request::get("/keys/").bearer(access)).await;
-    world.stack.send(Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&key)).await;
+    world.stack.send(message(MESSAGE).bearer(&key)).await;
     world.stack.send(Request::get("/account/").bearer(&key)).await;
-    world.stack.send(Request::delete(&format!("/keys/{id}/")).bearer(access)).await;
-    world.stack.send(Request::get("/token_balance/").bearer(&key)).await;
+    world.stack.send(end_api_key(&id).bearer(access)).await;
+    world.stack.send(balance().bearer(&key)).await;
     MadeApiKey { id, key }
 }
 
@@ -95,30 +104,24 @@ async fn go_wrong(world: &World) -> Vec<String> {
     world.register("grace", 0).await;
     world.register("ada", 100).await;
     let [ada, grace] = [world.log_in("ada").await, world.log_in("grace").await];
-    let chat = |message: &str| Request::post("/chatView/").json(&json!({"message": message})).bearer(&ada.access);
-    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let chat = |text: &str| message(text).bearer(&ada.access);
     let statuses = [
-        (409, Request::post("/register/").json(&credentials)),
-        (400, Request::post("/register/").json(&json!({"username": "hedy", "password": "short"}))),
+        (409, register("ada", PASSWORD)),
+        (400, register("hedy", "short")),
         (400, Request::post("/login/").body(Some("application/json"), format!("{{{PASSWORD:?}}}").into_bytes())),
         (415, Request::post("/login/").body(Some("text/plain"), PASSWORD.into())),
-        (413, Request::post("/login/").json(&json!({"username": "ada", "password": PASSWORD.repeat(9999)}))),
-        (401, Request::post("/login/").json(&json!({"username": "nobody", "password": PASSWORD}))),
+        (413, log_in("ada", &PASSWORD.repeat(9999))),
+        (401, log_in("nobody", PASSWORD)),
         (405, Request::put("/chatView/").bearer(&ada.access)),
-        (402, Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&grace.access)),
+        (402, message(MESSAGE).bearer(&grace.access)),
         (200, chat(MESSAGE).header("Idempotency-Key", "a-key-of-ada")),
         (422, chat("And then?").header("Idempotency-Key", "a-key-of-ada")),
         (400, Request::get("/messages/").query("cursor", MESSAGE).bearer(&ada.access)),
-        (404, Request::delete(&format!("/keys/{API_KEY}/")).bearer(&ada.access)),
-        (401, Request::get("/token_balance/").bearer(API_KEY)),
-        (401, Request::get("/token_balance/").header("Authorization", &format!("Basic {PASSWORD}"))),
-        (
-            400,
-            Request::post("/v1/chat/completions")
-                .json(&json!({"model": "dummy", "messages": MESSAGE}))
-                .bearer(&ada.access),
-        ),
-        (404, Request::post("/v1/chat/completions").json(&conversation_with(MESSAGE)).bearer(&ada.access)),
+        (404, end_api_key(API_KEY).bearer(&ada.access)),
+        (401, balance().bearer(API_KEY)),
+        (401, balance().header("Authorization", &format!("Basic {PASSWORD}"))),
+        (400, Request::post(COMPLETIONS).json(&json!({"model": "dummy", "messages": MESSAGE})).bearer(&ada.access)),
+        (404, Request::post(COMPLETIONS).json(&conversation_with(MESSAGE)).bearer(&ada.access)),
     ];
     for (status, request) in statuses {
         let text = format!("{request:?}");
@@ -128,7 +131,7 @@ async fn go_wrong(world: &World) -> Vec<String> {
     assert_eq!(world.stack.send(chat(MESSAGE)).await.status, 503);
     world.stack.recorder().forget_faults();
     world.slow_down("ada", "127.0.113.7").await;
-    let guess = Request::post("/login/").json(&credentials).source_ip("127.0.113.7");
+    let guess = log_in("ada", PASSWORD).source_ip("127.0.113.7");
     assert_eq!(world.stack.send(guess).await.status, 429);
     [
         PASSWORD,
@@ -208,7 +211,7 @@ async fn a_panic_is_a_line_of_json_that_says_where_it_was_and_not_what_it_said()
     let world = World::start_with(&[("LOG_LEVEL", "error"), ("DUMMY_FAILURE", "panic")]).await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let request = Request::post("/chatView/").json(&json!({"message": MESSAGE})).bearer(&access);
+    let request = message(MESSAGE).bearer(&access);
     assert_eq!(world.stack.send(request).await.status, 502);
     let logs = logs_with(&world, "panicked", 1).await;
     let lines: Vec<Value> = logs.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -220,6 +223,6 @@ async fn a_panic_is_a_line_of_json_that_says_where_it_was_and_not_what_it_said()
 #[tokio::test]
 async fn the_cause_of_an_error_is_in_the_log() {
     let world = World::start().await;
-    world.stack.send(Request::get("/token_balance/").bearer("garbage")).await;
+    world.stack.send(balance().bearer("garbage")).await;
     logs_with(&world, "the token has no readable header", 1).await;
 }

@@ -1,32 +1,47 @@
-//! The API through its real binaries: API Gateway's events go in over the Lambda Runtime API, and
-//! what the functions ask of DynamoDB is answered by the embedded engine, or by the one that
-//! `CHAT_API_TEST_DYNAMODB` names. With `CHAT_API_TEST_RIE` the functions run under AWS's own emulator
-//! of Lambda, which cannot do everything: what is skipped then says so.
+//! Tests of the API through its real binaries. API Gateway's events go in over the Lambda Runtime API. The functions'
+//! requests to DynamoDB go to the embedded engine, or to the one that `CHAT_API_TEST_DYNAMODB` names.
+//!
+//! An endpoint has a file named like its binary, next to its cases in `events/`. A theme that concerns many endpoints
+//! (attacks, faults, costs) has a file named after the theme. The fixtures are in [`world`], [`requests`], [`refusals`] and
+//! [`forgery`].
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod accounts;
+mod account;
 mod any_input;
 mod attacks;
+mod audit;
 mod bad_input;
 mod binaries;
 mod chat;
-mod completions;
-mod concurrency;
+mod chat_completions;
 mod cors;
-mod direct;
+mod costs;
 mod docs;
 mod events;
+mod faults;
 mod forgery;
 mod guessing;
+mod jwks;
 mod keys;
+mod login;
+mod logout;
 mod logs;
+mod messages;
 mod metrics;
 mod models;
-mod request_counts;
+mod operator;
+mod password;
+mod providers;
+mod refusals;
+mod register;
+mod requests;
 mod roles;
 mod sessions;
 mod template;
 mod tls;
-mod unreachable_table;
+mod token_balance;
+mod token_refresh;
+mod token_verify;
+mod transactions;
 mod world;

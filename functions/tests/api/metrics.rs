@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use testkit::gateway::Request;
 use testkit::recorder::Fault;
 
-use crate::world::{PASSWORD, World};
+use crate::requests::{change_password, chat, completion, log_in};
+use crate::world::{PASSWORD, Tokens, World};
 
 /// Every metric and its unit. Alarms and dashboard name them too.
 const METRICS: [(&str, &str); 10] = [
@@ -114,19 +115,6 @@ async fn status(world: &World, request: Request) -> u16 {
     world.stack.send(request).await.status
 }
 
-fn chat(access: &str) -> Request {
-    Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(access)
-}
-
-fn completion(access: &str, stream: bool) -> Request {
-    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
-    Request::post("/v1/chat/completions").json(&body).bearer(access)
-}
-
-fn log_in(username: &str, password: &str) -> Request {
-    Request::post("/login/").json(&json!({"username": username, "password": password}))
-}
-
 #[tokio::test]
 async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() {
     // A message holds 5 credits, costs 1, and 4 return.
@@ -135,23 +123,23 @@ async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() 
     world.register("grace", 0).await;
     let (ada, grace) = (world.log_in("ada").await, world.log_in("grace").await);
 
-    assert_eq!(status(&world, chat(&ada.access)).await, 200);
+    assert_eq!(status(&world, chat().bearer(&ada.access)).await, 200);
     for _ in 0..2 {
         // The second is answered again, and is no message of its own.
-        assert_eq!(status(&world, chat(&ada.access).header("Idempotency-Key", "once")).await, 200);
+        assert_eq!(status(&world, chat().bearer(&ada.access).header("Idempotency-Key", "once")).await, 200);
     }
-    assert_eq!(status(&world, completion(&ada.access, false)).await, 200);
-    assert_eq!(status(&world, completion(&ada.access, true)).await, 200);
+    assert_eq!(status(&world, completion(false).bearer(&ada.access)).await, 200);
+    assert_eq!(status(&world, completion(true).bearer(&ada.access)).await, 200);
     // Nobody hears that it was captured, at first.
     world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
-    assert_eq!(status(&world, chat(&ada.access)).await, 200);
+    assert_eq!(status(&world, chat().bearer(&ada.access)).await, 200);
     world.stack.recorder().forget_faults();
-    assert_eq!(status(&world, chat(&grace.access)).await, 402);
+    assert_eq!(status(&world, chat().bearer(&grace.access)).await, 402);
 
     assert_eq!(status(&world, log_in("ada", "a wrong password")).await, 401);
     assert_eq!(status(&world, log_in("nobody", PASSWORD)).await, 401);
-    let passwords = json!({"current_password": "a wrong password", "new_password": "an even better horse"});
-    assert_eq!(status(&world, Request::post("/password/").json(&passwords).bearer(&ada.access)).await, 401);
+    let change = change_password("a wrong password", "an even better horse").bearer(&ada.access);
+    assert_eq!(status(&world, change).await, 401);
     assert_eq!(status(&world, log_in("ada", PASSWORD)).await, 200);
     world.slow_down("ada", "127.0.113.7").await;
     assert_eq!(status(&world, log_in("ada", PASSWORD).source_ip("127.0.113.7")).await, 429);
@@ -192,11 +180,9 @@ async fn failures_of_the_model_are_counted_with_what_was_charged_and_given_back_
         ("MAX_OUTPUT_TOKENS", "1"),
         ("MIN_OUTPUT_TOKENS", "1"),
     ];
-    let world = World::start_with(&settings).await;
-    world.register("ada", 100).await;
-    let access = world.log_in("ada").await.access;
-    assert_eq!(status(&world, completion(&access, true)).await, 200);
-    assert_eq!(status(&world, completion(&access, false)).await, 502);
+    let (world, Tokens { access, .. }) = World::with_ada(100, &settings).await;
+    assert_eq!(status(&world, completion(true).bearer(&access)).await, 200);
+    assert_eq!(status(&world, completion(false).bearer(&access)).await, 502);
 
     let mut sums = sums(&lines(&world, 3).await);
     assert_eq!(charged(&world).await, (1, 1.0));

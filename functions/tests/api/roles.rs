@@ -12,7 +12,11 @@ use testkit::role::{Permission, Role};
 use testkit::runtime_api::Ability;
 use testkit::template::Template;
 
-use crate::models;
+use crate::providers;
+use crate::requests::{
+    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, refresh, register,
+    verify,
+};
 use crate::world::{PASSWORD, Tokens, World};
 
 const NEW_PASSWORD: &str = "an even better horse";
@@ -24,20 +28,10 @@ async fn ask(world: &World, status: u16, request: Request) -> Response {
     response
 }
 
-fn chat() -> Request {
-    Request::post("/chatView/").json(&json!({"message": "Hello"}))
-}
-
-fn completion() -> Request {
-    let messages = json!([{"role": "user", "content": "Hello"}]);
-    Request::post("/v1/chat/completions").json(&json!({"model": "dummy", "messages": messages}))
-}
-
 /// Registers and logs in, through the endpoints.
 async fn arrive(world: &World, username: &str) -> Tokens {
-    let credentials = json!({"username": username, "password": PASSWORD});
-    ask(world, 201, Request::post("/register/").json(&credentials)).await;
-    let tokens = ask(world, 200, Request::post("/login/").json(&credentials)).await.json();
+    ask(world, 201, register(username, PASSWORD)).await;
+    let tokens = ask(world, 200, log_in(username, PASSWORD)).await.json();
     let token = |name: &str| tokens[name].as_str().unwrap().to_owned();
     Tokens { access: token("access_token"), refresh: token("refresh_token") }
 }
@@ -61,9 +55,9 @@ async fn live(world: &World, ada: &Tokens) {
     }
     ask(world, 200, Request::get("/.well-known/jwks.json")).await;
     for token in [&ada.access, &ada.refresh] {
-        ask(world, 200, Request::post("/token/verify/").json(&json!({"token": token}))).await;
+        ask(world, 200, verify(token)).await;
     }
-    for (request, key) in [(chat(), "one"), (completion(), "another")] {
+    for (request, key) in [(chat(), "one"), (completion(false), "another")] {
         ask(world, 200, request.clone().bearer(&ada.access)).await;
         // With a key, twice: the second time from the record.
         for _ in 0..2 {
@@ -74,18 +68,17 @@ async fn live(world: &World, ada: &Tokens) {
         ask(world, 200, request.bearer(&ada.access)).await;
         world.stack.recorder().forget_faults();
     }
-    let passwords = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
-    ask(world, 204, Request::post("/password/").json(&passwords).bearer(&ada.access)).await;
+    ask(world, 204, change_password(PASSWORD, NEW_PASSWORD).bearer(&ada.access)).await;
 }
 
 /// What programs do, and what is done with their keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
-    for request in [chat(), completion(), Request::get("/token_balance/"), Request::get("/v1/models")] {
+    for request in [chat(), completion(false), balance(), Request::get("/v1/models")] {
         ask(world, 200, request.bearer(&made.key)).await;
     }
     let ended = world.make_api_key(&ada.access).await;
-    ask(world, 204, Request::delete(&format!("/keys/{}/", ended.id)).bearer(&ada.access)).await;
+    ask(world, 204, end_api_key(&ended.id).bearer(&ada.access)).await;
     // One whose time has passed also by the list is cleared away when the next is made.
     let expired = world.make_api_key(&ada.access).await;
     change(
@@ -107,13 +100,12 @@ async fn come_and_go(world: &World) {
     for _ in 0..MAX_SESSIONS {
         sessions.push(world.log_in("grace").await);
     }
-    let credentials = json!({"username": "grace", "password": PASSWORD});
-    ask(world, 200, Request::post("/login/").json(&credentials)).await;
+    ask(world, 200, log_in("grace", PASSWORD)).await;
     let one = sessions.pop().unwrap();
     let list = ask(world, 200, Request::get("/sessions/").bearer(&one.access)).await.json();
     let others = list["sessions"].as_array().unwrap().iter().filter(|session| session["current"] == false);
     let other = others.map(|session| session["id"].as_str().unwrap()).next().unwrap();
-    ask(world, 204, Request::delete(&format!("/sessions/{other}/")).bearer(&one.access)).await;
+    ask(world, 204, end_session(other).bearer(&one.access)).await;
     let two = sessions.pop().unwrap();
     for (tokens, everywhere) in [(two, false), (one, true)] {
         assert_eq!(world.log_out(&tokens, everywhere).await.status, 204);
@@ -126,7 +118,6 @@ async fn rotate() -> BTreeSet<Permission> {
     let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true"), ("JWT_SIGNING_SECRET", secret)]).await;
     world.register("ada", 1).await;
     let first = world.log_in("ada").await.refresh;
-    let refresh = |token: &str| Request::post("/token/refresh/").json(&json!({"refresh": token}));
     let next = async |token: &str| {
         let answer = ask(&world, 200, refresh(token)).await.json();
         answer["refresh_token"].as_str().unwrap().to_owned()
@@ -139,8 +130,8 @@ async fn rotate() -> BTreeSet<Permission> {
 
 /// A model that reads what was said before.
 async fn remember() -> BTreeSet<Permission> {
-    let (provider, chatting) = models::with_openai(&[]).await;
-    models::answer(&provider, models::says(&json!({"content": "Hi"}))).await;
+    let (provider, chatting) = providers::with_openai(&[]).await;
+    providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
     ask(&chatting.world, 200, chatting.message("Hello")).await;
     chatting.world.stack.recorder().used_permissions()
 }
@@ -156,16 +147,15 @@ async fn operate(world: &World, ada: &Tokens) {
             json!({"action": "grant", "username": "ada", "amount": 5, "reason": reason, "grant_id": "get-well"});
         operator(grant).await;
     }
-    let refreshed =
-        ask(world, 200, Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))).await.json();
-    let delete = Request::delete("/account/").json(&json!({"password": NEW_PASSWORD}));
+    let refreshed = ask(world, 200, refresh(&ada.refresh)).await.json();
+    let delete = delete_account(NEW_PASSWORD);
     ask(world, 204, delete.bearer(refreshed["access_token"].as_str().unwrap())).await;
 
     let mary = arrive(world, "mary").await;
     world.make_api_key(&mary.access).await;
     ask(world, 200, chat().bearer(&mary.access)).await;
     world.stack.recorder().fail_next("BatchWriteItem", Fault::NotApplied, 3);
-    ask(world, 503, Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&mary.access)).await;
+    ask(world, 503, delete_account(PASSWORD).bearer(&mary.access)).await;
     world.stack.recorder().forget_faults();
     let is_being_deleted = |item: &Value| !item["deletion_began_at"].is_null();
     change(world, "ACCOUNT", is_being_deleted, |item| item["deletion_began_at"] = json!({"N": "1"})).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::accounts::Accounts;
 use shared::api_keys::ApiKey;
@@ -21,14 +22,16 @@ use shared::settings::{Settings, SigningSecretSource};
 use shared::table::Table;
 use shared::time::{Clock, Timestamp};
 use shared::username::Username;
-use testkit::gateway::Response;
+use testkit::gateway::{Request, Response};
 use testkit::isolated_table::IsolatedTable;
 use testkit::people;
+use testkit::runtime_api::Function;
 use testkit::stack::{JWT_SIGNING_SECRET, Stack};
 
 pub use testkit::people::{MadeApiKey, PASSWORD, Tokens};
 
 pub use crate::binaries::binary;
+use crate::requests;
 
 /// Where everybody is, unless a test says otherwise.
 const HOME: &str = "127.0.0.1";
@@ -50,6 +53,14 @@ impl World {
         let stack = Stack::start(binary, settings).await;
         let table = table_behind(stack.table());
         Self { stack, table }
+    }
+
+    /// A world in which Ada has `credits` and is logged in.
+    pub async fn with_ada(credits: u64, settings: &[(&str, &str)]) -> (Self, Tokens) {
+        let world = Self::start_with(settings).await;
+        world.register("ada", credits).await;
+        let ada = world.log_in("ada").await;
+        (world, ada)
     }
 
     /// Gives `username` an account, past the endpoint and so without its costs.
@@ -181,6 +192,29 @@ impl World {
     pub async fn entries(&self) -> Vec<Value> {
         let items = self.items().await.into_values();
         items.filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("ENTRY#")).collect()
+    }
+
+    /// The captures of messages among them.
+    pub async fn chats(&self) -> Vec<Value> {
+        self.entries().await.into_iter().filter(|entry| entry["kind"]["S"] == "chat").collect()
+    }
+
+    /// The credits that a user can spend, and those that are held.
+    pub async fn balance(&self, access: &str) -> (Value, String) {
+        let response = self.stack.send(requests::balance().bearer(access)).await;
+        (response.json()["tokens"].clone(), response.headers["x-token-held"].clone())
+    }
+
+    /// Sends each request to a process of its own of `function`, all at the same moment, as Lambda would.
+    pub async fn send_at_once(&self, function: &str, requests: &[Request]) -> Vec<Response> {
+        let started = requests.iter().map(|_| Function::start(&binary(function), self.stack.environment_of(function)));
+        let functions: Vec<Function> = started.collect();
+        for function in &functions {
+            function.wait_until_ready().await.unwrap();
+        }
+        let events: Vec<Value> = requests.iter().map(Request::to_rest_event).collect();
+        let answers = join_all(functions.iter().zip(&events).map(|(function, event)| function.invoke(event))).await;
+        answers.into_iter().map(|answer| Response::from_event(&answer.unwrap())).collect()
     }
 }
 

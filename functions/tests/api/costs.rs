@@ -9,8 +9,12 @@ use testkit::gateway::Request;
 use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
+use crate::requests::{
+    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, make_api_key,
+    refresh, register, verify,
+};
 use crate::world::{PASSWORD, World};
-use crate::{forgery, models};
+use crate::{forgery, providers};
 
 /// US dollars per million units on demand, in us-east-1 since November 2024, as docs/costs.md says.
 const USD_PER_MILLION_WRITE_UNITS: f64 = 0.625;
@@ -107,38 +111,28 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     Cost::of(name, &recorded)
 }
 
-fn complete(stream: bool) -> Request {
-    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
-    Request::post("/v1/chat/completions").json(&body)
-}
-
 /// The costs of everything, in the table's order. Ada has twenty short messages when she lists them.
 async fn costs(world: &World) -> Vec<Cost> {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
-    let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
-    let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access);
-    let with_key = || talk().header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-    let complete = |stream: bool| complete(stream).bearer(&ada.access);
-    let refresh = Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
-    let verify = |token: &str| Request::post("/token/verify/").json(&json!({"token": token}));
+    let with_key = || chat().bearer(&ada.access).header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
     let get = |path: &str| Request::get(path).bearer(&ada.access);
     let mut costs = vec![
-        cost(world, "`POST /register/`", "register", Request::post("/register/").json(&credentials("bob"))).await,
-        cost(world, "`POST /login/`", "login", Request::post("/login/").json(&credentials("ada"))).await,
-        cost(world, "`POST /token/refresh/`", "token-refresh", refresh).await,
+        cost(world, "`POST /register/`", "register", register("bob", PASSWORD)).await,
+        cost(world, "`POST /login/`", "login", log_in("ada", PASSWORD)).await,
+        cost(world, "`POST /token/refresh/`", "token-refresh", refresh(&ada.refresh)).await,
         cost(world, "`POST /token/verify/`", "token-verify", verify(&ada.access)).await,
         cost(world, "… of a refresh token", "token-verify", verify(&ada.refresh)).await,
         cost(world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
-        cost(world, "`POST /chatView/`", "chat", talk()).await,
+        cost(world, "`POST /chatView/`", "chat", chat().bearer(&ada.access)).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,
-        cost(world, "`POST /v1/chat/completions`", "chat-completions", complete(false)).await,
-        cost(world, "… streamed", "chat-completions", complete(true)).await,
+        cost(world, "`POST /v1/chat/completions`", "chat-completions", completion(false).bearer(&ada.access)).await,
+        cost(world, "… streamed", "chat-completions", completion(true).bearer(&ada.access)).await,
         cost(world, "`GET /v1/models`", "models", get("/v1/models")).await,
     ];
     for _ in 4..20 {
-        world.stack.send(talk()).await;
+        world.stack.send(chat().bearer(&ada.access)).await;
     }
     costs.extend([
         cost(world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
@@ -158,47 +152,36 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     };
     let api_key = world.make_api_key(&one.access).await;
     let by_program = |request: Request| request.bearer(&api_key.key);
-    let talk = || by_program(Request::post("/chatView/").json(&json!({"message": "Hello"})));
-    let make_key = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(&one.access);
-    let end_key = Request::delete(&format!("/keys/{}/", api_key.id)).bearer(&one.access);
     let session_id = forgery::claims(&two.access)["sid"].as_str().unwrap().to_owned();
-    let end_session = Request::delete(&format!("/sessions/{session_id}/")).bearer(&one.access);
     let mut costs = vec![
         cost(world, "`GET /sessions/`", "sessions", get("/sessions/")).await,
-        cost(
-            world,
-            "`GET /token_balance/` with an API key",
-            "token-balance",
-            by_program(Request::get("/token_balance/")),
-        )
-        .await,
-        cost(world, "`POST /chatView/` with an API key", "chat", talk()).await,
-        cost(world, "`POST /v1/chat/completions` with an API key", "chat-completions", by_program(complete(false)))
+        cost(world, "`GET /token_balance/` with an API key", "token-balance", by_program(balance())).await,
+        cost(world, "`POST /chatView/` with an API key", "chat", by_program(chat())).await,
+        cost(world, "`POST /v1/chat/completions` with an API key", "chat-completions", by_program(completion(false)))
             .await,
         cost(world, "`GET /v1/models` with an API key", "models", by_program(Request::get("/v1/models"))).await,
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
-        cost(world, "`POST /keys/`", "keys", make_key).await,
-        cost(world, "`DELETE /keys/{id}/`", "keys", end_key).await,
+        cost(world, "`POST /keys/`", "keys", make_api_key("my program").bearer(&one.access)).await,
+        cost(world, "`DELETE /keys/{id}/`", "keys", end_api_key(&api_key.id).bearer(&one.access)).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
-        cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session).await,
+        cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session(&session_id).bearer(&one.access)).await,
         cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false)).await,
     ];
-    let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
-    let change_password = Request::post("/password/").json(&passwords).bearer(&one.access);
-    costs.push(cost(world, "`POST /password/`", "password", change_password).await);
+    let change = change_password(PASSWORD, "an even better horse").bearer(&one.access);
+    costs.push(cost(world, "`POST /password/`", "password", change).await);
     costs.push(cost(world, "`POST /logout/` everywhere", "logout", log_out(&one.refresh, true)).await);
     world.register("mary", 100).await;
     let mary = world.log_in("mary").await.access;
-    world.stack.send(Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&mary)).await;
-    let delete = Request::delete("/account/").json(&json!({"password": PASSWORD})).bearer(&mary);
+    world.stack.send(chat().bearer(&mary)).await;
+    let delete = delete_account(PASSWORD).bearer(&mary);
     costs.push(cost(world, "`DELETE /account/`", "account", delete).await);
     costs
 }
 
 /// A message to a model that reads what was said before.
 async fn cost_with_context() -> Cost {
-    let (provider, chatting) = models::with_openai(&[]).await;
-    models::answer(&provider, models::says(&json!({"content": "Hi"}))).await;
+    let (provider, chatting) = providers::with_openai(&[]).await;
+    providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
     cost(&chatting.world, "… with context", "chat", chatting.message("Hello")).await
 }
 
@@ -206,8 +189,8 @@ async fn cost_with_context() -> Cost {
 async fn cost_of_rotation() -> Cost {
     let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true")]).await;
     world.register("ada", 100).await;
-    let refresh = json!({"refresh": world.log_in("ada").await.refresh});
-    cost(&world, "… with rotation", "token-refresh", Request::post("/token/refresh/").json(&refresh)).await
+    let refresh_token = world.log_in("ada").await.refresh;
+    cost(&world, "… with rotation", "token-refresh", refresh(&refresh_token)).await
 }
 
 #[tokio::test]
@@ -235,8 +218,7 @@ async fn a_second_message_costs_no_less_and_no_more_than_the_first() {
     let world = World::start().await;
     world.register("ada", 100).await;
     let access = world.log_in("ada").await.access;
-    let talk = || Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access);
-    let first = cost(&world, "a message", "chat", talk()).await;
-    let second = cost(&world, "a message", "chat", talk()).await;
+    let first = cost(&world, "a message", "chat", chat().bearer(&access)).await;
+    let second = cost(&world, "a message", "chat", chat().bearer(&access)).await;
     assert_eq!(first.to_string(), second.to_string());
 }

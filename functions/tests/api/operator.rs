@@ -1,12 +1,14 @@
-//! The functions that are invoked directly, beyond what their events in `events/` show.
+//! The operator's function, beyond the cases in `events/operator`.
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
-use testkit::runtime_api::{Ability, Function, InvocationError, InvocationFailure, cargo_lambda_deadline};
+use testkit::runtime_api::{Function, InvocationError, InvocationFailure};
 
+use crate::refusals::refused;
+use crate::requests::{balance, chat, log_in, refresh};
 use crate::world::{PASSWORD, World, binary};
 
-fn grant() -> Value {
+pub fn grant() -> Value {
     json!({"action": "grant", "username": "ada", "amount": 5, "reason": "She fell ill", "grant_id": "get-well"})
 }
 
@@ -19,39 +21,41 @@ fn error_of(error: InvocationError) -> Value {
 
 #[tokio::test]
 async fn a_deactivated_person_is_locked_out_at_once_and_logs_in_again_when_activated() {
-    let world = World::start().await;
-    world.register("ada", 100).await;
-    let ada = world.log_in("ada").await;
-    let balance = || Request::get("/token_balance/").bearer(&ada.access);
-    let refresh = || Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}));
-    let log_in = || Request::post("/login/").json(&json!({"username": "ada", "password": PASSWORD}));
-    assert_eq!(world.stack.send(balance()).await.status, 200);
+    let (world, ada) = World::with_ada(100, &[]).await;
+    assert_eq!(world.stack.send(balance().bearer(&ada.access)).await.status, 200);
 
     world.stack.invoke("operator", &json!({"action": "deactivate", "username": "ADA"})).await.unwrap();
-    for request in [balance(), refresh(), log_in()] {
+    for request in [balance().bearer(&ada.access), refresh(&ada.refresh), log_in("ada", PASSWORD)] {
         assert_eq!(world.stack.send(request).await.json()["code"], "user_inactive");
     }
 
     world.stack.invoke("operator", &json!({"action": "activate", "username": "ada"})).await.unwrap();
-    for request in [balance(), refresh()] {
+    for request in [balance().bearer(&ada.access), refresh(&ada.refresh)] {
         assert_eq!(world.stack.send(request).await.json()["code"], "token_not_valid");
     }
-    assert_eq!(world.stack.send(log_in()).await.status, 200);
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD)).await.status, 200);
 }
 
 #[tokio::test]
-async fn cargo_lambdas_deadline_of_1970_is_not_taken_at_its_word() {
-    if Ability::ChooseDeadlines.skips_this_test() {
-        return;
-    }
-    let world = World::start().await;
-    world.register("ada", 100).await;
-    let invoke = async |name: &str, event: Value| {
-        world.stack.function(name).await.invoke_with_deadline(&event, cargo_lambda_deadline()).await.unwrap()
+async fn a_deactivation_ends_a_key_for_good() {
+    let (world, ada) = World::with_ada(10, &[]).await;
+    let made = world.make_api_key(&ada.access).await;
+    let operate = async |action: &str| {
+        world.stack.invoke("operator", &json!({"action": action, "username": "ada"})).await.unwrap()
     };
-    world.stack.recorder().fail_next("TransactWriteItems", testkit::recorder::Fault::Conflict, 2);
-    assert_eq!(invoke("operator", grant()).await["balance"], 105, "there is time to repeat a collision");
-    assert_eq!(invoke("audit", json!({})).await["finished"], true);
+    operate("deactivate").await;
+    for request in [balance().bearer(&made.key), chat().bearer(&made.key)] {
+        refused(&world, request, 401, "user_inactive").await;
+    }
+    operate("activate").await;
+    for request in [balance(), chat()] {
+        refused(&world, request.bearer(&made.key), 401, "token_not_valid").await;
+    }
+    let again = world.log_in("ada").await;
+    let list = world.stack.send(Request::get("/keys/").bearer(&again.access)).await.json();
+    assert_eq!(list, json!({"keys": []}));
+    let new = world.make_api_key(&again.access).await;
+    assert_eq!(world.stack.send(chat().bearer(&new.key)).await.status, 200);
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@ use testkit::recorder::Fault;
 use testkit::runtime_api::Function;
 use tokio::net::TcpListener;
 
+use crate::requests::{
+    UNKNOWN_ID, balance, change_password, chat, completion, end_api_key, end_session, log_in, make_api_key, refresh,
+    register, verify,
+};
 use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -19,25 +23,22 @@ const WORLDS_AT_ONCE: usize = 6;
 async fn requests(world: &World) -> Vec<(&'static str, Request)> {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
-    let credentials = json!({"username": "ada", "password": PASSWORD});
-    let passwords = json!({"current_password": PASSWORD, "new_password": "an even better horse"});
     let api_key = format!("sk-{}", "A".repeat(43));
-    let session = Request::delete("/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV/");
     vec![
-        ("register", Request::post("/register/").json(&credentials)),
-        ("login", Request::post("/login/").json(&credentials)),
-        ("token-refresh", Request::post("/token/refresh/").json(&json!({"refresh": ada.refresh}))),
-        ("token-verify", Request::post("/token/verify/").json(&json!({"token": ada.access}))),
+        ("register", register("ada", PASSWORD)),
+        ("login", log_in("ada", PASSWORD)),
+        ("token-refresh", refresh(&ada.refresh)),
+        ("token-verify", verify(&ada.access)),
         ("logout", Request::post("/logout/").json(&json!({"refresh": ada.refresh}))),
         ("sessions", Request::get("/sessions/").bearer(&ada.access)),
-        ("sessions", session.bearer(&ada.access)),
-        ("password", Request::post("/password/").json(&passwords).bearer(&ada.access)),
-        ("keys", Request::post("/keys/").json(&json!({"name": "my program"})).bearer(&ada.access)),
-        ("keys", Request::delete("/keys/01ARZ3NDEKTSV4RRFFQ69G5FAV/").bearer(&ada.access)),
+        ("sessions", end_session(UNKNOWN_ID).bearer(&ada.access)),
+        ("password", change_password(PASSWORD, "an even better horse").bearer(&ada.access)),
+        ("keys", make_api_key("my program").bearer(&ada.access)),
+        ("keys", end_api_key(UNKNOWN_ID).bearer(&ada.access)),
         ("account", Request::get("/account/").bearer(&ada.access)),
-        ("token-balance", Request::get("/token_balance/").bearer(&ada.access)),
-        ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&ada.access)),
-        ("chat", Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&api_key)),
+        ("token-balance", balance().bearer(&ada.access)),
+        ("chat", chat().bearer(&ada.access)),
+        ("chat", chat().bearer(&api_key)),
         ("chat-completions", completion(false).bearer(&ada.access)),
         ("chat-completions", completion(true).bearer(&ada.access)),
         ("models", Request::get("/v1/models").bearer(&ada.access)),
@@ -45,11 +46,6 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),
     ]
-}
-
-fn completion(stream: bool) -> Request {
-    let messages = json!([{"role": "user", "content": "Hello"}]);
-    Request::post("/v1/chat/completions").json(&json!({"model": "dummy", "messages": messages, "stream": stream}))
 }
 
 /// The code of a problem, or of an error of OpenAI's protocol.

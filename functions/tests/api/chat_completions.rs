@@ -1,66 +1,33 @@
-//! OpenAI's protocol through the real binaries: what an answer costs, whole and as it is written, and how
-//! refusals look to OpenAI's clients.
+//! `/v1/chat/completions`: what an answer costs, whole and as it is written, and how refusals look to OpenAI's clients.
 
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use testkit::gateway::{Payload, Request, Response};
+use testkit::gateway::Request;
 use testkit::runtime_api::Ability;
 
 use crate::events::data_of_events;
-use crate::world::World;
-
-const PATH: &str = "/v1/chat/completions";
+use crate::refusals::{refused_by_openai, status_and_openai_code};
+use crate::requests::{COMPLETIONS, chat, completion, completion_body, end_api_key};
+use crate::world::{Tokens, World};
 
 /// The most of a stream that has nothing left to wait for.
 const LIMIT: Duration = Duration::from_secs(20);
-
-fn body(stream: bool) -> Value {
-    json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream})
-}
-
-fn complete(access: &str, stream: bool) -> Request {
-    Request::post(PATH).json(&body(stream)).bearer(access)
-}
-
-fn with_key(access: &str, stream: bool) -> Request {
-    complete(access, stream).header("Idempotency-Key", "8e03978e")
-}
-
-async fn ada(settings: &[(&str, &str)]) -> (World, String) {
-    let world = World::start_with(settings).await;
-    world.register("ada", 10).await;
-    let access = world.log_in("ada").await.access;
-    (world, access)
-}
-
-async fn balance(world: &World, access: &str) -> (Value, String) {
-    let response = world.stack.send(Request::get("/token_balance/").bearer(access)).await;
-    (response.json()["tokens"].clone(), response.headers["x-token-held"].clone())
-}
-
-async fn chats(world: &World) -> Vec<Value> {
-    world.entries().await.into_iter().filter(|entry| entry["kind"]["S"] == "chat").collect()
-}
 
 /// The texts of a stream's events, put together.
 fn text_of(events: &[Value]) -> String {
     events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect()
 }
 
-fn error_of(response: &Response) -> (u16, Value) {
-    (response.status, response.json()["error"]["code"].clone())
-}
-
 #[tokio::test]
 async fn a_completion_is_charged_and_stored_apart_from_the_conversation() {
     for stream in [false, true] {
-        let (world, access) = ada(&[("MESSAGE_COST", "3")]).await;
-        let response = world.stack.send(complete(&access, stream)).await;
+        let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "3")]).await;
+        let response = world.stack.send(completion(stream).bearer(&access)).await;
         assert_eq!(response.status, 200);
-        assert_eq!(balance(&world, &access).await, (json!(7), "0".to_owned()));
-        let [entry] = &chats(&world).await[..] else { panic!("not one chat") };
+        assert_eq!(world.balance(&access).await, (json!(7), "0".to_owned()));
+        let [entry] = &world.chats().await[..] else { panic!("not one chat") };
         let id = entry["sk"]["S"].as_str().unwrap().strip_prefix("ENTRY#").unwrap().to_owned();
         assert_eq!(response.headers["x-message-id"], id);
         assert!(response.body.contains(&format!("chatcmpl-{id}")));
@@ -71,27 +38,27 @@ async fn a_completion_is_charged_and_stored_apart_from_the_conversation() {
 
 #[tokio::test]
 async fn a_program_asks_with_an_api_key_at_the_expense_of_whoever_made_it() {
-    let (world, access) = ada(&[("MESSAGE_COST", "3")]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "3")]).await;
     let made = world.make_api_key(&access).await;
     assert_eq!(world.stack.send(Request::get("/v1/models").bearer(&made.key)).await.status, 200);
-    assert_eq!(world.stack.send(complete(&made.key, false)).await.json()["object"], "chat.completion");
-    assert!(world.stack.send(complete(&made.key, true)).await.body.ends_with("data: [DONE]\n\n"));
-    assert_eq!(balance(&world, &access).await, (json!(4), "0".to_owned()));
-    let end = Request::delete(&format!("/keys/{}/", made.id)).bearer(&access);
+    assert_eq!(world.stack.send(completion(false).bearer(&made.key)).await.json()["object"], "chat.completion");
+    assert!(world.stack.send(completion(true).bearer(&made.key)).await.body.ends_with("data: [DONE]\n\n"));
+    assert_eq!(world.balance(&access).await, (json!(4), "0".to_owned()));
+    let end = end_api_key(&made.id).bearer(&access);
     assert_eq!(world.stack.send(end).await.status, 204);
     for stream in [false, true] {
-        refused(&world, complete(&made.key, stream), 401, "invalid_api_key").await;
+        refused_by_openai(&world, completion(stream).bearer(&made.key), 401, "invalid_api_key").await;
     }
-    refused(&world, Request::get("/v1/models").bearer(&made.key), 401, "invalid_api_key").await;
+    refused_by_openai(&world, Request::get("/v1/models").bearer(&made.key), 401, "invalid_api_key").await;
 }
 
 #[tokio::test]
 async fn a_streamed_answer_says_the_same_as_a_whole_one() {
-    let (world, access) = ada(&[]).await;
-    let whole = world.stack.send(complete(&access, false)).await.json();
-    let mut asked = body(true);
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
+    let whole = world.stack.send(completion(false).bearer(&access)).await.json();
+    let mut asked = completion_body(true);
     asked["stream_options"] = json!({"include_usage": true});
-    let streamed = world.stack.send(Request::post(PATH).json(&asked).bearer(&access)).await;
+    let streamed = world.stack.send(Request::post(COMPLETIONS).json(&asked).bearer(&access)).await;
     let events = data_of_events(&streamed.body);
     assert_eq!(text_of(&events), whole["choices"][0]["message"]["content"].as_str().unwrap());
     let [.., finish, usage, done] = &events[..] else { panic!("{events:?}") };
@@ -105,21 +72,22 @@ async fn the_beginning_of_an_answer_is_read_while_the_model_still_thinks_about_i
     if Ability::PassStreamsOn.skips_this_test() {
         return;
     }
-    let (world, access) = ada(&[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
+    let (world, Tokens { access, .. }) =
+        World::with_ada(10, &[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
     world.stack.function("token-balance").await;
-    let mut stream = world.stack.stream(complete(&access, true)).await;
+    let mut stream = world.stack.stream(completion(true).bearer(&access)).await;
     assert_eq!(stream.prelude().await.unwrap()["statusCode"], 200);
     let mut events = String::new();
     while !events.contains("Dummy") {
         events += &stream.next().await.unwrap().unwrap();
     }
     assert!(!events.contains("Response"), "{events}");
-    assert_eq!(balance(&world, &access).await, (json!(7), "3".to_owned()), "it is not paid for yet");
+    assert_eq!(world.balance(&access).await, (json!(7), "3".to_owned()), "it is not paid for yet");
     while let Some(part) = stream.next().await.unwrap() {
         events += &part;
     }
     assert_eq!(text_of(&data_of_events(&events)), "Dummy Response");
-    assert_eq!(balance(&world, &access).await, (json!(7), "0".to_owned()));
+    assert_eq!(world.balance(&access).await, (json!(7), "0".to_owned()));
 }
 
 #[tokio::test]
@@ -131,14 +99,14 @@ async fn what_a_model_delivered_before_it_broke_off_is_charged_and_stored() {
         let world = World::start_with(&settings.concat()).await;
         world.register("ada", 100).await;
         let access = world.log_in("ada").await.access;
-        let response = world.stack.send(complete(&access, true)).await;
+        let response = world.stack.send(completion(true).bearer(&access)).await;
         let events = data_of_events(&response.body);
         assert_eq!((response.status, text_of(&events).as_str()), (200, "Dummy"));
         let last = &events.last().unwrap()["error"];
         assert_eq!((&last["code"], &last["type"]), (&json!("model_broke_off"), &json!("server_error")));
         // By usage: a thousandth of 2 * 500 + 2 * 900, rounded up.
-        assert_eq!(balance(&world, &access).await, (json!(97), "0".to_owned()), "{pricing:?}");
-        let [entry] = &chats(&world).await[..] else { panic!("not one chat") };
+        assert_eq!(world.balance(&access).await, (json!(97), "0".to_owned()), "{pricing:?}");
+        let [entry] = &world.chats().await[..] else { panic!("not one chat") };
         assert_eq!((&entry["response"]["S"], &entry["finish_reason"]["S"]), (&json!("Dummy"), &json!("broken_off")));
     }
 }
@@ -146,12 +114,12 @@ async fn what_a_model_delivered_before_it_broke_off_is_charged_and_stored() {
 #[tokio::test]
 async fn where_a_model_delivers_nothing_or_not_all_of_a_whole_answer_nothing_is_charged() {
     for (failure, stream) in [("error", false), ("error", true), ("panic", false), ("panic", true), ("cut", false)] {
-        let (world, access) = ada(&[("DUMMY_FAILURE", failure)]).await;
-        let response = world.stack.send(complete(&access, stream)).await;
-        assert_eq!(error_of(&response), (502, json!("model_failed")), "{failure}");
+        let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_FAILURE", failure)]).await;
+        let response = world.stack.send(completion(stream).bearer(&access)).await;
+        assert_eq!(status_and_openai_code(&response), (502, json!("model_failed")), "{failure}");
         assert!(!response.headers.contains_key("x-should-retry"));
-        assert_eq!(balance(&world, &access).await, (json!(10), "0".to_owned()));
-        assert!(chats(&world).await.is_empty());
+        assert_eq!(world.balance(&access).await, (json!(10), "0".to_owned()));
+        assert!(world.chats().await.is_empty());
     }
 }
 
@@ -160,8 +128,9 @@ async fn a_process_that_is_killed_while_it_streams_charges_nothing_and_its_hold_
     if Ability::PassStreamsOn.skips_this_test() {
         return;
     }
-    let (world, access) = ada(&[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
-    let mut stream = world.stack.stream(complete(&access, true)).await;
+    let (world, Tokens { access, .. }) =
+        World::with_ada(10, &[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
+    let mut stream = world.stack.stream(completion(true).bearer(&access)).await;
     stream.prelude().await.unwrap();
     stream.next().await.unwrap();
     let process = world.stack.function("chat-completions").await.process_id();
@@ -169,7 +138,7 @@ async fn a_process_that_is_killed_while_it_streams_charges_nothing_and_its_hold_
     while let Ok(Some(part)) = stream.next().await {
         assert!(!part.contains("[DONE]"), "{part}");
     }
-    assert!(chats(&world).await.is_empty());
+    assert!(world.chats().await.is_empty());
     let items = world.items().await.into_values();
     let account = items.into_iter().find(|item| item["sk"]["S"] == "ACCOUNT").unwrap();
     let hold = account["holds"]["M"].as_object().unwrap().values().next().unwrap()["M"].clone();
@@ -181,27 +150,28 @@ async fn a_process_that_is_killed_while_it_streams_charges_nothing_and_its_hold_
 
 #[tokio::test]
 async fn a_stream_that_nobody_reads_to_its_end_is_charged() {
-    let (world, access) = ada(&[("DUMMY_DELAY_MS", "500")]).await;
-    let mut stream = world.stack.stream(complete(&access, true)).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_DELAY_MS", "500")]).await;
+    let mut stream = world.stack.stream(completion(true).bearer(&access)).await;
     stream.prelude().await.unwrap();
     drop(stream);
     let charged = async {
-        while chats(&world).await.is_empty() {
+        while world.chats().await.is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(LIMIT, charged).await.unwrap();
-    assert_eq!(balance(&world, &access).await, (json!(9), "0".to_owned()));
+    assert_eq!(world.balance(&access).await, (json!(9), "0".to_owned()));
 }
 
 #[tokio::test]
 async fn the_same_key_gets_the_same_answer_whole_or_streamed_and_costs_once() {
     for first_is_streamed in [false, true] {
-        let (world, access) = ada(&[("MESSAGE_COST", "10")]).await;
-        let first = world.stack.send(with_key(&access, first_is_streamed)).await;
+        let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "10")]).await;
+        let first =
+            world.stack.send(completion(first_is_streamed).bearer(&access).header("Idempotency-Key", "8e03978e")).await;
         assert_eq!((first.status, first.headers.contains_key("idempotent-replayed")), (200, false));
-        let whole = world.stack.send(with_key(&access, false)).await;
-        let streamed = world.stack.send(with_key(&access, true)).await;
+        let whole = world.stack.send(completion(false).bearer(&access).header("Idempotency-Key", "8e03978e")).await;
+        let streamed = world.stack.send(completion(true).bearer(&access).header("Idempotency-Key", "8e03978e")).await;
         for again in [&whole, &streamed] {
             assert_eq!((again.status, again.headers["idempotent-replayed"].as_str()), (200, "true"));
             assert_eq!(again.headers["x-message-id"], first.headers["x-message-id"]);
@@ -213,35 +183,35 @@ async fn the_same_key_gets_the_same_answer_whole_or_streamed_and_costs_once() {
         let same =
             if first_is_streamed { events[0] == data_of_events(&first.body)[0] } else { whole.body == first.body };
         assert!(same, "{first:?}");
-        assert_eq!(chats(&world).await.len(), 1);
+        assert_eq!(world.chats().await.len(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_kept_answer_that_broke_off_is_given_again_as_far_as_it_was_paid_for() {
-    let (world, access) = ada(&[("DUMMY_FAILURE", "cut")]).await;
-    world.stack.send(with_key(&access, true)).await;
-    let again = world.stack.send(with_key(&access, false)).await.json();
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_FAILURE", "cut")]).await;
+    world.stack.send(completion(true).bearer(&access).header("Idempotency-Key", "8e03978e")).await;
+    let again = world.stack.send(completion(false).bearer(&access).header("Idempotency-Key", "8e03978e")).await.json();
     let choice = &again["choices"][0];
     assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("Dummy"), &json!("length")));
-    assert_eq!(chats(&world).await.len(), 1);
+    assert_eq!(world.chats().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_key_for_another_conversation_is_a_mismatch_also_one_of_chat_view() {
-    let (world, access) = ada(&[]).await;
-    world.stack.send(with_key(&access, false)).await;
-    let mut other = body(false);
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
+    world.stack.send(completion(false).bearer(&access).header("Idempotency-Key", "8e03978e")).await;
+    let mut other = completion_body(false);
     other["temperature"] = json!(1);
-    let other = Request::post(PATH).json(&other).bearer(&access).header("Idempotency-Key", "8e03978e");
-    assert_eq!(error_of(&world.stack.send(other).await), (422, json!("idempotency_mismatch")));
-    let message = Request::post("/chatView/").json(&json!({"message": "Hello"})).bearer(&access);
+    let other = Request::post(COMPLETIONS).json(&other).bearer(&access).header("Idempotency-Key", "8e03978e");
+    assert_eq!(status_and_openai_code(&world.stack.send(other).await), (422, json!("idempotency_mismatch")));
+    let message = chat().bearer(&access);
     assert_eq!(world.stack.send(message.header("Idempotency-Key", "8e03978e")).await.status, 422);
 }
 
 #[tokio::test]
 async fn only_the_last_message_of_the_user_is_stored_and_of_that_64_kib() {
-    let (world, access) = ada(&[]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
     let long = "x".repeat(200 * 1024);
     let messages = json!([
         {"role": "system", "content": long},
@@ -249,37 +219,17 @@ async fn only_the_last_message_of_the_user_is_stored_and_of_that_64_kib() {
         {"role": "assistant", "content": "An old answer"},
         {"role": "user", "content": [{"type": "text", "text": "New:"}, {"type": "text", "text": long}]},
     ]);
-    let asked = Request::post(PATH).json(&json!({"model": "dummy", "messages": messages})).bearer(&access);
+    let asked = Request::post(COMPLETIONS).json(&json!({"model": "dummy", "messages": messages})).bearer(&access);
     assert_eq!(world.stack.send(asked).await.status, 200);
-    let [entry] = &chats(&world).await[..] else { panic!("not one chat") };
+    let [entry] = &world.chats().await[..] else { panic!("not one chat") };
     let stored = entry["message"]["S"].as_str().unwrap();
     assert!(stored.starts_with("New:\nxxx") && stored.len() == 64 * 1024, "{} bytes", stored.len());
     assert!(!entry.to_string().contains("old"));
 }
 
-/// Sends `request` in both payload versions: each must be refused in OpenAI's words, and leave the table
-/// as it was.
-async fn refused(world: &World, request: Request, status: u16, code: &str) -> Response {
-    let described = format!("{request:?}");
-    let before = world.items().await;
-    let mut last = None;
-    for payload in [Payload::V2, Payload::V1] {
-        let response = world.stack.send_as(request.clone(), payload).await;
-        assert_eq!(error_of(&response), (status, json!(code)), "{described}");
-        assert_eq!(response.headers["content-type"], "application/json");
-        assert_eq!(response.headers["cache-control"], "no-store");
-        let error = &response.json()["error"];
-        assert!(error["message"].is_string() && error["type"].is_string(), "{error}");
-        assert_eq!(response.headers.contains_key("www-authenticate"), status == 401, "{described}");
-        last = Some(response);
-    }
-    assert!(world.items().await == before, "was refused and changed the table: {described}");
-    last.unwrap()
-}
-
 #[tokio::test]
 async fn bodies_that_cannot_be_read_are_refused() {
-    let (world, access) = ada(&[]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
     let too_large = format!("{{\"model\":\"{}\"}}", "x".repeat(1024 * 1024));
     let json = Some("application/json");
     for (content_type, body, status, code) in [
@@ -293,13 +243,19 @@ async fn bodies_that_cannot_be_read_are_refused() {
         (Some("application/x-www-form-urlencoded"), "model=dummy", 415, "unsupported_media_type"),
         (Some("text/plain"), "{}", 415, "unsupported_media_type"),
     ] {
-        refused(&world, Request::post(PATH).body(content_type, body.into()).bearer(&access), status, code).await;
+        refused_by_openai(
+            &world,
+            Request::post(COMPLETIONS).body(content_type, body.into()).bearer(&access),
+            status,
+            code,
+        )
+        .await;
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_honoured_is_refused_by_name() {
-    let (world, access) = ada(&[]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
     for (name, value, status, code, parameter) in [
         ("model", json!("gpt-5"), 404, "model_not_found", "model"),
         ("messages", json!([]), 400, "invalid_value", "messages"),
@@ -312,37 +268,38 @@ async fn what_cannot_be_honoured_is_refused_by_name() {
         ("stream_options", json!({"include_usage": true}), 400, "invalid_value", "stream_options"),
         ("max_tokens", json!(0), 400, "invalid_value", "max_tokens"),
     ] {
-        let mut asked = body(false);
+        let mut asked = completion_body(false);
         asked[name] = value;
-        let response = refused(&world, Request::post(PATH).json(&asked).bearer(&access), status, code).await;
+        let response =
+            refused_by_openai(&world, Request::post(COMPLETIONS).json(&asked).bearer(&access), status, code).await;
         assert_eq!(response.json()["error"]["param"], parameter);
     }
-    let request = complete(&access, false).header("Idempotency-Key", "a b");
-    assert_eq!(refused(&world, request, 400, "invalid").await.json()["error"]["param"], "Idempotency-Key");
+    let request = completion(false).bearer(&access).header("Idempotency-Key", "a b");
+    assert_eq!(refused_by_openai(&world, request, 400, "invalid").await.json()["error"]["param"], "Idempotency-Key");
 }
 
 #[tokio::test]
 async fn whoever_does_not_prove_who_they_are_or_cannot_pay_gets_nothing() {
-    let (world, access) = ada(&[("MESSAGE_COST", "11")]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "11")]).await;
     let refresh = world.log_in("ada").await.refresh;
     for stream in [false, true] {
-        refused(&world, Request::post(PATH).json(&body(stream)), 401, "invalid_api_key").await;
-        refused(&world, complete("garbage", stream), 401, "invalid_api_key").await;
-        refused(&world, complete(&refresh, stream), 401, "invalid_api_key").await;
-        let response = refused(&world, complete(&access, stream), 402, "insufficient_quota").await;
+        refused_by_openai(&world, completion(stream), 401, "invalid_api_key").await;
+        refused_by_openai(&world, completion(stream).bearer("garbage"), 401, "invalid_api_key").await;
+        refused_by_openai(&world, completion(stream).bearer(&refresh), 401, "invalid_api_key").await;
+        let response = refused_by_openai(&world, completion(stream).bearer(&access), 402, "insufficient_quota").await;
         assert_eq!(response.json()["error"]["type"], "insufficient_quota");
     }
-    refused(&world, Request::get("/v1/models"), 401, "invalid_api_key").await;
-    refused(&world, Request::get("/v1/models").bearer(&refresh), 401, "invalid_api_key").await;
+    refused_by_openai(&world, Request::get("/v1/models"), 401, "invalid_api_key").await;
+    refused_by_openai(&world, Request::get("/v1/models").bearer(&refresh), 401, "invalid_api_key").await;
 }
 
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_one() {
     let world = World::start().await;
-    for (path, allowed) in [(PATH, "POST"), ("/v1/models", "GET")] {
+    for (path, allowed) in [(COMPLETIONS, "POST"), ("/v1/models", "GET")] {
         for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS"] {
             if method != allowed {
-                let response = refused(&world, Request::new(method, path), 405, "method_not_allowed").await;
+                let response = refused_by_openai(&world, Request::new(method, path), 405, "method_not_allowed").await;
                 assert_eq!(response.headers["allow"], allowed);
             }
         }

@@ -1,0 +1,359 @@
+//! Chats with models of others: a reply is stored and charged, and whatever else a provider says costs nothing and
+//! is repeated nowhere.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use testkit::gateway::{Request, Response};
+use testkit::runtime_api::Ability;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::events::data_of_events;
+use crate::logs::logs_with;
+use crate::requests;
+use crate::world::{Tokens, World};
+
+/// What a provider says, and nobody is to read in an answer or a log.
+const PROVIDERS_WORDS: &str = "you said: my secret";
+
+const API_KEY: &str = "swordfish";
+
+/// The ways to ask a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    ChatView,
+    Whole,
+    Streamed,
+}
+
+const WAYS: [Way; 3] = [Way::ChatView, Way::Whole, Way::Streamed];
+
+/// Somebody who chats with a model.
+pub struct Chatting {
+    pub world: World,
+    pub access: String,
+}
+
+impl Chatting {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let given = [settings, &[("MODEL_ID", "some-model"), ("LOG_LEVEL", "trace")]].concat();
+        let (world, Tokens { access, .. }) = World::with_ada(5000, &given).await;
+        Self { world, access }
+    }
+
+    pub fn message(&self, text: &str) -> Request {
+        requests::message(text).bearer(&self.access)
+    }
+
+    async fn chat(&self) -> Response {
+        self.ask(Way::ChatView).await
+    }
+
+    async fn ask(&self, way: Way) -> Response {
+        let request = match way {
+            Way::ChatView => self.message("Hello"),
+            Way::Whole => self.completion(false),
+            Way::Streamed => self.completion(true),
+        };
+        self.world.stack.send(request).await
+    }
+
+    fn completion(&self, stream: bool) -> Request {
+        let messages = json!([{"role": "user", "content": "Hello"}]);
+        let body = json!({"model": "some-model", "stream": stream, "messages": messages});
+        Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
+    }
+
+    async fn balance(&self) -> (Value, String) {
+        self.world.balance(&self.access).await
+    }
+
+    async fn chats(&self) -> Vec<Value> {
+        self.world.chats().await
+    }
+
+    /// The chat failed with this status, and nothing of it is left but the cause in the log.
+    async fn expect_failure(&self, response: &Response, status: u16, retry_after: Option<&str>, cause: &str) {
+        self.expect_failures(response, status, retry_after, cause, 1).await;
+    }
+
+    /// As often as this, with this response as the last.
+    async fn expect_failures(
+        &self,
+        response: &Response,
+        status: u16,
+        retry_after: Option<&str>,
+        cause: &str,
+        times: usize,
+    ) {
+        let code = match status {
+            400 => "model_refused",
+            502 => "model_failed",
+            _ => "unavailable",
+        };
+        let body = response.json();
+        let problem = body.get("error").unwrap_or(&body);
+        assert_eq!((response.status, &problem["code"]), (status, &json!(code)), "{cause}");
+        assert_eq!(response.headers.get("retry-after").map(String::as_str), retry_after, "{cause}");
+        assert!(!response.body.contains("secret"), "{}", response.body);
+        assert_eq!(self.balance().await, (json!(5000), "0".to_owned()), "{cause}");
+        assert!(self.chats().await.is_empty(), "{cause}");
+        let logs = logs_with(&self.world, cause, times).await;
+        assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
+    }
+}
+
+/// A provider with OpenAI's protocol, and somebody who chats with it.
+pub async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
+    let provider = MockServer::start().await;
+    let base_url = format!("{}/v1", provider.uri());
+    let own = [("MODEL", "openai"), ("OPENAI_BASE_URL", base_url.as_str())];
+    let chatting = Chatting::start(&[&own, settings].concat()).await;
+    (provider, chatting)
+}
+
+/// From now on `provider` says nothing but `answer`.
+pub async fn answer(provider: &MockServer, answer: ResponseTemplate) {
+    provider.reset().await;
+    Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(answer).mount(provider).await;
+}
+
+pub fn says(message: &Value) -> ResponseTemplate {
+    let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+    ResponseTemplate::new(200).set_body_json(json!({"choices": [choice], "usage": usage}))
+}
+
+/// A stream of these chunks.
+fn streams(chunks: &[Value]) -> ResponseTemplate {
+    let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<Vec<_>>().concat();
+    ResponseTemplate::new(200).set_body_raw(events + "data: [DONE]\n\n", "text/event-stream")
+}
+
+/// A chunk with what is new.
+fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
+    json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
+}
+
+fn refuses(status: u16) -> ResponseTemplate {
+    let error = json!({"message": PROVIDERS_WORDS, "type": "some_type", "code": null});
+    ResponseTemplate::new(status).set_body_json(json!({"error": error}))
+}
+
+#[tokio::test]
+async fn a_reply_of_openais_protocol_is_stored_and_charged() {
+    let (provider, chatting) = with_openai(&[("MESSAGE_COST", "3"), ("OPENAI_API_KEY", API_KEY)]).await;
+    answer(&provider, says(&json!({"role": "assistant", "content": "Hi there"}))).await;
+    let response = chatting.chat().await;
+    assert_eq!((response.status, &response.json()["response"]), (200, &json!("Hi there")));
+    assert_eq!(chatting.balance().await, (json!(4997), "0".to_owned()));
+    let chats = chatting.chats().await;
+    assert_eq!(chats.len(), 1);
+    assert!(chats[0].to_string().contains("Hi there") && chats[0].to_string().contains("some-model"), "{}", chats[0]);
+    let requests = provider.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].headers["authorization"], format!("Bearer {API_KEY}"));
+    let logs = logs_with(&chatting.world, "answered", 1).await;
+    assert!(!logs.contains(API_KEY) && !logs.contains("Hi there"), "{logs}");
+}
+
+#[tokio::test]
+async fn a_model_is_told_how_to_behave_and_what_was_said_before() {
+    let (provider, chatting) = with_openai(&[("SYSTEM_PROMPT", "Be brief."), ("CONTEXT_MESSAGES", "1")]).await;
+    answer(&provider, says(&json!({"content": "Hi"}))).await;
+    for text in ["One", "Two", "Three"] {
+        assert_eq!(chatting.world.stack.send(chatting.message(text)).await.status, 200);
+    }
+    let last: Value = provider.received_requests().await.unwrap().last().unwrap().body_json().unwrap();
+    assert_eq!(
+        last["messages"],
+        json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Two"},
+            {"role": "assistant", "content": "Hi"},
+            {"role": "user", "content": "Three"},
+        ])
+    );
+    assert_eq!((&last["model"], &last["max_tokens"]), (&json!("some-model"), &json!(1024)));
+}
+
+#[tokio::test]
+async fn a_streamed_reply_costs_what_the_provider_counted() {
+    let prices = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "2000")];
+    let (provider, chatting) = with_openai(&prices).await;
+    let chunks = [
+        chunk(&json!({"content": "Hi "}), None),
+        chunk(&json!({"content": "there"}), Some("stop")),
+        json!({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 200}}),
+    ];
+    answer(&provider, streams(&chunks)).await;
+    let response = chatting.ask(Way::Streamed).await;
+    assert!(response.body.contains("Hi ") && response.body.ends_with("data: [DONE]\n\n"), "{response:?}");
+    assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
+    assert!(chatting.chats().await[0].to_string().contains("Hi there"));
+}
+
+#[tokio::test]
+async fn where_usage_is_charged_the_provider_says_how_much_it_was() {
+    let prices = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "2000")];
+    let (provider, chatting) = with_openai(&prices).await;
+    answer(&provider, says(&json!({"content": "Hi"}))).await;
+    let response = chatting.chat().await;
+    assert_eq!((response.status, response.headers["x-token-cost"].as_str()), (200, "430"));
+    assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_provider_that_gives_no_reply_costs_nothing_and_its_words_are_repeated_nowhere() {
+    let (provider, chatting) = with_openai(&[("OPENAI_API_KEY", API_KEY)]).await;
+    let malformed = json!({"choices": PROVIDERS_WORDS});
+    let malformed = [ResponseTemplate::new(200).set_body_json(&malformed), streams(&[malformed])];
+    let refusal = json!({"content": null, "refusal": PROVIDERS_WORDS});
+    let refusal = [says(&refusal), streams(&[chunk(&refusal, None)])];
+    let filtered = json!({"choices": [{"message": {"content": PROVIDERS_WORDS}, "finish_reason": "content_filter"}]});
+    let filtered = [
+        ResponseTemplate::new(200).set_body_json(filtered),
+        streams(&[chunk(&json!({"content": null}), Some("content_filter"))]),
+    ];
+    let both = |answer: ResponseTemplate| [answer.clone(), answer];
+    for ([whole, streamed], status, retry_after, cause) in [
+        (both(refuses(400)), 400, None, "the server answered 400, some_type"),
+        (both(refuses(401)), 502, None, "the server answered 401, some_type"),
+        (both(refuses(429).insert_header("retry-after", "7")), 503, Some("7"), "the server answered 429, some_type"),
+        (both(refuses(500)), 503, Some("1"), "the server answered 500, some_type"),
+        (malformed, 502, None, "the answer is not what the protocol says: Data"),
+        (refusal, 502, None, "the model refused"),
+        (filtered, 502, None, "the reply ended with content_filter"),
+    ] {
+        for (times, way) in (1..).zip(WAYS) {
+            answer(&provider, if way == Way::Streamed { streamed.clone() } else { whole.clone() }).await;
+            let response = chatting.ask(way).await;
+            chatting.expect_failures(&response, status, retry_after, cause, times).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_a_provider_fails_to_finish_is_charged_once_it_has_begun_and_its_words_are_repeated_nowhere() {
+    let (provider, chatting) = with_openai(&[("OPENAI_API_KEY", API_KEY)]).await;
+    let error = json!({"error": {"message": PROVIDERS_WORDS, "type": "server_error", "code": null}});
+    for (spent, (rest, cause)) in (1..).zip([
+        (vec![error], "the server answered with an error server_error"),
+        (vec![json!({"choices": PROVIDERS_WORDS})], "the answer is not what the protocol says: Data"),
+        (vec![chunk(&json!({"refusal": PROVIDERS_WORDS}), None)], "the model refused"),
+        (vec![chunk(&json!({}), Some("content_filter"))], "the reply ended with content_filter"),
+        (vec![], "the stream ended before the reply did"),
+    ]) {
+        let beginning = vec![chunk(&json!({"content": "Hi"}), None)];
+        answer(&provider, streams(&[beginning, rest].concat())).await;
+        let response = chatting.ask(Way::Streamed).await;
+        let events = data_of_events(&response.body);
+        assert_eq!((response.status, &events.last().unwrap()["error"]["code"]), (200, &json!("model_broke_off")));
+        assert!(!response.body.contains("secret"), "{}", response.body);
+        assert_eq!(chatting.balance().await, (json!(5000 - spent), "0".to_owned()), "{cause}");
+        let chats = chatting.chats().await;
+        assert_eq!(chats.len(), spent);
+        assert!(chats.iter().all(|chat| chat["response"]["S"] == "Hi" && chat["finish_reason"]["S"] == "broken_off"));
+        let logs = logs_with(&chatting.world, cause, 1).await;
+        assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
+        assert_eq!(provider.received_requests().await.unwrap().len(), 1, "it is not asked again");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        // All of it: hanging up on what was not read yet would reset the connection.
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut buffer = [0; 4096];
+            let bytes = connection.read(&mut buffer).unwrap();
+            request.extend_from_slice(&buffer[..bytes]);
+        }
+        let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choices\": [{\"message\": \"my secret";
+        connection.write_all(beginning.as_bytes()).unwrap();
+    });
+    let chatting = Chatting::start(&[("MODEL", "openai"), ("OPENAI_BASE_URL", &base_url)]).await;
+    let response = chatting.chat().await;
+    chatting.expect_failure(&response, 502, None, "error decoding response body").await;
+    let response = chatting.chat().await;
+    chatting.expect_failure(&response, 503, Some("1"), "tcp connect error").await;
+}
+
+#[tokio::test]
+async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
+    if Ability::ChooseDeadlines.skips_this_test() {
+        return;
+    }
+    let (provider, chatting) = with_openai(&[]).await;
+    answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
+    let function = chatting.world.stack.function("chat").await;
+    // The model leaves ten seconds for the charge.
+    let deadline = SystemTime::now() + Duration::from_secs(13);
+    let request = chatting.message("Hello");
+    let event = function.invoke_with_deadline(&request.to_rest_event(), deadline).await.unwrap();
+    assert!(SystemTime::now() < deadline, "the answer is out in time");
+    chatting.expect_failure(&Response::from_event(&event), 502, None, "the model took too long").await;
+    assert_eq!(provider.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_in_secrets_manager_reaches_the_provider_and_is_read_once() {
+    let secrets_manager = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(header("x-amz-target", "secretsmanager.GetSecretValue"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"SecretString": API_KEY})))
+        .mount(&secrets_manager)
+        .await;
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key";
+    let endpoint = secrets_manager.uri();
+    let settings = [("OPENAI_API_KEY_ARN", arn), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint.as_str())];
+    let (provider, chatting) = with_openai(&settings).await;
+    answer(&provider, says(&json!({"content": "Hi"}))).await;
+    for _ in 0..2 {
+        assert_eq!(chatting.chat().await.status, 200);
+    }
+    for request in provider.received_requests().await.unwrap() {
+        assert_eq!(request.headers["authorization"], format!("Bearer {API_KEY}"));
+    }
+    let read = secrets_manager.received_requests().await.unwrap();
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0].body_json::<Value>().unwrap(), json!({"SecretId": arn}));
+}
+
+#[tokio::test]
+async fn a_reply_of_bedrock_is_stored_and_charged_and_a_refusal_costs_nothing() {
+    let bedrock = MockServer::start().await;
+    let endpoint = bedrock.uri();
+    let settings = [("MODEL", "bedrock"), ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", endpoint.as_str())];
+    let chatting = Chatting::start(&settings).await;
+    let converse = || Mock::given(method("POST")).and(path("/model/some-model/converse"));
+    let converse_stream = || Mock::given(method("POST")).and(path("/model/some-model/converse-stream"));
+
+    for (kind, status, code) in [("ValidationException", 400, 400), ("AccessDeniedException", 403, 502)] {
+        let refusal = ResponseTemplate::new(status).insert_header("x-amzn-errortype", kind);
+        let refusal = refusal.set_body_json(json!({"message": PROVIDERS_WORDS}));
+        converse().respond_with(refusal.clone()).mount(&bedrock).await;
+        converse_stream().respond_with(refusal).mount(&bedrock).await;
+        for (times, way) in (1..).zip(WAYS) {
+            let response = chatting.ask(way).await;
+            chatting.expect_failures(&response, code, None, &format!("Bedrock answered {kind}"), times).await;
+        }
+        bedrock.reset().await;
+    }
+
+    let message = json!({"role": "assistant", "content": [{"text": "Hi there"}]});
+    let usage = json!({"inputTokens": 30, "outputTokens": 200, "totalTokens": 230});
+    let answer = json!({"output": {"message": message}, "stopReason": "end_turn", "usage": usage});
+    converse().respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&bedrock).await;
+    let response = chatting.chat().await;
+    assert_eq!((response.status, &response.json()["response"]), (200, &json!("Hi there")));
+    assert_eq!(chatting.balance().await, (json!(4999), "0".to_owned()));
+}
