@@ -2,31 +2,26 @@
 
 mod activation;
 mod deletion;
-mod epoch;
 mod password_change;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::credits::Credits;
+use domain::ids::{SessionId, UserId};
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use ledger::account::{Account, Epoch};
 use serde::{Deserialize, Serialize};
+use telemetry::invocation::identify;
 
 use crate::callers::Caller;
-use crate::credits::Credits;
-use crate::error::{ApiError, Cause};
-use crate::ids::{EntryId, SessionId, UserId};
-use crate::invocation::identify;
-use crate::jwt::LoggedIn;
-use crate::ledger::{Entry, Holds, sums};
-use crate::password::PasswordHash;
-use crate::table::{
-    Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_check, unavailable,
-};
-use crate::time::{Clock, Timestamp};
-use crate::username::Username;
+use crate::error::ApiError;
+use crate::password_hash::PasswordHash;
+use crate::table::{Key, OwnedKeys as _, Table, cancellation_reasons, condition_failed, from_item, unavailable};
 
-pub use deletion::{Deletion, Progress};
-pub(crate) use epoch::Epoch;
+pub use deletion::Deletion;
+pub use ledger::audit::DeletionProgress;
 pub use password_change::PasswordChange;
 
 /// How a name becomes a user: the login item.
@@ -48,120 +43,6 @@ pub struct Login {
     /// Read it with [`Login::trusts`].
     #[serde(default)]
     pub networks: BTreeMap<String, u64>,
-}
-
-/// Whether an account may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It may.
-    Active,
-    /// It may not, until an operator says so.
-    Inactive,
-    /// It may not, and what it has is being deleted.
-    Deleting,
-}
-
-impl Status {
-    /// The word in the table.
-    pub(crate) const ACTIVE: &str = "active";
-
-    /// The word in the table while everything is being deleted.
-    pub(crate) const DELETING: &str = "deleting";
-
-    /// The word in the table, of any.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Active => Self::ACTIVE,
-            Self::Inactive => "inactive",
-            Self::Deleting => Self::DELETING,
-        }
-    }
-}
-
-/// What a user has: the account item.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Account {
-    /// The name as its owner wrote it.
-    pub username: String,
-    /// What can be spent. Never negative.
-    pub balance: Credits,
-    /// Credits set aside for messages that are being answered.
-    pub holds: Holds,
-    /// Whether the account may be used.
-    pub status: Status,
-    /// Tokens of an earlier epoch are worthless.
-    pub session_epoch: u64,
-    /// API keys of an earlier epoch are worthless.
-    pub api_key_epoch: u64,
-    /// Counts the changes of balance and holds.
-    pub version: u64,
-    /// When it was registered, in RFC 3339.
-    pub created_at: String,
-    /// When its deletion began, in seconds since the Unix epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deletion_began_at: Option<u64>,
-}
-
-impl Account {
-    /// What can be spent at `now`, and what is held: a hold that has expired can be spent, also
-    /// while it is still there.
-    #[must_use]
-    pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
-        let (returning, held) = sums(&self.holds, now);
-        (self.balance.saturating_plus(returning), held)
-    }
-
-    /// The name that leads to its login.
-    ///
-    /// # Errors
-    /// [`ApiError::Internal`] if the table holds something that is no name.
-    pub fn parsed_username(&self) -> Result<Username, ApiError> {
-        Username::parse(&self.username)
-            .map_err(|_| ApiError::Internal(Cause::because("an account has a name that is none")))
-    }
-
-    /// Whether what was made in `epoch` still opens this account.
-    ///
-    /// # Errors
-    /// [`ApiError::UserInactive`], or [`ApiError::TokenNotValid`] after the epoch was raised.
-    pub(crate) fn admit(&self, epoch: Epoch) -> Result<(), ApiError> {
-        match self.status {
-            Status::Active => {}
-            Status::Inactive => return Err(ApiError::UserInactive),
-            Status::Deleting => return Err(ApiError::TokenNotValid("the account is being deleted")),
-        }
-        match epoch {
-            Epoch::OfSessions(number) if number != self.session_epoch => {
-                Err(ApiError::TokenNotValid("the session's epoch has passed"))
-            }
-            Epoch::OfApiKeys(number) if number != self.api_key_epoch => {
-                Err(ApiError::TokenNotValid("the API key's epoch has passed"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The part of a transaction that checks that an account is open to what was made in `epoch`.
-pub(crate) fn check_open(table: &Table, user_id: UserId, epoch: Epoch) -> Result<TransactWriteItem, ApiError> {
-    transact_check(
-        table
-            .checking(Key::account(user_id))
-            .condition_expression("#status = :active AND #epoch = :epoch")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#epoch", epoch.attribute())
-            .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-            .expression_attribute_values(":epoch", number(epoch.number())),
-    )
-}
-
-/// Why an account is not open to the person any more, by what a transaction's condition on it showed.
-pub(crate) fn refusal(person: &LoggedIn, account: &CancellationReason) -> Result<ApiError, ApiError> {
-    let account: Option<Account> = account.item().cloned().map(from_item).transpose()?;
-    let account = account.ok_or(ApiError::TokenNotValid("the account is gone"))?;
-    let unexplained = || ApiError::Internal(Cause::because("an account that is open was refused"));
-    Ok(account.admit(Epoch::OfSessions(person.session_epoch())).err().unwrap_or_else(unexplained))
 }
 
 /// The accounts in the table.
@@ -191,8 +72,6 @@ impl Accounts {
         deadline: Timestamp,
     ) -> Result<UserId, ApiError> {
         let user_id = UserId::new(&self.clock);
-        let entry_id = EntryId::new(&self.clock);
-        let created_at = self.clock.now().to_string();
         let login = Login {
             user_id,
             username: username.as_str().to_owned(),
@@ -201,23 +80,8 @@ impl Accounts {
             sessions: BTreeSet::new(),
             networks: BTreeMap::new(),
         };
-        let account = Account {
-            username: username.as_str().to_owned(),
-            balance: grant,
-            holds: Holds::new(),
-            status: Status::Active,
-            session_epoch: Epoch::FIRST,
-            api_key_epoch: Epoch::FIRST,
-            version: 0,
-            created_at: created_at.clone(),
-            deletion_began_at: None,
-        };
-        let entry = Entry::starting_grant(grant, created_at);
-        let items = vec![
-            self.table.put_new(Key::login(username).with(&login)?)?,
-            self.table.put_new(Key::account(user_id).with(&account)?)?,
-            self.table.put_new(Key::entry(user_id, entry_id).with(&entry)?)?,
-        ];
+        let [account, entry] = Account::opening(&self.table, user_id, username, grant, &self.clock)?;
+        let items = vec![self.table.put_new(Key::login(username).with(&login)?)?, account, entry];
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
             identify(user_id);
             return Ok(user_id);
@@ -241,7 +105,7 @@ impl Accounts {
     /// # Errors
     /// [`ApiError::Unavailable`] if the table cannot be read.
     pub async fn find_login(&self, username: &Username) -> Result<Option<Login>, ApiError> {
-        self.table.get(Key::login(username)).await
+        Ok(self.table.get(Key::login(username)).await?)
     }
 
     /// The account of whoever sends a request.
@@ -251,13 +115,8 @@ impl Accounts {
     /// [`ApiError::UserInactive`] if it is deactivated.
     pub async fn read(&self, caller: impl Into<Caller>) -> Result<Account, ApiError> {
         let caller = caller.into();
-        let account: Account = self
-            .table
-            .get(Key::account(caller.user_id()))
-            .await?
-            .ok_or(ApiError::TokenNotValid("the account is gone"))?;
-        account.admit(caller.epoch())?;
-        Ok(account)
+        let account = self.table.get(Account::key(caller.user_id())).await?;
+        Ok(Account::admitted(account, caller.payer())?)
     }
 }
 

@@ -21,9 +21,9 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ApiKeyId, UserId};
 use crate::table::Table;
-use crate::time::{Clock, Timestamp};
+use domain::ids::{ApiKeyId, UserId};
+use domain::time::{Clock, Timestamp};
 
 pub use holder::KeyHolder;
 pub use key::{ApiKey, ApiKeyDigest};

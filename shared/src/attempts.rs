@@ -24,13 +24,15 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use crate::accounts::Login;
-use crate::error::{ApiError, Cause};
-use crate::invocation::identify;
-use crate::network::SourceNetwork;
-use crate::password::Password;
-use crate::table::{Item, Key, Table, number, random_wait, repeat_collisions, unavailable};
-use crate::time::{Clock, Timestamp};
-use crate::username::Username;
+use crate::error::ApiError;
+use crate::password_hash::PasswordHash;
+use crate::table::{Item, Key, OwnedKeys as _, StoreError, Table, number, random_wait, repeat_collisions, unavailable};
+use domain::cause::Cause;
+use domain::password::Password;
+use domain::source_network::SourceNetwork;
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use telemetry::invocation::identify;
 
 use record::Record;
 use recorded::RecordedAttempt;
@@ -82,7 +84,7 @@ impl Attempt {
 
     /// The part of a transaction, without a condition, that takes this attempt back: it was no
     /// guess.
-    pub(crate) fn give_back(&self, table: &Table, now: Timestamp) -> Result<TransactWriteItem, ApiError> {
+    pub(crate) fn give_back(&self, table: &Table, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         // Others may have let it forget its network.
         let own = [self.recorded.to_string(), self.recorded.without_network().to_string()];
         let update = Update::builder()
@@ -92,8 +94,7 @@ impl Attempt {
             .expression_attribute_values(":own", AttributeValue::Ss(own.into()))
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":expiry", expiry(now))
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+            .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }
@@ -127,7 +128,7 @@ impl Attempts {
         deadline: Timestamp,
     ) -> Result<(Login, Attempt), ApiError> {
         let (found, attempt) = self.find_login(username, network, deadline).await?;
-        let matches = password.matches(found.as_ref().map(|login| &login.password_hash))?;
+        let matches = PasswordHash::matches(found.as_ref().map(|login| &login.password_hash), password)?;
         let login = found.filter(|_| matches).ok_or(ApiError::InvalidCredentials)?;
         identify(login.user_id);
         Ok((login, attempt))

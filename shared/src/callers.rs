@@ -1,13 +1,12 @@
 //! Who sends a request: somebody who has logged in, or a program with an API key.
 
-use crate::accounts::Epoch;
 use crate::api_keys::{ApiKey, ApiKeys, KeyHolder};
 use crate::error::ApiError;
-use crate::http::{Request, bearer_token};
-use crate::ids::UserId;
 use crate::jwt::{LoggedIn, Verifier};
 use crate::table::Table;
-use crate::time::Clock;
+use domain::ids::UserId;
+use domain::time::Clock;
+use ledger::account::{Epoch, Payer};
 
 /// Who sends a request, for the endpoints that people and their programs use alike. The value is the
 /// proof.
@@ -31,11 +30,12 @@ impl Caller {
         }
     }
 
-    /// The epoch that their account must still have.
-    pub(crate) fn epoch(&self) -> Epoch {
+    /// The payer whom the ledger knows.
+    #[must_use]
+    pub fn payer(&self) -> Payer {
         match self {
-            Self::Person(person) => Epoch::OfSessions(person.session_epoch()),
-            Self::Program(holder) => Epoch::OfApiKeys(holder.api_key_epoch()),
+            Self::Person(person) => person.payer(),
+            Self::Program(holder) => Payer::new(holder.user_id(), Epoch::OfApiKeys(holder.api_key_epoch())),
         }
     }
 }
@@ -60,19 +60,17 @@ impl Callers {
         Self { verifier: Verifier::start(table, clock).await, api_keys }
     }
 
-    /// Who sends `request`, by the bearer token in its `Authorization` header: what begins with `sk-`
-    /// is an API key, which costs a read, and anything else an access token.
+    /// Who sends a request with the bearer token `bearer`: a token that begins with `sk-` is an API key, which costs a
+    /// read, and any other one an access token.
     ///
     /// # Errors
-    /// [`ApiError::NotAuthenticated`] without a bearer token, [`ApiError::TokenNotValid`] with one
-    /// that is neither a valid access token nor an API key, [`ApiError::Unavailable`] if the table
-    /// cannot be reached.
-    pub async fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
-        let bearer = bearer_token(request)?;
+    /// [`ApiError::TokenNotValid`] if it is neither a valid access token nor an API key, [`ApiError::Unavailable`] if the
+    /// table cannot be reached.
+    pub async fn caller(&self, bearer: &str) -> Result<Caller, ApiError> {
         if ApiKey::is_meant_by(bearer) {
             self.api_keys.holder(bearer).await.map(Caller::Program)
         } else {
-            self.verifier.logged_in(request).await.map(Caller::Person)
+            self.verifier.logged_in(bearer).await.map(Caller::Person)
         }
     }
 }

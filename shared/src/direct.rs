@@ -1,7 +1,7 @@
-//! Functions that are invoked directly, by an operator or a schedule, and not through HTTP.
+//! Functions that an operator or a schedule invokes directly, and not through HTTP.
 //!
-//! An event is JSON, the result is JSON, and a failure is the function's error: a stable
-//! `errorType` for programs and an `errorMessage` for people.
+//! The event and the result are JSON. A failure is the function's error: a stable `errorType` for programs and an
+//! `errorMessage` for people. Begin with [`Task`].
 
 use std::fmt;
 use std::future::Future;
@@ -9,45 +9,47 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::cause::Cause;
+use domain::credits::Credits;
+use domain::time::Timestamp;
 use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
+use ledger::GrantError;
 use serde::Serialize;
 use serde_json::Value;
+use store::StoreError;
+use telemetry::invocation::Invocation;
+use telemetry::metrics::milliseconds;
 
-use crate::credits::Credits;
-use crate::error::{ApiError, Cause};
-use crate::invocation::Invocation;
-use crate::metrics::milliseconds;
-use crate::time::{Clock, Timestamp};
+use crate::endpoint::{Error, Resources};
+use crate::error::ApiError;
+use crate::settings::Settings;
 
-/// What ends a function at its start.
-pub type Error = lambda_runtime::Error;
-
-/// Why a directly invoked function failed. Each variant's name is its `errorType`.
+/// The error of a directly invoked function. Each variant's name is its `errorType`.
 #[derive(Debug)]
 pub enum DirectError {
-    /// The event is not what the function takes. The text says what is wrong.
+    /// The event is not a request of this function. The text says why.
     InvalidRequest(String),
-    /// Nobody has this name.
+    /// No account has this username.
     UserNotFound,
     /// The account is being deleted.
     DeletionInProgress,
-    /// More was to be taken back than the user has.
+    /// The balance does not cover the credits to be taken back.
     InsufficientTokens {
-        /// What the user has.
+        /// The user's balance.
         balance: Credits,
     },
-    /// The user would have more than an amount of credits can be.
+    /// The user would have more than [`Credits::MAX`].
     TooManyTokens {
-        /// What the user has, with what is held.
+        /// The user's balance and holds together.
         owned: Credits,
     },
     /// The grant's id was used for another grant.
     GrantMismatch,
-    /// Something that we need cannot be reached, and it is not known whether the request was done.
-    /// Each request can be repeated without harm.
+    /// The table cannot be reached, and it is not known whether the request was done. Every request can be repeated
+    /// without harm.
     Unavailable(Cause),
-    /// A fault of ours.
+    /// A fault in this code or its data.
     Internal(Cause),
 }
 
@@ -67,7 +69,7 @@ impl DirectError {
         }
     }
 
-    /// What went wrong inside, for the log alone.
+    /// The cause, for the log alone.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -100,6 +102,29 @@ impl fmt::Display for DirectError {
     }
 }
 
+impl From<StoreError> for DirectError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<GrantError> for DirectError {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::AccountNotFound => Self::UserNotFound,
+            GrantError::DeletionInProgress => Self::DeletionInProgress,
+            GrantError::InsufficientCredits { balance } => Self::InsufficientTokens { balance },
+            GrantError::TooManyCredits { owned } => Self::TooManyTokens { owned },
+            GrantError::Mismatch => Self::GrantMismatch,
+            GrantError::Unavailable(cause) => Self::Unavailable(cause),
+            GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
 impl From<ApiError> for DirectError {
     fn from(error: ApiError) -> Self {
         match error {
@@ -117,22 +142,34 @@ impl From<DirectError> for Diagnostic {
 }
 
 /// A function that is invoked directly: a state that outlives events, and a handler.
-pub trait Task: Send + Sync + 'static {
-    /// The result, as JSON.
+pub trait Task: Sized + Send + Sync + 'static {
+    /// The result of an event.
     type Outcome: Serialize + Send + 'static;
 
-    /// Does what one event asks for, by `deadline`.
+    /// Makes the state, once per process.
+    #[must_use]
+    fn start(resources: &Resources) -> Self;
+
+    /// The time for an event where Lambda does not give a deadline.
+    #[must_use]
+    fn timeout(&self, settings: &Settings) -> Duration {
+        settings.function_timeout
+    }
+
+    /// Handles one event by `deadline`.
     fn run(&self, event: Value, deadline: Timestamp)
     -> impl Future<Output = Result<Self::Outcome, DirectError>> + Send;
 }
 
-/// Serves `task` until Lambda ends the process. An event has `timeout` where Lambda does not say
-/// so itself.
+/// Serves the function `T` until Lambda ends the process.
 ///
 /// # Errors
-/// [`Error`] if the Lambda Runtime API cannot be reached.
-pub async fn serve<T: Task>(task: T, clock: Clock, timeout: Duration) -> Result<(), Error> {
-    let task = Arc::new(task);
+/// [`Error`] if a setting cannot be used, or the Lambda Runtime API cannot be reached.
+pub async fn serve<T: Task>() -> Result<(), Error> {
+    let resources = Resources::from_environment()?;
+    let task = Arc::new(T::start(&resources));
+    let timeout = task.timeout(&resources.settings);
+    let clock = resources.clock;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let task = task.clone();
         let deadline = clock.deadline(Timestamp::from_milliseconds(event.context.deadline), timeout);
@@ -145,7 +182,7 @@ pub async fn serve<T: Task>(task: T, clock: Clock, timeout: Duration) -> Result<
 async fn respond<T: Task>(task: &T, event: LambdaEvent<Value>, deadline: Timestamp) -> Result<T::Outcome, DirectError> {
     let started = Instant::now();
     let invocation = Invocation::new(&event.context.request_id);
-    // The runtime would answer a panic with the panic's words, which are not for everybody.
+    // Without the guard, the runtime would answer a panic with its message, which may quote data.
     let outcome = invocation
         .during(AssertUnwindSafe(task.run(event.payload, deadline)).catch_unwind())
         .await
@@ -164,12 +201,17 @@ async fn respond<T: Task>(task: &T, event: LambdaEvent<Value>, deadline: Timesta
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use lambda_http::Context;
 
     struct Panics;
 
     impl Task for Panics {
         type Outcome = ();
+
+        fn start(_resources: &Resources) -> Self {
+            Self
+        }
 
         async fn run(&self, _event: Value, _deadline: Timestamp) -> Result<(), DirectError> {
             panic!("a secret")

@@ -1,58 +1,56 @@
-//! The one error of the API: every failure, with its status, its code and words for a stranger.
+//! The error of the API: every failure, with its status, its code and a sentence for the client.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
+use cloud::UnreadableSecret;
+use domain::cause::Cause;
+use domain::credits::Credits;
+use domain::ids::EntryId;
 use lambda_http::http::StatusCode;
-
-use crate::credits::Credits;
-use crate::ids::EntryId;
+use ledger::LedgerError;
+use ledger::account::Closed;
+use providers::error::{ModelError, Refusal};
+use store::StoreError;
 
 /// Every way in which a request fails.
 ///
-/// Each variant names its HTTP status and its stable `code`; how it looks on the wire is in
-/// [`crate::http`]. What went wrong inside is a [`Cause`]: it is logged and never returned.
+/// Each variant names its HTTP status and its stable `code`. [`crate::http`] and [`crate::openai`] make responses of it.
+/// A [`Cause`] is logged and never returned.
 #[derive(Debug)]
 pub enum ApiError {
-    /// 400 `parse_error`: the body is not what its content type says. The text says where.
+    /// 400 `parse_error`: the body is not what its content type says. The text says at which place.
     Parse(String),
-    /// 400 `invalid`: what is wrong, field by field.
+    /// 400 `invalid`, with the errors of each field.
     Invalid(FieldErrors),
-    /// 400, with the code of its [`Fault`]: a parameter of OpenAI's protocol cannot be honoured.
-    Parameter(InvalidParameter),
-    /// 400, with the code of its [`Refusal`]: the model does not take what it was asked; nothing was
-    /// charged.
+    /// 400, with the code of its [`Refusal`]: the model does not accept the request. Nothing was charged.
     ModelRefused {
-        /// What it does not take.
+        /// The part that the model does not accept.
         refusal: Refusal,
-        /// What it said.
+        /// The model's answer.
         cause: Cause,
     },
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
-    /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind.
-    /// The reason is for the log: a stranger learns nothing of why.
+    /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind. The reason is logged
+    /// and never returned.
     TokenNotValid(&'static str),
-    /// 401 `invalid_credentials`: no such user, or not this password; which, is not said.
+    /// 401 `invalid_credentials`: no such user, or another password. The response does not tell which.
     InvalidCredentials,
     /// 401 `user_inactive`: the account is deactivated.
     UserInactive,
     /// 402 `insufficient_tokens`: the balance does not cover the cost.
     InsufficientTokens {
-        /// What the user has.
+        /// The user's balance.
         balance: Credits,
-        /// What the request costs.
+        /// The least cost of the request.
         cost: Credits,
     },
-    /// 404 `not_found`: the person who asks has no such thing.
+    /// 404 `not_found`: the user has nothing with this id.
     NotFound,
-    /// 404 `model_not_found`: the request names another model than the one that is here.
-    ModelNotFound,
-    /// 405 `method_not_allowed`, with the methods that are.
+    /// 405 `method_not_allowed`, with the methods that are allowed.
     MethodNotAllowed {
-        /// The method that was used.
+        /// The request's method.
         method: String,
         /// The value of the header `Allow`.
         allow: String,
@@ -61,9 +59,9 @@ pub enum ApiError {
     UsernameTaken,
     /// 409 `in_progress`: the first request with this idempotency key is still being answered.
     InProgress,
-    /// 409 `too_many_keys`: the user has as many API keys as anybody may have.
+    /// 409 `too_many_keys`: the user has the most API keys that a user may have.
     TooManyKeys {
-        /// So many.
+        /// The most API keys of a user.
         limit: usize,
     },
     /// 413 `too_large`: the body has more bytes than the limit.
@@ -71,43 +69,96 @@ pub enum ApiError {
         /// The most bytes that a body may have.
         limit_bytes: usize,
     },
-    /// 415 `unsupported_media_type`: neither JSON nor a form.
+    /// 415 `unsupported_media_type`: the body is neither JSON nor a form.
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
     /// 429 `throttled`: too many messages in flight, guesses at a password, or registrations.
     Throttled {
-        /// When to come back; a client is told whole seconds, rounded up.
+        /// The time until a retry can succeed. The client is told whole seconds, rounded up.
         retry_after: Duration,
     },
     /// 502 `model_failed`: the model gave no reply; nothing was charged.
     ModelFailed(Cause),
-    /// 502 `model_broke_off`: the model broke off after a part of its reply was delivered, which was
-    /// charged and stored.
+    /// 502 `model_broke_off`: the model failed in the middle of a streamed reply. The part that was streamed is charged
+    /// and stored.
     ModelBrokeOff {
         /// The message that was charged.
         message_id: EntryId,
-        /// What the model said.
+        /// The model's failure.
         cause: Cause,
     },
     /// 503 `unavailable`: the model is busy or cannot be reached; nothing was charged.
     ModelUnavailable {
-        /// When to come back, if the model says so; a client is told whole seconds, rounded up.
+        /// The time until a retry can succeed, if the model says it. The client is told whole seconds, rounded up.
         retry_after: Option<Duration>,
-        /// What it said.
+        /// The model's answer.
         cause: Cause,
     },
-    /// 503 `unavailable`: something that we need cannot be reached; nothing was charged.
+    /// 503 `unavailable`: the table or a secret cannot be reached. Nothing was charged.
     Unavailable(Cause),
-    /// 503 `outcome_unknown`: the one error after which the message may have been charged.
+    /// 503 `outcome_unknown`: the capture may have succeeded. It is the one error after which a message without a reply
+    /// may have been charged.
     OutcomeUnknown {
-        /// The message whose ledger entry tells, once it can be read.
+        /// The message's id: its ledger entry tells, once the table can be read.
         message_id: EntryId,
-        /// Why it is not known.
+        /// The failure of the capture.
         cause: Cause,
     },
-    /// 500 `error`: a fault of ours.
+    /// 500 `error`: a fault in this code or its data.
     Internal(Cause),
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<Closed> for ApiError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Inactive => Self::UserInactive,
+            Closed::Gone => Self::TokenNotValid("the account is gone"),
+            Closed::Deleting => Self::TokenNotValid("the account is being deleted"),
+            Closed::SessionEpochPassed => Self::TokenNotValid("the session's epoch has passed"),
+            Closed::ApiKeyEpochPassed => Self::TokenNotValid("the API key's epoch has passed"),
+        }
+    }
+}
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Closed(closed) => closed.into(),
+            LedgerError::InsufficientCredits { balance, cost } => Self::InsufficientTokens { balance, cost },
+            LedgerError::TooManyHolds => Self::Throttled { retry_after: Duration::from_secs(1) },
+            LedgerError::InProgress => Self::InProgress,
+            LedgerError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            LedgerError::OutcomeUnknown { message_id, cause } => Self::OutcomeUnknown { message_id, cause },
+            LedgerError::Unavailable(cause) => Self::Unavailable(cause),
+            LedgerError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Failed(cause) => Self::ModelFailed(cause),
+            ModelError::Refused { refusal, cause } => Self::ModelRefused { refusal, cause },
+            ModelError::Unavailable { retry_after, cause } => Self::ModelUnavailable { retry_after, cause },
+        }
+    }
+}
+
+impl From<UnreadableSecret> for ApiError {
+    fn from(UnreadableSecret(cause): UnreadableSecret) -> Self {
+        Self::Unavailable(cause)
+    }
 }
 
 impl ApiError {
@@ -115,14 +166,12 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Parse(_) | Self::Invalid(_) | Self::Parameter(_) | Self::ModelRefused { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Parse(_) | Self::Invalid(_) | Self::ModelRefused { .. } => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
-            Self::NotFound | Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UsernameTaken | Self::InProgress | Self::TooManyKeys { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -137,21 +186,19 @@ impl ApiError {
         }
     }
 
-    /// The stable word that programs compare.
+    /// The stable code that programs compare.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Parse(_) => "parse_error",
             Self::Invalid(_) => "invalid",
-            Self::Parameter(parameter) => parameter.fault.code(),
-            Self::ModelRefused { refusal, .. } => refusal.code(),
+            Self::ModelRefused { refusal, .. } => refusal_code(*refusal),
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
             Self::UserInactive => "user_inactive",
             Self::InsufficientTokens { .. } => "insufficient_tokens",
             Self::NotFound => "not_found",
-            Self::ModelNotFound => "model_not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
@@ -168,13 +215,12 @@ impl ApiError {
         }
     }
 
-    /// A sentence for the person at the other end.
+    /// A sentence for the person who sent the request.
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
             Self::Parse(what) => what.clone(),
             Self::Invalid(_) => "Invalid input.".to_owned(),
-            Self::Parameter(parameter) => parameter.detail.clone(),
             Self::ModelRefused { refusal, .. } => format!("{refusal} Nothing was charged."),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
@@ -184,9 +230,6 @@ impl ApiError {
                 format!("This message costs {cost} and your balance is {balance}.")
             }
             Self::NotFound => "Not found.".to_owned(),
-            Self::ModelNotFound => {
-                "There is no such model here; GET /v1/models names the one that there is.".to_owned()
-            }
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
@@ -214,7 +257,7 @@ impl ApiError {
         }
     }
 
-    /// What went wrong inside, for the log alone.
+    /// The cause, for the log alone.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
@@ -224,14 +267,13 @@ impl ApiError {
             | Self::ModelRefused { cause, .. }
             | Self::ModelBrokeOff { cause, .. }
             | Self::OutcomeUnknown { cause, .. }
-            | Self::Internal(cause) => Some(&cause.0),
+            | Self::Internal(cause) => Some(cause.as_str()),
             Self::TokenNotValid(reason) => Some(reason),
             _ => None,
         }
     }
 
-    /// In how many seconds to try again, where trying again helps. Rounded up: whoever waits so long
-    /// is let in.
+    /// The seconds after which a retry can succeed, rounded up, for errors that a retry can get past.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
@@ -244,107 +286,14 @@ impl ApiError {
     }
 }
 
-/// Why a parameter of OpenAI's protocol was refused. It repeats nothing of what was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidParameter {
-    /// Where it is, as in `messages[3].content`.
-    pub name: String,
-    /// What kind of fault it is.
-    pub fault: Fault,
-    /// In a sentence.
-    pub detail: String,
-}
-
-/// What is wrong with a parameter, in OpenAI's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// `missing_required_parameter`
-    Missing,
-    /// `invalid_type`
-    Type,
-    /// `invalid_value`
-    Value,
-    /// `unsupported_parameter`: it may be right elsewhere, but could not be honoured here.
-    Unsupported,
-}
-
-impl Fault {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Missing => "missing_required_parameter",
-            Self::Type => "invalid_type",
-            Self::Value => "invalid_value",
-            Self::Unsupported => "unsupported_parameter",
-        }
+/// The code of a request that a model refused.
+fn refusal_code(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::TooLong => "context_length_exceeded",
+        Refusal::Parameter(_) => "unsupported_parameter",
+        Refusal::Unsaid => "model_refused",
     }
 }
 
-/// What a model does not take of what it was asked, in our words and not in its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// `context_length_exceeded`
-    #[error("The conversation is longer than the model can read.")]
-    TooLong,
-    /// `unsupported_parameter`, by its name in OpenAI's protocol.
-    #[error("The model does not know '{0}', or not with this value.")]
-    Parameter(&'static str),
-    /// `model_refused`: it does not say what, or not so that we can tell.
-    #[error("The model does not take this conversation or these parameters.")]
-    Unsaid,
-}
-
-impl Refusal {
-    fn code(self) -> &'static str {
-        match self {
-            Self::TooLong => "context_length_exceeded",
-            Self::Parameter(_) => Fault::Unsupported.code(),
-            Self::Unsaid => "model_refused",
-        }
-    }
-
-    /// The parameter of OpenAI's protocol that it is about.
-    #[must_use]
-    pub fn parameter(self) -> Option<&'static str> {
-        match self {
-            Self::TooLong => Some("messages"),
-            Self::Parameter(name) => Some(name),
-            Self::Unsaid => None,
-        }
-    }
-}
-
-/// Why fields were refused, by field.
+/// The reasons why fields were refused, by field.
 pub type FieldErrors = BTreeMap<&'static str, Vec<String>>;
-
-/// What went wrong inside: an error with all its sources in one line, for the log.
-///
-/// It keeps the words and not the error: an SDK error's `Debug` shows whole items, password
-/// hashes and messages included; its `Display` does not.
-#[derive(Debug)]
-pub struct Cause(String);
-
-impl Cause {
-    /// The words of `error` and of all its sources.
-    pub fn new(error: impl Error) -> Self {
-        let mut words = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            words.push_str(": ");
-            words.push_str(&error.to_string());
-            source = error.source();
-        }
-        Self(words)
-    }
-
-    /// A cause that no other error explains.
-    #[must_use]
-    pub fn because(words: &str) -> Self {
-        Self(words.to_owned())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}

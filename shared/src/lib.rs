@@ -7,39 +7,25 @@
 //! What an [`operator`] asks for, and the [`audit`] of the ledger, come in through [`direct`]
 //! invocation.
 
+pub use {domain, ledger, providers, store, telemetry};
+
 pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
-pub mod audit;
-pub mod aws;
 pub mod callers;
-pub mod chat;
-pub mod completions;
 pub mod conversation;
-pub mod credits;
 pub mod direct;
+pub mod endpoint;
 pub mod error;
 pub mod http;
-pub mod ids;
-mod invocation;
 pub mod jwt;
-pub mod ledger;
-pub mod logging;
-mod metrics;
-pub mod models;
-pub mod network;
+pub mod openai;
 pub mod operator;
-pub mod paid_model;
-pub mod password;
-pub mod pricing;
-pub mod random;
+pub mod password_hash;
 pub mod registrations;
-mod secret;
 pub mod sessions;
 pub mod settings;
 pub mod table;
 #[cfg(test)]
 mod testing;
-pub mod text;
-pub mod time;
-pub mod username;
+pub mod till;

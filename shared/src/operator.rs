@@ -1,52 +1,55 @@
-//! What an operator can ask for, and what they are shown.
+//! The commands of an operator, and their results.
+//!
+//! It reads JSON and writes JSON: the function `operator` carries the commands out. Begin with [`Command`].
 
+use domain::credits::Credits;
+use domain::ids::UserId;
+use domain::invalid_field::InvalidField;
+use domain::time::Timestamp;
+use domain::username::Username;
+use ledger::account::{Account, Status};
+use ledger::grant::{GrantAmount, GrantId, Granted, Reason};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::accounts::{Account, Login, Status};
-use crate::credits::Credits;
+use crate::accounts::Login;
 use crate::direct::DirectError;
-use crate::ids::UserId;
-use crate::ledger::{GrantAmount, GrantId, Granted, Reason};
-use crate::text::InvalidField;
-use crate::time::Timestamp;
-use crate::username::Username;
 
-/// One request of an operator.
+/// One command of an operator.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Give credits, or take them back.
     Grant {
-        /// Whom.
+        /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
-        /// How much.
+        /// The credits: a negative amount takes credits back.
         #[serde(deserialize_with = "amount")]
         amount: GrantAmount,
-        /// Why.
+        /// The reason, for the ledger entry.
         #[serde(deserialize_with = "reason")]
         reason: Reason,
-        /// What the grant is repeated by.
+        /// The id of the grant: a repetition with the same id grants nothing.
         #[serde(deserialize_with = "grant_id")]
         grant_id: GrantId,
     },
-    /// Close an account.
+    /// Deactivate an account.
     Deactivate {
-        /// Whose.
+        /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
     },
-    /// Open an account again.
+    /// Activate an account again.
     Activate {
-        /// Whose.
+        /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
     },
-    /// Tell about an account.
+    /// Show an account.
     Show {
-        /// Whose.
+        /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
     },
@@ -56,7 +59,7 @@ impl Command {
     /// Parses an event.
     ///
     /// # Errors
-    /// [`DirectError::InvalidRequest`] saying what is wrong with it.
+    /// [`DirectError::InvalidRequest`] if the event is not a command.
     pub fn parse(event: Value) -> Result<Self, DirectError> {
         if !event.is_object() {
             return Err(DirectError::InvalidRequest("Send a JSON object with an action.".to_owned()));
@@ -82,7 +85,7 @@ fn grant_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrantId, D::Er
     field("grant_id", text, deserializer)
 }
 
-/// Parses a field, so that what is said about it names it.
+/// Parses a field, with an error that names the field.
 fn field<'de, D: Deserializer<'de>, T>(
     name: &str,
     parse: impl FnOnce(Value) -> Result<T, InvalidField>,
@@ -99,7 +102,7 @@ fn text<T: TryFrom<String, Error = InvalidField>>(value: Value) -> Result<T, Inv
 }
 
 impl Command {
-    /// Whom it is about.
+    /// The name of the user that the command is about.
     #[must_use]
     pub fn username(&self) -> &Username {
         match self {
@@ -111,19 +114,19 @@ impl Command {
     }
 }
 
-/// What became of a request.
+/// The result of a command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Outcome {
-    /// Credits were given or taken back.
+pub enum CommandOutcome {
+    /// Credits were granted or taken back.
     Granted {
         /// The user's name as they wrote it.
         username: String,
-        /// The rest.
+        /// The grant, and the balance after it.
         #[serde(flatten)]
         granted: Granted,
     },
-    /// The account as it is now.
+    /// The account after the command.
     Account(AccountView),
 }
 
@@ -142,7 +145,7 @@ pub struct AccountView {
 }
 
 impl AccountView {
-    /// The account at `now`: what expired holds set aside is spendable, and not in flight.
+    /// The account at `now`. The credits of expired holds are spendable, and their messages are not in flight.
     #[must_use]
     pub fn new(login: &Login, account: Account, now: Timestamp) -> Self {
         let (spendable, held) = account.spendable_and_held(now);
@@ -163,6 +166,7 @@ impl AccountView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use serde_json::json;
 
     fn complaint(event: Value) -> String {

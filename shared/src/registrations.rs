@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 use crate::error::ApiError;
-use crate::network::SourceNetwork;
-use crate::table::{Key, Table, number, repeat_collisions, unavailable};
-use crate::time::{Clock, Timestamp};
+use crate::table::{Key, OwnedKeys as _, Table, number, repeat_collisions, unavailable};
+use domain::source_network::SourceNetwork;
+use domain::time::{Clock, Timestamp};
 
 const HOUR_SECONDS: u64 = 60 * 60;
 /// How long after its hour DynamoDB may delete the item: more than clocks differ.

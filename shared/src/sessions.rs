@@ -11,16 +11,19 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Account, Epoch, Login, Status, check_open};
+use crate::accounts::Login;
 use crate::attempts::Attempt;
-use crate::error::{ApiError, Cause};
-use crate::ids::{SessionId, TokenId, UserId};
+use crate::error::ApiError;
 use crate::jwt::RefreshTerms;
-use crate::password::PasswordHash;
+use crate::password_hash::PasswordHash;
 use crate::table::{
-    Item, Key, Table, cancellation_reasons, condition_failed, from_item, number, transact_update, unavailable,
+    Item, Key, OwnedKeys as _, StoreError, Table, cancellation_reasons, condition_failed, from_item, number,
+    transact_update, unavailable,
 };
-use crate::time::{Clock, Timestamp};
+use domain::cause::Cause;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::time::{Clock, Timestamp};
+use ledger::account::{Account, Epoch, Payer, Status};
 
 pub use list::SessionView;
 pub use refresh::Refreshed;
@@ -123,11 +126,11 @@ impl Sessions {
     }
 
     /// The account is open, and of this epoch.
-    fn check_account(&self, user_id: UserId, session_epoch: u64) -> Result<TransactWriteItem, ApiError> {
-        check_open(&self.table, user_id, Epoch::OfSessions(session_epoch))
+    fn check_account(&self, user_id: UserId, session_epoch: u64) -> Result<TransactWriteItem, StoreError> {
+        Account::check_open(&self.table, Payer::new(user_id, Epoch::OfSessions(session_epoch)))
     }
 
-    fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {
+    fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, StoreError> {
         let Opening { attempt, login, renewed_hash, .. } = opening;
         let hash = renewed_hash.unwrap_or(&login.password_hash);
         let update = self
@@ -144,7 +147,7 @@ impl Sessions {
         transact_update(login.trusting(update, set, attempt.network(), self.clock.now()))
     }
 
-    fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, ApiError> {
+    fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, StoreError> {
         let now = self.clock.now();
         let session = Session {
             refresh_token_id: opening.refresh.id,

@@ -1,32 +1,35 @@
 //! Settings: environment variables, read once at start-up.
+//!
+//! Begin with [`Settings`]. Functions that talk to a model also read [`ChatSettings`], and functions that sign tokens a
+//! [`SigningSecretSource`].
 
 mod chat;
 
 use std::env;
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::credits::Credits;
+use domain::password::PasswordRules;
+use domain::setting::SettingError;
 use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::credits::Credits;
 use crate::http::CorsOrigins;
-use crate::password::PasswordRules;
 
-pub use chat::{BedrockSettings, ChatSettings, ModelSettings, OpenAiSettings, SecretSource};
+pub use chat::ChatSettings;
 
-/// What a deployment can set. Each field is the environment variable of the same name, in
-/// capitals; template.yaml has a parameter with the same default for each (a test compares).
+/// The settings of every function. Each field is the environment variable of the same name, in capitals. template.yaml
+/// has a parameter with the same default for each, which a test compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `TABLE_NAME`: the DynamoDB table. Default `chat-api`.
     pub table_name: String,
     /// `STARTING_TOKENS`: credits granted at registration. Default 100.
     pub starting_tokens: Credits,
-    /// `REGISTRATIONS_PER_HOUR`: how many people one network may register in an hour, up to a
-    /// million. 0 is no limit. Default 20.
+    /// `REGISTRATIONS_PER_HOUR`: the most registrations from one network in an hour, up to a million. 0 is no limit.
+    /// Default 20.
     pub registrations_per_hour: u32,
     /// `ACCESS_TOKEN_LIFETIME`: in seconds, up to a day. Default 300.
     pub access_token_lifetime: Duration,
@@ -34,22 +37,22 @@ pub struct Settings {
     pub refresh_token_lifetime: Duration,
     /// `ROTATE_REFRESH_TOKENS`: `true` if each refresh replaces the refresh token. Default `false`.
     pub rotate_refresh_tokens: bool,
-    /// `FUNCTION_TIMEOUT`: in seconds, from 20 to 28. How long a request may take where Lambda does
-    /// not say so itself. Default 28: API Gateway hangs up after 29.
+    /// `FUNCTION_TIMEOUT`: in seconds, from 20 to 28. The time for a request where Lambda does not give a deadline.
+    /// Default 28: API Gateway ends a buffered response after 29.
     pub function_timeout: Duration,
-    /// `AUDIT_TIMEOUT`: in seconds, from 30 to 900. How long a run of the audit may take where Lambda
-    /// does not say so itself; no gateway waits for it. Default 900, Lambda's most.
+    /// `AUDIT_TIMEOUT`: in seconds, from 30 to 900. The time for a run of the audit where Lambda does not give a deadline.
+    /// Default 900, Lambda's upper limit: no gateway waits for the audit.
     pub audit_timeout: Duration,
-    /// `MAX_HOLDS`: how many messages of one user may be in flight, up to 100. Default 10.
+    /// `MAX_HOLDS`: the most messages of one user that may be in flight, up to 100. Default 10.
     pub max_holds: u32,
-    /// `PASSWORD_BLOCKLIST`: `true` if nobody may choose a common password. Default `false`.
+    /// `PASSWORD_BLOCKLIST`: `true` if common passwords are refused. Default `false`.
     pub password_rules: PasswordRules,
-    /// `CORS_ORIGINS`: the origins of pages that may use the API from a browser, up to twenty with commas
-    /// between them, or `*` for any. Default none.
+    /// `CORS_ORIGINS`: the origins of pages that may use the API from a browser, up to twenty with commas between them,
+    /// or `*` for every origin. Default none.
     pub cors_origins: CorsOrigins,
-    /// `STACK_NAME`: what the metrics are counted under, as `CloudFormation` names a stack. Default `local`.
+    /// `STACK_NAME`: the name of the `CloudFormation` stack, for the metrics. Default `local`.
     pub stack_name: String,
-    /// `LOG_LEVEL`: the least severe lines that are logged. Default `info`.
+    /// `LOG_LEVEL`: the least severe level that is logged. Default `info`.
     pub log_level: LevelFilter,
 }
 
@@ -65,7 +68,7 @@ impl Settings {
         Self::read(|name| env::var(name).ok())
     }
 
-    /// Reads the settings from `variables`. A variable that is absent or empty has its default.
+    /// Reads the settings from `variables`. An absent or empty variable has its default.
     ///
     /// # Errors
     /// [`SettingError`] naming the first variable whose value cannot be used.
@@ -92,20 +95,19 @@ impl Settings {
         })
     }
 
-    /// The longest that any JWT lives.
+    /// The lifetime of the JWTs that live longest.
     #[must_use]
     pub fn longest_token_lifetime(&self) -> Duration {
         self.access_token_lifetime.max(self.refresh_token_lifetime)
     }
 }
 
-/// Where the secret is from which the key that signs JWTs is derived. Only the functions that
-/// issue tokens read it.
+/// The source of the secret from which the key that signs JWTs is derived. Only functions that sign tokens read it.
 #[derive(Clone, Debug)]
 pub enum SigningSecretSource {
-    /// `JWT_SIGNING_SECRET`: the secret itself, as on a laptop.
+    /// `JWT_SIGNING_SECRET`: the secret itself, on a laptop.
     Value(SecretString),
-    /// `JWT_SIGNING_SECRET_ARN`: its name in AWS Secrets Manager, as deployed.
+    /// `JWT_SIGNING_SECRET_ARN`: the secret's name in AWS Secrets Manager, where deployed.
     SecretsManager {
         /// The secret's ARN.
         arn: String,
@@ -113,7 +115,7 @@ pub enum SigningSecretSource {
 }
 
 impl SigningSecretSource {
-    /// The fewest characters of a signing secret: 32 random ones carry more than 128 bits.
+    /// The fewest characters of a signing secret: 32 random characters have more than 128 bits.
     pub const MIN_CHARACTERS: usize = 32;
 
     /// Reads the source from the environment.
@@ -224,40 +226,13 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         self.one_of(name, &[("false", false), ("true", true)])
     }
 
-    /// One of some words and what it means; the first is the default.
+    /// The meaning of one of `words`. The first word is the default.
     fn one_of<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T, SettingError> {
         let value = self.get(name).unwrap_or(words[0].0.to_owned());
         words.iter().find(|(word, _)| *word == value).map(|(_, meaning)| *meaning).ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             SettingError::new(name, format!("must be {}, not \"{value}\"", words.join(", ")))
         })
-    }
-}
-
-/// A setting that cannot be used. It names the variable and the rule.
-#[derive(PartialEq, Eq, thiserror::Error)]
-#[error("{name} {problem}")]
-pub struct SettingError {
-    name: &'static str,
-    problem: String,
-}
-
-impl SettingError {
-    pub(crate) fn new(name: &'static str, problem: impl Into<String>) -> Self {
-        Self { name, problem: problem.into() }
-    }
-
-    /// `MODEL` names one that this binary was built without.
-    #[cfg(not(all(feature = "bedrock", feature = "openai")))]
-    pub(crate) fn not_built_in() -> Self {
-        Self::new("MODEL", "names a model that is not built into this function: build it with that feature")
-    }
-}
-
-impl fmt::Debug for SettingError {
-    /// The sentence itself: this is how `main` prints the error that it ends with.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
     }
 }
 

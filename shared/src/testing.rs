@@ -1,49 +1,55 @@
-//! A table for tests: the template's own, which nobody else uses.
+//! People for the tests of accounts, sessions and keys, on a table of their own.
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use testkit::isolated_table::IsolatedTable;
-use testkit::recorder::Recorder;
-use testkit::template::Template;
+use std::ops::Deref;
+use std::time::Duration;
+
+use domain::credits::Credits;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::message::FinishReason;
+use domain::pricing::Usage;
+use domain::source_network::SourceNetwork;
+use domain::time::Timestamp;
+use domain::username::Username;
+use ledger::account::{Account, Epoch, Payer};
+use ledger::entry::StoredReply;
+use store::number;
+pub(crate) use testkit::test_table::NOW;
 
 use crate::accounts::{Accounts, Login};
 use crate::attempts::{Attempt, Attempts};
-use crate::aws::retry_configuration;
-use crate::credits::Credits;
-use crate::ids::{SessionId, TokenId, UserId};
 use crate::jwt::{LoggedIn, RefreshTerms, Subject};
-use crate::network::SourceNetwork;
-use crate::password::PasswordHash;
+use crate::password_hash::PasswordHash;
 use crate::sessions::{Opening, Sessions};
-use crate::table::{Key, Table, number};
-use crate::time::{Clock, Timestamp};
-use crate::username::Username;
-use std::time::Duration;
+use crate::table::{Key, OwnedKeys as _};
 
-pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+/// Opens an account in its first epoch, without a login.
+pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
+    let user_id = UserId::new(&test.clock);
+    let (username, balance) = (Username::parse(username).unwrap(), Credits::new(balance).unwrap());
+    let items = Account::opening(&test.table, user_id, &username, balance, &test.clock).unwrap();
+    let deadline = test.clock.now().plus(Duration::from_secs(28));
+    test.table.transact(&user_id.to_string(), items.into(), &test.clock, deadline).await.unwrap();
+    Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST))
+}
 
-pub(crate) struct TestTable {
-    /// The table past the recorder.
-    pub(crate) isolated: IsolatedTable,
-    pub(crate) recorder: Recorder,
-    pub(crate) table: Table,
-    pub(crate) clock: Clock,
+pub(crate) fn stored_reply(text: &str) -> StoredReply {
+    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+}
+
+pub(crate) struct TestTable(testkit::test_table::TestTable);
+
+impl Deref for TestTable {
+    type Target = testkit::test_table::TestTable;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl TestTable {
     pub(crate) async fn start() -> Self {
-        let template = Template::of_workspace().unwrap();
-        let isolated = IsolatedTable::create(&template).await;
-        let recorder = Recorder::start(isolated.endpoint()).unwrap();
-        let configuration = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(recorder.endpoint())
-            .retry_config(retry_configuration())
-            .build();
-        let table = Table::new(Client::from_conf(configuration), isolated.name());
-        Self { isolated, recorder, table, clock: Clock::manual(NOW) }
+        Self(testkit::test_table::TestTable::start().await)
     }
 
     pub(crate) fn accounts(&self) -> Accounts {
@@ -92,20 +98,5 @@ impl TestTable {
     pub(crate) async fn end_session_at(&self, person: &LoggedIn, end: Timestamp) {
         let key = Key::session(person.user_id(), person.session_id());
         self.set(key, "expires_at", number(end.seconds())).await;
-    }
-
-    /// Sets one attribute of an item behind the API's back.
-    pub(crate) async fn set(&self, key: Key, attribute: &str, value: aws_sdk_dynamodb::types::AttributeValue) {
-        self.table
-            .client()
-            .update_item()
-            .table_name(self.table.name())
-            .set_key(Some(key.into_item()))
-            .update_expression("SET #attribute = :value")
-            .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_values(":value", value)
-            .send()
-            .await
-            .unwrap();
     }
 }

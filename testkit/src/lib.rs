@@ -12,6 +12,7 @@ pub mod recorder;
 pub mod role;
 pub mod runtime_api;
 pub mod stack;
+pub mod test_table;
 pub mod timings;
 pub mod tls_front;
 

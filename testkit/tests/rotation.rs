@@ -19,13 +19,13 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use shared::aws::retry_configuration;
+use cloud::retry_configuration;
+use shared::domain::ids::{SessionId, UserId};
+use shared::domain::time::{Clock, Timestamp};
 use shared::error::ApiError;
-use shared::ids::{SessionId, UserId};
 use shared::jwt::{Handover, ReceivedToken, Signer, Subject, Verifier};
 use shared::settings::{Settings, SigningSecretSource};
-use shared::table::Table;
-use shared::time::{Clock, Timestamp};
+use shared::store::Table;
 use testkit::isolated_table::IsolatedTable;
 use testkit::template::Template;
 

@@ -1,79 +1,76 @@
-//! `/account/`: what there is about the user (`GET`), and the end of it (`DELETE`).
+//! `/account/`: shows the user's account (`GET`), or deletes it (`DELETE`).
 
-use std::time::Duration;
-
-use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
-use shared::accounts::{Deletion, Progress, Status};
+use shared::accounts::{Deletion, DeletionProgress};
 use shared::attempts::Attempts;
-use shared::credits::Credits;
-use shared::error::{ApiError, Cause};
-use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::domain::cause::Cause;
+use shared::domain::credits::Credits;
+use shared::domain::setting::SettingError;
+use shared::domain::time::Clock;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
+use shared::error::ApiError;
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::Verifier;
-use shared::network::SourceNetwork;
-use shared::password::Password;
+use shared::ledger::account::Status;
 use shared::sessions::Sessions;
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = Account {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        attempts: Attempts::new(table.clone(), clock.clone()),
-        sessions: Sessions::new(table.clone(), clock.clone()),
-        deletion: Deletion::new(table, clock.clone()),
-        function_timeout: settings.function_timeout,
-        clock,
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<AccountEndpoint>().await
 }
 
-struct Account {
+struct AccountEndpoint {
     verifier: Verifier,
     attempts: Attempts,
     sessions: Sessions,
     deletion: Deletion,
-    function_timeout: Duration,
     clock: Clock,
 }
 
-impl Endpoint for Account {
+impl Endpoint for AccountEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::GET, Method::DELETE];
+
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self {
+            verifier: resources.verifier().await,
+            attempts: resources.attempts(),
+            sessions: resources.sessions(),
+            deletion: resources.deletion(),
+            clock: resources.clock.clone(),
+        })
+    }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         if request.method() == Method::DELETE { self.delete(&request).await } else { self.show(&request).await }
     }
 }
 
-impl Account {
+impl AccountEndpoint {
     async fn show(&self, request: &Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(request).await?;
+        let person = self.verifier.logged_in(request.bearer()?).await?;
         let (account, sessions) = self.sessions.account_and_count(&person).await?;
         let (tokens, _) = account.spendable_and_held(self.clock.now());
-        let body = View { username: &account.username, created_at: &account.created_at, tokens, sessions };
+        let body = AccountBody { username: &account.username, created_at: &account.created_at, tokens, sessions };
         Answer::private(StatusCode::OK, &body)
     }
 
     async fn delete(&self, request: &Request) -> Result<Answer, ApiError> {
-        let deadline = deadline(request, &self.clock, self.function_timeout);
-        let person = self.verifier.logged_in(request).await?;
-        let password = password(request)?;
+        let deadline = request.deadline();
+        let person = self.verifier.logged_in(request.bearer()?).await?;
+        let password = request.fields()?.single("password")?;
         let account = self.deletion.read(&person).await?;
         let username = account.parsed_username()?;
-        let network = SourceNetwork::of(request);
+        let network = request.source_network();
         let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
         if account.status != Status::Deleting {
             self.deletion.begin(&person, &attempt, &login, deadline).await?;
         }
         match self.deletion.finish(person.user_id(), &username, deadline).await? {
-            Progress::Finished => Ok(Answer::no_content()),
-            Progress::OutOfTime => {
+            DeletionProgress::Finished => Ok(Answer::no_content()),
+            DeletionProgress::OutOfTime => {
                 Err(ApiError::Unavailable(Cause::because("the deletion takes more than one request")))
             }
         }
@@ -81,14 +78,9 @@ impl Account {
 }
 
 #[derive(Serialize)]
-struct View<'a> {
+struct AccountBody<'a> {
     username: &'a str,
     created_at: &'a str,
     tokens: Credits,
     sessions: usize,
-}
-
-fn password(request: &Request) -> Result<Password, ApiError> {
-    let mut fields = Fields::of(request)?;
-    fields.take("password").ok_or_else(|| fields.refuse())
 }

@@ -1,31 +1,37 @@
-//! `audit`: recomputes every balance from its ledger entries, daily and on demand. It takes nothing
-//! from its event.
+//! `audit`: recomputes every balance from its ledger entries, daily and on demand. Its event has no parameters.
+
+use std::time::Duration;
 
 use serde_json::Value;
-use shared::audit::{Audit, Report};
-use shared::direct::{DirectError, Error, Task, serve};
+use shared::accounts::Deletion;
+use shared::direct::{DirectError, Task, serve};
+use shared::domain::time::Timestamp;
+use shared::endpoint::{Error, Resources};
+use shared::ledger::audit::{Audit, Report};
 use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::{Clock, Timestamp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let auditor = Auditor { audit: Audit::new(table, clock.clone()) };
-    serve(auditor, clock, settings.audit_timeout).await
+    serve::<Auditor>().await
 }
 
 struct Auditor {
     audit: Audit,
+    deletion: Deletion,
 }
 
 impl Task for Auditor {
     type Outcome = Report;
 
+    fn start(resources: &Resources) -> Self {
+        Self { audit: resources.audit(), deletion: resources.deletion() }
+    }
+
+    fn timeout(&self, settings: &Settings) -> Duration {
+        settings.audit_timeout
+    }
+
     async fn run(&self, _event: Value, deadline: Timestamp) -> Result<Report, DirectError> {
-        Ok(self.audit.run(deadline).await?)
+        Ok(self.audit.run(&self.deletion, deadline).await?)
     }
 }

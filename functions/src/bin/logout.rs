@@ -1,49 +1,39 @@
-//! `POST /logout/`: a session ends, or all of a user's.
+//! `POST /logout/`: ends a session, or all sessions of the user.
 
-use std::time::Duration;
-
-use lambda_http::http::Method;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
+use shared::http::{Answer, BodyFields, Method, Request};
 use shared::jwt::{ReceivedToken, Verifier};
 use shared::sessions::Sessions;
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = Logout {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        sessions: Sessions::new(table, clock.clone()),
-        function_timeout: settings.function_timeout,
-        clock,
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<LogoutEndpoint>().await
 }
 
-struct Logout {
+struct LogoutEndpoint {
     verifier: Verifier,
     sessions: Sessions,
-    function_timeout: Duration,
-    clock: Clock,
 }
 
-impl Endpoint for Logout {
+impl Endpoint for LogoutEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::POST];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self { verifier: resources.verifier().await, sessions: resources.sessions() })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let deadline = deadline(&request, &self.clock, self.function_timeout);
-        let Farewell { token, everywhere } = Farewell::parse(&request)?;
+        let (token, everywhere) = refresh_token_and_everywhere(request.fields()?)?;
         if everywhere {
             let claim = self.verifier.refresh_claim(&token).await?;
-            self.sessions.end_all(&claim, deadline).await?;
+            self.sessions.end_all(&claim, request.deadline()).await?;
         } else {
-            // A session that has expired has ended: nothing is wrong with saying goodbye to it.
+            // An expired session has ended already, so logging out of it succeeds.
             let claim = self.verifier.refresh_claim_of_any_age(&token).await?;
             self.sessions.end(claim.user_id, claim.session_id).await?;
         }
@@ -51,19 +41,9 @@ impl Endpoint for Logout {
     }
 }
 
-struct Farewell {
-    token: ReceivedToken,
-    everywhere: bool,
-}
-
-impl Farewell {
-    fn parse(request: &Request) -> Result<Self, ApiError> {
-        let mut fields = Fields::of(request)?;
-        let token = fields.take("refresh");
-        let everywhere = fields.take_switch("everywhere");
-        match (token, everywhere) {
-            (Some(token), Some(everywhere)) => Ok(Self { token, everywhere }),
-            _ => Err(fields.refuse()),
-        }
+fn refresh_token_and_everywhere(mut fields: BodyFields) -> Result<(ReceivedToken, bool), ApiError> {
+    match (fields.take("refresh"), fields.take_switch("everywhere")) {
+        (Some(token), Some(everywhere)) => Ok((token, everywhere)),
+        _ => Err(fields.refuse()),
     }
 }

@@ -1,44 +1,43 @@
 //! `GET /messages/`: the user's messages with their replies, newest first.
 
-use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Request, page_request, serve};
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::Verifier;
-use shared::ledger::{AnsweredMessage, History, Page};
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
+use shared::ledger::history::{AnsweredMessage, History, Page};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint =
-        Messages { verifier: Verifier::start(table.clone(), clock.clone()).await, history: History::new(table, clock) };
-    serve(endpoint, settings.cors_origins).await
+    serve::<MessagesEndpoint>().await
 }
 
-struct Messages {
+struct MessagesEndpoint {
     verifier: Verifier,
     history: History,
 }
 
-impl Endpoint for Messages {
+impl Endpoint for MessagesEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::GET];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self { verifier: resources.verifier().await, history: resources.history() })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(&request).await?;
-        let wanted = page_request::<AnsweredMessage>(&request, &person)?;
-        let Page { entries, next } = self.history.page(&person, wanted).await?;
-        Answer::private(StatusCode::OK, &Body { messages: entries, next })
+        let person = self.verifier.logged_in(request.bearer()?).await?;
+        let wanted = request.page::<AnsweredMessage>(person.user_id())?;
+        let Page { entries, next } = self.history.page(person.payer(), wanted).await?;
+        Answer::private(StatusCode::OK, &MessagesBody { messages: entries, next })
     }
 }
 
 #[derive(Serialize)]
-struct Body {
+struct MessagesBody {
     messages: Vec<AnsweredMessage>,
     next: Option<String>,
 }

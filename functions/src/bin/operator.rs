@@ -1,28 +1,19 @@
-//! `operator`: what the people who run the API do to its accounts. It is invoked directly, by whom
-//! IAM allows it; no path of the API leads to it.
+//! `operator`: grants credits, and shows, deactivates and activates accounts, for the people who run the API. IAM decides
+//! who may invoke it; no path of the API leads to it.
 
 use serde_json::Value;
 use shared::accounts::Accounts;
-use shared::direct::{DirectError, Error, Task, serve};
-use shared::ledger::{Grant, Ledger};
-use shared::operator::{AccountView, Command, Outcome};
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::{Clock, Timestamp};
-use shared::username::Username;
+use shared::direct::{DirectError, Task, serve};
+use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
+use shared::endpoint::{Error, Resources};
+use shared::ledger::Ledger;
+use shared::ledger::grant::Grant;
+use shared::operator::{AccountView, Command, CommandOutcome};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let operator = Operator {
-        accounts: Accounts::new(table.clone(), clock.clone()),
-        ledger: Ledger::new(table, clock.clone(), settings.max_holds),
-        clock: clock.clone(),
-    };
-    serve(operator, clock, settings.function_timeout).await
+    serve::<Operator>().await
 }
 
 struct Operator {
@@ -32,9 +23,13 @@ struct Operator {
 }
 
 impl Task for Operator {
-    type Outcome = Outcome;
+    type Outcome = CommandOutcome;
 
-    async fn run(&self, event: Value, deadline: Timestamp) -> Result<Outcome, DirectError> {
+    fn start(resources: &Resources) -> Self {
+        Self { accounts: resources.accounts(), ledger: resources.ledger(), clock: resources.clock.clone() }
+    }
+
+    async fn run(&self, event: Value, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
         let (login, account) = match Command::parse(event)? {
             Command::Grant { username, amount, reason, grant_id } => {
                 return self.grant(&username, &Grant { amount, reason, id: grant_id }, deadline).await;
@@ -43,14 +38,19 @@ impl Task for Operator {
             Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
             Command::Show { username } => self.accounts.find(&username).await?,
         };
-        Ok(Outcome::Account(AccountView::new(&login, account, self.clock.now())))
+        Ok(CommandOutcome::Account(AccountView::new(&login, account, self.clock.now())))
     }
 }
 
 impl Operator {
-    async fn grant(&self, username: &Username, grant: &Grant, deadline: Timestamp) -> Result<Outcome, DirectError> {
+    async fn grant(
+        &self,
+        username: &Username,
+        grant: &Grant,
+        deadline: Timestamp,
+    ) -> Result<CommandOutcome, DirectError> {
         let login = self.accounts.find_login(username).await?.ok_or(DirectError::UserNotFound)?;
         let granted = self.ledger.grant(login.user_id, grant, deadline).await?;
-        Ok(Outcome::Granted { username: login.username, granted })
+        Ok(CommandOutcome::Granted { username: login.username, granted })
     }
 }

@@ -1,76 +1,62 @@
-//! `POST /register/`: a name and a password become an account with credits to start with.
+//! `POST /register/`: a username and a password become an account with credits to start with.
 
-use std::time::Duration;
-
-use lambda_http::http::{Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
-use shared::credits::Credits;
+use shared::domain::credits::Credits;
+use shared::domain::password::{Password, PasswordRules};
+use shared::domain::setting::SettingError;
+use shared::domain::username::Username;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, deadline, serve};
-use shared::network::SourceNetwork;
-use shared::password::{Password, PasswordRules};
+use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
+use shared::password_hash::PasswordHash;
 use shared::registrations::Registrations;
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
-use shared::username::Username;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = Register {
-        accounts: Accounts::new(table.clone(), clock.clone()),
-        registrations: Registrations::start(table, clock.clone(), settings.registrations_per_hour).await,
-        starting_tokens: settings.starting_tokens,
-        password_rules: settings.password_rules,
-        function_timeout: settings.function_timeout,
-        clock,
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<RegisterEndpoint>().await
 }
 
-struct Register {
+struct RegisterEndpoint {
     accounts: Accounts,
     registrations: Registrations,
     starting_tokens: Credits,
     password_rules: PasswordRules,
-    function_timeout: Duration,
-    clock: Clock,
 }
 
-impl Endpoint for Register {
+impl Endpoint for RegisterEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::POST];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self {
+            accounts: resources.accounts(),
+            registrations: resources.registrations().await,
+            starting_tokens: resources.settings.starting_tokens,
+            password_rules: resources.settings.password_rules,
+        })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let deadline = deadline(&request, &self.clock, self.function_timeout);
-        let Registration { username, password } = Registration::parse(&request, self.password_rules)?;
-        self.registrations.count(SourceNetwork::of(&request), deadline).await?;
-        let password_hash = password.hash()?;
+        let deadline = request.deadline();
+        let (username, password) = chosen(request.fields()?, self.password_rules)?;
+        self.registrations.count(request.source_network(), deadline).await?;
+        let password_hash = PasswordHash::of(&password)?;
         self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
     }
 }
 
-struct Registration {
-    username: Username,
-    password: Password,
-}
-
-impl Registration {
-    fn parse(request: &Request, rules: PasswordRules) -> Result<Self, ApiError> {
-        let mut fields = Fields::of(request)?;
-        let username = fields.take::<Username>("username");
-        let password = fields.take_with("password", |text| match &username {
-            Some(username) => Password::choose(&text, username, rules),
-            None => Password::parse(&text),
-        });
-        match (username, password) {
-            (Some(username), Some(password)) => Ok(Self { username, password }),
-            _ => Err(fields.refuse()),
-        }
+fn chosen(mut fields: BodyFields, rules: PasswordRules) -> Result<(Username, Password), ApiError> {
+    let username: Option<Username> = fields.take("username");
+    let password = fields.take_with("password", |text| match &username {
+        Some(username) => Password::choose(&text, username, rules),
+        None => Password::parse(&text),
+    });
+    match (username, password) {
+        (Some(username), Some(password)) => Ok((username, password)),
+        _ => Err(fields.refuse()),
     }
 }

@@ -1,45 +1,36 @@
-//! `/sessions/`: where the user is logged in (`GET`). `/sessions/{id}/`: one of these sessions ends (`DELETE`).
+//! `/sessions/`: lists the user's sessions (`GET`). `/sessions/{id}/`: ends one of them (`DELETE`).
 
-use std::time::Duration;
-
-use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
+use shared::domain::ids::SessionId;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Request, deadline, item_of, serve};
-use shared::ids::SessionId;
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::Verifier;
 use shared::sessions::{SessionView, Sessions};
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = SessionsEndpoint {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        sessions: Sessions::new(table, clock.clone()),
-        function_timeout: settings.function_timeout,
-        clock,
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<SessionsEndpoint>().await
 }
 
 struct SessionsEndpoint {
     verifier: Verifier,
     sessions: Sessions,
-    function_timeout: Duration,
-    clock: Clock,
 }
 
 impl Endpoint for SessionsEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::GET];
 
     fn methods(request: &Request) -> &'static [Method] {
         if id_in(request).is_some() { &[Method::DELETE] } else { Self::METHODS }
+    }
+
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self { verifier: resources.verifier().await, sessions: resources.sessions() })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
@@ -52,25 +43,24 @@ impl Endpoint for SessionsEndpoint {
 
 impl SessionsEndpoint {
     async fn list(&self, request: &Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(request).await?;
-        Answer::private(StatusCode::OK, &Body { sessions: self.sessions.list(&person).await? })
+        let person = self.verifier.logged_in(request.bearer()?).await?;
+        Answer::private(StatusCode::OK, &SessionsBody { sessions: self.sessions.list(&person).await? })
     }
 
     async fn end(&self, request: &Request, id: &str) -> Result<Answer, ApiError> {
-        let deadline = deadline(request, &self.clock, self.function_timeout);
-        let person = self.verifier.logged_in(request).await?;
+        let person = self.verifier.logged_in(request.bearer()?).await?;
         let id = SessionId::parse(id).ok_or(ApiError::NotFound)?;
-        self.sessions.end_own(&person, id, deadline).await?;
+        self.sessions.end_own(&person, id, request.deadline()).await?;
         Ok(Answer::no_content())
     }
 }
 
 /// The `{id}` of `/sessions/{id}/`.
 fn id_in(request: &Request) -> Option<&str> {
-    item_of(request, "sessions")
+    request.item_of("sessions")
 }
 
 #[derive(Serialize)]
-struct Body {
+struct SessionsBody {
     sessions: Vec<SessionView>,
 }

@@ -1,40 +1,37 @@
-//! `GET /token_balance/`: what the user can spend.
+//! `GET /token_balance/`: the credits that the user can spend.
 
-use lambda_http::http::{HeaderName, Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
 use shared::callers::Callers;
+use shared::domain::setting::SettingError;
+use shared::domain::time::Clock;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Request, serve};
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
+use shared::http::{Answer, HeaderName, Method, Request, StatusCode};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = TokenBalance {
-        callers: Callers::start(table.clone(), clock.clone()).await,
-        accounts: Accounts::new(table, clock.clone()),
-        clock,
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<TokenBalanceEndpoint>().await
 }
 
-struct TokenBalance {
+struct TokenBalanceEndpoint {
     callers: Callers,
     accounts: Accounts,
     clock: Clock,
 }
 
-impl Endpoint for TokenBalance {
+impl Endpoint for TokenBalanceEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::GET];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self { callers: resources.callers().await, accounts: resources.accounts(), clock: resources.clock.clone() })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let caller = self.callers.caller(&request).await?;
+        let caller = self.callers.caller(request.bearer()?).await?;
         let account = self.accounts.read(caller).await?;
         let (spendable, held) = account.spendable_and_held(self.clock.now());
         Ok(Answer::private(StatusCode::OK, &json!({"tokens": spendable}))?

@@ -1,49 +1,41 @@
-//! `POST /token/refresh/`: a refresh token becomes a new access token, and a new refresh token where
-//! that is the setting.
+//! `POST /token/refresh/`: a refresh token becomes a new access token, and a new refresh token if the settings say so.
 
-use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::{AccessToken, ReceivedToken, RefreshToken, Signer, Verifier};
 use shared::sessions::{Refreshed, Sessions};
-use shared::settings::{Settings, SigningSecretSource};
-use shared::table::Table;
-use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let secret = SigningSecretSource::from_environment()?;
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let (signer, verifier) = tokio::join!(
-        Signer::start(&settings, secret, table.clone(), clock.clone()),
-        Verifier::start(table.clone(), clock.clone()),
-    );
-    let rotates = settings.rotate_refresh_tokens;
-    let endpoint = TokenRefresh { sessions: Sessions::new(table, clock), signer: signer?, verifier, rotates };
-    serve(endpoint, settings.cors_origins).await
+    serve::<TokenRefreshEndpoint>().await
 }
 
-struct TokenRefresh {
+struct TokenRefreshEndpoint {
     sessions: Sessions,
     signer: Signer,
     verifier: Verifier,
     rotates: bool,
 }
 
-impl Endpoint for TokenRefresh {
+impl Endpoint for TokenRefreshEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::POST];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        let (signer, verifier) = tokio::join!(resources.signer(), resources.verifier());
+        let rotates = resources.settings.rotate_refresh_tokens;
+        Ok(Self { sessions: resources.sessions(), signer: signer?, verifier, rotates })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let mut fields = Fields::of(&request)?;
-        let Some(token) = fields.take::<ReceivedToken>("refresh") else {
-            return Err(fields.refuse());
-        };
+        let token: ReceivedToken = request.fields()?.single("refresh")?;
         let claim = self.verifier.refresh_claim(&token).await?;
-        // Before a token is replaced by one that could not be signed.
+        // A refresh token must not be replaced by one that cannot be signed, so the signer must be ready before.
         self.signer.ready().await?;
         let next = self.rotates.then(|| self.signer.new_refresh_terms());
         let Refreshed { subject, replacement } = self.sessions.refresh(&claim, next).await?;
@@ -51,13 +43,13 @@ impl Endpoint for TokenRefresh {
             Some(terms) => Some(self.signer.refresh_token(subject, terms).await?),
             None => None,
         };
-        let body = Tokens { access_token: self.signer.access_token(subject).await?, refresh_token };
+        let body = RefreshedBody { access_token: self.signer.access_token(subject).await?, refresh_token };
         Answer::private(StatusCode::OK, &body)
     }
 }
 
 #[derive(Serialize)]
-struct Tokens {
+struct RefreshedBody {
     access_token: AccessToken,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<RefreshToken>,

@@ -1,45 +1,42 @@
-//! `POST /token/verify/`: whether a token of either kind is valid.
+//! `POST /token/verify/`: tells whether an access or refresh token is valid.
 
-use lambda_http::http::{Method, StatusCode};
 use serde_json::json;
 use shared::accounts::Accounts;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Fields, Request, serve};
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::{ReceivedToken, Verified, Verifier};
 use shared::sessions::Sessions;
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = TokenVerify {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        accounts: Accounts::new(table.clone(), clock.clone()),
-        sessions: Sessions::new(table, clock),
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<TokenVerifyEndpoint>().await
 }
 
-struct TokenVerify {
+struct TokenVerifyEndpoint {
     verifier: Verifier,
     accounts: Accounts,
     sessions: Sessions,
 }
 
-impl Endpoint for TokenVerify {
+impl Endpoint for TokenVerifyEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::POST];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self {
+            verifier: resources.verifier().await,
+            accounts: resources.accounts(),
+            sessions: resources.sessions(),
+        })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let mut fields = Fields::of(&request)?;
-        let Some(token) = fields.take::<ReceivedToken>("token") else {
-            return Err(fields.refuse());
-        };
-        // What was revoked has a good signature: each kind is asked about where it would be used.
+        let token: ReceivedToken = request.fields()?.single("token")?;
+        // A revoked token has a valid signature: the account revokes access tokens, and the session refresh tokens.
         match self.verifier.any_token(&token).await? {
             Verified::Access(person) => drop(self.accounts.read(&person).await?),
             Verified::Refresh(claim) => self.sessions.resume(&claim).await?,

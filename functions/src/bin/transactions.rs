@@ -1,46 +1,43 @@
 //! `GET /transactions/`: every change in the user's credits, newest first.
 
-use lambda_http::http::{Method, StatusCode};
 use serde::Serialize;
+use shared::domain::setting::SettingError;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Endpoint, Error, Request, page_request, serve};
+use shared::http::{Answer, Method, Request, StatusCode};
 use shared::jwt::Verifier;
-use shared::ledger::{History, Page, Transaction};
-use shared::settings::Settings;
-use shared::table::Table;
-use shared::time::Clock;
+use shared::ledger::history::{History, Page, Transaction};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let settings = Settings::from_environment()?;
-    shared::logging::start(&settings);
-    let clock = Clock::system();
-    let table = Table::connect(&settings.table_name)?;
-    let endpoint = Transactions {
-        verifier: Verifier::start(table.clone(), clock.clone()).await,
-        history: History::new(table, clock),
-    };
-    serve(endpoint, settings.cors_origins).await
+    serve::<TransactionsEndpoint>().await
 }
 
-struct Transactions {
+struct TransactionsEndpoint {
     verifier: Verifier,
     history: History,
 }
 
-impl Endpoint for Transactions {
+impl Endpoint for TransactionsEndpoint {
+    type Answer = Answer;
+    type Error = ApiError;
+
     const METHODS: &'static [Method] = &[Method::GET];
 
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        Ok(Self { verifier: resources.verifier().await, history: resources.history() })
+    }
+
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(&request).await?;
-        let wanted = page_request::<Transaction>(&request, &person)?;
-        let Page { entries, next } = self.history.page(&person, wanted).await?;
-        Answer::private(StatusCode::OK, &Body { transactions: entries, next })
+        let person = self.verifier.logged_in(request.bearer()?).await?;
+        let wanted = request.page::<Transaction>(person.user_id())?;
+        let Page { entries, next } = self.history.page(person.payer(), wanted).await?;
+        Answer::private(StatusCode::OK, &TransactionsBody { transactions: entries, next })
     }
 }
 
 #[derive(Serialize)]
-struct Body {
+struct TransactionsBody {
     transactions: Vec<Transaction>,
     next: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::time::Clock;
+use shared::domain::time::Clock;
 use testkit::gateway::{Payload, Request, Response};
 
 use crate::requests;

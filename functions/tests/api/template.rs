@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use serde_json::{Value, json};
-use shared::error::{ApiError, Cause};
+use shared::domain::cause::Cause;
+use shared::error::ApiError;
 use shared::settings::{ChatSettings, Settings};
 use testkit::template::{Template, TemplateFunction, workspace_root};
 

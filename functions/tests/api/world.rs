@@ -11,17 +11,18 @@ use serde_json::{Value, json};
 use shared::accounts::Accounts;
 use shared::api_keys::ApiKey;
 use shared::attempts::Attempts;
-use shared::credits::Credits;
+use shared::domain::credits::Credits;
+use shared::domain::password::Password;
+use shared::domain::source_network::SourceNetwork;
+use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::jwt::{RefreshTerms, Signer, Subject};
-use shared::network::SourceNetwork;
-use shared::password::{Password, PasswordHash};
+use shared::password_hash::PasswordHash;
 use shared::registrations::Registrations;
 use shared::sessions::{Opening, Sessions};
 use shared::settings::{Settings, SigningSecretSource};
-use shared::table::Table;
-use shared::time::{Clock, Timestamp};
-use shared::username::Username;
+use shared::store::Table;
 use testkit::gateway::{Request, Response};
 use testkit::isolated_table::IsolatedTable;
 use testkit::people;
@@ -37,7 +38,8 @@ use crate::requests;
 const HOME: &str = "127.0.0.1";
 
 /// Hashed once: hashing is slow on purpose.
-static PASSWORD_HASH: LazyLock<PasswordHash> = LazyLock::new(|| Password::parse(PASSWORD).unwrap().hash().unwrap());
+static PASSWORD_HASH: LazyLock<PasswordHash> =
+    LazyLock::new(|| PasswordHash::of(&Password::parse(PASSWORD).unwrap()).unwrap());
 
 pub struct World {
     pub stack: Stack,

@@ -2,13 +2,14 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
-use crate::accounts::{Account, Accounts, Login, Status};
+use crate::accounts::{Accounts, Login};
 use crate::direct::DirectError;
-use crate::error::{ApiError, Cause};
-use crate::ids::TokenId;
-use crate::table::{Key, cancellation_reasons, condition_failed, number, unavailable};
-use crate::time::Timestamp;
-use crate::username::Username;
+use crate::table::{Key, OwnedKeys as _, StoreError, cancellation_reasons, condition_failed, number, unavailable};
+use domain::cause::Cause;
+use domain::ids::TokenId;
+use domain::time::Timestamp;
+use domain::username::Username;
+use ledger::account::{Account, Status};
 
 /// Each round but the last met another change of the same kind.
 const MAX_ROUNDS: usize = 5;
@@ -101,7 +102,7 @@ impl Accounts {
         account: &Account,
         wanted: Status,
         next: Epochs,
-    ) -> Result<TransactWriteItem, ApiError> {
+    ) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Key::account(login.user_id).into_item()))
@@ -113,13 +114,12 @@ impl Accounts {
             .expression_attribute_values(":epoch", number(next.session_epoch))
             .expression_attribute_values(":api_key_epoch", number(next.api_key_epoch))
             .expression_attribute_values(":seen_epoch", number(account.session_epoch))
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+            .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// The login's copy of the epoch, on the condition that the name is still this user's.
-    fn update_login(&self, username: &Username, login: &Login, next: Epochs) -> Result<TransactWriteItem, ApiError> {
+    fn update_login(&self, username: &Username, login: &Login, next: Epochs) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Key::login(username).into_item()))
@@ -128,8 +128,7 @@ impl Accounts {
             .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()))
             .expression_attribute_values(":epoch", number(next.session_epoch))
             .expression_attribute_values(":seen_epoch", number(login.session_epoch))
-            .build()
-            .map_err(|error| ApiError::Internal(Cause::new(error)))?;
+            .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }
@@ -139,6 +138,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::error::ApiError;
     use crate::testing::{NOW, TestTable};
     use testkit::recorder::Fault;
 

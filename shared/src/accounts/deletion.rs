@@ -13,17 +13,21 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, 
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, StreamExt};
 
-use crate::accounts::{Account, Epoch, Login, Status};
+use crate::accounts::Login;
 use crate::api_keys::{KEYS_OF_LIST, take_keys_of_list};
 use crate::attempts::Attempt;
-use crate::error::{ApiError, Cause};
-use crate::ids::{TokenId, UserId};
+use crate::error::ApiError;
 use crate::jwt::LoggedIn;
 use crate::table::{
-    Item, Key, Table, cancellation_reasons, condition_failed, number, transact_delete, transact_update, unavailable,
+    Item, Key, OwnedKeys as _, StoreError, Table, cancellation_reasons, condition_failed, number, partition_of,
+    transact_delete, transact_update, unavailable,
 };
-use crate::time::{Clock, Timestamp};
-use crate::username::Username;
+use domain::cause::Cause;
+use domain::ids::{TokenId, UserId};
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use ledger::account::{Account, Epoch, Status};
+use ledger::audit::{AbandonedDeletions, DeletionProgress};
 
 /// The most that `BatchWriteItem` takes.
 const BATCH_ITEMS: usize = 25;
@@ -37,15 +41,6 @@ const MAX_BATCH_ATTEMPTS: u32 = 8;
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 /// What is left of a request's time for the page that is under way and for the last transaction.
 const MARGIN: Duration = Duration::from_secs(8);
-
-/// Whether there was time for everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Nothing is left of the user.
-    Finished,
-    /// Something is: the same request goes on.
-    OutOfTime,
-}
 
 /// Some of what there is to delete.
 struct Page {
@@ -119,7 +114,7 @@ impl Deletion {
     }
 
     /// Its holds go at once, and with them every capture: what is in flight stores nothing.
-    fn close_account(&self, person: &LoggedIn) -> Result<TransactWriteItem, ApiError> {
+    fn close_account(&self, person: &LoggedIn) -> Result<TransactWriteItem, StoreError> {
         let update = "SET #status = :deleting, session_epoch = :next, holds = :none, deletion_began_at = :now, \
                       version = version + :one";
         transact_update(
@@ -128,8 +123,8 @@ impl Deletion {
                 .update_expression(update)
                 .condition_expression("#status = :active AND session_epoch = :epoch")
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
-                .expression_attribute_values(":deleting", AttributeValue::S(Status::DELETING.to_owned()))
+                .expression_attribute_values(":active", Status::Active.attribute_value())
+                .expression_attribute_values(":deleting", Status::Deleting.attribute_value())
                 .expression_attribute_values(":epoch", number(person.session_epoch()))
                 .expression_attribute_values(":next", number(person.session_epoch() + 1))
                 .expression_attribute_values(":none", AttributeValue::M(HashMap::new()))
@@ -143,7 +138,7 @@ impl Deletion {
         person: &LoggedIn,
         username: &Username,
         login: &Login,
-    ) -> Result<TransactWriteItem, ApiError> {
+    ) -> Result<TransactWriteItem, StoreError> {
         transact_update(
             self.table
                 .updating(Key::login(username))
@@ -159,13 +154,13 @@ impl Deletion {
     /// At least one page is deleted, so that it gets on however little time there is.
     ///
     /// # Errors
-    /// [`ApiError::Unavailable`] if the table cannot be reached. The same request goes on.
+    /// [`StoreError::Unavailable`] if the table cannot be reached. The same request goes on.
     pub async fn finish(
         &self,
         user_id: UserId,
         username: &Username,
         deadline: Timestamp,
-    ) -> Result<Progress, ApiError> {
+    ) -> Result<DeletionProgress, StoreError> {
         loop {
             let page = self.page(user_id).await?;
             // Before the list that leads to them, so that none is lost if this stops here.
@@ -173,16 +168,16 @@ impl Deletion {
             self.delete(page.keys).await?;
             if page.is_last {
                 self.delete_account(user_id, username, deadline).await?;
-                return Ok(Progress::Finished);
+                return Ok(DeletionProgress::Finished);
             }
             if self.clock.now().plus(MARGIN) >= deadline {
-                return Ok(Progress::OutOfTime);
+                return Ok(DeletionProgress::OutOfTime);
             }
         }
     }
 
     /// Some keys of what the user has besides the account, with everything that was written before.
-    async fn page(&self, user_id: UserId) -> Result<Page, ApiError> {
+    async fn page(&self, user_id: UserId) -> Result<Page, StoreError> {
         let answer = self
             .table
             .client()
@@ -190,14 +185,13 @@ impl Deletion {
             .table_name(self.table.name())
             // Everything else sorts after it.
             .key_condition_expression("pk = :user AND sk > :account")
-            .expression_attribute_values(":user", AttributeValue::S(Key::partition_of(user_id)))
-            .expression_attribute_values(":account", AttributeValue::S(Key::ACCOUNT.to_owned()))
+            .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
+            .expression_attribute_values(":account", AttributeValue::S(Account::SORT_KEY.to_owned()))
             .projection_expression(format!("pk, sk, {KEYS_OF_LIST}"))
             .limit(PAGE_ITEMS)
             .consistent_read(true)
             .send()
-            .await
-            .map_err(unavailable)?;
+            .await?;
         let mut page = Page { api_keys: Vec::new(), keys: Vec::new(), is_last: answer.last_evaluated_key.is_none() };
         for mut item in answer.items.unwrap_or_default() {
             page.api_keys.extend(take_keys_of_list(&mut item)?);
@@ -206,18 +200,18 @@ impl Deletion {
         Ok(page)
     }
 
-    async fn delete(&self, keys: Vec<Item>) -> Result<(), ApiError> {
+    async fn delete(&self, keys: Vec<Item>) -> Result<(), StoreError> {
         let batches: Vec<Vec<Item>> = keys.chunks(BATCH_ITEMS).map(<[Item]>::to_vec).collect();
         let deletions = stream::iter(batches).map(|batch| self.delete_batch(batch));
         deletions.buffer_unordered(BATCHES_AT_ONCE).try_collect().await
     }
 
     /// A batch is no transaction: some of it may be done, and the rest is sent again.
-    async fn delete_batch(&self, keys: Vec<Item>) -> Result<(), ApiError> {
+    async fn delete_batch(&self, keys: Vec<Item>) -> Result<(), StoreError> {
         let mut requests = keys.into_iter().map(delete_request).collect::<Result<Vec<_>, _>>()?;
         for _ in 0..MAX_BATCH_ATTEMPTS {
             let batch = self.table.client().batch_write_item().request_items(self.table.name(), requests);
-            let answer = batch.send().await.map_err(unavailable)?;
+            let answer = batch.send().await?;
             let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(self.table.name()));
             requests = left.unwrap_or_default();
             if requests.is_empty() {
@@ -225,17 +219,22 @@ impl Deletion {
             }
             tokio::time::sleep(BATCH_PAUSE).await;
         }
-        Err(ApiError::Unavailable(Cause::because("DynamoDB is throttling")))
+        Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
     }
 
     /// The account and the login together: until then nobody else can have the name.
-    async fn delete_account(&self, user_id: UserId, username: &Username, deadline: Timestamp) -> Result<(), ApiError> {
+    async fn delete_account(
+        &self,
+        user_id: UserId,
+        username: &Username,
+        deadline: Timestamp,
+    ) -> Result<(), StoreError> {
         let account = self
             .table
             .deleting(Key::account(user_id))
             .condition_expression("#status = :deleting")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":deleting", AttributeValue::S(Status::DELETING.to_owned()));
+            .expression_attribute_values(":deleting", Status::Deleting.attribute_value());
         let login = self
             .table
             .deleting(Key::login(username))
@@ -247,14 +246,24 @@ impl Deletion {
         match cancellation_reasons(&error) {
             // Another request, or an attempt whose answer was lost, was faster.
             Some([account, login]) if condition_failed(account) && condition_failed(login) => Ok(()),
-            _ => Err(unavailable(error)),
+            _ => Err(error.into()),
         }
     }
 }
 
-fn delete_request(key: Item) -> Result<WriteRequest, ApiError> {
-    let delete = DeleteRequest::builder().set_key(Some(key)).build();
-    let delete = delete.map_err(|error| ApiError::Internal(Cause::new(error)))?;
+impl AbandonedDeletions for Deletion {
+    async fn finish(
+        &self,
+        user_id: UserId,
+        username: &Username,
+        deadline: Timestamp,
+    ) -> Result<DeletionProgress, StoreError> {
+        Self::finish(self, user_id, username, deadline).await
+    }
+}
+
+fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build()?;
     Ok(WriteRequest::builder().delete_request(delete).build())
 }
 
@@ -262,17 +271,18 @@ fn delete_request(key: Item) -> Result<WriteRequest, ApiError> {
 mod tests {
     use super::*;
     use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys};
-    use crate::callers::Caller;
-    use crate::chat::Message;
-    use crate::credits::Credits;
     use crate::direct::DirectError;
-    use crate::ids::SessionId;
     use crate::jwt::RefreshTerms;
-    use crate::ledger::{
-        Exchange, Grant, GrantAmount, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply,
-    };
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
+    use domain::credits::Credits;
+    use domain::ids::SessionId;
+    use domain::message::Message;
+    use ledger::entry::Exchange;
+    use ledger::grant::{Grant, GrantAmount};
+    use ledger::hold::{HoldOutcome, Order};
+    use ledger::idempotency::{IdempotencyKey, Remembered};
+    use ledger::{Held, Ledger};
     use testkit::recorder::Fault;
 
     struct Scene {
@@ -315,17 +325,18 @@ mod tests {
             let amount = Credits::new(1).unwrap();
             let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
             let remembered = remembered.as_ref();
-            let order = Order { caller: &Caller::from(&self.ada), amount, least: amount, remembered, deadline: soon() };
-            match self.ledger.start(&order).await? {
-                Started::Held(held) => Ok(held),
-                Started::Replay(_) => panic!("nothing was answered before"),
+            let order = Order { payer: self.ada.payer(), amount, least: amount, remembered, deadline: soon() };
+            match self.ledger.hold(&order).await? {
+                HoldOutcome::Held(held) => Ok(held),
+                HoldOutcome::Replay(_) => panic!("nothing was answered before"),
             }
         }
 
         async fn capture(&self, held: &Held) -> Result<(), ApiError> {
             let (message, cost) = (message(), Credits::new(1).unwrap());
-            let exchange = Exchange { message: &message, reply: &StoredReply::saying("Hi"), standalone: false };
-            self.ledger.capture(held, cost, exchange).await.map(|_| ())
+            let exchange =
+                Exchange { message: &message, reply: &crate::testing::stored_reply("Hi"), standalone: false };
+            Ok(self.ledger.capture(held, cost, exchange).await.map(|_| ())?)
         }
 
         /// So many messages, each with an idempotency record.
@@ -356,8 +367,8 @@ mod tests {
             self.deletion.begin(&self.ada, &attempt, login, soon()).await
         }
 
-        async fn finish(&self, deadline: Timestamp) -> Result<Progress, ApiError> {
-            self.deletion.finish(self.ada.user_id(), &self.username, deadline).await
+        async fn finish(&self, deadline: Timestamp) -> Result<DeletionProgress, ApiError> {
+            Ok(self.deletion.finish(self.ada.user_id(), &self.username, deadline).await?)
         }
 
         /// Everything in the table but the attempts at a password, which expire.
@@ -384,7 +395,7 @@ mod tests {
         let _held = scene.hold(None).await.unwrap();
         scene.begin_session(&scene.login().await).await.unwrap();
         scene.begin().await.unwrap();
-        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
         assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
         assert!(matches!(scene.deletion.read(&scene.ada).await, Err(ApiError::TokenNotValid(_))));
         assert_ne!(scene.test.register("ADA", 1).await, scene.ada.user_id());
@@ -422,7 +433,7 @@ mod tests {
             id: "present".to_owned().try_into().unwrap(),
         };
         let granted = scene.ledger.grant(scene.ada.user_id(), &grant, soon()).await;
-        assert!(matches!(granted, Err(DirectError::DeletionInProgress)));
+        assert!(matches!(granted, Err(ledger::GrantError::DeletionInProgress)));
         assert!(scene.deletion.read(&scene.ada).await.is_ok());
     }
 
@@ -436,7 +447,7 @@ mod tests {
                 scene.finish(soon()).await.unwrap();
             }
             assert!(matches!(scene.capture(&held).await, Err(ApiError::Unavailable(_))));
-            scene.ledger.abandon(&held).await;
+            scene.ledger.release(&held).await;
             scene.finish(soon()).await.unwrap();
             assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
         }
@@ -463,11 +474,11 @@ mod tests {
         scene.chat(120).await;
         scene.begin().await.unwrap();
         let before = scene.left().await.len();
-        assert_eq!(scene.finish(NOW).await.unwrap(), Progress::OutOfTime);
+        assert_eq!(scene.finish(NOW).await.unwrap(), DeletionProgress::OutOfTime);
         assert_eq!(before - scene.left().await.len(), 100);
         assert!(scene.deletion.read(&scene.ada).await.is_ok(), "the same token goes on");
         let mut rounds = 0;
-        while scene.finish(NOW).await.unwrap() == Progress::OutOfTime {
+        while scene.finish(NOW).await.unwrap() == DeletionProgress::OutOfTime {
             rounds += 1;
         }
         assert_eq!(rounds, 1);
@@ -485,7 +496,7 @@ mod tests {
             scene.test.recorder.forget_faults();
         }
         scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
-        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
         assert!(scene.left().await.is_empty());
     }
 
@@ -498,7 +509,7 @@ mod tests {
         scene.test.recorder.fail_next("BatchWriteItem", Fault::NotApplied, 3);
         assert!(matches!(scene.finish(soon()).await, Err(ApiError::Unavailable(_))));
         assert_eq!(of_keys().await, 3);
-        assert_eq!(scene.finish(soon()).await.unwrap(), Progress::Finished);
+        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
         assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
     }
 
@@ -510,7 +521,7 @@ mod tests {
         let (one, two) = tokio::join!(scene.begin_as(&login), scene.begin_as(&login));
         assert!(one.is_ok() && two.is_ok());
         let (one, two) = tokio::join!(scene.finish(soon()), scene.finish(soon()));
-        assert_eq!((one.unwrap(), two.unwrap()), (Progress::Finished, Progress::Finished));
+        assert_eq!((one.unwrap(), two.unwrap()), (DeletionProgress::Finished, DeletionProgress::Finished));
         assert!(scene.left().await.is_empty());
     }
 

@@ -2,14 +2,17 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
-use crate::accounts::{Accounts, Login, Status, refusal};
+use crate::accounts::{Accounts, Login};
 use crate::attempts::Attempt;
 use crate::error::ApiError;
-use crate::ids::TokenId;
 use crate::jwt::LoggedIn;
-use crate::password::PasswordHash;
-use crate::table::{Key, cancellation_reasons, condition_failed, number, transact_update, unavailable};
-use crate::time::Timestamp;
+use crate::password_hash::PasswordHash;
+use crate::table::{
+    Key, OwnedKeys as _, StoreError, cancellation_reasons, condition_failed, number, transact_update, unavailable,
+};
+use domain::ids::TokenId;
+use domain::time::Timestamp;
+use ledger::account::{Account, Status};
 
 /// A new password of a person who is logged in and has just proved to know the old one.
 #[derive(Debug)]
@@ -46,7 +49,9 @@ impl Accounts {
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
-            Some([account, ..]) if condition_failed(account) => Err(refusal(change.person, account)?),
+            Some([account, ..]) if condition_failed(account) => {
+                Err(Account::why_closed(change.person.payer(), account)?.into())
+            }
             Some([_, login, ..]) if condition_failed(login) => Err(ApiError::InvalidCredentials),
             Some([_, _, session, ..]) if condition_failed(session) => {
                 Err(ApiError::TokenNotValid("the session has ended"))
@@ -55,20 +60,20 @@ impl Accounts {
         }
     }
 
-    fn raise_account(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, ApiError> {
+    fn raise_account(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, StoreError> {
         transact_update(
             self.table
                 .updating(Key::account(change.person.user_id()))
                 .update_expression("SET session_epoch = :next")
                 .condition_expression("#status = :active AND session_epoch = :epoch")
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
+                .expression_attribute_values(":active", Status::Active.attribute_value())
                 .expression_attribute_values(":epoch", number(change.person.session_epoch()))
                 .expression_attribute_values(":next", number(next_epoch)),
         )
     }
 
-    fn replace_hash(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, ApiError> {
+    fn replace_hash(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, StoreError> {
         let PasswordChange { person, attempt, login, new_hash } = change;
         transact_update(
             self.table
@@ -86,7 +91,7 @@ impl Accounts {
         )
     }
 
-    fn keep_session(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, ApiError> {
+    fn keep_session(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, StoreError> {
         let person = change.person;
         transact_update(
             self.table
@@ -104,11 +109,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::SessionId;
     use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
     use crate::sessions::{Opening, Sessions};
     use crate::testing::{NOW, TestTable};
-    use crate::username::Username;
+    use domain::ids::SessionId;
+    use domain::username::Username;
     use testkit::recorder::Fault;
 
     struct Scene {
@@ -202,7 +207,7 @@ mod tests {
         scene.test.accounts().deactivate(&scene.username, soon()).await.unwrap();
         assert!(matches!(scene.change(&living, &login).await, Err(ApiError::UserInactive)));
         let nobody = LoggedIn::from(Subject {
-            user_id: crate::ids::UserId::new(&scene.test.clock),
+            user_id: domain::ids::UserId::new(&scene.test.clock),
             session_id: SessionId::new(&scene.test.clock),
             session_epoch: 1,
         });

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 
 use crate::accounts::Login;
-use crate::network::SourceNetwork;
 use crate::table::number;
-use crate::time::Timestamp;
+use domain::source_network::SourceNetwork;
+use domain::time::Timestamp;
 
 /// A network is trusted for so long after a login from it.
 const TRUSTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -86,7 +86,7 @@ fn is_trusted(last_seconds: u64, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::testing::{NOW, TestTable};
-    use crate::username::Username;
+    use domain::username::Username;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -156,7 +156,7 @@ mod tests {
     async fn a_login_that_was_stored_before_there_were_networks_still_opens() {
         let test = TestTable::start().await;
         test.register("ada", 0).await;
-        let key = crate::table::Key::login(&ada()).into_item();
+        let key = <crate::table::Key as crate::table::OwnedKeys>::login(&ada()).into_item();
         let request = test.table.client().update_item().table_name(test.table.name()).set_key(Some(key));
         request.update_expression("REMOVE networks").send().await.unwrap();
         log_in_from(&test, network(1)).await;

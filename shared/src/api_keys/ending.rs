@@ -2,10 +2,11 @@
 
 use crate::api_keys::list::Replaced;
 use crate::api_keys::{ApiKeys, MAX_ROUNDS};
-use crate::error::{ApiError, Cause};
-use crate::ids::ApiKeyId;
+use crate::error::ApiError;
 use crate::jwt::LoggedIn;
-use crate::time::Timestamp;
+use domain::cause::Cause;
+use domain::ids::ApiKeyId;
+use domain::time::Timestamp;
 
 impl ApiKeys {
     /// Ends one of the keys of the person who is logged in: from then on no request is answered for

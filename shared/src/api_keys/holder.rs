@@ -2,9 +2,9 @@
 
 use crate::api_keys::{ApiKey, ApiKeys, StoredApiKey, has_expired};
 use crate::error::ApiError;
-use crate::ids::UserId;
-use crate::invocation::identify;
-use crate::table::Key;
+use crate::table::{Key, OwnedKeys as _};
+use domain::ids::UserId;
+use telemetry::invocation::identify;
 
 /// A program that has proved with an API key whose account it uses. Only [`ApiKeys`] makes one.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ApiError, Cause};
-use crate::random;
+use crate::error::ApiError;
+use domain::cause::Cause;
+use domain::random;
 
 const RANDOM_BYTES: usize = 32;
 /// How much of a key everybody who may list it sees: enough to tell twenty apart. What is not seen is

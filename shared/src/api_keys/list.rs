@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Account, Epoch, check_open, refusal};
 use crate::api_keys::{ApiKeyDigest, ApiKeyName, ApiKeys, has_expired};
-use crate::error::{ApiError, Cause};
-use crate::ids::{ApiKeyId, TokenId};
+use crate::error::ApiError;
 use crate::jwt::LoggedIn;
 use crate::table::{
-    Item, Key, cancellation_reasons, condition_failed, from_item, number, transact_delete, transact_update, unavailable,
+    Item, Key, OwnedKeys as _, StoreError, cancellation_reasons, condition_failed, from_item, number, transact_delete,
+    transact_update, unavailable,
 };
-use crate::time::Timestamp;
+use domain::ids::{ApiKeyId, TokenId};
+use domain::time::Timestamp;
+use ledger::account::Account;
 
 /// A key as its user sees it, once it is made.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -100,8 +101,7 @@ impl ApiKeys {
     pub(super) async fn read(&self, person: &LoggedIn) -> Result<Keyring, ApiError> {
         let keys = [Key::account(person.user_id()), Key::api_keys(person.user_id())];
         let [account, list] = self.table.get_both(keys).await?;
-        let account: Account = from_item(account.ok_or(ApiError::TokenNotValid("the account is gone"))?)?;
-        account.admit(Epoch::OfSessions(person.session_epoch()))?;
+        let account = Account::admitted(account.map(from_item).transpose()?, person.payer())?;
         let list = list.map(from_item).transpose()?.unwrap_or_default();
         Ok(Keyring { list, epoch: account.api_key_epoch })
     }
@@ -120,10 +120,7 @@ impl ApiKeys {
         made: Vec<TransactWriteItem>,
         deadline: Timestamp,
     ) -> Result<Replaced, ApiError> {
-        let mut items = vec![
-            check_open(&self.table, person.user_id(), Epoch::OfSessions(person.session_epoch()))?,
-            self.write_list(person, seen, next)?,
-        ];
+        let mut items = vec![Account::check_open(&self.table, person.payer())?, self.write_list(person, seen, next)?];
         items.extend(made);
         for (_, ended) in seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id)) {
             items.push(transact_delete(self.table.deleting(Key::api_key(&ended.digest)))?);
@@ -134,7 +131,9 @@ impl ApiKeys {
             return Ok(Replaced::Yes);
         };
         match cancellation_reasons(&error) {
-            Some([account, ..]) if condition_failed(account) => Err(refusal(person, account)?),
+            Some([account, ..]) if condition_failed(account) => {
+                Err(Account::why_closed(person.payer(), account)?.into())
+            }
             Some([_, list, ..]) if condition_failed(list) => Ok(Replaced::ChangedMeanwhile),
             // Of what is made, the check of the session comes first.
             Some([_, _, session, ..]) if condition_failed(session) => {
@@ -144,8 +143,13 @@ impl ApiKeys {
         }
     }
 
-    fn write_list(&self, person: &LoggedIn, seen: &List, next: &ListedApiKeys) -> Result<TransactWriteItem, ApiError> {
-        let next = serde_dynamo::to_attribute_value(next).map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    fn write_list(
+        &self,
+        person: &LoggedIn,
+        seen: &List,
+        next: &ListedApiKeys,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let next = serde_dynamo::to_attribute_value(next)?;
         let update = self
             .table
             .updating(Key::api_keys(person.user_id()))
@@ -169,9 +173,8 @@ pub(super) enum Replaced {
 }
 
 /// Takes the keys out of `item` if it lists any, and returns the primary keys of their items.
-pub(crate) fn take_keys_of_list(item: &mut Item) -> Result<Vec<Item>, ApiError> {
+pub(crate) fn take_keys_of_list(item: &mut Item) -> Result<Vec<Item>, StoreError> {
     let Some(keys) = item.remove(KEYS_OF_LIST) else { return Ok(Vec::new()) };
-    let keys: ListedApiKeys =
-        serde_dynamo::from_attribute_value(keys).map_err(|error| ApiError::Internal(Cause::new(error)))?;
+    let keys: ListedApiKeys = serde_dynamo::from_attribute_value(keys)?;
     Ok(keys.values().map(|key| Key::api_key(&key.digest).into_item()).collect())
 }

@@ -4,11 +4,12 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use crate::api_keys::list::{ListedApiKey, Replaced};
 use crate::api_keys::{ApiKey, ApiKeyTerms, ApiKeyView, ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
-use crate::error::{ApiError, Cause};
-use crate::ids::ApiKeyId;
+use crate::error::ApiError;
 use crate::jwt::LoggedIn;
-use crate::table::{Key, number, transact_check};
-use crate::time::Timestamp;
+use crate::table::{Key, OwnedKeys as _, StoreError, number, transact_check};
+use domain::cause::Cause;
+use domain::ids::ApiKeyId;
+use domain::time::Timestamp;
 
 /// A key that was just made.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl ApiKeys {
     }
 
     /// The session still lives: a key must not come from an access token that outlived a logout.
-    fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, ApiError> {
+    fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         transact_check(
             self.table
                 .checking(Key::session(person.user_id(), person.session_id()))

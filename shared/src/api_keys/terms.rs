@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::text::{InvalidField, check_length, check_text};
-use crate::time::Timestamp;
+use domain::invalid_field::{InvalidField, check_length, check_text};
+use domain::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -10,9 +10,9 @@ use super::*;
 use crate::callers::Caller;
 use crate::error::ApiError;
 use crate::jwt::{LoggedIn, Subject};
-use crate::table::{Key, number};
+use crate::table::{Key, OwnedKeys as _, number};
 use crate::testing::{NOW, TestTable};
-use crate::username::Username;
+use domain::username::Username;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -7,8 +7,8 @@ use crate::attempts::recorded::RecordedAttempt;
 #[cfg(test)]
 use crate::attempts::streak::FREE_ATTEMPTS;
 use crate::attempts::streak::Streak;
-use crate::network::SourceNetwork;
-use crate::time::Timestamp;
+use domain::source_network::SourceNetwork;
+use domain::time::Timestamp;
 
 /// So many attempts an hour a name has, from all networks together.
 pub(super) const ATTEMPTS_PER_HOUR: usize = 100;

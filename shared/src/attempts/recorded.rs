@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{ApiError, Cause};
-use crate::network::SourceNetwork;
-use crate::random;
-use crate::time::Timestamp;
+use crate::error::ApiError;
+use domain::cause::Cause;
+use domain::random;
+use domain::source_network::SourceNetwork;
+use domain::time::Timestamp;
 
 /// In the place of the network of an attempt that has forgotten it.
 const NO_NETWORK: &str = "-";

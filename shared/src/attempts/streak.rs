@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attempts::recorded::RecordedAttempt;
-use crate::time::Timestamp;
+use domain::time::Timestamp;
 
 /// So many attempts are free within [`WINDOW`]; after that each waits for the one before.
 pub(super) const FREE_ATTEMPTS: u32 = 5;

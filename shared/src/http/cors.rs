@@ -1,40 +1,40 @@
-//! Which pages in browsers may use the API: CORS (WHATWG Fetch, section 3.3).
+//! CORS (WHATWG Fetch, section 3.3): the permission for pages in browsers to use the API.
 //!
-//! Without credentials in Fetch's sense, which are cookies: a page sends its token itself.
+//! There are no credentials in Fetch's sense, which are cookies: a page sends its token itself.
 
 use std::fmt;
 
-use lambda_http::Request;
 use lambda_http::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use lambda_http::http::{HeaderMap, HeaderValue, Method};
 
-use crate::http::Answer;
+use crate::http::answer::Answer;
+use crate::http::request::Request;
 
-/// What a page may send. The star is for those that OpenAI's client adds, whose names change with its
-/// version; it does not stand for `Authorization`, and old browsers do not know it.
+/// The headers that a page may send. The star permits the headers that OpenAI's client adds, whose names change with its
+/// version. The star does not include `Authorization`, and old browsers do not know it.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, *";
 
-/// What a page may read besides what it always may. API Gateway renames `WWW-Authenticate`.
+/// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Message-Id, X-Should-Retry, \
      X-Token-Balance, X-Token-Cost, X-Token-Held",
 );
 
-/// How long a browser need not ask again: as long as any of them heeds, which is Chromium's two hours.
+/// How long a browser may keep the answer to a preflight: two hours, Chromium's upper limit.
 const MAX_AGE_SECONDS: &str = "7200";
 
 /// The origins whose pages may use the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CorsOrigins {
-    /// None: answers say nothing about CORS.
+    /// No origin. Answers have no CORS headers.
     #[default]
     None,
-    /// Any.
+    /// Every origin.
     Any,
-    /// These.
+    /// The origins of a list.
     Listed(Vec<Origin>),
 }
 
@@ -42,7 +42,7 @@ impl CorsOrigins {
     /// The most origins of a list.
     pub const MAX_ORIGINS: usize = 20;
 
-    /// Reads `*`, or origins with commas between them; nothing if it is something else.
+    /// Reads `*`, or origins with commas between them.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.trim() == "*" {
@@ -52,9 +52,9 @@ impl CorsOrigins {
         (origins.len() <= Self::MAX_ORIGINS).then_some(Self::Listed(origins))
     }
 
-    /// What the answer to a request with these headers says to the browser. Where the answer depends on
-    /// the origin, caches must know, also of answers to those who sent none.
-    pub(super) fn headers(&self, request: &HeaderMap) -> HeaderMap {
+    /// The CORS headers of the answer to a request with the headers `request`. `Vary` is there whenever the origin makes
+    /// a difference, also for a request without one: a cache must not give its answer to a page.
+    pub(crate) fn headers(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let allowed = match self {
             Self::None => None,
@@ -75,8 +75,7 @@ impl CorsOrigins {
     }
 }
 
-/// Where a page comes from, as browsers write it in `Origin`: scheme, host, and port if it is not the
-/// scheme's own.
+/// The origin of a page, as browsers write it in `Origin`: scheme, host, and port if it is not the scheme's default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -84,14 +83,14 @@ impl Origin {
     /// The most bytes of an origin; a name in the DNS has 253.
     const MAX_BYTES: usize = 300;
 
-    /// Reads an origin; nothing if it is none that a browser would send.
+    /// Reads an origin in a form that a browser would send.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // Browsers write both small.
+        // Browsers write scheme and host in lower case.
         let text = text.to_ascii_lowercase();
         let (scheme, authority) = text.split_once("://")?;
         let (host, port) = match authority.rsplit_once(':') {
-            // What follows the last colon of an IPv6 address is no port.
+            // The last colon inside brackets belongs to an IPv6 address.
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (authority, None),
         };
@@ -111,7 +110,7 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// A name of letters, digits, dots and hyphens, as browsers write any, or an IPv6 address in brackets.
+/// Whether `text` is a name in the form that browsers send, or an IPv6 address in brackets.
 fn is_host(text: &str) -> bool {
     match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -119,16 +118,16 @@ fn is_host(text: &str) -> bool {
     }
 }
 
-/// Whether a browser asks what a page of an origin that is allowed, by these headers, may send.
-pub(super) fn is_preflight(request: &Request, cors: &HeaderMap) -> bool {
+/// Whether `request` is a preflight from an allowed origin. `cors` are the CORS headers of its answer.
+pub(crate) fn is_preflight(request: &Request, cors: &HeaderMap) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(ORIGIN)
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
         && cors.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN)
 }
 
-/// What it is told.
-pub(super) fn preflight(methods: &[Method]) -> Answer {
+/// The answer to a preflight at a path with these `methods`.
+pub(crate) fn preflight(methods: &[Method]) -> Answer {
     let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
     Answer::no_content()
         .header(ACCESS_CONTROL_ALLOW_METHODS, &methods.join(", "))
@@ -139,6 +138,7 @@ pub(super) fn preflight(methods: &[Method]) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use lambda_http::Body;
 
     fn headers(setting: &str, origin: Option<&str>) -> HeaderMap {
@@ -230,12 +230,12 @@ mod tests {
     fn only_options_with_what_a_browser_adds_asks_beforehand() {
         let cors = headers("*", None);
         let request = |method: Method, names: &[&'static str]| {
-            let mut request = Request::new(Body::Empty);
-            *request.method_mut() = method;
+            let mut received = lambda_http::Request::new(Body::Empty);
+            *received.method_mut() = method;
             for name in names {
-                request.headers_mut().insert(*name, HeaderValue::from_static("POST"));
+                received.headers_mut().insert(*name, HeaderValue::from_static("POST"));
             }
-            request
+            Request::from(received)
         };
         let both = ["origin", "access-control-request-method"];
         assert!(is_preflight(&request(Method::OPTIONS, &both), &cors));

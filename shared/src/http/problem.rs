@@ -1,16 +1,15 @@
-//! Errors on the wire: RFC 9457 with Django REST Framework's members inside.
+//! Errors as RFC 9457 has them, with Django REST Framework's members inside.
 
+use domain::credits::Credits;
 use lambda_http::Body;
-use lambda_http::http::HeaderValue;
-use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
+use lambda_http::http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::credits::Credits;
 use crate::error::{ApiError, FieldErrors};
-use crate::http::Response;
+use crate::http::answer::{MESSAGE_ID, Response};
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -27,15 +26,15 @@ struct Problem<'a> {
     cost: Option<Credits>,
 }
 
-/// The response that says `error` to a stranger.
-pub(super) fn response(error: &ApiError) -> Response {
+/// The response to a request that failed with `error`.
+pub(crate) fn problem(error: &ApiError) -> Response {
     let status = error.status();
     let (balance, cost) = match error {
         ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
         _ => (None, None),
     };
     let problem = Problem {
-        // RFC 9457, section 4.2.1: the title is the status's own phrase, `code` says the rest.
+        // RFC 9457, section 4.2.1: the title is the status's own phrase. `code` tells errors apart.
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or_default(),
         status: status.as_u16(),
@@ -51,12 +50,12 @@ pub(super) fn response(error: &ApiError) -> Response {
     let body = serde_json::to_string(&problem).unwrap_or_default();
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;
-    *response.headers_mut() = headers(error);
+    *response.headers_mut() = headers_of(error);
     response
 }
 
-/// What the response to `error` says in its headers.
-pub(crate) fn headers(error: &ApiError) -> HeaderMap {
+/// The headers of the response to `error`.
+pub(crate) fn headers_of(error: &ApiError) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -69,15 +68,14 @@ pub(crate) fn headers(error: &ApiError) -> HeaderMap {
     match error {
         ApiError::MethodNotAllowed { allow, .. } => insert(&mut headers, ALLOW, allow),
         ApiError::OutcomeUnknown { message_id, .. } | ApiError::ModelBrokeOff { message_id, .. } => {
-            let name = HeaderName::from_static("x-message-id");
-            insert(&mut headers, name, &message_id.to_string());
+            insert(&mut headers, MESSAGE_ID, &message_id.to_string());
         }
         _ => {}
     }
     headers
 }
 
-/// RFC 6750, section 3: a request without a token is challenged, one with a bad token is told so.
+/// RFC 6750, section 3: only a request with a bad token is told `invalid_token`; one without a token is challenged.
 fn challenge(error: &ApiError) -> &'static str {
     match error {
         ApiError::TokenNotValid(_) | ApiError::UserInactive => "Bearer realm=\"api\", error=\"invalid_token\"",
@@ -94,9 +92,11 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Cause;
-    use serde_json::{Value, json};
+
     use std::time::Duration;
+
+    use domain::cause::Cause;
+    use serde_json::{Value, json};
 
     fn body(response: &Response) -> Value {
         serde_json::from_slice(response.body().as_ref()).unwrap()
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_rfc_9457_and_of_django_rest_framework() {
         let errors = FieldErrors::from([("username", vec!["This field is required.".to_owned()])]);
-        let response = response(&ApiError::Invalid(errors));
+        let response = problem(&ApiError::Invalid(errors));
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(
             body(&response),
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_refusal_for_want_of_credits_says_what_one_has_and_what_it_costs() {
-        let response = response(&ApiError::InsufficientTokens {
+        let response = problem(&ApiError::InsufficientTokens {
             balance: Credits::new(2).unwrap(),
             cost: Credits::new(5).unwrap(),
         });
@@ -135,10 +135,10 @@ mod tests {
     fn a_cause_is_never_returned() {
         let secret = "the table is at 127.0.0.1";
         for error in [ApiError::Unavailable(Cause::because(secret)), ApiError::Internal(Cause::because(secret))] {
-            let response = response(&error);
+            let response = problem(&error);
             assert!(!format!("{response:?}").contains(secret));
         }
-        let response = response(&ApiError::TokenNotValid("the token has expired"));
+        let response = problem(&ApiError::TokenNotValid("the token has expired"));
         assert!(!format!("{response:?}").contains("the token has expired"));
     }
 
@@ -146,7 +146,7 @@ mod tests {
     fn whoever_is_throttled_is_told_whole_seconds_that_are_long_enough() {
         for (milliseconds, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (900_000, "900")] {
             let retry_after = Duration::from_millis(milliseconds);
-            let response = response(&ApiError::Throttled { retry_after });
+            let response = problem(&ApiError::Throttled { retry_after });
             assert_eq!(response.headers()[RETRY_AFTER], seconds);
             let unit = if seconds == "1" { "second" } else { "seconds" };
             let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn only_a_bad_token_is_called_an_invalid_token() {
-        let challenge = |error| response(&error).headers()[WWW_AUTHENTICATE].clone();
+        let challenge = |error| problem(&error).headers()[WWW_AUTHENTICATE].clone();
         assert_eq!(challenge(ApiError::NotAuthenticated), "Bearer realm=\"api\"");
         assert_eq!(challenge(ApiError::InvalidCredentials), "Bearer realm=\"api\"");
         assert_eq!(challenge(ApiError::TokenNotValid("")), "Bearer realm=\"api\", error=\"invalid_token\"");

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{SessionId, TokenId, UserId};
-use crate::text::{InvalidField, check_text};
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::invalid_field::{InvalidField, check_text};
 
 /// `iss` and `aud` of every token: the API speaks to itself.
 pub(super) const ISSUER: &str = "chat-api";

@@ -16,9 +16,11 @@ use jsonwebtoken::jwk::{
 };
 use serde::Deserialize;
 
-use crate::error::{ApiError, Cause};
-use crate::table::{Item, Key, Table, WARM_UP_LIMIT, from_item, number, unavailable};
-use crate::time::{Clock, Timestamp};
+use crate::error::ApiError;
+use crate::table;
+use crate::table::{Item, Key, OwnedKeys as _, Table, WARM_UP_LIMIT, from_item, number, unavailable};
+use domain::cause::Cause;
+use domain::time::{Clock, Timestamp};
 
 /// A key that verifies tokens.
 #[derive(Clone, Debug)]
@@ -157,7 +159,7 @@ impl KeySet {
     /// # Errors
     /// [`ApiError::Unavailable`] if the table cannot be read.
     pub async fn load(&self) -> Result<Vec<PublicKey>, ApiError> {
-        let partition = AttributeValue::S(Key::PARTITION_OF_PUBLIC_KEYS.to_owned());
+        let partition = AttributeValue::S(table::PARTITION_OF_PUBLIC_KEYS.to_owned());
         let answer = self
             .table
             .client()

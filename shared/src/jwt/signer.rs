@@ -7,17 +7,19 @@ use jsonwebtoken::{Algorithm, Header, encode};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use crate::aws::OPERATION_TIMEOUT;
-use crate::error::{ApiError, Cause};
-use crate::ids::{SessionId, TokenId, UserId};
+use crate::error::ApiError;
 use crate::jwt::claims::{Claims, ISSUER};
 use crate::jwt::key_set::Handover;
 use crate::jwt::signing_secret::Secret;
 use crate::jwt::verifier::{LEEWAY, UNKNOWN_KEY_PAUSE};
 use crate::jwt::{AccessToken, KeySet, PublicKey, RefreshToken, SigningKey, TokenKind};
-use crate::settings::{SettingError, Settings, SigningSecretSource};
+use crate::settings::{Settings, SigningSecretSource};
 use crate::table::Table;
-use crate::time::{Clock, Timestamp};
+use cloud::OPERATION_TIMEOUT;
+use domain::cause::Cause;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::setting::SettingError;
+use domain::time::{Clock, Timestamp};
 
 /// How long a signer goes on without reading the secret and the key set again. So no token is signed
 /// with a key that was replaced longer ago than this.

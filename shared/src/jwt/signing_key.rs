@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 
-use crate::error::Cause;
 use crate::jwt::PublicKey;
+use domain::cause::Cause;
 
 /// What the derived bytes are for (RFC 5869, section 3.2): another use of the same secret would
 /// get other bytes.

@@ -2,9 +2,12 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{ApiError, Cause};
-use crate::secret::StoredSecret;
-use crate::settings::{SecretSource, SettingError, SigningSecretSource};
+use crate::error::ApiError;
+use crate::settings::SigningSecretSource;
+use cloud::SecretSource;
+use cloud::StoredSecret;
+use domain::cause::Cause;
+use domain::setting::SettingError;
 
 /// The signing secret, where it can be read again.
 #[derive(Debug)]

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 
-use crate::error::{ApiError, Cause};
-use crate::http::{Request, bearer_token};
-use crate::ids::{SessionId, TokenId, UserId};
-use crate::invocation::identify;
+use crate::error::ApiError;
 use crate::jwt::claims::{Claims, ISSUER};
 use crate::jwt::{KeySet, PublicKey, ReceivedToken, Subject, TokenKind};
 use crate::settings::Settings;
 use crate::table::Table;
-use crate::time::{Clock, Timestamp};
+use domain::cause::Cause;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::time::{Clock, Timestamp};
+use ledger::account::{Epoch, Payer};
+use telemetry::invocation::identify;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,12 @@ impl LoggedIn {
     #[must_use]
     pub fn session_epoch(&self) -> u64 {
         self.0.session_epoch
+    }
+
+    /// The payer whom the ledger knows.
+    #[must_use]
+    pub fn payer(&self) -> Payer {
+        Payer::new(self.0.user_id, Epoch::OfSessions(self.0.session_epoch))
     }
 }
 
@@ -134,13 +141,12 @@ impl Verifier {
         Self { key_set: KeySet::new(table), clock, validation: validation(), known: RwLock::default() }
     }
 
-    /// Who sent `request`, by the access token in its `Authorization` header.
+    /// Who sent a request with the bearer token `bearer`.
     ///
     /// # Errors
-    /// [`ApiError::NotAuthenticated`] without a bearer token, [`ApiError::TokenNotValid`] with one
-    /// that is not a valid access token, [`ApiError::Unavailable`] without any public keys.
-    pub async fn logged_in(&self, request: &Request) -> Result<LoggedIn, ApiError> {
-        let claims = self.verify(bearer_token(request)?, TokenKind::Access).await?;
+    /// [`ApiError::TokenNotValid`] if it is not a valid access token, [`ApiError::Unavailable`] without any public keys.
+    pub async fn logged_in(&self, bearer: &str) -> Result<LoggedIn, ApiError> {
+        let claims = self.verify(bearer, TokenKind::Access).await?;
         Ok(LoggedIn::by(&claims))
     }
 

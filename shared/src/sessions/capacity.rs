@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::error::ApiError;
-use crate::ids::SessionId;
 use crate::sessions::{MAX_SESSIONS, Opening, Sessions};
-use crate::table::{Key, number, unavailable};
+use crate::table::{Key, OwnedKeys as _, number, unavailable};
+use domain::ids::SessionId;
 
 impl Sessions {
     /// Takes those of the `listed` sessions out of the list that have ended, and the oldest, which
@@ -60,10 +60,10 @@ mod tests {
 
     use super::*;
     use crate::accounts::PasswordChange;
-    use crate::ids::TokenId;
     use crate::jwt::{LoggedIn, RefreshTerms, Subject};
     use crate::testing::{NOW, TestTable};
-    use crate::username::Username;
+    use domain::ids::TokenId;
+    use domain::username::Username;
 
     #[tokio::test]
     async fn a_login_from_before_a_password_change_leaves_the_list_of_sessions_alone() {

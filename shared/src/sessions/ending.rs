@@ -2,15 +2,16 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
-use crate::accounts::{Account, Status, refusal};
-use crate::error::{ApiError, Cause};
-use crate::ids::{SessionId, TokenId, UserId};
+use crate::error::ApiError;
 use crate::jwt::{LoggedIn, RefreshClaim};
 use crate::sessions::{MAX_ROUNDS, Sessions};
 use crate::table::{
-    Key, cancellation_reasons, condition_failed, number, transact_delete, transact_update, unavailable,
+    Key, OwnedKeys as _, cancellation_reasons, condition_failed, number, transact_delete, transact_update, unavailable,
 };
-use crate::time::Timestamp;
+use domain::cause::Cause;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::time::Timestamp;
+use ledger::account::{Account, Status};
 
 impl Sessions {
     /// Ends a session, which may have ended already.
@@ -37,7 +38,9 @@ impl Sessions {
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
-            Some([account, _]) if condition_failed(account) => Err(refusal(person, account)?),
+            Some([account, _]) if condition_failed(account) => {
+                Err(Account::why_closed(person.payer(), account)?.into())
+            }
             Some([_, session]) if condition_failed(session) => Err(ApiError::NotFound),
             _ => Err(unavailable(error)),
         }
@@ -71,7 +74,7 @@ impl Sessions {
             .update_expression("SET session_epoch = :next")
             .condition_expression("#status = :active AND session_epoch = :seen")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", AttributeValue::S(Status::ACTIVE.to_owned()))
+            .expression_attribute_values(":active", Status::Active.attribute_value())
             .expression_attribute_values(":seen", number(account.session_epoch))
             .expression_attribute_values(":next", next.clone());
         let login = self

@@ -3,13 +3,15 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::accounts::{Account, Accounts};
+use crate::accounts::Accounts;
 use crate::error::ApiError;
-use crate::ids::{SessionId, UserId};
 use crate::jwt::LoggedIn;
 use crate::sessions::{Session, Sessions, UserAgent};
-use crate::table::{Item, Key, from_item, number, unavailable};
-use crate::time::Timestamp;
+use crate::table;
+use crate::table::{Item, from_item, number, partition_of, unavailable};
+use domain::ids::{SessionId, UserId};
+use domain::time::Timestamp;
+use ledger::account::Account;
 
 /// A session as its user sees it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +39,7 @@ pub(super) struct StoredSession {
 
 fn session_id_of_sort_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionId, D::Error> {
     let sort = String::deserialize(deserializer)?;
-    let id = sort.strip_prefix(Key::PREFIX_OF_SESSIONS).and_then(SessionId::parse);
+    let id = sort.strip_prefix(table::PREFIX_OF_SESSIONS).and_then(SessionId::parse);
     id.ok_or_else(|| serde::de::Error::custom("a session's key has no session id"))
 }
 
@@ -81,8 +83,8 @@ impl Sessions {
                 .table_name(self.table.name())
                 .key_condition_expression("pk = :user AND begins_with(sk, :session)")
                 .filter_expression("session_epoch = :epoch AND expires_at > :now")
-                .expression_attribute_values(":user", AttributeValue::S(Key::partition_of(user_id)))
-                .expression_attribute_values(":session", AttributeValue::S(Key::PREFIX_OF_SESSIONS.to_owned()))
+                .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
+                .expression_attribute_values(":session", AttributeValue::S(table::PREFIX_OF_SESSIONS.to_owned()))
                 .expression_attribute_values(":epoch", number(epoch))
                 .expression_attribute_values(":now", number(self.clock.now().seconds()))
                 .scan_index_forward(false)

@@ -11,13 +11,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::accounts::{Account, Epoch};
-use crate::error::{ApiError, Cause};
-use crate::ids::TokenId;
+use crate::error::ApiError;
 use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
 use crate::sessions::{MAX_ROUNDS, Session, Sessions};
-use crate::table::{Key, from_item, number, unavailable};
-use crate::time::Timestamp;
+use crate::table::{Key, OwnedKeys as _, from_item, number, unavailable};
+use domain::cause::Cause;
+use domain::ids::TokenId;
+use domain::time::Timestamp;
+use ledger::account::{Account, Epoch};
 
 /// How long after a refresh token was replaced it still gets its successor.
 const ROTATION_GRACE: Duration = Duration::from_secs(10);

@@ -3,10 +3,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::UserId;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::testing::TestTable;
-use crate::username::Username;
+use domain::ids::UserId;
+use domain::username::Username;
 use testkit::recorder::Fault;
 
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -3,87 +3,42 @@
 use std::env;
 use std::time::Duration;
 
+use cloud::SecretSource;
+use domain::pricing::{OutputLimits, Pricing};
+use domain::setting::SettingError;
+use ledger::past_exchanges::ContextLimits;
+use providers::dummy::{Dummy, DummyFailure};
+use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 use secrecy::SecretString;
 
-use crate::conversation::ContextLimits;
-use crate::models::{ChatModel, Dummy, DummyFailure};
-use crate::pricing::{OutputLimits, Pricing};
-use crate::settings::{SettingError, SigningSecretSource, Variables};
+use crate::settings::{SigningSecretSource, Variables};
 
-/// What a deployment can set of chatting. Each field is the environment variable of the same name,
-/// in capitals, unless it names others.
+/// The settings of the functions that talk to a model. Each field is the environment variable of the same name, in
+/// capitals, unless it names others.
 #[derive(Clone, Debug)]
 pub struct ChatSettings {
-    /// `MODEL`: who answers, `dummy` by default, and what that model needs.
+    /// `MODEL`: the model that answers.
+    ///
+    /// - `dummy` (the default): `Dummy Response`, `DUMMY_DELAY_MS` (default 0) before each word, unless `DUMMY_FAILURE`
+    ///   is `error`, `panic` or `cut` (default `none`).
+    /// - `openai`: `MODEL_ID` at a server that speaks OpenAI's protocol. `OPENAI_BASE_URL`: its address up to and with
+    ///   `/v1`, by default OpenAI's own. `OPENAI_API_KEY` or `OPENAI_API_KEY_ARN`: the key, if the server asks for one.
+    /// - `bedrock`: `MODEL_ID`, a model or an inference profile of Amazon Bedrock.
     pub model: ModelSettings,
     /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
     /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
     pub pricing: Pricing,
-    /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest
-    /// that a balance must cover where usage is charged. Default 16.
+    /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest tokens that a
+    /// balance must cover where usage is charged. Default 16.
     pub output_limits: OutputLimits,
-    /// `CONTEXT_MESSAGES`: how many of a user's last messages a model reads again, up to 50. Default
-    /// 10. `CONTEXT_CHARS`: how many characters of them, replies included, up to 100,000. Default 8000.
+    /// `CONTEXT_MESSAGES`: how many of a user's last messages the model reads again, up to 50. Default 10.
+    /// `CONTEXT_CHARS`: the most characters of these messages and their replies, up to 100,000. Default 8000.
     pub context_limits: ContextLimits,
-    /// `SYSTEM_PROMPT`: what every conversation at `/chatView/` begins with, if anything.
+    /// `SYSTEM_PROMPT`: the text that every conversation at `/chatView/` begins with. Default none.
     pub system_prompt: Option<String>,
-    /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. How long a request to `/v1/chat/completions` may
-    /// take where Lambda does not say so itself. Default 300.
+    /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. The time for a request to `/v1/chat/completions` where Lambda does
+    /// not give a deadline. Default 300.
     pub stream_timeout: Duration,
-}
-
-/// Which model, and what it needs.
-#[derive(Clone, Debug)]
-pub enum ModelSettings {
-    /// `dummy`: answers `Dummy Response`, `DUMMY_DELAY_MS` (default 0) before each word, unless
-    /// `DUMMY_FAILURE` is `error`, `panic` or `cut` (default `none`).
-    Dummy(Dummy),
-    /// `openai`: any server that speaks OpenAI's protocol.
-    OpenAi(OpenAiSettings),
-    /// `bedrock`: Amazon Bedrock.
-    Bedrock(BedrockSettings),
-}
-
-impl ModelSettings {
-    /// What the model is called at the API, for those who do not connect to it.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Dummy(dummy) => dummy.id(),
-            Self::OpenAi(settings) => &settings.model_id,
-            Self::Bedrock(settings) => &settings.model_id,
-        }
-    }
-}
-
-/// A server that speaks OpenAI's protocol.
-#[derive(Clone, Debug)]
-pub struct OpenAiSettings {
-    /// `OPENAI_BASE_URL`: up to and with `/v1`. Absent: OpenAI's own.
-    pub base_url: Option<String>,
-    /// `MODEL_ID`: which of its models.
-    pub model_id: String,
-    /// `OPENAI_API_KEY` or `OPENAI_API_KEY_ARN`. Absent: the server asks for none.
-    pub api_key: Option<SecretSource>,
-}
-
-/// A model of Amazon Bedrock.
-#[derive(Clone, Debug)]
-pub struct BedrockSettings {
-    /// `MODEL_ID`: a model's id, or an inference profile's.
-    pub model_id: String,
-}
-
-/// Where a secret is.
-#[derive(Clone, Debug)]
-pub enum SecretSource {
-    /// The secret itself, as on a laptop.
-    Value(SecretString),
-    /// Its name in AWS Secrets Manager, as deployed.
-    SecretsManager {
-        /// The secret's ARN.
-        arn: String,
-    },
 }
 
 impl From<SigningSecretSource> for SecretSource {
@@ -107,7 +62,7 @@ impl ChatSettings {
         Self::read(|name| env::var(name).ok())
     }
 
-    /// Reads the settings from `variables`. A variable that is absent or empty has its default.
+    /// Reads the settings from `variables`. An absent or empty variable has its default.
     ///
     /// # Errors
     /// [`SettingError`] naming the first variable whose value cannot be used.
@@ -210,7 +165,8 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credits::Credits;
+
+    use domain::credits::Credits;
 
     fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {
         ChatSettings::read(|asked| given.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))

@@ -4,8 +4,9 @@ use arbitrary::Arbitrary;
 use lambda_http::Body;
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::AUTHORIZATION;
+use shared::domain::time::Timestamp;
 use shared::error::ApiError;
-use shared::http::{Request, bearer_token};
+use shared::http::Request;
 
 /// The header's values, as they came over the wire.
 #[derive(Arbitrary, Debug)]
@@ -26,15 +27,15 @@ impl Input {
     /// The property does not hold.
     pub fn check(&self) {
         let values: Vec<Vec<u8>> = self.values.iter().map(Value::bytes).collect();
-        let request = request(&values);
-        match bearer_token(&request) {
+        let received = received(&values);
+        match request(received.clone()).bearer() {
             Ok(token) => {
                 assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
-                let first = request.headers()[AUTHORIZATION].to_str().unwrap();
+                let first = received.headers()[AUTHORIZATION].to_str().unwrap();
                 let words: Vec<&str> = first.split_ascii_whitespace().collect();
                 assert!(words.len() == 2 && words[0].eq_ignore_ascii_case("bearer") && words[1] == token);
                 let alone = format!("Bearer {token}").into_bytes();
-                assert_eq!(bearer_token(&self::request(&[alone])).unwrap(), token);
+                assert_eq!(request(self::received(&[alone])).bearer().unwrap(), token);
             }
             Err(error) => {
                 assert!(matches!(error, ApiError::NotAuthenticated | ApiError::TokenNotValid(_)), "{error:?}");
@@ -59,10 +60,14 @@ impl Value {
 }
 
 /// What is no header value never arrives.
-fn request(values: &[Vec<u8>]) -> Request {
-    let mut request = Request::new(Body::Empty);
+fn received(values: &[Vec<u8>]) -> lambda_http::Request {
+    let mut received = lambda_http::Request::new(Body::Empty);
     for value in values.iter().filter_map(|value| HeaderValue::from_bytes(value).ok()) {
-        request.headers_mut().append(AUTHORIZATION, value);
+        received.headers_mut().append(AUTHORIZATION, value);
     }
-    request
+    received
+}
+
+fn request(received: lambda_http::Request) -> Request {
+    Request::new(received, Timestamp::from_seconds(0))
 }

@@ -4,8 +4,8 @@ use arbitrary::Arbitrary;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use shared::ids::UserId;
-use shared::ledger::{AnsweredMessage, Cursor, Listed, Transaction};
+use shared::domain::ids::UserId;
+use shared::ledger::history::{AnsweredMessage, Cursor, Listed, Transaction};
 
 use super::damage::Damage;
 

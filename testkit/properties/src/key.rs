@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use shared::domain::time::Timestamp;
 use shared::jwt::PublicKey;
-use shared::time::Timestamp;
 
 /// When all of this happens.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

@@ -8,16 +8,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::http::HeaderValue;
 use serde_json::{Value, json};
-use shared::chat::Message;
+use shared::domain::ids::SessionId;
+use shared::domain::message::Message;
+use shared::domain::password::{Password, PasswordRules};
+use shared::domain::source_network::SourceNetwork;
+use shared::domain::time::Timestamp;
+use shared::domain::username::Username;
 use shared::error::ApiError;
-use shared::http::{Fields, MAX_BODY_BYTES, Request, idempotency_key, item_of, page_request};
-use shared::ids::SessionId;
+use shared::http::{MAX_BODY_BYTES, Request};
 use shared::jwt::ReceivedToken;
-use shared::ledger::{AnsweredMessage, IdempotencyKey, Limit, Transaction};
-use shared::network::SourceNetwork;
-use shared::password::{Password, PasswordRules};
+use shared::ledger::history::{AnsweredMessage, Limit, Transaction};
+use shared::ledger::idempotency::IdempotencyKey;
 use shared::sessions::UserAgent;
-use shared::username::Username;
 
 use super::sent::{Address, Body, ContentType, FieldValue, Name, Parameter};
 use super::text::Text;
@@ -55,9 +57,10 @@ impl Input {
     /// The property does not hold.
     pub fn check(&self) {
         let event = self.event().to_string();
-        let request = lambda_http::request::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
-        assert_eq!(AsRef::<[u8]>::as_ref(request.body()), self.bytes());
-        check_fields(&request);
+        let received = lambda_http::request::from_str(&event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        assert_eq!(AsRef::<[u8]>::as_ref(received.body()), self.bytes());
+        let request = Request::new(received.clone(), Timestamp::from_seconds(0));
+        check_fields(&request, &received);
         self.check_idempotency_key(&request);
         self.check_user_agent(&request);
         self.check_page(&request);
@@ -151,7 +154,7 @@ impl Input {
         let mut sent = self.headers().into_iter().filter(|(name, _)| *name == "Idempotency-Key").map(|(_, key)| key);
         // REST APIs give the last value, and cargo-lambda the first.
         let sent = if self.is_rest { sent.next_back() } else { sent.next() };
-        match idempotency_key(request) {
+        match request.idempotency_key() {
             Ok(None) => assert!(sent.is_none()),
             Ok(Some(key)) => {
                 let sent = sent.unwrap();
@@ -167,7 +170,7 @@ impl Input {
 
     /// It is the beginning of what was sent, and nothing of it may be a line of its own.
     fn check_user_agent(&self, request: &Request) {
-        let Some(kept) = UserAgent::of(request) else { return };
+        let Some(kept) = request.user_agent() else { return };
         let kept = serde_json::to_value(kept).unwrap();
         let kept = kept.as_str().unwrap();
         assert!(!kept.is_empty() && kept.len() <= UserAgent::MAX_CHARACTERS, "{kept:?}");
@@ -175,7 +178,7 @@ impl Input {
     }
 
     fn check_segment(&self, request: &Request) {
-        let Some(segment) = item_of(request, "sessions") else { return };
+        let Some(segment) = request.item_of("sessions") else { return };
         assert!(!segment.contains('/') && self.path().contains(&format!("/{segment}")), "{segment:?}");
         if let Some(id) = SessionId::parse(segment) {
             assert_eq!(id.to_string(), segment);
@@ -184,7 +187,7 @@ impl Input {
 
     /// No header says where a request comes from, and all of one /24 or /64 comes from one network.
     fn check_network(&self, request: &Request) {
-        let network = SourceNetwork::of(request);
+        let network = request.source_network();
         assert_eq!(network.to_string().parse(), Ok(network));
         assert_eq!(network, SourceNetwork::of_address(&self.address.text()));
         match self.address {
@@ -197,13 +200,14 @@ impl Input {
     }
 
     fn check_page(&self, request: &Request) {
-        let person = logged_in(request).unwrap();
+        let person = logged_in(request.bearer().unwrap()).unwrap();
         let last = |wanted: &str| {
             self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.0.as_str())
         };
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         let is_limit_right = last("limit").is_none_or(|text| number(text).is_some_and(|n: u8| (1..=100).contains(&n)));
-        for page in [page_request::<Transaction>(request, &person), page_request::<AnsweredMessage>(request, &person)] {
+        let user_id = person.user_id();
+        for page in [request.page::<Transaction>(user_id), request.page::<AnsweredMessage>(user_id)] {
             match page {
                 // Nobody finds a cursor by chance: it has a digest of 16 bytes.
                 Ok(page) => {
@@ -234,12 +238,12 @@ fn is_clients_fault(error: &ApiError) -> bool {
     error.status().is_client_error()
 }
 
-fn check_fields(request: &Request) {
-    let mut fields = match Fields::of(request) {
+fn check_fields(request: &Request, received: &lambda_http::Request) {
+    let mut fields = match request.fields() {
         Ok(fields) => fields,
         Err(error) => return assert!(is_clients_fault(&error), "{error:?}"),
     };
-    let sent = sent_fields(request);
+    let sent = sent_fields(received);
     let text = |name: &str| sent.get(name).and_then(Value::as_str).map(str::to_owned);
     let username: Option<Username> = fields.take("username");
     let password: Option<Password> = fields.take("password");
@@ -279,13 +283,13 @@ fn switch(sent: Option<&Value>) -> Option<bool> {
 }
 
 /// The body read again; a field that comes twice has its last value.
-fn sent_fields(request: &Request) -> BTreeMap<String, Value> {
-    let body: &[u8] = request.body().as_ref();
+fn sent_fields(received: &lambda_http::Request) -> BTreeMap<String, Value> {
+    let body: &[u8] = received.body().as_ref();
     assert!(body.len() <= MAX_BODY_BYTES);
     if body.is_empty() {
         return BTreeMap::new();
     }
-    let is_form = request.headers().get("content-type").is_some_and(|value| {
+    let is_form = received.headers().get("content-type").is_some_and(|value| {
         let essence = value.to_str().unwrap().split(';').next().unwrap().trim().to_ascii_lowercase();
         assert!(essence == "application/json" || essence == "application/x-www-form-urlencoded", "{essence}");
         essence.ends_with("urlencoded")

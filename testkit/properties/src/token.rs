@@ -244,10 +244,10 @@ fn access_claims(token: &str) -> Option<Accepted> {
     if token.trim_matches([' ', '\t']) != token {
         return None;
     }
-    let mut request = Request::new(Body::Empty);
+    let mut with_header = lambda_http::Request::new(Body::Empty);
     let header = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).ok()?;
-    request.headers_mut().insert(AUTHORIZATION, header);
-    match verifier::logged_in(&request) {
+    with_header.headers_mut().insert(AUTHORIZATION, header);
+    match Request::new(with_header, NOW).bearer().and_then(verifier::logged_in) {
         Ok(person) => Some(vec![("sub", json!(person.user_id())), ("epoch", json!(person.session_epoch()))]),
         Err(error) => refused(&error),
     }

@@ -7,11 +7,10 @@ use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use serde_json::{Value, json};
+use shared::domain::time::Clock;
 use shared::error::ApiError;
-use shared::http::Request;
 use shared::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verified, Verifier};
-use shared::table::Table;
-use shared::time::Clock;
+use shared::store::Table;
 use tokio::runtime::Runtime;
 
 use super::key::{KEYS, Key, NOW, Publication};
@@ -25,9 +24,9 @@ thread_local! {
     static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-/// Who sent `request`.
-pub(super) fn logged_in(request: &Request) -> Result<LoggedIn, ApiError> {
-    wait_for(VERIFIER.logged_in(request))
+/// Who sent a request with this bearer token.
+pub(super) fn logged_in(bearer: &str) -> Result<LoggedIn, ApiError> {
+    wait_for(VERIFIER.logged_in(bearer))
 }
 
 /// What `token` claims, if it is a valid refresh token.

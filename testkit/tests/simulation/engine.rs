@@ -9,7 +9,7 @@ use testkit::stack::TABLE_NAME;
 use testkit::template::Template;
 
 use crate::NOW;
-use shared::ids::UserId;
+use shared::domain::ids::UserId;
 
 /// The sort key of an account.
 pub(super) const ACCOUNT: &str = "ACCOUNT";

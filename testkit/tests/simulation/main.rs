@@ -39,7 +39,7 @@ mod verdict_on_visits;
 mod witness;
 mod world;
 
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 
 /// When every schedule begins.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

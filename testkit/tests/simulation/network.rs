@@ -24,8 +24,8 @@ use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::witness::Witness;
-use shared::aws::{retry_configuration, timeout_configuration};
-use shared::time::Clock;
+use cloud::{retry_configuration, timeout_configuration};
+use shared::domain::time::Clock;
 
 /// The network of one schedule.
 #[derive(Clone)]

@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
+use shared::domain::username::Username;
 use shared::jwt::{LoggedIn, RefreshClaim};
-use shared::password::PasswordHash;
-use shared::username::Username;
+use shared::password_hash::PasswordHash;
 
 /// Somebody with a name. Several clients of theirs may be at work at once.
 pub(super) struct Person {

@@ -13,15 +13,18 @@ use crate::network::Network;
 use crate::schedule::{paused_runtime, register};
 use crate::trace::Trace;
 use crate::verdict;
-use shared::callers::Caller;
-use shared::chat::Message;
-use shared::credits::Credits;
-use shared::error::ApiError;
+use shared::domain::credits::Credits;
+use shared::domain::message::FinishReason;
+use shared::domain::message::Message;
+use shared::domain::pricing::Usage;
+use shared::domain::time::Clock;
 use shared::jwt::LoggedIn;
-use shared::ledger::{Charge, Exchange, Held, IdempotencyKey, Ledger, Order, Remembered, Started, StoredReply};
-use shared::models::{FinishReason, Usage};
-use shared::table::Table;
-use shared::time::Clock;
+use shared::ledger::LedgerError;
+use shared::ledger::entry::{Exchange, StoredReply};
+use shared::ledger::hold::{HoldOutcome, Order};
+use shared::ledger::idempotency::{IdempotencyKey, Remembered};
+use shared::ledger::{Charge, Held, Ledger};
+use shared::store::Table;
 
 /// What is done next. Numbers choose among what there is, whatever that is by then.
 #[derive(Clone, Debug)]
@@ -113,7 +116,7 @@ impl Bench {
             // There may be no hold yet.
             Step::Capture { .. } | Step::Release { .. } if self.holds.is_empty() => {}
             Step::Capture { hold, cost } => self.capture(hold % self.holds.len(), cost).await,
-            Step::Release { hold } => self.ledger.release(&self.holds[hold % self.holds.len()].held).await.unwrap(),
+            Step::Release { hold } => self.ledger.release(&self.holds[hold % self.holds.len()].held).await,
         }
     }
 
@@ -123,23 +126,23 @@ impl Bench {
         let remembered = name.map(|name| Remembered::message(name, &message));
         let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
         let order = Order {
-            caller: &Caller::from(&self.users[user]),
+            payer: self.users[user].payer(),
             amount,
             least,
             remembered: remembered.as_ref(),
             deadline: self.clock.now().plus(Duration::from_secs(28)),
         };
         let is_paid = key.is_some_and(|key| self.paid.contains(&(user, key)));
-        match self.ledger.start(&order).await {
-            Ok(Started::Held(held)) => {
+        match self.ledger.hold(&order).await {
+            Ok(HoldOutcome::Held(held)) => {
                 assert!((least..=amount).contains(&held.amount));
                 assert!(!is_paid, "a key that was paid for is held again");
                 self.holds.push(Taken { held, user, key, captured: None, is_refused: false });
             }
-            Ok(Started::Replay(_)) => assert!(is_paid, "nothing was paid for, and it is replayed"),
-            Err(ApiError::IdempotencyMismatch | ApiError::InProgress) => assert!(key.is_some()),
-            Err(ApiError::InsufficientTokens { balance, cost }) => assert!(balance < cost),
-            Err(ApiError::Throttled { .. }) => {}
+            Ok(HoldOutcome::Replay(_)) => assert!(is_paid, "nothing was paid for, and it is replayed"),
+            Err(LedgerError::IdempotencyMismatch | LedgerError::InProgress) => assert!(key.is_some()),
+            Err(LedgerError::InsufficientCredits { balance, cost }) => assert!(balance < cost),
+            Err(LedgerError::TooManyHolds) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -163,7 +166,7 @@ impl Bench {
                 taken.captured = Some(charge);
                 self.paid.extend(taken.key.map(|key| (taken.user, key)));
             }
-            Err(ApiError::Unavailable(_)) => {
+            Err(LedgerError::Unavailable(_)) => {
                 assert_eq!(taken.captured, None, "what was charged is called free");
                 taken.is_refused = true;
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::person::Tokens;
 use crate::process::Fate;
-use shared::ids::{EntryId, UserId};
+use shared::domain::ids::{EntryId, UserId};
 use shared::jwt::{LoggedIn, RefreshClaim};
 
 /// One request of a client.

@@ -19,19 +19,20 @@ use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
 use crate::{verdict, verdict_on_users, verdict_on_visits};
-use shared::accounts::{Account, Accounts, Deletion, Progress, Status};
+use shared::accounts::{Accounts, Deletion, DeletionProgress};
 use shared::attempts::Attempt;
-use shared::callers::Caller;
-use shared::credits::Credits;
-use shared::ids::{SessionId, TokenId, UserId};
+use shared::domain::credits::Credits;
+use shared::domain::ids::{SessionId, TokenId, UserId};
+use shared::domain::random::Seeded;
+use shared::domain::source_network::SourceNetwork;
+use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
 use shared::jwt::{LoggedIn, RefreshClaim, Subject};
-use shared::ledger::{Ledger, Order, Started};
-use shared::network::SourceNetwork;
-use shared::random::Seeded;
+use shared::ledger::Ledger;
+use shared::ledger::account::{Account, Status};
+use shared::ledger::hold::{HoldOutcome, Order};
 use shared::sessions::{MAX_SESSIONS, Opening, Sessions};
-use shared::table::Table;
-use shared::time::{Clock, Timestamp};
-use shared::username::Username;
+use shared::store::Table;
 
 const FIRST_PASSWORD: &str = "password";
 
@@ -169,7 +170,7 @@ impl Schedule {
             }
             let username = account.parsed_username().unwrap();
             let outcome = self.world.deletion.finish(user_id, &username, soon(&self.world.clock)).await;
-            if !matches!(outcome, Ok(Progress::Finished)) {
+            if !matches!(outcome, Ok(DeletionProgress::Finished)) {
                 violations.push(format!("the deletion of {user_id} is not finished: {outcome:?}"));
             }
         }
@@ -185,9 +186,9 @@ impl Schedule {
             let person: LoggedIn = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
             let deadline = soon(&self.world.clock);
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let order = Order { caller: &Caller::from(&person), amount, least, remembered: None, deadline };
-            match ledger.start(&order).await {
-                Ok(Started::Held(held)) => ledger.release(&held).await.unwrap(),
+            let order = Order { payer: person.payer(), amount, least, remembered: None, deadline };
+            match ledger.hold(&order).await {
+                Ok(HoldOutcome::Held(held)) => ledger.release(&held).await,
                 other => violations.push(format!("a hold of nothing was refused: {other:?}")),
             }
         }

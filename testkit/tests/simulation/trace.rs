@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 
 use crate::NOW;
-use shared::time::Clock;
+use shared::domain::time::Clock;
 
 /// A trace that everybody in a schedule writes to.
 #[derive(Clone)]

@@ -7,9 +7,9 @@ use crate::engine::{StoredItem, partition_of};
 use crate::function::response;
 use crate::request::{Chat, Told, Wish};
 use crate::world::World;
-use shared::accounts::{Account, Status};
-use shared::ledger::{Entry, EntryKind};
-use shared::models::{Prompt, Usage};
+use shared::ledger::account::{Account, Status};
+use shared::ledger::entry::{Entry, EntryKind};
+use shared::providers::prompt::Prompt;
 
 /// `balance + holds = sum of the entries`, and `balance >= 0`. Of an account that is being deleted
 /// the entries go first.
@@ -152,5 +152,5 @@ fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
 
 /// A model that broke off said everything first, and could not say what it counted.
 fn cost_of_what_was_delivered(number: usize) -> u64 {
-    Usage::estimate(&Prompt::default(), &response(number)).output_tokens
+    Prompt::default().estimated_usage(&response(number)).output_tokens
 }

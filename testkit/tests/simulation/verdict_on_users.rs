@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use crate::chronicle::Chronicle;
 use crate::engine::{ACCOUNT, PREFIX_OF_SESSIONS, StoredItem, partition_of};
 use crate::person::password_of;
-use shared::accounts::{Account, Login, Status};
-use shared::ids::SessionId;
+use shared::accounts::Login;
+use shared::domain::ids::SessionId;
+use shared::domain::time::Timestamp;
+use shared::ledger::account::{Account, Status};
 use shared::sessions::{MAX_SESSIONS, Session};
-use shared::time::Timestamp;
 
 /// What must be so at any moment: each of these rules is kept by one transaction.
 pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timestamp) -> Vec<String> {

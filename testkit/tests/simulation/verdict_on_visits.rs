@@ -8,7 +8,7 @@ use crate::person::Tokens;
 use crate::process::ProcessId;
 use crate::request::{Request, Told, Wish};
 use crate::world::World;
-use shared::ids::{SessionId, UserId};
+use shared::domain::ids::{SessionId, UserId};
 use shared::jwt::RefreshClaim;
 use shared::sessions::{MAX_SESSIONS, Session};
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::Reply;
 use crate::process::ProcessId;
-use shared::time::Timestamp;
+use shared::domain::time::Timestamp;
 
 /// Watches that a hold that has not expired is ended by nobody but its owner. In the end that
 /// cannot be told from the ledger: the credits are all there, only the owner was refused.

@@ -9,9 +9,9 @@ use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
 use crate::trace::Trace;
 use shared::accounts::{Accounts, Deletion};
+use shared::domain::time::Clock;
 use shared::ledger::Ledger;
 use shared::sessions::Sessions;
-use shared::time::Clock;
 
 /// The world of one schedule.
 pub(super) struct World {

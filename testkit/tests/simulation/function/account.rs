@@ -4,16 +4,18 @@ use super::FUNCTION_TIMEOUT;
 use crate::person::{Tokens, hash, password_of};
 use crate::request::{Told, Wish};
 use crate::world::World;
-use shared::accounts::{Accounts, Login, PasswordChange, Progress, Status};
+use shared::accounts::{Accounts, DeletionProgress, Login, PasswordChange};
 use shared::attempts::Attempt;
-use shared::credits::Credits;
-use shared::error::{ApiError, Cause};
-use shared::ids::{TokenId, UserId};
+use shared::domain::cause::Cause;
+use shared::domain::credits::Credits;
+use shared::domain::ids::{TokenId, UserId};
+use shared::domain::source_network::SourceNetwork;
+use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
+use shared::error::ApiError;
 use shared::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
-use shared::network::SourceNetwork;
+use shared::ledger::account::Status;
 use shared::sessions::{Opening, Refreshed};
-use shared::time::{Clock, Timestamp};
-use shared::username::Username;
 
 /// What a new account is granted here.
 const GRANT: u64 = 5;
@@ -101,8 +103,8 @@ impl Desk<'_> {
             deletion.begin(access, &self.attempt(&username), &login, self.deadline).await?;
         }
         match deletion.finish(access.user_id(), &username, self.deadline).await? {
-            Progress::Finished => Ok(Told::Done),
-            Progress::OutOfTime => Err(ApiError::Unavailable(Cause::because("out of time"))),
+            DeletionProgress::Finished => Ok(Told::Done),
+            DeletionProgress::OutOfTime => Err(ApiError::Unavailable(Cause::because("out of time"))),
         }
     }
 
@@ -117,7 +119,7 @@ impl Desk<'_> {
         Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
     }
 
-    fn new_hash(&self, password: &str) -> shared::password::PasswordHash {
+    fn new_hash(&self, password: &str) -> shared::password_hash::PasswordHash {
         hash(password, &TokenId::new(&self.world.clock).to_string())
     }
 

@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use shared::domain::cause::Cause;
+use shared::domain::credits::Credits;
+use shared::domain::message::{FinishReason, Message};
+use shared::domain::pricing::{OutputLimits, Pricing, Usage};
+use shared::error::ApiError;
+use shared::ledger::idempotency::{IdempotencyKey, Remembered};
+use shared::providers::chat_model::ChatModel;
+use shared::providers::error::ModelError;
+use shared::providers::model::Model;
+use shared::providers::prompt::{Prompt, Sampling};
+use shared::providers::reply::{End, Piece, Reply, ReplyStream};
+use shared::till::{Admitted, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, Told};
 use crate::world::World;
-use shared::callers::Caller;
-use shared::chat::Message;
-use shared::credits::Credits;
-use shared::error::{ApiError, Cause};
-use shared::ledger::{IdempotencyKey, Remembered};
-use shared::models::{
-    ChatModel, End, FinishReason, Model, ModelError, Piece, Prompt, Reply, ReplyStream, Sampling, Usage,
-};
-use shared::paid_model::{Begun, PaidModel, PaidPiece, PaidReply, PaidStream, Question};
-use shared::pricing::{OutputLimits, Pricing};
 
 /// The reply that the model gives in a process: from an entry it tells which one was charged.
 pub(crate) fn response(number: usize) -> String {
@@ -31,7 +33,7 @@ fn pricing() -> Pricing {
 }
 
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
-    let paid_model = Arc::new(PaidModel {
+    let till = Arc::new(Till {
         ledger: world.ledger.clone(),
         model: Model::new(Scripted::of(number, chat)),
         pricing: pricing(),
@@ -41,7 +43,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
     let question = Question {
-        caller: &Caller::from(&chat.access),
+        payer: chat.access.payer(),
         prompt: Prompt::default(),
         remembered: key.map(|key| Remembered::message(key, &message)),
         message,
@@ -49,17 +51,14 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         standalone: false,
         deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
-    match paid_model.begin(question).await? {
-        Begun::Replay(replay) => {
-            Ok(Told::Replayed { id: replay.id, cost: replay.cost.into(), response: replay.reply.text })
+    match till.hold(question).await? {
+        Admitted::Replay(replay) => {
+            Ok(Told::Replayed { id: replay.id, cost: replay.charge.cost.into(), response: replay.reply.text })
         }
-        Begun::Paid(question) => {
+        Admitted::Held(question) => {
             let held = question.held().into();
-            let paid = if chat.is_streamed {
-                read(paid_model.stream(question).await?).await
-            } else {
-                paid_model.reply(question).await
-            };
+            let paid =
+                if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
             match paid {
                 Ok(paid) => Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held }),
                 Err(ApiError::ModelBrokeOff { message_id, .. }) => Ok(Told::BrokenOff { id: message_id, held }),
@@ -70,9 +69,9 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
 }
 
 /// What the stream ends with.
-async fn read(mut stream: PaidStream) -> Result<PaidReply, ApiError> {
+async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
     while let Some(piece) = stream.next().await {
-        if let PaidPiece::Paid(paid) = piece? {
+        if let ReplyPiece::Paid(paid) = piece? {
             return Ok(paid);
         }
     }

@@ -1,0 +1,170 @@
+//! How AWS is reached: by one HTTP client, with region, credentials and addresses from the environment,
+//! which is where Lambda puts them.
+//!
+//! The SDK's own default chain would also look for profile files and metadata servers, and would trust
+//! every certificate authority of the system, of which some 140 would have to be read at each start.
+
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_secretsmanager::config::{SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use domain::setting::SettingError;
+
+/// A connection that is not there within this time is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// DynamoDB answers in milliseconds; an attempt that takes this long is better repeated.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// All attempts together: a client hears 503 within five seconds, with time left to say it.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
+/// The SDK's own default, named because the ledger's idempotence is built for it.
+const MAX_ATTEMPTS: u32 = 3;
+/// Up to how long the SDK waits before the second attempt. Its default of a second suits APIs that
+/// answer in seconds; DynamoDB's own guide starts at 50 ms.
+const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
+
+/// Who signs the certificates of AWS's endpoints
+/// (<https://docs.aws.amazon.com/prescriptive-guidance/latest/certificate-authority/>).
+const ROOT_CERTIFICATES: &[u8] = include_bytes!("configuration/root-certificates.pem");
+/// Some 1,000 certificates.
+const MAX_BUNDLE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// An AWS service that we ask.
+#[derive(Clone, Copy, Debug)]
+pub enum Service {
+    /// Amazon Bedrock, for models.
+    BedrockRuntime,
+    /// The table.
+    DynamoDb,
+    /// Secrets.
+    SecretsManager,
+}
+
+impl Service {
+    /// The SDKs' variable for another address than the region's, such as that of a stand-in.
+    fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::BedrockRuntime => "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+            Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        }
+    }
+}
+
+/// The configuration that every client here starts from. Nothing is sent.
+///
+/// # Errors
+/// [`SettingError`] without `AWS_REGION`, or for an `AWS_CA_BUNDLE` that cannot be used.
+pub fn configuration(service: Service) -> Result<SdkConfig, SettingError> {
+    let region = variable("AWS_REGION").ok_or_else(|| SettingError::new("AWS_REGION", "must be set"))?;
+    let mut configuration = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client()?)
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .retry_config(retry_configuration())
+        .timeout_config(timeout_configuration());
+    configuration.set_endpoint_url(variable(service.endpoint_variable()).or_else(|| variable("AWS_ENDPOINT_URL")));
+    configuration.set_app_name(variable("AWS_SDK_UA_APP_ID").and_then(|name| AppName::new(name).ok()));
+    Ok(configuration.build())
+}
+
+/// Three attempts, the second of them soon.
+#[must_use]
+pub fn retry_configuration() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
+}
+
+/// Limits for an attempt and for all of them together.
+#[must_use]
+pub fn timeout_configuration() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}
+
+/// One for all clients, so that they share connections and what TLS costs to set up.
+fn http_client() -> Result<SharedHttpClient, SettingError> {
+    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client.clone());
+    }
+    let trust_store = TrustStore::empty().with_pem_certificate(trusted_certificates(variable("AWS_CA_BUNDLE"))?);
+    let context = TlsContext::builder().with_trust_store(trust_store).build();
+    let context = context.map_err(|error| SettingError::new("AWS_CA_BUNDLE", format!("cannot be used: {error}")))?;
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https();
+    Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+/// The certificates of `AWS_CA_BUNDLE`, the SDKs' variable for those of a proxy or a stand-in, or else
+/// AWS's own.
+fn trusted_certificates(bundle: Option<String>) -> Result<Vec<u8>, SettingError> {
+    let Some(bundle) = bundle else { return Ok(ROOT_CERTIFICATES.to_vec()) };
+    let refused = |problem: String| SettingError::new("AWS_CA_BUNDLE", problem);
+    let mut pem = Vec::new();
+    let file = File::open(&bundle).map_err(|error| refused(format!("\"{bundle}\" cannot be read: {error}")))?;
+    file.take(MAX_BUNDLE_BYTES)
+        .read_to_end(&mut pem)
+        .map_err(|error| refused(format!("\"{bundle}\" cannot be read: {error}")))?;
+    match count_certificates(&pem) {
+        Ok(1..) => Ok(pem),
+        Ok(0) => Err(refused(format!("\"{bundle}\" has no certificates"))),
+        Err(problem) => Err(refused(format!("\"{bundle}\" has a certificate that cannot be used: {problem}"))),
+    }
+}
+
+/// How many certificates there are. The HTTP client takes for granted that they can be read.
+fn count_certificates(pem: &[u8]) -> Result<usize, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        store.add(certificate.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    }
+    Ok(store.len())
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::fs;
+
+    #[test]
+    fn all_five_of_aws_own_certificates_can_be_read() {
+        assert_eq!(count_certificates(&trusted_certificates(None).unwrap()), Ok(5));
+    }
+
+    #[test]
+    fn a_bundle_replaces_them_and_one_that_cannot_be_used_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle.pem").to_str().unwrap().to_owned();
+        let refusal = || trusted_certificates(Some(path.clone())).unwrap_err().to_string();
+        assert!(refusal().starts_with(&format!("AWS_CA_BUNDLE \"{path}\" cannot be read: ")), "{}", refusal());
+        fs::write(&path, "nothing").unwrap();
+        assert_eq!(refusal(), format!("AWS_CA_BUNDLE \"{path}\" has no certificates"));
+        fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(refusal().contains("has a certificate that cannot be used"), "{}", refusal());
+        let (_, first) = ROOT_CERTIFICATES.split_at(ROOT_CERTIFICATES.len() / 2);
+        fs::write(&path, first).unwrap();
+        let count = count_certificates(&trusted_certificates(Some(path.clone())).unwrap()).unwrap();
+        assert!((1..5).contains(&count), "{count}");
+    }
+}

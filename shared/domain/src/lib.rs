@@ -1,0 +1,19 @@
+//! The words of chat-api as types: credits and prices, names and passwords, ids and time.
+//!
+//! Every type checks its value in its constructor. Nothing here reads or writes anything but the clock and the
+//! system's random bits; nothing here knows a table, a protocol or a model.
+//!
+//! Begin with [`credits`] and [`pricing`].
+
+pub mod cause;
+pub mod credits;
+pub mod ids;
+pub mod invalid_field;
+pub mod message;
+pub mod password;
+pub mod pricing;
+pub mod random;
+pub mod setting;
+pub mod source_network;
+pub mod time;
+pub mod username;

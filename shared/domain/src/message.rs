@@ -1,0 +1,96 @@
+//! Messages: what a user asks, and why the reply ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::invalid_field::{InvalidField, check_text};
+
+/// What a user asks: not blank, at most 64 KiB, kept exactly as written. It never prints.
+#[derive(Clone)]
+pub struct Message(String);
+
+impl Message {
+    /// The most bytes of a message, far below what one DynamoDB item holds (400 KB).
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// The beginning of `text`: as many whole characters as a message may have. Elsewhere the text may
+    /// be longer; this is what is stored of it.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if the text is blank.
+    pub fn beginning_of(text: &str) -> Result<Self, InvalidField> {
+        check_text(text)?;
+        Ok(Self(text[..text.floor_char_boundary(Self::MAX_BYTES)].to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Message({} bytes)", self.0.len())
+    }
+}
+
+impl TryFrom<String> for Message {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        check_text(&text)?;
+        if text.len() > Self::MAX_BYTES {
+            return Err(InvalidField::new(format!("Ensure this field has no more than {} bytes.", Self::MAX_BYTES)));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Why a reply ended where it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model had said everything.
+    Stop,
+    /// It reached a limit on its length.
+    Length,
+    /// It failed, or its time was up, before it was done.
+    BrokenOff,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_kept_as_it_was_written() {
+        let text = "  Hello,\n\t\u{1F600} ";
+        assert_eq!(Message::try_from(text.to_owned()).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn a_message_of_nothing_but_white_space_is_refused() {
+        for text in ["", " ", "\n\t ", "\u{2003}", "a\0b"] {
+            assert!(Message::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_longer_text_is_a_message_of_whole_characters() {
+        assert_eq!(Message::beginning_of(" a ").unwrap().as_str(), " a ");
+        let long = format!("x{}", "\u{e9}".repeat(Message::MAX_BYTES));
+        let message = Message::beginning_of(&long).unwrap();
+        assert_eq!(message.as_str().len(), Message::MAX_BYTES - 1);
+        assert!(long.starts_with(message.as_str()));
+        assert!(Message::beginning_of(&" ".repeat(Message::MAX_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn a_message_has_a_limit() {
+        assert!(Message::try_from("x".repeat(Message::MAX_BYTES)).is_ok());
+        assert!(Message::try_from("x".repeat(Message::MAX_BYTES + 1)).is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a request comes from, as coarsely as one customer's addresses lie together.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+const UNKNOWN: &str = "unknown";
+
+/// The network that a request comes from: an IPv4 /24 or an IPv6 /64, which is what one customer
+/// gets at least (RFC 6177), so that changing addresses within it is no way around a limit.
+///
+/// All requests without an address share one value, [`SourceNetwork::UNKNOWN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceNetwork(Option<IpAddr>);
+
+impl SourceNetwork {
+    /// Where a request comes from that has no address, or none that can be read.
+    pub const UNKNOWN: Self = Self(None);
+
+    /// The network that has `address`; [`SourceNetwork::UNKNOWN`] if that is none.
+    #[must_use]
+    pub fn of_address(address: &str) -> Self {
+        Self(IpAddr::from_str(address).ok().map(|address| match address.to_canonical() {
+            IpAddr::V4(address) => first_of_ipv4_network(address).into(),
+            IpAddr::V6(address) => first_of_ipv6_network(address).into(),
+        }))
+    }
+
+    /// Whether it is the network of somebody, and not the value that all unknown ones share.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self != Self::UNKNOWN
+    }
+}
+
+fn first_of_ipv4_network(address: Ipv4Addr) -> Ipv4Addr {
+    let [first, second, third, _] = address.octets();
+    Ipv4Addr::new(first, second, third, 0)
+}
+
+fn first_of_ipv6_network(address: Ipv6Addr) -> Ipv6Addr {
+    let [first, second, third, fourth, ..] = address.segments();
+    Ipv6Addr::new(first, second, third, fourth, 0, 0, 0, 0)
+}
+
+impl fmt::Display for SourceNetwork {
+    /// Such as `127.0.113.0/24`, `1:2:3:4::/64` or `unknown`. At most 24 characters.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(IpAddr::V4(first)) => write!(formatter, "{first}/24"),
+            Some(IpAddr::V6(first)) => write!(formatter, "{first}/64"),
+            None => formatter.write_str(UNKNOWN),
+        }
+    }
+}
+
+/// A text that names no network in the form that [`SourceNetwork`] prints.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a network")]
+pub struct NotANetwork;
+
+impl FromStr for SourceNetwork {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (first, _) = text.split_once('/').unwrap_or((text, ""));
+        let network = Self::of_address(first);
+        if network.to_string() == text { Ok(network) } else { Err(NotANetwork) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn network(address: &str) -> String {
+        SourceNetwork::of_address(address).to_string()
+    }
+
+    #[test]
+    fn neighbours_are_of_one_network() {
+        assert_eq!(network("127.0.113.7"), "127.0.113.0/24");
+        assert_eq!(network("127.0.113.255"), "127.0.113.0/24");
+        assert_eq!(network("1:2:3:4:5:6:7:8"), "1:2:3:4::/64");
+        assert_eq!(network("1:2:3:4::"), "1:2:3:4::/64");
+        assert_ne!(network("127.0.114.7"), network("127.0.113.7"));
+        assert_ne!(network("1:2:3:5::1"), network("1:2:3:4::1"));
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_the_same_client() {
+        assert_eq!(network("::ffff:127.0.113.7"), "127.0.113.0/24");
+    }
+
+    #[test]
+    fn what_is_no_address_is_unknown() {
+        for text in ["", "localhost", "127.0.113", "127.0.113.7, 127.0.114.7", "127.0.113.7:443", "unknown"] {
+            assert_eq!(SourceNetwork::of_address(text), SourceNetwork::UNKNOWN, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_reads_back_what_it_printed(address: IpAddr) {
+            let network = SourceNetwork::of_address(&address.to_string());
+            prop_assert!(network.to_string().len() <= 24, "{}", network);
+            prop_assert_eq!(network.to_string().parse(), Ok(network));
+        }
+
+        #[test]
+        fn only_what_a_network_prints_is_read(text in "[0-9a-f.:/]{0,24}|unknown.?") {
+            if let Ok(network) = text.parse::<SourceNetwork>() {
+                prop_assert_eq!(network.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Usernames.
+
+use std::fmt;
+
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::invalid_field::{InvalidField, check_length, check_text};
+
+/// A username as its owner wrote it, in Unicode's NFKC: 1 to 150 letters, digits and `@ . + - _`,
+/// the rule of Django's `UnicodeUsernameValidator`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    /// The most characters that a username has.
+    pub const MAX_CHARACTERS: usize = 150;
+
+    /// Parses what a person typed.
+    ///
+    /// # Errors
+    /// [`InvalidField`] saying what the rule is.
+    pub fn parse(text: &str) -> Result<Self, InvalidField> {
+        check_text(text)?;
+        // Before normalising: one character can become eighteen.
+        check_length(text, Self::MAX_CHARACTERS)?;
+        let name: String = text.nfkc().collect();
+        check_length(&name, Self::MAX_CHARACTERS)?;
+        if !name.chars().all(may_stand_in_a_username) {
+            return Err(InvalidField::new(
+                "Enter a valid username. This value may contain only letters, numbers, and \
+                 @/./+/-/_ characters.",
+            ));
+        }
+        Ok(Self(name))
+    }
+
+    /// The form in which names are compared, so that `Bob` and `bob` are one person:
+    /// Unicode's case folding, normalised again (UAX #15, section 1.2, and UAX #31, section 4).
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        UniCase::new(&self.0).to_folded_case().nfkc().collect()
+    }
+
+    /// The name as its owner wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        Self::parse(&text)
+    }
+}
+
+fn may_stand_in_a_username(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '@' | '.' | '+' | '-' | '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> String {
+        Username::parse(text).unwrap().canonical()
+    }
+
+    #[test]
+    fn names_that_people_have_are_accepted() {
+        for name in ["ada", "Ada.Lovelace+1815@example.org", "Łukasz", "渡辺", "a", "42", "x_-"] {
+            assert_eq!(Username::parse(name).unwrap().as_str(), name);
+        }
+        assert!(Username::parse(&"x".repeat(150)).is_ok());
+    }
+
+    #[test]
+    fn names_outside_the_rule_are_refused() {
+        let too_long = "x".repeat(151);
+        // U+FDFA is one character, and eighteen in NFKC.
+        let too_long_once_normalised = "\u{FDFA}".repeat(100);
+        for name in [
+            "",
+            " ",
+            "\t\n",
+            "ada lovelace",
+            "ada\0",
+            "\0",
+            "a/b",
+            "a#b",
+            "<script>",
+            "a\u{200B}b",
+            "\u{202E}ada",
+            &too_long,
+            &too_long_once_normalised,
+        ] {
+            assert!(Username::parse(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn one_person_cannot_take_a_name_twice_by_case_or_by_look() {
+        assert_eq!(canonical("Bob"), canonical("bob"));
+        assert_eq!(canonical("STRASSE"), canonical("straße"));
+        assert_eq!(canonical("ΟΔΟΣ"), canonical("οδος"));
+        // Full-width letters and an e with a combining accent.
+        assert_eq!(canonical("ｂｏｂ"), canonical("bob"));
+        assert_eq!(canonical("Rene\u{301}e"), canonical("renée"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_parsed_or_refused_without_panic(text in ".{0,200}") {
+            let _ = Username::parse(&text);
+        }
+
+        #[test]
+        fn the_canonical_form_of_a_name_is_its_own_canonical_form(name in "[\\p{L}\\p{N}@.+_-]{1,20}") {
+            if let Ok(name) = Username::parse(&name) {
+                let canonical = name.canonical();
+                if let Ok(again) = Username::parse(&canonical) {
+                    prop_assert_eq!(again.canonical(), canonical);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The account: what a user can spend, what is held, and whom it is open to.
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::cause::Cause;
+use domain::credits::Credits;
+use domain::ids::{EntryId, UserId};
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use serde::{Deserialize, Serialize};
+use store::{Key, StoreError, Table, from_item, number, transaction};
+
+use crate::entry::{self, Entry};
+use crate::holds::{Holds, sums};
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It may not, until an operator activates it.
+    Inactive,
+    /// It may not, and everything of its user is being deleted.
+    Deleting,
+}
+
+impl Status {
+    /// The word in the table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    /// The word as an attribute.
+    #[must_use]
+    pub fn attribute_value(self) -> AttributeValue {
+        AttributeValue::S(self.word().to_owned())
+    }
+}
+
+/// An epoch of an account: a number that only rises. Whatever opens the account names the epoch it was made in, so
+/// raising the epoch revokes all of them at once, and no list of them is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epoch {
+    /// Of access tokens, refresh tokens and sessions. A password change, a logout everywhere, a deactivation and a
+    /// deletion raise it.
+    OfSessions(u64),
+    /// Of API keys. Only a deactivation raises it: a program goes on when a person changes the password.
+    OfApiKeys(u64),
+}
+
+impl Epoch {
+    /// The epoch of a new account, of both kinds.
+    pub const FIRST: u64 = 1;
+
+    /// The account's attribute with the current epoch of this kind.
+    #[must_use]
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::OfSessions(_) => "session_epoch",
+            Self::OfApiKeys(_) => "api_key_epoch",
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::OfSessions(number) | Self::OfApiKeys(number) => number,
+        }
+    }
+}
+
+/// Who pays, and until when they may: as long as the account has the epoch.
+///
+/// The ledger trusts it. Only a proof makes one: an access token that was verified, or an API key that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payer {
+    user_id: UserId,
+    epoch: Epoch,
+}
+
+impl Payer {
+    /// The payer whose proof names this user and this epoch.
+    #[must_use]
+    pub fn new(user_id: UserId, epoch: Epoch) -> Self {
+        Self { user_id, epoch }
+    }
+
+    /// The user whose account pays.
+    #[must_use]
+    pub fn user_id(self) -> UserId {
+        self.user_id
+    }
+
+    /// The epoch that the account must still have.
+    #[must_use]
+    pub fn epoch(self) -> Epoch {
+        self.epoch
+    }
+}
+
+/// Why an account is not open to a payer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// There is no account any more.
+    #[error("the account is gone")]
+    Gone,
+    /// An operator has deactivated it.
+    #[error("the account is deactivated")]
+    Inactive,
+    /// Its user is deleting it.
+    #[error("the account is being deleted")]
+    Deleting,
+    /// The payer's session belongs to an epoch that has passed.
+    #[error("the session's epoch has passed")]
+    SessionEpochPassed,
+    /// The payer's API key belongs to an epoch that has passed.
+    #[error("the API key's epoch has passed")]
+    ApiKeyEpochPassed,
+}
+
+/// What a user has: the account item.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The name as its owner wrote it.
+    pub username: String,
+    /// The credits that can be spent. Never negative.
+    pub balance: Credits,
+    /// Credits set aside for messages that are being answered.
+    pub holds: Holds,
+    /// Whether the account may be used.
+    pub status: Status,
+    /// Tokens of an earlier epoch are worthless.
+    pub session_epoch: u64,
+    /// API keys of an earlier epoch are worthless.
+    pub api_key_epoch: u64,
+    /// Counts the changes of balance and holds.
+    pub version: u64,
+    /// When it was registered, in RFC 3339.
+    pub created_at: String,
+    /// When its deletion began, in seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_began_at: Option<u64>,
+}
+
+impl Account {
+    /// The sort key of every account item.
+    pub const SORT_KEY: &str = "ACCOUNT";
+
+    /// The key of a user's account.
+    #[must_use]
+    pub fn key(user_id: UserId) -> Key {
+        Key::of_user(user_id, Self::SORT_KEY)
+    }
+
+    /// The parts of a transaction that open an account with `grant` credits: the account and its first entry.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if an item has no form in the table.
+    pub fn opening(
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        grant: Credits,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
+        let entry_id = EntryId::new(clock);
+        let created_at = clock.now().to_string();
+        let account = Self {
+            username: username.as_str().to_owned(),
+            balance: grant,
+            holds: Holds::new(),
+            status: Status::Active,
+            session_epoch: Epoch::FIRST,
+            api_key_epoch: Epoch::FIRST,
+            version: 0,
+            created_at: created_at.clone(),
+            deletion_began_at: None,
+        };
+        let entry = Entry::starting_grant(grant, created_at);
+        Ok([
+            table.put_new(Self::key(user_id).with(&account)?)?,
+            table.put_new(entry::key(user_id, entry_id).with(&entry)?)?,
+        ])
+    }
+
+    /// The account that was `found`, if it is open to `payer`.
+    ///
+    /// # Errors
+    /// Why it is [`Closed`].
+    pub fn admitted(found: Option<Self>, payer: Payer) -> Result<Self, Closed> {
+        let account = found.ok_or(Closed::Gone)?;
+        account.admit(payer.epoch)?;
+        Ok(account)
+    }
+
+    /// Whether what was made in `epoch` still opens this account.
+    ///
+    /// # Errors
+    /// Why it is [`Closed`].
+    pub fn admit(&self, epoch: Epoch) -> Result<(), Closed> {
+        match self.status {
+            Status::Active => {}
+            Status::Inactive => return Err(Closed::Inactive),
+            Status::Deleting => return Err(Closed::Deleting),
+        }
+        match epoch {
+            Epoch::OfSessions(number) if number != self.session_epoch => Err(Closed::SessionEpochPassed),
+            Epoch::OfApiKeys(number) if number != self.api_key_epoch => Err(Closed::ApiKeyEpochPassed),
+            _ => Ok(()),
+        }
+    }
+
+    /// The part of a transaction that checks that the account is open to `payer`.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if something is left out.
+    pub fn check_open(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
+        transaction::check(
+            table
+                .checking(Self::key(payer.user_id))
+                .condition_expression("#status = :active AND #epoch = :epoch")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_names("#epoch", payer.epoch.attribute())
+                .expression_attribute_values(":active", Status::Active.attribute_value())
+                .expression_attribute_values(":epoch", number(payer.epoch.number())),
+        )
+    }
+
+    /// Why the account is not open to `payer`, by what a transaction's failed condition on it showed.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if what it showed is open, or no account.
+    pub fn why_closed(payer: Payer, refused: &CancellationReason) -> Result<Closed, StoreError> {
+        let account: Option<Self> = refused.item().cloned().map(from_item).transpose()?;
+        let unexplained = || StoreError::Internal(Cause::because("an account that is open was refused"));
+        Self::admitted(account, payer).err().ok_or_else(unexplained)
+    }
+
+    /// The credits that can be spent at `now`, and those that are held. A hold that has expired can be spent, also
+    /// while it is still there.
+    #[must_use]
+    pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
+        let (returning, held) = sums(&self.holds, now);
+        (self.balance.saturating_plus(returning), held)
+    }
+
+    /// The name that leads to its login.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if the table holds something that is no name.
+    pub fn parsed_username(&self) -> Result<Username, StoreError> {
+        Username::parse(&self.username)
+            .map_err(|_| StoreError::Internal(Cause::because("an account has a name that is none")))
+    }
+}

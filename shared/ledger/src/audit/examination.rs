@@ -1,0 +1,31 @@
+//! The examination of one account, as far as it has come.
+
+use domain::ids::UserId;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::reading::Sums;
+
+/// How far the sum of an account's entries has come.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Examination {
+    pub(super) user_id: UserId,
+    /// The account's when it began.
+    pub(super) version: u64,
+    /// The sum of the entries up to `entry`.
+    pub(super) sum: i64,
+    /// The sort key of the last entry in the sum. Absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entry: Option<String>,
+    /// The first reads what may be a moment old; the others decide.
+    pub(super) attempt: u32,
+}
+
+impl Examination {
+    pub(super) fn begin(user_id: UserId, sums: &Sums, attempt: u32) -> Self {
+        Self { user_id, version: sums.version, sum: 0, entry: None, attempt }
+    }
+
+    pub(super) fn is_decisive(&self) -> bool {
+        self.attempt > 0
+    }
+}

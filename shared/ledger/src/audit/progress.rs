@@ -1,0 +1,36 @@
+//! The position of an audit that has not finished.
+
+use serde::{Deserialize, Serialize};
+use store::{Key, StoreError, Table};
+
+use crate::audit::examination::Examination;
+use crate::audit::position::ScanPosition;
+
+/// Where the next run goes on: the audit's one item.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct AuditProgress {
+    /// The key after which the scan goes on. Absent at the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) scanned: Option<ScanPosition>,
+    /// The account that was being examined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) examination: Option<Examination>,
+}
+
+impl AuditProgress {
+    pub(super) fn key() -> Key {
+        Key::new("AUDIT", "PROGRESS")
+    }
+
+    pub(super) async fn keep(&self, table: &Table) -> Result<(), StoreError> {
+        let item = Self::key().with(self)?;
+        table.client().put_item().table_name(table.name()).set_item(Some(item)).send().await?;
+        Ok(())
+    }
+
+    pub(super) async fn forget(table: &Table) -> Result<(), StoreError> {
+        let key = Self::key().into_item();
+        table.client().delete_item().table_name(table.name()).set_key(Some(key)).send().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! What the audit reads.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use domain::ids::UserId;
+use serde::Deserialize;
+use store::{Item, StoreError, Table, from_item};
+
+use crate::account::{Account, Status};
+use crate::audit::position::ScanPosition;
+use crate::entry;
+
+/// An account's sums. Signed and unbounded, unlike [`Account`]: the audit also reads
+/// what should not be.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Sums {
+    pub(super) balance: i64,
+    holds: HashMap<String, HeldAmount>,
+    pub(super) version: u64,
+    #[serde(default)]
+    pub(super) status: Option<Status>,
+    #[serde(default)]
+    pub(super) deletion_began_at: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct HeldAmount {
+    amount: i64,
+}
+
+impl Sums {
+    pub(super) fn is_being_deleted(&self) -> bool {
+        self.status == Some(Status::Deleting)
+    }
+
+    /// Expired holds included: they are not in the balance before they are given back.
+    pub(super) fn held(&self) -> i64 {
+        self.holds.values().fold(0, |sum, hold| sum.saturating_add(hold.amount))
+    }
+
+    /// What the entries should come to. Sums saturate, as no sound account comes near.
+    pub(super) fn total(&self) -> i64 {
+        self.balance.saturating_add(self.held())
+    }
+}
+
+/// An account that a scan found: whose it is, its key, and what it holds if that can be read.
+pub(super) struct ScannedAccount {
+    pub(super) position: ScanPosition,
+    pub(super) user_id: Option<UserId>,
+    pub(super) sums: Option<Sums>,
+}
+
+pub(super) struct ScanPage {
+    pub(super) accounts: Vec<ScannedAccount>,
+    /// Absent after the last.
+    pub(super) next: Option<ScanPosition>,
+}
+
+pub(super) struct EntryPage {
+    /// Nothing if an entry has no amount.
+    pub(super) sum: Option<i64>,
+    /// The sort key of the last entry, if there may be more.
+    pub(super) next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    amount: i64,
+}
+
+/// Reads accounts and entries, page by page.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    pub(super) table: Table,
+    pub(super) page_items: i32,
+}
+
+impl Reader {
+    /// The next accounts, as they were a moment ago.
+    pub(super) async fn scan(&self, after: Option<ScanPosition>) -> Result<ScanPage, StoreError> {
+        let answer = self
+            .table
+            .client()
+            .scan()
+            .table_name(self.table.name())
+            .filter_expression("sk = :account")
+            .expression_attribute_values(":account", AttributeValue::S(Account::SORT_KEY.to_owned()))
+            .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at")
+            .expression_attribute_names("#status", "status")
+            // It is what a projection means anyway; the function's role asks for it by name.
+            .select(Select::SpecificAttributes)
+            .limit(self.page_items)
+            .set_exclusive_start_key(after.map(ScanPosition::into_item))
+            .send()
+            .await?;
+        let accounts = answer.items.unwrap_or_default().into_iter().map(scanned).collect::<Result<_, _>>()?;
+        let next = answer.last_evaluated_key.map(ScanPosition::of).transpose()?;
+        Ok(ScanPage { accounts, next })
+    }
+
+    /// The account as it is now; nothing if it is gone.
+    pub(super) async fn account(&self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
+        self.table.get(Account::key(user_id)).await
+    }
+
+    /// The next entries of a user, with everything that was written before if that is asked for,
+    /// which costs twice as much.
+    pub(super) async fn entries(
+        &self,
+        user_id: UserId,
+        after: Option<String>,
+        consistent: bool,
+    ) -> Result<EntryPage, StoreError> {
+        let account = ScanPosition::of_account(user_id);
+        let start = after.map(|sort| ScanPosition { sort, ..account.clone() }.into_item());
+        let answer = self
+            .table
+            .client()
+            .query()
+            .table_name(self.table.name())
+            .key_condition_expression("pk = :user AND begins_with(sk, :entry)")
+            .expression_attribute_values(":user", AttributeValue::S(account.partition))
+            .expression_attribute_values(":entry", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
+            .projection_expression("amount")
+            .limit(self.page_items)
+            .consistent_read(consistent)
+            .set_exclusive_start_key(start)
+            .send()
+            .await?;
+        let mut amounts = answer.items.unwrap_or_default().into_iter().map(from_item::<Amount>);
+        let sum = amounts.try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount.ok()?.amount)));
+        let next = answer.last_evaluated_key.map(ScanPosition::of).transpose()?.map(|position| position.sort);
+        Ok(EntryPage { sum, next })
+    }
+}
+
+fn scanned(item: Item) -> Result<ScannedAccount, StoreError> {
+    let position = ScanPosition::of(item.clone())?;
+    let user_id = position.partition.strip_prefix("USER#").and_then(|id| serde_json::from_value(id.into()).ok());
+    Ok(ScannedAccount { position, user_id, sums: from_item(item).ok() })
+}

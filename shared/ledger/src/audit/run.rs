@@ -1,0 +1,264 @@
+//! One run of the audit.
+
+use std::time::Duration;
+
+use domain::ids::UserId;
+use domain::time::{Clock, Timestamp};
+use store::{StoreError, Table};
+use telemetry::metrics::{self, Metric};
+
+use crate::account::{Account, Status};
+use crate::audit::deletions::{AbandonedDeletions, DeletionProgress, is_abandoned};
+use crate::audit::examination::Examination;
+use crate::audit::position::ScanPosition;
+use crate::audit::progress::AuditProgress;
+use crate::audit::reading::{Reader, ScannedAccount, Sums};
+use crate::audit::report::{Mismatch, Report};
+
+/// How many items a page has at most: few enough that the deadline is looked at every few dozen
+/// milliseconds.
+const PAGE_ITEMS: i32 = 500;
+
+/// What is left of a run's time for the request that is under way and for keeping the progress, each
+/// of which may take as long as the table's own limit of 3.5 s.
+pub(super) const MARGIN: Duration = Duration::from_secs(10);
+
+/// How often an account is looked at again because it does not add up or has changed meanwhile.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The audit of a table.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    pub(super) reader: Reader,
+    clock: Clock,
+}
+
+/// Whether there was time for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    OutOfTime,
+}
+
+/// One run of the audit.
+struct Run<'a, D> {
+    audit: &'a Audit,
+    deletions: &'a D,
+    deadline: Timestamp,
+    /// Pages read. A run reads one at least, so that the audit gets on however little time it has.
+    pages: u64,
+    progress: AuditProgress,
+    report: Report,
+}
+
+/// What an attempt to add an account's entries up came to.
+enum Added {
+    /// This is their sum.
+    Sum(i64),
+    OutOfTime,
+    /// An entry has no amount.
+    Unreadable,
+}
+
+impl Audit {
+    /// The audit of `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { reader: Reader { table, page_items: PAGE_ITEMS }, clock }
+    }
+
+    /// Examines accounts until all are done or `deadline` is near, from where the last run stopped.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read. What was found so far is in the log.
+    pub async fn run(&self, deletions: &impl AbandonedDeletions, deadline: Timestamp) -> Result<Report, StoreError> {
+        let table = &self.reader.table;
+        let progress = table.get(AuditProgress::key()).await?.unwrap_or_default();
+        let mut run = Run { audit: self, deletions, deadline, pages: 0, progress, report: Report::default() };
+        match run.go_on().await {
+            Ok(Step::Done) => AuditProgress::forget(table).await?,
+            Ok(Step::OutOfTime) => run.progress.keep(table).await?,
+            Err(error) => {
+                // Best effort: without it the next run starts where this one did.
+                if let Err(error) = run.progress.keep(table).await {
+                    tracing::warn!(cause = error.cause(), "the audit's progress could not be kept");
+                }
+                return Err(error);
+            }
+        }
+        // Each was counted as it was found. This says that somebody looked.
+        metrics::emit(&[Metric::AuditMismatches(0)]);
+        Ok(run.report)
+    }
+}
+
+impl<D: AbandonedDeletions> Run<'_, D> {
+    async fn go_on(&mut self) -> Result<Step, StoreError> {
+        if let Some(examination) = self.progress.examination.take()
+            && self.resume(examination).await? == Step::OutOfTime
+        {
+            return Ok(Step::OutOfTime);
+        }
+        while !self.is_out_of_time() {
+            let page = self.audit.reader.scan(self.progress.scanned.clone()).await?;
+            self.pages += 1;
+            for account in page.accounts {
+                if self.examine(account).await? == Step::OutOfTime {
+                    return Ok(Step::OutOfTime);
+                }
+            }
+            self.progress.scanned = page.next;
+            if self.progress.scanned.is_none() {
+                self.report.finished = true;
+                return Ok(Step::Done);
+            }
+        }
+        Ok(Step::OutOfTime)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.pages > 0 && self.audit.clock.now().plus(MARGIN) >= self.deadline
+    }
+
+    /// Examines an account that a scan found.
+    async fn examine(&mut self, account: ScannedAccount) -> Result<Step, StoreError> {
+        let (Some(user_id), Some(sums)) = (account.user_id, account.sums) else {
+            self.unsettled(account.user_id, "the account holds something else than numbers");
+            self.done(account.position);
+            return Ok(Step::Done);
+        };
+        let step = if sums.is_being_deleted() {
+            self.finish_if_abandoned(user_id, &sums).await
+        } else {
+            self.decide(Examination::begin(user_id, &sums, 0), sums).await?
+        };
+        if step == Step::Done {
+            self.done(account.position);
+        }
+        Ok(step)
+    }
+
+    /// Goes on with the account at which the last run stopped, from its first entry if it has changed:
+    /// the new entry need not be the last, since it has the id of a hold that may be older.
+    async fn resume(&mut self, examination: Examination) -> Result<Step, StoreError> {
+        let user_id = examination.user_id;
+        let position = ScanPosition::of_account(user_id);
+        let Some(sums) = self.read(user_id).await? else {
+            self.done(position);
+            return Ok(Step::Done);
+        };
+        let examination = if sums.version == examination.version {
+            examination
+        } else {
+            Examination::begin(user_id, &sums, examination.attempt + 1)
+        };
+        let step = self.decide(examination, sums).await?;
+        if step == Step::Done {
+            self.done(position);
+        }
+        Ok(step)
+    }
+
+    /// Adds the entries up until the account can be judged.
+    async fn decide(&mut self, mut examination: Examination, mut sums: Sums) -> Result<Step, StoreError> {
+        let user_id = examination.user_id;
+        while examination.attempt <= MAX_ATTEMPTS {
+            let entries = match self.add_up(&mut examination).await? {
+                Added::Sum(entries) => entries,
+                Added::OutOfTime => {
+                    self.progress.examination = Some(examination);
+                    return Ok(Step::OutOfTime);
+                }
+                Added::Unreadable => {
+                    self.unsettled(Some(user_id), "an entry has no amount");
+                    return Ok(Step::Done);
+                }
+            };
+            if entries == sums.total() {
+                return Ok(Step::Done);
+            }
+            let Some(now) = self.read(user_id).await? else { return Ok(Step::Done) };
+            if examination.is_decisive() && now.version == examination.version {
+                self.mismatch(user_id, &now, entries);
+                return Ok(Step::Done);
+            }
+            examination = Examination::begin(user_id, &now, examination.attempt + 1);
+            sums = now;
+        }
+        self.unsettled(Some(user_id), "the account keeps changing");
+        Ok(Step::Done)
+    }
+
+    async fn add_up(&mut self, examination: &mut Examination) -> Result<Added, StoreError> {
+        let consistent = examination.is_decisive();
+        while !self.is_out_of_time() {
+            let page = self.audit.reader.entries(examination.user_id, examination.entry.clone(), consistent).await?;
+            self.pages += 1;
+            let Some(sum) = page.sum else { return Ok(Added::Unreadable) };
+            examination.sum = examination.sum.saturating_add(sum);
+            examination.entry = page.next;
+            if examination.entry.is_none() {
+                return Ok(Added::Sum(examination.sum));
+            }
+        }
+        Ok(Added::OutOfTime)
+    }
+
+    /// The account as it is now; nothing if it is gone or going, or cannot be read.
+    async fn read(&mut self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
+        match self.audit.reader.account(user_id).await {
+            Err(StoreError::Internal(_)) => {
+                self.unsettled(Some(user_id), "the account holds something else than numbers");
+                Ok(None)
+            }
+            read => Ok(read?.filter(|sums| !sums.is_being_deleted())),
+        }
+    }
+
+    fn done(&mut self, position: ScanPosition) {
+        self.report.accounts += 1;
+        self.progress.scanned = Some(position);
+    }
+
+    fn mismatch(&mut self, user_id: UserId, sums: &Sums, entries: i64) {
+        let (balance, held) = (sums.balance, sums.held());
+        let difference = sums.total().saturating_sub(entries);
+        tracing::error!(%user_id, balance, held, entries_sum = entries, difference, "the ledger does not add up");
+        metrics::emit(&[Metric::AuditMismatches(1)]);
+        self.report.mismatches.push(Mismatch { user_id, balance, held, entries });
+    }
+
+    fn unsettled(&mut self, user_id: Option<UserId>, why: &str) {
+        tracing::warn!(user_id = user_id.map(tracing::field::display), why, "an account could not be judged");
+        self.report.unsettled += 1;
+    }
+
+    /// Finishes the deletion of an account that a scan found, if it is old. One that cannot be
+    /// finished does not keep the audit from the accounts after it.
+    async fn finish_if_abandoned(&mut self, user_id: UserId, sums: &Sums) -> Step {
+        if !is_abandoned(sums.deletion_began_at, self.audit.clock.now()) {
+            return Step::Done;
+        }
+        match self.finish_deletion(user_id).await {
+            Ok(DeletionProgress::OutOfTime) => return Step::OutOfTime,
+            Ok(DeletionProgress::Finished) => {
+                tracing::info!(%user_id, "a deletion that was left unfinished is finished");
+                self.report.deletions += 1;
+            }
+            Err(error) => {
+                tracing::error!(%user_id, cause = error.cause(), "a deletion could not be finished");
+                self.report.unsettled += 1;
+            }
+        }
+        Step::Done
+    }
+
+    async fn finish_deletion(&self, user_id: UserId) -> Result<DeletionProgress, StoreError> {
+        let account: Option<Account> = self.audit.reader.table.get(Account::key(user_id)).await?;
+        // A scan may be a moment behind.
+        let Some(account) = account.filter(|account| account.status == Status::Deleting) else {
+            return Ok(DeletionProgress::Finished);
+        };
+        self.deletions.finish(user_id, &account.parsed_username()?, self.deadline).await
+    }
+}

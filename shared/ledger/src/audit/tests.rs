@@ -1,0 +1,344 @@
+//! The audit against tables that add up, and tables that do not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::credits::Credits;
+use domain::ids::{EntryId, UserId};
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use store::{StoreError, number};
+use testkit::recorder::Fault;
+use testkit::test_table::NOW;
+
+use crate::account::{Account, Payer};
+use crate::audit::progress::AuditProgress;
+use crate::audit::run::MARGIN;
+use crate::audit::{AbandonedDeletions, Audit, DeletionProgress, Mismatch, Report};
+use crate::entry::{self, Exchange};
+use crate::hold::{HoldOutcome, Order};
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
+use crate::ledger::{Held, Ledger};
+use crate::testing::{TestTable, message, open_account, stored_reply};
+
+/// No test here has an account that is being deleted.
+struct NoDeletions;
+
+impl AbandonedDeletions for NoDeletions {
+    async fn finish(&self, user_id: UserId, _: &Username, _: Timestamp) -> Result<DeletionProgress, StoreError> {
+        panic!("the account of {user_id} is not being deleted")
+    }
+}
+
+struct Scene {
+    test: TestTable,
+    ledger: Ledger,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let test = TestTable::start().await;
+        let ledger = Ledger::new(test.table.clone(), test.clock.clone(), 10);
+        Self { test, ledger }
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::new(self.test.table.clone(), self.test.clock.clone())
+    }
+
+    fn paged(&self, page_items: i32) -> Audit {
+        let mut audit = self.audit();
+        audit.reader.page_items = page_items;
+        audit
+    }
+
+    /// A run with time for everything.
+    async fn run(&self) -> Report {
+        self.audit().run(&NoDeletions, self.test.clock.now().plus(Duration::from_secs(900))).await.unwrap()
+    }
+
+    /// Runs with pages of `page_items` that read one page each, until one finishes; what they found
+    /// together, and how many they were.
+    async fn run_page_by_page(&self, page_items: i32) -> (Report, usize) {
+        let audit = self.paged(page_items);
+        let mut all = Report::default();
+        for runs in 1..2000 {
+            let report = audit.run(&NoDeletions, NOW).await.unwrap();
+            all.accounts += report.accounts;
+            all.mismatches.extend(report.mismatches);
+            all.unsettled += report.unsettled;
+            if report.finished {
+                all.finished = true;
+                return (all, runs);
+            }
+        }
+        panic!("the audit does not get on");
+    }
+
+    async fn hold(&self, payer: Payer, key: Option<&str>) -> Held {
+        let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
+        let amount = Credits::new(1).unwrap();
+        let deadline = self.test.clock.now().plus(Duration::from_secs(28));
+        let order = Order { payer, amount, least: amount, remembered: remembered.as_ref(), deadline };
+        match self.ledger.hold(&order).await.unwrap() {
+            HoldOutcome::Held(held) => held,
+            HoldOutcome::Replay(replay) => panic!("was answered before: {replay:?}"),
+        }
+    }
+
+    async fn chat(&self, payer: Payer, key: Option<&str>) -> EntryId {
+        let held = self.hold(payer, key).await;
+        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), standalone: false };
+        self.ledger.capture(&held, held.amount, exchange).await.unwrap();
+        held.id
+    }
+
+    async fn tamper_with_balance(&self, payer: Payer, balance: i64) {
+        let balance = AttributeValue::N(balance.to_string());
+        self.test.set(Account::key(payer.user_id()), "balance", balance).await;
+    }
+
+    async fn progress(&self) -> Option<AuditProgress> {
+        self.test.table.get(AuditProgress::key()).await.unwrap()
+    }
+}
+
+fn later() -> Timestamp {
+    NOW.plus(Duration::from_secs(900))
+}
+
+fn clean(accounts: u64) -> Report {
+    Report { finished: true, accounts, ..Report::default() }
+}
+
+fn mismatch(payer: Payer, balance: i64, held: i64, entries: i64) -> Mismatch {
+    Mismatch { user_id: payer.user_id(), balance, held, entries }
+}
+
+#[tokio::test]
+async fn an_empty_table_adds_up() {
+    assert_eq!(Scene::start().await.run().await, clean(0));
+}
+
+#[tokio::test]
+async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    scene.chat(ada, None).await;
+    scene.chat(ada, Some("key")).await;
+    let _left_to_expire = scene.hold(ada, None).await;
+    let released = scene.hold(ada, Some("another")).await;
+    scene.ledger.release(&released).await;
+    let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), standalone: false };
+    assert!(scene.ledger.capture(&released, released.amount, exchange).await.is_err(), "leaves a void entry");
+    open_account(&scene.test, "bob", 0).await;
+    assert_eq!(scene.run().await, clean(2));
+    scene.test.clock.advance(Duration::from_secs(48 * 3600));
+    let audit = scene.audit();
+    assert_eq!(audit.run(&NoDeletions, scene.test.clock.now().plus(Duration::from_secs(900))).await.unwrap(), clean(2));
+    let key = IdempotencyKey::parse("key").unwrap();
+    let record: Option<serde_json::Value> =
+        scene.test.table.get(IdempotencyRecord::key(ada.user_id(), &key)).await.unwrap();
+    assert!(record.is_some(), "what has expired is not the audit's business");
+}
+
+#[tokio::test]
+async fn a_balance_that_was_tampered_with_is_found_also_below_zero() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    let bob = open_account(&scene.test, "bob", 10).await;
+    open_account(&scene.test, "eve", 10).await;
+    scene.tamper_with_balance(ada, 11).await;
+    scene.tamper_with_balance(bob, -1).await;
+    let mut report = scene.run().await;
+    report.mismatches.sort_by_key(|found| std::cmp::Reverse(found.balance));
+    assert_eq!(report.mismatches, [mismatch(ada, 11, 0, 10), mismatch(bob, -1, 0, 10)]);
+    assert_eq!((report.finished, report.accounts, report.unsettled), (true, 3, 0));
+}
+
+#[tokio::test]
+async fn an_entry_that_was_tampered_with_is_found_and_holds_are_counted() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    let entry = scene.chat(ada, None).await;
+    let _held = scene.hold(ada, None).await;
+    let cheaper = AttributeValue::N("-3".to_owned());
+    scene.test.set(entry::key(ada.user_id(), entry), "amount", cheaper).await;
+    assert_eq!(scene.run().await.mismatches, [mismatch(ada, 8, 1, 7)]);
+}
+
+#[tokio::test]
+async fn what_is_no_number_is_unsettled_and_does_not_stop_the_others() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    let bob = open_account(&scene.test, "bob", 10).await;
+    let eve = open_account(&scene.test, "eve", 10).await;
+    let text = || AttributeValue::S("ten".to_owned());
+    scene.test.set(Account::key(ada.user_id()), "balance", text()).await;
+    let entry = scene.chat(bob, None).await;
+    scene.test.set(entry::key(bob.user_id(), entry), "amount", text()).await;
+    scene.tamper_with_balance(eve, 9).await;
+    let report = scene.run().await;
+    assert_eq!((report.accounts, report.unsettled), (3, 2));
+    assert_eq!(report.mismatches, [mismatch(eve, 9, 0, 10)]);
+}
+
+/// The reads of one account are stretched over many runs, and between any two of them it changes.
+#[tokio::test]
+async fn an_account_that_changes_between_the_reads_is_no_false_alarm() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 1000).await;
+    for _ in 0..3 {
+        scene.chat(ada, None).await;
+    }
+    let audit = scene.paged(2);
+    let (mut unsettled, mut finished) = (0, false);
+    for _ in 0..100 {
+        let report = audit.run(&NoDeletions, NOW).await.unwrap();
+        assert_eq!(report.mismatches, []);
+        unsettled += report.unsettled;
+        if report.finished {
+            finished = true;
+            break;
+        }
+        // With entries of holds that are older than the entry at which the audit stopped.
+        scene.chat(ada, None).await;
+    }
+    assert!(finished);
+    assert_eq!(unsettled, 1, "it gave up in the end");
+    assert_eq!(scene.run_page_by_page(2).await.0.unsettled, 0);
+}
+
+#[tokio::test]
+async fn a_candidate_that_adds_up_at_a_second_look_is_no_mismatch() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    scene.tamper_with_balance(ada, 7).await;
+    let audit = scene.paged(1);
+    while scene.progress().await.is_none_or(|progress| progress.examination.is_none()) {
+        assert!(!audit.run(&NoDeletions, NOW).await.unwrap().finished);
+    }
+    // What the scan has seen is that of a moment ago: the very next read sees it mended.
+    scene.tamper_with_balance(ada, 10).await;
+    assert_eq!(scene.run().await.mismatches, []);
+}
+
+#[tokio::test]
+async fn an_audit_out_of_time_goes_on_at_the_next_run_and_examines_every_account_once() {
+    let scene = Scene::start().await;
+    let mut tampered = BTreeSet::new();
+    for number in 0..20 {
+        let person = open_account(&scene.test, &format!("user{number}"), 10).await;
+        scene.chat(person, None).await;
+        if number % 5 == 0 {
+            scene.tamper_with_balance(person, 8).await;
+            tampered.insert(person.user_id());
+        }
+    }
+    for page_items in [1, 3, 7, 500] {
+        let (report, runs) = scene.run_page_by_page(page_items).await;
+        assert!(runs > 20, "{runs}");
+        assert_eq!((report.accounts, report.unsettled), (20, 0), "with pages of {page_items}");
+        let found: BTreeSet<UserId> = report.mismatches.iter().map(|found| found.user_id).collect();
+        assert_eq!((report.mismatches.len(), &found), (4, &tampered));
+        assert!(scene.progress().await.is_none(), "a finished audit leaves nothing");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_out_of_time_goes_on_inside_an_account_with_many_entries() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 100).await;
+    for _ in 0..15 {
+        scene.chat(ada, None).await;
+    }
+    let (report, runs) = scene.run_page_by_page(2).await;
+    assert_eq!(report, clean(1));
+    assert!(runs > 16 / 2, "{runs}");
+    scene.tamper_with_balance(ada, 84).await;
+    assert_eq!(scene.run_page_by_page(2).await.0.mismatches, [mismatch(ada, 84, 0, 85)]);
+}
+
+#[tokio::test]
+async fn an_audit_without_a_moment_left_still_gets_on() {
+    let scene = Scene::start().await;
+    open_account(&scene.test, "ada", 10).await;
+    let report = scene.audit().run(&NoDeletions, NOW).await.unwrap();
+    assert!(!report.finished);
+    let examination = scene.progress().await.unwrap().examination.unwrap();
+    assert!(serde_json::to_string(&examination).unwrap().contains("\"sum\":0"));
+    assert_eq!(scene.audit().run(&NoDeletions, NOW.plus(MARGIN)).await.unwrap().accounts, 1);
+}
+
+#[tokio::test]
+async fn an_account_that_goes_away_while_it_is_examined_is_skipped() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    assert!(!scene.audit().run(&NoDeletions, NOW).await.unwrap().finished);
+    let key = Account::key(ada.user_id()).into_item();
+    let delete = scene.test.table.client().delete_item().table_name(scene.test.table.name()).set_key(Some(key));
+    delete.send().await.unwrap();
+    assert!(scene.run().await.finished);
+}
+
+#[tokio::test]
+async fn an_audit_that_fails_goes_on_where_it_was() {
+    let scene = Scene::start().await;
+    for name in ["ada", "bob", "eve"] {
+        open_account(&scene.test, name, 10).await;
+    }
+    let audit = scene.paged(2);
+    scene.test.recorder.fail_next("Query", Fault::NotApplied, 1);
+    assert_eq!(audit.run(&NoDeletions, later()).await.unwrap(), clean(3), "the SDK repeats it");
+    while audit.run(&NoDeletions, NOW).await.unwrap().accounts == 0 {}
+    scene.test.recorder.fail_next("Scan", Fault::NotApplied, 3);
+    assert!(matches!(audit.run(&NoDeletions, later()).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(audit.run(&NoDeletions, later()).await.unwrap(), clean(2));
+}
+
+#[tokio::test]
+async fn accounts_that_are_used_all_the_while_are_no_false_alarm() {
+    let scene = Scene::start().await;
+    let people = [open_account(&scene.test, "ada", 100).await, open_account(&scene.test, "bob", 100).await];
+    let audit = scene.paged(3);
+    let chats = async {
+        for _ in 0..20 {
+            futures_util::future::join_all(people.iter().map(|payer| scene.chat(*payer, None))).await;
+        }
+    };
+    let audits = async {
+        for _ in 0..15 {
+            let report = audit.run(&NoDeletions, later()).await.unwrap();
+            assert_eq!((report.mismatches.as_slice(), report.accounts), (&[][..], 2));
+        }
+    };
+    futures_util::future::join(chats, audits).await;
+    assert_eq!(scene.run().await, clean(2));
+}
+
+#[tokio::test]
+async fn only_keys_and_sums_are_asked_for() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    scene.test.set(Account::key(ada.user_id()), "version", number(3_u64)).await;
+    scene.test.recorder.clear();
+    scene.run().await;
+    let requests = scene.test.recorder.requests();
+    let of = |operation: &str| requests.iter().find(|request| request.operation == operation).unwrap().body.clone();
+    assert_eq!(of("Scan")["ProjectionExpression"], "pk, sk, balance, holds, version, #status, deletion_began_at");
+    assert_eq!(of("Scan")["Select"], "SPECIFIC_ATTRIBUTES");
+    assert_eq!(of("Query")["ProjectionExpression"], "amount");
+}
+
+#[test]
+fn a_report_is_what_the_docs_say() {
+    let user_id = UserId::new(&Clock::system());
+    let mismatches = vec![Mismatch { user_id, balance: 11, held: 1, entries: 10 }];
+    let report = Report { mismatches, ..clean(3) };
+    let found = serde_json::json!([{"user_id": user_id.to_string(), "balance": 11, "held": 1, "entries": 10}]);
+    let expected = serde_json::json!({
+        "finished": true, "accounts": 3, "mismatches": found, "unsettled": 0, "deletions": 0,
+    });
+    assert_eq!(serde_json::to_value(report).unwrap(), expected);
+}

@@ -1,0 +1,479 @@
+//! Grants: credits that an operator gives, or takes back.
+
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem, Update};
+use domain::cause::Cause;
+use domain::credits::Credits;
+use domain::ids::{EntryId, UserId};
+use domain::invalid_field::{InvalidField, check_length, check_text};
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::transaction::{cancellation_reasons, condition_failed};
+use store::{Key, StoreError, from_item, number};
+
+use crate::account::{Account, Status};
+use crate::entry::{self, Entry};
+use crate::error::GrantError;
+use crate::holds::expired;
+use crate::idempotency::{Fingerprint, sha256};
+use crate::ledger::Ledger;
+
+/// Each round but the last met another change of the same account between reading and writing.
+const MAX_ROUNDS: usize = 10;
+
+/// An amount of credits: above zero to give, below zero to take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantAmount(i64);
+
+impl TryFrom<Value> for GrantAmount {
+    type Error = InvalidField;
+
+    fn try_from(value: Value) -> Result<Self, InvalidField> {
+        let most = Credits::MAX.gained();
+        match value.as_i64() {
+            Some(amount) if amount != 0 && (-most..=most).contains(&amount) => Ok(Self(amount)),
+            _ => Err(InvalidField::new(format!("Give a whole number from -{most} to {most}, and not 0."))),
+        }
+    }
+}
+
+/// The reason of a grant, in 1 to 500 characters, for the readers of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl Reason {
+    /// The most characters of a reason.
+    pub const MAX_CHARACTERS: usize = 500;
+}
+
+impl TryFrom<String> for Reason {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        check_text(&text)?;
+        check_length(&text, Self::MAX_CHARACTERS)?;
+        Ok(Self(text))
+    }
+}
+
+/// The operator's own name for one grant, by which it is given once: 1 to 255 visible ASCII
+/// characters, of which only the SHA-256 is kept. It is used once for all users, so that a grant
+/// that is repeated with the wrong name is noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantId {
+    digest: String,
+}
+
+impl GrantId {
+    /// The most characters of a grant's id.
+    pub const MAX_CHARACTERS: usize = 255;
+
+    /// The key of the grant's record.
+    fn record_key(&self) -> Key {
+        Key::new(format!("GRANT#{}", self.digest), "GRANT")
+    }
+}
+
+impl TryFrom<String> for GrantId {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        let is_visible = text.chars().all(|character| character.is_ascii_graphic());
+        if text.is_empty() || text.len() > Self::MAX_CHARACTERS || !is_visible {
+            let rule = format!("A grant's id has 1 to {} visible ASCII characters.", Self::MAX_CHARACTERS);
+            return Err(InvalidField::new(rule));
+        }
+        Ok(Self { digest: sha256(&[b"grant\0", text.as_bytes()]) })
+    }
+}
+
+/// A grant, as an operator asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The amount.
+    pub amount: GrantAmount,
+    /// The reason.
+    pub reason: Reason,
+    /// Its id. A grant with the same id is a repetition.
+    pub id: GrantId,
+}
+
+/// A grant that was made.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Granted {
+    /// Its ledger entry.
+    pub entry_id: EntryId,
+    /// The signed amount.
+    pub amount: i64,
+    /// The balance right after it.
+    pub balance: Credits,
+    /// Whether it was made before, and is not made again.
+    pub repeated: bool,
+}
+
+/// The grant record: the grant that an id was used for. It is kept for ever.
+#[derive(Debug, Serialize, Deserialize)]
+struct GrantRecord {
+    entry_id: EntryId,
+    fingerprint: Fingerprint,
+    balance: Credits,
+}
+
+/// The outcome of one write of a grant.
+enum GrantOutcome {
+    Granted,
+    /// The grant's id was used, for this grant or another.
+    Used(GrantRecord),
+    /// The account has changed since it was read.
+    Overtaken,
+}
+
+impl Ledger {
+    /// Gives `grant` to a user, or takes it back, once for its id: account, entry and record are
+    /// written in one transaction, on the condition that the account is as it was read. Also an
+    /// inactive account can be granted.
+    ///
+    /// # Errors
+    /// [`GrantError::Mismatch`] if the id was used for another grant,
+    /// [`GrantError::AccountNotFound`] without the account, [`GrantError::InsufficientCredits`] or
+    /// [`GrantError::TooManyCredits`] if the balance would leave its bounds,
+    /// [`GrantError::Unavailable`] if the outcome is not known.
+    pub async fn grant(&self, user_id: UserId, grant: &Grant, deadline: Timestamp) -> Result<Granted, GrantError> {
+        let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, &grant.reason.0);
+        for _ in 0..MAX_ROUNDS {
+            let [account, record] = self.table.get_both([Account::key(user_id), grant.id.record_key()]).await?;
+            if let Some(record) = record {
+                return repeated(grant, &fingerprint, &from_item(record)?);
+            }
+            let account: Account = from_item(account.ok_or(GrantError::AccountNotFound)?)?;
+            if account.status == Status::Deleting {
+                return Err(GrantError::DeletionInProgress);
+            }
+            // Expired holds can be spent, so they can be taken back too.
+            let expired = expired(account.holds.clone(), self.clock.now());
+            if !expired.is_empty() {
+                self.release_expired(user_id, &expired, deadline).await?;
+                continue;
+            }
+            let balance = balance_after(&account, grant.amount)?;
+            let record = GrantRecord { entry_id: EntryId::new(&self.clock), fingerprint: fingerprint.clone(), balance };
+            match self.write_grant(user_id, grant, &account, &record, deadline).await? {
+                GrantOutcome::Granted => return Ok(granted(grant, &record, false)),
+                // A write whose answer was lost had made it.
+                GrantOutcome::Used(found) if found.entry_id == record.entry_id => {
+                    return Ok(granted(grant, &found, false));
+                }
+                GrantOutcome::Used(found) => return repeated(grant, &fingerprint, &found),
+                GrantOutcome::Overtaken => {}
+            }
+        }
+        Err(GrantError::Unavailable(Cause::because("too many requests are changing this account")))
+    }
+
+    async fn write_grant(
+        &self,
+        user_id: UserId,
+        grant: &Grant,
+        account: &Account,
+        record: &GrantRecord,
+        deadline: Timestamp,
+    ) -> Result<GrantOutcome, GrantError> {
+        let entry = Entry::by_operator(grant.amount.0, grant.reason.0.clone(), self.clock.now().to_string());
+        let items = vec![
+            self.change_balance(user_id, account, record.balance)?,
+            self.table.put_new(entry::key(user_id, record.entry_id).with(&entry)?)?,
+            self.table.put_new(grant.id.record_key().with(record)?)?,
+        ];
+        let token = format!("grant-{}", record.entry_id);
+        let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
+            return Ok(GrantOutcome::Granted);
+        };
+        match cancellation_reasons(&error) {
+            Some([_, _, used]) if condition_failed(used) => Ok(GrantOutcome::Used(record_of(used)?)),
+            Some([account, ..]) if condition_failed(account) => Ok(GrantOutcome::Overtaken),
+            _ => Err(StoreError::from(error).into()),
+        }
+    }
+
+    /// On the condition that neither balance nor holds have changed, from which the new balance was
+    /// computed; `version` counts their changes. Without the account there is none.
+    fn change_balance(
+        &self,
+        user_id: UserId,
+        account: &Account,
+        balance: Credits,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(Account::key(user_id).into_item()))
+            .update_expression("SET balance = :after, version = version + :one")
+            .condition_expression("version = :version AND balance = :before")
+            .expression_attribute_values(":before", number(account.balance))
+            .expression_attribute_values(":after", number(balance))
+            .expression_attribute_values(":version", number(account.version))
+            .expression_attribute_values(":one", number(1_u64))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// The balance after `amount`, if it is not below zero and, with all that is held and may come
+/// back, not above [`Credits::MAX`].
+fn balance_after(account: &Account, GrantAmount(amount): GrantAmount) -> Result<Credits, GrantError> {
+    let before = account.balance.gained();
+    let held: i64 = account.holds.values().map(|hold| hold.amount.gained()).sum();
+    let owned = before.saturating_add(held);
+    if amount > 0 && owned.saturating_add(amount) > Credits::MAX.gained() {
+        return Err(GrantError::TooManyCredits { owned: account.balance.saturating_plus(credits(held)) });
+    }
+    u64::try_from(before + amount)
+        .ok()
+        .and_then(|balance| Credits::new(balance).ok())
+        .ok_or(GrantError::InsufficientCredits { balance: account.balance })
+}
+
+fn credits(amount: i64) -> Credits {
+    Credits::new(amount.unsigned_abs()).unwrap_or(Credits::MAX)
+}
+
+fn repeated(grant: &Grant, fingerprint: &Fingerprint, record: &GrantRecord) -> Result<Granted, GrantError> {
+    if record.fingerprint != *fingerprint {
+        return Err(GrantError::Mismatch);
+    }
+    Ok(granted(grant, record, true))
+}
+
+fn granted(grant: &Grant, record: &GrantRecord, repeated: bool) -> Granted {
+    Granted { entry_id: record.entry_id, amount: grant.amount.0, balance: record.balance, repeated }
+}
+
+fn record_of(reason: &CancellationReason) -> Result<GrantRecord, StoreError> {
+    let item = reason.item().cloned();
+    from_item(item.ok_or_else(|| StoreError::Internal(Cause::because("a refusal without the item in its way")))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::account::Payer;
+    use crate::entry::EntryKind;
+    use crate::hold::Order;
+    use crate::testing::{TestTable, open_account};
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use testkit::recorder::Fault;
+    use testkit::test_table::NOW;
+
+    struct Scene {
+        test: TestTable,
+        ledger: Ledger,
+        ada: Payer,
+    }
+
+    impl Scene {
+        async fn with_balance(balance: u64) -> Self {
+            let test = TestTable::start().await;
+            let ledger = Ledger::new(test.table.clone(), test.clock.clone(), 10);
+            let ada = open_account(&test, "ada", balance).await;
+            Self { test, ledger, ada }
+        }
+
+        async fn grant(&self, amount: i64, id: &str) -> Result<Granted, GrantError> {
+            self.ledger.grant(self.ada.user_id(), &grant(amount, "a present", id), soon()).await
+        }
+
+        async fn hold(&self, amount: u64) {
+            let amount = Credits::new(amount).unwrap();
+            let order = Order { payer: self.ada, amount, least: amount, remembered: None, deadline: soon() };
+            let _held = self.ledger.hold(&order).await.unwrap();
+        }
+
+        async fn account(&self) -> Account {
+            self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap()
+        }
+
+        async fn balance(&self) -> u64 {
+            self.account().await.balance.into()
+        }
+    }
+
+    fn grant(amount: i64, reason: &str, id: &str) -> Grant {
+        Grant {
+            amount: GrantAmount::try_from(Value::from(amount)).unwrap(),
+            reason: Reason::try_from(reason.to_owned()).unwrap(),
+            id: GrantId::try_from(id.to_owned()).unwrap(),
+        }
+    }
+
+    fn soon() -> Timestamp {
+        NOW.plus(Duration::from_secs(28))
+    }
+
+    #[tokio::test]
+    async fn a_grant_raises_the_balance_and_an_entry_says_why() {
+        let scene = Scene::with_balance(10).await;
+        let granted = scene.grant(50, "one").await.unwrap();
+        assert_eq!((granted.amount, u64::from(granted.balance), granted.repeated), (50, 60, false));
+        assert_eq!(scene.balance().await, 60);
+        assert_eq!(scene.account().await.version, 1);
+        let entry: Entry =
+            scene.test.table.get(entry::key(scene.ada.user_id(), granted.entry_id)).await.unwrap().unwrap();
+        assert_eq!((entry.kind, entry.amount, entry.reason.as_deref()), (EntryKind::Grant, 50, Some("a present")));
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_back_is_an_adjustment_and_stops_at_zero() {
+        let scene = Scene::with_balance(10).await;
+        let granted = scene.grant(-10, "one").await.unwrap();
+        let entry: Entry =
+            scene.test.table.get(entry::key(scene.ada.user_id(), granted.entry_id)).await.unwrap().unwrap();
+        assert_eq!((entry.kind, entry.amount), (EntryKind::Adjustment, -10));
+        let refused = scene.grant(-1, "two").await.unwrap_err();
+        assert!(matches!(refused, GrantError::InsufficientCredits { balance: Credits::ZERO }), "{refused:?}");
+        assert_eq!(scene.balance().await, 0);
+        assert_eq!(scene.grant(1, "two").await.unwrap().amount, 1, "what was refused did not use the id");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_cannot_be_taken_back_until_its_hold_expires() {
+        let scene = Scene::with_balance(10).await;
+        scene.hold(4).await;
+        assert!(matches!(scene.grant(-7, "one").await, Err(GrantError::InsufficientCredits { .. })));
+        scene.test.clock.advance(Duration::from_secs(60));
+        assert_eq!(u64::from(scene.grant(-7, "one").await.unwrap().balance), 3);
+        assert!(scene.account().await.holds.is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_has_more_than_the_most_also_with_what_is_held() {
+        let scene = Scene::with_balance(10).await;
+        scene.hold(4).await;
+        let most = Credits::MAX.gained();
+        let refused = scene.grant(most - 9, "one").await.unwrap_err();
+        let GrantError::TooManyCredits { owned } = refused else { panic!("{refused:?}") };
+        assert_eq!(u64::from(owned), 10);
+        assert_eq!(scene.grant(most - 10, "one").await.unwrap().balance.gained(), most - 4);
+        scene.test.clock.advance(Duration::from_secs(60));
+        assert_eq!(scene.grant(-1, "two").await.unwrap().balance.gained(), most - 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_without_an_account_is_granted_anything() {
+        let scene = Scene::with_balance(10).await;
+        let stranger = UserId::new(&scene.test.clock);
+        let outcome = scene.ledger.grant(stranger, &grant(1, "a present", "one"), soon()).await;
+        assert!(matches!(outcome, Err(GrantError::AccountNotFound)));
+    }
+
+    #[tokio::test]
+    async fn a_grant_that_is_repeated_has_the_same_result_and_no_second_entry() {
+        let scene = Scene::with_balance(10).await;
+        let first = scene.grant(50, "one").await.unwrap();
+        scene.grant(-30, "two").await.unwrap();
+        scene.test.clock.advance(Duration::from_secs(366 * 24 * 3600));
+        let again = scene.grant(50, "one").await.unwrap();
+        assert_eq!(again, Granted { repeated: true, ..first });
+        assert_eq!(scene.balance().await, 30);
+        assert_eq!(scene.account().await.version, 2);
+    }
+
+    #[tokio::test]
+    async fn a_grants_id_is_not_used_for_another_amount_reason_or_user() {
+        let scene = Scene::with_balance(10).await;
+        scene.grant(50, "one").await.unwrap();
+        assert!(matches!(scene.grant(51, "one").await, Err(GrantError::Mismatch)));
+        assert!(matches!(scene.grant(-50, "one").await, Err(GrantError::Mismatch)));
+        let ada = scene.ada.user_id();
+        let other_reason = scene.ledger.grant(ada, &grant(50, "a gift", "one"), soon()).await;
+        assert!(matches!(other_reason, Err(GrantError::Mismatch)));
+        let bob = open_account(&scene.test, "bob", 0).await.user_id();
+        let other_user = scene.ledger.grant(bob, &grant(50, "a present", "one"), soon()).await;
+        assert!(matches!(other_user, Err(GrantError::Mismatch)));
+        assert_eq!(scene.balance().await, 60);
+    }
+
+    #[tokio::test]
+    async fn of_the_same_grant_many_times_at_once_one_is_given() {
+        let scene = Scene::with_balance(10).await;
+        let outcomes = futures_util::future::join_all((0..10).map(|_| scene.grant(5, "one"))).await;
+        let outcomes: Vec<Granted> = outcomes.into_iter().map(Result::unwrap).collect();
+        assert_eq!(outcomes.iter().filter(|granted| !granted.repeated).count(), 1);
+        assert!(outcomes.iter().all(|granted| granted.entry_id == outcomes[0].entry_id));
+        assert_eq!(scene.balance().await, 15);
+    }
+
+    #[tokio::test]
+    async fn a_grants_id_that_is_used_for_two_users_at_once_is_given_to_one() {
+        for _ in 0..5 {
+            let scene = Scene::with_balance(10).await;
+            let bob = open_account(&scene.test, "bob", 10).await.user_id();
+            let present = grant(5, "a present", "one");
+            let grants = [scene.ada.user_id(), bob].map(|user_id| scene.ledger.grant(user_id, &present, soon()));
+            let outcomes = futures_util::future::join_all(grants).await;
+            let refused = outcomes.into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            assert!(matches!(refused[..], [GrantError::Mismatch]), "{refused:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn different_grants_at_once_are_all_given() {
+        let scene = Scene::with_balance(0).await;
+        let ids: Vec<String> = (0..4).map(|number| format!("grant-{number}")).collect();
+        let outcomes = futures_util::future::join_all(ids.iter().map(|id| scene.grant(5, id))).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        assert_eq!(scene.balance().await, 20);
+    }
+
+    #[tokio::test]
+    async fn a_grant_whose_answers_are_lost_is_given_once() {
+        let scene = Scene::with_balance(10).await;
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 2);
+        let granted = scene.grant(5, "one").await.unwrap();
+        assert!(!granted.repeated);
+        assert_eq!(scene.balance().await, 15);
+    }
+
+    #[tokio::test]
+    async fn a_grant_of_unknown_outcome_is_settled_by_repeating_it() {
+        for fault in [Fault::AnswerLost, Fault::NotApplied] {
+            let scene = Scene::with_balance(10).await;
+            scene.test.recorder.fail_next("TransactWriteItems", fault, 3);
+            assert!(matches!(scene.grant(5, "one").await, Err(GrantError::Unavailable(_))));
+            assert_eq!(scene.grant(5, "one").await.unwrap().repeated, fault == Fault::AnswerLost);
+            assert_eq!(scene.balance().await, 15);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_grant_that_collides_with_another_write_is_repeated() {
+        let scene = Scene::with_balance(10).await;
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 2);
+        assert_eq!(u64::from(scene.grant(5, "one").await.unwrap().balance), 15);
+    }
+
+    #[tokio::test]
+    async fn an_inactive_account_can_be_granted() {
+        let scene = Scene::with_balance(10).await;
+        let inactive = AttributeValue::S("inactive".to_owned());
+        scene.test.set(Account::key(scene.ada.user_id()), "status", inactive).await;
+        assert_eq!(u64::from(scene.grant(5, "one").await.unwrap().balance), 15);
+    }
+
+    #[test]
+    fn amounts_reasons_and_ids_have_their_rules() {
+        for value in [Value::from(0), Value::from(1.5), Value::from("5"), Value::Null, Value::from(u64::MAX)] {
+            assert!(GrantAmount::try_from(value.clone()).is_err(), "{value}");
+        }
+        assert!(GrantAmount::try_from(Value::from(-9_007_199_254_740_991_i64)).is_ok());
+        assert!(GrantAmount::try_from(Value::from(-9_007_199_254_740_992_i64)).is_err());
+        assert!(Reason::try_from("x".repeat(500)).is_ok());
+        for reason in ["", " ", "a\0b", &"x".repeat(501)] {
+            assert!(Reason::try_from(reason.to_owned()).is_err(), "{reason:?}");
+        }
+        assert!(GrantId::try_from("x".repeat(255)).is_ok());
+        for id in ["", "a b", "schlüssel", &"x".repeat(256)] {
+            assert!(GrantId::try_from(id.to_owned()).is_err(), "{id:?}");
+        }
+    }
+}

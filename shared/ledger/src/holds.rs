@@ -1,0 +1,51 @@
+//! Holds: credits that an account has set aside.
+
+use std::collections::BTreeMap;
+
+use domain::credits::Credits;
+use domain::ids::EntryId;
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::idempotency::Fingerprint;
+
+/// Credits set aside: a value in the account's map of holds. With an idempotency key its place in the map is the key's
+/// digest, so that a key has one hold. Without a key its place is the message's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The message's id. Capture and release require it, not only its place.
+    pub id: EntryId,
+    /// The credits set aside.
+    pub amount: Credits,
+    /// When it is void, in seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// With an idempotency key: the fingerprint of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Hold {
+    /// Whether it can be spent at `now`.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now.seconds()
+    }
+}
+
+/// An account's holds, by their places. They are sorted, so that a simulation can be repeated.
+pub type Holds = BTreeMap<String, Hold>;
+
+/// The sum of the holds that have expired by `now`, and of those that have not.
+pub(crate) fn sums(holds: &Holds, now: Timestamp) -> (Credits, Credits) {
+    let sum = |expired: bool| {
+        let holds = holds.values().filter(|hold| hold.is_expired(now) == expired);
+        holds.fold(Credits::ZERO, |sum, hold| sum.saturating_plus(hold.amount))
+    };
+    (sum(true), sum(false))
+}
+
+/// The holds that have expired by `now`.
+pub(crate) fn expired(mut holds: Holds, now: Timestamp) -> Holds {
+    holds.retain(|_, hold| hold.is_expired(now));
+    holds
+}

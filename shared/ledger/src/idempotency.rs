@@ -1,0 +1,157 @@
+//! Idempotency keys: a request that a client repeats is answered again and not charged again.
+//!
+//! The rules are the IETF's draft (`draft-ietf-httpapi-idempotency-key-header-07`) and Stripe's.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use store::Key;
+
+use domain::ids::{EntryId, UserId};
+use domain::invalid_field::InvalidField;
+use domain::message::Message;
+use domain::time::Timestamp;
+
+/// How long the answer to a key is kept.
+pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A client's own name for one request: 1 to 255 visible ASCII characters, of which only the
+/// SHA-256 is kept. It belongs to the user: another user's same key is another key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    digest: String,
+}
+
+impl IdempotencyKey {
+    /// The most characters of a key.
+    pub const MAX_CHARACTERS: usize = 255;
+
+    /// Parses the value of the header `Idempotency-Key`: a string in quotes, as the draft says
+    /// (RFC 9651, section 3.3.3), or without, as most clients send it.
+    ///
+    /// # Errors
+    /// [`InvalidField`] saying what the rule is.
+    pub fn parse(header: &str) -> Result<Self, InvalidField> {
+        let header = header.trim();
+        let key = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(header);
+        let is_visible = key.chars().all(|character| character.is_ascii_graphic());
+        if key.is_empty() || key.len() > Self::MAX_CHARACTERS || !is_visible {
+            return Err(InvalidField::new(format!(
+                "An idempotency key has 1 to {} visible ASCII characters.",
+                Self::MAX_CHARACTERS
+            )));
+        }
+        Ok(Self { digest: sha256(&[b"key\0", key.as_bytes()]) })
+    }
+
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// What a request asked for, so that a key is not used for something else. It is taken from the
+/// parsed message: the same words in JSON and in a form are the same request.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of a message.
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        Self(sha256(&[b"message\0", message.as_str().as_bytes()]))
+    }
+
+    /// The fingerprint of a request in its canonical form, to an endpoint that takes more than a message.
+    #[must_use]
+    pub fn of_request(endpoint: &str, canonical: &[u8]) -> Self {
+        Self(sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
+    }
+
+    /// The fingerprint of what an operator grants.
+    #[must_use]
+    pub(crate) fn of_grant(user_id: UserId, amount: i64, reason: &str) -> Self {
+        Self(sha256(&[format!("grant\0{user_id}\0{amount}\0").as_bytes(), reason.as_bytes()]))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    /// Short messages could be guessed from it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fingerprint(hidden)")
+    }
+}
+
+/// What a request is remembered by: repeated under the same key it is the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The client's name for it.
+    pub key: IdempotencyKey,
+    /// What it asks for.
+    pub fingerprint: Fingerprint,
+}
+
+impl Remembered {
+    /// What a message is remembered by.
+    #[must_use]
+    pub fn message(key: IdempotencyKey, message: &Message) -> Self {
+        Self { key, fingerprint: Fingerprint::of(message) }
+    }
+}
+
+/// What a key was used for: the idempotency record, written with the entry it names.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IdempotencyRecord {
+    pub(crate) entry_id: EntryId,
+    pub(crate) fingerprint: Fingerprint,
+    /// In seconds since the Unix epoch; also what DynamoDB's TTL deletes it by.
+    pub(crate) expires_at: u64,
+}
+
+impl IdempotencyRecord {
+    pub(crate) fn key(user_id: UserId, key: &IdempotencyKey) -> Key {
+        Key::of_user(user_id, format!("IDEMPOTENCY#{}", key.digest()))
+    }
+
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        self.expires_at > now.seconds()
+    }
+}
+
+pub(crate) fn sha256(parts: &[&[u8]]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, &parts.concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_with_and_without_quotes() {
+        let plain = IdempotencyKey::parse("8e03978e-40d5-43dd").unwrap();
+        assert_eq!(IdempotencyKey::parse("\"8e03978e-40d5-43dd\"").unwrap(), plain);
+        assert_eq!(IdempotencyKey::parse(" 8e03978e-40d5-43dd ").unwrap(), plain);
+        assert_ne!(IdempotencyKey::parse("8e03978e-40d5-43de").unwrap(), plain);
+    }
+
+    #[test]
+    fn a_key_has_1_to_255_visible_characters() {
+        assert!(IdempotencyKey::parse("x").is_ok());
+        assert!(IdempotencyKey::parse(&"x".repeat(255)).is_ok());
+        for key in ["", "\"\"", "a b", "a\tb", "schlüssel", "\u{7f}", &"x".repeat(256)] {
+            assert!(IdempotencyKey::parse(key).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_messages_apart_and_never_prints() {
+        let fingerprint = |text: &str| Fingerprint::of(&Message::try_from(text.to_owned()).unwrap());
+        assert_eq!(fingerprint("Hello"), fingerprint("Hello"));
+        assert_ne!(fingerprint("Hello"), fingerprint("Hello "));
+        assert_eq!(format!("{:?}", fingerprint("Hello")), "Fingerprint(hidden)");
+    }
+}

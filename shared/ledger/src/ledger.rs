@@ -1,0 +1,56 @@
+//! The ledger in the table, and what its steps hand on to each other.
+
+use domain::credits::Credits;
+use domain::ids::{EntryId, UserId};
+use domain::time::{Clock, Timestamp};
+use store::Table;
+
+use crate::idempotency::Remembered;
+
+/// The ledger in the table.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub(crate) table: Table,
+    pub(crate) clock: Clock,
+    pub(crate) max_holds: u32,
+}
+
+impl Ledger {
+    /// The ledger in `table`, where a user may have `max_holds` messages in flight: that bounds
+    /// the size of the account item.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
+        Self { table, clock, max_holds }
+    }
+}
+
+/// Credits that were set aside for one message, to be captured or released.
+#[derive(Clone, Debug)]
+#[must_use = "a hold is captured or released"]
+pub struct Held {
+    /// The id of hold, entry and message.
+    pub id: EntryId,
+    /// The user whose credits they are.
+    pub user_id: UserId,
+    /// The user's name as they wrote it.
+    pub username: String,
+    /// The credits that were set aside.
+    pub amount: Credits,
+    /// The credits that can still be spent.
+    pub balance: Credits,
+    /// The hold's place in the account's map.
+    pub(crate) place: String,
+    /// The idempotency key and fingerprint, if the message came with a key.
+    pub(crate) remembered: Option<Remembered>,
+    /// Until when capture and release are tried.
+    pub(crate) deadline: Timestamp,
+}
+
+/// The charge for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The credits charged.
+    pub cost: Credits,
+    /// The credits that can still be spent.
+    pub balance: Credits,
+}

@@ -1,0 +1,37 @@
+//! Accounts for the ledger's tests.
+
+use std::time::Duration;
+
+use domain::credits::Credits;
+use domain::ids::UserId;
+use domain::message::{FinishReason, Message};
+use domain::pricing::Usage;
+use domain::username::Username;
+pub(crate) use testkit::test_table::TestTable;
+
+use crate::account::{Account, Epoch, Payer};
+use crate::entry::StoredReply;
+
+/// Opens an account in its first epoch.
+pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
+    let user_id = UserId::new(&test.clock);
+    let (username, balance) = (Username::parse(username).unwrap(), Credits::new(balance).unwrap());
+    let items = Account::opening(&test.table, user_id, &username, balance, &test.clock).unwrap();
+    let deadline = test.clock.now().plus(Duration::from_secs(28));
+    test.table.transact(&user_id.to_string(), items.into(), &test.clock, deadline).await.unwrap();
+    payer(user_id)
+}
+
+/// A payer of the first epoch.
+pub(crate) fn payer(user_id: UserId) -> Payer {
+    Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST))
+}
+
+pub(crate) fn message(text: &str) -> Message {
+    Message::try_from(text.to_owned()).unwrap()
+}
+
+pub(crate) fn stored_reply(text: &str) -> StoredReply {
+    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+}

@@ -1,0 +1,137 @@
+//! Models of Amazon Bedrock, as a client: by its operations Converse and `ConverseStream`, which are the same for
+//! all of them.
+
+mod attempts;
+mod conversation;
+mod end;
+mod failure;
+mod stream;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::Builder;
+use aws_sdk_bedrockruntime::operation::converse::ConverseOutput as Answer;
+use aws_sdk_bedrockruntime::types::{ContentBlock, ConverseOutput};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::bedrock::attempts::OnlyIfTurnedAway;
+use crate::bedrock::conversation::Conversation;
+use crate::bedrock::end::{finish_reason, usage};
+use crate::bedrock::failure::failure;
+use crate::chat_model::ChatModel;
+use crate::error::ModelError;
+use crate::prompt::{Prompt, Sampling};
+use crate::reply::{End, Reply, ReplyStream};
+use crate::settings::BedrockSettings;
+use cloud::Service;
+use domain::cause::Cause;
+use domain::setting::SettingError;
+
+/// A connection that is not there within this time is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The first and one more.
+const MAX_ATTEMPTS: u32 = 2;
+/// The most that Converse takes as a temperature.
+const MAX_TEMPERATURE: f32 = 1.0;
+
+/// One model of Amazon Bedrock.
+#[derive(Debug)]
+pub(super) struct Bedrock {
+    client: Client,
+    model_id: String,
+}
+
+impl Bedrock {
+    /// The model that `settings` name, in the region and with the credentials of the environment.
+    /// Nothing is sent before the first request.
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub(super) fn connect(settings: &BedrockSettings) -> Result<Self, SettingError> {
+        let configuration = Builder::from(&cloud::configuration(Service::BedrockRuntime)?);
+        Ok(Self::new(configuration, &settings.model_id))
+    }
+
+    fn new(configuration: Builder, model_id: &str) -> Self {
+        let configuration = configuration
+            .timeout_config(timeout_configuration())
+            // A model may think for longer than a download may stall.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+            .retry_classifier(OnlyIfTurnedAway)
+            .build();
+        Self { client: Client::from_conf(configuration), model_id: model_id.to_owned() }
+    }
+}
+
+/// None but for connecting: whoever asks has a limit around all of it.
+fn timeout_configuration() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .disable_read_timeout()
+        .disable_operation_attempt_timeout()
+        .disable_operation_timeout()
+        .build()
+}
+
+impl ChatModel for Bedrock {
+    fn id(&self) -> &str {
+        &self.model_id
+    }
+
+    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
+        [
+            ("temperature", sampling.temperature.is_some_and(|temperature| temperature > MAX_TEMPERATURE)),
+            ("presence_penalty", sampling.presence_penalty.is_some()),
+            ("frequency_penalty", sampling.frequency_penalty.is_some()),
+            ("seed", sampling.seed.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+    }
+
+    fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async move {
+            let Conversation { system, messages, inference } = Conversation::new(prompt, max_output_tokens)?;
+            let request = self.client.converse().model_id(&self.model_id).inference_config(inference);
+            let answer = request.set_system(system).set_messages(Some(messages)).send().await;
+            reply(answer.map_err(|error| failure(&error))?)
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        prompt: &'a Prompt,
+        max_output_tokens: u32,
+    ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        async move {
+            let Conversation { system, messages, inference } = Conversation::new(prompt, max_output_tokens)?;
+            let request = self.client.converse_stream().model_id(&self.model_id).inference_config(inference);
+            let answer = request.set_system(system).set_messages(Some(messages)).send().await;
+            Ok(stream::pieces(answer.map_err(|error| failure(&error))?.stream))
+        }
+        .boxed()
+    }
+}
+
+fn reply(answer: Answer) -> Result<Reply, ModelError> {
+    let end = End { finish_reason: finish_reason(&answer.stop_reason)?, usage: answer.usage.as_ref().and_then(usage) };
+    let Some(ConverseOutput::Message(message)) = answer.output else {
+        return Err(ModelError::Failed(Cause::because("the answer has no message")));
+    };
+    // Beside its text a model may show what it thought.
+    let texts = message.content.iter().filter_map(|block| match block {
+        ContentBlock::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    Ok(Reply { text: texts.collect(), end })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The model for tests and first steps.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+
+use crate::chat_model::ChatModel;
+use crate::error::ModelError;
+use crate::prompt::{Prompt, Sampling};
+use crate::reply::{End, Piece, Reply, ReplyStream};
+use domain::cause::Cause;
+use domain::message::FinishReason;
+
+const PIECES: [&str; 2] = ["Dummy", " Response"];
+
+/// A model that answers `Dummy Response` to every prompt, as the Django app did. It can be made slow, and made to fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dummy {
+    /// Wait before each of the two words.
+    pub delay: Duration,
+    /// The failure that every request ends in, if any.
+    pub failure: Option<DummyFailure>,
+}
+
+/// A failure of the dummy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DummyFailure {
+    /// The request is answered with an error.
+    Error,
+    /// The model panics.
+    Panic,
+    /// The reply breaks off after its first word.
+    Cut,
+}
+
+impl ChatModel for Dummy {
+    fn id(&self) -> &'static str {
+        "dummy"
+    }
+
+    fn reads_context(&self) -> bool {
+        false
+    }
+
+    /// The dummy accepts all parameters and ignores them.
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async move {
+            let mut text = String::new();
+            let mut pieces = self.stream(prompt, max_output_tokens).await?;
+            while let Some(piece) = pieces.next().await {
+                match piece? {
+                    Piece::Text(piece) => text.push_str(&piece),
+                    Piece::End(end) => return Ok(Reply { text, end }),
+                }
+            }
+            Err(ModelError::Failed(Cause::because("the dummy was told to break off")))
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        async move {
+            match self.failure {
+                None | Some(DummyFailure::Cut) => Ok(self.pieces()),
+                Some(DummyFailure::Error) => Err(ModelError::Failed(Cause::because("the dummy was told to fail"))),
+                Some(DummyFailure::Panic) => panic!("the dummy was told to panic"),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Dummy {
+    fn pieces(self) -> ReplyStream {
+        let words = if self.failure == Some(DummyFailure::Cut) { 1 } else { PIECES.len() };
+        let texts = stream::iter(PIECES).take(words).then(move |text| async move {
+            tokio::time::sleep(self.delay).await;
+            Piece::Text(text.to_owned())
+        });
+        let end = (words == PIECES.len()).then_some(Piece::End(End { finish_reason: FinishReason::Stop, usage: None }));
+        texts.chain(stream::iter(end)).map(Ok).boxed()
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a model gave no reply.
+
+use std::time::Duration;
+
+use domain::cause::Cause;
+
+/// Why a model gave no reply. Causes are for the log; they never hold a provider's sentences, which may quote the
+/// prompt.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The model failed, or its answer is not a reply. The model may have been at work, so nothing is sent again.
+    #[error("{0}")]
+    Failed(Cause),
+    /// The model does not accept this request; it may accept another.
+    #[error("{cause}")]
+    Refused {
+        /// The part of the request that is not accepted.
+        refusal: Refusal,
+        /// Status and code, for the log.
+        cause: Cause,
+    },
+    /// The model is busy or cannot be reached for now.
+    #[error("{cause}")]
+    Unavailable {
+        /// When to send the request again, if the provider says so.
+        retry_after: Option<Duration>,
+        /// Status and code, or why there is no connection, for the log.
+        cause: Cause,
+    },
+}
+
+/// The part of a request that a model does not accept, in our words and never in the provider's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The conversation.
+    #[error("The conversation is longer than the model can read.")]
+    TooLong,
+    /// One parameter, by its name in OpenAI's protocol.
+    #[error("The model does not know '{0}', or not with this value.")]
+    Parameter(&'static str),
+    /// The provider does not say which part, or not in a form that a program can read.
+    #[error("The model does not take this conversation or these parameters.")]
+    Unsaid,
+}

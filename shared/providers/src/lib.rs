@@ -1,0 +1,22 @@
+//! Models and the providers that serve them: the dummy, OpenAI's protocol as a client, Amazon Bedrock.
+//!
+//! A prompt goes in; a reply comes out, whole or in pieces, or an [`error::ModelError`]. Nothing here knows prices,
+//! balances or callers. Prompts and providers' error texts are never logged.
+//!
+//! Begin with [`model::Model`], which puts limits on any [`chat_model::ChatModel`].
+
+pub mod model;
+pub mod prompt;
+pub mod reply;
+
+pub mod chat_model;
+pub mod error;
+pub mod settings;
+
+#[cfg(feature = "bedrock")]
+mod bedrock;
+pub mod dummy;
+#[cfg(feature = "openai")]
+mod openai;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod retry_after;

@@ -1,0 +1,155 @@
+//! The way to the server: one connection pool, our own rules for what is sent again, and a limit on
+//! what comes back.
+//!
+//! The client crate would repeat more than we can pay for (also what was cut off, which generates
+//! twice), and would log the bodies of failures: it gets to see answers of status 2xx only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_openai::Client;
+use async_openai::config::{Config, OPENAI_API_BASE};
+use async_openai::error::OpenAIError;
+use async_openai::middleware::HttpRequestFactory;
+use futures_util::TryStreamExt;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Body, Response, Url, redirect};
+use secrecy::SecretString;
+
+use crate::error::ModelError;
+use crate::openai::api_key::ApiKey;
+use crate::openai::failure::{failure, transport};
+use crate::openai::protocol::Length;
+use crate::openai::rejection::Rejection;
+use crate::settings::OpenAiSettings;
+use domain::cause::Cause;
+use domain::setting::SettingError;
+
+/// A connection that is not there within this time is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shorter than any server's or network's own patience with a connection that is not used.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_REPETITIONS: u32 = 2;
+/// All waits for repetitions together: somebody is waiting for the reply.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+/// A reply of the most bytes, in chunks of a token each with all that stands around it.
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// A client of the server that `settings` name.
+pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>, SettingError> {
+    let base_url = settings.base_url.as_deref().unwrap_or(OPENAI_API_BASE);
+    Url::parse(base_url).map_err(|error| SettingError::new("OPENAI_BASE_URL", format!("is no address: {error}")))?;
+    let http = reqwest::Client::builder()
+        // Whoever is at the other end may not send prompts elsewhere.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build()
+        .map_err(|error| SettingError::new("MODEL", format!("cannot be reached: {}", Cause::new(error))))?;
+    let key = Arc::new(ApiKey::connect(settings.api_key.clone()).await?);
+    let service = tower::service_fn({
+        let http = http.clone();
+        move |request| send(http.clone(), Arc::clone(&key), request)
+    });
+    Ok(Client::build(http, Address::new(base_url)).with_http_service(service))
+}
+
+/// Sends `request`, and again where the server says when.
+async fn send(http: reqwest::Client, key: Arc<ApiKey>, request: HttpRequestFactory) -> Result<Response, OpenAIError> {
+    let mut remaining_wait = MAX_WAIT;
+    let mut repetitions = 0;
+    loop {
+        let rejection = match attempt(&http, &key, &request).await.map_err(boxed)? {
+            Ok(response) => return Ok(limited(response)),
+            Err(rejection) => rejection,
+        };
+        match rejection.invites_after().filter(|wait| *wait <= remaining_wait && repetitions < MAX_REPETITIONS) {
+            Some(wait) => {
+                tracing::info!(?rejection, "asking the model again");
+                tokio::time::sleep(wait).await;
+                remaining_wait -= wait;
+                repetitions += 1;
+            }
+            None => return Err(boxed(rejection.into())),
+        }
+    }
+}
+
+async fn attempt(
+    http: &reqwest::Client,
+    key: &ApiKey,
+    request: &HttpRequestFactory,
+) -> Result<Result<Response, Rejection>, ModelError> {
+    let mut request = request.build().await.map_err(failure)?;
+    if let Some(authorization) = key.authorization().await? {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
+    }
+    let response = http.execute(request).await.map_err(transport)?;
+    if response.status().is_success() {
+        return Ok(Ok(response));
+    }
+    let rejection = Rejection::read(response).await;
+    if rejection.is_of_the_key() {
+        key.was_refused().await;
+    }
+    Ok(Err(rejection))
+}
+
+/// `response`, which ends in an error if it is too long.
+fn limited(response: Response) -> Response {
+    let mut room = MAX_ANSWER_BYTES;
+    let bytes = response.bytes_stream().map_err(std::io::Error::other).and_then(move |bytes| {
+        let within = room.checked_sub(bytes.len());
+        room = within.unwrap_or_default();
+        std::future::ready(within.map(|_| bytes).ok_or_else(|| std::io::Error::other("the answer is too long")))
+    });
+    http::Response::new(Body::wrap_stream(bytes)).into()
+}
+
+fn boxed(error: ModelError) -> OpenAIError {
+    OpenAIError::Boxed(Box::new(error))
+}
+
+/// Where the server is. It adds no headers of its own: [`send`] adds the key.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    base_url: String,
+    no_key: SecretString,
+}
+
+impl Address {
+    pub(super) fn new(base_url: &str) -> Self {
+        Self { base_url: base_url.to_owned(), no_key: SecretString::default() }
+    }
+
+    /// How this server wants to hear how long a reply may be.
+    pub(super) fn length(&self, max_output_tokens: u32) -> Length {
+        if self.base_url == OPENAI_API_BASE {
+            Length::MaxCompletionTokens(max_output_tokens)
+        } else {
+            Length::MaxTokens(max_output_tokens)
+        }
+    }
+}
+
+impl Config for Address {
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::new()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    fn query(&self) -> Vec<(&str, &str)> {
+        Vec::new()
+    }
+
+    fn api_base(&self) -> &str {
+        &self.base_url
+    }
+
+    fn api_key(&self) -> &SecretString {
+        &self.no_key
+    }
+}

@@ -1,0 +1,569 @@
+//! The model against a server of the tests' own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::provider::Address;
+use super::*;
+use crate::error::Refusal;
+use crate::prompt::{Role, Turn};
+use crate::reply::{End, Piece};
+use cloud::SecretSource;
+use domain::message::FinishReason;
+use domain::pricing::Usage;
+
+/// What no cause and no reply may repeat.
+const SERVERS_WORDS: &str = "you said: my secret";
+
+fn settings(base_url: &str, api_key: Option<&str>) -> OpenAiSettings {
+    OpenAiSettings {
+        base_url: Some(base_url.to_owned()),
+        model_id: "m".to_owned(),
+        api_key: api_key.map(|key| SecretSource::Value(key.into())),
+    }
+}
+
+async fn model_at(base_url: &str) -> OpenAi {
+    OpenAi::connect(&settings(base_url, None)).await.unwrap()
+}
+
+/// A server that answers everything with `response`.
+async fn answering(response: ResponseTemplate) -> (MockServer, OpenAi) {
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(response).mount(&server).await;
+    let model = model_at(&format!("{}/v1", server.uri())).await;
+    (server, model)
+}
+
+async fn requests(server: &MockServer) -> usize {
+    server.received_requests().await.unwrap().len()
+}
+
+fn ok(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+/// A stream of these chunks, and then `[DONE]`.
+fn streaming(chunks: &[Value]) -> ResponseTemplate {
+    event_stream(&(events(chunks) + "data: [DONE]\n\n"))
+}
+
+fn events(chunks: &[Value]) -> String {
+    chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<Vec<_>>().concat()
+}
+
+fn event_stream(text: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(text, "text/event-stream")
+}
+
+fn completion(finish_reason: &str) -> Value {
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
+    })
+}
+
+fn text_chunk(text: &str) -> Value {
+    json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}], "usage": null})
+}
+
+fn last_chunk(finish_reason: &str) -> Value {
+    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]})
+}
+
+fn usage_chunk() -> Value {
+    json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}})
+}
+
+const USAGE: Usage = Usage { input_tokens: 9, output_tokens: 2, estimated: false };
+
+fn hello() -> Prompt {
+    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+}
+
+async fn reply(model: &OpenAi) -> Result<Reply, ModelError> {
+    model.reply(&hello(), 5).await
+}
+
+/// All of a stream: its text, and how it ended.
+async fn streamed(model: &OpenAi) -> (String, Result<End, ModelError>) {
+    let mut text = String::new();
+    let mut pieces = match model.stream(&hello(), 5).await {
+        Ok(pieces) => pieces,
+        Err(error) => return (text, Err(error)),
+    };
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(Piece::Text(piece)) => text.push_str(&piece),
+            Ok(Piece::End(end)) => {
+                assert!(pieces.next().await.is_none(), "nothing comes after the end");
+                return (text, Ok(end));
+            }
+            Err(error) => return (text, Err(error)),
+        }
+    }
+    panic!("neither an end nor an error")
+}
+
+/// The cause of a failure, which tells nothing of what the server said.
+fn failed(result: Result<impl std::fmt::Debug, ModelError>) -> String {
+    match result {
+        Err(ModelError::Failed(cause)) => without_the_servers_words(&cause.to_string()),
+        other => panic!("not a failure: {other:?}"),
+    }
+}
+
+fn unavailable(result: Result<impl std::fmt::Debug, ModelError>) -> Option<Duration> {
+    match result {
+        Err(ModelError::Unavailable { retry_after, cause }) => {
+            without_the_servers_words(&cause.to_string());
+            retry_after
+        }
+        other => panic!("not unavailable: {other:?}"),
+    }
+}
+
+fn without_the_servers_words(cause: &str) -> String {
+    assert!(!cause.contains("secret"), "{cause}");
+    cause.to_owned()
+}
+
+#[tokio::test]
+async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_there() {
+    let (server, model) = answering(ok(&completion("stop"))).await;
+    let turns = [(Role::System, "Be brief."), (Role::User, "Hello"), (Role::Assistant, "Hi"), (Role::User, "Bye")];
+    let turns = turns.map(|(role, text)| Turn { role, text: text.to_owned() }).to_vec();
+    let sampling = Sampling {
+        temperature: Some(0.7),
+        top_p: Some(0.9),
+        presence_penalty: Some(-0.5),
+        frequency_penalty: Some(1.5),
+        stop: vec!["END".to_owned()],
+        seed: Some(-7),
+    };
+    assert_eq!(model.unsupported(&sampling), None);
+    model.reply(&Prompt { turns, sampling }, 77).await.unwrap();
+    model.reply(&hello(), 5).await.unwrap();
+    let _ = streamed(&model).await;
+    let bodies: Vec<Value> =
+        server.received_requests().await.unwrap().iter().map(|request| request.body_json().unwrap()).collect();
+    let whole = json!({
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": "Hi"},
+            {"role": "user", "content": "Bye"},
+        ],
+        "max_tokens": 77,
+        "temperature": 0.7, "top_p": 0.9, "presence_penalty": -0.5, "frequency_penalty": 1.5,
+        "stop": ["END"], "seed": -7,
+    });
+    let plain = json!({"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5});
+    let mut streamed = plain.clone();
+    streamed["stream"] = json!(true);
+    streamed["stream_options"] = json!({"include_usage": true});
+    assert_eq!(bodies, [whole, plain, streamed]);
+}
+
+#[test]
+fn openai_itself_is_told_the_length_in_the_words_that_its_newer_models_know() {
+    let told = |base_url: &str| serde_json::to_value(Address::new(base_url).length(5)).unwrap();
+    assert_eq!(told(async_openai::config::OPENAI_API_BASE), json!({"max_completion_tokens": 5}));
+    assert_eq!(told("http://127.0.0.1:8000/v1"), json!({"max_tokens": 5}));
+}
+
+#[tokio::test]
+async fn the_key_is_sent_if_there_is_one_and_else_no_authorization_at_all() {
+    let (server, keyless) = answering(ok(&completion("stop"))).await;
+    let base_url = format!("{}/v1", server.uri());
+    let with_key = OpenAi::connect(&settings(&base_url, Some("swordfish\n"))).await.unwrap();
+    reply(&keyless).await.unwrap();
+    reply(&with_key).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests[0].headers.get("authorization"), None);
+    assert_eq!(requests[1].headers["authorization"], "Bearer swordfish");
+    assert!(!format!("{with_key:?}").contains("swordfish"));
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_can_hold_is_a_failure_and_does_not_print() {
+    let (server, _) = answering(ok(&completion("stop"))).await;
+    let model = OpenAi::connect(&settings(&server.uri(), Some("a secret\nof two lines"))).await.unwrap();
+    assert_eq!(failed(reply(&model).await), "the API key cannot be sent in a header");
+    assert_eq!(requests(&server).await, 0);
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_at_the_start() {
+    let error = OpenAi::connect(&settings("http://", None)).await.unwrap_err();
+    assert!(error.to_string().starts_with("OPENAI_BASE_URL is no address"), "{error}");
+}
+
+#[tokio::test]
+async fn a_whole_reply_has_text_reason_and_usage() {
+    for (reason, expected) in [("stop", FinishReason::Stop), ("length", FinishReason::Length)] {
+        let (_server, model) = answering(ok(&completion(reason))).await;
+        let end = End { finish_reason: expected, usage: Some(USAGE) };
+        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), end });
+    }
+}
+
+#[tokio::test]
+async fn servers_that_count_nothing_or_oddly_are_borne_with() {
+    for usage in [json!(null), json!({}), json!("none"), json!({"prompt_tokens": -1, "completion_tokens": 2})] {
+        let mut body = completion("stop");
+        body["usage"] = usage;
+        let (_server, model) = answering(ok(&body)).await;
+        assert_eq!(reply(&model).await.unwrap().end.usage, None);
+    }
+    let bare = json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
+    let (_server, model) = answering(ok(&bare)).await;
+    assert_eq!(reply(&model).await.unwrap().text, "Hi");
+}
+
+#[tokio::test]
+async fn a_stream_is_texts_and_an_end_whose_usage_may_come_last_or_never() {
+    let texts = [text_chunk(""), text_chunk("Hel"), text_chunk("lo")];
+    let stop = End { finish_reason: FinishReason::Stop, usage: None };
+    for (rest, expected) in [
+        (vec![last_chunk("stop"), usage_chunk()], End { usage: Some(USAGE), ..stop }),
+        (vec![last_chunk("stop")], stop),
+        (vec![last_chunk("length")], End { finish_reason: FinishReason::Length, usage: None }),
+    ] {
+        let chunks = [&texts[..], &rest].concat();
+        let (_server, model) = answering(streaming(&chunks)).await;
+        let (text, end) = streamed(&model).await;
+        assert_eq!((text.as_str(), end.unwrap()), ("Hello", expected));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_may_end_without_done_but_not_without_a_finish_reason() {
+    let (_server, model) = answering(event_stream(&events(&[text_chunk("Hi"), last_chunk("stop")]))).await;
+    assert!(streamed(&model).await.1.is_ok());
+    for ending in ["", "data: [DONE]\n\n"] {
+        let (_server, model) = answering(event_stream(&(events(&[text_chunk("Hi")]) + ending))).await;
+        let (text, end) = streamed(&model).await;
+        assert_eq!(text, "Hi");
+        assert_eq!(failed(end), "the stream ended before the reply did");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_no_reply_are_failures_and_their_words_are_not_repeated() {
+    let choice = |message: Value, reason: &str| json!({"choices": [{"message": message, "finish_reason": reason}]});
+    for body in [
+        json!({"error": {"message": SERVERS_WORDS, "code": SERVERS_WORDS}}),
+        json!({"choices": []}),
+        json!({"choices": [{"message": {"content": SERVERS_WORDS}}]}),
+        json!({"choices": SERVERS_WORDS}),
+        json!(SERVERS_WORDS),
+        json!([]),
+        choice(json!({"content": null}), "stop"),
+        choice(json!({"content": null, "tool_calls": [{"id": SERVERS_WORDS}]}), "tool_calls"),
+        choice(json!({"content": [SERVERS_WORDS]}), "stop"),
+        choice(json!({"content": null, "refusal": SERVERS_WORDS}), "stop"),
+        choice(json!({"content": SERVERS_WORDS}), "content_filter"),
+        choice(json!({"content": SERVERS_WORDS}), SERVERS_WORDS),
+    ] {
+        let (server, model) = answering(ok(&body)).await;
+        failed(reply(&model).await);
+        assert_eq!(requests(&server).await, 1, "{body}");
+    }
+    for text in ["", "<html>", SERVERS_WORDS, "{\"choices\": [{\"message\""] {
+        let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(text)).await;
+        failed(reply(&model).await);
+    }
+}
+
+#[tokio::test]
+async fn streams_that_are_no_reply_are_failures_and_their_words_are_not_repeated() {
+    let delta = |delta: Value| json!({"choices": [{"delta": delta, "finish_reason": null}]});
+    for chunk in [
+        json!({"error": {"message": SERVERS_WORDS, "type": "server_error"}}),
+        json!(SERVERS_WORDS),
+        json!({"choices": SERVERS_WORDS}),
+        delta(json!({"refusal": SERVERS_WORDS})),
+        delta(json!({"content": [SERVERS_WORDS]})),
+        last_chunk("content_filter"),
+        last_chunk("tool_calls"),
+        last_chunk(SERVERS_WORDS),
+    ] {
+        let (server, model) = answering(streaming(&[text_chunk("Hi"), chunk.clone(), last_chunk("stop")])).await;
+        let (text, end) = streamed(&model).await;
+        assert_eq!(text, "Hi", "{chunk}");
+        failed(end);
+        assert_eq!(requests(&server).await, 1, "{chunk}");
+    }
+    for text in ["", "<html>", "data: you said: my secret\n\n", "you said: my secret"] {
+        let (_server, model) = answering(event_stream(text)).await;
+        failed(streamed(&model).await.1);
+    }
+    let (_server, model) =
+        answering(ResponseTemplate::new(200).set_body_raw(*b"data: \xff\xfe\n\n", "text/event-stream")).await;
+    failed(streamed(&model).await.1);
+}
+
+/// A status with an error object that has this code.
+fn status(status: u16, code: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status)
+        .set_body_json(json!({"error": {"message": SERVERS_WORDS, "type": "some_type", "code": code}}))
+}
+
+#[tokio::test]
+async fn refusals_of_us_are_failures_and_of_the_moment_unavailable() {
+    for (refusal, is_temporary) in [
+        (status(401, "invalid_api_key"), false),
+        (status(402, "billing"), false),
+        (status(403, "unsupported_country"), false),
+        (status(404, "model_not_found"), false),
+        (status(408, "timeout"), true),
+        (status(409, "conflict"), true),
+        (status(429, "rate_limit_exceeded"), true),
+        (status(429, "insufficient_quota"), false),
+        (ResponseTemplate::new(429).set_body_string(SERVERS_WORDS), true),
+        (status(500, "server_error"), true),
+        (ResponseTemplate::new(502).set_body_string(SERVERS_WORDS), true),
+        (ResponseTemplate::new(503), true),
+        (ResponseTemplate::new(529), true),
+        (ResponseTemplate::new(302).insert_header("location", "/elsewhere"), false),
+    ] {
+        let (server, model) = answering(refusal).await;
+        if is_temporary {
+            assert_eq!(unavailable(reply(&model).await), None);
+            assert_eq!(unavailable(streamed(&model).await.1), None);
+        } else {
+            failed(reply(&model).await);
+            failed(streamed(&model).await.1);
+        }
+        assert_eq!(requests(&server).await, 2, "nothing is sent again, or elsewhere");
+    }
+}
+
+fn refusing(status: u16, error: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!({"error": error}))
+}
+
+/// What of the request is refused, without the server's words.
+fn refused(result: Result<impl std::fmt::Debug, ModelError>) -> Refusal {
+    match result {
+        Err(ModelError::Refused { refusal, cause }) => {
+            without_the_servers_words(&cause.to_string());
+            refusal
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_of_a_request_the_server_does_not_take_is_told_in_our_words() {
+    let parameter = |name: &str| refusing(400, &json!({"message": SERVERS_WORDS, "param": name, "code": "odd"}));
+    for (refusal, expected) in [
+        (status(400, "context_length_exceeded"), Refusal::TooLong),
+        (refusing(400, &json!({"code": 400, "type": "exceed_context_size_error"})), Refusal::TooLong),
+        (parameter("input_tokens"), Refusal::TooLong),
+        (ResponseTemplate::new(413).set_body_string(SERVERS_WORDS), Refusal::TooLong),
+        (parameter("temperature"), Refusal::Parameter("temperature")),
+        (parameter("stop"), Refusal::Parameter("stop")),
+        (refusing(422, &json!({"param": "seed", "code": "unsupported_parameter"})), Refusal::Parameter("seed")),
+        (parameter(SERVERS_WORDS), Refusal::Unsaid),
+        (parameter("max_tokens"), Refusal::Unsaid),
+        (status(422, SERVERS_WORDS), Refusal::Unsaid),
+        (ResponseTemplate::new(400).set_body_string(SERVERS_WORDS), Refusal::Unsaid),
+    ] {
+        let (server, model) = answering(refusal).await;
+        assert_eq!(refused(reply(&model).await), expected);
+        assert_eq!(refused(streamed(&model).await.1), expected);
+        assert_eq!(requests(&server).await, 2, "nothing is sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_the_caller_did_not_set_is_a_failure_and_not_their_fault() {
+    let unknown = refusing(400, &json!({"param": "max_tokens", "code": "unsupported_parameter"}));
+    let (_server, model) = answering(unknown).await;
+    assert_eq!(failed(reply(&model).await), "the server answered 400, unsupported_parameter");
+}
+
+#[tokio::test]
+async fn the_cause_of_a_rejection_is_its_status_and_code() {
+    for (rejection, cause) in [
+        (status(404, "model_not_found"), "the server answered 404, model_not_found"),
+        (status(403, SERVERS_WORDS), "the server answered 403, some_type"),
+        (refusing(403, &json!({"code": 403, "type": "a_type"})), "the server answered 403, a_type"),
+        (refusing(403, &json!({"code": 1234})), "the server answered 403, 1234"),
+        (ResponseTemplate::new(403).set_body_string(SERVERS_WORDS), "the server answered 403, without a code"),
+    ] {
+        let (_server, model) = answering(rejection).await;
+        assert_eq!(failed(reply(&model).await), cause);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_coming_back_is_handed_on() {
+    let (server, model) = answering(status(429, "rate_limit_exceeded").insert_header("retry-after", "6")).await;
+    assert_eq!(unavailable(reply(&model).await), Some(Duration::from_secs(6)));
+    assert_eq!(unavailable(streamed(&model).await.1), Some(Duration::from_secs(6)));
+    assert_eq!(requests(&server).await, 2, "six seconds are too long to wait for");
+    let (_server, model) = answering(status(500, "server_error").insert_header("retry-after", "1")).await;
+    assert_eq!(unavailable(reply(&model).await), Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn it_is_asked_again_twice_at_most_and_only_if_it_says_when() {
+    let now = |refusal: ResponseTemplate| refusal.insert_header("retry-after-ms", "1");
+    for (refusal, expected) in [
+        (now(status(429, "rate_limit_exceeded")), 3),
+        (now(status(503, "overloaded")), 3),
+        (now(status(529, "overloaded")), 3),
+        (now(status(429, "insufficient_quota")), 1),
+        (now(status(500, "server_error")), 1),
+        (now(status(400, "odd")), 1),
+        (status(429, "rate_limit_exceeded"), 1),
+        (status(429, "rate_limit_exceeded").insert_header("retry-after", "6"), 1),
+        (status(429, "rate_limit_exceeded").insert_header("retry-after", "5.001"), 1),
+    ] {
+        let (server, model) = answering(refusal.clone()).await;
+        reply(&model).await.unwrap_err();
+        assert_eq!(requests(&server).await, expected);
+        streamed(&model).await.1.unwrap_err();
+        assert_eq!(requests(&server).await, 2 * expected);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_time_again_answers() {
+    let stream = streaming(&[text_chunk("Hi"), last_chunk("stop")]);
+    for (is_stream, answer) in [(false, ok(&completion("stop"))), (true, stream)] {
+        let server = MockServer::start().await;
+        let busy = status(503, "overloaded").insert_header("retry-after", "0");
+        Mock::given(method("POST")).respond_with(busy).up_to_n_times(2).mount(&server).await;
+        Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+        let model = model_at(&server.uri()).await;
+        if is_stream {
+            assert_eq!(streamed(&model).await.0, "Hi");
+        } else {
+            assert_eq!(reply(&model).await.unwrap().text, "Hi");
+        }
+        assert_eq!(requests(&server).await, 3);
+    }
+}
+
+/// A server that reads one request on each connection and says `answer`, then does as `end` says. Its
+/// count of requests.
+struct Raw {
+    address: SocketAddr,
+    requests: tokio::sync::mpsc::UnboundedReceiver<()>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    HangUp,
+    /// Wait for the client to do so, and only then count the request.
+    Wait,
+}
+
+impl Raw {
+    async fn start(answer: String, ending: Ending) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, requests) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                read_request(&mut connection).await;
+                connection.write_all(answer.as_bytes()).await.unwrap();
+                if ending == Ending::Wait {
+                    assert_eq!(connection.read(&mut [0; 1]).await.unwrap_or_default(), 0);
+                }
+                sender.send(()).unwrap();
+            }
+        });
+        Self { address, requests }
+    }
+
+    async fn model(&self) -> OpenAi {
+        model_at(&format!("http://{}", self.address)).await
+    }
+
+    fn count(&mut self) -> usize {
+        std::iter::from_fn(|| self.requests.try_recv().ok()).count()
+    }
+}
+
+async fn read_request(connection: &mut TcpStream) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"}") {
+        let mut buffer = [0; 4096];
+        let read = connection.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "the request has an end");
+        request.extend_from_slice(&buffer[..read]);
+    }
+}
+
+fn chunked(text: &str) -> String {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    format!("{head}{:x}\r\n{text}\r\n", text.len())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_a_failure_and_not_asked_for_again() {
+    let mut server =
+        Raw::start("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"choi".to_owned(), Ending::HangUp).await;
+    failed(reply(&server.model().await).await);
+    assert_eq!(server.count(), 1);
+
+    let mut server = Raw::start(String::new(), Ending::HangUp).await;
+    failed(reply(&server.model().await).await);
+    assert_eq!(server.count(), 1);
+
+    for last in [text_chunk("lo"), last_chunk("stop")] {
+        let text = format!("data: {}\n\ndata: {last}\n\n", text_chunk("Hel"));
+        let mut server = Raw::start(chunked(&text), Ending::HangUp).await;
+        let (text, end) = streamed(&server.model().await).await;
+        assert!(text.starts_with("Hel"));
+        assert_eq!(failed(end), "the stream was cut off");
+        assert_eq!(server.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let model = model_at(&format!("http://{address}")).await;
+    assert_eq!(unavailable(reply(&model).await), None);
+    assert_eq!(unavailable(streamed(&model).await.1), None);
+}
+
+#[tokio::test]
+async fn whoever_drops_a_reply_hangs_up() {
+    let mut server = Raw::start(chunked(&format!("data: {}\n\n", text_chunk("Hi"))), Ending::Wait).await;
+    let model = server.model().await;
+    let mut pieces = model.stream(&hello(), 5).await.unwrap();
+    assert_eq!(pieces.next().await.unwrap().unwrap(), Piece::Text("Hi".to_owned()));
+    drop(pieces);
+    server.requests.recv().await.unwrap();
+
+    let mut server = Raw::start(String::new(), Ending::Wait).await;
+    let model = server.model().await;
+    assert!(tokio::time::timeout(Duration::from_millis(100), reply(&model)).await.is_err());
+    server.requests.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_a_failure() {
+    let mebibytes = |count: usize| " ".repeat(count * 1024 * 1024);
+    let body = completion("stop").to_string();
+    let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(mebibytes(31) + &body)).await;
+    assert!(reply(&model).await.is_ok());
+    let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(mebibytes(32) + &body)).await;
+    failed(reply(&model).await);
+}

@@ -1,0 +1,125 @@
+//! Prompts: a conversation, and the parameters of its continuation.
+
+use std::fmt;
+
+use domain::pricing::Usage;
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+/// A conversation that a model continues.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prompt {
+    /// The turns, oldest first.
+    pub turns: Vec<Turn>,
+    /// How the model chooses words.
+    pub sampling: Sampling,
+}
+
+impl Prompt {
+    /// An upper limit of the conversation's input tokens, for every model that we know. A tokenizer that can write any
+    /// text has no token of less than a byte. The limit allows for a chat template's words around each turn and before
+    /// all of them, where some templates put a system prompt.
+    #[must_use]
+    pub fn most_input_tokens(&self) -> u64 {
+        const PER_PROMPT: usize = 64;
+        const PER_TURN: usize = 16;
+        let turns = self.turns.iter().map(|turn| most_bytes(&turn.text) + PER_TURN);
+        (PER_PROMPT + turns.sum::<usize>()) as u64
+    }
+
+    /// Estimated usage, for a model that does not count: one token for every four bytes of text or part of them.
+    #[must_use]
+    pub fn estimated_usage(&self, reply: &str) -> Usage {
+        let input_tokens = self.turns.iter().map(|turn| estimated_tokens(&turn.text)).sum();
+        Usage { input_tokens, output_tokens: estimated_tokens(reply), estimated: true }
+    }
+}
+
+/// The tokens of `text` with the tokenizers of today, if it is English.
+fn estimated_tokens(text: &str) -> u64 {
+    const BYTES_PER_TOKEN: usize = 4;
+    text.len().div_ceil(BYTES_PER_TOKEN) as u64
+}
+
+/// The bytes of `text` in the longest of the forms that tokenizers bring it into first: as it is, NFC
+/// (Qwen's), or NFKC (`SentencePiece`'s default). A character of three bytes can become one of 33.
+fn most_bytes(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
+    let composed = text.nfc().map(char::len_utf8).sum();
+    let compatible = text.nfkc().map(char::len_utf8).sum();
+    text.len().max(composed).max(compatible)
+}
+
+/// One side's text. It never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The side that spoke.
+    pub role: Role,
+    /// The words of that side.
+    pub text: String,
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}({} bytes)", self.role, self.text.len())
+    }
+}
+
+/// A side of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The instructions that come before the conversation.
+    System,
+    /// The person who asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// How a model chooses words: parameters of OpenAI's protocol. An absent one means the model's own default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// From 0 to 2.
+    pub temperature: Option<f32>,
+    /// From 0 to 1.
+    pub top_p: Option<f32>,
+    /// From -2 to 2.
+    pub presence_penalty: Option<f32>,
+    /// From -2 to 2.
+    pub frequency_penalty: Option<f32>,
+    /// Texts before which the reply ends.
+    pub stop: Vec<String>,
+    /// Seed of the random choices: the same seed gives the same reply, as far as the model supports it.
+    pub seed: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_turn_counts_the_bytes_of_its_longest_form() {
+        for (text, bytes) in [
+            ("", 0),
+            ("Hello", 5),
+            ("\u{fc}", 2),
+            // One that both forms make shorter, and one that only the second makes longer.
+            ("u\u{308}", 3),
+            ("\u{1d160}", 12),
+            ("\u{fdfa}", 33),
+        ] {
+            let turns = vec![Turn { role: Role::User, text: text.to_owned() }; 2];
+            let prompt = Prompt { turns, ..Prompt::default() };
+            assert_eq!(prompt.most_input_tokens(), 64 + 2 * (16 + bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn neither_turns_nor_replies_print_what_was_said() {
+        let turn = Turn { role: Role::User, text: "a secret".to_owned() };
+        assert_eq!(format!("{turn:?}"), "User(8 bytes)");
+    }
+}

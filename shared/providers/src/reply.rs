@@ -1,0 +1,58 @@
+//! Replies of models, whole and in pieces.
+
+use std::fmt;
+
+use domain::message::FinishReason;
+use domain::pricing::Usage;
+use futures_util::stream::BoxStream;
+
+use crate::error::ModelError;
+
+/// Longest reply; [`Model`](crate::model::Model) cuts a longer one here. A DynamoDB item (400 KB) has room for the
+/// longest reply and the longest message.
+pub const MAX_REPLY_BYTES: usize = 256 * 1024;
+
+/// A whole reply. Its text never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The model's text.
+    pub text: String,
+    /// How the reply ended.
+    pub end: End,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Reply").field("bytes", &self.text.len()).field("end", &self.end).finish()
+    }
+}
+
+/// How a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Why the model stopped.
+    pub finish_reason: FinishReason,
+    /// The model's own count of tokens. Not every model counts.
+    pub usage: Option<Usage>,
+}
+
+/// A reply that the model is still writing: any number of texts, then one end. A stream without an end broke off.
+pub type ReplyStream = BoxStream<'static, Result<Piece, ModelError>>;
+
+/// A part of a reply. Its text never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The next part of the text.
+    Text(String),
+    /// The text is complete.
+    End(End),
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(formatter, "Text({} bytes)", text.len()),
+            Self::End(end) => write!(formatter, "{end:?}"),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The settings of a model: plain values, which the crate above reads.
+
+use cloud::SecretSource;
+
+use crate::chat_model::ChatModel;
+use crate::dummy::Dummy;
+
+/// The model that answers, and the settings of its provider.
+#[derive(Clone, Debug)]
+pub enum ModelSettings {
+    /// The dummy.
+    Dummy(Dummy),
+    /// A server that speaks OpenAI's protocol.
+    OpenAi(OpenAiSettings),
+    /// Amazon Bedrock.
+    Bedrock(BedrockSettings),
+}
+
+impl ModelSettings {
+    /// The model's name, without a connection to its provider.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Dummy(dummy) => dummy.id(),
+            Self::OpenAi(settings) => &settings.model_id,
+            Self::Bedrock(settings) => &settings.model_id,
+        }
+    }
+}
+
+/// A model of a server that speaks OpenAI's protocol.
+#[derive(Clone, Debug)]
+pub struct OpenAiSettings {
+    /// The server's address, up to and with `/v1`. `None`: OpenAI's own.
+    pub base_url: Option<String>,
+    /// The server's name for the model.
+    pub model_id: String,
+    /// The API key. `None`: the server asks for none.
+    pub api_key: Option<SecretSource>,
+}
+
+/// A model of Amazon Bedrock.
+#[derive(Clone, Debug)]
+pub struct BedrockSettings {
+    /// The id of a model or of an inference profile.
+    pub model_id: String,
+}

@@ -1,0 +1,63 @@
+//! What is done around every handler: preflights, methods, panics, the log line.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use domain::cause::Cause;
+use futures_util::FutureExt;
+use lambda_http::http::{HeaderMap, Method};
+
+use crate::endpoint::error::EndpointError;
+use crate::endpoint::log_line::LogLine;
+use crate::error::ApiError;
+use crate::http::{Answer, CorsOrigins, Request, is_preflight, preflight};
+
+/// The outcome of a request, and what its response and its log line need besides.
+pub struct Answered<A, E> {
+    pub(super) outcome: Result<A, E>,
+    pub(super) cors: HeaderMap,
+    pub(super) line: LogLine,
+}
+
+/// Answers `request` with `answer` if it has one of the `methods`, or as a preflight.
+pub(super) async fn answered<A: From<Answer>, E: EndpointError, F>(
+    methods: &[Method],
+    cors_origins: &CorsOrigins,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Answered<A, E>
+where
+    F: Future<Output = Result<A, E>>,
+{
+    let line = LogLine::begin(&request);
+    let cors = cors_origins.headers(request.headers());
+    let outcome = line.invocation().during(outcome(methods, &cors, request, answer)).await;
+    Answered { outcome, cors, line }
+}
+
+async fn outcome<A: From<Answer>, E: EndpointError, F>(
+    methods: &[Method],
+    cors: &HeaderMap,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<A, E>
+where
+    F: Future<Output = Result<A, E>>,
+{
+    if is_preflight(&request, cors) {
+        return Ok(preflight(methods).into());
+    }
+    if !methods.contains(request.method()) {
+        return Err(method_not_allowed(request.method(), methods).into());
+    }
+    // Without the guard, API Gateway would answer a panic with a bare 502.
+    AssertUnwindSafe(answer(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ApiError::Internal(Cause::because("the handler panicked")).into()))
+}
+
+fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
+    let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+    ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
+}

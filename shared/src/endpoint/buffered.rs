@@ -1,0 +1,75 @@
+//! The runner of endpoints whose answers are whole.
+
+use std::future::Future;
+
+use lambda_http::service_fn;
+
+use crate::endpoint::answered::Answered;
+use crate::endpoint::error::EndpointError;
+use crate::endpoint::runner::{EndpointAnswer, Error};
+use crate::http::{Answer, Response};
+
+impl<E: EndpointError> EndpointAnswer<E> for Answer {
+    async fn run<F, A>(answer: F) -> Result<(), Error>
+    where
+        F: Fn(lambda_http::Request) -> A + Send + Sync + 'static,
+        A: Future<Output = Answered<Self, E>> + Send + 'static,
+    {
+        lambda_http::run(service_fn(move |received: lambda_http::Request| {
+            let answered = answer(received);
+            async move { Ok::<Response, Error>(response(answered.await)) }
+        }))
+        .await
+    }
+}
+
+fn response<E: EndpointError>(answered: Answered<Answer, E>) -> Response {
+    let Answered { outcome, cors, line } = answered;
+    let (mut response, error) = match outcome {
+        Ok(answer) => (answer.into_response(), None),
+        Err(error) => (error.response(), Some(error)),
+    };
+    response.headers_mut().extend(cors);
+    line.end(response.status(), error.as_ref());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use lambda_http::Body;
+
+    use crate::endpoint::answered::answered;
+    use crate::error::ApiError;
+    use crate::http::{CorsOrigins, Method, Request};
+
+    const METHODS: &[Method] = &[Method::GET, Method::DELETE];
+
+    async fn panics(received: lambda_http::Request) -> Response {
+        let request = Request::from(received);
+        response(
+            answered(METHODS, &CorsOrigins::None, request, |_| async {
+                panic!("on purpose");
+                #[expect(unreachable_code, reason = "the type of the answer")]
+                Err(ApiError::NotFound)
+            })
+            .await,
+        )
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours() {
+        let response = panics(lambda_http::Request::new(Body::Empty)).await;
+        assert_eq!(response.status(), 500);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_method_is_told_the_right_ones() {
+        let mut received = lambda_http::Request::new(Body::Empty);
+        *received.method_mut() = Method::POST;
+        let response = panics(received).await;
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, DELETE");
+    }
+}

@@ -1,0 +1,146 @@
+//! The parts that handlers are made of.
+
+use domain::setting::SettingError;
+use domain::time::Clock;
+use ledger::Ledger;
+use ledger::audit::Audit;
+use ledger::history::History;
+use ledger::past_exchanges::ContextLimits;
+use providers::model::Model;
+use store::Table;
+
+use crate::accounts::{Accounts, Deletion};
+use crate::api_keys::ApiKeys;
+use crate::attempts::Attempts;
+use crate::callers::Callers;
+use crate::conversation::Conversations;
+use crate::jwt::{KeySet, Signer, Verifier};
+use crate::registrations::Registrations;
+use crate::sessions::Sessions;
+use crate::settings::{ChatSettings, Settings, SigningSecretSource};
+use crate::till::Till;
+
+/// Settings, table and clock of a function, and constructors of everything that handlers make of these.
+///
+/// An `async` constructor may wait for the network. Two of them that a handler needs are joined.
+pub struct Resources {
+    /// The settings of every function.
+    pub settings: Settings,
+    /// The table.
+    pub table: Table,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Resources {
+    /// Reads the settings from the environment, and starts the log and the metrics.
+    ///
+    /// # Errors
+    /// [`SettingError`] if a setting cannot be used, or AWS cannot be reached with the environment's settings.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        let settings = Settings::from_environment()?;
+        telemetry::logging::start(settings.log_level, &settings.stack_name);
+        let table = Table::connect(&settings.table_name)?;
+        Ok(Self { settings, table, clock: Clock::system() })
+    }
+
+    /// Accounts: registration, reading, operators' acts, changes of passwords.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        Accounts::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// Deletion of accounts.
+    #[must_use]
+    pub fn deletion(&self) -> Deletion {
+        Deletion::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The limit on attempts at passwords.
+    #[must_use]
+    pub fn attempts(&self) -> Attempts {
+        Attempts::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The limit on registrations from one network.
+    pub async fn registrations(&self) -> Registrations {
+        let per_hour = self.settings.registrations_per_hour;
+        Registrations::start(self.table.clone(), self.clock.clone(), per_hour).await
+    }
+
+    /// Sessions.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The verifier of JWTs.
+    pub async fn verifier(&self) -> Verifier {
+        Verifier::start(self.table.clone(), self.clock.clone()).await
+    }
+
+    /// The verifier of JWTs and API keys.
+    pub async fn callers(&self) -> Callers {
+        Callers::start(self.table.clone(), self.clock.clone()).await
+    }
+
+    /// The signer of JWTs. Its secret is a setting that no other constructor reads.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the secret's setting cannot be used.
+    pub async fn signer(&self) -> Result<Signer, SettingError> {
+        let secret = SigningSecretSource::from_environment()?;
+        Signer::start(&self.settings, secret, self.table.clone(), self.clock.clone()).await
+    }
+
+    /// The public keys of the JWTs.
+    pub async fn key_set(&self) -> KeySet {
+        KeySet::start(self.table.clone()).await
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds)
+    }
+
+    /// The lists of a user's transactions and messages.
+    #[must_use]
+    pub fn history(&self) -> History {
+        History::new(self.table.clone())
+    }
+
+    /// The audit of the ledger.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The till of the model that `chat` names.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the model is not built into this function, or cannot be reached with these settings.
+    pub async fn till(&self, chat: &ChatSettings) -> Result<Till, SettingError> {
+        Ok(Till {
+            ledger: self.ledger(),
+            model: Model::connect(&chat.model).await?,
+            pricing: chat.pricing,
+            output_limits: chat.output_limits,
+            clock: self.clock.clone(),
+        })
+    }
+
+    /// The conversations at `/chatView/`, as `model` reads them.
+    #[must_use]
+    pub fn conversations(&self, chat: &ChatSettings, model: &Model) -> Conversations {
+        let nothing = ContextLimits { messages: 0, chars: 0 };
+        let limits = if model.reads_context() { chat.context_limits } else { nothing };
+        Conversations::new(self.table.clone(), limits, chat.system_prompt.clone())
+    }
+}

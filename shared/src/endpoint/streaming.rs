@@ -1,0 +1,239 @@
+//! The runner of endpoints that can stream.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::cause::Cause;
+use futures_util::{FutureExt, StreamExt};
+use lambda_http::http::StatusCode;
+use lambda_http::lambda_runtime::streaming::{self, Sender, channel};
+use lambda_http::{Body, run_with_streaming_response, service_fn};
+
+use crate::endpoint::answered::Answered;
+use crate::endpoint::error::EventError;
+use crate::endpoint::log_line::LogLine;
+use crate::endpoint::runner::{EndpointAnswer, Error};
+use crate::error::ApiError;
+use crate::http::{EventStream, READER_TIMEOUT, Streamable};
+
+/// A response whose body may be a stream.
+type StreamingResponse = lambda_http::Response<streaming::Body>;
+
+impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
+    /// On a laptop the connection to the Runtime API breaks when a reader disconnects in the middle of a stream, and
+    /// cargo-lambda does not restart a function that ends by itself. So the runner starts again, as long as it got work.
+    async fn run<F, A>(answer: F) -> Result<(), Error>
+    where
+        F: Fn(lambda_http::Request) -> A + Send + Sync + 'static,
+        A: Future<Output = Answered<Self, E>> + Send + 'static,
+    {
+        let answer = Arc::new(answer);
+        let has_work = Arc::new(AtomicBool::new(false));
+        loop {
+            let (answer, work) = (answer.clone(), has_work.clone());
+            let running = run_with_streaming_response(service_fn(move |received: lambda_http::Request| {
+                work.store(true, Ordering::Relaxed);
+                let answered = answer(received);
+                // A handler's future is large, and the layers around it would move it about.
+                Box::pin(async move { Ok::<StreamingResponse, Error>(response(answered.await)) })
+            }));
+            match running.await {
+                Err(error) if has_work.swap(false, Ordering::Relaxed) => {
+                    tracing::warn!(%error, "the connection to the Lambda Runtime API broke");
+                }
+                ended => return ended,
+            }
+        }
+    }
+}
+
+fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingResponse {
+    let Answered { outcome, cors, line } = answered;
+    let (mut response, error) = match outcome {
+        Ok(Streamable::Events(beginning, events)) => {
+            let (sender, body) = channel();
+            let mut response = beginning.into_response().map(|_| body);
+            response.headers_mut().extend(cors);
+            let reader = Reader { sender, is_gone: false };
+            let (status, invocation) = (response.status(), line.invocation().clone());
+            // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
+            // the capture.
+            tokio::spawn(async move { invocation.during(deliver(events, reader, line, status)).await });
+            return response;
+        }
+        Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
+        Err(error) => (error.response(), Some(error)),
+    };
+    response.headers_mut().extend(cors);
+    line.end(response.status(), error.as_ref());
+    response.map(in_one_piece)
+}
+
+fn in_one_piece(body: Body) -> streaming::Body {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => streaming::Body::empty(),
+    }
+}
+
+/// Runs the stream to its end, whether or not the reader is still there. The body ends when this does, so that Lambda
+/// does not freeze the process before the capture.
+async fn deliver<E: EventError>(mut events: EventStream<E>, mut reader: Reader, line: LogLine, status: StatusCode) {
+    let error = loop {
+        match AssertUnwindSafe(events.next()).catch_unwind().await {
+            Ok(Some(Ok(event))) => reader.send(event).await,
+            Ok(None) => break None,
+            Ok(Some(Err(error))) => break Some(error),
+            Err(_) => break Some(ApiError::Internal(Cause::because("the stream panicked")).into()),
+        }
+    };
+    if let Some(error) = &error {
+        reader.send(error.event()).await;
+    }
+    reader.end();
+    line.end(status, error.as_ref());
+}
+
+/// The reader at the other end of the body.
+struct Reader {
+    sender: Sender,
+    is_gone: bool,
+}
+
+impl Reader {
+    async fn send(&mut self, event: String) {
+        if !self.is_gone {
+            let sent = tokio::time::timeout(READER_TIMEOUT, self.sender.send_data(event.into())).await;
+            self.is_gone = !matches!(sent, Ok(Ok(())));
+        }
+    }
+
+    /// Ends the body: with an error if an event was left out, because the body would look complete otherwise.
+    fn end(self) {
+        if self.is_gone {
+            self.sender.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::atomic::AtomicUsize;
+
+    use futures_util::stream;
+    use telemetry::metrics::Metric;
+
+    use crate::endpoint::answered::answered;
+    use crate::endpoint::error::EndpointError;
+    use crate::http::{Answer, CorsOrigins, Method, Request, Response};
+
+    /// An error whose event is its code.
+    struct CodedError(ApiError);
+
+    impl From<ApiError> for CodedError {
+        fn from(error: ApiError) -> Self {
+            Self(error)
+        }
+    }
+
+    impl EndpointError for CodedError {
+        fn status(&self) -> StatusCode {
+            self.0.status()
+        }
+
+        fn code(&self) -> &'static str {
+            self.0.code()
+        }
+
+        fn cause(&self) -> Option<&str> {
+            self.0.cause()
+        }
+
+        fn metric(&self) -> Option<Metric> {
+            self.0.metric()
+        }
+
+        fn response(&self) -> Response {
+            self.0.response()
+        }
+    }
+
+    impl EventError for CodedError {
+        fn event(&self) -> String {
+            self.code().to_owned()
+        }
+    }
+
+    /// The end of a stream, after two events.
+    #[derive(Clone, Copy)]
+    enum StreamEnd {
+        Well,
+        Error,
+        Panic,
+    }
+
+    fn streams(end: StreamEnd, asked_for: Arc<AtomicUsize>) -> Streamable<CodedError> {
+        let events = stream::iter(0..3).map(move |number| {
+            asked_for.fetch_add(1, Ordering::SeqCst);
+            match (number, end) {
+                (0 | 1, _) | (_, StreamEnd::Well) => Ok(format!("{number} ")),
+                (_, StreamEnd::Error) => Err(ApiError::NotFound.into()),
+                (_, StreamEnd::Panic) => panic!("on purpose"),
+            }
+        });
+        Streamable::Events(Answer::event_stream(), events.boxed())
+    }
+
+    /// The response to a request of this method, and a count of the events that the stream was asked for.
+    async fn respond(end: StreamEnd, method: Method) -> (StreamingResponse, Arc<AtomicUsize>) {
+        let mut received = lambda_http::Request::new(Body::Empty);
+        *received.method_mut() = method;
+        let asked_for = Arc::<AtomicUsize>::default();
+        let counted = asked_for.clone();
+        let answer = |_| async move { Ok(streams(end, counted)) };
+        let answered = answered(&[Method::GET], &CorsOrigins::None, Request::from(received), answer).await;
+        (response(answered), asked_for)
+    }
+
+    async fn text(response: StreamingResponse) -> String {
+        let body = response.into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn events_come_one_after_the_other_and_an_error_or_a_panic_last() {
+        for (end, expected) in
+            [(StreamEnd::Well, "0 1 2 "), (StreamEnd::Error, "0 1 not_found"), (StreamEnd::Panic, "0 1 error")]
+        {
+            let (response, _) = respond(end, Method::GET).await;
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["content-type"], "text/event-stream");
+            assert_eq!(text(response).await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_before_the_first_event_is_answered_with_its_status() {
+        let (response, _) = respond(StreamEnd::Well, Method::POST).await;
+        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET".parse().unwrap()));
+        assert!(text(response).await.contains("method_not_allowed"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_goes_on_to_its_end_when_nobody_reads_it_any_more() {
+        for reads_slowly in [false, true] {
+            let (response, asked_for) = respond(StreamEnd::Well, Method::GET).await;
+            let kept = reads_slowly.then_some(response);
+            tokio::time::sleep(READER_TIMEOUT * 2).await;
+            assert_eq!(asked_for.load(Ordering::SeqCst), 3, "slowly: {reads_slowly}");
+            if let Some(response) = kept {
+                assert!(response.into_body().collect().await.is_err(), "it would look whole");
+            }
+        }
+    }
+}

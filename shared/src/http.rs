@@ -1,0 +1,27 @@
+//! HTTP as the handlers see it: [`Request`], [`Answer`], and [`ApiError`](crate::error::ApiError) as problem+json.
+//!
+//! Nothing here knows which endpoints there are, or the settings.
+
+mod answer;
+mod bearer;
+mod body_fields;
+mod cors;
+mod event_stream;
+mod idempotency_key;
+mod item;
+mod json_object;
+mod page;
+mod problem;
+mod request;
+mod source_network;
+mod user_agent;
+
+pub use answer::{Answer, Response};
+pub use body_fields::{BodyFields, MAX_BODY_BYTES};
+pub use cors::{CorsOrigins, Origin};
+pub(crate) use cors::{is_preflight, preflight};
+pub(crate) use event_stream::READER_TIMEOUT;
+pub use event_stream::{EventStream, Streamable};
+pub use lambda_http::http::{HeaderName, Method, StatusCode};
+pub(crate) use problem::{headers_of, problem};
+pub use request::Request;

@@ -1,0 +1,94 @@
+//! The answer of a handler.
+
+use domain::cause::Cause;
+use domain::ids::EntryId;
+use lambda_http::Body;
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use lambda_http::http::{HeaderValue, StatusCode};
+use ledger::Charge;
+use serde::Serialize;
+
+use crate::error::ApiError;
+
+/// A response as Lambda takes it.
+pub type Response = lambda_http::Response<Body>;
+
+pub(super) const MESSAGE_ID: HeaderName = HeaderName::from_static("x-message-id");
+
+/// A response in the making: a status, a JSON body, and headers.
+#[derive(Debug)]
+pub struct Answer(Response);
+
+impl Answer {
+    /// A JSON body about a person, which no cache may keep (RFC 9111, section 5.2.2.5).
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the body has no JSON form.
+    pub fn private(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+        Ok(Self::json(status, body)?.header(CACHE_CONTROL, "no-store"))
+    }
+
+    /// A JSON body for everybody, which caches may keep for `seconds`.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the body has no JSON form.
+    pub fn public(body: &impl Serialize, seconds: u64) -> Result<Self, ApiError> {
+        let cache = format!("public, max-age={seconds}");
+        Ok(Self::json(StatusCode::OK, body)?.header(CACHE_CONTROL, &cache))
+    }
+
+    /// Success without a body (RFC 9110, section 15.3.5).
+    #[must_use]
+    pub fn no_content() -> Self {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Self(response).header(CACHE_CONTROL, "no-store")
+    }
+
+    /// The status and headers of server-sent events (WHATWG HTML, section 9.2) about a person.
+    #[must_use]
+    pub fn event_stream() -> Self {
+        Self(Response::new(Body::Empty)).header(CONTENT_TYPE, "text/event-stream").header(CACHE_CONTROL, "no-store")
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_string(body).map_err(|error| ApiError::Internal(Cause::new(error)))?;
+        let mut response = Response::new(Body::Text(body));
+        *response.status_mut() = status;
+        Ok(Self(response).header(CONTENT_TYPE, "application/json"))
+    }
+
+    /// Adds the id of the message that this answers.
+    #[must_use]
+    pub fn message_id(self, id: EntryId) -> Self {
+        self.header(MESSAGE_ID, &id.to_string())
+    }
+
+    /// Adds the cost of the message that this answers, and the balance after it.
+    #[must_use]
+    pub fn charge(self, charge: Charge) -> Self {
+        self.header(HeaderName::from_static("x-token-cost"), &charge.cost.to_string())
+            .header(HeaderName::from_static("x-token-balance"), &charge.balance.to_string())
+    }
+
+    /// Marks an answer that an earlier request with the same idempotency key was given.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        self.header(HeaderName::from_static("idempotent-replayed"), "true")
+    }
+
+    /// Adds a header. A value with characters that no header can have is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers_mut().insert(name, value);
+        }
+        self
+    }
+
+    /// The finished response.
+    #[must_use]
+    pub fn into_response(self) -> Response {
+        self.0
+    }
+}

@@ -1,0 +1,336 @@
+//! The fields of a request's body.
+
+use std::collections::BTreeMap;
+
+use domain::invalid_field::InvalidField;
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::error::{ApiError, FieldErrors};
+use crate::http::request::Request;
+
+/// The most bytes of a body.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The fields of a body, to be taken one by one.
+///
+/// The errors are collected, so that [`BodyFields::refuse`] answers with all of them at once, in the words of Django
+/// REST Framework. A field may be a password: there is no `Debug`.
+pub struct BodyFields {
+    values: BTreeMap<String, Value>,
+    errors: FieldErrors,
+}
+
+impl Request {
+    /// The fields of the body, which is a JSON object or a form, by its content type. An empty body has no fields.
+    ///
+    /// # Errors
+    /// [`ApiError::TooLarge`] with more than [`MAX_BODY_BYTES`], [`ApiError::UnsupportedMediaType`],
+    /// [`ApiError::Parse`] if the body is not what its content type says, [`ApiError::Invalid`] if it is JSON and no
+    /// object.
+    pub fn fields(&self) -> Result<BodyFields, ApiError> {
+        let body: &[u8] = self.received.body().as_ref();
+        if body.len() > MAX_BODY_BYTES {
+            return Err(ApiError::TooLarge { limit_bytes: MAX_BODY_BYTES });
+        }
+        let values = if body.is_empty() {
+            BTreeMap::new()
+        } else {
+            match media_type(self.headers())? {
+                MediaType::Json => parse_json(body)?,
+                MediaType::Form => parse_form(body)?,
+            }
+        };
+        Ok(BodyFields { values, errors: FieldErrors::new() })
+    }
+}
+
+impl BodyFields {
+    /// Takes the text field `name` and parses it. If that fails, the reason is kept for [`BodyFields::refuse`].
+    pub fn take<T: TryFrom<String, Error = InvalidField>>(&mut self, name: &'static str) -> Option<T> {
+        self.take_with(name, T::try_from)
+    }
+
+    /// Takes the text field `name` and parses it with `parse`.
+    pub fn take_with<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, InvalidField>,
+    ) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None => Err(InvalidField::new("This field is required.")),
+            Some(Value::Null) => Err(InvalidField::new("This field may not be null.")),
+            Some(Value::String(text)) => parse(text),
+            Some(_) => Err(InvalidField::new("Not a valid string.")),
+        };
+        self.note(name, parsed)
+    }
+
+    /// Takes the field `name`, of any type, and parses it. A field that is absent or null has the default. If parsing
+    /// fails, the reason is kept for [`BodyFields::refuse`].
+    pub fn take_or_default<T: TryFrom<Value, Error = InvalidField> + Default>(
+        &mut self,
+        name: &'static str,
+    ) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => T::try_from(value),
+        };
+        self.note(name, parsed)
+    }
+
+    /// Takes the field `name`: a JSON boolean or a form's word for one. An absent field is `false`.
+    pub fn take_switch(&mut self, name: &'static str) -> Option<bool> {
+        let parsed = match self.values.remove(name) {
+            None => Ok(false),
+            Some(Value::Bool(value)) => Ok(value),
+            Some(Value::String(word)) if word.eq_ignore_ascii_case("true") => Ok(true),
+            Some(Value::String(word)) if word.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(InvalidField::new("Must be a valid boolean.")),
+        };
+        self.note(name, parsed)
+    }
+
+    /// Takes the text field `name` of a body in which no other field counts.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] if the field is absent or does not parse.
+    pub fn single<T: TryFrom<String, Error = InvalidField>>(mut self, name: &'static str) -> Result<T, ApiError> {
+        self.take(name).ok_or_else(|| self.refuse())
+    }
+
+    /// The error for everything that was wrong.
+    #[must_use]
+    pub fn refuse(self) -> ApiError {
+        ApiError::Invalid(self.errors)
+    }
+
+    fn note<T>(&mut self, name: &'static str, parsed: Result<T, InvalidField>) -> Option<T> {
+        parsed.map_err(|error| self.errors.entry(name).or_default().push(error.to_string())).ok()
+    }
+}
+
+/// The content types of bodies.
+pub(super) enum MediaType {
+    Json,
+    Form,
+}
+
+/// A body without a content type is read as JSON, as most clients mean it.
+pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType, ApiError> {
+    let Some(header) = headers.get(CONTENT_TYPE) else {
+        return Ok(MediaType::Json);
+    };
+    let header = header.to_str().map_err(|_| ApiError::UnsupportedMediaType)?;
+    let essence = header.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(MediaType::Json)
+    } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        Ok(MediaType::Form)
+    } else {
+        Err(ApiError::UnsupportedMediaType)
+    }
+}
+
+fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let kind = match value {
+        Value::Object(fields) => return Ok(fields.into_iter().collect()),
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+    };
+    let reason = format!("Invalid data. Expected a dictionary, but got {kind}.");
+    Err(ApiError::Invalid(FieldErrors::from([("non_field_errors", vec![reason])])))
+}
+
+pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::Parse(format!("The body is not JSON from line {}, column {} on.", error.line(), error.column()))
+}
+
+/// The last value of a field that is given twice counts, as in Django.
+fn parse_form(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
+    let not_text = || ApiError::Parse("The form is not in UTF-8.".to_owned());
+    let body = std::str::from_utf8(body).map_err(|_| not_text())?;
+    let fields: BTreeMap<String, Value> = form_urlencoded::parse(body.as_bytes())
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    // The parser puts U+FFFD where the escapes are not UTF-8: two different passwords could become the same one.
+    let replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+    if fields.values().filter_map(Value::as_str).any(replaced) {
+        return Err(not_text());
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use lambda_http::Body;
+    use lambda_http::http::HeaderValue;
+    use proptest::prelude::*;
+
+    struct Text(String);
+
+    impl TryFrom<String> for Text {
+        type Error = InvalidField;
+
+        fn try_from(text: String) -> Result<Self, InvalidField> {
+            domain::invalid_field::check_text(&text)?;
+            Ok(Self(text))
+        }
+    }
+
+    fn request(content_type: Option<&'static str>, body: impl Into<Body>) -> Request {
+        let mut received = lambda_http::Request::new(body.into());
+        if let Some(content_type) = content_type {
+            received.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        Request::from(received)
+    }
+
+    fn json(body: &str) -> Request {
+        request(Some("application/json"), body)
+    }
+
+    fn complaint(request: &Request) -> String {
+        let mut fields = request.fields().unwrap();
+        assert!(fields.take::<Text>("message").is_none());
+        let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+        errors["message"].join(" ")
+    }
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Even(u64);
+
+    impl TryFrom<Value> for Even {
+        type Error = InvalidField;
+
+        fn try_from(value: Value) -> Result<Self, InvalidField> {
+            match value.as_u64() {
+                Some(number) if number % 2 == 0 => Ok(Self(number)),
+                _ => Err(InvalidField::new("Not even.")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_with_a_default_may_be_left_out_and_not_be_wrong() {
+        for (body, number) in [("{}", 0), (r#"{"number":null}"#, 0), (r#"{"number":4}"#, 4)] {
+            assert_eq!(json(body).fields().unwrap().take_or_default("number"), Some(Even(number)), "{body}");
+        }
+        let mut fields = json(r#"{"number":3}"#).fields().unwrap();
+        assert_eq!(fields.take_or_default::<Even>("number"), None);
+        let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+        assert_eq!(errors["number"], ["Not even."]);
+    }
+
+    #[test]
+    fn json_and_forms_have_the_same_fields() {
+        for request in [
+            json(r#"{"message":"a b","other":1}"#),
+            request(Some("Application/JSON; charset=utf-8"), r#"{"message":"a b"}"#),
+            request(None, r#"{"message":"a b"}"#),
+            request(Some("application/x-www-form-urlencoded"), "message=x&message=a+b"),
+            request(Some("application/x-www-form-urlencoded; charset=UTF-8"), "message=a%20b"),
+        ] {
+            let mut fields = request.fields().unwrap();
+            assert_eq!(fields.take::<Text>("message").unwrap().0, "a b");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_off_unless_it_is_said_to_be_on() {
+        for (body, expected) in [
+            ("{}", Some(false)),
+            (r#"{"message":false}"#, Some(false)),
+            (r#"{"message":true}"#, Some(true)),
+            (r#"{"message":"True"}"#, Some(true)),
+            (r#"{"message":1}"#, None),
+            (r#"{"message":null}"#, None),
+            (r#"{"message":"yes"}"#, None),
+        ] {
+            assert_eq!(json(body).fields().unwrap().take_switch("message"), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn each_way_to_leave_a_field_out_is_told_apart() {
+        assert_eq!(complaint(&json("")), "This field is required.");
+        assert_eq!(complaint(&json("{}")), "This field is required.");
+        assert_eq!(complaint(&json(r#"{"message":null}"#)), "This field may not be null.");
+        assert_eq!(complaint(&json(r#"{"message":" "}"#)), "This field may not be blank.");
+        for value in ["1", "true", "[]", "{}"] {
+            let body = format!("{{\"message\":{value}}}");
+            assert_eq!(complaint(&json(&body)), "Not a valid string.");
+        }
+    }
+
+    #[test]
+    fn all_complaints_come_together() {
+        let mut fields = json(r#"{"b":1}"#).fields().unwrap();
+        assert!(fields.take::<Text>("a").is_none());
+        assert!(fields.take::<Text>("b").is_none());
+        let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_parse_error() {
+        for body in ["{", "hello", "{'message':'x'}", "{\"message\":\"\\ud800\"}", "\u{feff}{}"] {
+            assert!(matches!(json(body).fields(), Err(ApiError::Parse(_))), "{body}");
+        }
+        let deep = "[".repeat(10_000);
+        assert!(matches!(json(&deep).fields(), Err(ApiError::Parse(_))));
+        let not_utf8 = request(Some("application/json"), vec![b'"', 0xff, b'"']);
+        assert!(matches!(not_utf8.fields(), Err(ApiError::Parse(_))));
+    }
+
+    #[test]
+    fn json_that_is_not_an_object_has_no_fields() {
+        for body in ["[]", "1", "null", "true", "\"message\""] {
+            assert!(matches!(json(body).fields(), Err(ApiError::Invalid(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_not_utf_8_is_refused_and_not_repaired() {
+        for body in [&b"message=\xff"[..], b"message=%FF", b"message=%C3%28"] {
+            let request = request(Some("application/x-www-form-urlencoded"), body.to_vec());
+            assert!(matches!(request.fields(), Err(ApiError::Parse(_))), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn other_content_types_are_refused() {
+        for content_type in ["application/xml", "text/plain", "multipart/form-data", "", "json"] {
+            let outcome = request(Some(content_type), "{}").fields();
+            assert!(matches!(outcome, Err(ApiError::UnsupportedMediaType)), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_body_has_a_limit_in_bytes() {
+        let body = |bytes: usize| format!("{{\"message\":\"{}\"}}", "x".repeat(bytes - 14));
+        assert!(json(&body(MAX_BODY_BYTES)).fields().is_ok());
+        assert!(matches!(json(&body(MAX_BODY_BYTES + 1)).fields(), Err(ApiError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_parsed_or_refused_without_panic(
+            form in any::<bool>(),
+            body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let content_type =
+                if form { "application/x-www-form-urlencoded" } else { "application/json" };
+            if let Ok(mut fields) = request(Some(content_type), body).fields() {
+                let _ = fields.take::<Text>("message");
+            }
+        }
+    }
+}

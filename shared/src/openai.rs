@@ -1,0 +1,20 @@
+//! OpenAI's protocol for chat completions, as a server: requests, answers, chunks and errors as its clients know them.
+//!
+//! After <https://platform.openai.com/docs/api-reference/chat>. Nothing here asks a model or touches the table: it reads
+//! and writes JSON, for `POST /v1/chat/completions` and `GET /v1/models`. The client of the same protocol is a provider.
+//!
+//! Begin with [`CompletionRequest`].
+
+mod chunks;
+mod completion;
+mod error;
+mod error_response;
+mod messages;
+mod parameters;
+mod request;
+mod unsupported;
+
+pub use chunks::Chunks;
+pub use completion::{ModelList, WholeCompletion};
+pub use error::{InvalidParameter, ParameterFault, ProtocolError};
+pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};

@@ -1,0 +1,286 @@
+//! Errors as OpenAI's clients read them.
+
+use lambda_http::Body;
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use providers::error::Refusal;
+use serde::Serialize;
+use serde_json::json;
+use telemetry::metrics::Metric;
+
+use crate::endpoint::{EndpointError, EventError};
+use crate::error::ApiError;
+use crate::http::{Response, headers_of};
+use crate::openai::chunks::event;
+use crate::openai::error::ProtocolError;
+
+/// The header that OpenAI's clients read before they repeat a request by themselves.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+impl EndpointError for ProtocolError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::Api(error) => error.status(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Parameter(parameter) => parameter.fault.code(),
+            Self::ModelNotFound => "model_not_found",
+            Self::Api(error) => error.code(),
+        }
+    }
+
+    fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Api(error) => error.cause(),
+        }
+    }
+
+    fn metric(&self) -> Option<Metric> {
+        match self {
+            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Api(error) => error.metric(),
+        }
+    }
+
+    fn response(&self) -> Response {
+        let mut response = Response::new(Body::Text(json!({"error": body(self)}).to_string()));
+        *response.status_mut() = self.status();
+        *response.headers_mut() = headers(self);
+        response
+    }
+}
+
+impl EventError for ProtocolError {
+    /// OpenAI's clients raise this event. It comes instead of `[DONE]`.
+    fn event(&self) -> String {
+        event(&json!({"error": body(self)}))
+    }
+}
+
+fn headers(error: &ProtocolError) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let ProtocolError::Api(error) = error {
+        headers = headers_of(error);
+        if may_have_been_charged(error) {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+}
+
+/// Clients repeat 409, 429 and 5xx by themselves. After these errors, a repetition without an idempotency key could be a
+/// second charge.
+fn may_have_been_charged(error: &ApiError) -> bool {
+    matches!(error, ApiError::OutcomeUnknown { .. } | ApiError::ModelBrokeOff { .. } | ApiError::Internal(_))
+}
+
+/// The member `error` of a response or an event.
+#[derive(Serialize)]
+struct ErrorBody {
+    message: String,
+    r#type: &'static str,
+    param: Option<String>,
+    code: &'static str,
+}
+
+fn body(error: &ProtocolError) -> ErrorBody {
+    ErrorBody { message: message(error), r#type: kind(error), param: parameter(error), code: openai_code(error) }
+}
+
+fn message(error: &ProtocolError) -> String {
+    match error {
+        ProtocolError::Parameter(parameter) => parameter.detail.clone(),
+        ProtocolError::ModelNotFound => {
+            "There is no such model here; GET /v1/models names the one that there is.".to_owned()
+        }
+        ProtocolError::Api(ApiError::Invalid(errors)) if !errors.is_empty() => {
+            let field = |(name, reasons): (&&str, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
+            errors.iter().map(field).collect::<Vec<_>>().join(" ")
+        }
+        ProtocolError::Api(ApiError::UnsupportedMediaType) => "Send application/json.".to_owned(),
+        ProtocolError::Api(error) => error.detail(),
+    }
+}
+
+/// OpenAI's code where its clients compare one, and the API's own code otherwise.
+fn openai_code(error: &ProtocolError) -> &'static str {
+    match error {
+        ProtocolError::Api(
+            ApiError::NotAuthenticated
+            | ApiError::TokenNotValid(_)
+            | ApiError::InvalidCredentials
+            | ApiError::UserInactive,
+        ) => "invalid_api_key",
+        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
+        ProtocolError::Api(ApiError::Throttled { .. }) => "rate_limit_exceeded",
+        error => error.code(),
+    }
+}
+
+fn kind(error: &ProtocolError) -> &'static str {
+    match error {
+        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
+        ProtocolError::Api(ApiError::Throttled { .. }) => "rate_limit_exceeded",
+        error if error.status().is_server_error() => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// The name of the parameter that the error is about.
+fn parameter(error: &ProtocolError) -> Option<String> {
+    match error {
+        ProtocolError::Parameter(parameter) => Some(parameter.name.clone()),
+        ProtocolError::ModelNotFound => Some("model".to_owned()),
+        ProtocolError::Api(ApiError::ModelRefused { refusal, .. }) => refusal_parameter(*refusal).map(str::to_owned),
+        ProtocolError::Api(ApiError::Invalid(errors)) => errors.keys().next().map(|name| (*name).to_owned()),
+        ProtocolError::Api(_) => None,
+    }
+}
+
+/// The parameter of OpenAI's protocol that a model refused.
+fn refusal_parameter(refusal: Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::TooLong => Some("messages"),
+        Refusal::Parameter(name) => Some(name),
+        Refusal::Unsaid => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    use domain::cause::Cause;
+    use domain::credits::Credits;
+    use domain::ids::EntryId;
+    use domain::time::Clock;
+    use serde_json::Value;
+
+    use crate::error::FieldErrors;
+    use crate::openai::error::ParameterFault;
+    use crate::openai::parameters::refuse;
+
+    fn cause() -> Cause {
+        Cause::because("the table is at 127.0.0.1")
+    }
+
+    fn refused(refusal: Refusal) -> ProtocolError {
+        ApiError::ModelRefused { refusal, cause: cause() }.into()
+    }
+
+    fn every_kind_of_error() -> Vec<(ProtocolError, u16, &'static str, &'static str)> {
+        let message_id = EntryId::new(&Clock::system());
+        let invalid = "invalid_request_error";
+        vec![
+            (ApiError::Parse("no".to_owned()).into(), 400, invalid, "parse_error"),
+            (
+                ApiError::Invalid(FieldErrors::from([("Idempotency-Key", vec!["No.".to_owned()])])).into(),
+                400,
+                invalid,
+                "invalid",
+            ),
+            (refuse("tools", ParameterFault::Unsupported, "no"), 400, invalid, "unsupported_parameter"),
+            (refused(Refusal::TooLong), 400, invalid, "context_length_exceeded"),
+            (refused(Refusal::Parameter("seed")), 400, invalid, "unsupported_parameter"),
+            (refused(Refusal::Unsaid), 400, invalid, "model_refused"),
+            (ApiError::NotAuthenticated.into(), 401, invalid, "invalid_api_key"),
+            (ApiError::TokenNotValid("the reason").into(), 401, invalid, "invalid_api_key"),
+            (ApiError::UserInactive.into(), 401, invalid, "invalid_api_key"),
+            (
+                ApiError::InsufficientTokens { balance: Credits::ZERO, cost: Credits::new(1).unwrap() }.into(),
+                402,
+                "insufficient_quota",
+                "insufficient_quota",
+            ),
+            (ProtocolError::ModelNotFound, 404, invalid, "model_not_found"),
+            (
+                ApiError::MethodNotAllowed { method: "GET".to_owned(), allow: "POST".to_owned() }.into(),
+                405,
+                invalid,
+                "method_not_allowed",
+            ),
+            (ApiError::InProgress.into(), 409, invalid, "in_progress"),
+            (ApiError::TooLarge { limit_bytes: 1 }.into(), 413, invalid, "too_large"),
+            (ApiError::UnsupportedMediaType.into(), 415, invalid, "unsupported_media_type"),
+            (ApiError::IdempotencyMismatch.into(), 422, invalid, "idempotency_mismatch"),
+            (
+                ApiError::Throttled { retry_after: Duration::from_secs(1) }.into(),
+                429,
+                "rate_limit_exceeded",
+                "rate_limit_exceeded",
+            ),
+            (ApiError::Internal(cause()).into(), 500, "server_error", "error"),
+            (ApiError::ModelFailed(cause()).into(), 502, "server_error", "model_failed"),
+            (ApiError::ModelBrokeOff { message_id, cause: cause() }.into(), 502, "server_error", "model_broke_off"),
+            (
+                ApiError::ModelUnavailable { retry_after: None, cause: cause() }.into(),
+                503,
+                "server_error",
+                "unavailable",
+            ),
+            (ApiError::Unavailable(cause()).into(), 503, "server_error", "unavailable"),
+            (ApiError::OutcomeUnknown { message_id, cause: cause() }.into(), 503, "server_error", "outcome_unknown"),
+        ]
+    }
+
+    #[test]
+    fn every_error_has_openais_members_and_keeps_its_headers_and_its_secrets() {
+        for (error, status, kind, code) in every_kind_of_error() {
+            let response = error.response();
+            let body: Value = serde_json::from_slice(response.body().as_ref()).unwrap();
+            assert_eq!((response.status().as_u16(), &body["error"]["type"]), (status, &json!(kind)), "{error:?}");
+            assert_eq!(body["error"]["code"], code, "{error:?}");
+            assert_eq!(body["error"].as_object().unwrap().len(), 4);
+            assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
+            assert!(!body.to_string().contains("127.0.0.1") && !body.to_string().contains("the reason"));
+            let headers = response.headers();
+            assert_eq!(headers["content-type"], "application/json");
+            assert_eq!(headers["cache-control"], "no-store");
+            assert_eq!(headers.contains_key("www-authenticate"), status == 401);
+            assert_eq!(headers.contains_key("allow"), status == 405);
+            let retry_after = if let ProtocolError::Api(error) = &error { error.retry_after_seconds() } else { None };
+            assert_eq!(headers.contains_key("retry-after"), retry_after.is_some());
+        }
+    }
+
+    #[test]
+    fn only_after_what_may_have_been_charged_a_client_is_told_not_to_repeat() {
+        let told: Vec<&str> = every_kind_of_error()
+            .iter()
+            .filter(|(error, ..)| error.response().headers().contains_key(SHOULD_RETRY))
+            .map(|(_, _, _, code)| *code)
+            .collect();
+        assert_eq!(told, ["error", "model_broke_off", "outcome_unknown"]);
+    }
+
+    #[test]
+    fn the_parameter_that_is_wrong_is_named() {
+        let name = |error: &ProtocolError| json!(body(error))["param"].clone();
+        assert_eq!(name(&refuse("messages[3].content", ParameterFault::Type, "no")), "messages[3].content");
+        assert_eq!(name(&ProtocolError::ModelNotFound), "model");
+        assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
+        assert_eq!(name(&refused(Refusal::TooLong)), "messages");
+        assert_eq!(name(&refused(Refusal::Unsaid)), Value::Null);
+        assert_eq!(name(&ApiError::InProgress.into()), Value::Null);
+    }
+
+    #[test]
+    fn an_error_in_the_middle_is_an_event_and_no_end() {
+        let broke_off = ApiError::ModelBrokeOff { message_id: EntryId::new(&Clock::system()), cause: cause() };
+        let event = ProtocolError::from(broke_off).event();
+        let data = event.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n")).unwrap();
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["error"]["code"], "model_broke_off");
+        assert!(!event.contains("127.0.0.1"));
+    }
+}

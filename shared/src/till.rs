@@ -1,0 +1,18 @@
+//! The till: it holds the price of a question, asks the model, and captures the price of the reply.
+//!
+//! It knows no protocol: a handler makes a [`Question`] of a request, and an answer of a [`PaidReply`]. Begin with
+//! [`Till::hold`].
+
+mod capture;
+mod hold;
+mod paid_reply;
+mod question;
+mod reply;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use hold::{Admitted, Till};
+pub use paid_reply::PaidReply;
+pub use question::{HeldQuestion, Question};
+pub use stream::{ReplyPiece, TillStream};

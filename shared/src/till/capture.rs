@@ -1,0 +1,78 @@
+//! Capturing the price of a reply, or releasing the hold where there is none.
+
+use std::time::Duration;
+
+use domain::credits::Credits;
+use domain::message::FinishReason;
+use ledger::Charge;
+use ledger::entry::{Exchange, StoredReply};
+use providers::error::ModelError;
+use providers::reply::End;
+use telemetry::metrics::{self, Metric};
+
+use crate::error::ApiError;
+use crate::till::hold::Till;
+use crate::till::paid_reply::PaidReply;
+use crate::till::question::HeldQuestion;
+
+/// Time reserved after the model's reply: to capture, to retry, and to settle an unknown outcome. The shortest request
+/// that the settings allow has twice this time.
+pub(super) const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
+
+impl Till {
+    /// The model's time for `question`: the time until the deadline, less `reserve`.
+    pub(super) fn time_to_think(&self, question: &HeldQuestion, reserve: Duration) -> Duration {
+        question.deadline.since(self.clock.now()).saturating_sub(reserve)
+    }
+
+    /// Releases the hold of a question that the model did not reply to. `latency` is the model's time.
+    pub(super) async fn model_failed(&self, question: &HeldQuestion, error: &ModelError, latency: Duration) {
+        // A refusal is the caller's fault, and must not raise an alarm about the model.
+        if !matches!(error, ModelError::Refused { .. }) {
+            metrics::emit(&[Metric::ModelLatency(latency), Metric::ModelFailures]);
+        }
+        self.ledger.release(&question.held).await;
+    }
+
+    /// Charges for the reply `text` and stores it. `latency` is the model's time.
+    pub(super) async fn capture(
+        &self,
+        question: HeldQuestion,
+        text: String,
+        end: End,
+        latency: Duration,
+    ) -> Result<PaidReply, ApiError> {
+        let usage = end.usage.unwrap_or_else(|| question.prompt.estimated_usage(&text));
+        let reply = StoredReply { text, model: self.model.id().to_owned(), usage, finish_reason: end.finish_reason };
+        let HeldQuestion { held, message, standalone, .. } = question;
+        let exchange = Exchange { message: &message, reply: &reply, standalone };
+        let cost = self.pricing.cost(&usage);
+        let captured = self.ledger.capture(&held, cost, exchange).await;
+        metrics::emit(&counted(held.amount, cost, captured.as_ref().ok(), end.finish_reason, latency));
+        let charge = captured?;
+        Ok(PaidReply { id: held.id, username: held.username, reply, charge })
+    }
+}
+
+/// The metrics of a reply that cost `cost`. There is no `charge` if the capture failed.
+pub(super) fn counted(
+    held: Credits,
+    cost: Credits,
+    charge: Option<&Charge>,
+    finish_reason: FinishReason,
+    latency: Duration,
+) -> Vec<Metric> {
+    let mut metrics = vec![Metric::ModelLatency(latency)];
+    if finish_reason == FinishReason::BrokenOff {
+        metrics.push(Metric::ModelFailures);
+    }
+    let Some(charge) = charge else { return metrics };
+    metrics.extend([Metric::Messages, Metric::CreditsCaptured(charge.cost)]);
+    if charge.cost < held {
+        metrics.push(Metric::CreditsReleased(held.saturating_minus(charge.cost)));
+    }
+    if held < cost {
+        metrics.push(Metric::CaptureOverruns);
+    }
+    metrics
+}

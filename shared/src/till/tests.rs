@@ -1,0 +1,298 @@
+//! The charge for whole replies.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::cause::Cause;
+use domain::credits::Credits;
+use domain::message::{FinishReason, Message};
+use domain::pricing::{OutputLimits, Pricing, Usage};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ledger::entry::Entry;
+use ledger::idempotency::{IdempotencyKey, Remembered};
+use ledger::{Charge, Ledger};
+use providers::chat_model::ChatModel;
+use providers::error::ModelError;
+use providers::model::Model;
+use providers::prompt::{Prompt, Role, Sampling, Turn};
+use providers::reply::{End, MAX_REPLY_BYTES, Reply, ReplyStream};
+use telemetry::metrics::Metric;
+use tokio::time::Instant;
+
+use super::*;
+use crate::error::ApiError;
+use crate::jwt::LoggedIn;
+use crate::testing::TestTable;
+
+/// The stalls of a model that says nothing more. During a stall tokio's clock is paused and runs ahead to the next timer;
+/// it goes on when the model's future is dropped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stalls(Arc<Mutex<Vec<Duration>>>);
+
+struct Stall<'a> {
+    began: Instant,
+    stalls: &'a Stalls,
+}
+
+impl Stalls {
+    pub(super) async fn for_ever<T>(&self) -> T {
+        tokio::time::pause();
+        let _stall = Stall { began: Instant::now(), stalls: self };
+        std::future::pending().await
+    }
+
+    /// How long each stall lasted until the model's future was dropped, in whole seconds.
+    pub(super) fn seconds(&self) -> Vec<u64> {
+        self.0.lock().unwrap().iter().map(|stall| (*stall + Duration::from_millis(500)).as_secs()).collect()
+    }
+}
+
+impl Drop for Stall<'_> {
+    fn drop(&mut self) {
+        self.stalls.0.lock().unwrap().push(self.began.elapsed());
+        tokio::time::resume();
+    }
+}
+
+/// A model that says `text` and counts `usage`, or fails, or says nothing for ever.
+#[derive(Debug)]
+struct Scripted {
+    text: String,
+    usage: Option<Usage>,
+    fails: bool,
+    stalls: Option<Stalls>,
+    limits: Mutex<Vec<u32>>,
+}
+
+impl ChatModel for &'static Scripted {
+    fn id(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        self.limits.lock().unwrap().push(max_output_tokens);
+        let end = End { finish_reason: FinishReason::Stop, usage: self.usage };
+        let reply = if self.fails {
+            Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
+        } else {
+            Ok(Reply { text: self.text.clone(), end })
+        };
+        async {
+            match &self.stalls {
+                Some(stalls) => stalls.for_ever().await,
+                None => reply,
+            }
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        unreachable!("only whole replies are asked for")
+    }
+}
+
+fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
+    Usage { input_tokens, output_tokens, estimated: false }
+}
+
+fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
+    saying("Hi", usage, fails)
+}
+
+fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
+    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, stalls: None, limits: Mutex::default() }))
+}
+
+struct Scene {
+    test: TestTable,
+    ada: LoggedIn,
+    till: Till,
+    model: &'static Scripted,
+}
+
+impl Scene {
+    /// Input at 1 and output at 10 credits a token; replies of 5 to 100 tokens.
+    async fn with(balance: u64, model: &'static Scripted) -> Self {
+        let test = TestTable::start().await;
+        let ada = test.person("ada", balance).await;
+        let credits = |amount| Credits::new(amount).unwrap();
+        let till = Till {
+            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+            model: Model::new(model),
+            pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
+            output_limits: OutputLimits { most: 100, least: 5 },
+            clock: test.clock.clone(),
+        };
+        Self { test, ada, till, model }
+    }
+
+    async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
+        match self.hold(key).await? {
+            Admitted::Held(question) => self.till.reply(question).await,
+            Admitted::Replay(replay) => panic!("was answered before: {replay:?}"),
+        }
+    }
+
+    async fn hold(&self, key: Option<&str>) -> Result<Admitted, ApiError> {
+        self.hold_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
+    }
+
+    async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<Admitted, ApiError> {
+        let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let question = Question {
+            payer: self.ada.payer(),
+            prompt: prompt(),
+            max_output_tokens: None,
+            standalone: false,
+            remembered: key.map(|key| Remembered::message(key, &message)),
+            message,
+            deadline: self.test.clock.now().plus(Duration::from_secs(28)),
+        };
+        self.till.hold(question).await
+    }
+
+    /// The balance, and what is held.
+    async fn account(&self) -> (u64, u64) {
+        let account = self.test.accounts().read(&self.ada).await.unwrap();
+        let (spendable, held) = account.spendable_and_held(self.test.clock.now());
+        (spendable.into(), held.into())
+    }
+}
+
+fn prompt() -> Prompt {
+    let turns = vec![Turn { role: Role::User, text: "Hello".to_owned() }];
+    Prompt { turns, sampling: Sampling::default() }
+}
+
+fn most_input() -> u64 {
+    prompt().most_input_tokens()
+}
+
+#[tokio::test]
+async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
+    let Admitted::Held(question) = scene.hold(None).await.unwrap() else { panic!("it was not answered before") };
+    let held = most_input() + 1_000;
+    assert_eq!(scene.account().await, (10_000 - held, held));
+    let paid = scene.till.reply(question).await.unwrap();
+    assert_eq!(u64::from(paid.charge.cost), 50);
+    assert_eq!(u64::from(paid.charge.balance), 9_950);
+    assert_eq!(scene.account().await, (9_950, 0));
+    assert_eq!(*scene.model.limits.lock().unwrap(), [100]);
+    let entry: Entry = scene.test.table.get(ledger::entry::key(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
+    assert_eq!((entry.amount, entry.model.as_deref(), entry.usage), (-50, Some("scripted"), Some(counted(20, 3))));
+}
+
+#[tokio::test]
+async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
+    let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
+    for key in [None, Some("key")] {
+        let Ok(Admitted::Held(question)) = scene.hold(key).await else { panic!("it is affordable") };
+        assert_eq!(scene.account().await, (0, most_input() + 75));
+        scene.till.ledger.release(&question.held).await;
+    }
+    assert_eq!(u64::from(scene.ask(Some("key")).await.unwrap().charge.balance), 5);
+    assert_eq!(*scene.model.limits.lock().unwrap(), [7]);
+}
+
+#[tokio::test]
+async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
+    let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), false)).await;
+    let refused = scene.ask(None).await;
+    let Err(ApiError::InsufficientTokens { balance, cost }) = refused else { panic!("{refused:?}") };
+    assert_eq!((u64::from(balance), u64::from(cost)), (most_input() + 49, most_input() + 50));
+    assert_eq!(scene.account().await, (most_input() + 49, 0));
+    assert!(scene.model.limits.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn expired_holds_pay_for_what_comes_next() {
+    let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
+    for key in [Some("key"), Some("key"), None] {
+        assert!(matches!(scene.hold(key).await, Ok(Admitted::Held(_))), "{key:?}");
+        assert_eq!(scene.account().await, (0, most_input() + 100));
+        scene.test.clock.advance(Duration::from_secs(60));
+    }
+}
+
+#[tokio::test]
+async fn more_than_was_held_is_never_charged() {
+    let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
+    let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
+    assert_eq!(charged, most_input() + 1_000);
+    assert_eq!(scene.account().await, (10_000 - charged, 0));
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
+    let scene = Scene::with(10_000, scripted(None, false)).await;
+    let paid = scene.ask(None).await.unwrap();
+    // "Hello" and "Hi", at four bytes a token.
+    assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
+    assert_eq!(u64::from(paid.charge.cost), 12);
+}
+
+#[tokio::test]
+async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
+    // Two bytes and three: the limits are of bytes, and no character is cut.
+    let longest = "ü".repeat(Message::MAX_BYTES / 2);
+    let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
+    let message = Message::try_from(longest.clone()).unwrap();
+    let Ok(Admitted::Held(question)) = scene.hold_with(message, Some("key")).await else { panic!("it is affordable") };
+    let paid = scene.till.reply(question).await.unwrap();
+    let entry: Entry = scene.test.table.get(ledger::entry::key(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
+    assert_eq!(entry.message, Some(longest));
+    assert_eq!(entry.response, Some("€".repeat(MAX_REPLY_BYTES / 3)));
+    assert_eq!(entry.finish_reason, Some(FinishReason::Length));
+}
+
+#[tokio::test]
+async fn a_model_that_fails_costs_nothing() {
+    let scene = Scene::with(10_000, scripted(None, true)).await;
+    for key in [None, Some("key"), Some("key")] {
+        assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
+        assert_eq!(scene.account().await, (10_000, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_takes_too_long_is_cut_off_while_there_is_time_for_a_charge_and_costs_nothing() {
+    let stalls = Stalls::default();
+    let scripted = Scripted {
+        text: String::new(),
+        usage: None,
+        fails: false,
+        stalls: Some(stalls.clone()),
+        limits: Mutex::default(),
+    };
+    let scene = Scene::with(10_000, Box::leak(Box::new(scripted))).await;
+    assert!(matches!(scene.ask(None).await, Err(ApiError::ModelFailed(_))));
+    assert_eq!(scene.account().await, (10_000, 0));
+    assert_eq!(stalls.seconds(), [28 - 10]);
+}
+
+#[test]
+fn a_reply_is_counted_with_what_was_charged_for_it_and_what_was_not() {
+    let latency = Duration::from_millis(20);
+    let credits = |amount| Credits::new(amount).unwrap();
+    let count = |held, cost, charged: Option<u64>, end| {
+        let charge = charged.map(|cost| Charge { cost: credits(cost), balance: Credits::ZERO });
+        let metrics = capture::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
+        assert_eq!(metrics[0], Metric::ModelLatency(latency));
+        metrics[1..].to_vec()
+    };
+    let messages = |amount| [Metric::Messages, Metric::CreditsCaptured(credits(amount))];
+    assert_eq!(count(5, 5, Some(5), FinishReason::Stop), messages(5));
+    assert_eq!(
+        count(5, 2, Some(2), FinishReason::Length),
+        [&messages(2)[..], &[Metric::CreditsReleased(credits(3))]].concat()
+    );
+    assert_eq!(count(5, 7, Some(5), FinishReason::Stop), [&messages(5)[..], &[Metric::CaptureOverruns]].concat());
+    assert_eq!(count(5, 5, Some(5), FinishReason::BrokenOff), [&[Metric::ModelFailures][..], &messages(5)].concat());
+    assert_eq!(count(5, 7, None, FinishReason::Stop), []);
+}

@@ -1,0 +1,16 @@
+//! The one DynamoDB table: reads, conditional writes, transactions, and writes that collide.
+//!
+//! It knows no item: each owner builds its own keys from [`Key`] and reads its own items with [`from_item`]. Its
+//! reads see everything that was written before.
+//!
+//! Begin with [`Table`].
+
+pub mod collision;
+mod error;
+mod key;
+mod table;
+pub mod transaction;
+
+pub use error::StoreError;
+pub use key::{Item, Key, from_item, number, partition_of};
+pub use table::{Table, WARM_UP_LIMIT};

@@ -1,0 +1,159 @@
+//! The table.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{
+    ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use cloud::Service;
+use domain::cause::Cause;
+use domain::setting::SettingError;
+use domain::time::{Clock, Timestamp};
+use serde::de::DeserializeOwned;
+
+use crate::collision::repeat_collisions;
+use crate::{Item, Key, StoreError, from_item, transaction};
+
+/// What the opening of a connection is worth waiting for at a start.
+pub const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
+
+/// The table, ready to be asked. Clones share one pool of connections.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table `name`, in the region and with the credentials of the environment.
+    /// Nothing is sent before the first request.
+    ///
+    /// # Errors
+    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    pub fn connect(name: &str) -> Result<Self, SettingError> {
+        Ok(Self::new(Client::new(&cloud::configuration(Service::DynamoDb)?), name))
+    }
+
+    /// The table `name`, asked through `client`.
+    #[must_use]
+    pub fn new(client: Client, name: &str) -> Self {
+        Self { client, name: name.to_owned() }
+    }
+
+    /// The client, for requests that no method here makes.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The name of the table.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads one item, with everything that was written before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be reached, or what it holds cannot be read.
+    pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.into_item()))
+            .consistent_read(true)
+            .send()
+            .await?;
+        answer.item.map(from_item).transpose()
+    }
+
+    /// Opens a connection before the first request comes, by reading what may not be there. A table that does
+    /// not answer ends no start.
+    pub async fn warm_up(&self, key: Key) {
+        let reading = self.get::<serde::de::IgnoredAny>(key);
+        match tokio::time::timeout(WARM_UP_LIMIT, reading).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no connection to the table yet"),
+            Err(_) => tracing::warn!("no connection to the table yet: start-up does not wait for it"),
+        }
+    }
+
+    /// Reads two items in one request, in the order of their keys, with everything that was
+    /// written before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be reached, or what it holds cannot be read.
+    pub async fn get_both(&self, keys: [Key; 2]) -> Result<[Option<Item>; 2], StoreError> {
+        let wanted = keys.map(Key::into_item);
+        let request = KeysAndAttributes::builder().set_keys(Some(wanted.to_vec())).consistent_read(true).build()?;
+        let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
+        let answer = answer?;
+        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+            return Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")));
+        }
+        let mut found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+        Ok(wanted.map(|key| {
+            let position = found.iter().position(|item| item.get("sk") == key.get("sk"))?;
+            Some(found.swap_remove(position))
+        }))
+    }
+
+    /// Writes all of `items` or none, and tries until `deadline` if they collide with others. The
+    /// same `token` within ten minutes writes them only once.
+    ///
+    /// # Errors
+    /// What `DynamoDB` says: [`transaction::cancellation_reasons`] reads it.
+    pub async fn transact(
+        &self,
+        token: &str,
+        items: Vec<TransactWriteItem>,
+        clock: &Clock,
+        deadline: Timestamp,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let request = self.client.transact_write_items().client_request_token(token).set_transact_items(Some(items));
+        repeat_collisions(clock, deadline, || request.clone().send()).await.map(|_| ())
+    }
+
+    /// The beginning of an update in a transaction.
+    #[must_use]
+    pub fn updating(&self, key: Key) -> UpdateBuilder {
+        Update::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
+    /// The beginning of a deletion in a transaction.
+    #[must_use]
+    pub fn deleting(&self, key: Key) -> DeleteBuilder {
+        Delete::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
+    /// The beginning of a check in a transaction.
+    #[must_use]
+    pub fn checking(&self, key: Key) -> ConditionCheckBuilder {
+        ConditionCheck::builder().table_name(&self.name).set_key(Some(key.into_item()))
+    }
+
+    /// The part of a transaction that puts `item`.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if something is left out.
+    pub fn put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        transaction::put(Put::builder().table_name(&self.name).set_item(Some(item)))
+    }
+
+    /// The part of a transaction that puts `item` if its key is free, and else shows what is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if something is left out.
+    pub fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        transaction::put(
+            put.condition_expression("attribute_not_exists(pk)")
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+        )
+    }
+}

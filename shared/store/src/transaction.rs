@@ -1,0 +1,57 @@
+//! The parts of a transaction, and why one was refused.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+use crate::StoreError;
+
+pub(crate) fn put(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
+    let put = put.build()?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// The part of a transaction that makes `update`, and else shows what is there.
+///
+/// # Errors
+/// [`StoreError::Internal`] if something is left out.
+pub fn update(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
+    let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let update = update.build()?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// The part of a transaction that makes `delete`.
+///
+/// # Errors
+/// [`StoreError::Internal`] if something is left out.
+pub fn delete(delete: DeleteBuilder) -> Result<TransactWriteItem, StoreError> {
+    let delete = delete.build()?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
+}
+
+/// The part of a transaction that makes `check`, and else shows what is there.
+///
+/// # Errors
+/// [`StoreError::Internal`] if something is left out.
+pub fn check(check: ConditionCheckBuilder) -> Result<TransactWriteItem, StoreError> {
+    let check = check.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let check = check.build()?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
+}
+
+/// Why each item of a transaction was refused, in order; `None` if that is not why it failed.
+#[must_use]
+pub fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(canceled) => Some(canceled.cancellation_reasons()),
+        _ => None,
+    }
+}
+
+/// Whether this item's condition is why the transaction failed.
+#[must_use]
+pub fn condition_failed(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
