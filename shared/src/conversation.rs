@@ -55,12 +55,12 @@ mod tests {
 
     use crate::testing::{TestTable, open_account, stored_reply};
 
-    struct Scene {
+    struct ConversationScene {
         test: TestTable,
         ada: Payer,
     }
 
-    impl Scene {
+    impl ConversationScene {
         async fn start() -> Self {
             let test = TestTable::start().await;
             let ada = open_account(&test, "ada", 1000).await;
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_is_told_the_last_exchanges_and_then_the_message() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         assert_eq!(scene.told(10, 1000).await, ["now"]);
         for text in ["one", "two", "three"] {
             scene.said(&scene.ada, text, false).await;
@@ -111,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_exchange_that_has_no_room_ends_the_context_before_it() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         for text in ["äää", "a long one that has no room", "ööö"] {
             scene.said(&scene.ada, text, false).await;
         }
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_asked_elsewhere_or_by_others_is_not_told() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         let bob = open_account(&scene.test, "bob", 1000).await;
         scene.said(&scene.ada, "mine", false).await;
         scene.said(&scene.ada, "a program's", true).await;
@@ -130,14 +130,14 @@ mod tests {
         assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
     }
 
-    fn queries(scene: &Scene) -> usize {
+    fn queries(scene: &ConversationScene) -> usize {
         let requests = scene.test.recorder.requests();
         requests.iter().filter(|request| request.operation == "Query").count()
     }
 
     #[tokio::test]
     async fn the_conversation_is_found_behind_what_was_asked_elsewhere_as_far_as_five_pages_reach() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         scene.said(&scene.ada, "mine", false).await;
         // With one message a page has four entries; the grant of the registration is the oldest of all.
         for (more_elsewhere, expected, pages) in
@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn large_replies_elsewhere_that_end_a_page_early_do_not_hide_the_conversation() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         scene.said(&scene.ada, "mine", false).await;
         for _ in 0..5 {
             scene.replied(&scene.ada, "a program's", &"x".repeat(MAX_REPLY_BYTES), true).await;
@@ -169,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_enough_is_found_or_there_is_no_room_for_more_nothing_more_is_read() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         for _ in 0..9 {
             scene.said(&scene.ada, "mine", false).await;
         }
@@ -182,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_conversation_begins_with_the_system_prompt() {
-        let scene = Scene::start().await;
+        let scene = ConversationScene::start().await;
         let limits = ContextLimits { messages: 10, chars: 1000 };
         let conversations = Conversations::new(scene.test.table.clone(), limits, Some("Be kind.".to_owned()));
         let prompt = conversations.prompt(scene.ada.user_id(), &message("Hello")).await.unwrap();

@@ -15,7 +15,7 @@ use store::StoreError;
 
 /// Every way in which a request fails.
 ///
-/// Each variant names its HTTP status and its stable `code`. [`crate::http`] and [`crate::openai`] make responses of it.
+/// Each variant names its HTTP status and its stable `code`. The modules `http` and `openai` make responses of it.
 /// A [`Cause`] is logged and never returned.
 #[derive(Debug)]
 pub enum ApiError {

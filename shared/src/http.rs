@@ -16,7 +16,7 @@ mod request;
 mod source_network;
 mod user_agent;
 
-pub use answer::{Answer, Response};
+pub use answer::{Answer, BufferedResponse};
 pub use body_fields::{BodyFields, MAX_BODY_BYTES};
 pub use cors::{CorsOrigins, Origin};
 pub(crate) use cors::{is_preflight, preflight};

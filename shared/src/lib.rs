@@ -1,11 +1,10 @@
-//! What the functions of chat-api share.
+//! The door for the functions of chat-api: a binary of `functions/` is a handler on top of this crate.
 //!
-//! A request comes in through [`http`], is parsed into the types of [`accounts`] and [`chat`],
-//! proves who sent it with [`jwt`] or [`api_keys`] ([`callers`]), and changes the table through [`accounts`], [`sessions`] or
-//! the [`ledger`]. Every failure on the way is one [`error::ApiError`].
+//! It turns events of Lambda into requests, and what the crates below answer into responses: HTTP, OpenAI's protocol,
+//! direct invocations, settings. It never builds a key of the table or an entry of the ledger: the crates below do, which
+//! it re-exports.
 //!
-//! What an [`operator`] asks for, and the [`audit`] of the ledger, come in through [`direct`]
-//! invocation.
+//! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
 pub use {domain, ledger, providers, store, telemetry};
 

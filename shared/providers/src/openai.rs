@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::failure::failure;
-use crate::openai::protocol::{Chunk, Completion, Request};
+use crate::openai::protocol::{Chunk, Completion, SentRequest};
 use crate::openai::provider::Address;
 use crate::prompt::{Prompt, Sampling};
 use crate::reply::{Reply, ReplyStream};
@@ -38,8 +38,8 @@ impl OpenAi {
         Ok(Self { client: provider::connect(settings).await?, model_id: settings.model_id.clone() })
     }
 
-    fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> Request<'a> {
-        Request::new(&self.model_id, prompt, self.client.config().length(max_output_tokens))
+    fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
+        SentRequest::new(&self.model_id, prompt, self.client.config().length(max_output_tokens))
     }
 }
 

@@ -7,7 +7,7 @@ use lambda_http::service_fn;
 use crate::endpoint::answered::Answered;
 use crate::endpoint::error::EndpointError;
 use crate::endpoint::runner::{EndpointAnswer, Error};
-use crate::http::{Answer, Response};
+use crate::http::{Answer, BufferedResponse};
 
 impl<E: EndpointError> EndpointAnswer<E> for Answer {
     async fn run<F, A>(answer: F) -> Result<(), Error>
@@ -17,13 +17,13 @@ impl<E: EndpointError> EndpointAnswer<E> for Answer {
     {
         lambda_http::run(service_fn(move |received: lambda_http::Request| {
             let answered = answer(received);
-            async move { Ok::<Response, Error>(response(answered.await)) }
+            async move { Ok::<BufferedResponse, Error>(response(answered.await)) }
         }))
         .await
     }
 }
 
-fn response<E: EndpointError>(answered: Answered<Answer, E>) -> Response {
+fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse {
     let Answered { outcome, cors, line } = answered;
     let (mut response, error) = match outcome {
         Ok(answer) => (answer.into_response(), None),
@@ -46,7 +46,7 @@ mod tests {
 
     const METHODS: &[Method] = &[Method::GET, Method::DELETE];
 
-    async fn panics(received: lambda_http::Request) -> Response {
+    async fn panics(received: lambda_http::Request) -> BufferedResponse {
         let request = Request::from(received);
         response(
             answered(METHODS, &CorsOrigins::None, request, |_| async {

@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use telemetry::metrics::Metric;
 
 use crate::error::ApiError;
-use crate::http::{Response, problem};
+use crate::http::{BufferedResponse, problem};
 
 /// An error that an endpoint answers with: how the client sees it, and what the log line and the metrics say of it.
 pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
@@ -21,7 +21,7 @@ pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
     fn metric(&self) -> Option<Metric>;
 
     /// The response.
-    fn response(&self) -> Response;
+    fn response(&self) -> BufferedResponse;
 }
 
 /// An error that can end a stream.
@@ -52,7 +52,7 @@ impl EndpointError for ApiError {
         }
     }
 
-    fn response(&self) -> Response {
+    fn response(&self) -> BufferedResponse {
         problem(self)
     }
 }

@@ -56,7 +56,7 @@ fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingRes
             let (sender, body) = channel();
             let mut response = beginning.into_response().map(|_| body);
             response.headers_mut().extend(cors);
-            let reader = Reader { sender, is_gone: false };
+            let reader = StreamReader { sender, is_gone: false };
             let (status, invocation) = (response.status(), line.invocation().clone());
             // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
             // the capture.
@@ -81,7 +81,12 @@ fn in_one_piece(body: Body) -> streaming::Body {
 
 /// Runs the stream to its end, whether or not the reader is still there. The body ends when this does, so that Lambda
 /// does not freeze the process before the capture.
-async fn deliver<E: EventError>(mut events: EventStream<E>, mut reader: Reader, line: LogLine, status: StatusCode) {
+async fn deliver<E: EventError>(
+    mut events: EventStream<E>,
+    mut reader: StreamReader,
+    line: LogLine,
+    status: StatusCode,
+) {
     let error = loop {
         match AssertUnwindSafe(events.next()).catch_unwind().await {
             Ok(Some(Ok(event))) => reader.send(event).await,
@@ -98,12 +103,12 @@ async fn deliver<E: EventError>(mut events: EventStream<E>, mut reader: Reader, 
 }
 
 /// The reader at the other end of the body.
-struct Reader {
+struct StreamReader {
     sender: Sender,
     is_gone: bool,
 }
 
-impl Reader {
+impl StreamReader {
     async fn send(&mut self, event: String) {
         if !self.is_gone {
             let sent = tokio::time::timeout(READER_TIMEOUT, self.sender.send_data(event.into())).await;
@@ -130,7 +135,7 @@ mod tests {
 
     use crate::endpoint::answered::answered;
     use crate::endpoint::error::EndpointError;
-    use crate::http::{Answer, CorsOrigins, Method, Request, Response};
+    use crate::http::{Answer, BufferedResponse, CorsOrigins, Method, Request};
 
     /// An error whose event is its code.
     struct CodedError(ApiError);
@@ -158,7 +163,7 @@ mod tests {
             self.0.metric()
         }
 
-        fn response(&self) -> Response {
+        fn response(&self) -> BufferedResponse {
             self.0.response()
         }
     }

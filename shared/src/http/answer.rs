@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use crate::error::ApiError;
 
-/// A response as Lambda takes it.
-pub type Response = lambda_http::Response<Body>;
+/// A response in one piece, as `lambda_http` sends it.
+pub type BufferedResponse = lambda_http::Response<Body>;
 
 pub(super) const MESSAGE_ID: HeaderName = HeaderName::from_static("x-message-id");
 
 /// A response in the making: a status, a JSON body, and headers.
 #[derive(Debug)]
-pub struct Answer(Response);
+pub struct Answer(BufferedResponse);
 
 impl Answer {
     /// A JSON body about a person, which no cache may keep (RFC 9111, section 5.2.2.5).
@@ -40,7 +40,7 @@ impl Answer {
     /// Success without a body (RFC 9110, section 15.3.5).
     #[must_use]
     pub fn no_content() -> Self {
-        let mut response = Response::new(Body::Empty);
+        let mut response = BufferedResponse::new(Body::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
         Self(response).header(CACHE_CONTROL, "no-store")
     }
@@ -48,12 +48,14 @@ impl Answer {
     /// The status and headers of server-sent events (WHATWG HTML, section 9.2) about a person.
     #[must_use]
     pub fn event_stream() -> Self {
-        Self(Response::new(Body::Empty)).header(CONTENT_TYPE, "text/event-stream").header(CACHE_CONTROL, "no-store")
+        Self(BufferedResponse::new(Body::Empty))
+            .header(CONTENT_TYPE, "text/event-stream")
+            .header(CACHE_CONTROL, "no-store")
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_string(body).map_err(|error| ApiError::Internal(Cause::new(error)))?;
-        let mut response = Response::new(Body::Text(body));
+        let mut response = BufferedResponse::new(Body::Text(body));
         *response.status_mut() = status;
         Ok(Self(response).header(CONTENT_TYPE, "application/json"))
     }
@@ -88,7 +90,7 @@ impl Answer {
 
     /// The finished response.
     #[must_use]
-    pub fn into_response(self) -> Response {
+    pub fn into_response(self) -> BufferedResponse {
         self.0
     }
 }

@@ -174,9 +174,9 @@ mod tests {
     use lambda_http::http::HeaderValue;
     use proptest::prelude::*;
 
-    struct Text(String);
+    struct PlainText(String);
 
-    impl TryFrom<String> for Text {
+    impl TryFrom<String> for PlainText {
         type Error = InvalidField;
 
         fn try_from(text: String) -> Result<Self, InvalidField> {
@@ -199,7 +199,7 @@ mod tests {
 
     fn complaint(request: &Request) -> String {
         let mut fields = request.fields().unwrap();
-        assert!(fields.take::<Text>("message").is_none());
+        assert!(fields.take::<PlainText>("message").is_none());
         let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
         errors["message"].join(" ")
     }
@@ -239,7 +239,7 @@ mod tests {
             request(Some("application/x-www-form-urlencoded; charset=UTF-8"), "message=a%20b"),
         ] {
             let mut fields = request.fields().unwrap();
-            assert_eq!(fields.take::<Text>("message").unwrap().0, "a b");
+            assert_eq!(fields.take::<PlainText>("message").unwrap().0, "a b");
         }
     }
 
@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn all_complaints_come_together() {
         let mut fields = json(r#"{"b":1}"#).fields().unwrap();
-        assert!(fields.take::<Text>("a").is_none());
-        assert!(fields.take::<Text>("b").is_none());
+        assert!(fields.take::<PlainText>("a").is_none());
+        assert!(fields.take::<PlainText>("b").is_none());
         let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
         assert_eq!(errors.len(), 2);
     }
@@ -329,7 +329,7 @@ mod tests {
             let content_type =
                 if form { "application/x-www-form-urlencoded" } else { "application/json" };
             if let Ok(mut fields) = request(Some(content_type), body).fields() {
-                let _ = fields.take::<Text>("message");
+                let _ = fields.take::<PlainText>("message");
             }
         }
     }

@@ -9,7 +9,7 @@ use lambda_http::http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::error::{ApiError, FieldErrors};
-use crate::http::answer::{MESSAGE_ID, Response};
+use crate::http::answer::{BufferedResponse, MESSAGE_ID};
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -27,7 +27,7 @@ struct Problem<'a> {
 }
 
 /// The response to a request that failed with `error`.
-pub(crate) fn problem(error: &ApiError) -> Response {
+pub(crate) fn problem(error: &ApiError) -> BufferedResponse {
     let status = error.status();
     let (balance, cost) = match error {
         ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
@@ -48,7 +48,7 @@ pub(crate) fn problem(error: &ApiError) -> Response {
         cost,
     };
     let body = serde_json::to_string(&problem).unwrap_or_default();
-    let mut response = Response::new(Body::Text(body));
+    let mut response = BufferedResponse::new(Body::Text(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers_of(error);
     response
@@ -98,7 +98,7 @@ mod tests {
     use domain::cause::Cause;
     use serde_json::{Value, json};
 
-    fn body(response: &Response) -> Value {
+    fn body(response: &BufferedResponse) -> Value {
         serde_json::from_slice(response.body().as_ref()).unwrap()
     }
 

@@ -10,7 +10,7 @@ use telemetry::metrics::Metric;
 
 use crate::endpoint::{EndpointError, EventError};
 use crate::error::ApiError;
-use crate::http::{Response, headers_of};
+use crate::http::{BufferedResponse, headers_of};
 use crate::openai::chunks::event;
 use crate::openai::error::ProtocolError;
 
@@ -48,8 +48,8 @@ impl EndpointError for ProtocolError {
         }
     }
 
-    fn response(&self) -> Response {
-        let mut response = Response::new(Body::Text(json!({"error": body(self)}).to_string()));
+    fn response(&self) -> BufferedResponse {
+        let mut response = BufferedResponse::new(Body::Text(json!({"error": body(self)}).to_string()));
         *response.status_mut() = self.status();
         *response.headers_mut() = headers(self);
         response

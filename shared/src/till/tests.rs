@@ -30,7 +30,7 @@ use crate::testing::TestTable;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stalls(Arc<Mutex<Vec<Duration>>>);
 
-struct Stall<'a> {
+struct StalledModel<'a> {
     began: Instant,
     stalls: &'a Stalls,
 }
@@ -38,7 +38,7 @@ struct Stall<'a> {
 impl Stalls {
     pub(super) async fn for_ever<T>(&self) -> T {
         tokio::time::pause();
-        let _stall = Stall { began: Instant::now(), stalls: self };
+        let _stall = StalledModel { began: Instant::now(), stalls: self };
         std::future::pending().await
     }
 
@@ -48,7 +48,7 @@ impl Stalls {
     }
 }
 
-impl Drop for Stall<'_> {
+impl Drop for StalledModel<'_> {
     fn drop(&mut self) {
         self.stalls.0.lock().unwrap().push(self.began.elapsed());
         tokio::time::resume();
@@ -57,7 +57,7 @@ impl Drop for Stall<'_> {
 
 /// A model that says `text` and counts `usage`, or fails, or says nothing for ever.
 #[derive(Debug)]
-struct Scripted {
+struct ScriptedReply {
     text: String,
     usage: Option<Usage>,
     fails: bool,
@@ -65,7 +65,7 @@ struct Scripted {
     limits: Mutex<Vec<u32>>,
 }
 
-impl ChatModel for &'static Scripted {
+impl ChatModel for &'static ScriptedReply {
     fn id(&self) -> &'static str {
         "scripted"
     }
@@ -100,24 +100,24 @@ fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
     Usage { input_tokens, output_tokens, estimated: false }
 }
 
-fn scripted(usage: Option<Usage>, fails: bool) -> &'static Scripted {
+fn scripted(usage: Option<Usage>, fails: bool) -> &'static ScriptedReply {
     saying("Hi", usage, fails)
 }
 
-fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static Scripted {
-    Box::leak(Box::new(Scripted { text: text.to_owned(), usage, fails, stalls: None, limits: Mutex::default() }))
+fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static ScriptedReply {
+    Box::leak(Box::new(ScriptedReply { text: text.to_owned(), usage, fails, stalls: None, limits: Mutex::default() }))
 }
 
-struct Scene {
+struct ReplyScene {
     test: TestTable,
     ada: LoggedIn,
     till: Till,
-    model: &'static Scripted,
+    model: &'static ScriptedReply,
 }
 
-impl Scene {
+impl ReplyScene {
     /// Input at 1 and output at 10 credits a token; replies of 5 to 100 tokens.
-    async fn with(balance: u64, model: &'static Scripted) -> Self {
+    async fn with(balance: u64, model: &'static ScriptedReply) -> Self {
         let test = TestTable::start().await;
         let ada = test.person("ada", balance).await;
         let credits = |amount| Credits::new(amount).unwrap();
@@ -175,7 +175,7 @@ fn most_input() -> u64 {
 
 #[tokio::test]
 async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
+    let scene = ReplyScene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
     let Admitted::Held(question) = scene.hold(None).await.unwrap() else { panic!("it was not answered before") };
     let held = most_input() + 1_000;
     assert_eq!(scene.account().await, (10_000 - held, held));
@@ -190,7 +190,7 @@ async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
 
 #[tokio::test]
 async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
-    let scene = Scene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
+    let scene = ReplyScene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
     for key in [None, Some("key")] {
         let Ok(Admitted::Held(question)) = scene.hold(key).await else { panic!("it is affordable") };
         assert_eq!(scene.account().await, (0, most_input() + 75));
@@ -202,7 +202,7 @@ async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
 
 #[tokio::test]
 async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
-    let scene = Scene::with(most_input() + 49, scripted(Some(counted(1, 1)), false)).await;
+    let scene = ReplyScene::with(most_input() + 49, scripted(Some(counted(1, 1)), false)).await;
     let refused = scene.ask(None).await;
     let Err(ApiError::InsufficientTokens { balance, cost }) = refused else { panic!("{refused:?}") };
     assert_eq!((u64::from(balance), u64::from(cost)), (most_input() + 49, most_input() + 50));
@@ -212,7 +212,7 @@ async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
 
 #[tokio::test]
 async fn expired_holds_pay_for_what_comes_next() {
-    let scene = Scene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
+    let scene = ReplyScene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
     for key in [Some("key"), Some("key"), None] {
         assert!(matches!(scene.hold(key).await, Ok(Admitted::Held(_))), "{key:?}");
         assert_eq!(scene.account().await, (0, most_input() + 100));
@@ -222,7 +222,7 @@ async fn expired_holds_pay_for_what_comes_next() {
 
 #[tokio::test]
 async fn more_than_was_held_is_never_charged() {
-    let scene = Scene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
+    let scene = ReplyScene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
     let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
     assert_eq!(charged, most_input() + 1_000);
     assert_eq!(scene.account().await, (10_000 - charged, 0));
@@ -230,7 +230,7 @@ async fn more_than_was_held_is_never_charged() {
 
 #[tokio::test]
 async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
-    let scene = Scene::with(10_000, scripted(None, false)).await;
+    let scene = ReplyScene::with(10_000, scripted(None, false)).await;
     let paid = scene.ask(None).await.unwrap();
     // "Hello" and "Hi", at four bytes a token.
     assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
@@ -241,7 +241,7 @@ async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
 async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_is_cut() {
     // Two bytes and three: the limits are of bytes, and no character is cut.
     let longest = "ü".repeat(Message::MAX_BYTES / 2);
-    let scene = Scene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
+    let scene = ReplyScene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
     let message = Message::try_from(longest.clone()).unwrap();
     let Ok(Admitted::Held(question)) = scene.hold_with(message, Some("key")).await else { panic!("it is affordable") };
     let paid = scene.till.reply(question).await.unwrap();
@@ -253,7 +253,7 @@ async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_i
 
 #[tokio::test]
 async fn a_model_that_fails_costs_nothing() {
-    let scene = Scene::with(10_000, scripted(None, true)).await;
+    let scene = ReplyScene::with(10_000, scripted(None, true)).await;
     for key in [None, Some("key"), Some("key")] {
         assert!(matches!(scene.ask(key).await, Err(ApiError::ModelUnavailable { .. })));
         assert_eq!(scene.account().await, (10_000, 0));
@@ -263,14 +263,14 @@ async fn a_model_that_fails_costs_nothing() {
 #[tokio::test]
 async fn a_model_that_takes_too_long_is_cut_off_while_there_is_time_for_a_charge_and_costs_nothing() {
     let stalls = Stalls::default();
-    let scripted = Scripted {
+    let scripted = ScriptedReply {
         text: String::new(),
         usage: None,
         fails: false,
         stalls: Some(stalls.clone()),
         limits: Mutex::default(),
     };
-    let scene = Scene::with(10_000, Box::leak(Box::new(scripted))).await;
+    let scene = ReplyScene::with(10_000, Box::leak(Box::new(scripted))).await;
     assert!(matches!(scene.ask(None).await, Err(ApiError::ModelFailed(_))));
     assert_eq!(scene.account().await, (10_000, 0));
     assert_eq!(stalls.seconds(), [28 - 10]);

@@ -27,13 +27,13 @@ pub(super) enum Length {
 }
 
 #[derive(Serialize)]
-pub(super) struct Request<'a> {
+pub(super) struct SentRequest<'a> {
     model: &'a str,
-    messages: Vec<Message<'a>>,
+    messages: Vec<SentMessage<'a>>,
     #[serde(flatten)]
     length: Length,
     #[serde(flatten)]
-    sampling: Parameters<'a>,
+    sampling: SentParameters<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,13 +41,13 @@ pub(super) struct Request<'a> {
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct SentMessage<'a> {
     role: Role,
     content: &'a str,
 }
 
 #[derive(Serialize)]
-struct Parameters<'a> {
+struct SentParameters<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,14 +67,14 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-impl<'a> Request<'a> {
+impl<'a> SentRequest<'a> {
     pub(super) fn new(model: &'a str, prompt: &'a Prompt, length: Length) -> Self {
-        let messages = prompt.turns.iter().map(|turn| Message { role: turn.role, content: &turn.text });
+        let messages = prompt.turns.iter().map(|turn| SentMessage { role: turn.role, content: &turn.text });
         Self {
             model,
             messages: messages.collect(),
             length,
-            sampling: Parameters::from(&prompt.sampling),
+            sampling: SentParameters::from(&prompt.sampling),
             stream: None,
             stream_options: None,
         }
@@ -86,7 +86,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl<'a> From<&'a Sampling> for Parameters<'a> {
+impl<'a> From<&'a Sampling> for SentParameters<'a> {
     fn from(sampling: &'a Sampling) -> Self {
         let Sampling { temperature, top_p, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
         Self { temperature, top_p, presence_penalty, frequency_penalty, stop, seed }

@@ -33,10 +33,10 @@ const EXPIRY: Duration = Duration::from_secs(28 + 30);
 
 /// A model that takes these steps.
 #[derive(Clone, Debug)]
-struct Scripted(Vec<Step>, Stalls);
+struct ScriptedStream(Vec<StreamStep>, Stalls);
 
 #[derive(Clone, Debug)]
-enum Step {
+enum StreamStep {
     Says(String),
     Ends(Option<Usage>),
     Fails,
@@ -45,7 +45,7 @@ enum Step {
     Stalls,
 }
 
-impl ChatModel for Scripted {
+impl ChatModel for ScriptedStream {
     fn id(&self) -> &'static str {
         "scripted"
     }
@@ -62,19 +62,19 @@ impl ChatModel for Scripted {
         let Self(steps, stalls) = self.clone();
         let pieces = stream::iter(steps).zip(stream::repeat(stalls)).then(|(step, stalls)| async move {
             match step {
-                Step::Says(text) => Ok(Piece::Text(text)),
-                Step::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
-                Step::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
-                Step::Panics => panic!("it was told to panic"),
-                Step::Stalls => stalls.for_ever().await,
+                StreamStep::Says(text) => Ok(Piece::Text(text)),
+                StreamStep::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
+                StreamStep::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
+                StreamStep::Panics => panic!("it was told to panic"),
+                StreamStep::Stalls => stalls.for_ever().await,
             }
         });
         async { Ok(pieces.boxed()) }.boxed()
     }
 }
 
-fn says(text: &str) -> Step {
-    Step::Says(text.to_owned())
+fn says(text: &str) -> StreamStep {
+    StreamStep::Says(text.to_owned())
 }
 
 fn by_message() -> Pricing {
@@ -90,7 +90,7 @@ fn credits(amount: u64) -> Credits {
     Credits::new(amount).unwrap()
 }
 
-struct Scene {
+struct StreamScene {
     test: TestTable,
     till: Arc<Till>,
     stalls: Stalls,
@@ -98,15 +98,15 @@ struct Scene {
 }
 
 /// The texts and the end of a stream.
-type Heard = (Vec<String>, Result<PaidReply, ApiError>);
+type HeardStream = (Vec<String>, Result<PaidReply, ApiError>);
 
-impl Scene {
-    async fn start(steps: &[Step], pricing: Pricing) -> Self {
+impl StreamScene {
+    async fn start(steps: &[StreamStep], pricing: Pricing) -> Self {
         let test = TestTable::start().await;
         let stalls = Stalls::default();
         let till = Arc::new(Till {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            model: Model::new(Scripted(steps.to_vec(), stalls.clone())),
+            model: Model::new(ScriptedStream(steps.to_vec(), stalls.clone())),
             pricing,
             output_limits: OutputLimits { most: 100, least: 1 },
             clock: test.clock.clone(),
@@ -133,7 +133,7 @@ impl Scene {
         }
     }
 
-    async fn hear(&self) -> Heard {
+    async fn hear(&self) -> HeardStream {
         match self.stream_for(TIMEOUT).await {
             Ok(stream) => to_its_end(stream).await,
             Err(error) => (Vec::new(), Err(error)),
@@ -152,7 +152,7 @@ impl Scene {
     }
 }
 
-async fn to_its_end(mut stream: TillStream) -> Heard {
+async fn to_its_end(mut stream: TillStream) -> HeardStream {
     let mut texts = Vec::new();
     loop {
         match stream.next().await.expect("a stream has an end") {
@@ -174,7 +174,7 @@ async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
         // Two tokens are guessed of the question, and three of the reply.
         (by_usage(), None, 5),
     ] {
-        let scene = Scene::start(&[says("Hello "), says("Ada!"), Step::Ends(usage)], pricing).await;
+        let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(usage)], pricing).await;
         let (texts, end) = scene.hear().await;
         let reply = end.unwrap();
         assert_eq!(texts, ["Hello ", "Ada!"]);
@@ -188,7 +188,7 @@ async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
 
 #[tokio::test]
 async fn while_a_reply_is_being_written_its_price_is_held() {
-    let scene = Scene::start(&[says("Hello "), says("Ada!"), Step::Ends(None)], by_message()).await;
+    let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(None)], by_message()).await;
     let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
     for _ in 0..2 {
         assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Text(_)))));
@@ -201,10 +201,10 @@ async fn while_a_reply_is_being_written_its_price_is_held() {
 
 #[tokio::test]
 async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
-    for last in [Some(Step::Fails), Some(Step::Panics), None] {
+    for last in [Some(StreamStep::Fails), Some(StreamStep::Panics), None] {
         for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), 2 + 3)] {
-            let steps: Vec<Step> = [says("Hello "), says("Ada!")].into_iter().chain(last.clone()).collect();
-            let scene = Scene::start(&steps, pricing).await;
+            let steps: Vec<StreamStep> = [says("Hello "), says("Ada!")].into_iter().chain(last.clone()).collect();
+            let scene = StreamScene::start(&steps, pricing).await;
             let (texts, end) = scene.hear().await;
             assert_eq!(texts, ["Hello ", "Ada!"]);
             let Err(ApiError::ModelBrokeOff { message_id, .. }) = end else { panic!("{last:?}: {end:?}") };
@@ -218,7 +218,7 @@ async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
 
 #[tokio::test]
 async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
-    let scene = Scene::start(&[says("Hello"), Step::Stalls], by_message()).await;
+    let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], by_message()).await;
     let (texts, end) = scene.hear().await;
     assert_eq!(texts, ["Hello"]);
     assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
@@ -230,16 +230,16 @@ async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
 #[tokio::test]
 async fn a_model_that_delivers_nothing_is_not_paid() {
     for steps in [
-        vec![Step::Fails],
-        vec![Step::Panics],
-        vec![Step::Stalls],
+        vec![StreamStep::Fails],
+        vec![StreamStep::Panics],
+        vec![StreamStep::Stalls],
         vec![],
-        vec![Step::Ends(None)],
-        vec![says(""), Step::Fails],
-        vec![says(""), Step::Stalls],
+        vec![StreamStep::Ends(None)],
+        vec![says(""), StreamStep::Fails],
+        vec![says(""), StreamStep::Stalls],
     ] {
         for pricing in [by_message(), by_usage()] {
-            let scene = Scene::start(&steps, pricing).await;
+            let scene = StreamScene::start(&steps, pricing).await;
             let error = scene.stream_for(TIMEOUT).await.err();
             assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
             assert_eq!(scene.spendable_and_held().await, (BALANCE, 0), "{steps:?}");
@@ -250,7 +250,7 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
 #[tokio::test]
 async fn a_process_that_ends_before_the_capture_charges_nothing() {
     for pricing in [by_message(), by_usage()] {
-        let scene = Scene::start(&[says("Hello"), Step::Stalls], pricing).await;
+        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], pricing).await;
         let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
         assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Text(_)))));
         let id = stream.id();
@@ -264,8 +264,8 @@ async fn a_process_that_ends_before_the_capture_charges_nothing() {
 
 #[tokio::test]
 async fn a_capture_that_fails_is_what_the_stream_ends_with() {
-    for last in [Step::Ends(None), Step::Fails] {
-        let scene = Scene::start(&[says("Hello"), last], by_message()).await;
+    for last in [StreamStep::Ends(None), StreamStep::Fails] {
+        let scene = StreamScene::start(&[says("Hello"), last], by_message()).await;
         // So often does the SDK try.
         scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
         let (texts, end) = scene.hear().await;
@@ -277,8 +277,8 @@ async fn a_capture_that_fails_is_what_the_stream_ends_with() {
 
 #[tokio::test]
 async fn where_nobody_can_tell_whether_it_was_charged_the_stream_says_so_and_nothing_is_lost() {
-    for last in [Step::Ends(None), Step::Fails] {
-        let scene = Scene::start(&[says("Hello"), last], by_message()).await;
+    for last in [StreamStep::Ends(None), StreamStep::Fails] {
+        let scene = StreamScene::start(&[says("Hello"), last], by_message()).await;
         let stream = scene.stream_for(TIMEOUT).await.unwrap();
         let id = stream.id();
         // Neither the capture nor the look at what became of it gets through.
@@ -293,7 +293,7 @@ async fn where_nobody_can_tell_whether_it_was_charged_the_stream_says_so_and_not
 #[tokio::test]
 async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
     let piece = "\u{e9}".repeat(50_000);
-    let scene = Scene::start(&vec![says(&piece); 4], by_message()).await;
+    let scene = StreamScene::start(&vec![says(&piece); 4], by_message()).await;
     let (texts, end) = scene.hear().await;
     let reply = end.unwrap().reply;
     assert_eq!(reply.finish_reason, FinishReason::Length);
@@ -307,24 +307,24 @@ fn any_pricing() -> impl Strategy<Value = Pricing> {
     prop_oneof![(0_u64..BALANCE).prop_map(|cost| Pricing::Message { cost: credits(cost) }), by_usage]
 }
 
-fn any_end() -> impl Strategy<Value = Option<Step>> {
+fn any_end() -> impl Strategy<Value = Option<StreamStep>> {
     let counted = (0_u64..500, 0_u64..500).prop_map(|(input_tokens, output_tokens)| Usage {
         input_tokens,
         output_tokens,
         estimated: false,
     });
     prop_oneof![
-        prop::option::of(counted).prop_map(|usage| Some(Step::Ends(usage))),
-        Just(Some(Step::Fails)),
-        Just(Some(Step::Panics)),
+        prop::option::of(counted).prop_map(|usage| Some(StreamStep::Ends(usage))),
+        Just(Some(StreamStep::Fails)),
+        Just(Some(StreamStep::Panics)),
         Just(None),
     ]
 }
 
 /// Hears a reply of such texts and such an end, and looks at the bill.
-async fn check_the_bill(texts: &[String], end: Option<Step>, pricing: Pricing) {
-    let steps: Vec<Step> = texts.iter().cloned().map(Step::Says).chain(end.clone()).collect();
-    let scene = Scene::start(&steps, pricing).await;
+async fn check_the_bill(texts: &[String], end: Option<StreamStep>, pricing: Pricing) {
+    let steps: Vec<StreamStep> = texts.iter().cloned().map(StreamStep::Says).chain(end.clone()).collect();
+    let scene = StreamScene::start(&steps, pricing).await;
     let stream = match scene.stream_for(TIMEOUT).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -340,8 +340,8 @@ async fn check_the_bill(texts: &[String], end: Option<Step>, pricing: Pricing) {
     let entry = scene.entry(id).await.unwrap();
     assert_eq!(entry.response.as_deref(), Some(heard.concat().as_str()), "what was heard is what is stored");
     assert_eq!(heard.concat(), texts.concat());
-    let counted = if let Some(Step::Ends(Some(usage))) = end { Some(usage) } else { None };
-    assert_eq!(outcome.is_ok(), matches!(end, Some(Step::Ends(_))), "{outcome:?}");
+    let counted = if let Some(StreamStep::Ends(Some(usage))) = end { Some(usage) } else { None };
+    assert_eq!(outcome.is_ok(), matches!(end, Some(StreamStep::Ends(_))), "{outcome:?}");
     let usage = counted.unwrap_or(entry.usage.unwrap());
     let cost = u64::from(pricing.cost(&usage)).min(held);
     assert_eq!(entry.amount.unsigned_abs(), cost);
