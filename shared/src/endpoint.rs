@@ -65,7 +65,8 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
 /// [`Error`] if a setting cannot be used, or the Lambda Runtime API cannot be reached.
 pub async fn serve<E: Endpoint>() -> Result<(), Error> {
     let resources = Resources::from_environment()?;
-    let endpoint = E::start(&resources).await?;
+    // Some starts join two large futures, which would make this one as large.
+    let endpoint = Box::pin(E::start(&resources)).await?;
     let Resources { settings, clock, .. } = resources;
     let timeout = endpoint.timeout(&settings);
     let served = Arc::new(Served { endpoint, timeout, clock, cors_origins: settings.cors_origins });
