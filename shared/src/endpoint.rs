@@ -1,4 +1,4 @@
-//! The endpoints of the API: the trait that a handler implements, and everything that is done around a handler.
+//! The endpoints of the API: the trait that a handler implements, and the frame around every handler.
 //!
 //! Nothing here knows a path or a body. Begin with [`Endpoint`].
 
@@ -77,7 +77,7 @@ pub async fn serve<E: Endpoint>() -> Result<(), Error> {
     .await
 }
 
-/// An endpoint, with what each of its requests needs.
+/// An endpoint, with the settings and the clock that each of its requests needs.
 struct Served<E> {
     endpoint: E,
     timeout: Duration,

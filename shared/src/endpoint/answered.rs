@@ -1,4 +1,4 @@
-//! What is done around every handler: preflights, methods, panics, the log line.
+//! The frame around every handler: preflights, methods, panics, the log line.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +12,7 @@ use crate::endpoint::log_line::LogLine;
 use crate::error::ApiError;
 use crate::http::{Answer, CorsOrigins, Request, is_preflight, preflight};
 
-/// The outcome of a request, and what its response and its log line need besides.
+/// The outcome of a request, with the CORS headers of its response and its log line.
 pub struct Answered<A, E> {
     pub(super) outcome: Result<A, E>,
     pub(super) cors: HeaderMap,

@@ -6,7 +6,7 @@ use telemetry::metrics::Metric;
 use crate::error::ApiError;
 use crate::http::{BufferedResponse, problem};
 
-/// An error that an endpoint answers with: how the client sees it, and what the log line and the metrics say of it.
+/// An error that an endpoint answers with: its response, and its part in the log line and the metrics.
 pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
     /// The status of the response.
     fn status(&self) -> StatusCode;

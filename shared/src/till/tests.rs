@@ -156,7 +156,7 @@ impl ReplyScene {
         self.till.hold(question).await
     }
 
-    /// The balance, and what is held.
+    /// The spendable and the held credits.
     async fn account(&self) -> (u64, u64) {
         let account = self.test.accounts().read(&self.ada).await.unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());

@@ -140,7 +140,7 @@ impl StreamScene {
         }
     }
 
-    /// What can be spent, and what is held.
+    /// The spendable and the held credits.
     async fn spendable_and_held(&self) -> (u64, u64) {
         let account = self.test.accounts().read(&self.ada).await.unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
@@ -281,7 +281,7 @@ async fn where_nobody_can_tell_whether_it_was_charged_the_stream_says_so_and_not
         let scene = StreamScene::start(&[says("Hello"), last], by_message()).await;
         let stream = scene.stream_for(TIMEOUT).await.unwrap();
         let id = stream.id();
-        // Neither the capture nor the look at what became of it gets through.
+        // Neither the capture nor the void entry that would settle it gets through.
         scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 6);
         let (_, end) = to_its_end(stream).await;
         assert!(matches!(end, Err(ApiError::OutcomeUnknown { message_id, .. }) if message_id == id), "{end:?}");
