@@ -1,8 +1,8 @@
-//! How AWS is reached: by one HTTP client, with region, credentials and addresses from the environment,
-//! which is where Lambda puts them.
+//! The configuration of AWS clients: one HTTP client for all, with region, credentials and endpoints from the
+//! environment, where Lambda puts them.
 //!
-//! The SDK's own default chain would also look for profile files and metadata servers, and would trust
-//! every certificate authority of the system, of which some 140 would have to be read at each start.
+//! The SDK's default chains would also look for profile files and metadata servers. They would trust every certificate
+//! authority of the system, and read all of them, some 140, at each start.
 
 use std::env;
 use std::fs::File;
@@ -24,37 +24,37 @@ use rustls::pki_types::pem::PemObject;
 
 use domain::setting::SettingError;
 
-/// A connection that is not there within this time is not coming.
+/// A connection that takes longer than this is given up and tried again.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// DynamoDB answers in milliseconds; an attempt that takes this long is better repeated.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// All attempts together: a client hears 503 within five seconds, with time left to say it.
+/// Timeout for all attempts together. It leaves time to answer 503 within five seconds.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_millis(3500);
-/// The SDK's own default, named because the ledger's idempotence is built for it.
+/// The SDK's own default, fixed here because every write is built to be repeated this often.
 const MAX_ATTEMPTS: u32 = 3;
-/// Up to how long the SDK waits before the second attempt. Its default of a second suits APIs that
-/// answer in seconds; DynamoDB's own guide starts at 50 ms.
+/// Longest wait before the second attempt. The SDK's default of a second suits APIs that answer in seconds; DynamoDB's
+/// own guide starts at 50 ms.
 const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
 
-/// Who signs the certificates of AWS's endpoints
+/// The authorities that sign the certificates of AWS's endpoints
 /// (<https://docs.aws.amazon.com/prescriptive-guidance/latest/certificate-authority/>).
 const ROOT_CERTIFICATES: &[u8] = include_bytes!("configuration/root-certificates.pem");
-/// Some 1,000 certificates.
+/// Largest certificate bundle: some 1,000 certificates.
 const MAX_BUNDLE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// An AWS service that we ask.
+/// An AWS service that functions call.
 #[derive(Clone, Copy, Debug)]
 pub enum Service {
     /// Amazon Bedrock, for models.
     BedrockRuntime,
-    /// The table.
+    /// DynamoDB, for the table.
     DynamoDb,
-    /// Secrets.
+    /// AWS Secrets Manager, for secrets.
     SecretsManager,
 }
 
 impl Service {
-    /// The SDKs' variable for another address than the region's, such as that of a stand-in.
+    /// The SDKs' variable for an endpoint other than the region's, such as a stand-in's.
     fn endpoint_variable(self) -> &'static str {
         match self {
             Self::BedrockRuntime => "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
@@ -64,7 +64,7 @@ impl Service {
     }
 }
 
-/// The configuration that every client here starts from. Nothing is sent.
+/// The configuration of a client of `service`. Nothing is sent.
 ///
 /// # Errors
 /// [`SettingError`] without `AWS_REGION`, or for an `AWS_CA_BUNDLE` that cannot be used.
@@ -82,13 +82,13 @@ pub fn configuration(service: Service) -> Result<SdkConfig, SettingError> {
     Ok(configuration.build())
 }
 
-/// Three attempts, the second of them soon.
+/// Three attempts; the second follows within 50 ms.
 #[must_use]
 pub fn retry_configuration() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(FIRST_RETRY_WAIT)
 }
 
-/// Limits for an attempt and for all of them together.
+/// Timeouts for a connection, for an attempt and for all attempts together.
 #[must_use]
 pub fn timeout_configuration() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -98,7 +98,7 @@ pub fn timeout_configuration() -> TimeoutConfig {
         .build()
 }
 
-/// One for all clients, so that they share connections and what TLS costs to set up.
+/// One HTTP client for all services, so that they share connections and set TLS up once.
 fn http_client() -> Result<SharedHttpClient, SettingError> {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
@@ -111,8 +111,8 @@ fn http_client() -> Result<SharedHttpClient, SettingError> {
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 
-/// The certificates of `AWS_CA_BUNDLE`, the SDKs' variable for those of a proxy or a stand-in, or else
-/// AWS's own.
+/// The certificates of `AWS_CA_BUNDLE`, the SDKs' variable for the authorities of a proxy or a stand-in; without it,
+/// those of AWS.
 fn trusted_certificates(bundle: Option<String>) -> Result<Vec<u8>, SettingError> {
     let Some(bundle) = bundle else { return Ok(ROOT_CERTIFICATES.to_vec()) };
     let refused = |problem: String| SettingError::new("AWS_CA_BUNDLE", problem);
@@ -128,7 +128,7 @@ fn trusted_certificates(bundle: Option<String>) -> Result<Vec<u8>, SettingError>
     }
 }
 
-/// How many certificates there are. The HTTP client takes for granted that they can be read.
+/// Counts the certificates, and checks that each can be read: the HTTP client relies on that.
 fn count_certificates(pem: &[u8]) -> Result<usize, String> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {

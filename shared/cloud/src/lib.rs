@@ -1,7 +1,7 @@
-//! How AWS is reached: one configuration for every client, and secrets that can be read again.
+//! The way to AWS: one configuration for every client, and secrets that can be read again.
 //!
-//! Region, credentials and addresses come from the environment alone, where Lambda puts them. Nothing here looks for
-//! profiles or asks a metadata server, and no secret prints.
+//! Region, credentials and endpoints come from the environment alone, where Lambda puts them. This crate looks for no
+//! profile and asks no metadata server, and its secrets never print.
 //!
 //! Begin with [`configuration`].
 

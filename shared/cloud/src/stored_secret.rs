@@ -1,4 +1,4 @@
-//! Secrets, where they can be read again: Secrets Manager may have replaced them.
+//! Secrets that can be read again, because Secrets Manager may have replaced them.
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
@@ -8,26 +8,26 @@ use secrecy::SecretString;
 
 use crate::{Service, configuration};
 
-/// Where a secret is.
+/// The place of a secret.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
     /// The secret itself, as on a laptop.
     Value(SecretString),
-    /// Its name in AWS Secrets Manager, as deployed.
+    /// A secret in AWS Secrets Manager, as deployed.
     SecretsManager {
         /// The secret's ARN.
         arn: String,
     },
 }
 
-/// A secret that can be read again. It never prints.
+/// A secret at its place, with the client that reads it. It never prints.
 #[derive(Debug)]
 pub enum StoredSecret {
     /// The secret itself.
     Value(SecretString),
-    /// Where Secrets Manager has it.
+    /// A secret in AWS Secrets Manager.
     SecretsManager {
-        /// Reads it.
+        /// The client that reads the secret.
         client: aws_sdk_secretsmanager::Client,
         /// The secret's ARN.
         arn: String,
@@ -35,10 +35,10 @@ pub enum StoredSecret {
 }
 
 impl StoredSecret {
-    /// The secret at `source`. Nothing is sent before it is read.
+    /// The secret at `source`. Nothing is sent before the first read.
     ///
     /// # Errors
-    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    /// [`SettingError`] for a setting of [`configuration`] that is missing or cannot be used.
     pub fn connect(source: SecretSource) -> Result<Self, SettingError> {
         match source {
             SecretSource::Value(secret) => Ok(Self::Value(secret)),
@@ -49,16 +49,16 @@ impl StoredSecret {
         }
     }
 
-    /// Whether every reading gives the same secret.
+    /// Whether every read returns the same secret.
     #[must_use]
     pub fn never_changes(&self) -> bool {
         matches!(self, Self::Value(_))
     }
 
-    /// The secret as it is now.
+    /// Reads the current secret.
     ///
     /// # Errors
-    /// [`UnreadableSecret`] if Secrets Manager does not give it.
+    /// [`UnreadableSecret`] if Secrets Manager does not return it.
     pub async fn read(&self) -> Result<SecretString, UnreadableSecret> {
         let (client, arn) = match self {
             Self::Value(secret) => return Ok(secret.clone()),
@@ -73,7 +73,7 @@ fn unreadable(error: SdkError<GetSecretValueError>) -> UnreadableSecret {
     UnreadableSecret(Cause::new(error))
 }
 
-/// Secrets Manager did not give a secret.
+/// The error of a secret that Secrets Manager did not return.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UnreadableSecret(pub Cause);

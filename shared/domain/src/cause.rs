@@ -3,15 +3,15 @@
 use std::error::Error;
 use std::fmt;
 
-/// What went wrong inside: an error with all its sources in one line, for the log.
+/// The cause of a failure for the log: the text of an error and of all its sources, in one line.
 ///
-/// It keeps the words and not the error: an SDK error's `Debug` shows whole items, password
-/// hashes and messages included; its `Display` does not.
+/// It keeps the text and not the error, because the `Debug` of an SDK error shows whole items, with password hashes and
+/// messages. Its `Display` does not.
 #[derive(Debug)]
 pub struct Cause(String);
 
 impl Cause {
-    /// The words of `error` and of all its sources.
+    /// The text of `error` and of all its sources.
     pub fn new(error: impl Error) -> Self {
         let mut words = error.to_string();
         let mut source = error.source();
@@ -23,13 +23,13 @@ impl Cause {
         Self(words)
     }
 
-    /// A cause that no other error explains.
+    /// A cause without an error behind it.
     #[must_use]
     pub fn because(words: &str) -> Self {
         Self(words.to_owned())
     }
 
-    /// The words.
+    /// The text for the log.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

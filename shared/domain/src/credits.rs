@@ -1,4 +1,4 @@
-//! Credits: what a user spends, called `tokens` at the API.
+//! Credits, which users spend on messages. The API calls them `tokens`.
 
 use std::fmt;
 
@@ -13,11 +13,10 @@ impl Credits {
     /// No credits.
     pub const ZERO: Self = Self(0);
 
-    /// The most that an amount can be: 2^53 - 1, the last integer that every JSON reader keeps
-    /// exact (RFC 8259, section 6).
+    /// Largest amount: 2^53 - 1, the last integer that every JSON reader keeps exact (RFC 8259, section 6).
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// This many credits.
+    /// An amount of credits.
     ///
     /// # Errors
     /// [`TooManyCredits`] above [`Credits::MAX`].
@@ -28,26 +27,26 @@ impl Credits {
         Ok(Self(amount))
     }
 
-    /// These and `returned` together, at most [`Credits::MAX`].
+    /// The sum of both amounts, at most [`Credits::MAX`].
     #[must_use]
     pub fn saturating_plus(self, returned: Self) -> Self {
         Self((self.0 + returned.0).min(Self::MAX.0))
     }
 
-    /// What is left of these after `spent`, nothing if that is more.
+    /// The difference of both amounts, or zero if `spent` is larger.
     #[must_use]
     pub fn saturating_minus(self, spent: Self) -> Self {
         Self(self.0.saturating_sub(spent.0))
     }
 
-    /// The amount as a ledger entry counts it: positive for what the user gets.
+    /// The amount of a ledger entry that gives the user these credits: positive.
     #[must_use]
     pub fn gained(self) -> i64 {
         // Lossless: MAX is below 2^53.
         self.0.cast_signed()
     }
 
-    /// The amount as a ledger entry counts it: negative for what the user spends.
+    /// The amount of a ledger entry that charges the user these credits: negative.
     #[must_use]
     pub fn spent(self) -> i64 {
         -self.gained()
@@ -94,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_gained_and_spent_again_is_nothing(amount in 0..=u64::from(Credits::MAX)) {
+        fn gaining_and_spending_the_same_amount_leaves_nothing(amount in 0..=u64::from(Credits::MAX)) {
             let credits = Credits::new(amount).unwrap();
             prop_assert_eq!(credits.gained() + credits.spent(), 0);
             prop_assert_eq!(credits.saturating_minus(credits), Credits::ZERO);

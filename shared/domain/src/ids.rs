@@ -1,4 +1,4 @@
-//! Identifiers: ULIDs, so that they sort by the time they were made.
+//! Identifiers: ULIDs, which sort by the time they were made.
 
 use std::fmt;
 
@@ -21,16 +21,16 @@ macro_rules! identifier {
                 Self(random_ulid(clock))
             }
 
-            /// When it was made.
+            /// The time at which the identifier was made.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
                 Timestamp::from_milliseconds(self.0.timestamp_ms())
             }
 
-            /// Reads what [`Display`](fmt::Display) wrote; nothing if `text` is something else.
+            /// Parses the text that [`Display`](fmt::Display) writes; `None` for any other text.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
-                // The library also reads small letters, and 26 characters that are too large a number.
+                // The library also accepts lower case, and 26 characters whose number needs more than 128 bits.
                 Ulid::from_string(text).map(Self).ok().filter(|id| id.to_string() == text)
             }
         }
@@ -57,33 +57,33 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// A user, for good: the name may change hands, this never does. The `sub` of the JWTs.
+    /// A user, for ever: a username may pass to another user, this identifier never does. It is the `sub` of JWTs.
     UserId
 }
 
 identifier! {
-    /// One login of a user. The `sid` of the JWTs.
+    /// One login of a user. It is the `sid` of JWTs.
     SessionId
 }
 
 identifier! {
-    /// A ledger entry. The hold that precedes it and the message it pays for have the same one.
+    /// A ledger entry. The hold before it and the message that it pays for have the same identifier.
     EntryId
 }
 
 identifier! {
-    /// One JWT: its `jti`.
+    /// One JWT. It is the token's `jti`.
     TokenId
 }
 
 identifier! {
-    /// An API key's name for whoever lists and ends it. It opens nothing.
+    /// The public name of an API key, by which its user lists and ends it. It opens nothing.
     ApiKeyId
 }
 
 fn random_ulid(clock: &Clock) -> Ulid {
     let mut bytes = [0_u8; 16];
-    // Without the system's randomness nothing here is safe: better no answer than a guessable one.
+    // Identifiers must not be guessable, so a request without random bits gets no answer.
     if let Err(error) = random::fill(&mut bytes) {
         panic!("the system gives no random bytes: {error}");
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_ulid_is_not_an_identifier() {
+    fn a_text_that_is_no_ulid_is_no_identifier() {
         for text in ["", "../../etc", "01ARZ3NDEKTSV4RRFFQ69G5FA", "ACCOUNT"] {
             assert!(serde_json::from_value::<UserId>(text.into()).is_err(), "{text}");
         }

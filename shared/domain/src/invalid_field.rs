@@ -1,12 +1,12 @@
-//! Why a field was refused, and the rules that all text fields share.
+//! The reason of a refused field, and the rules that all text fields share.
 
-/// Why a field was refused, in words for the person who filled it in. Never repeats the value.
+/// The reason why a field was refused, in words for the person who filled it in. It never repeats the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidField(String);
 
 impl InvalidField {
-    /// A field that was refused for `reason`.
+    /// The refusal of a field for `reason`.
     #[must_use]
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())

@@ -1,4 +1,4 @@
-//! Messages: what a user asks, and why the reply ended.
+//! A user's message, and the finish reason of a reply.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::invalid_field::{InvalidField, check_text};
 
-/// What a user asks: not blank, at most 64 KiB, kept exactly as written. It never prints.
+/// A user's message: not blank, at most 64 KiB, kept exactly as written. Its text never prints.
 #[derive(Clone)]
 pub struct Message(String);
 
 impl Message {
-    /// The most bytes of a message, far below what one DynamoDB item holds (400 KB).
+    /// Longest message in bytes, far below the limit of a DynamoDB item (400 KB).
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// The beginning of `text`: as many whole characters as a message may have. Elsewhere the text may
-    /// be longer; this is what is stored of it.
+    /// The beginning of `text`, in whole characters and at most [`Message::MAX_BYTES`] long. An endpoint that accepts
+    /// longer texts stores only this beginning.
     ///
     /// # Errors
     /// [`InvalidField`] if the text is blank.
@@ -49,15 +49,15 @@ impl TryFrom<String> for Message {
     }
 }
 
-/// Why a reply ended where it did.
+/// The reason why a reply ended where it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The model had said everything.
+    /// The model completed its reply.
     Stop,
-    /// It reached a limit on its length.
+    /// The reply reached a limit on its length.
     Length,
-    /// It failed, or its time was up, before it was done.
+    /// The model failed or ran out of time before its reply was complete.
     BrokenOff,
 }
 

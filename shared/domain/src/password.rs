@@ -1,4 +1,4 @@
-//! Passwords: what somebody may choose, and what somebody may claim to have.
+//! Passwords: strict rules for a chosen one, loose rules for one that proves an identity.
 
 mod blocklist;
 
@@ -10,29 +10,29 @@ use unicode_normalization::UnicodeNormalization;
 use crate::invalid_field::{InvalidField, check_length, check_text};
 use crate::username::Username;
 
-/// What a password that somebody chooses must be beyond its length.
+/// Rules for a chosen password, beside those that always hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PasswordRules {
-    /// Whether it must not be one of Django's 20,000 common passwords. (OWASP's Authentication Cheat
-    /// Sheet and NIST SP 800-63B want such a list.)
+    /// Whether Django's 20,000 common passwords are refused. OWASP's Authentication Cheat Sheet and NIST SP 800-63B
+    /// recommend such a list.
     pub blocklist: bool,
 }
 
-/// A password: 8 to 1,024 characters of any kind, in Unicode's NFC (RFC 8265, section 4.2), since
+/// A password: 8 to 1,024 characters of any kind. It is kept in Unicode's NFC (RFC 8265, section 4.2), because
 /// keyboards differ in how they type an accent. It never prints.
 #[derive(Clone)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// The fewest characters that a password has.
+    /// Shortest password that can be chosen, in characters.
     pub const MIN_CHARACTERS: usize = 8;
-    /// The most characters that a password has.
+    /// Longest password in characters.
     pub const MAX_CHARACTERS: usize = 1024;
 
-    /// Parses a password that somebody chooses for the account `username`.
+    /// Parses a password that a person chooses for the account `username`.
     ///
     /// # Errors
-    /// [`InvalidField`] if it is too short, too long, the username itself, or against the `rules`.
+    /// [`InvalidField`] if the password is too short, too long, the username itself, or against the `rules`.
     pub fn choose(text: &str, username: &Username, rules: PasswordRules) -> Result<Self, InvalidField> {
         let password = Self::parse(text)?;
         let characters = password.0.expose_secret().chars().count();
@@ -51,11 +51,11 @@ impl Password {
         Ok(password)
     }
 
-    /// Parses a password that somebody claims to have. Any length up to the limit may be wrong,
-    /// so that only choosing one tells the rule.
+    /// Parses a password that a person logs in with. A short one is accepted here and turns out to be wrong: the
+    /// shortest length is told only to a person who chooses a password.
     ///
     /// # Errors
-    /// [`InvalidField`] if it is blank, too long or contains NUL.
+    /// [`InvalidField`] if the password is blank, too long or contains NUL.
     pub fn parse(text: &str) -> Result<Self, InvalidField> {
         check_text(text)?;
         check_length(text, Self::MAX_CHARACTERS)?;
@@ -63,7 +63,7 @@ impl Password {
         Ok(Self(SecretString::from(composed)))
     }
 
-    /// The password as it is hashed.
+    /// The text to hash.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -1,4 +1,4 @@
-//! What a message costs.
+//! Prices: the cost of a message, and its quote before the reply is there.
 
 mod usage;
 
@@ -9,12 +9,12 @@ pub use usage::Usage;
 /// How messages are charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pricing {
-    /// Each message costs the same.
+    /// Every message costs the same.
     Message {
-        /// That much.
+        /// The price of a message.
         cost: Credits,
     },
-    /// By what the model counted, rounded up once per message.
+    /// The price follows the tokens that the model counted, rounded up once per message.
     Usage {
         /// Credits for 1,000 input tokens.
         input_cost: Credits,
@@ -24,7 +24,7 @@ pub enum Pricing {
 }
 
 impl Pricing {
-    /// What a message costs that took `usage`.
+    /// The cost of a message that took `usage`.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Credits {
         match self {
@@ -37,31 +37,31 @@ impl Pricing {
         }
     }
 
-    /// What a message may cost that takes at most `input_tokens` and writes what `limits` allow.
+    /// The quote for a message of at most `input_tokens`, whose reply stays within `limits`.
     #[must_use]
     pub fn quote(self, input_tokens: u64, limits: OutputLimits) -> Quote {
         Quote { pricing: self, input_tokens, limits }
     }
 }
 
-/// How long a reply may be, in tokens.
+/// Limits on the length of a reply, in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimits {
-    /// The most that is wanted.
+    /// The longest reply that is wanted.
     pub most: u32,
-    /// The fewest that are worth having, where the balance does not cover the most.
+    /// The shortest reply that is worth having, for a balance that does not cover the longest.
     pub least: u32,
 }
 
 impl OutputLimits {
-    /// These, but no more than `wanted`.
+    /// The same limits, lowered to `wanted` where they are above it.
     #[must_use]
     pub fn at_most(self, wanted: u32) -> Self {
         Self { most: self.most.min(wanted), least: self.least.min(wanted) }
     }
 }
 
-/// What a message may cost.
+/// The range of costs of a message whose reply is not there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote {
     pricing: Pricing,
@@ -70,19 +70,19 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// The price of the longest reply: what is set aside.
+    /// The cost with the longest reply: the amount to hold.
     #[must_use]
     pub fn most(&self) -> Credits {
         self.with_output(self.limits.most)
     }
 
-    /// The price of the shortest reply that is worth having: what one must have.
+    /// The cost with the shortest reply: the least balance that admits the message.
     #[must_use]
     pub fn least(&self) -> Credits {
         self.with_output(self.limits.least)
     }
 
-    /// How many tokens the reply may have, so that `held` pays for it.
+    /// The longest reply that `held` pays for, in tokens.
     #[must_use]
     pub fn max_output_tokens(&self, held: Credits) -> u32 {
         let Pricing::Usage { input_cost, output_cost } = self.pricing else { return self.limits.most };
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_held_pays_for_every_reply_within_the_limit(
+        fn a_hold_pays_for_every_reply_within_the_limit(
             input_cost in 0..=u64::from(Credits::MAX),
             output_cost in 0..=u64::from(Credits::MAX),
             most_input in 0..2_000_000_u64,
@@ -156,7 +156,7 @@ mod tests {
             let held = Credits::new(low + part(high - low, share)).unwrap();
             let limit = quote.max_output_tokens(held);
             prop_assert!(limit <= most);
-            // Above the largest amount there is, nothing can be promised.
+            // A quote that saturated at the largest amount is too low, so its hold may not pay for the reply.
             if quote.most() < Credits::MAX {
                 prop_assert!(limit >= least);
                 let used = usage(part(most_input, input_share), limit.into());

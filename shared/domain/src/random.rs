@@ -29,13 +29,13 @@ mod seeded {
         static GENERATOR: RefCell<Option<fastrand::Rng>> = const { RefCell::new(None) };
     }
 
-    /// From here on this thread's random bits follow from a seed, until this is dropped.
+    /// While this value lives, the thread's random bits follow from a seed.
     #[must_use = "the seed is forgotten when this is dropped"]
     pub struct Seeded(());
 
     impl Seeded {
-        /// Seeds our random bits, and those of the AWS SDK: it takes the jitter of its waits from
-        /// fastrand's generator of the thread.
+        /// Seeds our random bits and those of the AWS SDK, whose waits take their jitter from fastrand's generator of
+        /// the thread.
         pub fn with(seed: u64) -> Self {
             fastrand::seed(seed);
             GENERATOR.set(Some(fastrand::Rng::with_seed(seed)));

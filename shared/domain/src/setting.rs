@@ -1,8 +1,8 @@
-//! Why a setting cannot be used.
+//! Settings that cannot be used.
 
 use std::fmt;
 
-/// A setting that cannot be used. It names the variable and the rule.
+/// The error of a setting that cannot be used. It names the variable and the rule.
 #[derive(PartialEq, Eq, thiserror::Error)]
 #[error("{name} {problem}")]
 pub struct SettingError {
@@ -11,7 +11,7 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    /// The variable `name` has a value that cannot be used: `problem` goes on with the sentence.
+    /// The error of the variable `name`. `problem` continues the sentence that the name begins.
     #[must_use]
     pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
         Self { name, problem: problem.into() }
@@ -19,7 +19,7 @@ impl SettingError {
 }
 
 impl fmt::Debug for SettingError {
-    /// The sentence itself: this is how `main` prints the error that it ends with.
+    /// The sentence itself, because `main` prints its error with `Debug`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }

@@ -1,4 +1,4 @@
-//! Where a request comes from, as coarsely as one customer's addresses lie together.
+//! The network that a request comes from.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,18 +6,18 @@ use std::str::FromStr;
 
 const UNKNOWN: &str = "unknown";
 
-/// The network that a request comes from: an IPv4 /24 or an IPv6 /64, which is what one customer
-/// gets at least (RFC 6177), so that changing addresses within it is no way around a limit.
+/// The network that a request comes from: an IPv4 /24 or an IPv6 /64. One customer gets at least a /64 (RFC 6177), so
+/// limits per network cannot be evaded by changing the address within it.
 ///
 /// All requests without an address share one value, [`SourceNetwork::UNKNOWN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceNetwork(Option<IpAddr>);
 
 impl SourceNetwork {
-    /// Where a request comes from that has no address, or none that can be read.
+    /// The network of all requests whose address is missing or cannot be read.
     pub const UNKNOWN: Self = Self(None);
 
-    /// The network that has `address`; [`SourceNetwork::UNKNOWN`] if that is none.
+    /// The network that contains `address`; [`SourceNetwork::UNKNOWN`] if `address` is not an IP address.
     #[must_use]
     pub fn of_address(address: &str) -> Self {
         Self(IpAddr::from_str(address).ok().map(|address| match address.to_canonical() {
@@ -26,7 +26,7 @@ impl SourceNetwork {
         }))
     }
 
-    /// Whether it is the network of somebody, and not the value that all unknown ones share.
+    /// Whether the network is known. [`SourceNetwork::UNKNOWN`] may stand for many senders.
     #[must_use]
     pub fn is_known(self) -> bool {
         self != Self::UNKNOWN
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_unknown() {
+    fn a_text_that_is_no_address_is_unknown() {
         for text in ["", "localhost", "127.0.113", "127.0.113.7, 127.0.114.7", "127.0.113.7:443", "unknown"] {
             assert_eq!(SourceNetwork::of_address(text), SourceNetwork::UNKNOWN, "{text}");
         }

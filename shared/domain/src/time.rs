@@ -1,4 +1,4 @@
-//! Time, from a clock that tests can move.
+//! Time, from a clock that tests can set.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl Timestamp {
         self.milliseconds
     }
 
-    /// Whole seconds since the Unix epoch: what JWTs and DynamoDB's TTL count in.
+    /// Whole seconds since the Unix epoch, the unit of JWTs and of DynamoDB's TTL.
     #[must_use]
     pub fn seconds(self) -> u64 {
         self.milliseconds / 1000
@@ -46,7 +46,7 @@ impl Timestamp {
         Self::from_milliseconds(self.milliseconds.saturating_add(milliseconds))
     }
 
-    /// How long after `earlier` this is; nothing if it is not after it.
+    /// The time from `earlier` until this moment, or zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.milliseconds.saturating_sub(earlier.milliseconds))
@@ -62,7 +62,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where the time comes from: the system, or in tests a clock that is set by hand.
+/// A source of time: the system's clock, or in tests one that is set by hand.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -70,7 +70,7 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicU64>),
-    /// With tokio's clock, which simulations pause, and so much ahead of it.
+    /// Tokio's clock, which simulations pause, moved forward by `ahead` milliseconds.
     #[cfg(any(test, feature = "test-util"))]
     Simulated {
         start: Timestamp,
@@ -86,14 +86,14 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it; its clones move with it.
+    /// A clock that stands still until [`Clock::advance`] or [`Clock::sleep`] moves it. Its clones move with it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicU64::new(start.milliseconds))))
     }
 
-    /// A clock that shows `start` now and then goes with tokio's, so that it agrees with timers;
-    /// [`Clock::advance`] sets it and its clones forward beyond that.
+    /// A clock that shows `start` now and then runs with tokio's, so that it agrees with timers. [`Clock::advance`]
+    /// moves it and its clones ahead of tokio's.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub fn simulated(start: Timestamp) -> Self {
@@ -116,16 +116,15 @@ impl Clock {
         }
     }
 
-    /// `given` if it lies ahead, else `limit` from now: the deadlines of cargo-lambda's emulator lie
-    /// in 1970.
+    /// `given` if it is in the future, else `limit` from now: cargo-lambda's emulator sends deadlines in 1970.
     #[must_use]
     pub fn deadline(&self, given: Timestamp, limit: Duration) -> Timestamp {
         let now = self.now();
         if given > now { given } else { now.plus(limit) }
     }
 
-    /// Waits until `duration` has passed on this clock. A manual one is moved on instead: nothing else
-    /// would move it.
+    /// Waits until `duration` has passed on this clock. A manual clock is advanced instead, because nothing else would
+    /// move it.
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
             Source::Manual(_) => self.advance(duration),
@@ -135,7 +134,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock on; the system's clock is not ours to move.
+    /// Moves a manual or simulated clock forward. It leaves the system's clock alone.
     pub fn advance(&self, duration: Duration) {
         match &self.0 {
             Source::System => {}
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_sleeps_finds_the_clock_moved_by_as_much() {
+    async fn a_sleep_moves_the_clock_by_its_duration() {
         let start = Timestamp::from_seconds(100);
         for clock in [Clock::manual(start), Clock::simulated(start)] {
             clock.sleep(Duration::from_secs(5)).await;

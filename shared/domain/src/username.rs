@@ -1,4 +1,4 @@
-//! Usernames.
+//! Usernames, and the form in which they are compared.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use crate::invalid_field::{InvalidField, check_length, check_text};
 pub struct Username(String);
 
 impl Username {
-    /// The most characters that a username has.
+    /// Longest username in characters.
     pub const MAX_CHARACTERS: usize = 150;
 
-    /// Parses what a person typed.
+    /// Parses a username as a person typed it.
     ///
     /// # Errors
-    /// [`InvalidField`] saying what the rule is.
+    /// [`InvalidField`] with the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidField> {
         check_text(text)?;
-        // Before normalising: one character can become eighteen.
+        // The length is checked before normalising too: one character can become eighteen.
         check_length(text, Self::MAX_CHARACTERS)?;
         let name: String = text.nfkc().collect();
         check_length(&name, Self::MAX_CHARACTERS)?;
@@ -35,8 +35,8 @@ impl Username {
         Ok(Self(name))
     }
 
-    /// The form in which names are compared, so that `Bob` and `bob` are one person:
-    /// Unicode's case folding, normalised again (UAX #15, section 1.2, and UAX #31, section 4).
+    /// The form in which names are compared, so that `Bob` and `bob` are one user: Unicode's case folding, normalised
+    /// again (UAX #15, section 1.2, and UAX #31, section 4).
     #[must_use]
     pub fn canonical(&self) -> String {
         UniCase::new(&self.0).to_folded_case().nfkc().collect()

@@ -1,4 +1,4 @@
-//! Writes that collide with others, and are sent again.
+//! Repetition of writes that collide with other writes.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use domain::random;
 use domain::time::{Clock, Timestamp};
 
-/// How often a write that collided with another is tried, and how long it waits at most before
-/// the first repetition; the wait doubles up to the last. The SDK does not repeat these by itself.
+/// Attempts at a write that collides with others. The SDK does not repeat collisions by itself.
 const MAX_COLLISION_ATTEMPTS: u32 = 10;
+/// Longest wait before the first repetition. It doubles with every repetition.
 const FIRST_COLLISION_WAIT_MS: u64 = 20;
+/// Longest wait before any repetition.
 const LAST_COLLISION_WAIT_MS: u64 = 500;
 
-/// A write that was not applied because others got in its way: at the same item, or by their
-/// number.
+/// The error of a write that may have collided with other writes: they changed the same item, or there were too many.
 pub trait Collision {
-    /// Whether it was not applied, and for no other reason.
+    /// Whether a collision is the only reason why the write was not applied.
     fn is_collision(&self) -> bool;
 }
 
@@ -29,7 +29,7 @@ impl Collision for UpdateItemError {
 }
 
 impl Collision for TransactWriteItemsError {
-    /// A transaction that also failed for another reason will not succeed by repeating it.
+    /// A transaction that also failed for another reason would fail again.
     fn is_collision(&self) -> bool {
         let Self::TransactionCanceledException(canceled) = self else {
             return matches!(self, Self::TransactionInProgressException(_));
@@ -46,11 +46,11 @@ impl Collision for TransactWriteItemsError {
     }
 }
 
-/// Sends a write until it collides with no other, with growing random waits in between, unless the
-/// next wait would go beyond `deadline`.
+/// Sends a write until it collides with no other, with growing random waits in between. It gives up if the next wait
+/// would reach `deadline`, or after ten attempts.
 ///
 /// # Errors
-/// What the last of them was answered.
+/// The error of the last attempt.
 pub async fn repeat_collisions<T, E, A>(
     clock: &Clock,
     deadline: Timestamp,
@@ -74,10 +74,10 @@ where
     send().await
 }
 
-/// Up to `most_ms` milliseconds ("full jitter"), so that those who collided do not meet again.
+/// A random wait of at most `most_ms` milliseconds ("full jitter"), so that writes that collided do not meet again.
 #[must_use]
 pub fn random_wait(most_ms: u64) -> Duration {
-    // Without randomness everyone waits the longest: slower, and still right.
+    // Without random bits all waits are equal, which is slower but still correct.
     let random = random::bits().unwrap_or(u64::MAX);
     Duration::from_millis(random % (most_ms + 1))
 }

@@ -1,12 +1,12 @@
-//! Why the table did not do what it was asked.
+//! Failures of requests to the table.
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use domain::cause::Cause;
 
-/// A failure that no condition explains.
+/// A failure of a request, other than a condition that was not met.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The table cannot be reached, or not in time. Whether a write was applied is not known.
+    /// The table cannot be reached, or not in time. It is not known whether a write was applied.
     #[error("{0}")]
     Unavailable(Cause),
     /// A fault of ours: an item that cannot be read, or a request that cannot be built.
@@ -15,7 +15,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The words for the log.
+    /// The cause, for the log.
     #[must_use]
     pub fn cause(&self) -> &str {
         match self {

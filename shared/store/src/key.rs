@@ -12,7 +12,7 @@ use crate::StoreError;
 /// An item as the SDK knows it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A primary key. Each owner of items makes its own.
+/// A primary key. Each owner of items builds its own keys.
 #[derive(Clone, Debug)]
 pub struct Key {
     partition: String,
@@ -41,10 +41,10 @@ impl Key {
         ])
     }
 
-    /// This key with the attributes of `value`.
+    /// The item with this key and the attributes of `value`.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if `value` has no form in the table.
+    /// [`StoreError::Internal`] if `value` cannot be written as attributes.
     pub fn with(self, value: &impl Serialize) -> Result<Item, StoreError> {
         let mut item: Item = serde_dynamo::to_item(value)?;
         item.extend(self.into_item());
@@ -52,21 +52,21 @@ impl Key {
     }
 }
 
-/// The partition of everything that a user has.
+/// The partition that holds all items of a user.
 #[must_use]
 pub fn partition_of(user_id: UserId) -> String {
     format!("USER#{user_id}")
 }
 
-/// The value that an item holds.
+/// Reads a value from an item.
 ///
 /// # Errors
-/// [`StoreError::Internal`] if it holds something else.
+/// [`StoreError::Internal`] if the item's attributes are not those of a `T`.
 pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     Ok(serde_dynamo::from_item(item)?)
 }
 
-/// A number as `DynamoDB` writes it.
+/// A number as an attribute.
 pub fn number(value: impl Into<u64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

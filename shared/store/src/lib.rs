@@ -1,7 +1,7 @@
 //! The one DynamoDB table: reads, conditional writes, transactions, and writes that collide.
 //!
-//! It knows no item: each owner builds its own keys from [`Key`] and reads its own items with [`from_item`]. Its
-//! reads see everything that was written before.
+//! It knows no item: each owner builds its own keys from [`Key`] and reads its own items with [`from_item`]. Its reads
+//! see all earlier writes.
 //!
 //! Begin with [`Table`].
 

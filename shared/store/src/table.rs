@@ -1,4 +1,4 @@
-//! The table.
+//! The table: reads, transactions and their parts.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use serde::de::DeserializeOwned;
 use crate::collision::repeat_collisions;
 use crate::{Item, Key, StoreError, from_item, transaction};
 
-/// What the opening of a connection is worth waiting for at a start.
+/// Timeout for opening a connection at start-up.
 pub const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
 
-/// The table, ready to be asked. Clones share one pool of connections.
+/// A client of the table. Clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct Table {
     client: Client,
@@ -29,22 +29,22 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table `name`, in the region and with the credentials of the environment.
-    /// Nothing is sent before the first request.
+    /// The table `name`, in the region and with the credentials of the environment. Nothing is sent before the first
+    /// request.
     ///
     /// # Errors
-    /// [`SettingError`] if AWS cannot be reached with what the environment says.
+    /// [`SettingError`] for a setting of [`cloud::configuration`] that is missing or cannot be used.
     pub fn connect(name: &str) -> Result<Self, SettingError> {
         Ok(Self::new(Client::new(&cloud::configuration(Service::DynamoDb)?), name))
     }
 
-    /// The table `name`, asked through `client`.
+    /// The table `name`, reached through `client`.
     #[must_use]
     pub fn new(client: Client, name: &str) -> Self {
         Self { client, name: name.to_owned() }
     }
 
-    /// The client, for requests that no method here makes.
+    /// The client, for requests that have no method here.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -56,10 +56,10 @@ impl Table {
         &self.name
     }
 
-    /// Reads one item, with everything that was written before.
+    /// Reads one item. The read is consistent: it sees all earlier writes.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be reached, or what it holds cannot be read.
+    /// [`StoreError`] if the table cannot be reached, or the item is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
         let answer = self
             .client
@@ -72,8 +72,8 @@ impl Table {
         answer.item.map(from_item).transpose()
     }
 
-    /// Opens a connection before the first request comes, by reading what may not be there. A table that does
-    /// not answer ends no start.
+    /// Opens a connection before the first request comes, by reading an item that may not exist. Start-up goes on if
+    /// the table does not answer.
     pub async fn warm_up(&self, key: Key) {
         let reading = self.get::<serde::de::IgnoredAny>(key);
         match tokio::time::timeout(WARM_UP_LIMIT, reading).await {
@@ -83,11 +83,11 @@ impl Table {
         }
     }
 
-    /// Reads two items in one request, in the order of their keys, with everything that was
-    /// written before.
+    /// Reads two items in one consistent request, and returns them in the order of their keys. The sort keys must
+    /// differ.
     ///
     /// # Errors
-    /// [`StoreError`] if the table cannot be reached, or what it holds cannot be read.
+    /// [`StoreError`] if the table cannot be reached or is throttling.
     pub async fn get_both(&self, keys: [Key; 2]) -> Result<[Option<Item>; 2], StoreError> {
         let wanted = keys.map(Key::into_item);
         let request = KeysAndAttributes::builder().set_keys(Some(wanted.to_vec())).consistent_read(true).build()?;
@@ -103,11 +103,11 @@ impl Table {
         }))
     }
 
-    /// Writes all of `items` or none, and tries until `deadline` if they collide with others. The
-    /// same `token` within ten minutes writes them only once.
+    /// Writes all of `items` or none, and repeats collisions until `deadline`. Transactions with the same `token`
+    /// within ten minutes are applied once.
     ///
     /// # Errors
-    /// What `DynamoDB` says: [`transaction::cancellation_reasons`] reads it.
+    /// The error of the last attempt; [`transaction::cancellation_reasons`] reads it.
     pub async fn transact(
         &self,
         token: &str,
@@ -140,15 +140,16 @@ impl Table {
     /// The part of a transaction that puts `item`.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if something is left out.
+    /// [`StoreError::Internal`] if the request cannot be built.
     pub fn put(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         transaction::put(Put::builder().table_name(&self.name).set_item(Some(item)))
     }
 
-    /// The part of a transaction that puts `item` if its key is free, and else shows what is there.
+    /// The part of a transaction that puts `item` if its key is free. Otherwise the refusal returns the item that is
+    /// there.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if something is left out.
+    /// [`StoreError::Internal`] if the request cannot be built.
     pub fn put_new(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item));
         transaction::put(

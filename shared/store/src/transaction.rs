@@ -1,4 +1,4 @@
-//! The parts of a transaction, and why one was refused.
+//! The parts of a transaction, and the reasons of its refusal.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -12,10 +12,10 @@ pub(crate) fn put(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// The part of a transaction that makes `update`, and else shows what is there.
+/// The part of a transaction that makes `update`. If its condition fails, the refusal returns the item that is there.
 ///
 /// # Errors
-/// [`StoreError::Internal`] if something is left out.
+/// [`StoreError::Internal`] if `update` is incomplete.
 pub fn update(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
     let update = update.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let update = update.build()?;
@@ -25,23 +25,23 @@ pub fn update(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
 /// The part of a transaction that makes `delete`.
 ///
 /// # Errors
-/// [`StoreError::Internal`] if something is left out.
+/// [`StoreError::Internal`] if `delete` is incomplete.
 pub fn delete(delete: DeleteBuilder) -> Result<TransactWriteItem, StoreError> {
     let delete = delete.build()?;
     Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
-/// The part of a transaction that makes `check`, and else shows what is there.
+/// The part of a transaction that makes `check`. If its condition fails, the refusal returns the item that is there.
 ///
 /// # Errors
-/// [`StoreError::Internal`] if something is left out.
+/// [`StoreError::Internal`] if `check` is incomplete.
 pub fn check(check: ConditionCheckBuilder) -> Result<TransactWriteItem, StoreError> {
     let check = check.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let check = check.build()?;
     Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
-/// Why each item of a transaction was refused, in order; `None` if that is not why it failed.
+/// The reason for each part of a refused transaction, in their order; `None` if the transaction failed in another way.
 #[must_use]
 pub fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
     match error.as_service_error()? {
@@ -50,7 +50,7 @@ pub fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> Option
     }
 }
 
-/// Whether this item's condition is why the transaction failed.
+/// Whether the condition of this part failed.
 #[must_use]
 pub fn condition_failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")

@@ -1,6 +1,6 @@
-//! The invocation that is under way, for what is written about it: its line in the log, and metrics.
+//! The invocation that is under way, for its log lines and metrics.
 //!
-//! It goes with the task and not through every signature, since nothing but these lines depends on it.
+//! It travels with the task and not through every signature, because only logs and metrics depend on it.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ tokio::task_local! {
     static CURRENT: Invocation;
 }
 
-/// One invocation of a function. Clones are the same one.
+/// One invocation of a function. Clones are the same invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation(Arc<Facts>);
 
@@ -22,37 +22,37 @@ struct Facts {
 }
 
 impl Invocation {
-    /// The invocation that Lambda calls `request_id`.
+    /// The invocation with Lambda's id `request_id`.
     #[must_use]
     pub fn new(request_id: &str) -> Self {
         Self(Arc::new(Facts { request_id: request_id.to_owned(), user_id: OnceLock::new() }))
     }
 
-    /// The one that the running task belongs to, if it does to any.
+    /// The invocation that the running task belongs to, if any.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// Does `work` as a part of it.
+    /// Runs `work` as a part of the invocation.
     pub async fn during<F: Future>(&self, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }
 
-    /// What Lambda calls it.
+    /// Lambda's id of the invocation.
     #[must_use]
     pub fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
-    /// Whose it is, once that was proved.
+    /// The user who sent the request, once that was proved.
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         self.0.user_id.get().copied()
     }
 }
 
-/// Notes that whoever sent the request has proved to be `user_id`. The first proof counts.
+/// Notes with the current invocation that `user_id` has proved to have sent the request. The first proof counts.
 pub fn identify(user_id: UserId) {
     let _ = CURRENT.try_with(|invocation| invocation.0.user_id.set(user_id));
 }
@@ -63,7 +63,7 @@ mod tests {
     use domain::time::Clock;
 
     #[tokio::test]
-    async fn whose_it_is_is_noted_with_the_invocation_under_way_and_with_no_other() {
+    async fn a_user_is_noted_with_the_invocation_under_way_and_with_no_other() {
         let [first, second] = ["a", "b"].map(Invocation::new);
         let [ada, grace] = [(); 2].map(|()| UserId::new(&Clock::system()));
         let note = async |user_id| {

@@ -1,9 +1,9 @@
-//! What a function writes about itself: one log line an invocation, metrics, and the invocation that both belong to.
+//! Logs and metrics of functions, and the invocation that both belong to.
 //!
-//! Nothing here knows HTTP or the Runtime API, and nothing that a person wrote is ever written: the callers hand over
-//! ids, codes and causes alone.
+//! This crate knows neither HTTP nor the Runtime API. Its callers hand over ids, codes and causes, and never a text
+//! that a person wrote.
 //!
-//! Begin with [`invocation`]: everything that is written names the invocation that is under way.
+//! Begin with [`invocation`]: log lines and metrics name the invocation that is under way.
 
 pub mod invocation;
 pub mod logging;

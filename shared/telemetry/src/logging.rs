@@ -1,4 +1,4 @@
-//! Logs and metrics: one JSON object per line on standard output, where Lambda collects them.
+//! Logs: one JSON object per line on standard output, where Lambda collects them.
 
 use std::{io, panic};
 
@@ -9,21 +9,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::metrics;
 
-/// The crates whose lines are logged below warnings. At its lower levels the AWS SDK prints whole requests, and with
-/// them what people wrote.
+/// The crates that may log below warnings. At its lower levels the AWS SDK prints whole requests, with the texts that
+/// people wrote.
 const OUR_CRATES: [&str; 8] = ["cloud", "domain", "identity", "ledger", "providers", "shared", "store", "telemetry"];
 
-/// Starts logging what is at least as severe as `settings` say, and metrics, once per process.
-///
-/// Only this crate logs below warnings: at its lower levels the AWS SDK prints whole requests, and
-/// with them what people wrote.
+/// Starts logs of `level` and above, and the metrics of the stack `stack_name`, once per process.
 pub fn start(level: LevelFilter, stack_name: &str) {
     let ours = OUR_CRATES.map(|name| (name, level));
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        // It warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
+        // The runtime warns of cargo-lambda's setting for concurrency, which Lambda itself does not set.
         .with_target("lambda_runtime", LevelFilter::ERROR)
-        // It prints what a model's server sent when that cannot be read, and with it what people wrote.
+        // This client prints answers of a model's server that it cannot read, with the texts that people wrote.
         .with_target("async_openai", LevelFilter::OFF)
         .with_targets(ours);
     let lines = tracing_subscriber::fmt::layer()
@@ -34,7 +31,7 @@ pub fn start(level: LevelFilter, stack_name: &str) {
         .with_writer(io::stdout);
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
-    // Not a panic's words, as it is by default: they may quote a text that was being read.
+    // The default hook prints the panic's message, which may quote a person's text. This one prints the location alone.
     panic::set_hook(Box::new(|panic| {
         tracing::error!(location = panic.location().map(tracing::field::display), "panicked");
     }));

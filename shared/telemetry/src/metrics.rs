@@ -1,12 +1,11 @@
-//! Metrics in `CloudWatch`'s [embedded metric format]: lines of JSON on standard output of which
-//! `CloudWatch` Logs makes metrics by itself, so that to count costs no call.
+//! Metrics in `CloudWatch`'s [embedded metric format]: `CloudWatch` Logs makes metrics out of lines of JSON on standard
+//! output, so that counting needs no request.
 //!
-//! Lambda's JSON log format passes lines of JSON on as they are, and takes those without a `level` for
-//! INFO: they arrive as long as a function's `ApplicationLogLevel` is INFO or below, whatever `LOG_LEVEL`
-//! is ([Log-level filtering]).
+//! Lambda's JSON log format passes lines of JSON on as they are, and takes those without a `level` for INFO. So metrics
+//! arrive if a function's `ApplicationLogLevel` is INFO or below, whatever `LOG_LEVEL` is ([Log-level filtering]).
 //!
-//! They show how things go. What is owed is in the ledger: a process that is killed takes what it had not
-//! yet written with it.
+//! Metrics may be incomplete, because a killed process loses the lines that it has not written. Money is counted by the
+//! ledger.
 //!
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 //! [Log-level filtering]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
@@ -23,39 +22,39 @@ use domain::time::{Clock, Timestamp};
 
 const NAMESPACE: &str = "chat-api";
 
-/// The one dimension. `CloudWatch` charges for each metric and each value of its dimensions.
+/// The only dimension: `CloudWatch` charges for each metric and each value of its dimensions.
 const DIMENSION: &str = "Stack";
 
-/// Which stack is counted. Until it is known nothing is.
+/// The stack's name, the value of the dimension. Nothing is counted before it is known.
 static STACK: OnceLock<String> = OnceLock::new();
 
-/// Something that is counted or measured.
+/// An event that is counted, or a quantity that is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Metric {
     /// A message was answered and charged.
     Messages,
-    /// What was charged for it.
+    /// The credits that were charged for a message.
     CreditsCaptured(Credits),
-    /// What was set aside and given back.
+    /// The credits of a hold that was released.
     CreditsReleased(Credits),
     /// A message was refused for want of balance.
     MessagesRefused,
-    /// A message cost more than was set aside for it.
+    /// A message cost more than was held for it.
     CaptureOverruns,
-    /// How long the model took for a reply, or for failing.
+    /// The time that the model took to reply or to fail.
     ModelLatency(Duration),
-    /// The model gave no whole reply.
+    /// The model gave no complete reply.
     ModelFailures,
-    /// A wrong password, or a user who does not exist.
+    /// A login had a wrong password or an unknown username.
     LoginsFailed,
     /// A request was answered with 429.
     RequestsThrottled,
-    /// So many accounts do not add up.
+    /// The number of accounts that do not add up.
     AuditMismatches(u64),
 }
 
 impl Metric {
-    /// Its name, its unit and its value.
+    /// The metric's name, unit and value.
     fn parts(self) -> (&'static str, &'static str, Value) {
         match self {
             Self::Messages => ("Messages", "Count", json!(1)),
@@ -94,7 +93,7 @@ pub fn emit(metrics: &[Metric]) {
 pub fn emit_of(invocation: Option<&Invocation>, metrics: &[Metric]) {
     let Some(stack) = STACK.get() else { return };
     let line = line(stack, invocation, metrics, Clock::system().now());
-    // At once, so that no other line begins in the middle. Where nothing can be written, nothing is counted.
+    // One write for the whole line, so that no other line begins in its middle. If the write fails, nothing is counted.
     let _ = io::stdout().lock().write_all(line.as_bytes());
 }
 
@@ -118,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happens_together_is_one_line_with_names_units_and_values() {
+    fn metrics_that_happen_together_are_one_line_with_names_units_and_values() {
         let metrics =
             [Metric::CreditsCaptured(Credits::MAX), Metric::ModelLatency(Duration::from_nanos(1_234_567_890))];
         let line = line("prod", Some(&Invocation::new("some-id")), &metrics, Timestamp::from_seconds(3));

@@ -1,19 +1,19 @@
-//! Passwords that everybody tries first.
+//! Common passwords, which attackers try first.
 
 use std::cmp::Ordering;
 
-/// Django's list of some 20,000 common passwords, in lower case; `common-passwords.LICENSE` says
-/// where it comes from. One a line, sorted by bytes.
+/// Django's list of some 20,000 common passwords: in lower case, one a line, sorted by bytes.
+/// `common-passwords.LICENSE` names the source.
 const COMMON_PASSWORDS: &str = include_str!("common-passwords.txt");
 
-/// Whether `password` is a common one, in any case and whatever white space is around it, as in
-/// Django's `CommonPasswordValidator`.
+/// Whether `password` is on the list, in any case and with any white space around it, as in Django's
+/// `CommonPasswordValidator`.
 pub(super) fn is_common(password: &str) -> bool {
     has_line(COMMON_PASSWORDS, password.to_lowercase().trim())
 }
 
-/// Finds a line among sorted ones by halving. The text is searched as it is: a list of its lines
-/// would take more memory than the text itself, and be made at every start.
+/// Binary search for a line in sorted text. A list of its lines would take more memory than the text itself, and would
+/// be built at every start.
 fn has_line(sorted: &str, wanted: &str) -> bool {
     let mut rest = sorted;
     while !rest.is_empty() {

@@ -1,15 +1,15 @@
-//! What a model counts.
+//! Tokens, as a model counts them.
 
 use serde::{Deserialize, Serialize};
 
-/// How many tokens a message took, as its model counts them.
+/// The tokens that a message took, as its model counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Of what the model read: context and message.
+    /// Tokens that the model read: context and message.
     pub input_tokens: u64,
-    /// Of what it wrote.
+    /// Tokens that the model wrote.
     pub output_tokens: u64,
-    /// The model did not say, and this is our guess.
+    /// Whether the counts are our estimate, because the model reported none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub estimated: bool,
 }
