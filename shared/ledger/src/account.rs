@@ -1,4 +1,4 @@
-//! The account: what a user can spend, what is held, and whom it is open to.
+//! The account: balance, holds, and the payers that it is open to.
 
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use domain::cause::Cause;
@@ -16,16 +16,16 @@ use crate::holds::{Holds, sums};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It may.
+    /// The account may be used.
     Active,
-    /// It may not, until an operator activates it.
+    /// An operator has deactivated the account, and may activate it again.
     Inactive,
-    /// It may not, and everything of its user is being deleted.
+    /// All data of the user are being deleted.
     Deleting,
 }
 
 impl Status {
-    /// The word in the table.
+    /// The status as the table stores it.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -35,26 +35,26 @@ impl Status {
         }
     }
 
-    /// The word as an attribute.
+    /// The status as an attribute.
     #[must_use]
     pub fn attribute_value(self) -> AttributeValue {
         AttributeValue::S(self.word().to_owned())
     }
 }
 
-/// An epoch of an account: a number that only rises. Whatever opens the account names the epoch it was made in, so
-/// raising the epoch revokes all of them at once, and no list of them is needed.
+/// An epoch of an account: a number that only rises. Every token, session and API key names the epoch in which it was
+/// made. Raising the epoch revokes all of them at once, without a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epoch {
-    /// Of access tokens, refresh tokens and sessions. A password change, a logout everywhere, a deactivation and a
-    /// deletion raise it.
+    /// The epoch of access tokens, refresh tokens and sessions. A password change, a logout everywhere, a deactivation
+    /// and a deletion raise it.
     OfSessions(u64),
-    /// Of API keys. Only a deactivation raises it: a program goes on when a person changes the password.
+    /// The epoch of API keys. Only a deactivation raises it: programs go on when a person changes the password.
     OfApiKeys(u64),
 }
 
 impl Epoch {
-    /// The epoch of a new account, of both kinds.
+    /// The first epoch of every kind, in a new account.
     pub const FIRST: u64 = 1;
 
     /// The account's attribute with the current epoch of this kind.
@@ -75,9 +75,10 @@ impl Epoch {
     }
 }
 
-/// Who pays, and until when they may: as long as the account has the epoch.
+/// The user who pays, and the epoch of the user's proof. The user may pay as long as the account has this epoch.
 ///
-/// The ledger trusts it. Only a proof makes one: an access token that was verified, or an API key that was found.
+/// The ledger trusts it. Callers make it only from a proof: an access token that was verified, or an API key that was
+/// found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payer {
     user_id: UserId,
@@ -104,7 +105,7 @@ impl Payer {
     }
 }
 
-/// Why an account is not open to a payer.
+/// The reason why an account is not open to a payer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Closed {
     /// There is no account any more.
@@ -124,7 +125,7 @@ pub enum Closed {
     ApiKeyEpochPassed,
 }
 
-/// What a user has: the account item.
+/// The account item.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Account {
     /// The name as its owner wrote it.
@@ -135,15 +136,15 @@ pub struct Account {
     pub holds: Holds,
     /// Whether the account may be used.
     pub status: Status,
-    /// Tokens of an earlier epoch are worthless.
+    /// The current epoch of sessions. Tokens of an earlier epoch are worthless.
     pub session_epoch: u64,
-    /// API keys of an earlier epoch are worthless.
+    /// The current epoch of API keys. API keys of an earlier epoch are worthless.
     pub api_key_epoch: u64,
-    /// Counts the changes of balance and holds.
+    /// The number of changes of balance and holds so far.
     pub version: u64,
-    /// When it was registered, in RFC 3339.
+    /// The time of registration, in RFC 3339.
     pub created_at: String,
-    /// When its deletion began, in seconds since the Unix epoch.
+    /// The time at which the deletion began, in seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_began_at: Option<u64>,
 }
@@ -161,7 +162,7 @@ impl Account {
     /// The parts of a transaction that open an account with `grant` credits: the account and its first entry.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if an item has no form in the table.
+    /// [`StoreError::Internal`] if an item cannot be written as attributes.
     pub fn opening(
         table: &Table,
         user_id: UserId,
@@ -192,17 +193,17 @@ impl Account {
     /// The account that was `found`, if it is open to `payer`.
     ///
     /// # Errors
-    /// Why it is [`Closed`].
+    /// [`Closed`] with the reason.
     pub fn admitted(found: Option<Self>, payer: Payer) -> Result<Self, Closed> {
         let account = found.ok_or(Closed::Gone)?;
         account.admit(payer.epoch)?;
         Ok(account)
     }
 
-    /// Whether what was made in `epoch` still opens this account.
+    /// Checks that tokens, sessions or API keys made in `epoch` still open this account.
     ///
     /// # Errors
-    /// Why it is [`Closed`].
+    /// [`Closed`] with the reason.
     pub fn admit(&self, epoch: Epoch) -> Result<(), Closed> {
         match self.status {
             Status::Active => {}
@@ -219,7 +220,7 @@ impl Account {
     /// The part of a transaction that checks that the account is open to `payer`.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if something is left out.
+    /// [`StoreError::Internal`] if the request cannot be built.
     pub fn check_open(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             table
@@ -232,30 +233,30 @@ impl Account {
         )
     }
 
-    /// Why the account is not open to `payer`, by what a transaction's failed condition on it showed.
+    /// The reason why the account is not open to `payer`, from the account that a failed condition returned.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if what it showed is open, or no account.
+    /// [`StoreError::Internal`] if that account is open to `payer`, or cannot be read.
     pub fn why_closed(payer: Payer, refused: &CancellationReason) -> Result<Closed, StoreError> {
         let account: Option<Self> = refused.item().cloned().map(from_item).transpose()?;
         let unexplained = || StoreError::Internal(Cause::because("an account that is open was refused"));
         Self::admitted(account, payer).err().ok_or_else(unexplained)
     }
 
-    /// The credits that can be spent at `now`, and those that are held. A hold that has expired can be spent, also
-    /// while it is still there.
+    /// The credits that can be spent at `now`, and those that are held. The credits of an expired hold can be spent,
+    /// even while the hold is still there.
     #[must_use]
     pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
         let (returning, held) = sums(&self.holds, now);
         (self.balance.saturating_plus(returning), held)
     }
 
-    /// The name that leads to its login.
+    /// The username, which the table stores as text.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] if the table holds something that is no name.
+    /// [`StoreError::Internal`] if the text is not a username.
     pub fn parsed_username(&self) -> Result<Username, StoreError> {
         Username::parse(&self.username)
-            .map_err(|_| StoreError::Internal(Cause::because("an account has a name that is none")))
+            .map_err(|_| StoreError::Internal(Cause::because("an account's username breaks the rules for usernames")))
     }
 }

@@ -1,12 +1,13 @@
-//! The audit: are balance and holds of every account the sum of its entries?
+//! The audit: it checks that balance and holds of every account are the sum of its entries.
 //!
-//! It pages through the accounts with a scan, whose reads may be a moment old. An account that does not add up is a
-//! candidate: account, entries and account are read again, with everything that was written before. It is judged only
-//! if it did not change meanwhile, which its `version` tells.
+//! It pages through the accounts with a scan, whose reads may be a moment old. If an account does not add up, the audit
+//! reads entries and account again, consistently. It judges the account only if the `version` stayed the same
+//! meanwhile.
 //!
 //! An account whose deletion began more than an hour ago, and was not finished, is handed to [`AbandonedDeletions`].
 //!
-//! A run that has no time left keeps its position, also inside an account with many entries. The next run goes on there.
+//! A run that has no time left stores its position, also inside an account with many entries. The next run continues
+//! there.
 
 mod deletions;
 mod examination;

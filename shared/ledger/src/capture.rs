@@ -1,4 +1,4 @@
-//! Capturing a hold: the message is charged, and its reply stored.
+//! Capturing: a message is charged, and its reply stored.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::cause::Cause;
@@ -14,13 +14,12 @@ use crate::ledger::{Charge, Held, Ledger};
 use crate::release::{HOLD_IS_OURS, RETURN_CREDITS};
 
 impl Ledger {
-    /// Charges `cost` for a message that was answered and stores the answer. What was held and
-    /// does not cost returns to the balance in the same write; a cost above the hold is not
-    /// charged, since nobody agreed to it.
+    /// Charges `cost` for a message that was answered, and stores the reply. The rest of the hold returns to the
+    /// balance in the same write. A charge is never higher than the hold, because the payer agreed to no more.
     ///
     /// # Errors
-    /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and
-    /// nothing will be. [`LedgerError::OutcomeUnknown`] if not even that can be found out.
+    /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and nothing will be.
+    /// [`LedgerError::OutcomeUnknown`] if it cannot be found out whether the message was charged.
     pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Charge, LedgerError> {
         if cost > held.amount {
             tracing::warn!(hold = %held.id, held = %held.amount, %cost, "a message cost more than was held");
@@ -29,7 +28,7 @@ impl Ledger {
             cost: cost.min(held.amount),
             balance: held.balance.saturating_plus(held.amount.saturating_minus(cost)),
         };
-        // Built once: whatever is sent again under the same token must be the same.
+        // Built once, because transactions under one token must be identical.
         let items = self.capture_items(held, charge.cost, exchange)?;
         let token = format!("capture-{}", held.id);
         if let Err(error) = self.table.transact(&token, items, &self.clock, held.deadline).await {
@@ -38,10 +37,10 @@ impl Ledger {
         Ok(charge)
     }
 
-    /// Finds out what became of a capture whose transaction failed, by deciding it: the entry of
-    /// its id is put as void, unless it is there. If it is, the capture had succeeded. If not, none
-    /// will: each needs the entry's place, also an attempt that is still on its way, and also if a
-    /// late repetition of the hold should put that back.
+    /// Settles a capture whose transaction failed, by putting a void entry under the message's id unless an entry is
+    /// there. If the capture's entry is there, the capture succeeded. If the void entry is there, no capture ever will:
+    /// each needs the same key to be free. This holds for an attempt that is still on its way, and after a late
+    /// repetition of the hold.
     async fn settle(&self, held: &Held, cause: Cause) -> Result<(), LedgerError> {
         let items = vec![self.put_void(held)?, self.check_account(held)?];
         let token = format!("void-{}", held.id);
@@ -67,7 +66,7 @@ impl Ledger {
         self.table.put_new(entry::key(held.user_id, held.id).with(&void)?)
     }
 
-    /// Nothing enters a user's partition once the account is gone, or going. Its holds went first.
+    /// Nothing enters a user's partition when the account is gone or being deleted. Its holds were deleted first.
     fn check_account(&self, held: &Held) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             self.table

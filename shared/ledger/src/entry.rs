@@ -18,51 +18,51 @@ pub fn key(user_id: UserId, entry_id: EntryId) -> Key {
     Key::of_user(user_id, format!("{SORT_KEY_PREFIX}{entry_id}"))
 }
 
-/// One change in credits: a ledger entry, which is only ever added.
+/// A ledger entry: one change in credits. Entries are added and never changed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Why.
+    /// The kind of change.
     pub kind: EntryKind,
-    /// How much: positive for what the user gets, negative for what they spend.
+    /// Credits: positive if the user gets them, negative if the user spends them.
     pub amount: i64,
-    /// When, in RFC 3339.
+    /// The time of the change, in RFC 3339.
     pub created_at: String,
-    /// Of a chat: what the user asked.
+    /// Of a chat: the user's message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Of a chat: what the model replied.
+    /// Of a chat: the text of the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
-    /// Of a chat: which model replied.
+    /// Of a chat: the model that replied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Of a chat: what the model counted.
+    /// Of a chat: the tokens that the message took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Of a chat: why the reply ended where it did.
+    /// Of a chat: the reason why the reply ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<FinishReason>,
-    /// Of a chat: it is no part of the conversation at `/chatView/`.
+    /// Of a chat: `true` if it is no part of the conversation at `/chatView/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standalone: Option<bool>,
-    /// Of a grant or an adjustment by an operator: why.
+    /// Of a grant or an adjustment by an operator: the operator's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Entry {
-    /// Credits given at registration.
+    /// The entry of the credits that a new account begins with.
     pub(crate) fn starting_grant(amount: Credits, created_at: String) -> Self {
         Self::bare(EntryKind::Grant, amount.gained(), created_at)
     }
 
-    /// Credits given or taken back by an operator.
+    /// The entry of credits that an operator gives or takes back.
     pub(crate) fn by_operator(amount: i64, reason: String, created_at: String) -> Self {
         let kind = if amount > 0 { EntryKind::Grant } else { EntryKind::Adjustment };
         Self { reason: Some(reason), ..Self::bare(kind, amount, created_at) }
     }
 
-    /// A message that was answered.
+    /// The entry of a message that was answered.
     pub(crate) fn chat(cost: Credits, exchange: Exchange<'_>, created_at: String) -> Self {
         let reply = exchange.reply;
         Self {
@@ -76,7 +76,7 @@ impl Entry {
         }
     }
 
-    /// The reply that is stored in it, if it is a chat's.
+    /// The reply that the entry stores, if it is a chat's.
     pub(crate) fn into_reply(self) -> Option<StoredReply> {
         Some(StoredReply {
             text: self.response?,
@@ -86,7 +86,7 @@ impl Entry {
         })
     }
 
-    /// No charge, for good.
+    /// The entry of a message that is never charged.
     pub(crate) fn void(created_at: String) -> Self {
         Self::bare(EntryKind::Void, 0, created_at)
     }
@@ -107,27 +107,27 @@ impl Entry {
     }
 }
 
-/// What was asked and answered.
+/// A message and its reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
-    /// What the user asked.
+    /// The user's message.
     pub message: &'a Message,
-    /// What the model replied.
+    /// The model's reply.
     pub reply: &'a StoredReply,
-    /// The caller sent a conversation of its own, which is not the one that goes on at `/chatView/`.
+    /// Whether the exchange is no part of the conversation at `/chatView/`, because the request brought its own.
     pub standalone: bool,
 }
 
 /// A reply as it is stored. It never prints its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredReply {
-    /// What the model said.
+    /// The model's text.
     pub text: String,
-    /// Which model.
+    /// The model's name.
     pub model: String,
-    /// What it counted, or our guess.
+    /// The tokens that the message took.
     pub usage: Usage,
-    /// Why it ended.
+    /// The reason why the reply ended.
     pub finish_reason: FinishReason,
 }
 
@@ -137,16 +137,16 @@ impl fmt::Debug for StoredReply {
     }
 }
 
-/// Why credits changed.
+/// A kind of change in credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     /// Credits were given.
     Grant,
-    /// A message was answered.
+    /// A message was answered and charged.
     Chat,
-    /// Credits were taken back by an operator.
+    /// An operator took credits back.
     Adjustment,
-    /// No change, and none to come: the message of this id is not charged, whatever arrives late.
+    /// No credits changed. The message of this id is never charged, even if a capture of it arrives late.
     Void,
 }

@@ -1,4 +1,4 @@
-//! Why the ledger refuses.
+//! Errors of the ledger.
 
 use domain::cause::Cause;
 use domain::credits::Credits;
@@ -7,7 +7,8 @@ use store::StoreError;
 
 use crate::account::Closed;
 
-/// Why a message was not held, charged or answered again. But for [`LedgerError::OutcomeUnknown`] nothing was charged.
+/// The reason why a message was not held, charged or answered again. Nothing was charged, unless the error is
+/// [`LedgerError::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The account is not open to the payer.
@@ -18,10 +19,10 @@ pub enum LedgerError {
     InsufficientCredits {
         /// The credits that the user can spend.
         balance: Credits,
-        /// The least that the message costs.
+        /// The lowest cost of the message.
         cost: Credits,
     },
-    /// The user has as many messages in flight as anybody may have.
+    /// The user has as many messages in flight as the ledger allows.
     #[error("too many messages are in flight")]
     TooManyHolds,
     /// The first request with this idempotency key is still being answered.
@@ -33,9 +34,9 @@ pub enum LedgerError {
     /// It cannot be found out whether the message was charged.
     #[error("{cause}")]
     OutcomeUnknown {
-        /// The message whose ledger entry tells, once it can be read.
+        /// The message. Its ledger entry tells whether it was charged, once the table can be read.
         message_id: EntryId,
-        /// Why it is not known.
+        /// The failure that hides the outcome.
         cause: Cause,
     },
     /// The table cannot be reached. Nothing was charged, and nothing will be.
@@ -55,7 +56,7 @@ impl From<StoreError> for LedgerError {
     }
 }
 
-/// Why a grant was not made.
+/// The reason why a grant was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
     /// There is no account.
@@ -64,22 +65,22 @@ pub enum GrantError {
     /// The account is being deleted.
     #[error("the account is being deleted")]
     DeletionInProgress,
-    /// More was to be taken back than the user has.
-    #[error("the balance of {balance} does not cover what is to be taken back")]
+    /// The user has less than the grant takes back.
+    #[error("the balance of {balance} does not cover the credits to take back")]
     InsufficientCredits {
         /// The credits that the user can spend.
         balance: Credits,
     },
-    /// The user would have more than an amount of credits can be.
+    /// The user would have more than [`Credits::MAX`].
     #[error("the user has {owned} and cannot have more than {max}", max = Credits::MAX)]
     TooManyCredits {
-        /// The user's credits, with those that are held.
+        /// The user's credits, including held ones.
         owned: Credits,
     },
     /// The grant's id was used for another grant.
     #[error("the grant's id was used for another grant")]
     Mismatch,
-    /// The table cannot be reached, and it is not known whether the grant was made. It can be repeated without harm.
+    /// The table cannot be reached, and it is not known whether the grant was made. Repeating it does no harm.
     #[error("{0}")]
     Unavailable(Cause),
     /// A fault of ours.

@@ -1,4 +1,4 @@
-//! Grants: credits that an operator gives, or takes back.
+//! Grants: credits that an operator gives or takes back.
 
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem, Update};
 use domain::cause::Cause;
@@ -18,7 +18,8 @@ use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256};
 use crate::ledger::Ledger;
 
-/// Each round but the last met another change of the same account between reading and writing.
+/// Attempts at a grant. An attempt is repeated if it released expired holds first, or if another request changed the
+/// account between its read and its write.
 const MAX_ROUNDS: usize = 10;
 
 /// An amount of credits: above zero to give, below zero to take back.
@@ -37,12 +38,12 @@ impl TryFrom<Value> for GrantAmount {
     }
 }
 
-/// The reason of a grant, in 1 to 500 characters, for the readers of the ledger.
+/// The reason of a grant, for people who read the ledger: 1 to 500 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(String);
 
 impl Reason {
-    /// The most characters of a reason.
+    /// Longest reason in characters.
     pub const MAX_CHARACTERS: usize = 500;
 }
 
@@ -56,19 +57,17 @@ impl TryFrom<String> for Reason {
     }
 }
 
-/// The operator's own name for one grant, by which it is given once: 1 to 255 visible ASCII
-/// characters, of which only the SHA-256 is kept. It is used once for all users, so that a grant
-/// that is repeated with the wrong name is noticed.
+/// The operator's own name for one grant, which is made once: 1 to 255 visible ASCII characters, of which only the
+/// SHA-256 is kept. An id is unique among all users, so that a repetition with the wrong username is noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantId {
     digest: String,
 }
 
 impl GrantId {
-    /// The most characters of a grant's id.
+    /// Longest id in characters.
     pub const MAX_CHARACTERS: usize = 255;
 
-    /// The key of the grant's record.
     fn record_key(&self) -> Key {
         Key::new(format!("GRANT#{}", self.digest), "GRANT")
     }
@@ -94,20 +93,20 @@ pub struct Grant {
     pub amount: GrantAmount,
     /// The reason.
     pub reason: Reason,
-    /// Its id. A grant with the same id is a repetition.
+    /// The id. A grant with the same id is a repetition.
     pub id: GrantId,
 }
 
 /// A grant that was made.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Granted {
-    /// Its ledger entry.
+    /// The ledger entry.
     pub entry_id: EntryId,
     /// The signed amount.
     pub amount: i64,
-    /// The balance right after it.
+    /// The balance right after the grant.
     pub balance: Credits,
-    /// Whether it was made before, and is not made again.
+    /// Whether an earlier request made the grant.
     pub repeated: bool,
 }
 
@@ -122,22 +121,21 @@ struct GrantRecord {
 /// The outcome of one write of a grant.
 enum GrantOutcome {
     Granted,
-    /// The grant's id was used, for this grant or another.
+    /// The grant's id was used before, for this grant or another.
     Used(GrantRecord),
-    /// The account has changed since it was read.
+    /// The account changed after it was read.
     Overtaken,
 }
 
 impl Ledger {
-    /// Gives `grant` to a user, or takes it back, once for its id: account, entry and record are
-    /// written in one transaction, on the condition that the account is as it was read. Also an
-    /// inactive account can be granted.
+    /// Makes `grant` for a user, once for its id. Account, entry and record are written in one transaction, on the
+    /// condition that the account is as it was read. Inactive accounts can get grants too.
     ///
     /// # Errors
-    /// [`GrantError::Mismatch`] if the id was used for another grant,
-    /// [`GrantError::AccountNotFound`] without the account, [`GrantError::InsufficientCredits`] or
-    /// [`GrantError::TooManyCredits`] if the balance would leave its bounds,
-    /// [`GrantError::Unavailable`] if the outcome is not known.
+    /// [`GrantError::Mismatch`] if the id was used for another grant; [`GrantError::AccountNotFound`] without the
+    /// account; [`GrantError::DeletionInProgress`] if the account is being deleted; [`GrantError::InsufficientCredits`]
+    /// or [`GrantError::TooManyCredits`] if the balance would leave its bounds; [`GrantError::Unavailable`] if the
+    /// outcome is not known.
     pub async fn grant(&self, user_id: UserId, grant: &Grant, deadline: Timestamp) -> Result<Granted, GrantError> {
         let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, &grant.reason.0);
         for _ in 0..MAX_ROUNDS {
@@ -149,7 +147,7 @@ impl Ledger {
             if account.status == Status::Deleting {
                 return Err(GrantError::DeletionInProgress);
             }
-            // Expired holds can be spent, so they can be taken back too.
+            // The credits of expired holds can be spent, so they can be taken back too.
             let expired = expired(account.holds.clone(), self.clock.now());
             if !expired.is_empty() {
                 self.release_expired(user_id, &expired, deadline).await?;
@@ -159,7 +157,7 @@ impl Ledger {
             let record = GrantRecord { entry_id: EntryId::new(&self.clock), fingerprint: fingerprint.clone(), balance };
             match self.write_grant(user_id, grant, &account, &record, deadline).await? {
                 GrantOutcome::Granted => return Ok(granted(grant, &record, false)),
-                // A write whose answer was lost had made it.
+                // An earlier attempt, whose answer was lost, made the grant.
                 GrantOutcome::Used(found) if found.entry_id == record.entry_id => {
                     return Ok(granted(grant, &found, false));
                 }
@@ -195,8 +193,8 @@ impl Ledger {
         }
     }
 
-    /// On the condition that neither balance nor holds have changed, from which the new balance was
-    /// computed; `version` counts their changes. Without the account there is none.
+    /// Sets the balance, on the condition that balance and holds are still those from which it was computed: `version`
+    /// counts their changes. The condition also fails without the account.
     fn change_balance(
         &self,
         user_id: UserId,
@@ -217,8 +215,8 @@ impl Ledger {
     }
 }
 
-/// The balance after `amount`, if it is not below zero and, with all that is held and may come
-/// back, not above [`Credits::MAX`].
+/// The balance after `amount`. It may not fall below zero, and may not exceed [`Credits::MAX`] together with the holds,
+/// which a release may return to it.
 fn balance_after(account: &Account, GrantAmount(amount): GrantAmount) -> Result<Credits, GrantError> {
     let before = account.balance.gained();
     let held: i64 = account.holds.values().map(|hold| hold.amount.gained()).sum();
@@ -249,7 +247,9 @@ fn granted(grant: &Grant, record: &GrantRecord, repeated: bool) -> Granted {
 
 fn record_of(reason: &CancellationReason) -> Result<GrantRecord, StoreError> {
     let item = reason.item().cloned();
-    from_item(item.ok_or_else(|| StoreError::Internal(Cause::because("a refusal without the item in its way")))?)
+    from_item(item.ok_or_else(|| {
+        StoreError::Internal(Cause::because("a refused transaction did not return the item that was there"))
+    })?)
 }
 
 #[cfg(test)]
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_taken_back_is_an_adjustment_and_stops_at_zero() {
+    async fn taking_credits_back_is_an_adjustment_and_stops_at_zero() {
         let scene = Scene::with_balance(10).await;
         let granted = scene.grant(-10, "one").await.unwrap();
         let entry: Entry =
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_held_cannot_be_taken_back_until_its_hold_expires() {
+    async fn held_credits_cannot_be_taken_back_until_their_hold_expires() {
         let scene = Scene::with_balance(10).await;
         scene.hold(4).await;
         assert!(matches!(scene.grant(-7, "one").await, Err(GrantError::InsufficientCredits { .. })));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_more_than_the_most_also_with_what_is_held() {
+    async fn no_user_has_more_than_the_largest_amount_including_held_credits() {
         let scene = Scene::with_balance(10).await;
         scene.hold(4).await;
         let most = Credits::MAX.gained();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_without_an_account_is_granted_anything() {
+    async fn a_user_without_an_account_gets_no_grant() {
         let scene = Scene::with_balance(10).await;
         let stranger = UserId::new(&scene.test.clock);
         let outcome = scene.ledger.grant(stranger, &grant(1, "a present", "one"), soon()).await;

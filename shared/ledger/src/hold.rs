@@ -1,4 +1,4 @@
-//! Holding: the price of a message is set aside before the model is asked.
+//! Holding: the credits for a message are set aside before the model is asked.
 
 use std::time::Duration;
 
@@ -22,37 +22,37 @@ use crate::holds::{Hold, Holds, expired, sums};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
 use crate::ledger::{Held, Ledger};
 
-/// A hold outlives its request's deadline by this much, so that none expires under a capture.
+/// Time from the request's deadline to the hold's expiry, so that no hold expires during its capture.
 const HOLD_MARGIN: Duration = Duration::from_secs(30);
 
-/// A client that waits for its 503 is not kept waiting for more than this.
+/// Timeout for the release of a hold whose write got no answer. The client waits for its error meanwhile.
 const UNCERTAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// Each round removes one obstacle that another request left behind. More than a few in a row
-/// means that many are at the same account, and each of them will be told to come back.
+/// Attempts at a hold. Each round removes one obstacle that another request left behind. More obstacles in a row mean
+/// that many requests use the account at once; each of them is told to come back later.
 const MAX_ROUNDS: usize = 4;
 
 /// A message to hold credits for.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// Who pays.
+    /// The user who pays.
     pub payer: Payer,
-    /// The most that it can cost: the credits to hold.
+    /// The credits to hold: the highest cost of the message.
     pub amount: Credits,
-    /// The fewest credits to hold, where the balance does not cover the amount.
+    /// The fewest credits to hold, for a balance that does not cover `amount`.
     pub least: Credits,
-    /// Its idempotency key and fingerprint, if a repetition is not to be charged again.
+    /// The idempotency key and the fingerprint, if a repetition must not be charged again.
     pub remembered: Option<&'a Remembered>,
-    /// When its answer must be out.
+    /// The time by which the message must be answered.
     pub deadline: Timestamp,
 }
 
 /// The outcome of [`Ledger::hold`].
 #[derive(Debug)]
 pub enum HoldOutcome {
-    /// The credits are held: the message may be answered now.
+    /// The credits are held, and the message may be answered now.
     Held(Held),
-    /// The message was answered before, under the same idempotency key. This was the answer.
+    /// The message was answered before, under the same idempotency key.
     Replay(Replay),
 }
 
@@ -73,40 +73,41 @@ pub struct Replay {
 
 /// The outcome of one write of a hold.
 enum Placed {
-    /// The hold is there, and this is the account with it.
+    /// The hold was written to this account.
     Held(Account),
     /// A condition failed.
     Refused {
         /// The account, if its condition failed.
         account: Option<Account>,
-        /// The record of the key, if there is one.
+        /// The record of the idempotency key, if its condition failed.
         record: Option<IdempotencyRecord>,
     },
 }
 
-/// The next step after a refusal that is no answer to the client.
+/// The next step after a refused write, if the refusal is no answer to the client.
 enum NextStep {
-    /// Hand out the answer that was given before.
+    /// Return the answer that was given before.
     Replay(EntryId),
-    /// Take the place of an expired hold of the same key, with what the balance then covers.
+    /// Replace an expired hold of the same key, and hold the credits that the balance then covers.
     Replace { hold: Hold, affordable: Credits },
-    /// Hold fewer credits: all that the balance has.
+    /// Hold fewer credits: the whole balance.
     HoldLess(Credits),
-    /// Release expired holds, whose credits or room are needed.
+    /// Release expired holds, because their room or their credits are needed.
     ReleaseExpired(Holds),
-    /// Try again: the obstacle is gone.
+    /// Try again, because the obstacle is gone.
     Again,
 }
 
 impl Ledger {
-    /// Holds an order's credits, unless it was answered before. Expired holds of the account are released on the way.
+    /// Holds an order's credits, unless the message was answered before. Expired holds of the account are released on
+    /// the way.
     ///
     /// # Errors
-    /// In this order: [`LedgerError::Closed`] if the account is not open to the payer, [`LedgerError::IdempotencyMismatch`] if the key was used for another
-    /// message, [`LedgerError::InProgress`] while its first request is being answered,
-    /// [`LedgerError::TooManyHolds`] with too many messages in flight, [`LedgerError::InsufficientCredits`]
-    /// if the balance does not cover the least amount; [`LedgerError::Unavailable`] if the table cannot be
-    /// reached.
+    /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
+    /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::InProgress`] while
+    /// the key's first request is being answered; [`LedgerError::TooManyHolds`] with too many messages in flight;
+    /// [`LedgerError::InsufficientCredits`] if the balance does not cover the least amount.
+    /// [`LedgerError::Unavailable`] if the table cannot be reached.
     pub async fn hold(&self, order: &Order<'_>) -> Result<HoldOutcome, LedgerError> {
         let mut predecessor = None;
         let mut amount = order.amount;
@@ -156,7 +157,7 @@ impl Ledger {
             Some(remembered) => self.hold_with_key(order, &remembered.key, hold, update).await?,
         };
         Ok(match placed {
-            // An attempt whose answer was lost had placed it.
+            // An earlier attempt, whose answer was lost, wrote the hold.
             Placed::Refused { account: Some(account), .. } if account.holds.values().any(|held| held.id == hold.id) => {
                 Placed::Held(account)
             }
@@ -164,7 +165,7 @@ impl Ledger {
         })
     }
 
-    /// Without a key, one conditional update says it all.
+    /// Without an idempotency key, one conditional update is enough.
     async fn hold_alone(&self, order: &Order<'_>, hold: &Hold, update: Update) -> Result<Placed, LedgerError> {
         let request = self
             .table
@@ -189,8 +190,8 @@ impl Ledger {
         }
     }
 
-    /// A hold whose write got no answer may be there. Its release spares the user the wait for its expiry. If the
-    /// release fails too, nothing is lost but time.
+    /// Releases a hold whose write got no answer, because it may be there. If the release fails too, the user gets the
+    /// credits back when the hold expires.
     async fn uncertain(&self, order: &Order<'_>, hold: &Hold, error: StoreError) -> StoreError {
         let place = place(order, hold);
         let released = self.release_hold(order.payer.user_id(), &place, hold, order.deadline);
@@ -200,7 +201,7 @@ impl Ledger {
         error
     }
 
-    /// With a key, a transaction makes sure that no answer to it is kept.
+    /// With an idempotency key, a transaction also checks that no request with the key was answered.
     async fn hold_with_key(
         &self,
         order: &Order<'_>,
@@ -212,7 +213,7 @@ impl Ledger {
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
         let Err(error) = self.table.transact(&format!("hold-{}", hold.id), items, &self.clock, order.deadline).await
         else {
-            // A transaction returns no items: name and balance are read.
+            // A transaction returns no items, so name and balance are read afterwards.
             return match self.table.get(Account::key(user_id)).await {
                 Ok(account) => Ok(Placed::Held(account.ok_or(Closed::Gone)?)),
                 Err(error) => Err(self.uncertain(order, hold, error).await.into()),
@@ -250,7 +251,7 @@ impl Ledger {
                 .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place) AND size(holds) < :max"))
                 .expression_attribute_values(":max", number(self.max_holds))
                 .expression_attribute_values(":taken", number(hold.amount)),
-            // What the predecessor set aside pays first; the difference may be negative.
+            // The predecessor's credits pay first, so the difference may be negative.
             Some(predecessor) => update
                 .condition_expression(format!("{OPEN} AND holds.#place.id = :predecessor"))
                 .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
@@ -271,7 +272,7 @@ impl Ledger {
         )
     }
 
-    /// The answer to a refusal, or the next step.
+    /// The error for the client, or the next step.
     fn judge(
         &self,
         order: &Order<'_>,
@@ -329,13 +330,13 @@ impl Ledger {
         })
     }
 
-    /// The hold as the caller sees it. Expired holds, which the account came with, are released.
+    /// The hold as the caller sees it. Expired holds that are still in the account are released.
     async fn held(&self, order: &Order<'_>, hold: &Hold, account: Account) -> Held {
         let now = self.clock.now();
         let (returning, _) = sums(&account.holds, now);
         let expired = expired(account.holds, now);
         if let Err(error) = self.release_expired(order.payer.user_id(), &expired, order.deadline).await {
-            // The next hold tries again. Meanwhile the balance shows their credits as spendable.
+            // The next hold tries again. Meanwhile the balance counts their credits as spendable.
             tracing::warn!(cause = error.cause(), "expired holds could not be released");
         }
         Held {
@@ -355,7 +356,7 @@ impl Ledger {
         let user_id = order.payer.user_id();
         let [account, entry] = self.table.get_both([Account::key(user_id), entry::key(user_id, id)]).await?;
         let account = Account::admitted(account.map(from_item).transpose()?, order.payer)?;
-        let gone = || LedgerError::Internal(Cause::because("a kept answer has no ledger entry"));
+        let gone = || LedgerError::Internal(Cause::because("an idempotency record names no entry with a reply"));
         let entry: Entry = from_item(entry.ok_or_else(gone)?)?;
         let (returning, _) = sums(&account.holds, self.clock.now());
         Ok(Replay {
@@ -368,7 +369,7 @@ impl Ledger {
     }
 }
 
-/// The account is open to the payer, and its balance covers the hold.
+/// Condition: the account is open to the payer, and its balance covers the hold.
 const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken";
 
 fn place(order: &Order<'_>, hold: &Hold) -> String {

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::idempotency::Fingerprint;
 
-/// Credits set aside: a value in the account's map of holds. With an idempotency key its place in the map is the key's
-/// digest, so that a key has one hold. Without a key its place is the message's id.
+/// Credits set aside: a value in the account's map of holds. Its place in the map is the digest of the idempotency key,
+/// so that a key has one hold. Without a key it is the message's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// The message's id. Capture and release require it, not only its place.
     pub id: EntryId,
     /// The credits set aside.
     pub amount: Credits,
-    /// When it is void, in seconds since the Unix epoch.
+    /// The time from which its credits can be spent again, in seconds since the Unix epoch.
     pub expires_at: u64,
     /// With an idempotency key: the fingerprint of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Whether it can be spent at `now`.
+    /// Whether its credits can be spent again at `now`.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now.seconds()

@@ -16,25 +16,25 @@ use domain::invalid_field::InvalidField;
 use domain::message::Message;
 use domain::time::Timestamp;
 
-/// How long the answer to a key is kept.
+/// Time for which the answer to a key is kept.
 pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A client's own name for one request: 1 to 255 visible ASCII characters, of which only the
-/// SHA-256 is kept. It belongs to the user: another user's same key is another key.
+/// A client's own name for one request: 1 to 255 visible ASCII characters, of which only the SHA-256 is kept. Equal
+/// keys of two users are two keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     digest: String,
 }
 
 impl IdempotencyKey {
-    /// The most characters of a key.
+    /// Longest key in characters.
     pub const MAX_CHARACTERS: usize = 255;
 
     /// Parses the value of the header `Idempotency-Key`: a string in quotes, as the draft says
     /// (RFC 9651, section 3.3.3), or without, as most clients send it.
     ///
     /// # Errors
-    /// [`InvalidField`] saying what the rule is.
+    /// [`InvalidField`] with the rule.
     pub fn parse(header: &str) -> Result<Self, InvalidField> {
         let header = header.trim();
         let key = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(header);
@@ -53,8 +53,8 @@ impl IdempotencyKey {
     }
 }
 
-/// What a request asked for, so that a key is not used for something else. It is taken from the
-/// parsed message: the same words in JSON and in a form are the same request.
+/// A digest of a request's contents, so that its key cannot be used for another request. It is taken from the parsed
+/// message: the same text in JSON and in a form is the same request.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
@@ -66,13 +66,13 @@ impl Fingerprint {
         Self(sha256(&[b"message\0", message.as_str().as_bytes()]))
     }
 
-    /// The fingerprint of a request in its canonical form, to an endpoint that takes more than a message.
+    /// The fingerprint of a request in its canonical form, for an endpoint that takes more than a message.
     #[must_use]
     pub fn of_request(endpoint: &str, canonical: &[u8]) -> Self {
         Self(sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
     }
 
-    /// The fingerprint of what an operator grants.
+    /// The fingerprint of a grant.
     #[must_use]
     pub(crate) fn of_grant(user_id: UserId, amount: i64, reason: &str) -> Self {
         Self(sha256(&[format!("grant\0{user_id}\0{amount}\0").as_bytes(), reason.as_bytes()]))
@@ -80,35 +80,35 @@ impl Fingerprint {
 }
 
 impl fmt::Debug for Fingerprint {
-    /// Short messages could be guessed from it.
+    /// Hides the digest, from which a short message could be guessed.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Fingerprint(hidden)")
     }
 }
 
-/// What a request is remembered by: repeated under the same key it is the same request.
+/// The key and the fingerprint of a request. Two requests with the same key and fingerprint are one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
-    /// The client's name for it.
+    /// The client's name for the request.
     pub key: IdempotencyKey,
-    /// What it asks for.
+    /// The digest of the request's contents.
     pub fingerprint: Fingerprint,
 }
 
 impl Remembered {
-    /// What a message is remembered by.
+    /// The key and the fingerprint of a message.
     #[must_use]
     pub fn message(key: IdempotencyKey, message: &Message) -> Self {
         Self { key, fingerprint: Fingerprint::of(message) }
     }
 }
 
-/// What a key was used for: the idempotency record, written with the entry it names.
+/// The request that a key was used for. The record is written in one transaction with the entry that it names.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdempotencyRecord {
     pub(crate) entry_id: EntryId,
     pub(crate) fingerprint: Fingerprint,
-    /// In seconds since the Unix epoch; also what DynamoDB's TTL deletes it by.
+    /// Seconds since the Unix epoch. DynamoDB's TTL deletes the record by this attribute.
     pub(crate) expires_at: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The ledger in the table, and what its steps hand on to each other.
+//! The ledger, and the values that its steps pass to each other.
 
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
@@ -16,8 +16,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger in `table`, where a user may have `max_holds` messages in flight: that bounds
-    /// the size of the account item.
+    /// The ledger in `table`. A user may have `max_holds` messages in flight, which bounds the size of the account
+    /// item.
     #[must_use]
     pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
         Self { table, clock, max_holds }
@@ -28,9 +28,9 @@ impl Ledger {
 #[derive(Clone, Debug)]
 #[must_use = "a hold is captured or released"]
 pub struct Held {
-    /// The id of hold, entry and message.
+    /// The id of the message, of its hold and of its entry.
     pub id: EntryId,
-    /// The user whose credits they are.
+    /// The user who pays.
     pub user_id: UserId,
     /// The user's name as they wrote it.
     pub username: String,
@@ -42,7 +42,7 @@ pub struct Held {
     pub(crate) place: String,
     /// The idempotency key and fingerprint, if the message came with a key.
     pub(crate) remembered: Option<Remembered>,
-    /// Until when capture and release are tried.
+    /// The time until which capture and release are tried.
     pub(crate) deadline: Timestamp,
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A **hold** sets a message's price aside. When the reply is there, a **capture** turns the hold into an entry, in one
 //! transaction with the reply; without a reply a **release** returns the credits. A **grant** gives credits, and a
-//! **void** entry says that a message is never charged. After every step, whatever crashed:
-//! `balance + holds = sum of the entries`, and `balance >= 0`. The ledger knows users by their ids, and neither how
-//! they prove who they are nor how they ask.
+//! **void** entry says that a message is never charged. After every step, even if a process crashes, `balance + holds =
+//! sum of the entries` and `balance >= 0`. The ledger knows a user as a [`Payer`](account::Payer). It never learns how
+//! the payer was authenticated, or by which protocol the message came.
 //!
 //! Begin with [`Ledger::hold`], then read [`Ledger::capture`] and [`Ledger::release`]; [`account`] has the item.
 

@@ -1,4 +1,4 @@
-//! Releasing a hold: its credits return to the balance.
+//! Releasing: the credits of a hold return to the balance.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -13,16 +13,16 @@ use crate::account::Account;
 use crate::holds::{Hold, Holds};
 use crate::ledger::{Held, Ledger};
 
-/// Takes the hold away and returns its credits, all of them or those that a capture does not charge.
+/// Removes the hold and returns its credits: all of them, or those that a capture does not charge.
 pub(crate) const RETURN_CREDITS: &str =
     "SET balance = balance + :returned, version = version + :one REMOVE holds.#place";
-/// The hold is there, and it is the one of this message: another message's hold may have taken its place. Without the
-/// account there is no hold.
+/// Condition: the hold at this place is the one of this message. The hold of another message may have taken the place.
+/// Without the account there is no hold.
 pub(crate) const HOLD_IS_OURS: &str = "holds.#place.id = :id";
 
 impl Ledger {
-    /// Returns the credits that are held for a message without a reply, once. If the table cannot be reached, the hold
-    /// is left to expire: nothing is charged either way.
+    /// Releases the hold of a message without a reply, once. If the table cannot be reached, the hold expires by
+    /// itself: nothing is charged either way.
     pub async fn release(&self, held: &Held) {
         let hold = Hold { id: held.id, amount: held.amount, expires_at: 0, fingerprint: None };
         if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, held.deadline).await {
@@ -44,7 +44,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Releases `hold`, if it is still at its place. If not, it was released or captured before.
+    /// Releases `hold` if it is still at its place. Otherwise it was released or captured before.
     pub(crate) async fn release_hold(
         &self,
         user_id: UserId,

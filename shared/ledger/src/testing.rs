@@ -1,4 +1,4 @@
-//! Accounts for the ledger's tests.
+//! Accounts, messages and replies for the ledger's tests.
 
 use std::time::Duration;
 

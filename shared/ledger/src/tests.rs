@@ -1,6 +1,6 @@
 //! The operations of the ledger, one by one and against each other.
 
-#![expect(unused_must_use, reason = "a hold that is left alone is what many of these are about")]
+#![expect(unused_must_use, reason = "many tests are about holds that are left alone")]
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::ledger::{Charge, Held, Ledger};
 use crate::testing::{TestTable, message, open_account, payer, stored_reply};
 
 const MAX_HOLDS: u32 = 3;
-/// A request's time, and the margin after it: then its hold has expired.
+/// The time of a request and the margin after it. A hold has expired by then.
 const EXPIRY: Duration = Duration::from_secs(28 + 30);
 
 struct Scene {
@@ -133,7 +133,7 @@ async fn a_capture_turns_the_hold_into_an_entry_with_the_reply() {
 }
 
 #[tokio::test]
-async fn a_capture_gives_back_what_was_not_used_and_never_takes_more_than_was_held() {
+async fn a_capture_returns_the_rest_of_the_hold_and_never_takes_more_than_was_held() {
     let scene = Scene::with_balance(10).await;
     let held = scene.hold(5).await.unwrap();
     assert_eq!(scene.capture(&held, 2).await.unwrap(), charge(2, 8));
@@ -155,7 +155,7 @@ async fn a_capture_that_is_repeated_charges_once() {
 }
 
 #[tokio::test]
-async fn a_release_gives_everything_back_once() {
+async fn a_release_returns_all_credits_once() {
     let scene = Scene::with_balance(10).await;
     let held = scene.hold(3).await.unwrap();
     for _ in 0..3 {
@@ -166,7 +166,7 @@ async fn a_release_gives_everything_back_once() {
 }
 
 #[tokio::test]
-async fn what_was_released_cannot_be_captured() {
+async fn a_released_hold_cannot_be_captured() {
     let scene = Scene::with_balance(10).await;
     let held = scene.hold(3).await.unwrap();
     scene.ledger.release(&held).await;
@@ -177,7 +177,7 @@ async fn what_was_released_cannot_be_captured() {
 }
 
 #[tokio::test]
-async fn what_was_captured_cannot_be_released() {
+async fn a_captured_hold_cannot_be_released() {
     let scene = Scene::with_balance(10).await;
     let held = scene.hold(3).await.unwrap();
     scene.capture(&held, 3).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_hold_that_has_expired_can_be_spent() {
     assert_eq!((spendable, held), (credits(3), Credits::ZERO));
     let next = scene.hold(3).await.unwrap();
     assert_eq!(next.balance, Credits::ZERO);
-    assert!(matches!(scene.capture(&dead, 3).await, Err(LedgerError::Unavailable(_))), "its hold was given back");
+    assert!(matches!(scene.capture(&dead, 3).await, Err(LedgerError::Unavailable(_))), "its hold was released");
     assert_eq!(scene.capture(&next, 3).await.unwrap(), charge(3, 0));
     assert_eq!(scene.balance().await, 0);
 }
@@ -426,7 +426,7 @@ async fn a_capture_that_can_be_neither_found_nor_voided_has_an_unknown_outcome()
 }
 
 #[tokio::test]
-async fn what_was_called_free_stays_free_whatever_arrives_late() {
+async fn a_message_that_was_called_free_stays_free_if_hold_and_capture_arrive_late() {
     let scene = Scene::with_balance(10).await;
     let held = scene.hold(3).await.unwrap();
     scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);

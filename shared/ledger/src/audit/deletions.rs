@@ -1,4 +1,4 @@
-//! Deletions that their users do not go on with.
+//! Deletions that their users did not finish.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use domain::time::Timestamp;
 use domain::username::Username;
 use store::StoreError;
 
-/// A user may still be deleting their account for this long.
+/// Age from which a deletion counts as abandoned. Until then its user may still be at it.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// Whether a deletion had time for everything.
+/// The progress of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionProgress {
     /// Nothing is left of the user.
     Finished,
-    /// Something is left: the same request goes on.
+    /// Something is left. The same request, sent again, continues.
     OutOfTime,
 }
 
-/// Finishes the deletions that users began and did not go on with. What else belongs to a user, the ledger does not
-/// know.
+/// Finishes deletions that users began and did not finish. A crate above implements it, because the ledger does not
+/// know all items of a user.
 pub trait AbandonedDeletions: Send + Sync {
     /// Deletes everything of a user whose account is being deleted, until `deadline` is near.
     fn finish(

@@ -1,22 +1,22 @@
-//! The examination of one account, as far as it has come.
+//! The examination of one account.
 
 use domain::ids::UserId;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::reading::Sums;
 
-/// How far the sum of an account's entries has come.
+/// The sum of an account's entries, as far as they were read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Examination {
     pub(super) user_id: UserId,
-    /// The account's when it began.
+    /// The account's version when the sum was begun.
     pub(super) version: u64,
     /// The sum of the entries up to `entry`.
     pub(super) sum: i64,
     /// The sort key of the last entry in the sum. Absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
-    /// The first reads what may be a moment old; the others decide.
+    /// Zero for the first sum, whose reads may be a moment old. The later ones are decisive.
     pub(super) attempt: u32,
 }
 

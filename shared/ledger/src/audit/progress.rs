@@ -1,4 +1,4 @@
-//! The position of an audit that has not finished.
+//! The progress of an audit that has not finished.
 
 use serde::{Deserialize, Serialize};
 use store::{Key, StoreError, Table};
@@ -6,10 +6,10 @@ use store::{Key, StoreError, Table};
 use crate::audit::examination::Examination;
 use crate::audit::position::ScanPosition;
 
-/// Where the next run goes on: the audit's one item.
+/// The place where the next run continues: the audit's one item.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct AuditProgress {
-    /// The key after which the scan goes on. Absent at the beginning.
+    /// The key after which the scan continues. Absent at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) scanned: Option<ScanPosition>,
     /// The account that was being examined.

@@ -1,4 +1,4 @@
-//! What the audit reads.
+//! The audit's reads of accounts and entries.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::account::{Account, Status};
 use crate::audit::position::ScanPosition;
 use crate::entry;
 
-/// An account's sums. Signed and unbounded, unlike [`Account`]: the audit also reads
-/// what should not be.
+/// An account's amounts. They are signed and unbounded, unlike those of [`Account`], because the audit also reads
+/// accounts that are wrong.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Sums {
     pub(super) balance: i64,
@@ -34,18 +34,18 @@ impl Sums {
         self.status == Some(Status::Deleting)
     }
 
-    /// Expired holds included: they are not in the balance before they are given back.
+    /// The sum of all holds. Expired ones count: their credits are not in the balance before they are released.
     pub(super) fn held(&self) -> i64 {
         self.holds.values().fold(0, |sum, hold| sum.saturating_add(hold.amount))
     }
 
-    /// What the entries should come to. Sums saturate, as no sound account comes near.
+    /// The sum that the entries should have. It saturates: no sound account comes near the limit.
     pub(super) fn total(&self) -> i64 {
         self.balance.saturating_add(self.held())
     }
 }
 
-/// An account that a scan found: whose it is, its key, and what it holds if that can be read.
+/// An account that a scan found. A user id or amounts that cannot be read are `None`.
 pub(super) struct ScannedAccount {
     pub(super) position: ScanPosition,
     pub(super) user_id: Option<UserId>,
@@ -54,14 +54,14 @@ pub(super) struct ScannedAccount {
 
 pub(super) struct ScanPage {
     pub(super) accounts: Vec<ScannedAccount>,
-    /// Absent after the last.
+    /// Absent after the last page.
     pub(super) next: Option<ScanPosition>,
 }
 
 pub(super) struct EntryPage {
-    /// Nothing if an entry has no amount.
+    /// `None` if an entry has no amount.
     pub(super) sum: Option<i64>,
-    /// The sort key of the last entry, if there may be more.
+    /// The sort key of the last entry, if more may follow.
     pub(super) next: Option<String>,
 }
 
@@ -72,13 +72,13 @@ struct Amount {
 
 /// Reads accounts and entries, page by page.
 #[derive(Clone, Debug)]
-pub(super) struct Reader {
+pub(super) struct AuditReader {
     pub(super) table: Table,
     pub(super) page_items: i32,
 }
 
-impl Reader {
-    /// The next accounts, as they were a moment ago.
+impl AuditReader {
+    /// The next accounts. The read may be a moment old.
     pub(super) async fn scan(&self, after: Option<ScanPosition>) -> Result<ScanPage, StoreError> {
         let answer = self
             .table
@@ -89,7 +89,7 @@ impl Reader {
             .expression_attribute_values(":account", AttributeValue::S(Account::SORT_KEY.to_owned()))
             .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at")
             .expression_attribute_names("#status", "status")
-            // It is what a projection means anyway; the function's role asks for it by name.
+            // A projection implies it, but the function's role requires it by name.
             .select(Select::SpecificAttributes)
             .limit(self.page_items)
             .set_exclusive_start_key(after.map(ScanPosition::into_item))
@@ -100,13 +100,12 @@ impl Reader {
         Ok(ScanPage { accounts, next })
     }
 
-    /// The account as it is now; nothing if it is gone.
+    /// The account as it is now; `None` if it is gone.
     pub(super) async fn account(&self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
         self.table.get(Account::key(user_id)).await
     }
 
-    /// The next entries of a user, with everything that was written before if that is asked for,
-    /// which costs twice as much.
+    /// The next entries of a user. A `consistent` read sees all earlier writes and costs twice as much.
     pub(super) async fn entries(
         &self,
         user_id: UserId,

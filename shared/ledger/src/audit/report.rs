@@ -1,4 +1,4 @@
-//! What a run of the audit found.
+//! The report of a run of the audit.
 
 use domain::ids::UserId;
 use serde::Serialize;
@@ -12,8 +12,8 @@ pub struct Report {
     pub accounts: u64,
     /// The accounts that do not add up.
     pub mismatches: Vec<Mismatch>,
-    /// The number of accounts that could not be judged, because they kept changing or hold something else than numbers,
-    /// or that could not be deleted.
+    /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
+    /// or whose deletion could not be finished.
     pub unsettled: u64,
     /// The number of deletions that users began and this run finished.
     pub deletions: u64,

@@ -12,28 +12,27 @@ use crate::audit::deletions::{AbandonedDeletions, DeletionProgress, is_abandoned
 use crate::audit::examination::Examination;
 use crate::audit::position::ScanPosition;
 use crate::audit::progress::AuditProgress;
-use crate::audit::reading::{Reader, ScannedAccount, Sums};
+use crate::audit::reading::{AuditReader, ScannedAccount, Sums};
 use crate::audit::report::{Mismatch, Report};
 
-/// How many items a page has at most: few enough that the deadline is looked at every few dozen
-/// milliseconds.
+/// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
 
-/// What is left of a run's time for the request that is under way and for keeping the progress, each
-/// of which may take as long as the table's own limit of 3.5 s.
+/// Time reserved for the request that is under way and for storing the progress. Each may take up to the table's own
+/// limit of 3.5 s.
 pub(super) const MARGIN: Duration = Duration::from_secs(10);
 
-/// How often an account is looked at again because it does not add up or has changed meanwhile.
+/// Sums after the first, for an account that does not add up or changes meanwhile.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The audit of a table.
 #[derive(Clone, Debug)]
 pub struct Audit {
-    pub(super) reader: Reader,
+    pub(super) reader: AuditReader,
     clock: Clock,
 }
 
-/// Whether there was time for it.
+/// Whether there was time for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Done,
@@ -45,15 +44,14 @@ struct Run<'a, D> {
     audit: &'a Audit,
     deletions: &'a D,
     deadline: Timestamp,
-    /// Pages read. A run reads one at least, so that the audit gets on however little time it has.
+    /// Pages read so far. Every run reads at least one, so that the audit advances even if its runs have no time.
     pages: u64,
     progress: AuditProgress,
     report: Report,
 }
 
-/// What an attempt to add an account's entries up came to.
+/// The outcome of adding up an account's entries.
 enum Added {
-    /// This is their sum.
     Sum(i64),
     OutOfTime,
     /// An entry has no amount.
@@ -64,13 +62,13 @@ impl Audit {
     /// The audit of `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { reader: Reader { table, page_items: PAGE_ITEMS }, clock }
+        Self { reader: AuditReader { table, page_items: PAGE_ITEMS }, clock }
     }
 
-    /// Examines accounts until all are done or `deadline` is near, from where the last run stopped.
+    /// Examines accounts from where the last run stopped, until all are done or `deadline` is near.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the table cannot be read. What was found so far is in the log.
+    /// [`StoreError`] if the table cannot be read. The mismatches found so far are in the log.
     pub async fn run(&self, deletions: &impl AbandonedDeletions, deadline: Timestamp) -> Result<Report, StoreError> {
         let table = &self.reader.table;
         let progress = table.get(AuditProgress::key()).await?.unwrap_or_default();
@@ -79,14 +77,14 @@ impl Audit {
             Ok(Step::Done) => AuditProgress::forget(table).await?,
             Ok(Step::OutOfTime) => run.progress.keep(table).await?,
             Err(error) => {
-                // Best effort: without it the next run starts where this one did.
+                // If this fails too, the next run starts where this one did.
                 if let Err(error) = run.progress.keep(table).await {
                     tracing::warn!(cause = error.cause(), "the audit's progress could not be kept");
                 }
                 return Err(error);
             }
         }
-        // Each was counted as it was found. This says that somebody looked.
+        // Every mismatch was counted when it was found. The zero tells the alarm that the audit ran.
         metrics::emit(&[Metric::AuditMismatches(0)]);
         Ok(run.report)
     }
@@ -123,7 +121,7 @@ impl<D: AbandonedDeletions> Run<'_, D> {
     /// Examines an account that a scan found.
     async fn examine(&mut self, account: ScannedAccount) -> Result<Step, StoreError> {
         let (Some(user_id), Some(sums)) = (account.user_id, account.sums) else {
-            self.unsettled(account.user_id, "the account holds something else than numbers");
+            self.unsettled(account.user_id, "an amount of the account is not a number");
             self.done(account.position);
             return Ok(Step::Done);
         };
@@ -138,8 +136,8 @@ impl<D: AbandonedDeletions> Run<'_, D> {
         Ok(step)
     }
 
-    /// Goes on with the account at which the last run stopped, from its first entry if it has changed:
-    /// the new entry need not be the last, since it has the id of a hold that may be older.
+    /// Continues with the account at which the last run stopped. If the account has changed, its sum begins again: a
+    /// new entry has the id of its hold, and may sort before the entries that were read.
     async fn resume(&mut self, examination: Examination) -> Result<Step, StoreError> {
         let user_id = examination.user_id;
         let position = ScanPosition::of_account(user_id);
@@ -204,11 +202,11 @@ impl<D: AbandonedDeletions> Run<'_, D> {
         Ok(Added::OutOfTime)
     }
 
-    /// The account as it is now; nothing if it is gone or going, or cannot be read.
+    /// The account as it is now; `None` if it is gone, being deleted or cannot be read.
     async fn read(&mut self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
         match self.audit.reader.account(user_id).await {
             Err(StoreError::Internal(_)) => {
-                self.unsettled(Some(user_id), "the account holds something else than numbers");
+                self.unsettled(Some(user_id), "an amount of the account is not a number");
                 Ok(None)
             }
             read => Ok(read?.filter(|sums| !sums.is_being_deleted())),
@@ -233,8 +231,8 @@ impl<D: AbandonedDeletions> Run<'_, D> {
         self.report.unsettled += 1;
     }
 
-    /// Finishes the deletion of an account that a scan found, if it is old. One that cannot be
-    /// finished does not keep the audit from the accounts after it.
+    /// Finishes the deletion of an account that a scan found, if it is abandoned. A failure does not keep the audit
+    /// from the next accounts.
     async fn finish_if_abandoned(&mut self, user_id: UserId, sums: &Sums) -> Step {
         if !is_abandoned(sums.deletion_began_at, self.audit.clock.now()) {
             return Step::Done;
@@ -242,11 +240,11 @@ impl<D: AbandonedDeletions> Run<'_, D> {
         match self.finish_deletion(user_id).await {
             Ok(DeletionProgress::OutOfTime) => return Step::OutOfTime,
             Ok(DeletionProgress::Finished) => {
-                tracing::info!(%user_id, "a deletion that was left unfinished is finished");
+                tracing::info!(%user_id, "finished an abandoned deletion");
                 self.report.deletions += 1;
             }
             Err(error) => {
-                tracing::error!(%user_id, cause = error.cause(), "a deletion could not be finished");
+                tracing::error!(%user_id, cause = error.cause(), "an abandoned deletion could not be finished");
                 self.report.unsettled += 1;
             }
         }
@@ -255,7 +253,7 @@ impl<D: AbandonedDeletions> Run<'_, D> {
 
     async fn finish_deletion(&self, user_id: UserId) -> Result<DeletionProgress, StoreError> {
         let account: Option<Account> = self.audit.reader.table.get(Account::key(user_id)).await?;
-        // A scan may be a moment behind.
+        // The scan's read may be old, and the user may have finished meanwhile.
         let Some(account) = account.filter(|account| account.status == Status::Deleting) else {
             return Ok(DeletionProgress::Finished);
         };

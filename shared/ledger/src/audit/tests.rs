@@ -53,13 +53,12 @@ impl Scene {
         audit
     }
 
-    /// A run with time for everything.
+    /// A run with enough time for all accounts.
     async fn run(&self) -> Report {
         self.audit().run(&NoDeletions, self.test.clock.now().plus(Duration::from_secs(900))).await.unwrap()
     }
 
-    /// Runs with pages of `page_items` that read one page each, until one finishes; what they found
-    /// together, and how many they were.
+    /// Runs that read one page of `page_items` each, until one finishes. Returns their joint report, and their number.
     async fn run_page_by_page(&self, page_items: i32) -> (Report, usize) {
         let audit = self.paged(page_items);
         let mut all = Report::default();
@@ -140,7 +139,7 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     let key = IdempotencyKey::parse("key").unwrap();
     let record: Option<serde_json::Value> =
         scene.test.table.get(IdempotencyRecord::key(ada.user_id(), &key)).await.unwrap();
-    assert!(record.is_some(), "what has expired is not the audit's business");
+    assert!(record.is_some(), "the audit deletes no expired record");
 }
 
 #[tokio::test]
@@ -169,7 +168,7 @@ async fn an_entry_that_was_tampered_with_is_found_and_holds_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_no_number_is_unsettled_and_does_not_stop_the_others() {
+async fn an_amount_that_is_no_number_is_unsettled_and_does_not_stop_the_others() {
     let scene = Scene::start().await;
     let ada = open_account(&scene.test, "ada", 10).await;
     let bob = open_account(&scene.test, "bob", 10).await;
@@ -202,7 +201,7 @@ async fn an_account_that_changes_between_the_reads_is_no_false_alarm() {
             finished = true;
             break;
         }
-        // With entries of holds that are older than the entry at which the audit stopped.
+        // The new entries belong to holds that are older than the entry at which the audit stopped.
         scene.chat(ada, None).await;
     }
     assert!(finished);
@@ -219,7 +218,7 @@ async fn a_candidate_that_adds_up_at_a_second_look_is_no_mismatch() {
     while scene.progress().await.is_none_or(|progress| progress.examination.is_none()) {
         assert!(!audit.run(&NoDeletions, NOW).await.unwrap().finished);
     }
-    // What the scan has seen is that of a moment ago: the very next read sees it mended.
+    // The scan saw the account before this repair. The next read sees it repaired.
     scene.tamper_with_balance(ada, 10).await;
     assert_eq!(scene.run().await.mismatches, []);
 }
