@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::TABLE_NAME;
 use local::dynamodb::{DynamoDb, Storage};
 use local::template::Template;
+
+/// The table's name in an embedded `DynamoDB`.
+pub const TABLE_NAME: &str = "chat-api";
 
 /// Names the address of another `DynamoDB` for tests to run on, such as AWS's DynamoDB Local. It has to be one that
 /// gives everybody the same tables, whatever their credentials (`-sharedDb`).

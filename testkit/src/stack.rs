@@ -14,9 +14,6 @@ use crate::role::Role;
 use crate::runtime_api::{Function, InvocationError, Stream, cargo_lambda_deadline};
 use local::template::{Template, TemplateFunction};
 
-/// The table's name in an embedded `DynamoDB`.
-pub const TABLE_NAME: &str = "chat-api";
-
 /// The signing secret that every function of a stack gets. It protects nothing.
 pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -33,8 +30,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Creates an empty table, in a `DynamoDB` that starts with it or in another ([`IsolatedTable`]). Each function starts when it is first needed, from the
-    /// binary that `find_binary` names, with these settings in its environment.
+    /// Creates an empty table, in a `DynamoDB` that starts with it or in another ([`IsolatedTable`]). Each function starts
+    /// when it is first needed, from the binary that `find_binary` names, with these settings in its environment.
     ///
     /// # Panics
     /// The template is broken, or no port can be opened.

@@ -5,7 +5,7 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use testkit::stack::TABLE_NAME;
+use testkit::isolated_table::TABLE_NAME;
 use testkit::template::Template;
 
 use crate::NOW;

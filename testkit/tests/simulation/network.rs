@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::{Value, json};
-use testkit::stack::TABLE_NAME;
+use testkit::isolated_table::TABLE_NAME;
 use tokio::sync::oneshot;
 
 use crate::chronicle::Chronicle;

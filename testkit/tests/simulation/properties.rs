@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use testkit::stack::TABLE_NAME;
+use testkit::isolated_table::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::NOW;

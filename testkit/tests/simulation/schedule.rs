@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use testkit::stack::TABLE_NAME;
+use testkit::isolated_table::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::NOW;
