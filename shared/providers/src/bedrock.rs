@@ -1,5 +1,4 @@
-//! Models of Amazon Bedrock, as a client: by its operations Converse and `ConverseStream`, which are the same for
-//! all of them.
+//! Amazon Bedrock, as a client. Its operations Converse and `ConverseStream` are the same for all of its models.
 
 mod attempts;
 mod conversation;

@@ -24,7 +24,8 @@ use domain::setting::SettingError;
 #[cfg(not(all(feature = "bedrock", feature = "openai")))]
 const NOT_BUILT_IN: &str = "names a model that is not built into this function: build it with that feature";
 
-/// A model whose replies come in time and are at most [`MAX_REPLY_BYTES`] long, or fail. A panic is a failure too.
+/// A model with limits: a reply comes in time and has at most [`MAX_REPLY_BYTES`], or the model has failed. A panic is
+/// a failure too.
 #[derive(Clone, Debug)]
 pub struct Model(Arc<dyn ChatModel>);
 
@@ -117,7 +118,7 @@ impl Pieces {
                 // The rest of the reply is not read, so the model's count stays unknown.
                 return Ok(Piece::End(End { finish_reason: FinishReason::Length, usage: None }));
             }
-            // A stream that always has something ready would never let the time run out.
+            // A timeout never ends a stream that always has a piece ready.
             if Instant::now() >= self.ends_at {
                 return Err(took_too_long());
             }
@@ -147,7 +148,7 @@ impl Pieces {
     }
 }
 
-/// A panic is the model's failure like any other: what was held is released.
+/// Ends `work` at `ends_at`. A timeout and a panic become failures of the model.
 async fn guard<T>(ends_at: Instant, work: impl Future<Output = T>) -> Result<T, ModelError> {
     match timeout_at(ends_at, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(result)) => Ok(result),

@@ -1,10 +1,10 @@
 //! OpenAI's chat completions, as a client: models of any server that speaks the protocol.
 
-mod api_key;
 mod failure;
 mod protocol;
 mod provider;
 mod rejection;
+mod server_key;
 mod stream;
 
 use std::fmt;

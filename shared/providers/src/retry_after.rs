@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use httpdate::parse_http_date;
 
-/// A server that asks for more means "not today".
+/// Longest wait. A longer one that a server asks for is cut to it.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait in the header `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3). `Retry-After-Ms`, which
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_not_there() {
+    fn a_text_that_is_no_time_is_ignored() {
         for text in ["", "-1", "soon", "NaN", "1e999x", "Sun, 06 Nov 1994"] {
             assert_eq!(said("retry-after", text), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! What is sent to Bedrock a second time.
+//! The requests that are sent to Bedrock a second time.
 
 use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::config::interceptors::InterceptorContext;

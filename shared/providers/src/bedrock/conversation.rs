@@ -1,4 +1,4 @@
-//! A prompt in Converse's words.
+//! A prompt in the form that Converse takes.
 
 use aws_sdk_bedrockruntime::types::{
     ContentBlock, ConversationRole, InferenceConfiguration, Message, SystemContentBlock,

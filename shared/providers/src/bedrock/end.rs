@@ -1,4 +1,4 @@
-//! How a reply ended, as Converse and `ConverseStream` say it.
+//! The end of a reply in Converse and `ConverseStream`: finish reason and usage.
 
 use aws_sdk_bedrockruntime::types::{StopReason, TokenUsage};
 use domain::cause::Cause;

@@ -1,4 +1,4 @@
-//! What the SDK says of a failure, in our words.
+//! Failures of the SDK as errors of ours, without Bedrock's text.
 
 use std::time::Duration;
 

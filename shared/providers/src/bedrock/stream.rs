@@ -1,4 +1,4 @@
-//! A reply as it is written.
+//! A reply that is read event by event.
 
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
@@ -15,28 +15,28 @@ use domain::pricing::Usage;
 
 type Events = EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>;
 
-struct Reading {
+struct EventReader {
     events: Events,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
 }
 
-/// The pieces that `events` make up. Whoever drops them hangs up.
+/// The pieces of the reply in `events`. Dropping them cancels the request.
 pub(super) fn pieces(events: Events) -> ReplyStream {
-    let reading = Reading { events, finish_reason: None, usage: None, is_over: false };
-    stream::unfold(reading, |mut reading| async move {
-        if reading.is_over {
+    let reader = EventReader { events, finish_reason: None, usage: None, is_over: false };
+    stream::unfold(reader, |mut reader| async move {
+        if reader.is_over {
             return None;
         }
-        let piece = reading.next().await;
-        reading.is_over = !matches!(piece, Ok(Piece::Text(_)));
-        Some((piece, reading))
+        let piece = reader.next().await;
+        reader.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        Some((piece, reader))
     })
     .boxed()
 }
 
-impl Reading {
+impl EventReader {
     async fn next(&mut self) -> Result<Piece, ModelError> {
         while let Some(event) = self.events.recv().await.map_err(|error| broken_off(&error))? {
             match event {

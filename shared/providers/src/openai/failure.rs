@@ -1,4 +1,4 @@
-//! What the client crate says of a failure, in our words.
+//! Failures of the client crate as errors of ours, without the server's text.
 
 use async_openai::error::{OpenAIError, StreamError};
 

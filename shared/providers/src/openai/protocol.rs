@@ -1,5 +1,5 @@
-//! What goes over the wire, as leniently as the servers that only nearly speak the protocol need:
-//! unknown members are passed over, and optional ones may be missing.
+//! Requests and answers on the wire. Answers are read leniently, because some servers speak the protocol only nearly:
+//! unknown members are ignored, and optional ones may be missing.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};

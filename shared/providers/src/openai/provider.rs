@@ -1,8 +1,8 @@
-//! The way to the server: one connection pool, our own rules for what is sent again, and a limit on
-//! what comes back.
+//! The connection to the server: one connection pool, our own rules for repeating requests, and a limit on the length
+//! of answers.
 //!
-//! The client crate would repeat more than we can pay for (also what was cut off, which generates
-//! twice), and would log the bodies of failures: it gets to see answers of status 2xx only.
+//! The client crate sees only answers of status 2xx, for two reasons. It would also repeat requests that were cut off,
+//! for which the model generates, and the server bills, twice. And it would log the bodies of failures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use reqwest::{Body, Response, Url, redirect};
 use secrecy::SecretString;
 
 use crate::error::ModelError;
-use crate::openai::api_key::ApiKey;
 use crate::openai::failure::{failure, transport};
 use crate::openai::protocol::Length;
 use crate::openai::rejection::Rejection;
+use crate::openai::server_key::ServerKey;
 use crate::settings::OpenAiSettings;
 use domain::cause::Cause;
 use domain::setting::SettingError;
@@ -46,7 +46,7 @@ pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
         .map_err(|error| SettingError::new("MODEL", format!("cannot be reached: {}", Cause::new(error))))?;
-    let key = Arc::new(ApiKey::connect(settings.api_key.clone()).await?);
+    let key = Arc::new(ServerKey::connect(settings.api_key.clone()).await?);
     let service = tower::service_fn({
         let http = http.clone();
         move |request| send(http.clone(), Arc::clone(&key), request)
@@ -55,7 +55,11 @@ pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>
 }
 
 /// Sends `request`, and again where the server says when.
-async fn send(http: reqwest::Client, key: Arc<ApiKey>, request: HttpRequestFactory) -> Result<Response, OpenAIError> {
+async fn send(
+    http: reqwest::Client,
+    key: Arc<ServerKey>,
+    request: HttpRequestFactory,
+) -> Result<Response, OpenAIError> {
     let mut remaining_wait = MAX_WAIT;
     let mut repetitions = 0;
     loop {
@@ -77,7 +81,7 @@ async fn send(http: reqwest::Client, key: Arc<ApiKey>, request: HttpRequestFacto
 
 async fn attempt(
     http: &reqwest::Client,
-    key: &ApiKey,
+    key: &ServerKey,
     request: &HttpRequestFactory,
 ) -> Result<Result<Response, Rejection>, ModelError> {
     let mut request = request.build().await.map_err(failure)?;

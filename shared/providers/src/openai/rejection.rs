@@ -1,4 +1,4 @@
-//! Answers that are not 2xx.
+//! Answers of a status other than 2xx.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The API key, read again once the server refuses it.
+//! The server's API key, which is read again when the server refuses it.
 
 use std::time::Duration;
 
@@ -19,19 +19,19 @@ const READ_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The key, if the server asks for one. It never prints.
 #[derive(Debug)]
-pub(super) struct ApiKey {
+pub(super) struct ServerKey {
     stored: Option<StoredSecret>,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Option<KnownKey>>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownKey {
     authorization: HeaderValue,
     read_at: Instant,
     is_refused: bool,
 }
 
-impl ApiKey {
+impl ServerKey {
     pub(super) async fn connect(source: Option<SecretSource>) -> Result<Self, SettingError> {
         let key = Self::new(source.map(StoredSecret::connect).transpose()?);
         match timeout(FIRST_READ_LIMIT, key.authorization()).await {
@@ -59,12 +59,12 @@ impl ApiKey {
                     Err(error) => tracing::warn!(%error, "the model's API key cannot be read again"),
                 }
             }
-            None => *known = Some(Known::new(read(stored).await?)),
+            None => *known = Some(KnownKey::new(read(stored).await?)),
         }
         Ok(known.as_ref().map(|known| known.authorization.clone()))
     }
 
-    /// The server refused what [`ApiKey::authorization`] gave.
+    /// The server refused what [`ServerKey::authorization`] gave.
     pub(super) async fn was_refused(&self) {
         if let Some(known) = &mut *self.known.lock().await {
             known.is_refused = true;
@@ -72,7 +72,7 @@ impl ApiKey {
     }
 }
 
-impl Known {
+impl KnownKey {
     fn new(authorization: HeaderValue) -> Self {
         Self { authorization, read_at: Instant::now(), is_refused: false }
     }
@@ -123,7 +123,7 @@ mod tests {
             self.0.lock().unwrap().1
         }
 
-        fn key(&self) -> ApiKey {
+        fn key(&self) -> ServerKey {
             let connector = SharedHttpConnector::new(self.clone());
             let configuration = aws_sdk_secretsmanager::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
@@ -133,7 +133,7 @@ mod tests {
                 .http_client(http_client_fn(move |_, _| connector.clone()))
                 .build();
             let client = aws_sdk_secretsmanager::Client::from_conf(configuration);
-            ApiKey::new(Some(StoredSecret::SecretsManager { client, arn: "key".to_owned() }))
+            ServerKey::new(Some(StoredSecret::SecretsManager { client, arn: "key".to_owned() }))
         }
     }
 
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    async fn sent(key: &ApiKey) -> Result<String, ModelError> {
+    async fn sent(key: &ServerKey) -> Result<String, ModelError> {
         Ok(key.authorization().await?.unwrap().to_str().unwrap().to_owned())
     }
 

@@ -1,4 +1,4 @@
-//! A reply as it is written.
+//! A reply that is read chunk by chunk.
 
 use async_openai::types::stream::StreamResponse;
 use futures_util::{StreamExt, stream};
@@ -11,28 +11,28 @@ use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
-struct Reading {
+struct ChunkReader {
     chunks: StreamResponse<Chunk>,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
 }
 
-/// The pieces that `chunks` make up. Whoever drops them hangs up.
+/// The pieces of the reply in `chunks`. Dropping them cancels the request.
 pub(super) fn pieces(chunks: StreamResponse<Chunk>) -> ReplyStream {
-    let reading = Reading { chunks, finish_reason: None, usage: None, is_over: false };
-    stream::unfold(reading, |mut reading| async move {
-        if reading.is_over {
+    let reader = ChunkReader { chunks, finish_reason: None, usage: None, is_over: false };
+    stream::unfold(reader, |mut reader| async move {
+        if reader.is_over {
             return None;
         }
-        let piece = reading.next().await;
-        reading.is_over = !matches!(piece, Ok(Piece::Text(_)));
-        Some((piece, reading))
+        let piece = reader.next().await;
+        reader.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        Some((piece, reader))
     })
     .boxed()
 }
 
-impl Reading {
+impl ChunkReader {
     async fn next(&mut self) -> Result<Piece, ModelError> {
         while let Some(chunk) = self.chunks.next().await {
             let news = chunk.map_err(failure)?.into_news()?;

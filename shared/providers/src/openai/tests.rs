@@ -544,7 +544,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
 }
 
 #[tokio::test]
-async fn whoever_drops_a_reply_hangs_up() {
+async fn dropping_a_reply_cancels_the_request() {
     let mut server = Raw::start(chunked(&format!("data: {}\n\n", text_chunk("Hi"))), Ending::Wait).await;
     let model = server.model().await;
     let mut pieces = model.stream(&hello(), 5).await.unwrap();
