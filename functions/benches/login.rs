@@ -1,7 +1,7 @@
-//! What the time of a login tells a stranger: whether a name has an account, for one.
+//! The time of a login, which must not tell a stranger whether a username has an account.
 //!
-//! The real binary is asked over the Lambda Runtime API, so nothing of a network hides a difference:
-//! a stranger sees less. Each login has a name of its own, since attempts for a name are counted.
+//! The real binary is invoked over the Lambda Runtime API, without a network that would hide a difference: a stranger
+//! sees less. Each login has a username of its own, because attempts are counted by username.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
@@ -16,7 +16,7 @@ use testkit::stack::Stack;
 use testkit::timings::{Comparison, Timings};
 
 const ROUNDS: usize = 400;
-/// Code, caches and connections are warm after so many.
+/// Rounds that are not measured. Code, caches and connections are warm after them.
 const WARM_UP_ROUNDS: usize = 10;
 const TIME_LIMIT: Duration = Duration::from_secs(50);
 const WRONG_PASSWORD: &str = "correct horse battery stable";
@@ -35,7 +35,7 @@ struct Case {
 const LOGIN: Case =
     Case { name: "", method: "POST", has_account: true, is_active: true, password: PASSWORD, status: 200 };
 
-/// The first two must not be told apart; the last is what a request costs of which nothing is hashed.
+/// The times of the first two must look the same. The last shows the cost of a request that hashes no password.
 const CASES: [Case; 5] = [
     Case { name: "unknown user", has_account: false, status: 401, ..LOGIN },
     Case { name: "wrong password", password: WRONG_PASSWORD, status: 401, ..LOGIN },
@@ -45,7 +45,7 @@ const CASES: [Case; 5] = [
 ];
 
 impl Case {
-    /// Names are of one length, whoever has them.
+    /// All usernames have the same length.
     fn username(&self, round: usize) -> String {
         let position = CASES.iter().position(|case| case.name == self.name).unwrap();
         format!("person-{position}-{round:06}")
@@ -86,7 +86,7 @@ async fn main() {
     print_table(&measure(&stack).await);
 }
 
-/// In each round one request of each case, in an order of chance: what disturbs the machine disturbs all.
+/// Each round sends one request of each case, in random order, so that disturbances of the machine hit all cases alike.
 async fn measure(stack: &Stack) -> [Timings; CASES.len()] {
     let login = stack.function("login").await;
     let mut timings = [(); CASES.len()].map(|()| Timings::default());

@@ -1,7 +1,7 @@
-//! What each model adds to the chat function: the size of its binary, and the time from its start to its first
-//! request for work, in which it also fetches the public keys from an embedded `DynamoDB`.
+//! The cost of each model in the chat function: the size of the binary, and the time from its start to its first
+//! request for work. During a start the function also loads the public keys from an embedded `DynamoDB`.
 //!
-//! Binaries that were built with other features can be named as arguments, to be measured side by side.
+//! Arguments name binaries that were built with other features, to measure them side by side.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
@@ -15,12 +15,12 @@ use testkit::stack::Stack;
 use testkit::timings::Timings;
 
 const ROUNDS: usize = 300;
-/// Code is in memory after so many.
+/// Rounds that are not measured. The code is in memory after them.
 const WARM_UP_ROUNDS: usize = 10;
 
 const MODELS: [&str; 3] = ["dummy", "openai", "bedrock"];
 
-/// A binary, and the model that it is told to ask.
+/// A binary, and the model that its settings name.
 struct Case {
     binary: PathBuf,
     model: &'static str,
@@ -28,7 +28,7 @@ struct Case {
 }
 
 impl Case {
-    /// How long a start takes; `None` for a model that is not built in.
+    /// The duration of a start; `None` for a model that is not built in.
     async fn measure(&self, stack: &Stack) -> Option<Duration> {
         let settings = [("MODEL", self.model), ("MODEL_ID", "some-model"), ("OPENAI_API_KEY", "key")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -42,7 +42,7 @@ impl Case {
 
 #[tokio::main]
 async fn main() {
-    // Cargo passes flags of its own.
+    // Arguments that begin with a dash are flags of Cargo's own.
     let named = env::args().skip(1).filter(|argument| !argument.starts_with('-')).map(PathBuf::from);
     let mut binaries: Vec<PathBuf> = named.collect();
     if binaries.is_empty() {
@@ -62,7 +62,7 @@ async fn main() {
     print_table(&cases);
 }
 
-/// In each round one start of each case, in an order of chance: what disturbs the machine disturbs all.
+/// Each round starts each case once, in random order, so that disturbances of the machine hit all cases alike.
 async fn measure(stack: &Stack, cases: &mut [Case]) {
     let mut random = fastrand::Rng::with_seed(1);
     for round in 0..ROUNDS + WARM_UP_ROUNDS {

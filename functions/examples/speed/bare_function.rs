@@ -1,4 +1,4 @@
-//! The least that a function behind API Gateway can be, for comparison.
+//! The smallest function behind API Gateway, for comparison.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use testkit::template::workspace_root;
 
-/// The least that a function can be.
+/// The name of the smallest function.
 pub const BARE: &str = "bare";
 
 /// The binary of a function in a release build.
@@ -18,39 +18,38 @@ pub fn binary(name: &str) -> PathBuf {
     target.join("release").join(name)
 }
 
-/// A binary.
 pub struct Binary {
-    /// As it was named.
+    /// The name or the path in the arguments.
     pub name: String,
-    /// Which function it is.
+    /// The name of its function.
     pub function: String,
     pub path: PathBuf,
 }
 
 impl Binary {
-    /// A function, by its name or by a path, such as that of its `bootstrap`, as cargo-lambda builds it.
+    /// The binary of a function, by its name or by a path, such as that of the `bootstrap` that cargo-lambda builds.
     pub fn named(name: String) -> Self {
         let path = if name.contains('/') { PathBuf::from(&name) } else { binary(&name) };
         let named = if path.ends_with("bootstrap") { path.parent().unwrap() } else { &path };
         Self { function: named.file_name().unwrap().to_str().unwrap().to_owned(), path, name }
     }
 
-    /// Builds those that are not named by a path, and those that prepare what is measured.
+    /// Builds the binaries that are not named by a path, and those that prepare the measurement.
     pub fn build(binaries: &[Self]) {
-        println!("Building. To link all functions takes a quarter of an hour on two cores.");
+        println!("Building. Linking all functions takes a quarter of an hour on two cores.");
         let named = binaries.iter().filter(|binary| !binary.name.contains('/'));
         let named = named.map(|binary| binary.name.as_str()).chain(["login", "logout", "register"]);
         let named = named.flat_map(|name| ["--bin", name]);
         let build = ["build", "--release", "--package", "functions"];
         let status = Command::new(env!("CARGO")).current_dir(workspace_root()).args(build).args(named).status();
-        assert!(status.unwrap().success(), "they cannot be built");
+        assert!(status.unwrap().success(), "the binaries cannot be built");
     }
 
     pub fn size_bytes(&self) -> u64 {
         fs::metadata(&self.path).unwrap().len()
     }
 
-    /// As SAM zips it, but for some hundred bytes around it.
+    /// The size of the zip that SAM makes, without some hundred bytes of its headers.
     pub fn zip_bytes(&self) -> u64 {
         let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
         zip.write_all(&fs::read(&self.path).unwrap()).unwrap();

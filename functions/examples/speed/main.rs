@@ -1,8 +1,8 @@
-//! How fast and how small the functions are, beside a bare `lambda_http` function in the same run.
+//! Speed and size of the functions, beside a bare `lambda_http` function in the same run.
 //!
-//! Each is the real binary, asked over the Lambda Runtime API, on an embedded `DynamoDB`. Processor time is the
-//! process's own, by the kernel's accounting, so what a function waits for does not count, nor what else the machine
-//! does. The first request to `DynamoDB` is made over TLS too, since that is where a cold start in Lambda is lost.
+//! Each function is the real binary, invoked over the Lambda Runtime API, with an embedded `DynamoDB`. CPU time is the
+//! process's own, by the kernel's accounting: waiting does not count, and other processes do not either. Starts are
+//! measured without and with TLS to `DynamoDB`, because TLS takes much of a cold start in Lambda.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
@@ -21,16 +21,16 @@ use testkit::template::Template;
 use testkit::timings::Timings;
 use testkit::tls_front::TlsFront;
 
-/// The 99th percentile of fewer would be the slowest.
+/// Enough for a 99th percentile: with fewer it would be the slowest start.
 const STARTS: usize = 100;
 const FIRST_INVOCATIONS: usize = 10;
 const WARM_INVOCATIONS: usize = 200;
-/// Code, caches and connections are warm after so many.
+/// Invocations that are not measured. Code, caches and connections are warm after them.
 const WARM_UP_INVOCATIONS: usize = 20;
 const SETTINGS: [(&str, &str); 3] =
     [("LOG_LEVEL", "info"), ("REGISTRATIONS_PER_HOUR", "0"), ("STARTING_TOKENS", "1000000")];
 
-/// What was measured of one function.
+/// The measurements of one function.
 #[derive(Default)]
 struct Measured {
     start: Timings,
@@ -59,8 +59,8 @@ async fn main() {
     print_table(&binaries, &measured);
 }
 
-/// The bare function first, then all of the template, or those that are named as arguments: by their names, or by the
-/// paths of binaries that were built in another way, such as `target/lambda/*/bootstrap`.
+/// The bare function, and then the functions that the arguments name, or all functions of the template. An argument is
+/// the name of a function, or the path of a binary that was built in another way, such as `target/lambda/*/bootstrap`.
 fn binaries() -> Vec<Binary> {
     let mut named: Vec<String> = std::env::args().skip(1).collect();
     if named.is_empty() {
@@ -80,7 +80,8 @@ fn over_tls(environment: &Environment, front: &TlsFront) -> Environment {
     environment
 }
 
-/// In each round two starts of each function, in an order of chance: what disturbs the machine disturbs all.
+/// Each round starts each function twice, without and with TLS, in random order, so that disturbances of the machine
+/// hit all functions alike.
 async fn measure_starts(binaries: &[Binary], stack: &Stack, front: &TlsFront, measured: &mut [Measured]) {
     let plain = stack.environment();
     let tls = over_tls(&plain, front);
@@ -104,7 +105,7 @@ async fn measure_starts(binaries: &[Binary], stack: &Stack, front: &TlsFront, me
     }
 }
 
-/// How long it takes from the start of a process to its first request for work, and what it computes until then.
+/// The time from the start of a process to its first request for work, and the CPU time until then.
 async fn start(binary: &Binary, environment: &Environment) -> (Duration, Duration) {
     let started = Instant::now();
     let function = Function::start(&binary.path, environment.clone());

@@ -1,4 +1,4 @@
-//! What each function is asked: again and again the same work.
+//! The request that each function is measured with: the same work again and again.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use crate::binaries::BARE;
 
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
-/// What Ada and Grace ask.
+/// The requests of Ada and Grace.
 pub struct Requests<'a> {
     stack: &'a Stack,
     ada: Tokens,
-    /// Of a session that has ended.
+    /// Ada's tokens of a session that has ended.
     ended: Tokens,
 }
 
-/// How many there were: each has another name.
+/// Registrations so far. Each has a username of its own.
 static NEWCOMERS: AtomicUsize = AtomicUsize::new(0);
-/// How many there were of Grace's password.
+/// Changes of Grace's password so far.
 static CHANGES: AtomicUsize = AtomicUsize::new(0);
 
-/// An event, and the status of its answer where that is an HTTP response.
+/// An event, and the expected status if its answer is an HTTP response.
 struct Asked {
     event: Value,
     status: Option<u16>,
@@ -49,14 +49,14 @@ pub async fn register_people(stack: &Stack) {
 }
 
 impl<'a> Requests<'a> {
-    /// Logs them in: their access tokens live five minutes.
+    /// Logs Ada in. Her access token lives five minutes.
     pub async fn prepare(stack: &'a Stack) -> Self {
         let ended = people::log_in(stack, "ada", PASSWORD).await;
         people::log_out(stack, &ended, false).await;
         Self { stack, ada: people::log_in(stack, "ada", PASSWORD).await, ended }
     }
 
-    /// Asks `function` once, and returns how long that took.
+    /// Invokes `function` once, and returns the time that it took.
     pub async fn ask(&self, name: &str, function: &Function) -> Duration {
         let asked = self.next(name).await;
         let started = Instant::now();
@@ -94,7 +94,7 @@ impl<'a> Requests<'a> {
             "token-refresh" => self.ada_posts("/token/refresh/", &json!({"refresh": self.ada.refresh})),
             "token-verify" => self.ada_posts("/token/verify/", &json!({"token": self.ada.access})),
             "transactions" => self.ada_gets("/transactions/"),
-            _ => panic!("What to ask {name}?"),
+            _ => panic!("{name} has no request to measure it with"),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Requests<'a> {
         Asked::of(&Request::post(path).json(body).bearer(&self.ada.access), 200)
     }
 
-    /// Each change makes her access token worthless.
+    /// Logs Grace in anew, because each change of the password revokes her access token.
     async fn grace_changes_her_password(&self) -> Asked {
         let number = CHANGES.fetch_add(1, Ordering::Relaxed);
         let [current, new] =
