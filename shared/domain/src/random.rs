@@ -6,6 +6,9 @@ pub use getrandom::Error;
 pub use seeded::Seeded;
 
 /// Fills `bytes` with random bits.
+///
+/// # Errors
+/// [`Error`] if the system gives no random bits.
 pub fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     #[cfg(any(test, feature = "test-util"))]
     if seeded::fill(bytes) {
@@ -15,6 +18,9 @@ pub fn fill(bytes: &mut [u8]) -> Result<(), Error> {
 }
 
 /// 64 random bits.
+///
+/// # Errors
+/// [`Error`] if the system gives no random bits.
 pub fn bits() -> Result<u64, Error> {
     let mut bytes = [0; 8];
     fill(&mut bytes)?;
