@@ -118,7 +118,7 @@ mod tests {
         let mut least = Duration::MAX;
         for _ in 0..3 {
             let started = Instant::now();
-            PasswordHash::matches(hash, &password).unwrap();
+            PasswordHash::matches(hash, password).unwrap();
             least = least.min(started.elapsed());
         }
         least
