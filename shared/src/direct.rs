@@ -13,6 +13,7 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::time::Timestamp;
 use futures_util::FutureExt;
+use identity::ActivationError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::GrantError;
 use serde::Serialize;
@@ -22,7 +23,6 @@ use telemetry::invocation::Invocation;
 use telemetry::metrics::milliseconds;
 
 use crate::endpoint::{Error, Resources};
-use crate::error::ApiError;
 use crate::settings::Settings;
 
 /// The error of a directly invoked function. Each variant's name is its `errorType`.
@@ -125,12 +125,13 @@ impl From<GrantError> for DirectError {
     }
 }
 
-impl From<ApiError> for DirectError {
-    fn from(error: ApiError) -> Self {
+impl From<ActivationError> for DirectError {
+    fn from(error: ActivationError) -> Self {
         match error {
-            ApiError::Unavailable(cause) | ApiError::OutcomeUnknown { cause, .. } => Self::Unavailable(cause),
-            ApiError::Internal(cause) => Self::Internal(cause),
-            error => Self::Internal(Cause::because(error.code())),
+            ActivationError::UserNotFound => Self::UserNotFound,
+            ActivationError::DeletionInProgress => Self::DeletionInProgress,
+            ActivationError::Unavailable(cause) => Self::Unavailable(cause),
+            ActivationError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn causes_are_not_told() {
-        let error = DirectError::from(ApiError::Unavailable(Cause::because("127.0.0.1 refused")));
+        let error = DirectError::from(StoreError::Unavailable(Cause::because("127.0.0.1 refused")));
         assert_eq!(error.error_type(), "Unavailable");
         assert!(error.to_string().contains("same grant_id"));
         assert!(!error.to_string().contains("127.0.0.1"));

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cloud::UnreadableSecret;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use identity::IdentityError;
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
@@ -120,12 +120,22 @@ impl From<StoreError> for ApiError {
 
 impl From<Closed> for ApiError {
     fn from(closed: Closed) -> Self {
-        match closed {
-            Closed::Inactive => Self::UserInactive,
-            Closed::Gone => Self::TokenNotValid("the account is gone"),
-            Closed::Deleting => Self::TokenNotValid("the account is being deleted"),
-            Closed::SessionEpochPassed => Self::TokenNotValid("the session's epoch has passed"),
-            Closed::ApiKeyEpochPassed => Self::TokenNotValid("the API key's epoch has passed"),
+        IdentityError::from(closed).into()
+    }
+}
+
+impl From<IdentityError> for ApiError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::TokenNotValid(reason) => Self::TokenNotValid(reason),
+            IdentityError::InvalidCredentials => Self::InvalidCredentials,
+            IdentityError::UserInactive => Self::UserInactive,
+            IdentityError::NotFound => Self::NotFound,
+            IdentityError::UsernameTaken => Self::UsernameTaken,
+            IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
+            IdentityError::Throttled { retry_after } => Self::Throttled { retry_after },
+            IdentityError::Unavailable(cause) => Self::Unavailable(cause),
+            IdentityError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
@@ -152,12 +162,6 @@ impl From<ModelError> for ApiError {
             ModelError::Refused { refusal, cause } => Self::ModelRefused { refusal, cause },
             ModelError::Unavailable { retry_after, cause } => Self::ModelUnavailable { retry_after, cause },
         }
-    }
-}
-
-impl From<UnreadableSecret> for ApiError {
-    fn from(UnreadableSecret(cause): UnreadableSecret) -> Self {
-        Self::Unavailable(cause)
     }
 }
 

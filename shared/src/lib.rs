@@ -6,25 +6,16 @@
 //!
 //! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
-pub use {domain, ledger, providers, store, telemetry};
+pub use {domain, identity, ledger, providers, store, telemetry};
 
-pub mod accounts;
-pub mod api_keys;
-pub mod attempts;
-pub mod callers;
 pub mod conversation;
 pub mod direct;
 pub mod endpoint;
 pub mod error;
 pub mod http;
-pub mod jwt;
 pub mod openai;
 pub mod operator;
-pub mod password_hash;
-pub mod registrations;
-pub mod sessions;
 pub mod settings;
-pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod till;

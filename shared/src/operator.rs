@@ -7,13 +7,13 @@ use domain::ids::UserId;
 use domain::invalid_field::InvalidField;
 use domain::time::Timestamp;
 use domain::username::Username;
+use identity::login::Login;
 use ledger::account::{Account, Status};
 use ledger::grant::{GrantAmount, GrantId, Granted, Reason};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::accounts::Login;
 use crate::direct::DirectError;
 
 /// One command of an operator.

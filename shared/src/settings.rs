@@ -1,7 +1,7 @@
 //! Settings: environment variables, read once at start-up.
 //!
-//! Begin with [`Settings`]. Functions that talk to a model also read [`ChatSettings`], and functions that sign tokens a
-//! [`SigningSecretSource`].
+//! Begin with [`Settings`]. Functions that talk to a model also read [`ChatSettings`], and functions that sign tokens
+//! [`SigningSettings`].
 
 mod chat;
 
@@ -10,9 +10,11 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cloud::SecretSource;
 use domain::credits::Credits;
 use domain::password::PasswordRules;
 use domain::setting::SettingError;
+use identity::jwt::{SigningSecretSource, TokenLifetimes};
 use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -57,9 +59,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The longest lifetime that any token can be given: a year.
-    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
     /// Reads the settings from the environment.
     ///
     /// # Errors
@@ -82,7 +81,7 @@ impl Settings {
             refresh_token_lifetime: variables.seconds(
                 "REFRESH_TOKEN_LIFETIME",
                 86_400,
-                1..=Self::LONGEST_LIFETIME.as_secs(),
+                1..=TokenLifetimes::LONGEST.as_secs(),
             )?,
             rotate_refresh_tokens: variables.flag("ROTATE_REFRESH_TOKENS")?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 20..=28)?,
@@ -95,30 +94,23 @@ impl Settings {
         })
     }
 
-    /// The lifetime of the JWTs that live longest.
+    /// The lifetimes of the JWTs.
     #[must_use]
-    pub fn longest_token_lifetime(&self) -> Duration {
-        self.access_token_lifetime.max(self.refresh_token_lifetime)
+    pub fn token_lifetimes(&self) -> TokenLifetimes {
+        TokenLifetimes { access: self.access_token_lifetime, refresh: self.refresh_token_lifetime }
     }
 }
 
-/// The source of the secret from which the key that signs JWTs is derived. Only functions that sign tokens read it.
+/// The settings of the functions that sign tokens.
 #[derive(Clone, Debug)]
-pub enum SigningSecretSource {
-    /// `JWT_SIGNING_SECRET`: the secret itself, on a laptop.
-    Value(SecretString),
+pub struct SigningSettings {
+    /// `JWT_SIGNING_SECRET`: the secret from which the key that signs JWTs is derived, on a laptop.
     /// `JWT_SIGNING_SECRET_ARN`: the secret's name in AWS Secrets Manager, where deployed.
-    SecretsManager {
-        /// The secret's ARN.
-        arn: String,
-    },
+    pub secret: SigningSecretSource,
 }
 
-impl SigningSecretSource {
-    /// The fewest characters of a signing secret: 32 random characters have more than 128 bits.
-    pub const MIN_CHARACTERS: usize = 32;
-
-    /// Reads the source from the environment.
+impl SigningSettings {
+    /// Reads the settings from the environment.
     ///
     /// # Errors
     /// [`SettingError`] if neither variable is set, or the secret is too short.
@@ -126,25 +118,17 @@ impl SigningSecretSource {
         Self::read(|name| env::var(name).ok())
     }
 
-    /// Reads the source from `variables`.
+    /// Reads the settings from `variables`.
     ///
     /// # Errors
     /// [`SettingError`] if neither variable is set, or the secret is too short.
     pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        let variables = Variables(variables);
-        if let Some(arn) = variables.get("JWT_SIGNING_SECRET_ARN") {
-            return Ok(Self::SecretsManager { arn });
-        }
-        let Some(secret) = variables.get("JWT_SIGNING_SECRET") else {
-            return Err(SettingError::new("JWT_SIGNING_SECRET", "must be set, or JWT_SIGNING_SECRET_ARN"));
-        };
-        if secret.chars().count() < Self::MIN_CHARACTERS {
-            return Err(SettingError::new(
-                "JWT_SIGNING_SECRET",
-                format!("must have at least {} characters", Self::MIN_CHARACTERS),
-            ));
-        }
-        Ok(Self::Value(SecretString::from(secret)))
+        let name = "JWT_SIGNING_SECRET";
+        let source = Variables(variables)
+            .secret(name, "JWT_SIGNING_SECRET_ARN")
+            .ok_or_else(|| SettingError::new(name, "must be set, or JWT_SIGNING_SECRET_ARN"))?;
+        let secret = SigningSecretSource::new(source);
+        Ok(Self { secret: secret.map_err(|problem| SettingError::new(name, problem.to_string()))? })
     }
 }
 
@@ -153,6 +137,13 @@ struct Variables<V>(V);
 impl<V: Fn(&str) -> Option<String>> Variables<V> {
     fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn secret(&self, value_name: &str, arn_name: &str) -> Option<SecretSource> {
+        match self.get(arn_name) {
+            Some(arn) => Some(SecretSource::SecretsManager { arn }),
+            None => self.get(value_name).map(SecretString::from).map(SecretSource::Value),
+        }
     }
 
     fn number(&self, name: &'static str, default: u64, rule: &str) -> Result<u64, SettingError> {
@@ -299,16 +290,16 @@ mod tests {
 
     #[test]
     fn a_missing_or_short_signing_secret_is_refused_without_repeating_it() {
-        let missing = SigningSecretSource::read(|_| None).unwrap_err();
+        let missing = SigningSettings::read(|_| None).unwrap_err();
         assert_eq!(missing.to_string(), "JWT_SIGNING_SECRET must be set, or JWT_SIGNING_SECRET_ARN");
-        let short = SigningSecretSource::read(|name| (name == "JWT_SIGNING_SECRET").then(|| "swordfish".to_owned()));
+        let short = SigningSettings::read(|name| (name == "JWT_SIGNING_SECRET").then(|| "swordfish".to_owned()));
         assert_eq!(short.unwrap_err().to_string(), "JWT_SIGNING_SECRET must have at least 32 characters");
     }
 
     #[test]
     fn a_signing_secret_never_prints() {
         let secret = "0123456789abcdef0123456789abcdef";
-        let source = SigningSecretSource::read(|name| (name == "JWT_SIGNING_SECRET").then(|| secret.to_owned()));
-        assert!(!format!("{source:?}").contains(secret));
+        let settings = SigningSettings::read(|name| (name == "JWT_SIGNING_SECRET").then(|| secret.to_owned())).unwrap();
+        assert!(!format!("{settings:?}").contains(secret));
     }
 }

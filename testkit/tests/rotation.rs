@@ -19,12 +19,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use cloud::retry_configuration;
+use cloud::{SecretSource, StoredSecret, retry_configuration};
 use shared::domain::ids::{SessionId, UserId};
 use shared::domain::time::{Clock, Timestamp};
-use shared::error::ApiError;
-use shared::jwt::{Handover, ReceivedToken, Signer, Subject, Verifier};
-use shared::settings::{Settings, SigningSecretSource};
+use shared::identity::IdentityError;
+use shared::identity::jwt::{Handover, ReceivedToken, Signer, SigningSecretSource, Subject, TokenLifetimes, Verifier};
 use shared::store::Table;
 use testkit::isolated_table::IsolatedTable;
 use testkit::template::Template;
@@ -36,6 +35,8 @@ const SIGNERS: usize = 3;
 const VERIFIERS: usize = 2;
 const ACCESS_LIFETIME_S: u64 = 60;
 const REFRESH_LIFETIME_S: u64 = 400;
+const LIFETIMES: TokenLifetimes =
+    TokenLifetimes { access: Duration::from_secs(ACCESS_LIFETIME_S), refresh: Duration::from_secs(REFRESH_LIFETIME_S) };
 
 /// One thing that happens. The numbers choose among the signers or verifiers.
 #[derive(Clone, Debug)]
@@ -230,18 +231,13 @@ impl Rotation {
 
     fn signer(&self, index: usize) -> Process<Signer> {
         let (clock, ahead) = self.clock(index, SIGNERS);
-        let settings = Settings::read(|name| match name {
-            "ACCESS_TOKEN_LIFETIME" => Some(ACCESS_LIFETIME_S.to_string()),
-            "REFRESH_TOKEN_LIFETIME" => Some(REFRESH_LIFETIME_S.to_string()),
-            _ => None,
-        });
         let sabotage = |handover: &mut Handover| match self.sabotage {
             Some(Sabotage::NoPublicity) => handover.publicity = Duration::ZERO,
             Some(Sabotage::EarlyRetirement) => handover.retirement = Duration::from_secs(REFRESH_LIFETIME_S),
             None => {}
         };
-        let (client, table) = (self.store.client(), self.table.table.clone());
-        let signer = Signer::with_client(&settings.unwrap(), client, table, clock.clone(), sabotage);
+        let secret = StoredSecret::SecretsManager { client: self.store.client(), arn: "secret".to_owned() };
+        let signer = Signer::with_secret(LIFETIMES, secret, self.table.table.clone(), clock.clone(), sabotage);
         Process { running: signer, clock, ahead }
     }
 
@@ -297,7 +293,7 @@ impl Rotation {
         for outcome in outcomes {
             match outcome {
                 Ok(tokens) => tokens.into_iter().for_each(|token| self.remember(token)),
-                Err(ApiError::Unavailable(_)) if self.store.is_away() => {}
+                Err(IdentityError::Unavailable(_)) if self.store.is_away() => {}
                 Err(error) => return Err(format!("no token is issued: {error:?}")),
             }
         }
@@ -338,7 +334,7 @@ fn received(token: &str) -> ReceivedToken {
     ReceivedToken::try_from(token.to_owned()).unwrap()
 }
 
-async fn both_tokens(signer: &Signer, subject: Subject) -> Result<[String; 2], ApiError> {
+async fn both_tokens(signer: &Signer, subject: Subject) -> Result<[String; 2], IdentityError> {
     let access = signer.access_token(subject).await?;
     let refresh = signer.refresh_token(subject, signer.new_refresh_terms()).await?;
     Ok([access.expose().to_owned(), refresh.expose().to_owned()])
@@ -352,9 +348,10 @@ fn expiry(token: &str) -> Timestamp {
 /// A token of a key that nobody publishes where it is shown.
 async fn unknown_token() -> String {
     let table = OwnTable::create().await;
-    let source = SigningSecretSource::Value("a secret that was never published anywhere".into());
-    let settings = Settings::read(|_| None).unwrap();
-    let signer = Signer::start(&settings, source, table.table.clone(), Clock::manual(NOW)).await.unwrap();
+    let secret = SecretSource::Value("a secret that was never published anywhere".into());
+    let source = SigningSecretSource::new(secret).unwrap();
+    let lifetimes = TokenLifetimes { access: Duration::from_secs(300), refresh: Duration::from_secs(86_400) };
+    let signer = Signer::start(lifetimes, source, table.table.clone(), Clock::manual(NOW)).await.unwrap();
     signer.access_token(somebody()).await.unwrap().expose().to_owned()
 }
 

@@ -1,8 +1,6 @@
 //! `/account/`: shows the user's account (`GET`), or deletes it (`DELETE`).
 
 use serde::Serialize;
-use shared::accounts::{Deletion, DeletionProgress};
-use shared::attempts::Attempts;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::setting::SettingError;
@@ -10,9 +8,12 @@ use shared::domain::time::Clock;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
-use shared::jwt::Verifier;
+use shared::identity::accounts::Deletion;
+use shared::identity::jwt::Verifier;
+use shared::identity::login::Logins;
+use shared::identity::sessions::Sessions;
 use shared::ledger::account::Status;
-use shared::sessions::Sessions;
+use shared::ledger::audit::DeletionProgress;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Error> {
 
 struct AccountEndpoint {
     verifier: Verifier,
-    attempts: Attempts,
+    logins: Logins,
     sessions: Sessions,
     deletion: Deletion,
     clock: Clock,
@@ -36,7 +37,7 @@ impl Endpoint for AccountEndpoint {
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         Ok(Self {
             verifier: resources.verifier().await,
-            attempts: resources.attempts(),
+            logins: resources.logins(),
             sessions: resources.sessions(),
             deletion: resources.deletion(),
             clock: resources.clock.clone(),
@@ -64,7 +65,7 @@ impl AccountEndpoint {
         let account = self.deletion.read(&person).await?;
         let username = account.parsed_username()?;
         let network = request.source_network();
-        let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
+        let (login, attempt) = self.logins.prove(&username, &password, network, deadline).await?;
         if account.status != Status::Deleting {
             self.deletion.begin(&person, &attempt, &login, deadline).await?;
         }

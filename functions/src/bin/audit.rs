@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::accounts::Deletion;
 use shared::direct::{DirectError, Task, serve};
 use shared::domain::time::Timestamp;
 use shared::endpoint::{Error, Resources};
+use shared::identity::accounts::Deletion;
 use shared::ledger::audit::{Audit, Report};
 use shared::settings::Settings;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use shared::callers::Callers;
 use shared::domain::setting::SettingError;
 use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, EventStream, Method, Request, StatusCode, Streamable};
+use shared::identity::callers::Callers;
 use shared::openai::{Chunks, CompletionRequest, Delivery, ProtocolError, WholeCompletion};
 use shared::settings::{ChatSettings, Settings};
 use shared::till::{Admitted, HeldQuestion, PaidReply, Question, ReplyPiece, Till, TillStream};

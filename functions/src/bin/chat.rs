@@ -1,13 +1,13 @@
 //! `POST /chatView/`: the model replies to a message, and the reply is charged exactly once.
 
 use serde::Serialize;
-use shared::callers::Callers;
 use shared::conversation::Conversations;
 use shared::domain::message::Message;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
+use shared::identity::callers::Callers;
 use shared::ledger::idempotency::Remembered;
 use shared::settings::ChatSettings;
 use shared::till::{Admitted, PaidReply, Question, Till};

@@ -6,7 +6,7 @@ use shared::domain::time::Clock;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request};
-use shared::jwt::{KeySet, PublicKey};
+use shared::identity::jwt::{KeySet, PublicKey};
 
 /// How long caches may keep the keys. A new key is used seconds after it is published: a verifier that meets an unknown
 /// `kid` asks again at once, past any cache.

@@ -1,13 +1,13 @@
 //! `/keys/`: lists the user's API keys (`GET`), or makes a new one (`POST`). `/keys/{id}/`: ends one (`DELETE`).
 
 use serde::Serialize;
-use shared::api_keys::{ApiKeyName, ApiKeyTerms, ApiKeyView, ApiKeys, MadeApiKey};
 use shared::domain::ids::ApiKeyId;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
-use shared::jwt::Verifier;
+use shared::identity::api_keys::{ApiKeyName, ApiKeyTerms, ApiKeyView, ApiKeys, MadeApiKey};
+use shared::identity::jwt::Verifier;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,7 +1,6 @@
 //! `POST /login/`: a username and its password begin a session, with an access token and a refresh token.
 
 use serde::Serialize;
-use shared::attempts::Attempts;
 use shared::domain::password::Password;
 use shared::domain::setting::SettingError;
 use shared::domain::time::Timestamp;
@@ -9,9 +8,10 @@ use shared::domain::username::Username;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
-use shared::jwt::{AccessToken, RefreshToken, Signer, Subject};
-use shared::password_hash::PasswordHash;
-use shared::sessions::{Opening, Sessions};
+use shared::identity::jwt::{AccessToken, RefreshToken, Signer, Subject};
+use shared::identity::login::Logins;
+use shared::identity::password_hash::PasswordHash;
+use shared::identity::sessions::{Opening, Sessions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct LoginEndpoint {
-    attempts: Attempts,
+    logins: Logins,
     sessions: Sessions,
     signer: Signer,
 }
@@ -31,14 +31,14 @@ impl Endpoint for LoginEndpoint {
     const METHODS: &'static [Method] = &[Method::POST];
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        Ok(Self { attempts: resources.attempts(), sessions: resources.sessions(), signer: resources.signer().await? })
+        Ok(Self { logins: resources.logins(), sessions: resources.sessions(), signer: resources.signer().await? })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = request.deadline();
         let (username, password) = credentials(request.fields()?)?;
         let network = request.source_network();
-        let (login, attempt) = self.attempts.prove(&username, &password, network, deadline).await?;
+        let (login, attempt) = self.logins.prove(&username, &password, network, deadline).await?;
         let renewed_hash = if login.password_hash.is_outdated() { Some(PasswordHash::of(&password)?) } else { None };
         // A session without tokens would be of no use, so the signer must be ready before the session is written.
         self.signer.ready().await?;

@@ -4,8 +4,8 @@ use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request};
-use shared::jwt::{ReceivedToken, Verifier};
-use shared::sessions::Sessions;
+use shared::identity::jwt::{ReceivedToken, Verifier};
+use shared::identity::sessions::Sessions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! `GET /v1/models`: the model that the API offers, in OpenAI's protocol.
 
-use shared::accounts::Accounts;
-use shared::callers::Callers;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
+use shared::identity::accounts::Accounts;
+use shared::identity::callers::Callers;
 use shared::openai::{ModelList, ProtocolError};
 use shared::settings::ChatSettings;
 

@@ -2,11 +2,12 @@
 //! who may invoke it; no path of the API leads to it.
 
 use serde_json::Value;
-use shared::accounts::Accounts;
 use shared::direct::{DirectError, Task, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::endpoint::{Error, Resources};
+use shared::identity::accounts::Accounts;
+use shared::identity::login::Logins;
 use shared::ledger::Ledger;
 use shared::ledger::grant::Grant;
 use shared::operator::{AccountView, Command, CommandOutcome};
@@ -18,6 +19,7 @@ async fn main() -> Result<(), Error> {
 
 struct Operator {
     accounts: Accounts,
+    logins: Logins,
     ledger: Ledger,
     clock: Clock,
 }
@@ -26,7 +28,12 @@ impl Task for Operator {
     type Outcome = CommandOutcome;
 
     fn start(resources: &Resources) -> Self {
-        Self { accounts: resources.accounts(), ledger: resources.ledger(), clock: resources.clock.clone() }
+        Self {
+            accounts: resources.accounts(),
+            logins: resources.logins(),
+            ledger: resources.ledger(),
+            clock: resources.clock.clone(),
+        }
     }
 
     async fn run(&self, event: Value, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
@@ -49,7 +56,7 @@ impl Operator {
         grant: &Grant,
         deadline: Timestamp,
     ) -> Result<CommandOutcome, DirectError> {
-        let login = self.accounts.find_login(username).await?.ok_or(DirectError::UserNotFound)?;
+        let login = self.logins.find(username).await?.ok_or(DirectError::UserNotFound)?;
         let granted = self.ledger.grant(login.user_id, grant, deadline).await?;
         Ok(CommandOutcome::Granted { username: login.username, granted })
     }

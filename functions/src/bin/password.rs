@@ -1,15 +1,15 @@
 //! `POST /password/`: changes the user's password, which ends all other sessions.
 
-use shared::accounts::{Accounts, PasswordChange};
-use shared::attempts::Attempts;
 use shared::domain::password::{Password, PasswordRules};
 use shared::domain::setting::SettingError;
 use shared::domain::username::Username;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request};
-use shared::jwt::Verifier;
-use shared::password_hash::PasswordHash;
+use shared::identity::accounts::{Accounts, PasswordChange};
+use shared::identity::jwt::Verifier;
+use shared::identity::login::Logins;
+use shared::identity::password_hash::PasswordHash;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
 struct PasswordEndpoint {
     verifier: Verifier,
     accounts: Accounts,
-    attempts: Attempts,
+    logins: Logins,
     password_rules: PasswordRules,
 }
 
@@ -33,7 +33,7 @@ impl Endpoint for PasswordEndpoint {
         Ok(Self {
             verifier: resources.verifier().await,
             accounts: resources.accounts(),
-            attempts: resources.attempts(),
+            logins: resources.logins(),
             password_rules: resources.settings.password_rules,
         })
     }
@@ -45,7 +45,7 @@ impl Endpoint for PasswordEndpoint {
         let username = self.accounts.read(&person).await?.parsed_username()?;
         let (current, new) = current_and_new(fields, &username, self.password_rules)?;
         let network = request.source_network();
-        let (login, attempt) = self.attempts.prove(&username, &current, network, deadline).await?;
+        let (login, attempt) = self.logins.prove(&username, &current, network, deadline).await?;
         let new_hash = PasswordHash::of(&new)?;
         let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
         self.accounts.change_password(&change, deadline).await?;

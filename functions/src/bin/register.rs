@@ -1,7 +1,6 @@
 //! `POST /register/`: a username and a password become an account with credits to start with.
 
 use serde_json::json;
-use shared::accounts::Accounts;
 use shared::domain::credits::Credits;
 use shared::domain::password::{Password, PasswordRules};
 use shared::domain::setting::SettingError;
@@ -9,8 +8,9 @@ use shared::domain::username::Username;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
-use shared::password_hash::PasswordHash;
-use shared::registrations::Registrations;
+use shared::identity::accounts::Accounts;
+use shared::identity::password_hash::PasswordHash;
+use shared::identity::registrations::Registrations;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

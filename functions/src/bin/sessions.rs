@@ -6,8 +6,8 @@ use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
-use shared::jwt::Verifier;
-use shared::sessions::{SessionView, Sessions};
+use shared::identity::jwt::Verifier;
+use shared::identity::sessions::{SessionView, Sessions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

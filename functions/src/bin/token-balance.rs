@@ -1,13 +1,13 @@
 //! `GET /token_balance/`: the credits that the user can spend.
 
 use serde_json::json;
-use shared::accounts::Accounts;
-use shared::callers::Callers;
 use shared::domain::setting::SettingError;
 use shared::domain::time::Clock;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, HeaderName, Method, Request, StatusCode};
+use shared::identity::accounts::Accounts;
+use shared::identity::callers::Callers;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,8 +5,8 @@ use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
-use shared::jwt::{AccessToken, ReceivedToken, RefreshToken, Signer, Verifier};
-use shared::sessions::{Refreshed, Sessions};
+use shared::identity::jwt::{AccessToken, ReceivedToken, RefreshToken, Signer, Verifier};
+use shared::identity::sessions::{Refreshed, Sessions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

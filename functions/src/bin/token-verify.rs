@@ -1,13 +1,13 @@
 //! `POST /token/verify/`: tells whether an access or refresh token is valid.
 
 use serde_json::json;
-use shared::accounts::Accounts;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
-use shared::jwt::{ReceivedToken, Verified, Verifier};
-use shared::sessions::Sessions;
+use shared::identity::accounts::Accounts;
+use shared::identity::jwt::{ReceivedToken, Verified, Verifier};
+use shared::identity::sessions::Sessions;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,7 +5,7 @@ use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
-use shared::jwt::Verifier;
+use shared::identity::jwt::Verifier;
 use shared::ledger::history::{History, Page, Transaction};
 
 #[tokio::main(flavor = "current_thread")]

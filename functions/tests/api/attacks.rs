@@ -1,5 +1,5 @@
 //! Attacks through the real binaries, each test named after one. What needs the signing key is
-//! tried at the verifier itself, in `shared/src/jwt/verifier/tests.rs`.
+//! tried at the verifier itself, in `shared/identity/src/jwt/verifier/tests.rs`.
 
 use std::time::Instant;
 

@@ -22,7 +22,7 @@ use futures_util::stream;
 use lambda_http::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use shared::api_keys::MAX_API_KEYS;
+use shared::identity::api_keys::MAX_API_KEYS;
 use testkit::gateway::{Payload, Request, Response};
 use testkit::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
 use testkit::stack::JWT_SIGNING_SECRET;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use shared::domain::time::Clock;
-use shared::jwt::SigningKey;
+use shared::identity::jwt::SigningKey;
 
 use crate::world::{Tokens, World};
 use testkit::stack::JWT_SIGNING_SECRET;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use shared::sessions::MAX_SESSIONS;
+use shared::identity::sessions::MAX_SESSIONS;
 use testkit::gateway::{Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};

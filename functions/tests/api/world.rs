@@ -8,20 +8,20 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::{Client, Config};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::accounts::Accounts;
-use shared::api_keys::ApiKey;
-use shared::attempts::Attempts;
 use shared::domain::credits::Credits;
 use shared::domain::password::Password;
 use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
-use shared::error::ApiError;
-use shared::jwt::{RefreshTerms, Signer, Subject};
-use shared::password_hash::PasswordHash;
-use shared::registrations::Registrations;
-use shared::sessions::{Opening, Sessions};
-use shared::settings::{Settings, SigningSecretSource};
+use shared::identity::IdentityError;
+use shared::identity::accounts::Accounts;
+use shared::identity::api_keys::ApiKey;
+use shared::identity::jwt::{RefreshTerms, Signer, Subject};
+use shared::identity::login::Logins;
+use shared::identity::password_hash::PasswordHash;
+use shared::identity::registrations::Registrations;
+use shared::identity::sessions::{Opening, Sessions};
+use shared::settings::{Settings, SigningSettings};
 use shared::store::Table;
 use testkit::gateway::{Request, Response};
 use testkit::isolated_table::IsolatedTable;
@@ -79,9 +79,9 @@ impl World {
 
     /// Logs `username` in at another time, or with tokens of another secret.
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
-        let attempts = Attempts::new(self.table.clone(), clock.clone());
+        let logins = Logins::new(self.table.clone(), clock.clone());
         let home = SourceNetwork::of_address(HOME);
-        let (login, attempt) = Box::pin(attempts.find_login(&name(username), home, soon())).await.unwrap();
+        let (login, attempt) = Box::pin(logins.attempt(&name(username), home, soon())).await.unwrap();
         let login = login.unwrap();
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
         let refresh = signer.new_refresh_terms();
@@ -121,10 +121,10 @@ impl World {
     /// # Errors
     /// How long to wait.
     pub async fn guess(&self, username: &str, address: &str, clock: &Clock) -> Result<(), Duration> {
-        let attempts = Attempts::new(self.table.clone(), clock.clone());
-        match attempts.find_login(&name(username), SourceNetwork::of_address(address), soon()).await {
+        let logins = Logins::new(self.table.clone(), clock.clone());
+        match logins.attempt(&name(username), SourceNetwork::of_address(address), soon()).await {
             Ok(_) => Ok(()),
-            Err(ApiError::Throttled { retry_after }) => Err(retry_after),
+            Err(IdentityError::Throttled { retry_after }) => Err(retry_after),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -156,8 +156,8 @@ impl World {
 
     /// Deactivates `username`'s account.
     pub async fn deactivate(&self, username: &str) {
-        let accounts = Accounts::new(self.table.clone(), Clock::system());
-        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let logins = Logins::new(self.table.clone(), Clock::system());
+        let login = logins.find(&name(username)).await.unwrap().unwrap();
         let update = json!({
             "TableName": self.stack.table().name(),
             "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
@@ -170,8 +170,8 @@ impl World {
 
     /// Makes `username` richer than the ledger knows.
     pub async fn add_to_balance(&self, username: &str, credits: u64) {
-        let accounts = Accounts::new(self.table.clone(), Clock::system());
-        let login = accounts.find_login(&name(username)).await.unwrap().unwrap();
+        let logins = Logins::new(self.table.clone(), Clock::system());
+        let login = logins.find(&name(username)).await.unwrap().unwrap();
         let update = json!({
             "TableName": self.stack.table().name(),
             "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
@@ -260,9 +260,9 @@ fn soon() -> Timestamp {
 }
 
 async fn signer(table: Table, clock: Clock, secret: &str) -> Signer {
-    let settings = Settings::read(|_| None).unwrap();
-    let source = SigningSecretSource::Value(secret.into());
-    Signer::start(&settings, source, table, clock).await.unwrap()
+    let lifetimes = Settings::read(|_| None).unwrap().token_lifetimes();
+    let settings = SigningSettings::read(|name| (name == "JWT_SIGNING_SECRET").then(|| secret.to_owned())).unwrap();
+    Signer::start(lifetimes, settings.secret, table, clock).await.unwrap()
 }
 
 fn name(text: &str) -> Username {

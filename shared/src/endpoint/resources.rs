@@ -2,6 +2,13 @@
 
 use domain::setting::SettingError;
 use domain::time::Clock;
+use identity::accounts::{Accounts, Deletion};
+use identity::api_keys::ApiKeys;
+use identity::callers::Callers;
+use identity::jwt::{KeySet, Signer, Verifier};
+use identity::login::Logins;
+use identity::registrations::Registrations;
+use identity::sessions::Sessions;
 use ledger::Ledger;
 use ledger::audit::Audit;
 use ledger::history::History;
@@ -9,15 +16,8 @@ use ledger::past_exchanges::ContextLimits;
 use providers::model::Model;
 use store::Table;
 
-use crate::accounts::{Accounts, Deletion};
-use crate::api_keys::ApiKeys;
-use crate::attempts::Attempts;
-use crate::callers::Callers;
 use crate::conversation::Conversations;
-use crate::jwt::{KeySet, Signer, Verifier};
-use crate::registrations::Registrations;
-use crate::sessions::Sessions;
-use crate::settings::{ChatSettings, Settings, SigningSecretSource};
+use crate::settings::{ChatSettings, Settings, SigningSettings};
 use crate::till::Till;
 
 /// Settings, table and clock of a function, and constructors of everything that handlers make of these.
@@ -56,10 +56,10 @@ impl Resources {
         Deletion::new(self.table.clone(), self.clock.clone())
     }
 
-    /// The limit on attempts at passwords.
+    /// Logins: the proof of a password, within the limit on attempts.
     #[must_use]
-    pub fn attempts(&self) -> Attempts {
-        Attempts::new(self.table.clone(), self.clock.clone())
+    pub fn logins(&self) -> Logins {
+        Logins::new(self.table.clone(), self.clock.clone())
     }
 
     /// The limit on registrations from one network.
@@ -95,8 +95,8 @@ impl Resources {
     /// # Errors
     /// [`SettingError`] if the secret's setting cannot be used.
     pub async fn signer(&self) -> Result<Signer, SettingError> {
-        let secret = SigningSecretSource::from_environment()?;
-        Signer::start(&self.settings, secret, self.table.clone(), self.clock.clone()).await
+        let SigningSettings { secret } = SigningSettings::from_environment()?;
+        Signer::start(self.settings.token_lifetimes(), secret, self.table.clone(), self.clock.clone()).await
     }
 
     /// The public keys of the JWTs.

@@ -1,9 +1,9 @@
 //! The `User-Agent` header.
 
+use identity::sessions::UserAgent;
 use lambda_http::http::header::USER_AGENT;
 
 use crate::http::request::Request;
-use crate::sessions::UserAgent;
 
 impl Request {
     /// The client's name for itself (RFC 9110, section 10.1.5), if it sends one in visible ASCII.

@@ -3,15 +3,13 @@
 use std::env;
 use std::time::Duration;
 
-use cloud::SecretSource;
 use domain::pricing::{OutputLimits, Pricing};
 use domain::setting::SettingError;
 use ledger::past_exchanges::ContextLimits;
 use providers::dummy::{Dummy, DummyFailure};
 use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
-use secrecy::SecretString;
 
-use crate::settings::{SigningSecretSource, Variables};
+use crate::settings::Variables;
 
 /// The settings of the functions that talk to a model. Each field is the environment variable of the same name, in
 /// capitals, unless it names others.
@@ -39,15 +37,6 @@ pub struct ChatSettings {
     /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. The time for a request to `/v1/chat/completions` where Lambda does
     /// not give a deadline. Default 300.
     pub stream_timeout: Duration,
-}
-
-impl From<SigningSecretSource> for SecretSource {
-    fn from(source: SigningSecretSource) -> Self {
-        match source {
-            SigningSecretSource::Value(secret) => Self::Value(secret),
-            SigningSecretSource::SecretsManager { arn } => Self::SecretsManager { arn },
-        }
-    }
 }
 
 impl ChatSettings {
@@ -128,13 +117,6 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         self.get(name).ok_or_else(|| SettingError::new(name, "must be set: the dummy alone needs none"))
     }
 
-    fn secret(&self, value_name: &str, arn_name: &str) -> Option<SecretSource> {
-        match self.get(arn_name) {
-            Some(arn) => Some(SecretSource::SecretsManager { arn }),
-            None => self.get(value_name).map(SecretString::from).map(SecretSource::Value),
-        }
-    }
-
     fn pricing(&self, name: &'static str) -> Result<Pricing, SettingError> {
         let by_message = Pricing::Message { cost: self.credits("MESSAGE_COST", 1)? };
         let by_usage =
@@ -166,6 +148,7 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
 mod tests {
     use super::*;
 
+    use cloud::SecretSource;
     use domain::credits::Credits;
 
     fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {

@@ -9,6 +9,7 @@ use domain::message::{FinishReason, Message};
 use domain::pricing::{OutputLimits, Pricing, Usage};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
 use ledger::idempotency::{IdempotencyKey, Remembered};
 use ledger::{Charge, Ledger};
@@ -22,8 +23,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::error::ApiError;
-use crate::jwt::LoggedIn;
-use crate::testing::TestTable;
+use crate::testing::{TestTable, open_account};
 
 /// The stalls of a model that says nothing more. During a stall tokio's clock is paused and runs ahead to the next timer;
 /// it goes on when the model's future is dropped.
@@ -110,7 +110,7 @@ fn saying(text: &str, usage: Option<Usage>, fails: bool) -> &'static ScriptedRep
 
 struct ReplyScene {
     test: TestTable,
-    ada: LoggedIn,
+    ada: Payer,
     till: Till,
     model: &'static ScriptedReply,
 }
@@ -119,7 +119,7 @@ impl ReplyScene {
     /// Input at 1 and output at 10 credits a token; replies of 5 to 100 tokens.
     async fn with(balance: u64, model: &'static ScriptedReply) -> Self {
         let test = TestTable::start().await;
-        let ada = test.person("ada", balance).await;
+        let ada = open_account(&test, "ada", balance).await;
         let credits = |amount| Credits::new(amount).unwrap();
         let till = Till {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
@@ -145,7 +145,7 @@ impl ReplyScene {
     async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<Admitted, ApiError> {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let question = Question {
-            payer: self.ada.payer(),
+            payer: self.ada,
             prompt: prompt(),
             max_output_tokens: None,
             standalone: false,
@@ -158,7 +158,7 @@ impl ReplyScene {
 
     /// The spendable and the held credits.
     async fn account(&self) -> (u64, u64) {
-        let account = self.test.accounts().read(&self.ada).await.unwrap();
+        let account: Account = self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
         (spendable.into(), held.into())
     }

@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use shared::domain::time::Timestamp;
-use shared::jwt::PublicKey;
+use shared::identity::jwt::PublicKey;
 
 /// When all of this happens.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

@@ -16,10 +16,10 @@ use shared::domain::time::Timestamp;
 use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::http::{MAX_BODY_BYTES, Request};
-use shared::jwt::ReceivedToken;
+use shared::identity::jwt::ReceivedToken;
+use shared::identity::sessions::UserAgent;
 use shared::ledger::history::{AnsweredMessage, Limit, Transaction};
 use shared::ledger::idempotency::IdempotencyKey;
-use shared::sessions::UserAgent;
 
 use super::sent::{Address, Body, ContentType, FieldValue, Name, Parameter};
 use super::text::Text;

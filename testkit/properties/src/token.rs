@@ -10,8 +10,7 @@ use lambda_http::http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use shared::error::ApiError;
 use shared::http::Request;
-use shared::jwt::{ReceivedToken, RefreshClaim, TokenKind, Verified};
-use shared::settings::Settings;
+use shared::identity::jwt::{ReceivedToken, RefreshClaim, TokenKind, TokenLifetimes, Verified};
 
 use super::damage::Damage;
 use super::key::{KEYS, Key, NOW};
@@ -314,7 +313,7 @@ fn assert_alive(claims: &Value, token: &str) {
     let [issued_at, expires_at] = ["iat", "exp"].map(|claim| claims[claim].as_u64().unwrap());
     let leeway = u64::try_from(LEEWAY_S).unwrap();
     assert!(expires_at + leeway > NOW.seconds() && issued_at <= NOW.seconds() + leeway, "{token}");
-    assert!(expires_at <= issued_at + Settings::LONGEST_LIFETIME.as_secs(), "{token}");
+    assert!(expires_at <= issued_at + TokenLifetimes::LONGEST.as_secs(), "{token}");
 }
 
 /// What a token of `kind` says of itself, in its header and its claims.

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use serde_json::{Value, json};
 use shared::domain::time::Clock;
 use shared::error::ApiError;
-use shared::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verified, Verifier};
+use shared::identity::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verified, Verifier};
 use shared::store::Table;
 use tokio::runtime::Runtime;
 
@@ -26,22 +26,22 @@ thread_local! {
 
 /// Who sent a request with this bearer token.
 pub(super) fn logged_in(bearer: &str) -> Result<LoggedIn, ApiError> {
-    wait_for(VERIFIER.logged_in(bearer))
+    Ok(wait_for(VERIFIER.logged_in(bearer))?)
 }
 
 /// What `token` claims, if it is a valid refresh token.
 pub(super) fn refresh_claim(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
-    wait_for(VERIFIER.refresh_claim(token))
+    Ok(wait_for(VERIFIER.refresh_claim(token))?)
 }
 
 /// What `token` claims, if it is or was a valid refresh token.
 pub(super) fn refresh_claim_of_any_age(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
-    wait_for(VERIFIER.refresh_claim_of_any_age(token))
+    Ok(wait_for(VERIFIER.refresh_claim_of_any_age(token))?)
 }
 
 /// What `token` claims, if it is a valid token of either kind.
 pub(super) fn any_token(token: &ReceivedToken) -> Result<Verified, ApiError> {
-    wait_for(VERIFIER.any_token(token))
+    Ok(wait_for(VERIFIER.any_token(token))?)
 }
 
 fn wait_for<T>(outcome: impl Future<Output = T>) -> T {

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use shared::domain::username::Username;
-use shared::jwt::{LoggedIn, RefreshClaim};
-use shared::password_hash::PasswordHash;
+use shared::identity::jwt::{LoggedIn, RefreshClaim};
+use shared::identity::password_hash::PasswordHash;
 
 /// Somebody with a name. Several clients of theirs may be at work at once.
 pub(super) struct Person {

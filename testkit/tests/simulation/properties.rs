@@ -18,7 +18,7 @@ use shared::domain::message::FinishReason;
 use shared::domain::message::Message;
 use shared::domain::pricing::Usage;
 use shared::domain::time::Clock;
-use shared::jwt::LoggedIn;
+use shared::identity::jwt::LoggedIn;
 use shared::ledger::LedgerError;
 use shared::ledger::entry::{Exchange, StoredReply};
 use shared::ledger::hold::{HoldOutcome, Order};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::person::Tokens;
 use crate::process::Fate;
 use shared::domain::ids::{EntryId, UserId};
-use shared::jwt::{LoggedIn, RefreshClaim};
+use shared::identity::jwt::{LoggedIn, RefreshClaim};
 
 /// One request of a client.
 #[derive(Clone, Debug)]

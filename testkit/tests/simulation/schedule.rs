@@ -19,19 +19,21 @@ use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
 use crate::{verdict, verdict_on_users, verdict_on_visits};
-use shared::accounts::{Accounts, Deletion, DeletionProgress};
-use shared::attempts::Attempt;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
 use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
-use shared::jwt::{LoggedIn, RefreshClaim, Subject};
+use shared::identity::accounts::{Accounts, Deletion};
+use shared::identity::attempts::PasswordAttempt;
+use shared::identity::jwt::{LoggedIn, RefreshClaim, Subject};
+use shared::identity::login::Logins;
+use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
+use shared::ledger::audit::DeletionProgress;
 use shared::ledger::hold::{HoldOutcome, Order};
-use shared::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::store::Table;
 
 const FIRST_PASSWORD: &str = "password";
@@ -82,6 +84,7 @@ impl Schedule {
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
             deletion: Deletion::new(table.clone(), clock.clone()),
+            logins: Logins::new(table.clone(), clock.clone()),
             ledger,
             sessions: Sessions::new(table.clone(), clock.clone()),
             clock,
@@ -133,10 +136,10 @@ impl Schedule {
     /// So many that the next few logins find that there are too many.
     async fn begin_many_sessions(&self) {
         let username = &self.world.people[0].username;
-        let login = self.world.accounts.find_login(username).await.unwrap().unwrap();
+        let login = self.world.logins.find(username).await.unwrap().unwrap();
         for _ in 0..MAX_SESSIONS - 2 {
             let refresh = new_terms(&self.world.clock, self.world.session_lifetime);
-            let attempt = Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now());
+            let attempt = PasswordAttempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now());
             let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
             self.world.sessions.begin(&opening, soon(&self.world.clock)).await.unwrap();
         }

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use crate::chronicle::Chronicle;
 use crate::engine::{ACCOUNT, PREFIX_OF_SESSIONS, StoredItem, partition_of};
 use crate::person::password_of;
-use shared::accounts::Login;
 use shared::domain::ids::SessionId;
 use shared::domain::time::Timestamp;
+use shared::identity::login::Login;
+use shared::identity::sessions::{MAX_SESSIONS, Session};
 use shared::ledger::account::{Account, Status};
-use shared::sessions::{MAX_SESSIONS, Session};
 
 /// What must be so at any moment: each of these rules is kept by one transaction.
 pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timestamp) -> Vec<String> {

@@ -9,8 +9,8 @@ use crate::process::ProcessId;
 use crate::request::{Request, Told, Wish};
 use crate::world::World;
 use shared::domain::ids::{SessionId, UserId};
-use shared::jwt::RefreshClaim;
-use shared::sessions::{MAX_SESSIONS, Session};
+use shared::identity::jwt::RefreshClaim;
+use shared::identity::sessions::{MAX_SESSIONS, Session};
 
 /// Every answer around accounts and sessions is what the table says.
 pub(super) fn on_visits(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {

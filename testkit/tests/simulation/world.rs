@@ -8,15 +8,17 @@ use crate::person::Person;
 use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
 use crate::trace::Trace;
-use shared::accounts::{Accounts, Deletion};
 use shared::domain::time::Clock;
+use shared::identity::accounts::{Accounts, Deletion};
+use shared::identity::login::Logins;
+use shared::identity::sessions::Sessions;
 use shared::ledger::Ledger;
-use shared::sessions::Sessions;
 
 /// The world of one schedule.
 pub(super) struct World {
     pub(super) accounts: Accounts,
     pub(super) deletion: Deletion,
+    pub(super) logins: Logins,
     pub(super) ledger: Ledger,
     pub(super) sessions: Sessions,
     pub(super) clock: Clock,

@@ -9,6 +9,7 @@ use domain::pricing::{OutputLimits, Pricing};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use ledger::Ledger;
+use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
@@ -19,8 +20,7 @@ use providers::reply::{MAX_REPLY_BYTES, Reply, ReplyStream};
 use testkit::recorder::Fault;
 
 use super::*;
-use crate::jwt::LoggedIn;
-use crate::testing::TestTable;
+use crate::testing::{TestTable, open_account};
 use crate::till::hold::Admitted;
 use crate::till::question::Question;
 use crate::till::tests::Stalls;
@@ -94,7 +94,7 @@ struct StreamScene {
     test: TestTable,
     till: Arc<Till>,
     stalls: Stalls,
-    ada: LoggedIn,
+    ada: Payer,
 }
 
 /// The texts and the end of a stream.
@@ -111,7 +111,7 @@ impl StreamScene {
             output_limits: OutputLimits { most: 100, least: 1 },
             clock: test.clock.clone(),
         });
-        let ada = test.person("ada", BALANCE).await;
+        let ada = open_account(&test, "ada", BALANCE).await;
         Self { test, till, stalls, ada }
     }
 
@@ -119,7 +119,7 @@ impl StreamScene {
         // Four bytes are estimated as a token.
         let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
         let question = Question {
-            payer: self.ada.payer(),
+            payer: self.ada,
             prompt: Prompt { turns, sampling: Sampling::default() },
             message: Message::try_from("12345678".to_owned()).unwrap(),
             max_output_tokens: None,
@@ -142,7 +142,7 @@ impl StreamScene {
 
     /// The spendable and the held credits.
     async fn spendable_and_held(&self) -> (u64, u64) {
-        let account = self.test.accounts().read(&self.ada).await.unwrap();
+        let account: Account = self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
         (spendable.into(), held.into())
     }

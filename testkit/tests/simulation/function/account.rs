@@ -4,8 +4,6 @@ use super::FUNCTION_TIMEOUT;
 use crate::person::{Tokens, hash, password_of};
 use crate::request::{Told, Wish};
 use crate::world::World;
-use shared::accounts::{Accounts, DeletionProgress, Login, PasswordChange};
-use shared::attempts::Attempt;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{TokenId, UserId};
@@ -13,9 +11,13 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
-use shared::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
+use shared::identity::accounts::{Accounts, PasswordChange};
+use shared::identity::attempts::PasswordAttempt;
+use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
+use shared::identity::login::Login;
+use shared::identity::sessions::{Opening, Refreshed};
 use shared::ledger::account::Status;
-use shared::sessions::{Opening, Refreshed};
+use shared::ledger::audit::DeletionProgress;
 
 /// What a new account is granted here.
 const GRANT: u64 = 5;
@@ -45,7 +47,7 @@ impl Desk<'_> {
     /// What `register` does.
     async fn register(&self, password: &str) -> Result<Told, ApiError> {
         let grant = Credits::new(GRANT).unwrap();
-        register(&self.world.accounts, self.username, password, grant, self.deadline).await.map(Told::Registered)
+        Ok(Told::Registered(register(&self.world.accounts, self.username, password, grant, self.deadline).await?))
     }
 
     /// What `login` does.
@@ -110,16 +112,16 @@ impl Desk<'_> {
 
     /// The login of a name, whose password this is.
     async fn proved(&self, username: &Username, password: &str) -> Result<Login, ApiError> {
-        let found = self.world.accounts.find_login(username).await?;
+        let found = self.world.logins.find(username).await?;
         found.filter(|login| password_of(login.password_hash.as_str()) == password).ok_or(ApiError::InvalidCredentials)
     }
 
     /// Nobody is throttled here: that has proofs of its own.
-    fn attempt(&self, username: &Username) -> Attempt {
-        Attempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
+    fn attempt(&self, username: &Username) -> PasswordAttempt {
+        PasswordAttempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
     }
 
-    fn new_hash(&self, password: &str) -> shared::password_hash::PasswordHash {
+    fn new_hash(&self, password: &str) -> shared::identity::password_hash::PasswordHash {
         hash(password, &TokenId::new(&self.world.clock).to_string())
     }
 
@@ -146,5 +148,5 @@ pub(crate) async fn register(
     grant: Credits,
     deadline: Timestamp,
 ) -> Result<UserId, ApiError> {
-    accounts.register(username, hash(password, "first"), grant, deadline).await
+    Ok(accounts.register(username, hash(password, "first"), grant, deadline).await?)
 }

@@ -1,0 +1,13 @@
+//! Accounts: registration, activation, password change, deletion.
+//!
+//! The account item itself is the ledger's ([`ledger::account`]); the login item beside it is in [`login`](crate::login).
+//! Begin with [`Accounts::register`].
+
+mod activation;
+mod deletion;
+mod password_change;
+mod registration;
+
+pub use deletion::Deletion;
+pub use password_change::PasswordChange;
+pub use registration::Accounts;

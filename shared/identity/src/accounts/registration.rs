@@ -1,0 +1,166 @@
+//! Registering an account, and reading it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::credits::Credits;
+use domain::ids::UserId;
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use ledger::account::{Account, Epoch};
+use store::transaction::{cancellation_reasons, condition_failed};
+use store::{StoreError, Table, from_item};
+use telemetry::invocation::identify;
+
+use crate::callers::Caller;
+use crate::error::IdentityError;
+use crate::login::Login;
+use crate::password_hash::PasswordHash;
+
+/// The accounts in the table.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    pub(super) table: Table,
+    pub(super) clock: Clock,
+}
+
+impl Accounts {
+    /// The accounts in `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { table, clock }
+    }
+
+    /// Registers `username` with `grant` starting credits: one transaction puts login, account and first ledger entry, or
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::UsernameTaken`], also if another user takes it at the same moment.
+    pub async fn register(
+        &self,
+        username: &Username,
+        password_hash: PasswordHash,
+        grant: Credits,
+        deadline: Timestamp,
+    ) -> Result<UserId, IdentityError> {
+        let user_id = UserId::new(&self.clock);
+        let login = Login {
+            user_id,
+            username: username.as_str().to_owned(),
+            password_hash,
+            session_epoch: Epoch::FIRST,
+            sessions: BTreeSet::new(),
+            networks: BTreeMap::new(),
+        };
+        let [account, entry] = Account::opening(&self.table, user_id, username, grant, &self.clock)?;
+        let items = vec![self.table.put_new(Login::key(username).with(&login)?)?, account, entry];
+        let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
+            identify(user_id);
+            return Ok(user_id);
+        };
+        let owner = match cancellation_reasons(&error) {
+            Some([login, ..]) if condition_failed(login) => {
+                login.item().cloned().map(from_item::<Login>).transpose()?
+            }
+            _ => return Err(StoreError::from(error).into()),
+        };
+        // A write of this very request may have registered the username although its answer was lost.
+        if owner.is_some_and(|owner| owner.user_id == user_id) {
+            return Ok(user_id);
+        }
+        Err(IdentityError::UsernameTaken)
+    }
+
+    /// The account of `caller`.
+    ///
+    /// # Errors
+    /// [`IdentityError::TokenNotValid`] if the account is gone or the caller's epoch has passed,
+    /// [`IdentityError::UserInactive`] if it is deactivated.
+    pub async fn read(&self, caller: impl Into<Caller>) -> Result<Account, IdentityError> {
+        let payer = caller.into().payer();
+        let account = self.table.get(Account::key(payer.user_id())).await?;
+        Ok(Account::admitted(account, payer)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use testkit::recorder::Fault;
+    use testkit::test_table::NOW;
+
+    use crate::testing::TestTable;
+
+    fn name(text: &str) -> Username {
+        Username::parse(text).unwrap()
+    }
+
+    fn hash() -> PasswordHash {
+        serde_json::from_str("\"hash\"").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_new_account_has_its_grant_and_an_entry_that_explains_it() {
+        let test = TestTable::start().await;
+        let ada = test.person("Ada", 100).await;
+        let account = test.accounts().read(&ada).await.unwrap();
+        assert_eq!(account.username, "Ada");
+        assert_eq!(account.balance, Credits::new(100).unwrap());
+        assert_eq!(account.created_at, NOW.to_string());
+        let put = &test.recorder.requests()[0];
+        assert_eq!(put.operation, "TransactWriteItems");
+        let entry = &put.body["TransactItems"][2]["Put"]["Item"];
+        assert_eq!(entry["kind"]["S"], "grant");
+        assert_eq!(entry["amount"]["N"], "100");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_taken_once_however_many_want_it_at_the_same_moment() {
+        let test = TestTable::start().await;
+        let accounts = test.accounts();
+        let names = ["bob", "Bob", "BOB", "bOb", "boB"].map(name);
+        let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO, NOW));
+        let outcomes = futures_util::future::join_all(attempts).await;
+        let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!(taken.len(), 1);
+        assert!(refused.iter().all(|outcome| matches!(outcome, Err(IdentityError::UsernameTaken))));
+    }
+
+    #[tokio::test]
+    async fn a_registration_that_collides_with_another_write_is_repeated() {
+        let test = TestTable::start().await;
+        test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 2);
+        test.register("bob", 1).await;
+        assert_eq!(test.recorder.requests().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_registration_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
+        let test = TestTable::start().await;
+        test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+        test.register("bob", 1).await;
+        assert!(matches!(
+            test.accounts().register(&name("bob"), hash(), Credits::ZERO, NOW).await,
+            Err(IdentityError::UsernameTaken)
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_account_is_closed_to_tokens_of_an_earlier_epoch_and_when_it_is_inactive() {
+        let test = TestTable::start().await;
+        let ada = test.person("ada", 1).await;
+        let key = || Account::key(ada.user_id());
+        test.set(key(), "session_epoch", AttributeValue::N("2".to_owned())).await;
+        assert!(matches!(test.accounts().read(&ada).await, Err(IdentityError::TokenNotValid(_))));
+        test.set(key(), "status", AttributeValue::S("inactive".to_owned())).await;
+        assert!(matches!(test.accounts().read(&ada).await, Err(IdentityError::UserInactive)));
+    }
+
+    #[tokio::test]
+    async fn nobody_reads_an_account_that_is_gone() {
+        let test = TestTable::start().await;
+        let nobody = test.subject(UserId::new(&test.clock)).into();
+        assert!(matches!(test.accounts().read(&nobody).await, Err(IdentityError::TokenNotValid(_))));
+    }
+}

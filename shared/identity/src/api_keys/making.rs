@@ -1,0 +1,86 @@
+//! Making an API key.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::cause::Cause;
+use domain::ids::ApiKeyId;
+use domain::time::Timestamp;
+use store::{StoreError, number, transaction};
+
+use crate::api_keys::key::ApiKey;
+use crate::api_keys::list::{ApiKeyView, ListedApiKey, Replacement};
+use crate::api_keys::stored::{ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
+use crate::api_keys::terms::ApiKeyTerms;
+use crate::error::IdentityError;
+use crate::jwt::LoggedIn;
+use crate::sessions::Session;
+
+/// An API key that was just made.
+#[derive(Debug)]
+pub struct MadeApiKey {
+    /// The key as its user's list shows it from now on.
+    pub view: ApiKeyView,
+    /// The key itself, which is shown this once.
+    pub key: ApiKey,
+}
+
+impl ApiKeys {
+    /// Makes an API key for `person`. Expired keys leave the list.
+    ///
+    /// If the outcome is unknown ([`IdentityError::Unavailable`]), the list may have a key whose text nobody has seen.
+    ///
+    /// # Errors
+    /// [`IdentityError::TokenNotValid`] if the session of `person` has ended; [`IdentityError::TooManyKeys`] if they have
+    /// [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not open to
+    /// them; [`IdentityError::Unavailable`] if the table cannot be reached.
+    pub async fn make(
+        &self,
+        person: &LoggedIn,
+        terms: &ApiKeyTerms,
+        deadline: Timestamp,
+    ) -> Result<MadeApiKey, IdentityError> {
+        let key = ApiKey::random()?;
+        let id = ApiKeyId::new(&self.clock);
+        let now = self.clock.now();
+        for _ in 0..MAX_ROUNDS {
+            let keyring = self.read(person).await?;
+            let listed = listed(&key, terms, keyring.epoch, now);
+            let mut next = keyring.living(now);
+            if next.len() >= MAX_API_KEYS {
+                return Err(IdentityError::TooManyKeys { limit: MAX_API_KEYS });
+            }
+            let (epoch, expires_at) = (listed.epoch, listed.expires_at);
+            let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at };
+            let made = vec![
+                self.check_session(person, now)?,
+                self.table.put_new(StoredApiKey::key(&listed.digest).with(&stored)?)?,
+            ];
+            next.insert(id, listed.clone());
+            match self.replace(person, &keyring.list, &next, made, deadline).await? {
+                Replacement::Done => return Ok(MadeApiKey { view: ApiKeyView::of(id, listed), key }),
+                Replacement::ChangedMeanwhile => {}
+            }
+        }
+        Err(IdentityError::Unavailable(Cause::because("too many requests are changing the API keys of this user")))
+    }
+
+    /// Checks that the session lives: an ended session cannot create API keys, even while its access token is still valid.
+    fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+        transaction::check(
+            self.table
+                .checking(Session::key(person.user_id(), person.session_id()))
+                .condition_expression("expires_at > :now")
+                .expression_attribute_values(":now", number(now.seconds())),
+        )
+    }
+}
+
+fn listed(key: &ApiKey, terms: &ApiKeyTerms, epoch: u64, now: Timestamp) -> ListedApiKey {
+    ListedApiKey {
+        name: terms.name.clone(),
+        prefix: key.prefix().to_owned(),
+        digest: key.digest(),
+        created_at: now.to_string(),
+        epoch,
+        expires_at: terms.lifetime.end(now).map(Timestamp::seconds),
+    }
+}

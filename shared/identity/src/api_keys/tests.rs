@@ -1,0 +1,397 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use domain::ids::ApiKeyId;
+use domain::time::Timestamp;
+use domain::username::Username;
+use futures_util::future::join_all;
+use ledger::account::Account;
+use proptest::prelude::*;
+use serde_json::json;
+use store::number;
+use testkit::recorder::Fault;
+use testkit::test_table::NOW;
+
+use super::*;
+use crate::callers::Caller;
+use crate::error::IdentityError;
+use crate::jwt::{LoggedIn, Subject};
+use crate::testing::TestTable;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Ada, who is logged in.
+struct Scene {
+    test: TestTable,
+    api_keys: ApiKeys,
+    ada: LoggedIn,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let test = TestTable::start().await;
+        let ada = test.person("ada", 10).await;
+        test.end_session_at(&ada, NOW.plus(365 * DAY)).await;
+        Self { api_keys: ApiKeys::new(test.table.clone(), test.clock.clone()), ada, test }
+    }
+
+    /// As a logout does, which leaves the access token as it is.
+    async fn end_session(&self) {
+        self.test.end_session_at(&self.ada, NOW).await;
+    }
+
+    fn soon(&self) -> Timestamp {
+        self.test.clock.now().plus(Duration::from_secs(28))
+    }
+
+    async fn make(&self, days: Option<u32>) -> Result<MadeApiKey, IdentityError> {
+        self.api_keys.make(&self.ada, &terms(days), self.soon()).await
+    }
+
+    async fn end(&self, id: ApiKeyId) -> Result<(), IdentityError> {
+        self.api_keys.end(&self.ada, id, self.soon()).await
+    }
+
+    async fn listed(&self) -> Vec<ApiKeyId> {
+        self.api_keys.list(&self.ada).await.unwrap().into_iter().map(|view| view.id).collect()
+    }
+
+    /// Whether a key opens the account, as every request with it finds out.
+    async fn opens(&self, key: &ApiKey) -> Result<(), IdentityError> {
+        let holder = self.api_keys.holder(key.expose()).await?;
+        self.test.accounts().read(Caller::Program(holder)).await.map(drop)
+    }
+
+    /// The digests that lead to somebody.
+    async fn items_of_keys(&self) -> usize {
+        let items = self.test.isolated.items().await;
+        items.iter().filter(|item| item["sk"]["S"] == "APIKEY").count()
+    }
+}
+
+fn terms(days: Option<u32>) -> ApiKeyTerms {
+    let lifetime = days.map(|days| ApiKeyLifetime::try_from(json!(days)).unwrap()).unwrap_or_default();
+    ApiKeyTerms { name: "my program".to_owned().try_into().unwrap(), lifetime }
+}
+
+#[tokio::test]
+async fn a_key_opens_the_account_of_its_maker_and_costs_one_read() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.test.recorder.clear();
+    let holder = scene.api_keys.holder(made.key.expose()).await.unwrap();
+    assert_eq!(holder.user_id(), scene.ada.user_id());
+    let requests = scene.test.recorder.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!((requests[0].operation.as_str(), &requests[0].body["ConsistentRead"]), ("GetItem", &json!(true)));
+}
+
+#[tokio::test]
+async fn the_table_has_nothing_of_a_key_but_its_digest_and_its_prefix() {
+    let scene = Scene::start().await;
+    let made = scene.make(Some(30)).await.unwrap();
+    let everything = json!(scene.test.isolated.items().await).to_string();
+    assert!(!everything.contains(&made.key.expose()[3..]));
+    assert!(!everything.contains(&made.key.expose()[..=made.key.prefix().len()]));
+    assert!(everything.contains(&format!("APIKEY#{}", made.key.digest())));
+}
+
+#[tokio::test]
+async fn keys_are_listed_newest_first_with_all_that_their_maker_may_see() {
+    let scene = Scene::start().await;
+    let first = scene.make(None).await.unwrap();
+    scene.test.clock.advance(Duration::from_millis(1500));
+    let second = scene.make(Some(1)).await.unwrap();
+    let listed = scene.api_keys.list(&scene.ada).await.unwrap();
+    assert_eq!(listed, [second.view, first.view]);
+    let view = json!(listed[0]);
+    let expected = json!({
+        "id": listed[0].id,
+        "name": "my program",
+        "prefix": second.key.prefix(),
+        "created_at": NOW.plus(Duration::from_millis(1500)).to_string(),
+        "expires_at": NOW.plus(Duration::from_secs(1)).plus(DAY).to_string(),
+    });
+    assert_eq!(view, expected);
+    assert_eq!(json!(listed[1])["expires_at"], json!(null));
+}
+
+#[tokio::test]
+async fn what_is_no_key_of_ours_is_refused_without_a_read_and_an_unknown_one_with_it() {
+    let scene = Scene::start().await;
+    scene.test.recorder.clear();
+    for malformed in ["sk-", "sk-short", &"sk-".repeat(1000), "sk-../../USER#1"] {
+        assert!(matches!(scene.api_keys.holder(malformed).await, Err(IdentityError::TokenNotValid(_))));
+    }
+    assert_eq!(scene.test.recorder.requests(), []);
+    let unknown = ApiKey::random().unwrap();
+    assert!(matches!(scene.api_keys.holder(unknown.expose()).await, Err(IdentityError::TokenNotValid(_))));
+    assert_eq!(scene.test.recorder.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_ends_at_its_time_also_while_the_table_still_has_it() {
+    let scene = Scene::start().await;
+    let made = scene.make(Some(1)).await.unwrap();
+    scene.test.clock.advance(DAY.checked_sub(Duration::from_secs(1)).unwrap());
+    scene.opens(&made.key).await.unwrap();
+    scene.test.clock.advance(Duration::from_secs(1));
+    assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::TokenNotValid(_))));
+    assert_eq!(scene.listed().await, []);
+    assert!(matches!(scene.end(made.view.id).await, Err(IdentityError::NotFound)));
+    assert_eq!(scene.items_of_keys().await, 1);
+    scene.make(None).await.unwrap();
+    assert_eq!(scene.items_of_keys().await, 1, "the one that has ended was struck off");
+}
+
+#[tokio::test]
+async fn dynamodb_may_delete_a_key_at_its_end_and_never_the_list() {
+    let scene = Scene::start().await;
+    scene.make(Some(1)).await.unwrap();
+    let items = scene.test.isolated.items().await;
+    let expiry = |sort: &str| {
+        items.iter().find(|item| item["sk"]["S"] == sort).unwrap().get("expires_at").map(|end| end["N"].clone())
+    };
+    assert_eq!(expiry("APIKEY"), Some(json!(NOW.plus(DAY).seconds().to_string())));
+    assert_eq!(expiry("APIKEYS"), None);
+}
+
+#[tokio::test]
+async fn a_key_that_was_ended_opens_nothing_and_the_others_go_on() {
+    let scene = Scene::start().await;
+    let (ended, other) = (scene.make(None).await.unwrap(), scene.make(None).await.unwrap());
+    scene.end(ended.view.id).await.unwrap();
+    assert!(matches!(scene.opens(&ended.key).await, Err(IdentityError::TokenNotValid(_))));
+    scene.opens(&other.key).await.unwrap();
+    assert_eq!(scene.listed().await, [other.view.id]);
+    assert_eq!(scene.items_of_keys().await, 1);
+    assert!(matches!(scene.end(ended.view.id).await, Err(IdentityError::NotFound)));
+}
+
+#[tokio::test]
+async fn nobody_ends_a_key_of_somebody_else() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    let mallory = scene.test.person("mallory", 1).await;
+    let outcome = scene.api_keys.end(&mallory, made.view.id, scene.soon()).await;
+    assert!(matches!(outcome, Err(IdentityError::NotFound)));
+    assert_eq!(scene.api_keys.list(&mallory).await.unwrap(), []);
+    scene.opens(&made.key).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_has_twenty_keys_and_room_for_another_once_one_has_ended() {
+    let scene = Scene::start().await;
+    scene.make(Some(1)).await.unwrap();
+    let mut last = None;
+    for _ in 1..MAX_API_KEYS {
+        last = Some(scene.make(None).await.unwrap());
+    }
+    assert!(matches!(scene.make(None).await, Err(IdentityError::TooManyKeys { limit: 20 })));
+    scene.test.clock.advance(DAY);
+    scene.make(None).await.unwrap();
+    assert!(matches!(scene.make(None).await, Err(IdentityError::TooManyKeys { .. })));
+    scene.end(last.unwrap().view.id).await.unwrap();
+    scene.make(None).await.unwrap();
+    assert_eq!((scene.listed().await.len(), scene.items_of_keys().await), (20, 20));
+}
+
+#[tokio::test]
+async fn a_deactivation_ends_all_keys_also_when_the_account_is_opened_again() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    let (accounts, username) = (scene.test.accounts(), Username::parse("ada").unwrap());
+    accounts.deactivate(&username, scene.soon()).await.unwrap();
+    assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::UserInactive)));
+    assert!(matches!(scene.make(None).await, Err(IdentityError::UserInactive)));
+    let (login, _) = accounts.activate(&username, scene.soon()).await.unwrap();
+    assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::TokenNotValid(_))));
+
+    let session_epoch = login.session_epoch;
+    let again: LoggedIn = Subject { session_epoch, ..scene.test.subject(login.user_id) }.into();
+    assert_eq!(scene.api_keys.list(&again).await.unwrap(), []);
+    scene.test.end_session_at(&again, NOW.plus(DAY)).await;
+    let new = scene.api_keys.make(&again, &terms(None), scene.soon()).await.unwrap();
+    scene.opens(&new.key).await.unwrap();
+    assert_eq!(scene.items_of_keys().await, 1, "the one of the passed epoch was struck off");
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_sessions_and_is_not_made_or_ended_with_a_token_of_theirs() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.test.set(Account::key(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
+    scene.opens(&made.key).await.unwrap();
+    assert!(matches!(scene.make(None).await, Err(IdentityError::TokenNotValid(_))));
+    assert!(matches!(scene.end(made.view.id).await, Err(IdentityError::TokenNotValid(_))));
+    assert!(matches!(scene.api_keys.list(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
+}
+
+#[tokio::test]
+async fn an_access_token_whose_session_has_ended_makes_no_key_and_keeps_those_there_are() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.end_session().await;
+    assert!(matches!(scene.make(None).await, Err(IdentityError::TokenNotValid(_))));
+    assert_eq!((scene.listed().await, scene.items_of_keys().await), (vec![made.view.id], 1));
+    scene.opens(&made.key).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_that_closes_after_it_was_read_gets_no_key() {
+    let scene = Scene::start().await;
+    let seen = scene.api_keys.read(&scene.ada).await.unwrap();
+    let username = Username::parse("ada").unwrap();
+    scene.test.accounts().deactivate(&username, scene.soon()).await.unwrap();
+    scene.test.accounts().activate(&username, scene.soon()).await.unwrap();
+    let outcome = scene.api_keys.replace(&scene.ada, &seen.list, &BTreeMap::new(), Vec::new(), scene.soon()).await;
+    assert!(matches!(outcome, Err(IdentityError::TokenNotValid(_))));
+}
+
+#[tokio::test]
+async fn one_request_makes_one_key_and_ends_one_whatever_is_lost_on_the_way() {
+    for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
+        let scene = Scene::start().await;
+        scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
+        let made = scene.make(None).await.unwrap();
+        scene.opens(&made.key).await.unwrap();
+        assert_eq!((scene.listed().await, scene.items_of_keys().await), (vec![made.view.id], 1), "{fault:?}");
+        scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
+        scene.end(made.view.id).await.unwrap();
+        assert_eq!((scene.listed().await, scene.items_of_keys().await), (vec![], 0), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_cannot_be_made_or_used_while_the_table_is_away() {
+    let scene = Scene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
+    assert!(matches!(scene.make(None).await, Err(IdentityError::Unavailable(_))));
+    assert_eq!(scene.listed().await, [made.view.id]);
+    scene.test.recorder.fail_next("GetItem", Fault::NotApplied, 3);
+    assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::Unavailable(_))));
+}
+
+/// What somebody does with their keys.
+#[derive(Clone, Debug)]
+enum Step {
+    /// All of this at once, while the next write meets a fault.
+    AtOnce(Vec<Change>, Option<Fault>),
+    /// So many days pass.
+    Wait(u32),
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Make(Option<u32>),
+    /// Of all keys that there ever were.
+    End(prop::sample::Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let change = prop_oneof![
+        3 => prop::option::of(1..3_u32).prop_map(Change::Make),
+        2 => any::<prop::sample::Index>().prop_map(Change::End),
+    ];
+    let faults = vec![Fault::AnswerLost, Fault::Conflict, Fault::NotApplied];
+    let fault = prop::option::weighted(0.3, prop::sample::select(faults));
+    prop_oneof![
+        4 => (prop::collection::vec(change, 1..7), fault).prop_map(|(changes, fault)| Step::AtOnce(changes, fault)),
+        1 => (1..3_u32).prop_map(Step::Wait),
+    ]
+}
+
+/// The keys that there ever were, and which of them should have ended.
+#[derive(Default)]
+struct Model {
+    made: BTreeMap<ApiKeyId, (MadeApiKey, Option<Timestamp>)>,
+    ended: BTreeSet<ApiKeyId>,
+}
+
+impl Model {
+    fn living(&self, now: Timestamp) -> BTreeSet<ApiKeyId> {
+        let lives = |end: &Option<Timestamp>| end.is_none_or(|end| end > now);
+        let made = self.made.iter().filter(|(id, (_, end))| lives(end) && !self.ended.contains(id));
+        made.map(|(id, _)| *id).collect()
+    }
+
+    async fn change_at_once(&mut self, scene: &Scene, changes: &[Change]) {
+        let now = scene.test.clock.now();
+        let before = self.living(now);
+        let ids: Vec<ApiKeyId> = self.made.keys().copied().collect();
+        let outcomes = join_all(changes.iter().map(|change| async {
+            match change {
+                Change::Make(days) => Outcome::Made(*days, scene.make(*days).await),
+                Change::End(index) if !ids.is_empty() => {
+                    let id = *index.get(&ids);
+                    Outcome::Ended(id, scene.end(id).await)
+                }
+                Change::End(_) => Outcome::Nothing,
+            }
+        }));
+        let mut not_found = Vec::new();
+        for outcome in outcomes.await {
+            match outcome {
+                Outcome::Made(days, Ok(made)) => {
+                    let end = days.map(|days| now.plus(DAY * days));
+                    self.made.insert(made.view.id, (made, end));
+                }
+                Outcome::Made(_, Err(IdentityError::TooManyKeys { .. })) => {
+                    assert!(before.len() + changes.len() > MAX_API_KEYS, "there was room");
+                }
+                Outcome::Ended(id, Ok(())) => drop(self.ended.insert(id)),
+                Outcome::Ended(id, Err(IdentityError::NotFound)) => not_found.push(id),
+                Outcome::Nothing => {}
+                Outcome::Made(_, Err(error)) | Outcome::Ended(_, Err(error)) => panic!("{error:?}"),
+            }
+        }
+        // Another of these may have been faster, which says so itself.
+        assert!(not_found.iter().all(|id| self.ended.contains(id) || !before.contains(id)));
+    }
+
+    /// Every key that is listed works, no other does, and there are never more than may be.
+    async fn check(&self, scene: &Scene) {
+        let expected = self.living(scene.test.clock.now());
+        assert!(expected.len() <= MAX_API_KEYS);
+        assert_eq!(scene.listed().await.into_iter().collect::<BTreeSet<_>>(), expected);
+        for (id, (made, _)) in &self.made {
+            assert_eq!(scene.opens(&made.key).await.is_ok(), expected.contains(id), "{id}");
+        }
+        assert!(scene.items_of_keys().await <= MAX_API_KEYS);
+    }
+}
+
+enum Outcome {
+    Made(Option<u32>, Result<MadeApiKey, IdentityError>),
+    Ended(ApiKeyId, Result<(), IdentityError>),
+    Nothing,
+}
+
+#[test]
+fn whatever_is_made_and_ended_at_once_the_keys_that_are_listed_work_and_no_others_and_are_never_too_many() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    proptest!(ProptestConfig::with_cases(20), |(few in any::<bool>(), steps in prop::collection::vec(step(), 1..6))| {
+        runtime.block_on(async {
+            let scene = Scene::start().await;
+            let mut model = Model::default();
+            let first = vec![Change::Make(None); if few { 1 } else { 1 + MAX_API_KEYS - 4 }];
+            for change in first.chunks(1) {
+                model.change_at_once(&scene, change).await;
+            }
+            for step in steps {
+                match step {
+                    Step::Wait(days) => scene.test.clock.advance(DAY * days),
+                    Step::AtOnce(changes, fault) => {
+                        if let Some(fault) = fault {
+                            scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
+                        }
+                        model.change_at_once(&scene, &changes).await;
+                        scene.test.recorder.forget_faults();
+                    }
+                }
+                model.check(&scene).await;
+            }
+        });
+    });
+}

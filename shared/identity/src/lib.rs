@@ -1,0 +1,22 @@
+//! Who uses the API: accounts, passwords, sessions, JWTs and API keys.
+//!
+//! A proof is a type: [`jwt::LoggedIn`] for a person, [`api_keys::KeyHolder`] for a program, [`callers::Caller`] for either,
+//! and each names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts and bodies'
+//! fields as types of `domain`; it never sees an HTTP request, an environment variable or a model.
+//!
+//! Begin with [`callers::Callers::caller`] and [`login::Logins::prove`]; every failure is an [`IdentityError`].
+
+pub mod accounts;
+pub mod api_keys;
+pub mod attempts;
+pub mod callers;
+mod error;
+pub mod jwt;
+pub mod login;
+pub mod password_hash;
+pub mod registrations;
+pub mod sessions;
+#[cfg(test)]
+mod testing;
+
+pub use error::{ActivationError, IdentityError};

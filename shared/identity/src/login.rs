@@ -1,0 +1,8 @@
+//! Logins: the item that a username leads to, the networks that it trusts, and the proof of a password.
+
+mod item;
+mod logins;
+mod trust;
+
+pub use item::Login;
+pub use logins::Logins;

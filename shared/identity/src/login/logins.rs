@@ -1,0 +1,101 @@
+//! The logins in the table, and the proof of a password.
+
+use domain::password::Password;
+use domain::source_network::SourceNetwork;
+use domain::time::{Clock, Timestamp};
+use domain::username::Username;
+use store::{StoreError, Table};
+use telemetry::invocation::identify;
+
+use crate::attempts::{Attempts, FirstWrite, PasswordAttempt};
+use crate::error::IdentityError;
+use crate::login::item::Login;
+use crate::password_hash::PasswordHash;
+
+/// The logins in the table.
+#[derive(Clone, Debug)]
+pub struct Logins {
+    table: Table,
+    attempts: Attempts,
+}
+
+impl Logins {
+    /// The logins in `table`.
+    #[must_use]
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { attempts: Attempts::new(table.clone(), clock), table }
+    }
+
+    /// The login with this username, if a user has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn find(&self, username: &Username) -> Result<Option<Login>, StoreError> {
+        self.table.get(Login::key(username)).await
+    }
+
+    /// The login with this username, if `password` is its password. The attempt is counted before the password is hashed,
+    /// so that simultaneous guesses do not all pass the limit. An unknown username costs the time of a wrong password, so
+    /// that a client cannot tell the two apart.
+    ///
+    /// # Errors
+    /// [`IdentityError::InvalidCredentials`] if no user has the username or the password is another; else as
+    /// [`Logins::attempt`].
+    pub async fn prove(
+        &self,
+        username: &Username,
+        password: &Password,
+        network: SourceNetwork,
+        deadline: Timestamp,
+    ) -> Result<(Login, PasswordAttempt), IdentityError> {
+        let (found, attempt) = self.attempt(username, network, deadline).await?;
+        let matches = PasswordHash::matches(found.as_ref().map(|login| &login.password_hash), password)?;
+        let login = found.filter(|_| matches).ok_or(IdentityError::InvalidCredentials)?;
+        identify(login.user_id);
+        Ok((login, attempt))
+    }
+
+    /// Admits an attempt at the password of `username` from `network`, and reads the login meanwhile: one round trip. The
+    /// attempt counts until the transaction that its success leads to withdraws it.
+    ///
+    /// # Errors
+    /// [`IdentityError::Throttled`] if the attempt is not admitted, whether a user has the username or not;
+    /// [`IdentityError::Unavailable`] if the table cannot be reached.
+    pub async fn attempt(
+        &self,
+        username: &Username,
+        network: SourceNetwork,
+        deadline: Timestamp,
+    ) -> Result<(Option<Login>, PasswordAttempt), IdentityError> {
+        let attempt = self.attempts.new_attempt(username, network)?;
+        let (login, written) = tokio::join!(self.find(username), self.attempts.write_unseen(&attempt, deadline));
+        let (login, written) = (login?, written?);
+        if let FirstWrite::ToBeJudged(seen) = written {
+            let trusted = login.as_ref().is_some_and(|login| login.trusts(network, attempt.made_at()));
+            // Boxed: it is rare, and large.
+            Box::pin(self.attempts.write_judged(&attempt, seen, trusted, deadline)).await?;
+        }
+        Ok((login, attempt))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::testing::TestTable;
+
+    fn name(text: &str) -> Username {
+        Username::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_is_found_by_any_way_to_write_it() {
+        let test = TestTable::start().await;
+        let user_id = test.register("Straße", 1).await;
+        let login = test.logins().find(&name("STRASSE")).await.unwrap().unwrap();
+        assert_eq!(login.user_id, user_id);
+        assert_eq!(login.username, "Straße");
+        assert!(test.logins().find(&name("strase")).await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,91 @@
+//! People for the tests of identity, on a table of their own.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use domain::credits::Credits;
+use domain::ids::{SessionId, TokenId, UserId};
+use domain::message::FinishReason;
+use domain::pricing::Usage;
+use domain::source_network::SourceNetwork;
+use domain::time::Timestamp;
+use domain::username::Username;
+use ledger::entry::StoredReply;
+use store::number;
+use testkit::test_table::NOW;
+
+use crate::accounts::Accounts;
+use crate::attempts::PasswordAttempt;
+use crate::jwt::{LoggedIn, RefreshTerms, Subject};
+use crate::login::{Login, Logins};
+use crate::password_hash::PasswordHash;
+use crate::sessions::{Opening, Session, Sessions};
+
+pub(crate) fn stored_reply(text: &str) -> StoredReply {
+    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+}
+
+pub(crate) struct TestTable(testkit::test_table::TestTable);
+
+impl Deref for TestTable {
+    type Target = testkit::test_table::TestTable;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl TestTable {
+    pub(crate) async fn start() -> Self {
+        Self(testkit::test_table::TestTable::start().await)
+    }
+
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts::new(self.table.clone(), self.clock.clone())
+    }
+
+    pub(crate) fn logins(&self) -> Logins {
+        Logins::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// An attempt at the password of `username` that no limit delays.
+    pub(crate) fn attempt(&self, username: &Username) -> PasswordAttempt {
+        PasswordAttempt::unrecorded(username, SourceNetwork::of_address("127.0.113.7"), self.clock.now())
+    }
+
+    /// Registers `username` and logs them in, without the cost of a password.
+    pub(crate) async fn person(&self, username: &str, balance: u64) -> LoggedIn {
+        let user_id = self.register(username, balance).await;
+        self.subject(user_id).into()
+    }
+
+    pub(crate) async fn register(&self, username: &str, balance: u64) -> UserId {
+        let username = Username::parse(username).unwrap();
+        let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
+        self.accounts()
+            .register(&username, hash, Credits::new(balance).unwrap(), NOW.plus(Duration::from_secs(28)))
+            .await
+            .unwrap()
+    }
+
+    /// Begins a session of a minute for a person who has proved their password.
+    pub(crate) async fn begin_session(&self, attempt: &PasswordAttempt, login: &Login) {
+        let issued_at = self.clock.now();
+        let expires_at = issued_at.plus(Duration::from_secs(60));
+        let refresh = RefreshTerms { id: TokenId::new(&self.clock), issued_at, expires_at };
+        let opening = Opening { attempt, login, renewed_hash: None, refresh, user_agent: None };
+        let sessions = Sessions::new(self.table.clone(), self.clock.clone());
+        sessions.begin(&opening, expires_at).await.unwrap();
+    }
+
+    pub(crate) fn subject(&self, user_id: UserId) -> Subject {
+        Subject { user_id, session_id: SessionId::new(&self.clock), session_epoch: 1 }
+    }
+
+    /// Makes an item that ends the session of `person` at `end`.
+    pub(crate) async fn end_session_at(&self, person: &LoggedIn, end: Timestamp) {
+        let key = Session::key(person.user_id(), person.session_id());
+        self.set(key, "expires_at", number(end.seconds())).await;
+    }
+}
