@@ -324,6 +324,16 @@ async fn send(world: &World, function: &str, case: &RequestCase, payload: Payloa
     case.answer.compare(&Response::from_event(&answer.map_err(|error| error.to_string())?))
 }
 
+/// The event with its JSON body as data. The order of members in the text depends on the features of serde_json that
+/// other crates of the build enable.
+fn with_parsed_body(mut event: Value) -> Value {
+    let parsed = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+    if let Some(parsed) = parsed {
+        event["body"] = parsed;
+    }
+    event
+}
+
 #[test]
 fn every_complete_event_is_what_its_case_becomes() {
     let mut documented = BTreeSet::new();
@@ -336,7 +346,8 @@ fn every_complete_event_is_what_its_case_becomes() {
             if std::env::var_os("CHAT_API_UPDATE_EVENTS").is_some() {
                 fs::write(&path, written_out(&event, 0) + "\n").unwrap();
             }
-            if fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok()) != Some(event.clone()) {
+            let written = fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
+            if written.map(with_parsed_body) != Some(with_parsed_body(event.clone())) {
                 differences.push(format!("{} should be:\n{event:#}", path.display()));
             }
             assert!(documented.insert(path.clone()), "two cases name {}", path.display());
