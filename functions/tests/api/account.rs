@@ -11,7 +11,7 @@ use crate::refusals::{assert_worthless, refused};
 use crate::requests::{balance, chat, delete_account, log_in, make_api_key, refresh, register};
 use crate::world::{PASSWORD, World};
 
-/// Checks that the table has nothing left of anybody, but the attempts to log in, which expire.
+/// Checks that the table has no item of any user. [`World::items`] leaves out counts of attempts, which expire.
 async fn assert_empty(world: &World) {
     assert!(world.items().await.is_empty(), "{:?}", world.items().await.into_keys());
 }
@@ -50,7 +50,7 @@ async fn a_deletion_that_fails_half_way_goes_on_with_the_same_request() {
     world.stack.recorder().fail_next("BatchWriteItem", Fault::NotApplied, 3);
     assert_eq!(world.stack.send(delete_account(PASSWORD).bearer(&tokens.access)).await.status, 503);
 
-    // It is closed, and the name is not free.
+    // The account is closed, and its name is still taken.
     assert_eq!(world.stack.send(talk()).await.json()["code"], "token_not_valid");
     assert_eq!(world.stack.send(log_in("ada", PASSWORD)).await.json()["code"], "invalid_credentials");
     assert_eq!(world.stack.send(register("ada", PASSWORD)).await.status, 409);

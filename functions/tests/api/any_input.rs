@@ -1,6 +1,6 @@
-//! Whatever anybody sends is answered, and is their fault and never a fault of ours: random requests
-//! through the real binaries, as API Gateway and cargo-lambda would hand them over, and events that
-//! neither would ever make. The same random requests every time.
+//! Random input through the real binaries: requests as API Gateway and cargo-lambda hand them over, and events that
+//! neither would make. Every request must get an answer, and never a server error. The seed is fixed, so that every run
+//! sends the same.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,23 +18,23 @@ use testkit::template::Template;
 
 use crate::world::World;
 
-/// So many take some seconds in a debug build, on two cores.
+/// Both numbers take some seconds in a debug build on two cores.
 const REQUESTS: u32 = 1000;
 const EVENTS: u32 = 120;
 
-/// Where something can be sent.
+/// A path of the API, to which requests are sent.
 #[derive(Clone, Debug)]
-struct Route {
+struct Target {
     function: String,
     path: String,
-    /// The methods that it answers.
+    /// The methods that the path allows.
     methods: Vec<String>,
 }
 
-/// What a client may choose.
+/// A request, of which a client may choose every part.
 #[derive(Clone, Debug)]
 struct Sent {
-    route: Route,
+    route: Target,
     is_rest: bool,
     method: String,
     is_logged_in: bool,
@@ -43,7 +43,7 @@ struct Sent {
     is_base64: bool,
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
-    /// A query that no decent client would send; only cargo-lambda hands it on as it is.
+    /// A malformed query. Only cargo-lambda passes it on unchanged.
     raw_query: Option<String>,
     path_parameters: BTreeMap<String, String>,
 }
@@ -88,7 +88,7 @@ impl Sent {
     }
 }
 
-fn any_request(routes: &[Route]) -> impl Strategy<Value = Sent> + use<> {
+fn any_request(routes: &[Target]) -> impl Strategy<Value = Sent> + use<> {
     let what = (any_content_type(), prop::option::weighted(0.9, any_body()), any::<bool>());
     let parameter = (prop_oneof![select(vec!["limit", "cursor"]).prop_map(str::to_owned), any_text()], any_text());
     let around = (
@@ -117,8 +117,8 @@ fn any_request(routes: &[Route]) -> impl Strategy<Value = Sent> + use<> {
     })
 }
 
-/// Every function of the API by each of its paths, and what it answers there, as it says itself.
-async fn routes(world: &World) -> Vec<Route> {
+/// Every path of the API, with the methods that `Allow` names there.
+async fn routes(world: &World) -> Vec<Target> {
     let mut routes = Vec::new();
     for function in Template::of_workspace().unwrap().functions() {
         for route in &function.routes {
@@ -126,7 +126,7 @@ async fn routes(world: &World) -> Vec<Route> {
             let response = world.stack.send(Request::new("BREW", &path)).await;
             let methods: Vec<String> = response.headers["allow"].split(", ").map(str::to_owned).collect();
             for path in [format!("{path}/"), path] {
-                routes.push(Route { function: function.binary.clone(), path, methods: methods.clone() });
+                routes.push(Target { function: function.binary.clone(), path, methods: methods.clone() });
             }
         }
     }
@@ -134,13 +134,13 @@ async fn routes(world: &World) -> Vec<Route> {
 }
 
 #[derive(Clone, Debug)]
-enum Method {
+enum ChosenMethod {
     Answered(prop::sample::Index),
     Other(&'static str),
 }
 
-impl Method {
-    fn of(&self, route: &Route) -> String {
+impl ChosenMethod {
+    fn of(&self, route: &Target) -> String {
         match self {
             Self::Answered(index) => index.get(&route.methods).clone(),
             Self::Other(method) => (*method).to_owned(),
@@ -148,11 +148,11 @@ impl Method {
     }
 }
 
-fn any_method() -> impl Strategy<Value = Method> {
+fn any_method() -> impl Strategy<Value = ChosenMethod> {
     let methods = vec!["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "BREW"];
     prop_oneof![
-        9 => any::<prop::sample::Index>().prop_map(Method::Answered),
-        1 => select(methods).prop_map(Method::Other),
+        9 => any::<prop::sample::Index>().prop_map(ChosenMethod::Answered),
+        1 => select(methods).prop_map(ChosenMethod::Other),
     ]
 }
 
@@ -165,7 +165,7 @@ fn any_content_type() -> impl Strategy<Value = Option<String>> {
     ]
 }
 
-/// The fields that any function wants; the others leave them alone.
+/// The fields that some function reads. The others ignore them.
 const FIELDS: [&str; 10] = [
     "username",
     "password",
@@ -200,7 +200,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A body of OpenAI's protocol, most often with something wrong.
+/// A body of OpenAI's protocol, most often with a mistake.
 fn any_completion() -> impl Strategy<Value = Vec<u8>> {
     let role = select(vec!["user", "user", "assistant", "system", "tool"]);
     let content = prop_oneof![4 => any_text().prop_map(Value::from), 1 => any_json()];
@@ -245,7 +245,7 @@ fn any_header_name() -> impl Strategy<Value = String> {
     prop_oneof![4 => select(known).prop_map(str::to_owned), 1 => "[A-Za-z][A-Za-z0-9_-]{0,20}"]
 }
 
-/// What HTTP lets through.
+/// Any value that HTTP allows.
 fn any_header_value() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~]{0,60}", "[\\t -~\u{80}-\u{2fff}]{0,60}", "Bearer [!-~]{0,60}", "[!-~]{1,300}"]
 }
@@ -276,7 +276,7 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-async fn world_of_ada() -> (World, String, Vec<Route>) {
+async fn world_of_ada() -> (World, String, Vec<Target>) {
     let world = World::start().await;
     let routes = routes(&world).await;
     world.register("ada", 1_000_000).await;
@@ -284,8 +284,7 @@ async fn world_of_ada() -> (World, String, Vec<Route>) {
     (world, access_token, routes)
 }
 
-/// An answer that is no success is a problem document that says the same as the status line, or an
-/// error of OpenAI's protocol.
+/// Checks that a refusal is a problem document with the status of the status line, or an error of OpenAI's protocol.
 fn check(sent: &Sent, response: &Response) -> Result<(), TestCaseError> {
     let Response { status, headers, body } = response;
     prop_assert!((200..300).contains(status) || (400..500).contains(status), "{response:?}");
@@ -327,21 +326,21 @@ fn every_request_is_answered_and_none_with_a_server_error() {
         check(&sent, &response)
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
-    // Else the requests would be too much at random, and all end at the same check.
+    // Without these statuses, the requests would be so random that all end at the same check.
     let answers = answers.into_inner();
     assert!([200, 201, 400, 401, 405, 413, 415].iter().all(|status| answers.contains_key(status)), "{answers:?}");
 }
 
-/// A change to an event that no gateway makes.
+/// A way to make an event that no gateway sends.
 #[derive(Clone, Debug)]
 enum Garbage {
-    /// No event at all.
+    /// Any JSON in place of an event.
     Other(Value),
-    /// A member is something else, or, of `headers`, one of its members.
+    /// A member has another value.
     Member(prop::sample::Index, Value),
     Missing(prop::sample::Index),
     Header(String, String),
-    /// A body that is not what it says it is.
+    /// A body that is marked as base64 and is none.
     NotBase64(String),
     Nested(usize),
 }
@@ -374,7 +373,7 @@ fn any_garbage() -> impl Strategy<Value = Garbage> {
     ]
 }
 
-/// The platform answers with an error of its own then, and the next request finds the function alive.
+/// The runtime answers such an event with an error of its own, and the function goes on with the next request.
 #[test]
 fn an_event_that_no_gateway_makes_does_not_end_a_function() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -393,7 +392,7 @@ fn an_event_that_no_gateway_makes_does_not_end_a_function() {
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
     assert!((EVENTS / 20..EVENTS).contains(&errors.get()), "of {EVENTS} events {} were refused", errors.get());
-    for Route { function, path, methods } in routes {
+    for Target { function, path, methods } in routes {
         let request = Request::new(&methods[0], &path).bearer(&access_token);
         let response = runtime.block_on(world.stack.send(request));
         assert!(response.status < 500, "{function}: {response:?}");

@@ -1,5 +1,5 @@
-//! Attacks through the real binaries, each test named after one. What needs the signing key is
-//! tried at the verifier itself, in `shared/identity/src/jwt/verifier/tests.rs`.
+//! Attacks through the real binaries; each test is named after one. Attacks that need the signing key are unit tests of
+//! the verifier, in `shared/identity/src/jwt/verifier/tests.rs`.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::refusals::refused;
 use crate::requests::{balance, chat, refresh, verify};
 use crate::world::{Tokens, World};
 
-/// Every request that `tokens` would open, were they good.
+/// The requests that good `tokens` open.
 fn uses(tokens: &Tokens) -> Vec<Request> {
     vec![
         balance().bearer(&tokens.access),
@@ -24,7 +24,7 @@ fn uses(tokens: &Tokens) -> Vec<Request> {
     ]
 }
 
-/// Both tokens, changed by `forge`, open nothing.
+/// Checks that both tokens open nothing once `forge` has changed them.
 async fn opens_nothing(world: &World, tokens: &Tokens, forge: impl Fn(&str) -> String) {
     let forged = Tokens { access: forge(&tokens.access), refresh: forge(&tokens.refresh) };
     for request in uses(&forged) {

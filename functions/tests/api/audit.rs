@@ -1,4 +1,4 @@
-//! The audit, beyond the cases in `events/audit`. What it finds is tested in the crate that it belongs to.
+//! The function of the audit, beyond the cases in `events/audit`. Unit tests of the audit say what it finds.
 
 use serde_json::{Value, json};
 use testkit::recorder::Fault;

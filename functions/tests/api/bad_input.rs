@@ -1,4 +1,5 @@
-//! Bad input at every endpoint that may get it: a problem with the right status and code, and an unchanged table.
+//! Bad input at every endpoint that takes input: the answer is a problem with the right status and code, and the table
+//! is unchanged.
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;

@@ -31,7 +31,7 @@ async fn a_model_that_takes_too_long_costs_nothing() {
     }
     let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_DELAY_MS", "60000")]).await;
     let function = world.stack.function("chat").await;
-    // The model leaves ten seconds for the charge.
+    // 10 s of the deadline are reserved to capture the reply.
     let deadline = SystemTime::now() + Duration::from_secs(12);
     let answer = function.invoke_with_deadline(&chat().bearer(&access).to_rest_event(), deadline).await;
     let response = Response::from_event(&answer.unwrap());

@@ -12,10 +12,10 @@ use crate::refusals::{refused_by_openai, status_and_openai_code};
 use crate::requests::{COMPLETIONS, chat, completion, completion_body, end_api_key};
 use crate::world::{Tokens, World};
 
-/// The most of a stream that has nothing left to wait for.
+/// Limit of the wait for a capture that needs no more than the model takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The texts of a stream's events, put together.
+/// The text of a streamed answer.
 fn text_of(events: &[Value]) -> String {
     events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect()
 }
@@ -104,7 +104,7 @@ async fn what_a_model_delivered_before_it_broke_off_is_charged_and_stored() {
         assert_eq!((response.status, text_of(&events).as_str()), (200, "Dummy"));
         let last = &events.last().unwrap()["error"];
         assert_eq!((&last["code"], &last["type"]), (&json!("model_broke_off"), &json!("server_error")));
-        // By usage: a thousandth of 2 * 500 + 2 * 900, rounded up.
+        // By usage: a thousandth of 2 × 500 + 2 × 900, rounded up.
         assert_eq!(world.balance(&access).await, (json!(97), "0".to_owned()), "{pricing:?}");
         let [entry] = &world.chats().await[..] else { panic!("not one chat") };
         assert_eq!((&entry["response"]["S"], &entry["finish_reason"]["S"]), (&json!("Dummy"), &json!("broken_off")));

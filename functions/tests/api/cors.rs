@@ -1,4 +1,4 @@
-//! Pages of other origins: what browsers are told, with the setting and without.
+//! Pages of other origins: the headers that browsers get, with `CORS_ORIGINS` and without.
 
 use testkit::gateway::{Payload, Request, Response};
 
@@ -11,7 +11,7 @@ fn from_page(request: Request) -> Request {
     request.header("Origin", PAGE)
 }
 
-/// What a browser asks before a page of `origin` may send a `POST`.
+/// A browser's preflight before a page of `origin` may send a `POST`.
 fn preflight(path: &str, origin: &str) -> Request {
     Request::new("OPTIONS", path)
         .header("Origin", origin)

@@ -1,5 +1,5 @@
-//! What each endpoint asks of DynamoDB once it is started, in requests, capacity units and money.
-//! The table in docs/costs.md is what is counted here.
+//! The requests of each endpoint to DynamoDB once its function has started, in capacity units and money. The tests
+//! compare them with the table in docs/costs.md.
 
 use std::fmt;
 use std::fs;
@@ -57,7 +57,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// The operation, and how many items it is about where that is not one.
+/// The operation, and its number of items if it can have several.
 fn operation(recorded: &RecordedRequest) -> String {
     let name = &recorded.operation;
     match name.as_str() {
@@ -80,8 +80,8 @@ fn transaction_items(recorded: &RecordedRequest) -> u32 {
 
 fn units(recorded: &RecordedRequest) -> f64 {
     if recorded.response_status == 400 {
-        // A refusal does not say what it cost. It is counted as if it had been written: at most two
-        // units for each item, since none has more than 1 KB.
+        // DynamoDB does not say what a refused transaction cost. It counts like a successful one: at most two units an
+        // item, since no item has more than 1 KB.
         return f64::from(2 * transaction_items(recorded));
     }
     match &recorded.response_body["ConsumedCapacity"] {
@@ -90,7 +90,7 @@ fn units(recorded: &RecordedRequest) -> f64 {
     }
 }
 
-/// What `request` costs, which must succeed, sent to a function that has started.
+/// The cost of `request` at a function that has started. The request must succeed.
 async fn cost(world: &World, name: &'static str, function: &str, request: Request) -> Cost {
     world.stack.function(function).await;
     world.stack.recorder().ask_for_capacity();
@@ -98,8 +98,8 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     let response = world.stack.send(request).await;
     assert!(response.status < 300, "{response:?}");
     let mut recorded = world.stack.recorder().requests();
-    // Lists and logins begin with two requests at once, which arrive in any order. So do those that
-    // take a password, after a read of the account.
+    // Lists and logins begin with two requests at once, which arrive in any order. Endpoints that take a password send
+    // two at once after a read of the account.
     let at_once = match function {
         _ if name.starts_with("`GET") => 0..2,
         "login" => 0..2,
@@ -111,7 +111,7 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     Cost::of(name, &recorded)
 }
 
-/// The costs of everything, in the table's order. Ada has twenty short messages when she lists them.
+/// The costs in the order of the table. Ada has twenty short messages when she lists them.
 async fn costs(world: &World) -> Vec<Cost> {
     world.register("ada", 100).await;
     let ada = world.log_in("ada").await;
@@ -142,7 +142,7 @@ async fn costs(world: &World) -> Vec<Cost> {
     costs
 }
 
-/// What sessions and accounts cost. Grace is logged in three times, and has a program.
+/// The costs of sessions, API keys and accounts. Grace has three sessions and an API key.
 async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     world.register("grace", 100).await;
     let (one, two, three) = (world.log_in("grace").await, world.log_in("grace").await, world.log_in("grace").await);
@@ -178,14 +178,14 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
-/// A message to a model that reads what was said before.
+/// The cost of a message to a model that reads earlier messages.
 async fn cost_with_context() -> Cost {
     let (provider, chatting) = providers::with_openai(&[]).await;
     providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
     cost(&chatting.world, "… with context", "chat", chatting.message("Hello")).await
 }
 
-/// A refresh that replaces the refresh token.
+/// The cost of a refresh that replaces the refresh token.
 async fn cost_of_rotation() -> Cost {
     let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true")]).await;
     world.register("ada", 100).await;

@@ -1,15 +1,17 @@
 //! The cases in `events/`, each sent to the real binary of its function in both payload versions.
 //!
-//! `events/<function>/cases.json` lists what a client sends and what it gets. `json`, `form` and `text` are the kinds of
-//! a request's body; `json`, `problem` and `events` (of a stream) those of an answer's, and an answer without one is
-//! empty. [`Answer`] says which headers each kind has. A function that is invoked directly has an `event` in place of a
-//! request, and a `result` or an `error` in place of a response.
+//! `events/<function>/cases.json` lists the requests of clients and the responses that they get. The body of a request
+//! is its `json`, `form` or `text`, the body of a response its `json`, `problem` or `events` (of a stream); without one
+//! it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly has an
+//! `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
-//! In an answer, `"*"` stands for any text but none and `"#"` for any number above zero. In a request, `{{access_token}}`
-//! and the like stand for what [`Cast::stand_in`] makes of them. A page of `https://app.example.com` is allowed in.
+//! In a response, `"*"` stands for any text but none and `"#"` for any number above zero. In a request,
+//! [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with an `Origin`, pages of
+//! `https://app.example.com` are allowed.
 //!
-//! A case with a `file` is documented by complete events: `<file>.json` as API Gateway sends it, `<file>-locally.json`
-//! as cargo-lambda does. `CHAT_API_UPDATE_EVENTS=1 cargo test -p functions --test api complete_event` writes them anew.
+//! A case with a `file` has complete events as documentation: `<file>.json` as API Gateway sends it, and
+//! `<file>-locally.json` as cargo-lambda does. To write them anew:
+//! `CHAT_API_UPDATE_EVENTS=1 cargo test -p functions --test api complete_event`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -119,7 +121,7 @@ struct RequestCase {
     /// Whether the body arrives encoded although it is text. API Gateway does so for media types that it is told to.
     #[serde(default)]
     base64: bool,
-    answer: Answer,
+    answer: ExpectedResponse,
 }
 
 impl RequestCase {
@@ -167,7 +169,7 @@ impl RequestCase {
 /// The response that a client gets.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answer {
+struct ExpectedResponse {
     status: u16,
     /// Besides those of the body's kind, or in their place. An empty text is no such header.
     #[serde(default)]
@@ -179,7 +181,7 @@ struct Answer {
     events: Option<Value>,
 }
 
-impl Answer {
+impl ExpectedResponse {
     fn body(&self) -> Value {
         let problem = self.problem.as_ref().map(|members| {
             let title = StatusCode::from_u16(self.status).unwrap().canonical_reason();
@@ -234,7 +236,7 @@ struct DirectCase {
     #[serde(rename = "file")]
     _file: Option<String>,
     event: Value,
-    answer: Outcome,
+    answer: ExpectedOutcome,
 }
 
 impl DirectCase {
@@ -246,13 +248,13 @@ impl DirectCase {
 /// The outcome of a direct invocation.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+enum ExpectedOutcome {
     Result(Value),
     /// `errorType` and `errorMessage`.
     Error(Value),
 }
 
-impl Outcome {
+impl ExpectedOutcome {
     fn compare(&self, found: Result<Value, InvocationError>) -> Result<(), String> {
         match (found, self) {
             (Ok(found), Self::Result(result)) => compare_json("result", &found, result),

@@ -1,4 +1,4 @@
-//! What happens when DynamoDB is not there: 503 within five seconds, and never a free message.
+//! Faults of DynamoDB: every endpoint answers 503 within five seconds, and no message is free.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::world::{PASSWORD, World, binary};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// So many worlds at once: more would start while others count their seconds.
+/// With more worlds at once, functions would start while others measure their time.
 const WORLDS_AT_ONCE: usize = 6;
 
 async fn requests(world: &World) -> Vec<(&'static str, Request)> {
@@ -48,7 +48,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
     ]
 }
 
-/// The code of a problem, or of an error of OpenAI's protocol.
+/// The code of a problem document, or of an error of OpenAI's protocol.
 fn code(response: &Response) -> String {
     let problem = response.json();
     problem["code"].as_str().or(problem["error"]["code"].as_str()).unwrap().to_owned()
@@ -80,20 +80,20 @@ async fn every_endpoint_says_unavailable(endpoint: &str) {
 
 #[tokio::test]
 async fn a_table_where_nobody_listens_is_unavailable() {
-    // A port that needs privileges to listen on, and that nobody uses.
+    // Nothing listens on this port.
     every_endpoint_says_unavailable("http://127.0.0.1:1").await;
 }
 
 #[tokio::test]
 async fn a_table_that_never_answers_is_unavailable() {
-    // Connections are accepted by the kernel, and nobody ever reads them.
+    // The kernel accepts connections, and no program reads from them.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     every_endpoint_says_unavailable(&format!("http://{}", listener.local_addr().unwrap())).await;
 }
 
 #[tokio::test]
 async fn a_table_that_goes_silent_under_a_running_function_is_unavailable() {
-    // Each in a world of its own, since what happens to requests is the world's.
+    // Each request has a world of its own, since a fault is for all requests of a world.
     let indices = 0..requests(&World::start().await).await.len();
     stream::iter(indices)
         .map(|index| tokio::spawn(falls_silent_under(index)))

@@ -1,4 +1,4 @@
-//! Tokens that must not open anything.
+//! Forged tokens, which must open nothing.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use shared::identity::jwt::SigningKey;
 use crate::world::{Tokens, World};
 use testkit::stack::JWT_SIGNING_SECRET;
 
-/// Ada's token of a key that nobody published: from a world of the same shape and another secret.
+/// Tokens of an Ada in another world, signed with a key that is not published in this one.
 pub async fn token_of_another_key() -> Tokens {
     let elsewhere = World::start().await;
     elsewhere.register("ada", 100).await;
@@ -18,7 +18,7 @@ pub async fn token_of_another_key() -> Tokens {
     elsewhere.log_in_at("ada", Clock::system(), secret).await
 }
 
-/// `token` without a signature, and with `alg: none` to say so (RFC 8725, section 2.1).
+/// `token` without a signature and with `alg: none` (RFC 8725, section 2.1).
 pub fn unsigned(token: &str) -> String {
     let (header, claims) = parts(token);
     let header = json!({"alg": "none", "typ": header["typ"], "kid": header["kid"]});
@@ -38,13 +38,13 @@ pub fn signed_with_the_public_key(token: &str) -> String {
     encode(&forged, &claims, &EncodingKey::from_secret(&public_key)).unwrap()
 }
 
-/// What `token` claims.
+/// The claims of `token`.
 pub fn claims(token: &str) -> Value {
     let (_, claims) = parts(token);
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
-/// `token` with another `kid`, and a signature that fits no more.
+/// `token` with another `kid`, for which its signature is wrong.
 pub fn with_key_id(token: &str, key_id: &str) -> String {
     let (mut header, claims) = parts(token);
     header["kid"] = json!(key_id);
@@ -52,7 +52,7 @@ pub fn with_key_id(token: &str, key_id: &str) -> String {
     format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header.to_string()))
 }
 
-/// `token` signed by HMAC with what the file that its `kid` leads to holds: nothing.
+/// `token` signed by HMAC with an empty secret, the content of the file that its `kid` names.
 pub fn signed_with_an_empty_file(token: &str, path: &str) -> String {
     let (header, _) = parts(token);
     let claims = claims(token);
@@ -62,7 +62,7 @@ pub fn signed_with_an_empty_file(token: &str, path: &str) -> String {
     encode(&forged, &claims, &EncodingKey::from_secret(b"")).unwrap()
 }
 
-/// `token` with so many more bytes of claims.
+/// `token` with a claim of this many bytes more.
 pub fn padded(token: &str, bytes: usize) -> String {
     let (header, _) = parts(token);
     let mut claims = claims(token);

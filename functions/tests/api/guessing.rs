@@ -22,7 +22,7 @@ pub fn retry_after(response: &Response) -> u64 {
     response.headers["retry-after"].parse().unwrap()
 }
 
-/// The answer without the seconds to wait, of which one may pass between two requests.
+/// The answer without the seconds to wait: one may pass between two requests.
 fn without_seconds(mut response: Response) -> Response {
     response.headers.remove("retry-after");
     response.body.retain(|character| !character.is_ascii_digit());
@@ -55,7 +55,7 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_ste
 async fn the_right_password_waits_like_a_wrong_one_and_is_let_in_when_it_was_told() {
     let world = World::start().await;
     world.register("ada", 100).await;
-    // Seven attempts, the last of them now, after which a network waits for four seconds.
+    // Seven attempts, the last of them now. After seven a network waits for four seconds.
     let clock = ago(Duration::from_secs(3));
     for wait in [0, 0, 0, 0, 0, 1, 2] {
         clock.advance(Duration::from_secs(wait));

@@ -54,7 +54,7 @@ async fn a_key_opens_nothing_that_is_for_people() {
     let (world, _, made) = ada_with_a_key().await;
     for request in requests::of_people() {
         refused(&world, request.clone().bearer(&made.key), 401, "token_not_valid").await;
-        // Whereas a person's token is taken, whatever becomes of the request.
+        // An access token is accepted, even if the request is refused for another reason.
         let access = world.log_in("ada").await.access;
         let response = world.stack.send(request.clone().bearer(&access)).await;
         assert!(!response.body.contains("token_not_valid"), "{request:?}: {response:?}");

@@ -26,7 +26,7 @@ async fn logout_everywhere_makes_every_stolen_token_worthless_at_once() {
         assert_eq!(status_and_code(&world.stack.send(refresh(&tokens.refresh)).await).0, 401);
     }
     let again = world.log_in("ada").await;
-    // Not even to end the sessions of who logged in again.
+    // The stolen token cannot end the new session either.
     assert_eq!(world.log_out(&stolen, true).await.status, 401);
     assert_eq!(world.stack.send(refresh(&again.refresh)).await.status, 200);
 }

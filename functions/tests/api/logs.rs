@@ -1,4 +1,4 @@
-//! What the functions write: one JSON line per request, and nothing that people keep to themselves.
+//! The logs of the functions: one JSON line for each request, and no secret in any line.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,16 +21,16 @@ const NEW_PASSWORD: &str = "an even better horse";
 
 const NAME_OF_KEY: &str = "The doctor's program";
 
-/// How many requests [`use_everything`] makes.
+/// The number of requests of [`use_everything`].
 const REQUESTS: usize = 29;
 
-/// Nobody has this one.
+/// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// How many requests [`go_wrong`] makes.
+/// The number of requests of [`go_wrong`].
 const REQUESTS_GONE_WRONG: usize = 18;
 
-/// The logs once they hold `text` so many `times`: a line may arrive after the answer it is about.
+/// Waits until the logs have `text` this many `times`: a line may arrive after the answer that it is about.
 pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
     for _ in 0..100 {
         let logs = world.stack.logs();
@@ -42,7 +42,7 @@ pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
     panic!("{text:?} is not there {times} times:\n{}", world.stack.logs())
 }
 
-/// Uses every endpoint, well and badly, and returns what must not be in the logs.
+/// Uses every endpoint, with good and bad input, and returns the texts that no log may have.
 async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(register("ada", PASSWORD)).await;
     let tokens = world.stack.send(log_in("ada", PASSWORD)).await.json();
@@ -87,7 +87,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
 }
 
-/// Makes a key, lists it, uses it well and badly, and ends it.
+/// Makes an API key, lists it, uses it where it is accepted and where it is refused, and ends it.
 async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
     let made = world.stack.send(make_api_key(NAME_OF_KEY).bearer(access)).await.json();
     let [id, key] = ["id", "key"].map(|member| made[member].as_str().unwrap().to_owned());
@@ -99,7 +99,7 @@ async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
     MadeApiKey { id, key }
 }
 
-/// What goes wrong in other ways, each with something in it that is nobody's business.
+/// Makes requests that go wrong, each with a secret in it, and returns the secrets.
 async fn go_wrong(world: &World) -> Vec<String> {
     world.register("grace", 0).await;
     world.register("ada", 100).await;
@@ -152,7 +152,7 @@ fn conversation_with(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": MESSAGE}]})
 }
 
-/// The lines of the log about requests, once there are so many.
+/// Waits until this many requests are logged, and returns their lines.
 async fn answered(world: &World, number: usize) -> Vec<Value> {
     let logs = logs_with(world, "\"answered\"", number).await;
     let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -170,7 +170,7 @@ fn assert_in_none(logs: &str, secrets: Vec<String>) {
 
 #[tokio::test]
 async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
-    // Even the most talkative level.
+    // The level that logs most.
     let world = World::start_with(&[("LOG_LEVEL", "trace")]).await;
     let secrets = use_everything(&world).await;
     let lines = answered(&world, REQUESTS).await;
@@ -179,7 +179,7 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
         assert!(line["timestamp"].is_string() && line["level"] == "INFO", "{line}");
         assert!(line["request_id"].is_string() && line["method"].is_string() && line["code"].is_string(), "{line}");
         assert!(line["status"].is_u64() && line["duration_ms"].is_f64(), "{line}");
-        // Whoever got something that is not for everybody has proved who they are.
+        // An answer that is not public names the user who got it.
         let is_public = ["/.well-known/jwks.json"].contains(&line["route"].as_str().unwrap());
         let was_refused = line["status"].as_u64().unwrap() >= 400;
         assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");

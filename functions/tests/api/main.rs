@@ -1,9 +1,9 @@
 //! Tests of the API through its real binaries. API Gateway's events go in over the Lambda Runtime API. The functions'
 //! requests to DynamoDB go to the embedded engine, or to the one that `CHAT_API_TEST_DYNAMODB` names.
 //!
-//! An endpoint has a file named like its binary, next to its cases in `events/`. A theme that concerns many endpoints
-//! (attacks, faults, costs) has a file named after the theme. The fixtures are in [`world`], [`requests`], [`refusals`] and
-//! [`forgery`].
+//! An endpoint has a file named like its binary, and its cases in `events/`. A theme that concerns many endpoints
+//! (attacks, faults, costs) has a file named after the theme. The fixtures are in [`world`], [`requests`], [`refusals`]
+//! and [`forgery`].
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,4 +1,4 @@
-//! What the functions count: lines that CloudWatch understands, and sums that are right.
+//! The metrics of the functions: CloudWatch can read every line, and the sums are right.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use testkit::recorder::Fault;
 use crate::requests::{change_password, chat, completion, log_in};
 use crate::world::{PASSWORD, Tokens, World};
 
-/// Every metric and its unit. Alarms and dashboard name them too.
+/// Every metric and its unit. The alarms and the dashboard of the template name them too.
 const METRICS: [(&str, &str); 10] = [
     ("AuditMismatches", "Count"),
     ("CaptureOverruns", "Count"),
@@ -25,7 +25,7 @@ const METRICS: [(&str, &str); 10] = [
     ("RequestsThrottled", "Count"),
 ];
 
-/// What CloudWatch checks a line by.
+/// CloudWatch's specification of a line.
 struct Specification {
     schemas: Schemas,
     index: SchemaIndex,
@@ -40,8 +40,8 @@ impl Specification {
         Self { schemas, index }
     }
 
-    /// The metrics of a line, by name, if it is one that CloudWatch takes: by the schema, and by what
-    /// the specification says only in words.
+    /// The metrics of a line by name, if CloudWatch would read it. The schema decides, and the rules that the
+    /// specification has only in words.
     fn metrics_of(&self, line: &Value) -> Result<BTreeMap<String, f64>, String> {
         self.schemas.validate(line, self.index).map_err(|error| error.to_string())?;
         let mut values = BTreeMap::new();
@@ -65,7 +65,7 @@ impl Specification {
     }
 }
 
-/// The metrics that the functions have written, line by line, once there are so many lines.
+/// Waits until the functions have written this many lines of metrics, and returns them.
 async fn lines(world: &World, number: usize) -> Vec<Value> {
     let mut lines = Vec::new();
     for _ in 0..100 {
@@ -81,7 +81,7 @@ async fn lines(world: &World, number: usize) -> Vec<Value> {
     lines
 }
 
-/// Checks every line and adds each metric up, with how often it was there.
+/// Checks every line, and returns how often each metric was there and its sum.
 fn sums(lines: &[Value]) -> BTreeMap<String, (usize, f64)> {
     let specification = Specification::read();
     let units = BTreeMap::from(METRICS);
@@ -102,7 +102,7 @@ fn sums(lines: &[Value]) -> BTreeMap<String, (usize, f64)> {
     sums
 }
 
-/// What the ledger says: how many messages, and for how much.
+/// The number of messages in the ledger, and the credits that they cost.
 async fn charged(world: &World) -> (usize, f64) {
     let entries = world.entries().await;
     let chats = entries.iter().filter(|entry| entry["kind"]["S"] == "chat");
@@ -117,7 +117,7 @@ async fn status(world: &World, request: Request) -> u16 {
 
 #[tokio::test]
 async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() {
-    // A message holds 5 credits, costs 1, and 4 return.
+    // A message holds 5 credits: 1 is captured and 4 are released.
     let world = World::start_with(&[("PRICING", "usage"), ("STACK_NAME", "some-stack")]).await;
     world.register("ada", 100).await;
     world.register("grace", 0).await;
@@ -125,12 +125,12 @@ async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() 
 
     assert_eq!(status(&world, chat().bearer(&ada.access)).await, 200);
     for _ in 0..2 {
-        // The second is answered again, and is no message of its own.
+        // The second request gets the kept answer, which is no message of its own.
         assert_eq!(status(&world, chat().bearer(&ada.access).header("Idempotency-Key", "once")).await, 200);
     }
     assert_eq!(status(&world, completion(false).bearer(&ada.access)).await, 200);
     assert_eq!(status(&world, completion(true).bearer(&ada.access)).await, 200);
-    // Nobody hears that it was captured, at first.
+    // The first answers to the capture are lost.
     world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
     assert_eq!(status(&world, chat().bearer(&ada.access)).await, 200);
     world.stack.recorder().forget_faults();
@@ -166,8 +166,8 @@ async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() 
     assert_eq!(sums, expected.map(|(name, sum)| (name.to_owned(), sum)).into());
 }
 
-/// The dummy says one word and breaks off; it has two tokens by our guess, where one was held. Metrics are no
-/// log lines, of which only errors are wanted.
+/// The dummy breaks off after one word, which counts as two tokens by estimate, and credits for one token were held.
+/// Metrics are written although `LOG_LEVEL` is `error`.
 #[tokio::test]
 async fn failures_of_the_model_are_counted_with_what_was_charged_and_given_back_for_them() {
     let settings = [

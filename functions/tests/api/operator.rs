@@ -1,4 +1,4 @@
-//! The operator's function, beyond the cases in `events/operator`.
+//! The function of the operator, beyond the cases in `events/operator`.
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
@@ -64,7 +64,7 @@ async fn an_operator_who_gets_no_answer_from_the_table_is_told_to_repeat_the_gra
     for (name, event) in [("operator", grant()), ("audit", json!({}))] {
         let mut environment = world.stack.environment_of(name);
         environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
-        // A port that needs privileges to listen on, and that nobody uses.
+        // Nothing listens on this port.
         environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "http://127.0.0.1:1".to_owned()));
         let function = Function::start(&binary(name), environment);
         let error = error_of(function.invoke(&event).await.unwrap_err());

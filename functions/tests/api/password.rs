@@ -31,7 +31,7 @@ async fn a_login_that_overlaps_a_password_change_gets_no_lasting_session() {
         world.stack.send(log_in("ada", PASSWORD))
     );
     assert_eq!(changed.status, 204);
-    // Whichever was first: the login lost, or it was over before the change, which ended its session.
+    // Either the login came second and failed, or it came first and the change ended its session.
     if overlapping.status == 200 {
         let tokens = overlapping.json();
         assert_worthless(&world, tokens["access_token"].as_str().unwrap()).await;

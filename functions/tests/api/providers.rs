@@ -1,5 +1,5 @@
-//! Chats with models of others: a reply is stored and charged, and whatever else a provider says costs nothing and
-//! is repeated nowhere.
+//! Providers: a reply is stored and charged. A provider's failure costs nothing, and its texts are neither returned nor
+//! logged.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use crate::logs::logs_with;
 use crate::requests;
 use crate::world::{Tokens, World};
 
-/// What a provider says, and nobody is to read in an answer or a log.
+/// A text of a provider that no answer and no log may have.
 const PROVIDERS_WORDS: &str = "you said: my secret";
 
 const API_KEY: &str = "swordfish";
@@ -32,7 +32,7 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::ChatView, Way::Whole, Way::Streamed];
 
-/// Somebody who chats with a model.
+/// A user who chats with a model of a provider.
 pub struct Chatting {
     pub world: World,
     pub access: String,
@@ -76,12 +76,12 @@ impl Chatting {
         self.world.chats().await
     }
 
-    /// The chat failed with this status, and nothing of it is left but the cause in the log.
+    /// Checks that the chat failed with this status, and that its cause is in the log and nowhere else.
     async fn expect_failure(&self, response: &Response, status: u16, retry_after: Option<&str>, cause: &str) {
         self.expect_failures(response, status, retry_after, cause, 1).await;
     }
 
-    /// As often as this, with this response as the last.
+    /// The same after several failures, of which `response` is the last answer.
     async fn expect_failures(
         &self,
         response: &Response,
@@ -107,7 +107,7 @@ impl Chatting {
     }
 }
 
-/// A provider with OpenAI's protocol, and somebody who chats with it.
+/// A provider with OpenAI's protocol, and a user who chats with it.
 pub async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
     let provider = MockServer::start().await;
     let base_url = format!("{}/v1", provider.uri());
@@ -116,7 +116,7 @@ pub async fn with_openai(settings: &[(&str, &str)]) -> (MockServer, Chatting) {
     (provider, chatting)
 }
 
-/// From now on `provider` says nothing but `answer`.
+/// From now on `provider` always gives this answer.
 pub async fn answer(provider: &MockServer, answer: ResponseTemplate) {
     provider.reset().await;
     Mock::given(method("POST")).and(path("/v1/chat/completions")).respond_with(answer).mount(provider).await;
@@ -134,7 +134,7 @@ fn streams(chunks: &[Value]) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw(events + "data: [DONE]\n\n", "text/event-stream")
 }
 
-/// A chunk with what is new.
+/// A chunk of a stream.
 fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
     json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 }
@@ -270,7 +270,7 @@ async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
-        // All of it: hanging up on what was not read yet would reset the connection.
+        // The whole request is read, since closing a socket with unread bytes resets the connection.
         let mut request = Vec::new();
         while !request.ends_with(b"}") {
             let mut buffer = [0; 4096];
@@ -295,7 +295,7 @@ async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
     let (provider, chatting) = with_openai(&[]).await;
     answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
     let function = chatting.world.stack.function("chat").await;
-    // The model leaves ten seconds for the charge.
+    // 10 s of the deadline are reserved to capture the reply.
     let deadline = SystemTime::now() + Duration::from_secs(13);
     let request = chatting.message("Hello");
     let event = function.invoke_with_deadline(&request.to_rest_event(), deadline).await.unwrap();

@@ -1,5 +1,6 @@
-//! The functions' roles in template.yaml. That none is too narrow, every test looks after: the recorder before DynamoDB
-//! refuses what a function's role does not allow, as DynamoDB would, and fails the test. Here is that none is too wide.
+//! The functions' roles in template.yaml. Every test checks that no role is too narrow: the recorder before DynamoDB
+//! refuses a request that the function's role does not allow, and the test fails. The test here checks that no role is
+//! too wide.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -36,7 +37,7 @@ async fn arrive(world: &World, username: &str) -> Tokens {
     Tokens { access: token("access_token"), refresh: token("refresh_token") }
 }
 
-/// Changes items behind the API's back.
+/// Changes items in the table, past the API.
 async fn change(world: &World, sort: &str, is_meant: impl Fn(&Value) -> bool, edit: impl Fn(&mut Value)) {
     let table = world.stack.table();
     let meant = table.items().await.into_iter().filter(|item| item["sk"]["S"] == sort && is_meant(item));
@@ -48,7 +49,7 @@ async fn change(world: &World, sort: &str, is_meant: impl Fn(&Value) -> bool, ed
     }
 }
 
-/// Everything that a person does who has no bad luck.
+/// The requests of a person for whom nothing fails but a capture.
 async fn live(world: &World, ada: &Tokens) {
     for path in ["/token_balance/", "/transactions/", "/messages/", "/v1/models", "/sessions/", "/account/", "/keys/"] {
         ask(world, 200, Request::get(path).bearer(&ada.access)).await;
@@ -59,11 +60,11 @@ async fn live(world: &World, ada: &Tokens) {
     }
     for (request, key) in [(chat(), "one"), (completion(false), "another")] {
         ask(world, 200, request.clone().bearer(&ada.access)).await;
-        // With a key, twice: the second time from the record.
+        // With an idempotency key and twice: the second answer comes from the record.
         for _ in 0..2 {
             ask(world, 200, request.clone().bearer(&ada.access).header("Idempotency-Key", key)).await;
         }
-        // Charged, and nobody said so: the entry tells.
+        // The answers to the capture are lost, and the entry tells that it succeeded.
         world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
         ask(world, 200, request.bearer(&ada.access)).await;
         world.stack.recorder().forget_faults();
@@ -71,7 +72,7 @@ async fn live(world: &World, ada: &Tokens) {
     ask(world, 204, change_password(PASSWORD, NEW_PASSWORD).bearer(&ada.access)).await;
 }
 
-/// What programs do, and what is done with their keys.
+/// The requests of programs, and those that make and end their API keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
     for request in [chat(), completion(false), balance(), Request::get("/v1/models")] {
@@ -79,7 +80,7 @@ async fn have_a_program(world: &World, ada: &Tokens) {
     }
     let ended = world.make_api_key(&ada.access).await;
     ask(world, 204, end_api_key(&ended.id).bearer(&ada.access)).await;
-    // One whose time has passed also by the list is cleared away when the next is made.
+    // Making a key deletes those that have expired by the list too.
     let expired = world.make_api_key(&ada.access).await;
     change(
         world,
@@ -93,7 +94,7 @@ async fn have_a_program(world: &World, ada: &Tokens) {
     world.make_api_key(&ada.access).await;
 }
 
-/// As many sessions as a user may have, another login, and the ways in which sessions end.
+/// Logs in beyond the largest number of sessions, and ends sessions in every way.
 async fn come_and_go(world: &World) {
     world.register("grace", 100).await;
     let mut sessions = Vec::new();
@@ -112,7 +113,7 @@ async fn come_and_go(world: &World) {
     }
 }
 
-/// Refresh tokens that are replaced, and one that was stolen; the signing secret is another since they logged in.
+/// Replaces refresh tokens and uses an old one again, after the signing secret has changed.
 async fn rotate() -> BTreeSet<Permission> {
     let secret = "another secret of at least thirty-two characters";
     let world = World::start_with(&[("ROTATE_REFRESH_TOKENS", "true"), ("JWT_SIGNING_SECRET", secret)]).await;
@@ -128,7 +129,7 @@ async fn rotate() -> BTreeSet<Permission> {
     world.stack.recorder().used_permissions()
 }
 
-/// A model that reads what was said before.
+/// A message to a model that reads earlier messages.
 async fn remember() -> BTreeSet<Permission> {
     let (provider, chatting) = providers::with_openai(&[]).await;
     providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
@@ -136,8 +137,8 @@ async fn remember() -> BTreeSet<Permission> {
     chatting.world.stack.recorder().used_permissions()
 }
 
-/// Grants, an account that is closed and opened again, audits, and deletions: one by its user, one that only the audit
-/// finishes.
+/// Grants credits, deactivates and activates an account, runs the audit, and deletes accounts: one by its user, and one
+/// that the audit has to finish.
 async fn operate(world: &World, ada: &Tokens) {
     let operator = async |event: Value| world.stack.invoke("operator", &event).await.unwrap();
     operator(json!({"action": "show", "username": "ada"})).await;
@@ -159,7 +160,7 @@ async fn operate(world: &World, ada: &Tokens) {
     world.stack.recorder().forget_faults();
     let is_being_deleted = |item: &Value| !item["deletion_began_at"].is_null();
     change(world, "ACCOUNT", is_being_deleted, |item| item["deletion_began_at"] = json!({"N": "1"})).await;
-    // An account that does not add up.
+    // The balance of this account does not match its entries.
     arrive(world, "eve").await;
     change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
     for action in ["deactivate", "activate"] {
@@ -174,7 +175,7 @@ async fn operate(world: &World, ada: &Tokens) {
 
 #[tokio::test]
 async fn every_permission_of_every_role_is_used() {
-    // One permission is used only where the audit's time is up.
+    // The audit uses one permission only if its time is up.
     if Ability::ChooseDeadlines.skips_this_test() {
         return;
     }

@@ -1,4 +1,5 @@
-//! What is written twice is the same: template.yaml, cargo-lambda's router, and the settings.
+//! template.yaml agrees with cargo-lambda's router, the binaries and the settings, and its roles and limits are as
+//! strict as they should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,7 +60,7 @@ fn every_function_has_its_binary_and_the_reverse() {
 
 const MODELS: [&str; 3] = ["dummy", "openai", "bedrock"];
 
-/// What a deployment must say to have `model` answer.
+/// The variables that a deployment must set for `model`.
 fn named(variable: &str, model: &str) -> Option<String> {
     match variable {
         "MODEL" => Some(model.to_owned()),
@@ -68,7 +69,7 @@ fn named(variable: &str, model: &str) -> Option<String> {
     }
 }
 
-/// Each default of the template, read as the setting that it becomes, gives the code's own.
+/// Each default of the template is read as a setting, and must be the default of the code.
 #[test]
 fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
     let defaults = template().parameter_defaults();
@@ -88,8 +89,8 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
         ChatSettings::read(|variable| named(variable, model).or_else(|| default(variable))).unwrap();
     }
     for variable in asked.into_inner() {
-        // The names of table and stack are CloudFormation's to choose, a deployed dummy does as it should, and a key
-        // of somebody else's is no parameter.
+        // These are no parameters: CloudFormation names table and stack, a deployed dummy neither fails nor waits, and
+        // a secret is given by its ARN.
         assert!(
             ["TABLE_NAME", "STACK_NAME", "OPENAI_API_KEY"].contains(&variable.as_str())
                 || variable.starts_with("DUMMY_")
@@ -134,7 +135,7 @@ fn a_buffered_function_ends_before_api_gateway_hangs_up() {
     assert_eq!(template.document()["Globals"]["Function"]["Timeout"]["Ref"], "FunctionTimeout");
     for function in template.functions() {
         let timeout = &function.properties["Timeout"];
-        // No gateway waits for what is invoked directly, and for a stream it waits longer.
+        // The gateway does not wait for a function that is invoked directly, and it waits longer for a stream.
         let may_be_longer = INVOKED_DIRECTLY.contains(&function.binary.as_str()) || is_streamed(&function);
         assert!(timeout.is_null() || may_be_longer, "{}", function.binary);
     }
@@ -159,7 +160,7 @@ fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
     }
     let template = template();
     let streamed = &template.document()["Resources"]["ChatCompletionsFunction"]["Properties"]["Events"]["Any"];
-    // The gateway's own limit, without which it hangs up after 29 s.
+    // The timeout of the gateway, which is 29 s by default.
     assert_eq!(streamed["Properties"]["TimeoutInMillis"], 900_000);
     let parameter = &template.document()["Parameters"]["StreamTimeout"];
     assert!(parameter["MaxValue"].as_u64().unwrap() <= 900);
@@ -167,13 +168,13 @@ fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
 }
 
 /// One statement of a function's policy.
-struct Statement {
+struct TableStatement {
     actions: Vec<String>,
     leading_keys: Vec<String>,
     attributes: Vec<String>,
 }
 
-/// The statements that stand there only under a condition, by that condition and their id.
+/// The statements that apply under a condition only, by the condition and their `Sid`.
 fn statements_under_conditions(function: &TemplateFunction) -> BTreeMap<(String, String), Value> {
     let choices = function.statements.iter().filter_map(|statement| statement.get("Fn::If").cloned());
     choices
@@ -185,11 +186,11 @@ fn statements_under_conditions(function: &TemplateFunction) -> BTreeMap<(String,
         .collect()
 }
 
-fn dynamodb_statements(function: &TemplateFunction) -> Vec<Statement> {
+fn dynamodb_statements(function: &TemplateFunction) -> Vec<TableStatement> {
     let statements = function.statements.iter();
     statements
         .filter(|statement| texts(&statement["Action"]).iter().any(|action| action.starts_with("dynamodb:")))
-        .map(|statement| Statement {
+        .map(|statement| TableStatement {
             actions: texts(&statement["Action"]),
             leading_keys: texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
             attributes: texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]),
@@ -311,12 +312,12 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
-/// Whether a function is told what a reply costs: `models` only knows the model's name.
+/// Whether a function has the prices. `models` knows the model's name only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
     function.properties["Environment"]["Variables"]["PRICING"].is_object()
 }
 
-/// IAM refuses a policy that has a name twice.
+/// IAM refuses a policy with two statements of the same `Sid`.
 #[test]
 fn each_statement_of_a_policy_has_a_name_of_its_own() {
     for function in template().functions() {
@@ -370,7 +371,7 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
     }
 }
 
-/// What our own error says of itself, in the words of [`shared::http`].
+/// The problem document of an error, as [`shared::http`] writes it.
 fn problem(error: &ApiError) -> Value {
     let status = error.status();
     json!({
@@ -402,7 +403,7 @@ fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
         assert_eq!(headers["Content-Type"], "'application/problem+json'", "{kind}");
         let status = StatusCode::try_from(u16::try_from(body["status"].as_u64().unwrap()).unwrap()).unwrap();
         assert_eq!(body["title"].as_str(), status.canonical_reason(), "{kind}");
-        // The function may have charged before it failed: who asks again may pay again.
+        // The function may have charged before it failed, and a repeated request may be charged again.
         assert_eq!(headers["x-should-retry"] == "'false'", status.is_server_error(), "{kind}");
         if let Some(error) = as_ours.get(kind.as_str()) {
             assert_eq!(body, problem(error), "{kind}");
@@ -413,8 +414,8 @@ fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
     assert!(as_ours.keys().all(|kind| responses[kind].is_object()));
 }
 
-/// A stranger's path, address, headers and error messages are not for the log: the message for an unknown path quotes the
-/// header `Authorization`.
+/// A client's path, address and headers must not be logged, nor the gateway's error message: at an unknown path it
+/// quotes the header `Authorization`.
 #[test]
 fn the_access_log_holds_nothing_that_is_secret_or_personal() {
     let template = template();

@@ -1,4 +1,4 @@
-//! `DynamoDB` behind TLS, as AWS's is.
+//! `DynamoDB` behind TLS, as in AWS.
 
 use serde_json::json;
 use testkit::gateway::Request;

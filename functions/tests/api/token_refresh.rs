@@ -43,7 +43,7 @@ async fn with_rotation_two_tabs_get_the_same_successor_and_a_reused_token_ends_t
     assert!(answers.all(|answer| answer["refresh_token"] == second), "to the letter");
 
     let third = world.stack.send(refresh(&second)).await.json()["refresh_token"].as_str().unwrap().to_owned();
-    // The first is not the immediately previous one any more.
+    // The first token is not the last one before the current one any more.
     for token in [&ada.refresh, &third] {
         assert_eq!(status_and_code(&world.stack.send(refresh(token)).await), (401, "token_not_valid".to_owned()));
     }

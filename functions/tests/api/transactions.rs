@@ -1,4 +1,4 @@
-//! `/transactions/`, and what its pages have in common with those of `/messages/`.
+//! `/transactions/`, and the rules for pages that it shares with `/messages/`.
 
 use testkit::gateway::Request;
 

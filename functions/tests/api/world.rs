@@ -34,10 +34,10 @@ pub use testkit::people::{MadeApiKey, PASSWORD, Tokens};
 pub use crate::binaries::binary;
 use crate::requests;
 
-/// Where everybody is, unless a test says otherwise.
+/// The address of every client, unless a test gives another.
 const HOME: &str = "127.0.0.1";
 
-/// Hashed once: hashing is slow on purpose.
+/// Hashed once for all tests, since hashing is slow on purpose.
 static PASSWORD_HASH: LazyLock<PasswordHash> =
     LazyLock::new(|| PasswordHash::of(&Password::parse(PASSWORD).unwrap()).unwrap());
 
@@ -65,19 +65,19 @@ impl World {
         (world, ada)
     }
 
-    /// Gives `username` an account, past the endpoint and so without its costs.
+    /// Gives `username` an account, past the endpoint and without the cost of hashing.
     pub async fn register(&self, username: &str, credits: u64) {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
         accounts.register(&name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
     }
 
-    /// Logs `username` in, past the endpoint and so without its costs.
+    /// Logs `username` in, past the endpoint and without the cost of hashing.
     pub async fn log_in(&self, username: &str) -> Tokens {
         self.log_in_at(username, Clock::system(), JWT_SIGNING_SECRET).await
     }
 
-    /// Logs `username` in at another time, or with tokens of another secret.
+    /// Logs `username` in at the time of `clock`, with tokens that `secret` signs.
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
         let logins = Logins::new(self.table.clone(), clock.clone());
         let home = SourceNetwork::of_address(HOME);
@@ -92,12 +92,12 @@ impl World {
         tokens(&signer, subject, refresh).await
     }
 
-    /// Makes an API key through the endpoint, with somebody's access token.
+    /// Makes an API key through the endpoint, for the user of the access token.
     pub async fn make_api_key(&self, access: &str) -> MadeApiKey {
         people::make_api_key(&self.stack, access).await
     }
 
-    /// Lets an API key's time pass, behind the API's back.
+    /// Lets an API key expire now, past the API.
     pub async fn expire(&self, api_key: &MadeApiKey) {
         let digest = ApiKey::parse(&api_key.key).unwrap().digest();
         let update = json!({
@@ -110,16 +110,16 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Logs somebody out through the endpoint, of this session or everywhere.
+    /// Ends the session of `tokens` through the endpoint, or all sessions of its user.
     pub async fn log_out(&self, tokens: &Tokens, everywhere: bool) -> Response {
         people::log_out(&self.stack, tokens, everywhere).await
     }
 
-    /// Attempts to log in as `username` from `address`, at the time of `clock` and past the endpoint.
-    /// It counts as a wrong password does.
+    /// Counts an attempt to log in as `username` from `address` with a wrong password, at the time of `clock` and past
+    /// the endpoint.
     ///
     /// # Errors
-    /// How long to wait.
+    /// The time to wait, if the attempt is refused.
     pub async fn guess(&self, username: &str, address: &str, clock: &Clock) -> Result<(), Duration> {
         let logins = Logins::new(self.table.clone(), clock.clone());
         match logins.attempt(&name(username), SourceNetwork::of_address(address), soon()).await {
@@ -129,8 +129,8 @@ impl World {
         }
     }
 
-    /// Guesses at `username` from `address` since a quarter of an hour ago, as often as it can, until the
-    /// next guess has to wait for more than a minute from now.
+    /// Makes as many guesses at `username` from `address` as the limits allowed in the last quarter of an hour, until
+    /// the next has to wait for more than a minute from now.
     pub async fn slow_down(&self, username: &str, address: &str) {
         let long_enough = Clock::system().now().plus(Duration::from_secs(60));
         let clock = ago(Duration::from_secs(900));
@@ -141,8 +141,8 @@ impl World {
         }
     }
 
-    /// Registers as many from `address` as one network may within this hour, and within the next in
-    /// case that it begins meanwhile.
+    /// Counts as many registrations from `address` as a network may make in this hour, and in the next one, which may
+    /// begin during the test.
     pub async fn crowd(&self, address: &str) {
         let clock = Clock::manual(Clock::system().now());
         for _ in 0..2 {
@@ -168,7 +168,7 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Makes `username` richer than the ledger knows.
+    /// Adds to the balance of `username` without an entry, so that the audit finds a mismatch.
     pub async fn add_to_balance(&self, username: &str, credits: u64) {
         let logins = Logins::new(self.table.clone(), Clock::system());
         let login = logins.find(&name(username)).await.unwrap().unwrap();
@@ -181,8 +181,8 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Everything in the table, by key, but the public keys, which functions publish as they start,
-    /// and the counts of attempts to log in and to register, to which refusals add too.
+    /// All items of the table by key, without the public keys, which functions publish as they start, and without the
+    /// counts of logins and registrations, which a refusal may change.
     pub async fn items(&self) -> BTreeMap<String, Value> {
         let items = self.stack.table().items().await.into_iter();
         let items = items.filter(|item| item["pk"]["S"] != "JWKS" && item["sk"]["S"] != "ATTEMPTS");
@@ -190,13 +190,13 @@ impl World {
         items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 
-    /// The ledger entries of everybody, in the order in which they were written.
+    /// The ledger entries of all users, in the order in which they were written.
     pub async fn entries(&self) -> Vec<Value> {
         let items = self.items().await.into_values();
         items.filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("ENTRY#")).collect()
     }
 
-    /// The captures of messages among them.
+    /// The entries of messages.
     pub async fn chats(&self) -> Vec<Value> {
         self.entries().await.into_iter().filter(|entry| entry["kind"]["S"] == "chat").collect()
     }
@@ -220,7 +220,7 @@ impl World {
     }
 }
 
-/// Access and refresh token of `subject`.
+/// The access token and the refresh token of `subject`.
 pub async fn tokens(signer: &Signer, subject: Subject, refresh: RefreshTerms) -> Tokens {
     Tokens {
         access: signer.access_token(subject).await.unwrap().expose().to_owned(),
@@ -228,23 +228,23 @@ pub async fn tokens(signer: &Signer, subject: Subject, refresh: RefreshTerms) ->
     }
 }
 
-/// A clock that stopped an hour ago: what it issues lives five minutes, and is long expired.
+/// A clock that stopped an hour ago. Access tokens that are issued by it have expired.
 pub fn an_hour_ago() -> Clock {
     ago(Duration::from_secs(3600))
 }
 
-/// A clock that stopped so many days ago: also its refresh tokens have expired.
+/// A clock that stopped this many days ago. After one day, refresh tokens that are issued by it have expired too.
 pub fn days_ago(days: u64) -> Clock {
     ago(Duration::from_secs(days * 24 * 3600))
 }
 
-/// A clock that stopped so long ago.
+/// A clock that stopped `duration` ago.
 pub fn ago(duration: Duration) -> Clock {
     let now = Clock::system().now().milliseconds();
     Clock::manual(Timestamp::from_milliseconds(now - u64::try_from(duration.as_millis()).unwrap()))
 }
 
-/// The table as the functions use it, past the recorder.
+/// The table as the functions use it, but not through the recorder.
 fn table_behind(table: &IsolatedTable) -> Table {
     let configuration = Config::builder()
         .behavior_version(BehaviorVersion::latest())
