@@ -23,7 +23,7 @@ const WRONG_PASSWORD: &str = "correct horse battery stable";
 
 /// One kind of login.
 #[derive(Clone, Copy)]
-struct Case {
+struct LoginKind {
     name: &'static str,
     method: &'static str,
     has_account: bool,
@@ -32,22 +32,22 @@ struct Case {
     status: u16,
 }
 
-const LOGIN: Case =
-    Case { name: "", method: "POST", has_account: true, is_active: true, password: PASSWORD, status: 200 };
+const LOGIN: LoginKind =
+    LoginKind { name: "", method: "POST", has_account: true, is_active: true, password: PASSWORD, status: 200 };
 
 /// The times of the first two must look the same. The last shows the cost of a request that hashes no password.
-const CASES: [Case; 5] = [
-    Case { name: "unknown user", has_account: false, status: 401, ..LOGIN },
-    Case { name: "wrong password", password: WRONG_PASSWORD, status: 401, ..LOGIN },
-    Case { name: "right password", ..LOGIN },
-    Case { name: "inactive user", is_active: false, status: 401, ..LOGIN },
-    Case { name: "bare: `GET`, 405", method: "GET", status: 405, ..LOGIN },
+const KINDS: [LoginKind; 5] = [
+    LoginKind { name: "unknown user", has_account: false, status: 401, ..LOGIN },
+    LoginKind { name: "wrong password", password: WRONG_PASSWORD, status: 401, ..LOGIN },
+    LoginKind { name: "right password", ..LOGIN },
+    LoginKind { name: "inactive user", is_active: false, status: 401, ..LOGIN },
+    LoginKind { name: "bare: `GET`, 405", method: "GET", status: 405, ..LOGIN },
 ];
 
-impl Case {
+impl LoginKind {
     /// All usernames have the same length.
     fn username(&self, round: usize) -> String {
-        let position = CASES.iter().position(|case| case.name == self.name).unwrap();
+        let position = KINDS.iter().position(|case| case.name == self.name).unwrap();
         format!("person-{position}-{round:06}")
     }
 
@@ -77,9 +77,9 @@ async fn main() {
     // Cargo builds all of the functions' binaries into one folder.
     let binary = |name: &str| Path::new(env!("CARGO_BIN_EXE_login")).with_file_name(name);
     let stack = Stack::start(binary, &[("REGISTRATIONS_PER_HOUR", "0")]).await;
-    println!("Preparing {ROUNDS} rounds of {} requests.", CASES.len());
+    println!("Preparing {ROUNDS} rounds of {} requests.", KINDS.len());
     for round in 0..ROUNDS {
-        for case in CASES {
+        for case in KINDS {
             case.prepare(&stack, round).await;
         }
     }
@@ -87,16 +87,16 @@ async fn main() {
 }
 
 /// Each round sends one request of each case, in random order, so that disturbances of the machine hit all cases alike.
-async fn measure(stack: &Stack) -> [Timings; CASES.len()] {
+async fn measure(stack: &Stack) -> [Timings; KINDS.len()] {
     let login = stack.function("login").await;
-    let mut timings = [(); CASES.len()].map(|()| Timings::default());
+    let mut timings = [(); KINDS.len()].map(|()| Timings::default());
     let mut random = fastrand::Rng::with_seed(1);
     let started = Instant::now();
     for round in 0..ROUNDS {
-        let mut order: Vec<usize> = (0..CASES.len()).collect();
+        let mut order: Vec<usize> = (0..KINDS.len()).collect();
         random.shuffle(&mut order);
         for position in order {
-            let took = CASES[position].measure(login, round).await;
+            let took = KINDS[position].measure(login, round).await;
             if round >= WARM_UP_ROUNDS {
                 timings[position].add(took);
             }
@@ -112,9 +112,9 @@ async fn measure(stack: &Stack) -> [Timings; CASES.len()] {
     timings
 }
 
-fn print_table(timings: &[Timings; CASES.len()]) {
+fn print_table(timings: &[Timings; KINDS.len()]) {
     println!("\n| login | n | min, ms | median | p95 |\n|---|--:|--:|--:|--:|");
-    for (case, timings) in CASES.iter().zip(timings) {
+    for (case, timings) in KINDS.iter().zip(timings) {
         let [min, median, p95] = [0.0, 0.5, 0.95].map(|share| timings.quantile_ms(share));
         println!("| {} | {} | {min:.2} | {median:.2} | {p95:.2} |", case.name, timings.count());
     }

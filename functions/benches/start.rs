@@ -21,13 +21,13 @@ const WARM_UP_ROUNDS: usize = 10;
 const MODELS: [&str; 3] = ["dummy", "openai", "bedrock"];
 
 /// A binary, and the model that its settings name.
-struct Case {
+struct BuiltModel {
     binary: PathBuf,
     model: &'static str,
     timings: Timings,
 }
 
-impl Case {
+impl BuiltModel {
     /// The duration of a start; `None` for a model that is not built in.
     async fn measure(&self, stack: &Stack) -> Option<Duration> {
         let settings = [("MODEL", self.model), ("MODEL_ID", "some-model"), ("OPENAI_API_KEY", "key")];
@@ -52,7 +52,7 @@ async fn main() {
     let mut cases = Vec::new();
     for binary in &binaries {
         for model in MODELS {
-            let case = Case { binary: binary.clone(), model, timings: Timings::default() };
+            let case = BuiltModel { binary: binary.clone(), model, timings: Timings::default() };
             if case.measure(&stack).await.is_some() {
                 cases.push(case);
             }
@@ -63,7 +63,7 @@ async fn main() {
 }
 
 /// Each round starts each case once, in random order, so that disturbances of the machine hit all cases alike.
-async fn measure(stack: &Stack, cases: &mut [Case]) {
+async fn measure(stack: &Stack, cases: &mut [BuiltModel]) {
     let mut random = fastrand::Rng::with_seed(1);
     for round in 0..ROUNDS + WARM_UP_ROUNDS {
         random.shuffle(cases);
@@ -77,9 +77,9 @@ async fn measure(stack: &Stack, cases: &mut [Case]) {
     cases.sort_by_key(|case| (size_bytes(&case.binary), MODELS.iter().position(|model| *model == case.model)));
 }
 
-fn print_table(cases: &[Case]) {
+fn print_table(cases: &[BuiltModel]) {
     println!("| binary | bytes | `MODEL` | n | start: min, ms | median | p95 |\n|---|--:|---|--:|--:|--:|--:|");
-    for Case { binary, model, timings } in cases {
+    for BuiltModel { binary, model, timings } in cases {
         let [min, median, p95] = [0.0, 0.5, 0.95].map(|share| timings.quantile_ms(share));
         let (name, bytes) = (binary.file_name().unwrap().to_string_lossy(), size_bytes(binary));
         println!("| {name} | {bytes} | {model} | {} | {min:.2} | {median:.2} | {p95:.2} |", timings.count());

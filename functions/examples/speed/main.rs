@@ -42,7 +42,7 @@ struct Measured {
     peak_memory_bytes: u64,
 }
 
-type Environment = Vec<(String, String)>;
+type Variables = Vec<(String, String)>;
 
 #[tokio::main]
 async fn main() {
@@ -72,7 +72,7 @@ fn binaries() -> Vec<Binary> {
     binaries
 }
 
-fn over_tls(environment: &Environment, front: &TlsFront) -> Environment {
+fn over_tls(environment: &Variables, front: &TlsFront) -> Variables {
     let mut environment = environment.clone();
     environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), front.endpoint()));
@@ -106,7 +106,7 @@ async fn measure_starts(binaries: &[Binary], stack: &Stack, front: &TlsFront, me
 }
 
 /// The time from the start of a process to its first request for work, and the CPU time until then.
-async fn start(binary: &Binary, environment: &Environment) -> (Duration, Duration) {
+async fn start(binary: &Binary, environment: &Variables) -> (Duration, Duration) {
     let started = Instant::now();
     let function = Function::start(&binary.path, environment.clone());
     function.wait_until_ready().await.unwrap_or_else(|error| panic!("{error}"));

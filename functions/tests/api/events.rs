@@ -326,7 +326,7 @@ async fn send(world: &World, function: &str, case: &RequestCase, payload: Payloa
     case.answer.compare(&Response::from_event(&answer.map_err(|error| error.to_string())?))
 }
 
-/// The event with its JSON body as data. The order of members in the text depends on the features of serde_json that
+/// The event with its JSON body as data. The order of members in the text depends on the features of `serde_json` that
 /// other crates of the build enable.
 fn with_parsed_body(mut event: Value) -> Value {
     let parsed = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
