@@ -91,6 +91,24 @@ fn every_test_that_the_docs_name_exists() {
     assert!(missing.is_empty(), "tests that the docs name and nobody has: {missing:#?}");
 }
 
+/// The function of a span such as `Ledger::hold`.
+fn named_function(span: &str) -> Option<&str> {
+    let (owner, function) = span.split_once("::")?;
+    let is_type = owner.starts_with(|c: char| c.is_ascii_uppercase()) && owner.chars().all(char::is_alphanumeric);
+    let is_function = function.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    (is_type && is_function).then_some(function)
+}
+
+#[test]
+fn every_function_that_the_docs_name_exists() {
+    let sources: String = files(".rs").into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let pages = pages();
+    let named: BTreeSet<&str> = pages.values().flat_map(|page| spans(page)).filter_map(named_function).collect();
+    let is_missing = |name: &&&str| !["(", "<"].iter().any(|next| sources.contains(&format!("fn {name}{next}")));
+    let missing: Vec<&&str> = named.iter().filter(is_missing).collect();
+    assert!(!named.is_empty() && missing.is_empty(), "functions that the docs name and nobody has: {missing:#?}");
+}
+
 #[test]
 fn every_file_that_the_docs_name_exists() {
     let root = workspace_root();
