@@ -1,7 +1,7 @@
 //! Accounts: registration, activation, password change, deletion.
 //!
-//! The account item itself is the ledger's ([`ledger::account`]); the login item beside it is in [`login`](crate::login).
-//! Begin with [`Accounts::register`].
+//! The account item itself is the ledger's ([`ledger::account`]); the login item beside it is in
+//! [`login`](crate::login). Begin with [`Accounts::register`].
 
 mod activation;
 mod deletion;

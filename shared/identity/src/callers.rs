@@ -60,8 +60,8 @@ impl Callers {
         Self { verifier: Verifier::start(table, clock).await, api_keys }
     }
 
-    /// The caller whose request has the bearer token `bearer`. A token that begins with `sk-` is an API key, which costs a
-    /// read; any other token is an access token.
+    /// The caller whose request has the bearer token `bearer`. A token that begins with `sk-` is an API key, which
+    /// costs a read; any other token is an access token.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the token is neither a valid access token nor an API key,

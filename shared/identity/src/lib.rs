@@ -1,8 +1,8 @@
 //! Who uses the API: accounts, passwords, sessions, JWTs and API keys.
 //!
-//! A proof is a type: [`jwt::LoggedIn`] for a person, [`api_keys::KeyHolder`] for a program, [`callers::Caller`] for either,
-//! and each names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts and bodies'
-//! fields as types of `domain`; it never sees an HTTP request, an environment variable or a model.
+//! A proof is a type: [`jwt::LoggedIn`] for a person, [`api_keys::KeyHolder`] for a program, [`callers::Caller`] for
+//! either, and each names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts
+//! and bodies' fields as types of `domain`; it never sees an HTTP request, an environment variable or a model.
 //!
 //! Begin with [`callers::Callers::caller`] and [`login::Logins::prove`]; every failure is an [`IdentityError`].
 

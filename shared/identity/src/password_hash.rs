@@ -39,8 +39,8 @@ impl PasswordHash {
         Ok(Self(hash.to_string()))
     }
 
-    /// Whether `password` has the `stored` hash. Without a stored hash the answer is no, after the same time: an unknown
-    /// username costs the time of a wrong password.
+    /// Whether `password` has the `stored` hash. Without a stored hash the answer is no, after the same time: an
+    /// unknown username costs the time of a wrong password.
     ///
     /// # Errors
     /// [`IdentityError::Internal`] if the stored hash cannot be read.

@@ -95,9 +95,9 @@ mod tests {
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
-    fn registrations(test: &TestTable, per_hour: u32) -> Registrations {
+    fn registrations(test: &TestPeople, per_hour: u32) -> Registrations {
         Registrations::new(test.table.clone(), test.clock.clone(), per_hour)
     }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_many_registrations_at_the_same_moment_as_many_as_the_limit_are_admitted() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let registrations = registrations(&test, 20);
         let attempts = (0..50).map(|_| registrations.count(network("127.0.113.7"), NOW));
         let outcomes = join_all(attempts).await;
@@ -118,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_as_told_registers_in_the_next_hour() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.clock.advance(Duration::from_millis(600_001));
         let registrations = registrations(&test, 1);
         registrations.count(network("127.0.113.7"), NOW).await.unwrap();
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_limit_nothing_is_asked_of_the_table() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         for _ in 0..3 {
             registrations(&test, 0).count(network("127.0.113.7"), NOW).await.unwrap();
         }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_registration_that_cannot_be_counted_is_not_admitted_and_one_that_collides_is_counted_again() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let registrations = registrations(&test, 1);
         test.recorder.fail_next("UpdateItem", Fault::NotApplied, 3);
         let outcome = registrations.count(network("127.0.113.7"), NOW).await;

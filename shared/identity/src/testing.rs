@@ -26,9 +26,9 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
     StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
 }
 
-pub(crate) struct TestTable(testkit::test_table::TestTable);
+pub(crate) struct TestPeople(testkit::test_table::TestTable);
 
-impl Deref for TestTable {
+impl Deref for TestPeople {
     type Target = testkit::test_table::TestTable;
 
     fn deref(&self) -> &Self::Target {
@@ -36,7 +36,7 @@ impl Deref for TestTable {
     }
 }
 
-impl TestTable {
+impl TestPeople {
     pub(crate) async fn start() -> Self {
         Self(testkit::test_table::TestTable::start().await)
     }

@@ -49,8 +49,8 @@ impl Accounts {
         Ok((login, account))
     }
 
-    /// Deactivates an account: its user cannot log in, and all tokens and API keys are worthless, also after an activation.
-    /// An inactive account stays as it is.
+    /// Deactivates an account: its user cannot log in, and all tokens and API keys are worthless, also after an
+    /// activation. An inactive account stays as it is.
     ///
     /// # Errors
     /// [`ActivationError::UserNotFound`] if no account has the username, [`ActivationError::DeletionInProgress`] if the
@@ -63,8 +63,8 @@ impl Accounts {
         self.set_status(username, Status::Inactive, deadline).await
     }
 
-    /// Activates an account. Its user logs in again, because the tokens of before stay worthless. An active account stays
-    /// as it is.
+    /// Activates an account. Its user logs in again, because the tokens of before stay worthless. An active account
+    /// stays as it is.
     ///
     /// # Errors
     /// As [`Accounts::deactivate`].
@@ -105,8 +105,8 @@ impl Accounts {
         Err(ActivationError::Unavailable(Cause::because("too many requests are changing this account")))
     }
 
-    /// Updates the account on the condition that it is as it was read. The epoch tells: a late write must not activate an
-    /// account that was deactivated again meanwhile.
+    /// Updates the account on the condition that it is as it was read. The epoch tells: a late write must not activate
+    /// an account that was deactivated again meanwhile.
     fn update_account(
         &self,
         login: &Login,
@@ -154,7 +154,7 @@ mod tests {
     use testkit::test_table::NOW;
 
     use crate::error::IdentityError;
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     fn ada() -> Username {
         Username::parse("ada").unwrap()
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deactivated_account_is_closed_to_its_tokens_and_raises_both_epochs() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let person = test.person("ada", 1).await;
         let accounts = test.accounts();
         assert_eq!(state(accounts.deactivate(&ada(), soon()).await.unwrap()), (Status::Inactive, 2, 2));
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_that_is_activated_again_stays_closed_to_old_tokens() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let person = test.person("ada", 1).await;
         let accounts = test.accounts();
         accounts.deactivate(&ada(), soon()).await.unwrap();
@@ -190,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_so_already_stays_as_it_is() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.person("ada", 1).await;
         let accounts = test.accounts();
         assert_eq!(state(accounts.activate(&ada(), soon()).await.unwrap()), (Status::Active, 1, 1));
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_that_many_deactivate_at_once_is_deactivated_once() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.person("ada", 1).await;
         let accounts = test.accounts();
         let name = ada();
@@ -213,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn a_deactivation_survives_lost_answers_and_collisions() {
         for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
-            let test = TestTable::start().await;
+            let test = TestPeople::start().await;
             test.person("ada", 1).await;
             test.recorder.fail_next("TransactWriteItems", fault, 2);
             let state = state(test.accounts().deactivate(&ada(), soon()).await.unwrap());
@@ -223,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn epochs_that_differ_become_one_that_neither_had() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let person = test.person("ada", 1).await;
         test.set(Account::key(person.user_id()), "session_epoch", number(7_u64)).await;
         assert_eq!(state(test.accounts().deactivate(&ada(), soon()).await.unwrap()), (Status::Inactive, 8, 8));
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_not_found() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         assert!(matches!(test.accounts().deactivate(&ada(), soon()).await, Err(ActivationError::UserNotFound)));
     }
 }

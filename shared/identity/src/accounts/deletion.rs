@@ -1,9 +1,9 @@
 //! Deleting an account with everything of its user.
 //!
 //! The first write closes the account and removes its holds. From then on nothing enters the user's partition, because
-//! every write into it checks the account: messages in flight store nothing. The items are deleted in pages, and account
-//! and login last, together: only then the username is free. A deletion that stops half way goes on with the next request
-//! of its user, or with the audit.
+//! every write into it checks the account: messages in flight store nothing. The items are deleted in pages, and
+//! account and login last, together: only then the username is free. A deletion that stops half way goes on with the
+//! next request of its user, or with the audit.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -61,12 +61,12 @@ impl Deletion {
         Self { table, clock }
     }
 
-    /// The account of a person who wants it deleted. After the deletion has begun, the access token that began it opens the
-    /// account for the deletion alone.
+    /// The account of a person who wants it deleted. After the deletion has begun, the access token that began it opens
+    /// the account for the deletion alone.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if the account is gone or the token's epoch has passed, [`IdentityError::UserInactive`] if it is
-    /// deactivated.
+    /// [`IdentityError::TokenNotValid`] if the account is gone or the token's epoch has passed,
+    /// [`IdentityError::UserInactive`] if it is deactivated.
     pub async fn read(&self, person: &LoggedIn) -> Result<Account, IdentityError> {
         let account: Option<Account> = self.table.get(Account::key(person.user_id())).await?;
         let account = account.ok_or(Closed::Gone)?;
@@ -78,12 +78,12 @@ impl Deletion {
         Ok(account)
     }
 
-    /// Closes the account for good, if it is as the access token says and the password is still the one that was checked.
-    /// The same transaction withdraws the attempt. If the account is closed already, nothing is written.
+    /// Closes the account for good, if it is as the access token says and the password is still the one that was
+    /// checked. The same transaction withdraws the attempt. If the account is closed already, nothing is written.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if the account has changed meanwhile, [`IdentityError::InvalidCredentials`] if the password
-    /// has.
+    /// [`IdentityError::TokenNotValid`] if the account has changed meanwhile, [`IdentityError::InvalidCredentials`] if
+    /// the password has.
     pub async fn begin(
         &self,
         person: &LoggedIn,
@@ -145,8 +145,8 @@ impl Deletion {
         )
     }
 
-    /// Deletes everything of a user whose account is closed for good, until `deadline` is near. It deletes at least one page,
-    /// so that every request makes progress.
+    /// Deletes everything of a user whose account is closed for good, until `deadline` is near. It deletes at least one
+    /// page, so that every request makes progress.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the table cannot be reached. A repetition goes on.
@@ -283,10 +283,10 @@ mod tests {
     use crate::error::ActivationError;
     use crate::jwt::RefreshTerms;
     use crate::sessions::{Opening, Sessions};
-    use crate::testing::{TestTable, stored_reply};
+    use crate::testing::{TestPeople, stored_reply};
 
-    struct Scene {
-        test: TestTable,
+    struct DeletionScene {
+        test: TestPeople,
         ledger: Ledger,
         deletion: Deletion,
         sessions: Sessions,
@@ -294,9 +294,9 @@ mod tests {
         ada: LoggedIn,
     }
 
-    impl Scene {
+    impl DeletionScene {
         async fn start() -> Self {
-            let test = TestTable::start().await;
+            let test = TestPeople::start().await;
             let (table, clock) = (test.table.clone(), test.clock.clone());
             let ada = test.person("ada", 1000).await;
             Self {
@@ -388,7 +388,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_left_of_a_deleted_account_and_its_name_is_free() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(60).await;
         scene.make_api_keys(3).await;
         let _held = scene.hold(None).await.unwrap();
@@ -402,7 +402,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_name_is_taken_until_everything_else_is_gone() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(1).await;
         scene.begin().await.unwrap();
         let hash = scene.login().await.password_hash;
@@ -413,7 +413,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_that_is_being_deleted_is_closed_to_everything_but_its_deletion() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         let login = scene.login().await;
         scene.begin().await.unwrap();
         assert!(matches!(scene.test.accounts().read(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
@@ -439,7 +439,7 @@ mod tests {
     #[tokio::test]
     async fn a_chat_in_flight_stores_nothing_wherever_the_deletion_meets_it() {
         for finishes_first in [false, true] {
-            let scene = Scene::start().await;
+            let scene = DeletionScene::start().await;
             let held = scene.hold(None).await.unwrap();
             scene.begin().await.unwrap();
             if finishes_first {
@@ -455,7 +455,7 @@ mod tests {
     #[tokio::test]
     async fn a_login_in_flight_leaves_no_session_wherever_the_deletion_meets_it() {
         for finishes_first in [false, true] {
-            let scene = Scene::start().await;
+            let scene = DeletionScene::start().await;
             let login = scene.login().await;
             scene.begin().await.unwrap();
             if finishes_first {
@@ -469,7 +469,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deletion_without_time_deletes_a_page_and_goes_on_the_next_time() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(120).await;
         scene.begin().await.unwrap();
         let before = scene.left().await.len();
@@ -486,7 +486,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deletion_that_fails_half_way_goes_on() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(40).await;
         scene.begin().await.unwrap();
         for operation in ["Query", "BatchWriteItem", "TransactWriteItems"] {
@@ -501,7 +501,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deletion_that_cannot_delete_the_api_keys_keeps_the_list_that_leads_to_them() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.make_api_keys(2).await;
         let of_keys = async || scene.left().await.into_iter().filter(|key| key.contains("APIKEY")).count();
         scene.begin().await.unwrap();
@@ -514,7 +514,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_requests_delete_an_account_together() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(30).await;
         let login = scene.login().await;
         let (one, two) = tokio::join!(scene.begin_as(&login), scene.begin_as(&login));
@@ -526,7 +526,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_password_or_a_passed_epoch_deletes_nothing() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         let stale = Login { password_hash: serde_json::from_value("old".into()).unwrap(), ..scene.login().await };
         let outcome = scene.begin_as(&stale).await;
         assert!(matches!(outcome, Err(IdentityError::InvalidCredentials)));
@@ -535,7 +535,7 @@ mod tests {
         assert!(matches!(scene.deletion.read(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
     }
 
-    impl Scene {
+    impl DeletionScene {
         /// A run of the audit with time for everything.
         async fn audit(&self) -> Report {
             self.audit_until(self.test.clock.now().plus(Duration::from_secs(900))).await
@@ -558,7 +558,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deletion_that_was_left_unfinished_for_an_hour_is_finished() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         let grace = scene.test.person("grace", 10).await.user_id();
         scene.chat(1).await;
         scene.begin().await.unwrap();
@@ -575,7 +575,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deletion_that_cannot_be_finished_does_not_stop_the_audit() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(1).await;
         scene.begin().await.unwrap();
         let no_name = AttributeValue::S("no name".to_owned());
@@ -587,7 +587,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_deletion_goes_on_in_the_next_run() {
-        let scene = Scene::start().await;
+        let scene = DeletionScene::start().await;
         scene.chat(150).await;
         scene.begin().await.unwrap();
         scene.test.clock.advance(Duration::from_secs(3600));

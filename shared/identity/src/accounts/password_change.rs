@@ -29,11 +29,11 @@ pub struct PasswordChange<'a> {
 }
 
 impl Accounts {
-    /// Changes a password. It ends all sessions but the one in which the password is changed, and all access tokens: that
-    /// session fetches a new one with its refresh token.
+    /// Changes a password. It ends all sessions but the one in which the password is changed, and all access tokens:
+    /// that session fetches a new one with its refresh token.
     ///
-    /// One transaction gives account, login and session the next epoch, if the account is as the access token says and the
-    /// login still has the hash that was checked. It also withdraws the attempt.
+    /// One transaction gives account, login and session the next epoch, if the account is as the access token says and
+    /// the login still has the hash that was checked. It also withdraws the attempt.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the account is gone or the session has ended,
@@ -118,23 +118,23 @@ mod tests {
 
     use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
     use crate::sessions::{Opening, Sessions};
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
-    struct Scene {
-        test: TestTable,
+    struct PasswordScene {
+        test: TestPeople,
         sessions: Sessions,
         username: Username,
     }
 
     /// A session of Ada's.
-    struct Begun {
+    struct SessionOfAda {
         person: LoggedIn,
         refresh: RefreshClaim,
     }
 
-    impl Scene {
+    impl PasswordScene {
         async fn start() -> Self {
-            let test = TestTable::start().await;
+            let test = TestPeople::start().await;
             test.register("ada", 10).await;
             let sessions = Sessions::new(test.table.clone(), test.clock.clone());
             Self { test, sessions, username: Username::parse("ada").unwrap() }
@@ -144,7 +144,7 @@ mod tests {
             self.test.logins().find(&self.username).await.unwrap().unwrap()
         }
 
-        async fn begin(&self) -> Begun {
+        async fn begin(&self) -> SessionOfAda {
             let login = self.login().await;
             let refresh = terms(TokenId::new(&self.test.clock));
             let attempt = self.test.attempt(&self.username);
@@ -152,7 +152,7 @@ mod tests {
             let session_id = self.sessions.begin(&opening, soon()).await.unwrap();
             let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
             let refresh = RefreshClaim { user_id: login.user_id, session_id, token_id: refresh.id };
-            Begun { person: subject.into(), refresh }
+            SessionOfAda { person: subject.into(), refresh }
         }
 
         async fn change(&self, person: &LoggedIn, login: &Login) -> Result<(), IdentityError> {
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_change_ends_every_other_session_and_all_access_tokens() {
-        let scene = Scene::start().await;
+        let scene = PasswordScene::start().await;
         let (this, other) = (scene.begin().await, scene.begin().await);
         scene.change(&this.person, &scene.login().await).await.unwrap();
 
@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_two_password_changes_at_once_one_wins() {
-        let scene = Scene::start().await;
+        let scene = PasswordScene::start().await;
         let (one, two) = (scene.begin().await.person, scene.begin().await.person);
         let login = scene.login().await;
         let (one, two) = tokio::join!(scene.change(&one, &login), scene.change(&two, &login));
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_not_changed_for_a_session_that_ended_or_an_account_that_closed() {
-        let scene = Scene::start().await;
+        let scene = PasswordScene::start().await;
         let (ended, living) = (scene.begin().await.person, scene.begin().await.person);
         let login = scene.login().await;
         scene.sessions.end(ended.user_id(), ended.session_id()).await.unwrap();
@@ -222,7 +222,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_change_survives_lost_answers_and_collisions() {
         for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
-            let scene = Scene::start().await;
+            let scene = PasswordScene::start().await;
             let person = scene.begin().await.person;
             let login = scene.login().await;
             scene.test.recorder.fail_next("TransactWriteItems", fault, 2);

@@ -30,8 +30,8 @@ impl Accounts {
         Self { table, clock }
     }
 
-    /// Registers `username` with `grant` starting credits: one transaction puts login, account and first ledger entry, or
-    /// nothing.
+    /// Registers `username` with `grant` starting credits: one transaction puts login, account and first ledger entry,
+    /// or nothing.
     ///
     /// # Errors
     /// [`IdentityError::UsernameTaken`], also if another user takes it at the same moment.
@@ -90,7 +90,7 @@ mod tests {
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     fn name(text: &str) -> Username {
         Username::parse(text).unwrap()
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_account_has_its_grant_and_an_entry_that_explains_it() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let ada = test.person("Ada", 100).await;
         let account = test.accounts().read(&ada).await.unwrap();
         assert_eq!(account.username, "Ada");
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_taken_once_however_many_want_it_at_the_same_moment() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let accounts = test.accounts();
         let names = ["bob", "Bob", "BOB", "bOb", "boB"].map(name);
         let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO, NOW));
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_registration_that_collides_with_another_write_is_repeated() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 2);
         test.register("bob", 1).await;
         assert_eq!(test.recorder.requests().len(), 3);
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_registration_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
         test.register("bob", 1).await;
         assert!(matches!(
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_account_is_closed_to_tokens_of_an_earlier_epoch_and_when_it_is_inactive() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let ada = test.person("ada", 1).await;
         let key = || Account::key(ada.user_id());
         test.set(key(), "session_epoch", AttributeValue::N("2".to_owned())).await;
@@ -159,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_reads_an_account_that_is_gone() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let nobody = test.subject(UserId::new(&test.clock)).into();
         assert!(matches!(test.accounts().read(&nobody).await, Err(IdentityError::TokenNotValid(_))));
     }

@@ -14,8 +14,8 @@ impl ApiKeys {
     ///
     /// # Errors
     /// [`IdentityError::NotFound`] if `person` has no such key; [`IdentityError::TokenNotValid`] or
-    /// [`IdentityError::UserInactive`] if the account is not open to `person`; [`IdentityError::Unavailable`] if the table
-    /// cannot be reached.
+    /// [`IdentityError::UserInactive`] if the account is not open to `person`; [`IdentityError::Unavailable`] if the
+    /// table cannot be reached.
     pub async fn end(&self, person: &LoggedIn, id: ApiKeyId, deadline: Timestamp) -> Result<(), IdentityError> {
         for round in 0..MAX_ROUNDS {
             let keyring = self.read(person).await?;

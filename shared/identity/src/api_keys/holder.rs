@@ -36,12 +36,12 @@ impl KeyHolder {
 }
 
 impl ApiKeys {
-    /// The program whose request has the bearer token `bearer`, which is meant to be an API key. A malformed key costs no
-    /// read. The account is not read: the request checks it together with what it does.
+    /// The program whose request has the bearer token `bearer`, which is meant to be an API key. A malformed key costs
+    /// no read. The account is not read: the request checks it together with what it does.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if there is no such key, or it has expired. [`IdentityError::Unavailable`] if the
-    /// table cannot be read.
+    /// [`IdentityError::TokenNotValid`] if there is no such key, or it has expired. [`IdentityError::Unavailable`] if
+    /// the table cannot be read.
     pub async fn holder(&self, bearer: &str) -> Result<KeyHolder, IdentityError> {
         let key = ApiKey::parse(bearer).ok_or(IdentityError::TokenNotValid("the API key is malformed"))?;
         let stored: Option<StoredApiKey> = self.table.get(StoredApiKey::key(&key.digest())).await?;

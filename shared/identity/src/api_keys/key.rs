@@ -14,7 +14,8 @@ const RANDOM_BYTES: usize = 32;
 /// The bytes of a key that its list shows: enough to tell twenty keys apart. The other bytes still have 220 bits.
 const PREFIX_BYTES: usize = ApiKey::START.len() + 6;
 
-/// An API key: `sk-` and 32 random bytes in base64url. It never prints; only the answer that makes it contains its text.
+/// An API key: `sk-` and 32 random bytes in base64url. It never prints; only the answer that makes it contains its
+/// text.
 pub struct ApiKey(SecretString);
 
 impl ApiKey {

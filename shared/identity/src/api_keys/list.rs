@@ -113,11 +113,11 @@ impl ApiKeys {
         Ok(Keyring { list, epoch: account.api_key_epoch })
     }
 
-    /// Replaces the `seen` list by `next`, in one transaction with the items `made` for a new key. The transaction deletes
-    /// the items of keys that leave the list. It writes nothing if the list is no longer the one that was seen.
+    /// Replaces the `seen` list by `next`, in one transaction with the items `made` for a new key. The transaction
+    /// deletes the items of keys that leave the list. It writes nothing if the list is no longer the one that was seen.
     ///
-    /// The transaction checks the account's epoch of sessions. The epoch of API keys is then the one that was read, because
-    /// every act that raises it raises the epoch of sessions too.
+    /// The transaction checks the account's epoch of sessions. The epoch of API keys is then the one that was read,
+    /// because every act that raises it raises the epoch of sessions too.
     pub(super) async fn replace(
         &self,
         person: &LoggedIn,
@@ -131,7 +131,8 @@ impl ApiKeys {
         for (_, ended) in seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id)) {
             items.push(transaction::delete(self.table.deleting(StoredApiKey::key(&ended.digest)))?);
         }
-        // Each call has a new token. A late write of an earlier round is refused, because the version is higher by then.
+        // Each call has a new token. A late write of an earlier round is refused, because the version is higher by
+        // then.
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
             return Ok(Replacement::Done);

@@ -29,9 +29,9 @@ impl ApiKeys {
     /// If the outcome is unknown ([`IdentityError::Unavailable`]), the list may have a key whose text nobody has seen.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if the session of `person` has ended; [`IdentityError::TooManyKeys`] if they have
-    /// [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not open to
-    /// them; [`IdentityError::Unavailable`] if the table cannot be reached.
+    /// [`IdentityError::TokenNotValid`] if the session of `person` has ended; [`IdentityError::TooManyKeys`] if they
+    /// have [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not
+    /// open to them; [`IdentityError::Unavailable`] if the table cannot be reached.
     pub async fn make(
         &self,
         person: &LoggedIn,
@@ -63,7 +63,8 @@ impl ApiKeys {
         Err(IdentityError::Unavailable(Cause::because("too many requests are changing the API keys of this user")))
     }
 
-    /// Checks that the session lives: an ended session cannot create API keys, even while its access token is still valid.
+    /// Checks that the session lives: an ended session cannot create API keys, even while its access token is still
+    /// valid.
     fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             self.table

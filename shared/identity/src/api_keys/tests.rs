@@ -16,20 +16,20 @@ use super::*;
 use crate::callers::Caller;
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, Subject};
-use crate::testing::TestTable;
+use crate::testing::TestPeople;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Ada, who is logged in.
-struct Scene {
-    test: TestTable,
+struct ApiKeyScene {
+    test: TestPeople,
     api_keys: ApiKeys,
     ada: LoggedIn,
 }
 
-impl Scene {
+impl ApiKeyScene {
     async fn start() -> Self {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let ada = test.person("ada", 10).await;
         test.end_session_at(&ada, NOW.plus(365 * DAY)).await;
         Self { api_keys: ApiKeys::new(test.table.clone(), test.clock.clone()), ada, test }
@@ -76,7 +76,7 @@ fn terms(days: Option<u32>) -> ApiKeyTerms {
 
 #[tokio::test]
 async fn a_key_opens_the_account_of_its_maker_and_costs_one_read() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     scene.test.recorder.clear();
     let holder = scene.api_keys.holder(made.key.expose()).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_key_opens_the_account_of_its_maker_and_costs_one_read() {
 
 #[tokio::test]
 async fn the_table_has_nothing_of_a_key_but_its_digest_and_its_prefix() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(Some(30)).await.unwrap();
     let everything = json!(scene.test.isolated.items().await).to_string();
     assert!(!everything.contains(&made.key.expose()[3..]));
@@ -98,7 +98,7 @@ async fn the_table_has_nothing_of_a_key_but_its_digest_and_its_prefix() {
 
 #[tokio::test]
 async fn keys_are_listed_newest_first_with_all_that_their_maker_may_see() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let first = scene.make(None).await.unwrap();
     scene.test.clock.advance(Duration::from_millis(1500));
     let second = scene.make(Some(1)).await.unwrap();
@@ -118,7 +118,7 @@ async fn keys_are_listed_newest_first_with_all_that_their_maker_may_see() {
 
 #[tokio::test]
 async fn what_is_no_key_of_ours_is_refused_without_a_read_and_an_unknown_one_with_it() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     scene.test.recorder.clear();
     for malformed in ["sk-", "sk-short", &"sk-".repeat(1000), "sk-../../USER#1"] {
         assert!(matches!(scene.api_keys.holder(malformed).await, Err(IdentityError::TokenNotValid(_))));
@@ -131,7 +131,7 @@ async fn what_is_no_key_of_ours_is_refused_without_a_read_and_an_unknown_one_wit
 
 #[tokio::test]
 async fn a_key_ends_at_its_time_also_while_the_table_still_has_it() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(Some(1)).await.unwrap();
     scene.test.clock.advance(DAY.checked_sub(Duration::from_secs(1)).unwrap());
     scene.opens(&made.key).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_key_ends_at_its_time_also_while_the_table_still_has_it() {
 
 #[tokio::test]
 async fn dynamodb_may_delete_a_key_at_its_end_and_never_the_list() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     scene.make(Some(1)).await.unwrap();
     let items = scene.test.isolated.items().await;
     let expiry = |sort: &str| {
@@ -158,7 +158,7 @@ async fn dynamodb_may_delete_a_key_at_its_end_and_never_the_list() {
 
 #[tokio::test]
 async fn a_key_that_was_ended_opens_nothing_and_the_others_go_on() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let (ended, other) = (scene.make(None).await.unwrap(), scene.make(None).await.unwrap());
     scene.end(ended.view.id).await.unwrap();
     assert!(matches!(scene.opens(&ended.key).await, Err(IdentityError::TokenNotValid(_))));
@@ -170,7 +170,7 @@ async fn a_key_that_was_ended_opens_nothing_and_the_others_go_on() {
 
 #[tokio::test]
 async fn nobody_ends_a_key_of_somebody_else() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     let mallory = scene.test.person("mallory", 1).await;
     let outcome = scene.api_keys.end(&mallory, made.view.id, scene.soon()).await;
@@ -181,7 +181,7 @@ async fn nobody_ends_a_key_of_somebody_else() {
 
 #[tokio::test]
 async fn a_user_has_twenty_keys_and_room_for_another_once_one_has_ended() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     scene.make(Some(1)).await.unwrap();
     let mut last = None;
     for _ in 1..MAX_API_KEYS {
@@ -198,7 +198,7 @@ async fn a_user_has_twenty_keys_and_room_for_another_once_one_has_ended() {
 
 #[tokio::test]
 async fn a_deactivation_ends_all_keys_also_when_the_account_is_opened_again() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     let (accounts, username) = (scene.test.accounts(), Username::parse("ada").unwrap());
     accounts.deactivate(&username, scene.soon()).await.unwrap();
@@ -218,7 +218,7 @@ async fn a_deactivation_ends_all_keys_also_when_the_account_is_opened_again() {
 
 #[tokio::test]
 async fn a_key_outlives_the_sessions_and_is_not_made_or_ended_with_a_token_of_theirs() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     scene.test.set(Account::key(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
     scene.opens(&made.key).await.unwrap();
@@ -229,7 +229,7 @@ async fn a_key_outlives_the_sessions_and_is_not_made_or_ended_with_a_token_of_th
 
 #[tokio::test]
 async fn an_access_token_whose_session_has_ended_makes_no_key_and_keeps_those_there_are() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     scene.end_session().await;
     assert!(matches!(scene.make(None).await, Err(IdentityError::TokenNotValid(_))));
@@ -239,7 +239,7 @@ async fn an_access_token_whose_session_has_ended_makes_no_key_and_keeps_those_th
 
 #[tokio::test]
 async fn an_account_that_closes_after_it_was_read_gets_no_key() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let seen = scene.api_keys.read(&scene.ada).await.unwrap();
     let username = Username::parse("ada").unwrap();
     scene.test.accounts().deactivate(&username, scene.soon()).await.unwrap();
@@ -251,7 +251,7 @@ async fn an_account_that_closes_after_it_was_read_gets_no_key() {
 #[tokio::test]
 async fn one_request_makes_one_key_and_ends_one_whatever_is_lost_on_the_way() {
     for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
-        let scene = Scene::start().await;
+        let scene = ApiKeyScene::start().await;
         scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
         let made = scene.make(None).await.unwrap();
         scene.opens(&made.key).await.unwrap();
@@ -264,7 +264,7 @@ async fn one_request_makes_one_key_and_ends_one_whatever_is_lost_on_the_way() {
 
 #[tokio::test]
 async fn a_key_cannot_be_made_or_used_while_the_table_is_away() {
-    let scene = Scene::start().await;
+    let scene = ApiKeyScene::start().await;
     let made = scene.make(None).await.unwrap();
     scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
     assert!(matches!(scene.make(None).await, Err(IdentityError::Unavailable(_))));
@@ -275,75 +275,75 @@ async fn a_key_cannot_be_made_or_used_while_the_table_is_away() {
 
 /// What somebody does with their keys.
 #[derive(Clone, Debug)]
-enum Step {
+enum ApiKeyStep {
     /// All of this at once, while the next write meets a fault.
-    AtOnce(Vec<Change>, Option<Fault>),
+    AtOnce(Vec<ApiKeyChange>, Option<Fault>),
     /// So many days pass.
     Wait(u32),
 }
 
 #[derive(Clone, Debug)]
-enum Change {
+enum ApiKeyChange {
     Make(Option<u32>),
     /// Of all keys that there ever were.
     End(prop::sample::Index),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ApiKeyStep> {
     let change = prop_oneof![
-        3 => prop::option::of(1..3_u32).prop_map(Change::Make),
-        2 => any::<prop::sample::Index>().prop_map(Change::End),
+        3 => prop::option::of(1..3_u32).prop_map(ApiKeyChange::Make),
+        2 => any::<prop::sample::Index>().prop_map(ApiKeyChange::End),
     ];
     let faults = vec![Fault::AnswerLost, Fault::Conflict, Fault::NotApplied];
     let fault = prop::option::weighted(0.3, prop::sample::select(faults));
     prop_oneof![
-        4 => (prop::collection::vec(change, 1..7), fault).prop_map(|(changes, fault)| Step::AtOnce(changes, fault)),
-        1 => (1..3_u32).prop_map(Step::Wait),
+        4 => (prop::collection::vec(change, 1..7), fault).prop_map(|(changes, fault)| ApiKeyStep::AtOnce(changes, fault)),
+        1 => (1..3_u32).prop_map(ApiKeyStep::Wait),
     ]
 }
 
 /// The keys that there ever were, and which of them should have ended.
 #[derive(Default)]
-struct Model {
+struct ApiKeyModel {
     made: BTreeMap<ApiKeyId, (MadeApiKey, Option<Timestamp>)>,
     ended: BTreeSet<ApiKeyId>,
 }
 
-impl Model {
+impl ApiKeyModel {
     fn living(&self, now: Timestamp) -> BTreeSet<ApiKeyId> {
         let lives = |end: &Option<Timestamp>| end.is_none_or(|end| end > now);
         let made = self.made.iter().filter(|(id, (_, end))| lives(end) && !self.ended.contains(id));
         made.map(|(id, _)| *id).collect()
     }
 
-    async fn change_at_once(&mut self, scene: &Scene, changes: &[Change]) {
+    async fn change_at_once(&mut self, scene: &ApiKeyScene, changes: &[ApiKeyChange]) {
         let now = scene.test.clock.now();
         let before = self.living(now);
         let ids: Vec<ApiKeyId> = self.made.keys().copied().collect();
         let outcomes = join_all(changes.iter().map(|change| async {
             match change {
-                Change::Make(days) => Outcome::Made(*days, scene.make(*days).await),
-                Change::End(index) if !ids.is_empty() => {
+                ApiKeyChange::Make(days) => ApiKeyOutcome::Made(*days, scene.make(*days).await),
+                ApiKeyChange::End(index) if !ids.is_empty() => {
                     let id = *index.get(&ids);
-                    Outcome::Ended(id, scene.end(id).await)
+                    ApiKeyOutcome::Ended(id, scene.end(id).await)
                 }
-                Change::End(_) => Outcome::Nothing,
+                ApiKeyChange::End(_) => ApiKeyOutcome::Nothing,
             }
         }));
         let mut not_found = Vec::new();
         for outcome in outcomes.await {
             match outcome {
-                Outcome::Made(days, Ok(made)) => {
+                ApiKeyOutcome::Made(days, Ok(made)) => {
                     let end = days.map(|days| now.plus(DAY * days));
                     self.made.insert(made.view.id, (made, end));
                 }
-                Outcome::Made(_, Err(IdentityError::TooManyKeys { .. })) => {
+                ApiKeyOutcome::Made(_, Err(IdentityError::TooManyKeys { .. })) => {
                     assert!(before.len() + changes.len() > MAX_API_KEYS, "there was room");
                 }
-                Outcome::Ended(id, Ok(())) => drop(self.ended.insert(id)),
-                Outcome::Ended(id, Err(IdentityError::NotFound)) => not_found.push(id),
-                Outcome::Nothing => {}
-                Outcome::Made(_, Err(error)) | Outcome::Ended(_, Err(error)) => panic!("{error:?}"),
+                ApiKeyOutcome::Ended(id, Ok(())) => drop(self.ended.insert(id)),
+                ApiKeyOutcome::Ended(id, Err(IdentityError::NotFound)) => not_found.push(id),
+                ApiKeyOutcome::Nothing => {}
+                ApiKeyOutcome::Made(_, Err(error)) | ApiKeyOutcome::Ended(_, Err(error)) => panic!("{error:?}"),
             }
         }
         // Another of these may have been faster, which says so itself.
@@ -351,7 +351,7 @@ impl Model {
     }
 
     /// Every key that is listed works, no other does, and there are never more than may be.
-    async fn check(&self, scene: &Scene) {
+    async fn check(&self, scene: &ApiKeyScene) {
         let expected = self.living(scene.test.clock.now());
         assert!(expected.len() <= MAX_API_KEYS);
         assert_eq!(scene.listed().await.into_iter().collect::<BTreeSet<_>>(), expected);
@@ -362,7 +362,7 @@ impl Model {
     }
 }
 
-enum Outcome {
+enum ApiKeyOutcome {
     Made(Option<u32>, Result<MadeApiKey, IdentityError>),
     Ended(ApiKeyId, Result<(), IdentityError>),
     Nothing,
@@ -373,16 +373,16 @@ fn whatever_is_made_and_ended_at_once_the_keys_that_are_listed_work_and_no_other
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     proptest!(ProptestConfig::with_cases(20), |(few in any::<bool>(), steps in prop::collection::vec(step(), 1..6))| {
         runtime.block_on(async {
-            let scene = Scene::start().await;
-            let mut model = Model::default();
-            let first = vec![Change::Make(None); if few { 1 } else { 1 + MAX_API_KEYS - 4 }];
+            let scene = ApiKeyScene::start().await;
+            let mut model = ApiKeyModel::default();
+            let first = vec![ApiKeyChange::Make(None); if few { 1 } else { 1 + MAX_API_KEYS - 4 }];
             for change in first.chunks(1) {
                 model.change_at_once(&scene, change).await;
             }
             for step in steps {
                 match step {
-                    Step::Wait(days) => scene.test.clock.advance(DAY * days),
-                    Step::AtOnce(changes, fault) => {
+                    ApiKeyStep::Wait(days) => scene.test.clock.advance(DAY * days),
+                    ApiKeyStep::AtOnce(changes, fault) => {
                         if let Some(fault) = fault {
                             scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
                         }

@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 use testkit::recorder::Fault;
 
 use super::*;
-use crate::testing::TestTable;
+use crate::testing::TestPeople;
 use testkit::test_table::NOW;
 
 /// So many requests at once: each is a connection, and a process has not many more.
@@ -19,7 +19,7 @@ fn name(text: &str) -> Username {
 }
 
 /// Either what was admitted, or how long to wait.
-async fn attempt(test: &TestTable, username: &str, network: SourceNetwork) -> Result<PasswordAttempt, Duration> {
+async fn attempt(test: &TestPeople, username: &str, network: SourceNetwork) -> Result<PasswordAttempt, Duration> {
     let deadline = test.clock.now().plus(Duration::from_secs(28));
     match test.logins().attempt(&name(username), network, deadline).await {
         Ok((_, attempt)) => Ok(attempt),
@@ -29,26 +29,26 @@ async fn attempt(test: &TestTable, username: &str, network: SourceNetwork) -> Re
 }
 
 /// A login with the right password.
-async fn log_in(test: &TestTable, username: &str, network: SourceNetwork) -> Result<(), Duration> {
+async fn log_in(test: &TestPeople, username: &str, network: SourceNetwork) -> Result<(), Duration> {
     let attempt = attempt(test, username, network).await?;
     let login = test.logins().find(&name(username)).await.unwrap().unwrap();
     test.begin_session(&attempt, &login).await;
     Ok(())
 }
 
-async fn item(test: &TestTable, username: &str) -> Item {
+async fn item(test: &TestPeople, username: &str) -> Item {
     let key = key(&name(username)).into_item();
     let request = test.table.client().get_item().table_name(test.table.name()).set_key(Some(key));
     request.consistent_read(true).send().await.unwrap().item.unwrap_or_default()
 }
 
-async fn recorded(test: &TestTable, username: &str) -> usize {
+async fn recorded(test: &TestPeople, username: &str) -> usize {
     history_of(&item(test, username).await).texts().len()
 }
 
 #[tokio::test]
 async fn of_a_thousand_guesses_at_the_same_moment_five_are_admitted() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     for username in ["ada", "nobody"] {
         let outcomes: Vec<_> = stream::iter(0..1000)
@@ -65,7 +65,7 @@ async fn of_a_thousand_guesses_at_the_same_moment_five_are_admitted() {
 
 #[tokio::test]
 async fn guesses_from_many_networks_at_the_same_moment_are_never_more_than_a_hundred() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     let logins = test.logins();
     let username = name("nobody");
     let guess = async |number: usize| logins.attempt(&username, network(number), NOW).await;
@@ -78,7 +78,7 @@ async fn guesses_from_many_networks_at_the_same_moment_are_never_more_than_a_hun
 
 #[tokio::test]
 async fn a_success_withdraws_its_own_attempt_and_no_other() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     for _ in 0..20 {
         log_in(&test, "ada", network(1)).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_success_withdraws_its_own_attempt_and_no_other() {
 
 #[tokio::test]
 async fn a_success_also_withdraws_an_attempt_that_was_made_to_forget_its_network() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     let deadline = NOW.plus(Duration::from_secs(28));
     let (login, own) = test.logins().attempt(&name("ada"), network(0), deadline).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_success_also_withdraws_an_attempt_that_was_made_to_forget_its_network
 
 #[tokio::test]
 async fn a_slowed_network_waits_with_the_right_password_too() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     for _ in 0..5 {
         attempt(&test, "ada", network(1)).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_slowed_network_waits_with_the_right_password_too() {
 
 #[tokio::test]
 async fn a_stranger_cannot_lock_the_owner_out_of_a_network_that_they_logged_in_from() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     let home = SourceNetwork::of_address("127.0.113.7");
     log_in(&test, "ada", home).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_stranger_cannot_lock_the_owner_out_of_a_network_that_they_logged_in_f
 
 #[tokio::test]
 async fn an_attempt_whose_answer_was_lost_counts_once() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     for count in 1..=4 {
         test.recorder.fail_next("UpdateItem", Fault::AnswerLost, 1);
         attempt(&test, "nobody", network(1)).await.unwrap();
@@ -168,7 +168,7 @@ async fn an_attempt_whose_answer_was_lost_counts_once() {
 
 #[tokio::test]
 async fn attempts_that_collide_with_others_are_made_again() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.recorder.fail_next("UpdateItem", Fault::Conflict, 2);
     attempt(&test, "nobody", network(1)).await.unwrap();
     assert_eq!(recorded(&test, "nobody").await, 1);
@@ -176,7 +176,7 @@ async fn attempts_that_collide_with_others_are_made_again() {
 
 #[tokio::test]
 async fn an_attempt_that_cannot_be_recorded_is_not_admitted() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     test.recorder.fail_next("UpdateItem", Fault::NotApplied, 3);
     let refused = test.logins().attempt(&name("ada"), network(1), NOW).await;
@@ -185,7 +185,7 @@ async fn an_attempt_that_cannot_be_recorded_is_not_admitted() {
 
 #[tokio::test]
 async fn a_refusal_writes_nothing_and_every_write_puts_off_the_expiry() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     let mut seen = Item::default();
     for other in 0..7 {
         test.clock.advance(Duration::from_secs(60));
@@ -203,7 +203,7 @@ async fn a_refusal_writes_nothing_and_every_write_puts_off_the_expiry() {
 
 #[tokio::test]
 async fn old_attempts_do_not_pile_up() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     for number in 0..30 {
         test.clock.advance(Duration::from_secs(20 * 60));
         attempt(&test, "nobody", network(number)).await.unwrap();
@@ -213,7 +213,7 @@ async fn old_attempts_do_not_pile_up() {
 
 #[tokio::test]
 async fn names_that_are_one_have_one_set_of_attempts() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     for username in ["ada", "Ada", "ADA", "aDa", "ａｄａ"] {
         attempt(&test, username, network(1)).await.unwrap();
     }
@@ -222,7 +222,7 @@ async fn names_that_are_one_have_one_set_of_attempts() {
 
 #[tokio::test]
 async fn a_name_that_nobody_has_is_judged_like_one_that_somebody_has() {
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     test.register("ada", 0).await;
     for step in 0..120 {
         let network = network(step / 9 % 4);

@@ -33,8 +33,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The Ed25519 key whose base64url form is `x` (RFC 8037). Its id is its thumbprint (RFC 7638), so that every signer
-    /// gives the same key the same id.
+    /// The Ed25519 key whose base64url form is `x` (RFC 8037). Its id is its thumbprint (RFC 7638), so that every
+    /// signer gives the same key the same id.
     ///
     /// # Errors
     /// [`Cause`] if `x` is not base64url.
@@ -172,9 +172,9 @@ impl KeySet {
         Ok(items.filter_map(|item| read(item).inspect_err(skipped).ok()).collect())
     }
 
-    /// Makes `key` the current one of `keys`, which were just loaded, and retires the keys that it replaces. If `key` is
-    /// current already, nothing is sent. Returns the time from which on tokens may be signed with it, or `None` if that
-    /// was always allowed.
+    /// Makes `key` the current one of `keys`, which were just loaded, and retires the keys that it replaces. If `key`
+    /// is current already, nothing is sent. Returns the time from which on tokens may be signed with it, or `None` if
+    /// that was always allowed.
     ///
     /// The first key of all may sign at once: a verifier without any key loads the keys again for every token.
     ///
@@ -198,8 +198,8 @@ impl KeySet {
         Ok(signs_from)
     }
 
-    /// Adds a key, or makes a replaced key current again. Verifiers may have dropped a replaced key, so it waits like a new
-    /// one. If another signer was faster, this one still waits as long.
+    /// Adds a key, or makes a replaced key current again. Verifiers may have dropped a replaced key, so it waits like a
+    /// new one. If another signer was faster, this one still waits as long.
     async fn put(&self, key: &PublicKey, signs_from: Option<Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let jwk = serde_json::to_string(&key.jwk).map_err(Cause::new).map_err(StoreError::Internal)?;
         let update = match signs_from {

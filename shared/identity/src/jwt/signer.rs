@@ -22,12 +22,12 @@ use crate::jwt::signing_secret::{SigningSecret, SigningSecretSource};
 use crate::jwt::terms::{RefreshTerms, Subject};
 use crate::jwt::verifier::{LEEWAY, UNKNOWN_KEY_PAUSE};
 
-/// The time after which a signer reads the secret and the key set again. No token is signed with a key that was replaced
-/// longer ago.
+/// The time after which a signer reads the secret and the key set again. No token is signed with a key that was
+/// replaced longer ago.
 const CHECK_MAX_AGE: Duration = Duration::from_secs(5 * 60);
-/// The time between a key's publication and its first token. A verifier that has just looked for an unknown key does not
-/// look again within [`UNKNOWN_KEY_PAUSE`], and would refuse a good token. The time is taken before the key is written,
-/// which may take [`OPERATION_TIMEOUT`]; half a second is for clocks that differ.
+/// The time between a key's publication and its first token. A verifier that has just looked for an unknown key does
+/// not look again within [`UNKNOWN_KEY_PAUSE`], and would refuse a good token. The time is taken before the key is
+/// written, which may take [`OPERATION_TIMEOUT`]; half a second is for clocks that differ.
 const PUBLICITY: Duration =
     UNKNOWN_KEY_PAUSE.saturating_add(OPERATION_TIMEOUT).saturating_add(Duration::from_millis(500));
 /// The time between a failed reading of the secret and the next one.
@@ -65,8 +65,8 @@ impl CurrentKey {
 }
 
 impl Signer {
-    /// A signer with the secret of `source`. It reads the secret and publishes the key now if secret and table answer at
-    /// once, and otherwise when the first token is issued.
+    /// A signer with the secret of `source`. It reads the secret and publishes the key now if secret and table answer
+    /// at once, and otherwise when the first token is issued.
     ///
     /// # Errors
     /// [`SettingError`] if AWS cannot be reached with what the environment says.
@@ -173,8 +173,8 @@ impl Signer {
         self.secret.never_changes() || self.clock.now() < current.check_again_at
     }
 
-    /// Reads the secret and the key set again. While the secret cannot be read, the known key stays in use, unless another
-    /// signer has replaced it and its tokens would end early.
+    /// Reads the secret and the key set again. While the secret cannot be read, the known key stays in use, unless
+    /// another signer has replaced it and its tokens would end early.
     async fn check(&self, known: Option<CurrentKey>) -> Result<CurrentKey, IdentityError> {
         let now = self.clock.now();
         let (secret, keys) = tokio::join!(self.secret.read(), self.key_set.load());
@@ -192,8 +192,8 @@ impl Signer {
         }
     }
 
-    /// Publishes `key` if it is not the current one; a signer with an older secret may have replaced it. Until `key` may
-    /// sign, the known key stays in use, or else this call waits.
+    /// Publishes `key` if it is not the current one; a signer with an older secret may have replaced it. Until `key`
+    /// may sign, the known key stays in use, or else this call waits.
     async fn hand_over(
         &self,
         known: Option<CurrentKey>,
@@ -220,8 +220,8 @@ impl Signer {
         }
     }
 
-    /// Whether `key` verifies until every token that it signs before `end` has expired. A signer that Lambda froze for hours
-    /// may have a key that does not.
+    /// Whether `key` verifies until every token that it signs before `end` has expired. A signer that Lambda froze for
+    /// hours may have a key that does not.
     fn outlives_its_tokens(&self, key: &SigningKey, keys: &[PublicKey], end: Timestamp) -> bool {
         let last_expiry = end.plus(self.lifetimes.longer()).plus(LEEWAY);
         keys.iter().any(|public| public.id() == key.public_key().id() && public.is_valid(last_expiry))
@@ -251,7 +251,7 @@ mod tests {
     use secrecy::SecretString;
 
     use crate::jwt::verifier::Verifier;
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
     const NEXT_SECRET: &str = "fedcba9876543210fedcba9876543210";
@@ -262,14 +262,14 @@ mod tests {
         SigningSecretSource::new(SecretSource::Value(SecretString::from(secret))).unwrap()
     }
 
-    async fn signer(test: &TestTable, secret: &str) -> Signer {
+    async fn signer(test: &TestPeople, secret: &str) -> Signer {
         let secret = SigningSecret::connect(source(secret)).unwrap();
         let signer = Signer::new(LIFETIMES, secret, test.table.clone(), test.clock.clone());
         signer.ready().await.unwrap();
         signer
     }
 
-    async fn accepts(test: &TestTable, verifier: &Verifier, signer: &Signer) -> bool {
+    async fn accepts(test: &TestPeople, verifier: &Verifier, signer: &Signer) -> bool {
         let subject = test.subject(UserId::new(&test.clock));
         let token = signer.access_token(subject).await.unwrap();
         verifier.verify_access(token.expose()).await.is_ok()
@@ -277,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_is_published_before_the_first_token_is_signed_with_it() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let signer = signer(&test, SECRET).await;
         let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
         test.recorder.clear();
@@ -287,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_that_is_published_already_costs_a_signer_one_read() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         signer(&test, SECRET).await;
         test.recorder.clear();
         signer(&test, SECRET).await;
@@ -297,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_rotation_tokens_of_both_keys_are_good_until_the_old_ones_have_expired() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let old = signer(&test, SECRET).await;
         let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
         let new = signer(&test, NEXT_SECRET).await;
@@ -311,7 +311,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_secret_that_comes_back_makes_its_key_current_again() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         signer(&test, SECRET).await;
         signer(&test, NEXT_SECRET).await;
         let back = signer(&test, SECRET).await;
@@ -322,7 +322,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_signer_that_cannot_publish_its_key_signs_nothing() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let missing = Table::new(test.table.client().clone(), "no-such-table");
         let signer = Signer::start(LIFETIMES, source(SECRET), missing, test.clock.clone()).await.unwrap();
         let subject = test.subject(UserId::new(&test.clock));

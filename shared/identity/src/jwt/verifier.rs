@@ -72,7 +72,8 @@ impl Verifier {
     /// The person whose request has the bearer token `bearer`.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if it is not a valid access token, [`IdentityError::Unavailable`] without any public keys.
+    /// [`IdentityError::TokenNotValid`] if it is not a valid access token, [`IdentityError::Unavailable`] without any
+    /// public keys.
     pub async fn logged_in(&self, bearer: &str) -> Result<LoggedIn, IdentityError> {
         let claims = self.verify(bearer, TokenKind::Access).await?;
         Ok(LoggedIn::by(&claims))
@@ -134,8 +135,8 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Checks the times here and not in the library, because tests cannot move the library's clock. No signer of this API
-    /// issues a token in the future, or with a longer lifetime than [`TokenLifetimes::LONGEST`].
+    /// Checks the times here and not in the library, because tests cannot move the library's clock. No signer of this
+    /// API issues a token in the future, or with a longer lifetime than [`TokenLifetimes::LONGEST`].
     fn check_time(&self, claims: &Claims) -> Result<(), IdentityError> {
         let now = self.clock.now();
         let [issued_at, expires_at] = [claims.iat, claims.exp].map(Timestamp::from_seconds);
@@ -168,8 +169,8 @@ impl Verifier {
         known.keys.iter().find(|key| key.id() == id && key.is_valid(now)).cloned()
     }
 
-    /// Loads the set again, for the tokens after this one. The keys of ten minutes ago are still good, so a table that does
-    /// not answer delays this token by no more than [`LOAD_TIMEOUT`].
+    /// Loads the set again, for the tokens after this one. The keys of ten minutes ago are still good, so a table that
+    /// does not answer delays this token by no more than [`LOAD_TIMEOUT`].
     async fn renew(&self) {
         match tokio::time::timeout(LOAD_TIMEOUT, self.reload()).await {
             Ok(Ok(())) => {}
@@ -189,8 +190,8 @@ impl Verifier {
         may
     }
 
-    /// Loads the set again because it lacks a key, unless it was loaded for that reason within the last second. If that load
-    /// failed, the key may exist.
+    /// Loads the set again because it lacks a key, unless it was loaded for that reason within the last second. If that
+    /// load failed, the key may exist.
     ///
     /// A load that finds no key at all does not count: the first key of all signs as soon as it is published.
     async fn look_for_unknown_key(&self) -> Result<(), StoreError> {
@@ -256,8 +257,8 @@ struct TokenHeader {
 }
 
 impl TokenHeader {
-    /// The header of `token`, if this API could have issued it. Algorithm and kinds are pinned, and critical extensions are
-    /// refused (RFC 7515, section 4.1.11).
+    /// The header of `token`, if this API could have issued it. Algorithm and kinds are pinned, and critical extensions
+    /// are refused (RFC 7515, section 4.1.11).
     fn of(token: &str) -> Result<Self, IdentityError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(IdentityError::TokenNotValid("the token is too long"));

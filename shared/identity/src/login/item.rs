@@ -20,11 +20,12 @@ pub struct Login {
     pub password_hash: PasswordHash,
     /// A copy of the account's epoch, so that a login reads one item.
     pub session_epoch: u64,
-    /// All living sessions, and perhaps some that have ended. The list bounds their number without a request of its own.
+    /// All living sessions, and perhaps some that have ended. The list bounds their number without a request of its
+    /// own.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "serde_dynamo::string_set")]
     pub sessions: BTreeSet<SessionId>,
-    /// The networks that the user logged in from, with the time of the last login in seconds since the Unix epoch. Read it
-    /// with [`Login::trusts`].
+    /// The networks that the user logged in from, with the time of the last login in seconds since the Unix epoch. Read
+    /// it with [`Login::trusts`].
     #[serde(default)]
     pub networks: BTreeMap<String, u64>,
 }

@@ -34,9 +34,9 @@ impl Logins {
         self.table.get(Login::key(username)).await
     }
 
-    /// The login with this username, if `password` is its password. The attempt is counted before the password is hashed,
-    /// so that simultaneous guesses do not all pass the limit. An unknown username costs the time of a wrong password, so
-    /// that a client cannot tell the two apart.
+    /// The login with this username, if `password` is its password. The attempt is counted before the password is
+    /// hashed, so that simultaneous guesses do not all pass the limit. An unknown username costs the time of a wrong
+    /// password, so that a client cannot tell the two apart.
     ///
     /// # Errors
     /// [`IdentityError::InvalidCredentials`] if no user has the username or the password is another; else as
@@ -55,8 +55,8 @@ impl Logins {
         Ok((login, attempt))
     }
 
-    /// Admits an attempt at the password of `username` from `network`, and reads the login meanwhile: one round trip. The
-    /// attempt counts until the transaction that its success leads to withdraws it.
+    /// Admits an attempt at the password of `username` from `network`, and reads the login meanwhile: one round trip.
+    /// The attempt counts until the transaction that its success leads to withdraws it.
     ///
     /// # Errors
     /// [`IdentityError::Throttled`] if the attempt is not admitted, whether a user has the username or not;
@@ -83,7 +83,7 @@ impl Logins {
 mod tests {
     use super::*;
 
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     fn name(text: &str) -> Username {
         Username::parse(text).unwrap()
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_found_by_any_way_to_write_it() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let user_id = test.register("Straße", 1).await;
         let login = test.logins().find(&name("STRASSE")).await.unwrap().unwrap();
         assert_eq!(login.user_id, user_id);

@@ -16,7 +16,8 @@ const TRUSTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MAX_NETWORKS: usize = 20;
 
 impl Login {
-    /// Whether this user has logged in from `network` within the last thirty days. The unknown network is never trusted.
+    /// Whether this user has logged in from `network` within the last thirty days. The unknown network is never
+    /// trusted.
     #[must_use]
     pub fn trusts(&self, network: SourceNetwork, now: Timestamp) -> bool {
         let last = self.networks.get(&network.to_string());
@@ -88,7 +89,7 @@ mod tests {
     use domain::username::Username;
     use testkit::test_table::NOW;
 
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -100,19 +101,19 @@ mod tests {
         Username::parse("ada").unwrap()
     }
 
-    async fn log_in_from(test: &TestTable, network: SourceNetwork) {
+    async fn log_in_from(test: &TestPeople, network: SourceNetwork) {
         let deadline = test.clock.now().plus(Duration::from_secs(28));
         let (login, attempt) = test.logins().attempt(&ada(), network, deadline).await.unwrap();
         test.begin_session(&attempt, &login.unwrap()).await;
     }
 
-    async fn login(test: &TestTable) -> Login {
+    async fn login(test: &TestPeople) -> Login {
         test.logins().find(&ada()).await.unwrap().unwrap()
     }
 
     #[tokio::test]
     async fn a_network_is_trusted_for_thirty_days_after_the_last_login_from_it_and_then_forgotten() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.register("ada", 0).await;
         assert!(!login(&test).await.trusts(network(1), NOW));
         log_in_from(&test, network(1)).await;
@@ -131,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_twenty_networks_of_the_last_logins_are_kept() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.register("ada", 0).await;
         for number in 0..23 {
             test.clock.advance(Duration::from_secs(1));
@@ -145,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_network_is_never_trusted() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.register("ada", 0).await;
         log_in_from(&test, SourceNetwork::UNKNOWN).await;
         let mut login = login(&test).await;
@@ -156,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_that_was_stored_before_there_were_networks_still_opens() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.register("ada", 0).await;
         let key = Login::key(&ada()).into_item();
         let request = test.table.client().update_item().table_name(test.table.name()).set_key(Some(key));

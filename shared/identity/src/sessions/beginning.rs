@@ -18,19 +18,20 @@ use crate::sessions::session::{MAX_ROUNDS, MAX_SESSIONS, Session, Sessions};
 impl Sessions {
     /// Begins a session, and ends the oldest one if the user has too many.
     ///
-    /// One transaction puts the session if the account is active and of the epoch that the login showed, and if the login
-    /// still has the hash that was checked: a password change in between wins. The same transaction withdraws the attempt
-    /// and trusts its network.
+    /// One transaction puts the session if the account is active and of the epoch that the login showed, and if the
+    /// login still has the hash that was checked: a password change in between wins. The same transaction withdraws the
+    /// attempt and trusts its network.
     ///
     /// # Errors
-    /// [`IdentityError::InvalidCredentials`] if login or account have changed meanwhile, [`IdentityError::UserInactive`] if
-    /// the account is deactivated.
+    /// [`IdentityError::InvalidCredentials`] if login or account have changed meanwhile,
+    /// [`IdentityError::UserInactive`] if the account is deactivated.
     pub async fn begin(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<SessionId, IdentityError> {
         let login = opening.login;
         let payer = Payer::new(login.user_id, Epoch::OfSessions(login.session_epoch));
         let mut listed = login.sessions.clone();
         for _ in 0..MAX_ROUNDS {
-            // Each round has a new id: a late write of an earlier round must not put back a session that was ended since.
+            // Each round has a new id: a late write of an earlier round must not put back a session that was ended
+            // since.
             let session_id = SessionId::new(&self.clock);
             if listed.len() >= MAX_SESSIONS {
                 self.make_room(opening, &listed).await?;

@@ -1,8 +1,8 @@
 //! Room for one more session.
 //!
-//! A login must not cost a request that counts the user's sessions. So the login item, which it reads and writes anyway,
-//! lists them: the transaction that puts a session adds it, and an ended session stays listed until the list is full.
-//! Only then are the living sessions counted.
+//! A login must not cost a request that counts the user's sessions. So the login item, which it reads and writes
+//! anyway, lists them: the transaction that puts a session adds it, and an ended session stays listed until the list is
+//! full. Only then are the living sessions counted.
 
 use std::collections::BTreeSet;
 
@@ -71,11 +71,11 @@ mod tests {
 
     use crate::accounts::PasswordChange;
     use crate::jwt::{LoggedIn, RefreshTerms, Subject};
-    use crate::testing::TestTable;
+    use crate::testing::TestPeople;
 
     #[tokio::test]
     async fn a_login_from_before_a_password_change_leaves_the_list_of_sessions_alone() {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         test.register("ada", 0).await;
         let (sessions, accounts) = (Sessions::new(test.table.clone(), test.clock.clone()), test.accounts());
         let username = Username::parse("ada").unwrap();

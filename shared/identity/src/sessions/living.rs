@@ -66,8 +66,8 @@ impl Sessions {
     /// The session of a refresh token, whatever the token's standing.
     pub(super) async fn read_open(&self, claim: &RefreshClaim) -> Result<LivingSession, IdentityError> {
         let read = self.read(claim).await?;
-        // The two items are not read at one moment. A password change in between shows in the account and not yet in its
-        // own session, which goes on: a second reading sees both.
+        // The two items are not read at one moment. A password change in between shows in the account and not yet in
+        // its own session, which goes on: a second reading sees both.
         let is_torn = read.session.session_epoch < read.account.session_epoch;
         let LivingSession { account, session } = if is_torn { self.read(claim).await? } else { read };
         account.admit(Epoch::OfSessions(session.session_epoch))?;

@@ -1,8 +1,9 @@
 //! Continuing a session with its refresh token, and detecting a stolen one.
 //!
-//! With rotation (RFC 9700, section 4.14.2) each refresh replaces the token. If a token was stolen, sooner or later thief
-//! or owner uses one that was replaced. The API cannot tell the two apart, so the session ends for both. Right after its
-//! replacement a token still gets the very same successor: two tabs of a browser refresh at once, and answers are lost.
+//! With rotation (RFC 9700, section 4.14.2) each refresh replaces the token. If a token was stolen, sooner or later
+//! thief or owner uses one that was replaced. The API cannot tell the two apart, so the session ends for both. Right
+//! after its replacement a token still gets the very same successor: two tabs of a browser refresh at once, and answers
+//! are lost.
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ impl Session {
 }
 
 impl Sessions {
-    /// Continues the session of a refresh token. `next` replaces the token if it is given. A reused token ends the session.
+    /// Continues the session of a refresh token. `next` replaces the token if it is given. A reused token ends the
+    /// session.
     ///
     /// # Errors
     /// As [`Sessions::resume`].
@@ -72,8 +74,9 @@ impl Sessions {
         Err(IdentityError::Unavailable(Cause::because("too many requests are changing this session")))
     }
 
-    /// Replaces the refresh token of the `seen` session by `next`, and returns whether it was still the current one. A write
-    /// whose answer was lost is sent again and finds `next` in place: the next round answers for a token just replaced.
+    /// Replaces the refresh token of the `seen` session by `next`, and returns whether it was still the current one. A
+    /// write whose answer was lost is sent again and finds `next` in place: the next round answers for a token just
+    /// replaced.
     async fn rotate(&self, claim: &RefreshClaim, seen: &Session, next: RefreshTerms) -> Result<bool, StoreError> {
         let outcome = self
             .table
@@ -118,8 +121,8 @@ impl Sessions {
         self.end(user_id, session_id).await
     }
 
-    /// Writes the time of the last use, if the written one is old. It is for the list of sessions alone, so a failure to
-    /// write it fails no request.
+    /// Writes the time of the last use, if the written one is old. It is for the list of sessions alone, so a failure
+    /// to write it fails no request.
     async fn note_use(&self, claim: &RefreshClaim, session: &Session) {
         let now = self.clock.now();
         if now.since(Timestamp::from_seconds(session.last_used_at)) < LAST_USED_PRECISION {

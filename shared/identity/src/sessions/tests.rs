@@ -14,13 +14,13 @@ use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use crate::login::Login;
 use crate::password_hash::PasswordHash;
-use crate::testing::TestTable;
+use crate::testing::TestPeople;
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Ada, who has a password that nobody hashes.
-struct Scene {
-    test: TestTable,
+struct SessionScene {
+    test: TestPeople,
     sessions: Sessions,
     username: Username,
     user_id: UserId,
@@ -29,14 +29,14 @@ struct Scene {
 
 /// A session that was begun.
 #[derive(Clone, Copy)]
-struct Begun {
+struct BegunSession {
     session_id: SessionId,
     claim: RefreshClaim,
 }
 
-impl Scene {
+impl SessionScene {
     async fn start() -> Self {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let user_id = test.register("ada", 0).await;
         let sessions = Sessions::new(test.table.clone(), test.clock.clone());
         Self { test, sessions, username: Username::parse("ada").unwrap(), user_id, lifetime: LIFETIME }
@@ -55,16 +55,20 @@ impl Scene {
         self.test.clock.now().plus(Duration::from_secs(28))
     }
 
-    async fn begin(&self) -> Begun {
+    async fn begin(&self) -> BegunSession {
         self.begin_with(&self.login().await, None).await.unwrap()
     }
 
-    async fn begin_with(&self, login: &Login, renewed_hash: Option<&PasswordHash>) -> Result<Begun, IdentityError> {
+    async fn begin_with(
+        &self,
+        login: &Login,
+        renewed_hash: Option<&PasswordHash>,
+    ) -> Result<BegunSession, IdentityError> {
         let refresh = self.new_terms();
         let attempt = self.test.attempt(&self.username);
         let opening = Opening { attempt: &attempt, login, renewed_hash, refresh, user_agent: None };
         let session_id = self.sessions.begin(&opening, self.soon()).await?;
-        Ok(Begun { session_id, claim: self.claim(session_id, refresh.id) })
+        Ok(BegunSession { session_id, claim: self.claim(session_id, refresh.id) })
     }
 
     fn claim(&self, session_id: SessionId, token_id: TokenId) -> RefreshClaim {
@@ -80,7 +84,7 @@ impl Scene {
         self.sessions.list(person).await.unwrap().iter().map(|session| session.id).collect()
     }
 
-    async fn is_alive(&self, begun: &Begun) -> bool {
+    async fn is_alive(&self, begun: &BegunSession) -> bool {
         self.sessions.resume(&begun.claim).await.is_ok()
     }
 
@@ -101,7 +105,7 @@ fn hash(text: &str) -> PasswordHash {
 
 #[tokio::test]
 async fn a_session_goes_on_until_it_expires() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let session = scene.begin().await;
     assert!(scene.is_alive(&session).await);
     scene.test.clock.advance(Duration::from_secs(59));
@@ -112,8 +116,8 @@ async fn a_session_goes_on_until_it_expires() {
 
 #[tokio::test]
 async fn a_session_goes_on_only_with_its_own_refresh_token_and_while_it_is_there() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let another_token = scene.claim(session_id, TokenId::new(&scene.test.clock));
     let another_session = scene.claim(SessionId::new(&scene.test.clock), claim.token_id);
     for claim in [another_token, another_session] {
@@ -123,7 +127,7 @@ async fn a_session_goes_on_only_with_its_own_refresh_token_and_while_it_is_there
 
 #[tokio::test]
 async fn a_session_ends_with_its_epoch_and_with_the_account() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let claim = scene.begin().await.claim;
     scene.test.set(scene.account(), "session_epoch", number(2_u64)).await;
     assert!(matches!(scene.sessions.resume(&claim).await, Err(IdentityError::TokenNotValid(_))));
@@ -135,7 +139,7 @@ async fn a_session_ends_with_its_epoch_and_with_the_account() {
 
 #[tokio::test]
 async fn a_login_that_overlaps_a_password_change_loses() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let login = scene.login().await;
     let changed = AttributeValue::S("changed".to_owned());
     scene.test.set(Login::key(&scene.username), "password_hash", changed).await;
@@ -146,7 +150,7 @@ async fn a_login_that_overlaps_a_password_change_loses() {
 
 #[tokio::test]
 async fn nobody_logs_in_to_an_account_that_is_closed_or_to_an_epoch_that_has_passed() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let login = scene.login().await;
     scene.test.set(scene.account(), "session_epoch", number(2_u64)).await;
     assert!(matches!(scene.begin_with(&login, None).await, Err(IdentityError::InvalidCredentials)));
@@ -158,14 +162,14 @@ async fn nobody_logs_in_to_an_account_that_is_closed_or_to_an_epoch_that_has_pas
 
 #[tokio::test]
 async fn a_renewed_hash_replaces_the_one_that_was_checked() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     scene.begin_with(&scene.login().await, Some(&hash("renewed"))).await.unwrap();
     assert_eq!(scene.login().await.password_hash, hash("renewed"));
 }
 
 #[tokio::test]
 async fn a_session_that_was_ended_is_over_and_can_be_ended_again() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let (ended, other) = (scene.begin().await, scene.begin().await);
     for _ in 0..2 {
         scene.sessions.end(scene.user_id, ended.session_id).await.unwrap();
@@ -176,7 +180,7 @@ async fn a_session_that_was_ended_is_over_and_can_be_ended_again() {
 
 #[tokio::test]
 async fn one_ends_a_session_of_ones_own_and_of_nobody_else() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let (mine, other) = (scene.begin().await, scene.begin().await);
     let mallory = scene.test.person("mallory", 0).await;
     let outcome = scene.sessions.end_own(&mallory, other.session_id, scene.soon()).await;
@@ -196,7 +200,7 @@ async fn one_ends_a_session_of_ones_own_and_of_nobody_else() {
 
 #[tokio::test]
 async fn all_sessions_end_at_once_with_all_access_tokens_and_new_ones_can_begin() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let (one, two) = (scene.begin().await, scene.begin().await);
     scene.sessions.end_all(&one.claim, scene.soon()).await.unwrap();
     for session in [one, two] {
@@ -214,7 +218,7 @@ async fn all_sessions_end_at_once_with_all_access_tokens_and_new_ones_can_begin(
 #[tokio::test]
 async fn ending_all_sessions_survives_lost_answers_and_collisions() {
     for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
-        let scene = Scene::start().await;
+        let scene = SessionScene::start().await;
         let session = scene.begin().await;
         scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
         scene.sessions.end_all(&session.claim, scene.soon()).await.unwrap();
@@ -224,7 +228,7 @@ async fn ending_all_sessions_survives_lost_answers_and_collisions() {
 
 #[tokio::test]
 async fn sessions_are_listed_newest_first_without_those_that_have_ended() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let mut begun = Vec::new();
     for _ in 0..4 {
         scene.test.clock.advance(Duration::from_secs(20));
@@ -242,7 +246,7 @@ async fn sessions_are_listed_newest_first_without_those_that_have_ended() {
 
 #[tokio::test]
 async fn the_fifty_first_session_ends_the_oldest() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let mut begun = Vec::new();
     for _ in 0..=MAX_SESSIONS {
         scene.test.clock.advance(Duration::from_millis(1));
@@ -259,7 +263,7 @@ async fn the_fifty_first_session_ends_the_oldest() {
 
 #[tokio::test]
 async fn sessions_that_have_ended_make_room_before_any_that_lives() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let oldest = scene.begin().await;
     for _ in 1..MAX_SESSIONS {
         scene.test.clock.advance(Duration::from_millis(1));
@@ -273,7 +277,7 @@ async fn sessions_that_have_ended_make_room_before_any_that_lives() {
 
 #[tokio::test]
 async fn many_logins_at_once_leave_no_more_sessions_than_there_may_be() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     for _ in 3..MAX_SESSIONS {
         scene.begin().await;
     }
@@ -292,8 +296,8 @@ async fn many_logins_at_once_leave_no_more_sessions_than_there_may_be() {
 
 #[tokio::test]
 async fn a_session_remembers_when_it_was_last_used_to_the_hour_for_one_more_request() {
-    let scene = Scene { lifetime: Duration::from_secs(86_400), ..Scene::start().await };
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene { lifetime: Duration::from_secs(86_400), ..SessionScene::start().await };
+    let BegunSession { session_id, claim } = scene.begin().await;
     for (minutes, requests) in [(59, 1), (1, 2), (59, 1), (2, 2)] {
         scene.test.clock.advance(Duration::from_secs(60 * minutes));
         scene.test.recorder.clear();
@@ -307,7 +311,7 @@ async fn a_session_remembers_when_it_was_last_used_to_the_hour_for_one_more_requ
 
 #[tokio::test]
 async fn a_last_use_that_cannot_be_written_turns_nobody_away() {
-    let scene = Scene { lifetime: Duration::from_secs(86_400), ..Scene::start().await };
+    let scene = SessionScene { lifetime: Duration::from_secs(86_400), ..SessionScene::start().await };
     let claim = scene.begin().await.claim;
     scene.test.clock.advance(Duration::from_secs(3600));
     scene.test.recorder.fail_next("UpdateItem", Fault::NotApplied, 3);
@@ -316,8 +320,8 @@ async fn a_last_use_that_cannot_be_written_turns_nobody_away() {
 
 #[tokio::test]
 async fn a_replaced_refresh_token_gets_the_same_successor_for_ten_seconds() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let first = claim.token_id;
     let second = scene.refresh(first, session_id).await.unwrap();
     scene.test.clock.advance(Duration::from_secs(10));
@@ -328,9 +332,9 @@ async fn a_replaced_refresh_token_gets_the_same_successor_for_ten_seconds() {
 
 #[tokio::test]
 async fn a_stolen_refresh_token_ends_the_session_for_thief_and_owner() {
-    let scene = Scene::start().await;
+    let scene = SessionScene::start().await;
     let other = scene.begin().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let stolen = claim.token_id;
     let current = scene.refresh(stolen, session_id).await.unwrap();
     scene.test.clock.advance(Duration::from_millis(10_001));
@@ -343,8 +347,8 @@ async fn a_stolen_refresh_token_ends_the_session_for_thief_and_owner() {
 
 #[tokio::test]
 async fn a_token_from_before_the_last_is_not_answered_even_at_once() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let second = scene.refresh(claim.token_id, session_id).await.unwrap();
     scene.refresh(second, session_id).await.unwrap();
     assert!(scene.refresh(claim.token_id, session_id).await.is_err());
@@ -353,8 +357,8 @@ async fn a_token_from_before_the_last_is_not_answered_even_at_once() {
 
 #[tokio::test]
 async fn two_tabs_that_refresh_at_once_get_the_same_token() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let tabs = (0..5).map(|_| scene.refresh(claim.token_id, session_id));
     let tokens: Vec<TokenId> =
         futures_util::future::join_all(tabs).await.into_iter().map(|token| token.unwrap()).collect();
@@ -363,8 +367,8 @@ async fn two_tabs_that_refresh_at_once_get_the_same_token() {
 
 #[tokio::test]
 async fn a_rotation_whose_answer_was_lost_gives_the_token_that_it_wrote() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     scene.test.recorder.fail_next("UpdateItem", Fault::AnswerLost, 1);
     let next = scene.refresh(claim.token_id, session_id).await.unwrap();
     scene.test.clock.advance(Duration::from_secs(11));
@@ -373,8 +377,8 @@ async fn a_rotation_whose_answer_was_lost_gives_the_token_that_it_wrote() {
 
 #[tokio::test]
 async fn rotation_lets_a_session_live_on_from_each_refresh() {
-    let scene = Scene::start().await;
-    let Begun { session_id, claim } = scene.begin().await;
+    let scene = SessionScene::start().await;
+    let BegunSession { session_id, claim } = scene.begin().await;
     let mut token_id = claim.token_id;
     for _ in 0..5 {
         scene.test.clock.advance(Duration::from_secs(59));
@@ -386,29 +390,29 @@ async fn rotation_lets_a_session_live_on_from_each_refresh() {
 
 /// What happens to a session next.
 #[derive(Clone, Debug)]
-enum Step {
+enum SessionStep {
     /// Time passes, in milliseconds.
     Wait(u64),
     /// So many clients refresh at once, each with the token so many steps back from the newest.
     Refresh(Vec<usize>),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = SessionStep> {
     let back = prop_oneof![6 => Just(0_usize), 3 => Just(1), 1 => 2..4_usize];
     prop_oneof![
-        1 => prop_oneof![0..5_000_u64, 9_990..10_010_u64].prop_map(Step::Wait),
-        2 => prop::collection::vec(back, 1..4).prop_map(Step::Refresh),
+        1 => prop_oneof![0..5_000_u64, 9_990..10_010_u64].prop_map(SessionStep::Wait),
+        2 => prop::collection::vec(back, 1..4).prop_map(SessionStep::Refresh),
     ]
 }
 
 /// What a session should be: all its tokens, oldest first, and when the newest was issued.
-struct Model {
+struct SessionModel {
     tokens: Vec<TokenId>,
     issued_at: Timestamp,
     is_over: bool,
 }
 
-impl Model {
+impl SessionModel {
     fn token(&self, back: usize) -> TokenId {
         self.tokens[self.tokens.len().saturating_sub(back + 1)]
     }
@@ -420,7 +424,7 @@ impl Model {
     }
 }
 
-async fn refresh_at_once(scene: &Scene, session_id: SessionId, model: &mut Model, backs: &[usize]) {
+async fn refresh_at_once(scene: &SessionScene, session_id: SessionId, model: &mut SessionModel, backs: &[usize]) {
     let now = scene.test.clock.now();
     let used: Vec<TokenId> = backs.iter().map(|back| model.token(*back)).collect();
     let newest = model.token(0);
@@ -452,17 +456,17 @@ async fn refresh_at_once(scene: &Scene, session_id: SessionId, model: &mut Model
 #[test]
 fn however_refreshes_meet_a_session_has_one_newest_token_and_ends_by_reuse_alone() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let scene = runtime.block_on(Scene::start());
-    let scene = Scene { lifetime: Duration::from_secs(3600), ..scene };
+    let scene = runtime.block_on(SessionScene::start());
+    let scene = SessionScene { lifetime: Duration::from_secs(3600), ..scene };
     proptest!(ProptestConfig::with_cases(60), |(steps in prop::collection::vec(step(), 1..12))| {
         runtime.block_on(async {
-            let Begun { session_id, claim } = scene.begin().await;
+            let BegunSession { session_id, claim } = scene.begin().await;
             let issued_at = scene.test.clock.now();
-            let mut model = Model { tokens: vec![claim.token_id], issued_at, is_over: false };
+            let mut model = SessionModel { tokens: vec![claim.token_id], issued_at, is_over: false };
             for step in &steps {
                 match step {
-                    Step::Wait(milliseconds) => scene.test.clock.advance(Duration::from_millis(*milliseconds)),
-                    Step::Refresh(backs) => refresh_at_once(&scene, session_id, &mut model, backs).await,
+                    SessionStep::Wait(milliseconds) => scene.test.clock.advance(Duration::from_millis(*milliseconds)),
+                    SessionStep::Refresh(backs) => refresh_at_once(&scene, session_id, &mut model, backs).await,
                 }
             }
         });

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The beginning of a client's `User-Agent` header (RFC 9110, section 10.1.5), by which people tell their sessions apart.
-/// A client may send any text: it proves nothing.
+/// The beginning of a client's `User-Agent` header (RFC 9110, section 10.1.5), by which people tell their sessions
+/// apart. A client may send any text: it proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserAgent(String);

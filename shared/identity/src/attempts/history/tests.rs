@@ -18,12 +18,12 @@ fn attempt(at: Timestamp, number: u8) -> RecordedAttempt {
 
 /// A name at which attempts are made; those that are admitted are recorded.
 #[derive(Clone, Default)]
-struct Name {
+struct GuessedName {
     history: AttemptHistory,
     admitted: Vec<(Timestamp, u8)>,
 }
 
-impl Name {
+impl GuessedName {
     fn try_at(&mut self, now: Timestamp, number: u8, trusted: bool) -> Result<RecordedAttempt, Duration> {
         let wait = self.history.wait(now, network(number), trusted);
         if !wait.is_zero() {
@@ -45,33 +45,33 @@ impl Name {
 /// What a stranger does: after so long, from one of so many networks. Often at once, often just when
 /// the last refusal allowed it.
 #[derive(Clone, Debug)]
-enum Step {
+enum StrangersStep {
     Wait(Duration),
     WaitAsTold,
     Try(u8),
 }
 
-fn steps(networks: u8, most: usize) -> impl Strategy<Value = Vec<Step>> {
+fn steps(networks: u8, most: usize) -> impl Strategy<Value = Vec<StrangersStep>> {
     let waits = prop_oneof![
         4 => (0_u64..3_000).prop_map(Duration::from_millis),
         4 => (0_u64..1_000_000).prop_map(Duration::from_millis),
         1 => (0_u64..8_000_000).prop_map(Duration::from_millis),
     ];
     let step = prop_oneof![
-        1 => waits.prop_map(Step::Wait),
-        3 => Just(Step::WaitAsTold),
-        8 => (0..networks).prop_map(Step::Try),
+        1 => waits.prop_map(StrangersStep::Wait),
+        3 => Just(StrangersStep::WaitAsTold),
+        8 => (0..networks).prop_map(StrangersStep::Try),
     ];
     vec(step, 0..most)
 }
 
-fn play(steps: &[Step], mut each: impl FnMut(Timestamp, u8) -> Option<Duration>) -> Timestamp {
+fn play(steps: &[StrangersStep], mut each: impl FnMut(Timestamp, u8) -> Option<Duration>) -> Timestamp {
     let (mut now, mut told) = (NOW, Duration::ZERO);
     for step in steps {
         match step {
-            Step::Wait(wait) => now = now.plus(*wait),
-            Step::WaitAsTold => now = now.plus(std::mem::take(&mut told)),
-            Step::Try(number) => told = each(now, *number).unwrap_or(told),
+            StrangersStep::Wait(wait) => now = now.plus(*wait),
+            StrangersStep::WaitAsTold => now = now.plus(std::mem::take(&mut told)),
+            StrangersStep::Try(number) => told = each(now, *number).unwrap_or(told),
         }
     }
     now
@@ -96,7 +96,7 @@ fn attempt_of(at: Timestamp, number: Option<u8>) -> RecordedAttempt {
 
 #[test]
 fn five_attempts_are_free_and_each_further_one_waits_twice_as_long_as_the_last_up_to_fifteen_minutes() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     let mut now = NOW;
     for _ in 0..5 {
         name.try_at(now, 1, false).unwrap();
@@ -115,7 +115,7 @@ fn five_attempts_are_free_and_each_further_one_waits_twice_as_long_as_the_last_u
 
 #[test]
 fn five_attempts_slow_a_network_only_if_they_come_within_fifteen_minutes() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     for minute in [0, 4, 8, 12] {
         name.try_at(NOW.plus(MINUTE * minute), 1, false).unwrap();
     }
@@ -132,7 +132,7 @@ fn five_attempts_slow_a_network_only_if_they_come_within_fifteen_minutes() {
 #[test]
 fn a_slowed_network_is_forgiven_fifteen_minutes_after_its_last_wait_has_ended() {
     let slowed = || {
-        let mut name = Name::default();
+        let mut name = GuessedName::default();
         for _ in 0..5 {
             name.try_at(NOW, 1, false).unwrap();
         }
@@ -151,7 +151,7 @@ fn a_slowed_network_is_forgiven_fifteen_minutes_after_its_last_wait_has_ended() 
 
 #[test]
 fn a_hundred_attempts_an_hour_are_all_that_strangers_have_and_a_trusted_network_is_spared() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     for number in 0..100 {
         name.try_at(NOW.plus(Duration::from_secs(number.into())), number, false).unwrap();
     }
@@ -164,7 +164,7 @@ fn a_hundred_attempts_an_hour_are_all_that_strangers_have_and_a_trusted_network_
 
 #[test]
 fn successes_that_are_withdrawn_leave_no_room_for_further_guesses() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     for number in 0..100 {
         name.try_at(NOW.plus(Duration::from_secs(number.into())), number, false).unwrap();
     }
@@ -176,7 +176,7 @@ fn successes_that_are_withdrawn_leave_no_room_for_further_guesses() {
 
 #[test]
 fn a_trusted_network_is_slowed_like_any_other() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     for _ in 0..5 {
         name.try_at(NOW, 1, true).unwrap();
     }
@@ -186,7 +186,7 @@ fn a_trusted_network_is_slowed_like_any_other() {
 
 #[test]
 fn networks_beyond_the_twenty_last_active_ones_are_forgotten_and_their_attempts_count_for_the_name() {
-    let mut name = Name::default();
+    let mut name = GuessedName::default();
     for number in 0..=20 {
         name.try_at(NOW.plus(Duration::from_secs(number.into())), number, false).unwrap();
     }
@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn whoever_waits_as_told_in_whole_seconds_is_let_in(steps in steps(4, 200), number in 0_u8..4, trusted: bool) {
-        let mut name = Name::default();
+        let mut name = GuessedName::default();
         let now = play(&steps, |now, number| name.try_at(now, number, trusted).err());
         let wait = name.history.wait(now, network(number), trusted);
         prop_assert!(wait <= HOUR);
@@ -210,7 +210,7 @@ proptest! {
 
     #[test]
     fn nobody_gets_more_guesses_than_the_waits_allow(steps in steps(8, 600)) {
-        let mut name = Name::default();
+        let mut name = GuessedName::default();
         // Half of the networks are trusted.
         play(&steps, |now, number| name.try_at(now, number, number < 4).err());
         for number in 0..8 {
@@ -223,7 +223,7 @@ proptest! {
 
     #[test]
     fn a_network_that_was_quiet_for_half_an_hour_is_free(steps in steps(1, 200)) {
-        let mut name = Name::default();
+        let mut name = GuessedName::default();
         let now = play(&steps, |now, number| name.try_at(now, number, true).err());
         for _ in 0..5 {
             prop_assert!(name.try_at(now.plus(MINUTE * 30), 0, true).is_ok());
@@ -232,7 +232,7 @@ proptest! {
 
     #[test]
     fn pruning_changes_no_judgement((networks, steps) in (1_u8..=20).prop_flat_map(|most| (Just(most), steps(most, 150)))) {
-        let (mut name, mut everything) = (Name::default(), AttemptHistory::default());
+        let (mut name, mut everything) = (GuessedName::default(), AttemptHistory::default());
         let mut differences = Vec::new();
         play(&steps, |now, number| {
             for (other, trusted) in (0..networks).flat_map(|other| [(other, true), (other, false)]) {
@@ -265,7 +265,7 @@ proptest! {
 
     #[test]
     fn an_attempt_that_is_withdrawn_leaves_the_judgement_as_it_was(steps in steps(4, 200), number in 0_u8..4) {
-        let mut name = Name::default();
+        let mut name = GuessedName::default();
         let now = play(&steps, |now, number| name.try_at(now, number, true).err());
         let before = name.history.clone();
         if let Ok(own) = name.try_at(now, number, true) {

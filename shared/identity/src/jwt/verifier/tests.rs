@@ -11,14 +11,14 @@ use testkit::test_table::NOW;
 use super::*;
 use crate::jwt::key_set::Handover;
 use crate::jwt::signing_key::SigningKey;
-use crate::testing::TestTable;
+use crate::testing::TestPeople;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const LIFETIME_S: u64 = 300;
 
 /// A forger's workshop: the right key, and everything else to be changed.
 struct Forge {
-    test: TestTable,
+    test: TestPeople,
     verifier: Verifier,
     key: SigningKey,
     header: JwtHeader,
@@ -27,7 +27,7 @@ struct Forge {
 
 impl Forge {
     async fn start() -> Self {
-        let test = TestTable::start().await;
+        let test = TestPeople::start().await;
         let key = SigningKey::derive(SECRET).unwrap();
         let at_once = Handover { publicity: Duration::ZERO, retirement: Duration::ZERO };
         KeySet::new(test.table.clone()).publish(key.public_key(), &[], at_once, &test.clock).await.unwrap();
@@ -408,7 +408,7 @@ async fn without_any_keys_a_token_is_not_called_wrong() {
 #[tokio::test]
 async fn while_there_is_no_key_at_all_every_token_is_looked_at_since_the_first_key_is_used_at_once() {
     let forge = Forge::start().await;
-    let test = TestTable::start().await;
+    let test = TestPeople::start().await;
     let verifier = Verifier::start(test.table.clone(), test.clock.clone()).await;
     let token = forge.sign();
     for _ in 0..2 {
