@@ -3,7 +3,7 @@
 //! Each name, whether anybody has it or not, has an item with a set of its attempts. A login adds
 //! its own to the set before the password is hashed, so that a thousand guesses at once cannot all
 //! see an empty set, and withdraws it when it succeeds: sets commute, counters do not. What the set
-//! says about the next attempt is in [`history`]:
+//! says about the next attempt is in `history`:
 //!
 //! - Of one network ([`SourceNetwork`]), five attempts within fifteen minutes are free. Each further
 //!   one waits after the last: 1 s, 2 s, 4 s and so on up to fifteen minutes.
