@@ -3,6 +3,8 @@
 //! The event and the result are JSON. A failure is the function's error: a stable `errorType` for programs and an
 //! `errorMessage` for people. Begin with [`Task`].
 
+pub mod operator;
+
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -15,7 +17,7 @@ use domain::time::Timestamp;
 use futures_util::FutureExt;
 use identity::ActivationError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
-use ledger::GrantError;
+use ledger::grant::GrantError;
 use serde::Serialize;
 use serde_json::Value;
 use store::StoreError;

@@ -6,7 +6,7 @@
 //!
 //! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
-pub use {domain, identity, ledger, providers, store, telemetry};
+pub use {domain, identity, ledger};
 
 pub mod conversation;
 pub mod direct;
@@ -14,7 +14,6 @@ pub mod endpoint;
 pub mod error;
 pub mod http;
 pub mod openai;
-pub mod operator;
 pub mod settings;
 #[cfg(test)]
 mod testing;

@@ -24,7 +24,7 @@ use shared::domain::ids::{SessionId, UserId};
 use shared::domain::time::{Clock, Timestamp};
 use shared::identity::IdentityError;
 use shared::identity::jwt::{Handover, ReceivedToken, Signer, SigningSecretSource, Subject, TokenLifetimes, Verifier};
-use shared::store::Table;
+use store::Table;
 use testkit::isolated_table::IsolatedTable;
 use testkit::template::Template;
 

@@ -2,6 +2,7 @@
 //! who may invoke it; no path of the API leads to it.
 
 use serde_json::Value;
+use shared::direct::operator::{AccountView, Command, CommandOutcome};
 use shared::direct::{DirectError, Task, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
@@ -10,7 +11,6 @@ use shared::identity::accounts::Accounts;
 use shared::identity::login::Logins;
 use shared::ledger::Ledger;
 use shared::ledger::grant::Grant;
-use shared::operator::{AccountView, Command, CommandOutcome};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -22,7 +22,7 @@ use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
 use shared::settings::{Settings, SigningSettings};
-use shared::store::Table;
+use store::Table;
 use testkit::gateway::{Request, Response};
 use testkit::isolated_table::IsolatedTable;
 use testkit::people;

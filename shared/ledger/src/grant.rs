@@ -13,10 +13,11 @@ use store::{Key, StoreError, from_item, number};
 
 use crate::account::{Account, Status};
 use crate::entry::{self, Entry};
-use crate::error::GrantError;
 use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256};
 use crate::ledger::Ledger;
+
+pub use crate::error::GrantError;
 
 /// Attempts at a grant. An attempt is repeated if it released expired holds first, or if another request changed the
 /// account between its read and its write.

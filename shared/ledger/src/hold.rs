@@ -18,9 +18,11 @@ use telemetry::metrics::{self, Metric};
 use crate::account::{Account, Closed, Payer, Status};
 use crate::entry::{self, Entry, StoredReply};
 use crate::error::LedgerError;
-use crate::holds::{Hold, Holds, expired, sums};
+use crate::holds::{expired, sums};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
 use crate::ledger::{Held, Ledger};
+
+pub use crate::holds::{Hold, Holds};
 
 /// Time from the request's deadline to the hold's expiry, so that no hold expires during its capture.
 const HOLD_MARGIN: Duration = Duration::from_secs(30);

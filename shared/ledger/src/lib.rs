@@ -26,6 +26,5 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use error::{GrantError, LedgerError};
-pub use holds::{Hold, Holds};
+pub use error::LedgerError;
 pub use ledger::{Charge, Held, Ledger};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::domain::time::Clock;
 use shared::error::ApiError;
 use shared::identity::jwt::{LoggedIn, ReceivedToken, RefreshClaim, Verified, Verifier};
-use shared::store::Table;
+use store::Table;
 use tokio::runtime::Runtime;
 
 use super::key::{KEYS, Key, NOW, Publication};

@@ -24,7 +24,7 @@ use shared::ledger::entry::{Exchange, StoredReply};
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::ledger::{Charge, Held, Ledger};
-use shared::store::Table;
+use store::Table;
 
 /// What is done next. Numbers choose among what there is, whatever that is by then.
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::audit::DeletionProgress;
 use shared::ledger::hold::{HoldOutcome, Order};
-use shared::store::Table;
+use store::Table;
 
 const FIRST_PASSWORD: &str = "password";
 

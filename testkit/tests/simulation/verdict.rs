@@ -7,9 +7,9 @@ use crate::engine::{StoredItem, partition_of};
 use crate::function::response;
 use crate::request::{Chat, Told, Wish};
 use crate::world::World;
+use providers::prompt::Prompt;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::{Entry, EntryKind};
-use shared::providers::prompt::Prompt;
 
 /// `balance + holds = sum of the entries`, and `balance >= 0`. Of an account that is being deleted
 /// the entries go first.

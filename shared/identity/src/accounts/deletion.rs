@@ -272,10 +272,11 @@ mod tests {
     use domain::message::Message;
     use ledger::audit::{Audit, Report};
     use ledger::entry::Exchange;
+    use ledger::grant::GrantError;
     use ledger::grant::{Grant, GrantAmount};
     use ledger::hold::{HoldOutcome, Order};
     use ledger::idempotency::{IdempotencyKey, Remembered};
-    use ledger::{GrantError, Held, Ledger, LedgerError};
+    use ledger::{Held, Ledger, LedgerError};
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 

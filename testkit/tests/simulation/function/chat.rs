@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use providers::chat_model::ChatModel;
+use providers::error::ModelError;
+use providers::model::Model;
+use providers::prompt::{Prompt, Sampling};
+use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Pricing, Usage};
 use shared::error::ApiError;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
-use shared::providers::chat_model::ChatModel;
-use shared::providers::error::ModelError;
-use shared::providers::model::Model;
-use shared::providers::prompt::{Prompt, Sampling};
-use shared::providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::till::{Admitted, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
