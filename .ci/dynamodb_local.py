@@ -61,12 +61,12 @@ def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     sys.exit("DynamoDB Local does not start.")
 
 
-def run_tests(arguments: list[str], **settings: str) -> int:
+def run_tests(arguments: list[str]) -> int:
     """Runs `cargo test` with these arguments on a DynamoDB Local that starts and ends with it."""
     fetch()
     command = ["cargo", "test", "--locked", *arguments]
     with dynamodb_local() as address:
-        environment = {**os.environ, "CHAT_API_TEST_DYNAMODB": address, **settings}
+        environment = {**os.environ, "CHAT_API_TEST_DYNAMODB": address}
         return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 

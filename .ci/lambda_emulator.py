@@ -1,20 +1,33 @@
-"""Runs the API's tests with each function under AWS's own Lambda Runtime Interface Emulator, on AWS's DynamoDB Local.
+"""A smoke test under AWS's own Lambda emulator (the Runtime Interface Emulator), on the embedded DynamoDB.
 
-Needs Linux, and what dynamodb_local.py needs. Arguments choose tests, as those of `cargo test` do.
+Each function's debug binary starts there, gets its first complete event of events/, and answers as its case says.
+
+Needs Linux, and the binaries that `cargo test --no-run` leaves in target/debug.
 """
 
+import json
+import os
 import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
 
-from dynamodb_local import run_tests
-from stack import ROOT
+from stack import ROOT, Stack, free_port
 
 # AWS publishes the emulator inside its SAM CLI.
 ENVIRONMENT = ROOT / ".local" / "ci"
 EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
-TESTS = ["--test", "api"]
+BINARIES = ROOT / "target" / "debug"
+START_LIMIT_S = 10
+ANSWER_LIMIT_S = 30
+# Between the head of a streamed answer and its body.
+DELIMITER = bytes(8)
+# The first two give the others an account and tokens; the last two end the tokens.
+FIRST, LAST = ["register", "login"], ["password", "logout"]
 
 
 def install() -> pathlib.Path:
@@ -32,7 +45,83 @@ def install() -> pathlib.Path:
     return found[0]
 
 
+def functions() -> list[str]:
+    """Every function, in an order in which one person can use all of them."""
+    names = {folder.name for folder in (ROOT / "events").iterdir()}
+    return [*FIRST, *sorted(names - {*FIRST, *LAST}), *LAST]
+
+
+def first_event(function: str, placeholders: dict[str, str]) -> tuple[str, dict]:
+    """The event of a function's first case with a complete one, and the answer that the case expects."""
+    folder = ROOT / "events" / function
+    case = next(case for case in json.loads((folder / "cases.json").read_text()) if "file" in case)
+    event = (folder / f"{case['file']}.json").read_text()
+    for placeholder, value in placeholders.items():
+        event = event.replace(placeholder, value)
+    return event, case["answer"]
+
+
+def invoke(emulator: pathlib.Path, function: str, event: str, environment: dict[str, str]) -> dict:
+    """The answer of a function to one event; of a streamed answer, its head and its body."""
+    binary, port = BINARIES / function, free_port()
+    addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    addresses += ["--runtime-api-address", f"127.0.0.1:{free_port()}"]
+    command = [emulator, "--log-level", "error", *addresses, binary]
+    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+    request = urllib.request.Request(url, event.encode())
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            answer = send(process, request)
+        finally:
+            process.terminate()
+    head, delimiter, body = answer.partition(DELIMITER)
+    return {**json.loads(head), "body": body.decode()} if delimiter else json.loads(answer)
+
+
+def send(process: subprocess.Popen[bytes], request: urllib.request.Request) -> bytes:
+    """Sends a request as soon as the emulator listens, which it does not announce."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            sys.exit(f"The emulator answers {error.code}: {error.read().decode()}")
+        except urllib.error.URLError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("The emulator does not listen.")
+            time.sleep(0.02)
+
+
+def check_all(emulator: pathlib.Path, environment: dict[str, str]) -> None:
+    # The event of a registration is bob's, and that of a login ada's.
+    placeholders = {"bob": "ada"}
+    for function in functions():
+        event, expected = first_event(function, placeholders)
+        answer = invoke(emulator, function, event, environment)
+        # A function that is invoked directly has a result in place of a response.
+        found = answer.keys() if "result" in expected else answer.get("statusCode")
+        if found != (expected["result"].keys() if "result" in expected else expected["status"]):
+            sys.exit(f"{function} answers {answer} and not {expected}.")
+        print(f"{function} answers.", flush=True)
+        if function == "login":
+            tokens = json.loads(answer["body"])
+            placeholders = {f"{{{{{name}}}}}": tokens[name] for name in ("access_token", "refresh_token")}
+
+
 if __name__ == "__main__":
-    emulator = install()
-    print(f"Running the tests under {emulator.relative_to(ROOT)}.", flush=True)
-    sys.exit(run_tests([*TESTS, *sys.argv[1:]], CHAT_API_TEST_RIE=str(emulator)))
+    missing = [name for name in functions() if not (BINARIES / name).exists()]
+    if missing:
+        sys.exit(f"target/debug lacks {', '.join(missing)}; `cargo test --no-run` builds all functions.")
+    program = install()
+    with tempfile.TemporaryDirectory() as data, Stack(data, "--only-dynamodb", "--in-memory") as table:
+        settings = {
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{table.dynamodb_port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "JWT_SIGNING_SECRET": "0123456789abcdef" * 4,
+            "TABLE_NAME": "chat-api",
+        }
+        check_all(program, {"PATH": os.environ["PATH"], **settings})
+    print("Every function starts and answers under AWS's Lambda emulator.")

@@ -1,29 +1,25 @@
-//! A Lambda around one real binary: a tiny one of our own, or AWS's Runtime Interface Emulator, if
-//! `CHAT_API_TEST_RIE` says where that program is.
+//! A small Lambda around one real binary: the Runtime API that gives it events, and its process.
 //!
 //! An answer comes in one piece, or as a stream that can be read while it is written.
 
-mod aws_emulator;
 mod error;
-mod host;
 mod process;
 mod process_logs;
-mod reaper;
 mod server;
 mod stream;
-mod tiny_lambda;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use tokio::process::Command;
 
 pub use error::{InvocationError, InvocationFailure};
-pub use host::Ability;
-use host::{Host, HostKind};
+use process::Process;
 use process_logs::ProcessLogs;
-use server::Answer;
+use server::{Answer, Progress, RuntimeApi};
 pub use stream::Stream;
 
 use local::background;
@@ -52,7 +48,8 @@ pub struct Function {
 
 struct Running {
     name: String,
-    host: Host,
+    api: RuntimeApi,
+    process: Process,
     logs: ProcessLogs,
 }
 
@@ -63,15 +60,9 @@ impl Function {
     /// The binary cannot be started, or no port can be opened.
     #[must_use]
     pub fn start(binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self::start_under(&HostKind::of_environment(), binary, environment)
-    }
-
-    fn start_under(kind: &HostKind, binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
-        let logs = ProcessLogs::default();
-        let environment = environment.into_iter().chain(lambda_environment(binary));
-        let host = Host::start(kind, binary, environment, &logs)
+        let running = Running::start(binary, environment.into_iter())
             .unwrap_or_else(|error| panic!("The function {} cannot be started: {error}", binary.display()));
-        Self { running: Arc::new(Running { name: process::name_of(binary), host, logs }) }
+        Self { running: Arc::new(running) }
     }
 
     /// Waits until the function could be given its first event.
@@ -91,8 +82,7 @@ impl Function {
         self.invoke_with_deadline(event, SystemTime::now() + DEFAULT_TIMEOUT).await
     }
 
-    /// Sends an event with a deadline of your choice, such as [`cargo_lambda_deadline`], where the host lets one
-    /// choose ([`Ability::ChooseDeadlines`]).
+    /// Sends an event with a deadline of your choice, such as [`cargo_lambda_deadline`].
     ///
     /// # Errors
     /// As [`Function::invoke`].
@@ -125,25 +115,44 @@ impl Function {
         self.running.logs.text()
     }
 
-    /// The process's id, for measuring or ending it from outside. Under AWS's emulator it is the emulator's.
+    /// The process's id, for measuring or ending it from outside.
     #[must_use]
     pub fn process_id(&self) -> u32 {
-        self.running.host.process_id()
+        self.running.process.id()
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        self.running.host.end();
+        self.running.process.kill();
     }
 }
 
 impl Running {
+    fn start(binary: &Path, environment: impl Iterator<Item = (String, String)>) -> io::Result<Self> {
+        let (name, logs) = (process::name_of(binary), ProcessLogs::default());
+        let api = RuntimeApi::start()?;
+        let environment = environment.chain(lambda_environment(&name, api.address()));
+        let process = Process::start(&mut Command::new(binary), environment, &logs, api.progress_sender())?;
+        Ok(Self { name, api, process, logs })
+    }
+
     async fn wait_until_ready(&self) -> Result<(), InvocationError> {
-        let ready = tokio::time::timeout(WAIT_LIMIT, self.host.wait_until_ready());
+        let ready = tokio::time::timeout(WAIT_LIMIT, self.asked_for_work());
         match ready.await.unwrap_or(Err(InvocationFailure::NotReady { waited: WAIT_LIMIT })) {
             Ok(()) => Ok(()),
             Err(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    /// Waits until the function has asked for its first event.
+    async fn asked_for_work(&self) -> Result<(), InvocationFailure> {
+        let mut progress = self.api.progress();
+        let settled = progress.wait_for(|progress| progress.ready || progress.has_ended()).await;
+        match settled.map(|progress| progress.end()) {
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(failure),
+            Err(_) => Err(InvocationFailure::NotReady { waited: Duration::ZERO }),
         }
     }
 
@@ -161,11 +170,24 @@ impl Running {
 
     /// The answer, or its beginning.
     async fn begin(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationError> {
-        let answer = tokio::time::timeout(WAIT_LIMIT, self.host.answer(event, deadline));
+        let answer = tokio::time::timeout(WAIT_LIMIT, self.answer(event, deadline));
         match answer.await.unwrap_or(Err(InvocationFailure::NoAnswer { waited: WAIT_LIMIT })) {
             Ok(Answer::Error(answer)) => Err(self.failed(InvocationFailure::Error { answer }).await),
             Ok(answer) => Ok(answer),
             Err(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    async fn answer(&self, event: String, deadline: SystemTime) -> Result<Answer, InvocationFailure> {
+        let answer = self.api.submit(event, deadline).ok_or(InvocationFailure::TooManyWaiting)?;
+        let mut progress = self.api.progress();
+        let gone = InvocationFailure::NoAnswer { waited: Duration::ZERO };
+        tokio::select! {
+            // A function may answer and end at once: then the answer counts.
+            biased;
+            Ok(answer) = answer => Ok(answer),
+            Ok(progress) = progress.wait_for(Progress::has_ended) => Err(progress.end().unwrap_or(gone)),
+            else => Err(gone),
         }
     }
 
@@ -183,11 +205,12 @@ async fn on_server_time<T: Send + 'static>(waiting: impl Future<Output = T> + Se
     }
 }
 
-/// What every host's functions find, besides the address of its Runtime API.
-fn lambda_environment(binary: &Path) -> [(String, String); 3] {
+/// The variables that Lambda itself sets, as far as a function reads them.
+fn lambda_environment(name: &str, runtime_api: String) -> [(String, String); 4] {
     let pair = |name: &str, value: String| (name.to_owned(), value);
     [
-        pair("AWS_LAMBDA_FUNCTION_NAME", process::name_of(binary)),
+        pair("AWS_LAMBDA_RUNTIME_API", runtime_api),
+        pair("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
         pair("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
         pair("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
     ]
@@ -201,7 +224,7 @@ mod tests {
 
     fn start(binary: &str, environment: &[(&str, &str)]) -> Function {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Function::start_under(&HostKind::TinyLambda, Path::new(binary), environment)
+        Function::start(Path::new(binary), environment)
     }
 
     #[tokio::test]

@@ -2,16 +2,13 @@
 
 use serde_json::{Value, json};
 use testkit::recorder::Fault;
-use testkit::runtime_api::{Ability, cargo_lambda_deadline};
+use testkit::runtime_api::cargo_lambda_deadline;
 
 use crate::operator::grant;
 use crate::world::World;
 
 #[tokio::test]
 async fn cargo_lambdas_deadline_of_1970_is_not_taken_at_its_word() {
-    if Ability::ChooseDeadlines.skips_this_test() {
-        return;
-    }
     let world = World::start().await;
     world.register("ada", 100).await;
     let invoke = async |name: &str, event: Value| {

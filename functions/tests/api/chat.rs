@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
-use testkit::runtime_api::Ability;
 
 use crate::refusals::refused;
 use crate::requests::{balance, chat, message};
@@ -26,9 +25,6 @@ async fn a_model_that_fails_or_panics_costs_nothing() {
 
 #[tokio::test]
 async fn a_model_that_takes_too_long_costs_nothing() {
-    if Ability::ChooseDeadlines.skips_this_test() {
-        return;
-    }
     let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_DELAY_MS", "60000")]).await;
     let function = world.stack.function("chat").await;
     // 10 s of the deadline are reserved to capture the reply.

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
-use testkit::runtime_api::Ability;
 
 use crate::events::data_of_events;
 use crate::refusals::{refused_by_openai, status_and_openai_code};
@@ -69,9 +68,6 @@ async fn a_streamed_answer_says_the_same_as_a_whole_one() {
 
 #[tokio::test]
 async fn the_beginning_of_an_answer_is_read_while_the_model_still_thinks_about_its_end() {
-    if Ability::PassStreamsOn.skips_this_test() {
-        return;
-    }
     let (world, Tokens { access, .. }) =
         World::with_ada(10, &[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
     world.stack.function("token-balance").await;
@@ -125,9 +121,6 @@ async fn where_a_model_delivers_nothing_or_not_all_of_a_whole_answer_nothing_is_
 
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_streams_charges_nothing_and_its_hold_expires() {
-    if Ability::PassStreamsOn.skips_this_test() {
-        return;
-    }
     let (world, Tokens { access, .. }) =
         World::with_ada(10, &[("DUMMY_DELAY_MS", "2000"), ("MESSAGE_COST", "3")]).await;
     let mut stream = world.stack.stream(completion(true).bearer(&access)).await;

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
-use testkit::runtime_api::Ability;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -289,9 +288,6 @@ async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
 
 #[tokio::test]
 async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
-    if Ability::ChooseDeadlines.skips_this_test() {
-        return;
-    }
     let (provider, chatting) = with_openai(&[]).await;
     answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
     let function = chatting.world.stack.function("chat").await;

@@ -10,7 +10,6 @@ use shared::identity::sessions::MAX_SESSIONS;
 use testkit::gateway::{Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};
-use testkit::runtime_api::Ability;
 use testkit::template::Template;
 
 use crate::providers;
@@ -175,10 +174,6 @@ async fn operate(world: &World, ada: &Tokens) {
 
 #[tokio::test]
 async fn every_permission_of_every_role_is_used() {
-    // The audit uses one permission only if its time is up.
-    if Ability::ChooseDeadlines.skips_this_test() {
-        return;
-    }
     let world = World::start().await;
     let ada = arrive(&world, "ada").await;
     have_a_program(&world, &ada).await;

@@ -62,12 +62,6 @@ pub enum InvocationFailure {
         /// How far it came.
         received_bytes: usize,
     },
-    /// Its host did not give it the event.
-    #[error("was refused an event: the emulator answered {status}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-    },
     /// The line of waiting events is full.
     #[error("has too many events waiting")]
     TooManyWaiting,

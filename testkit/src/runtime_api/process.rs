@@ -1,4 +1,4 @@
-//! A process of a host: the function's own, or the emulator's.
+//! The process of a function.
 
 use std::io;
 use std::path::Path;

@@ -15,11 +15,6 @@ const DELIMITER: [u8; 8] = [0; 8];
 /// How long the next part is waited for.
 const PART_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether this is a whole stream, and not JSON, which has no NUL bytes.
-pub(super) fn is_one(answer: &[u8]) -> bool {
-    beginning_bytes(answer).is_some()
-}
-
 fn beginning_bytes(received: &[u8]) -> Option<usize> {
     received.windows(DELIMITER.len()).position(|window| window == DELIMITER)
 }
