@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 const TEMPLATE: &str = "
@@ -130,8 +132,7 @@ fn dynamodb_alone_serves_until_it_is_asked_to_end() {
     assert!(hint.contains("JWT_SIGNING_SECRET=\"$(cat .local/jwt-signing-secret)\""), "{hint}");
     assert!(workspace.path().join(".local/chat-api.db").is_file());
 
-    let process = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
     let start = Instant::now();
     assert!(child.wait().unwrap().success());
     assert!(start.elapsed() < Duration::from_secs(5));

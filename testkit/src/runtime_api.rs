@@ -218,6 +218,8 @@ fn lambda_environment(name: &str, runtime_api: String) -> [(String, String); 4] 
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
     use serde_json::json;
 
     use super::*;
@@ -267,11 +269,11 @@ mod tests {
     #[tokio::test]
     async fn dropping_a_function_ends_its_process() {
         let function = start("/usr/bin/yes", &[]);
-        let process = rustix::process::Pid::from_raw(function.process_id().try_into().unwrap()).unwrap();
-        assert!(rustix::process::test_kill_process(process).is_ok());
+        let process = Pid::from_raw(function.process_id().try_into().unwrap());
+        assert!(kill(process, None).is_ok());
         drop(function);
         let gone = async {
-            while rustix::process::test_kill_process(process).is_ok() {
+            while kill(process, None).is_ok() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };

@@ -23,6 +23,7 @@ pub(super) async fn functions(
     for function in &plan.functions {
         command.args(["--bin", &function.binary]);
     }
-    let status = child_group::run(environment.apply(&mut command), interrupt).await?;
+    environment.apply(&mut command);
+    let status = child_group::run(command, interrupt).await?;
     if status.success() { Ok(()) } else { Err(LaunchError::BuildFailed { status: status.to_string() }) }
 }

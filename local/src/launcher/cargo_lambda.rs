@@ -66,7 +66,7 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     // that would compile for minutes in silence.
     fill.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
         .arg(format!("cargo-lambda=={PINNED_VERSION}"));
-    let steps = async { Ok(succeeds(&mut create, interrupt).await? && succeeds(&mut fill, interrupt).await?) };
+    let steps = async { Ok(succeeds(create, interrupt).await? && succeeds(fill, interrupt).await?) };
     let done: Result<bool, LaunchError> = while_saying(steps, || "installing cargo-lambda".to_owned()).await;
     Ok(done? && usable_version(&program_in(folder)).await.is_some())
 }
@@ -75,11 +75,11 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
 async fn install_with_cargo(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     let mut install = Command::new(checks::cargo());
     install.args(["install", "--locked", "--root"]).arg(folder).arg(format!("cargo-lambda@{PINNED_VERSION}"));
-    Ok(succeeds(&mut install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
+    Ok(succeeds(install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
 }
 
 /// A step that cannot even be started has only failed: there is another way to try.
-async fn succeeds(command: &mut Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+async fn succeeds(command: Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     match child_group::run(command, interrupt).await {
         Ok(status) => Ok(status.success()),
         Err(LaunchError::Interrupted) => Err(LaunchError::Interrupted),

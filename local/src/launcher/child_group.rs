@@ -1,36 +1,39 @@
-//! A program in a process group of its own, so that Ctrl-C reaches this program alone, and ending the program ends
-//! what it has started in turn.
+//! A program in a process group of its own: Ctrl-C reaches the launcher alone, and the end of the group is the end of
+//! everything that the program has started.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
+use nix::sys::signal::Signal;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
+use tokio::process::Command;
 
 use super::error::LaunchError;
 use super::interrupt::Interrupt;
 
-/// How long a program may take to end when asked politely.
+/// How long a program may take to end after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) struct ChildGroup {
-    child: Child,
-    group: Option<Pid>,
+    child: Box<dyn ChildWrapper>,
+    /// The number of the group, which is that of its first process.
+    number: u32,
 }
 
 impl ChildGroup {
-    pub(super) fn start(command: &mut Command) -> Result<Self, LaunchError> {
-        let child = command.process_group(0).stdin(Stdio::null()).kill_on_drop(true).spawn();
-        let child = child.map_err(|source| run_error(command, source))?;
-        // The group has the number of its first process.
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group })
+    pub(super) fn start(mut command: Command) -> Result<Self, LaunchError> {
+        command.stdin(Stdio::null());
+        let name = name_of(&command);
+        let child = CommandWrap::from(command).wrap(KillOnDrop).wrap(ProcessGroup::leader()).spawn();
+        let child = child.map_err(|source| LaunchError::Run { program: name, source })?;
+        let number = child.id().unwrap_or_default();
+        Ok(Self { child, number })
     }
 
     /// The group's number, as a shell takes it.
     pub(super) fn number(&self) -> String {
-        self.group.map_or_else(String::new, |group| group.as_raw_nonzero().to_string())
+        self.number.to_string()
     }
 
     /// Waits until the program ends by itself.
@@ -38,31 +41,26 @@ impl ChildGroup {
         self.child.wait().await
     }
 
-    /// Asks the group to end, and ends it if it does not.
+    /// Ends the group: by SIGTERM, and by SIGKILL if that has no effect.
     pub(super) async fn stop(mut self) {
-        self.signal(Signal::TERM);
+        // Signals fail only if the whole group is gone already.
+        let _ = self.child.signal(Signal::SIGTERM as i32);
         let ended = tokio::time::timeout(STOP_LIMIT, self.child.wait()).await;
-        // Also after a good end: the program may have left others of its group behind.
-        self.signal(Signal::KILL);
+        // Also after the program has ended: others of its group may be left.
+        let _ = self.child.start_kill();
         if ended.is_err() {
             // It fails only if the program is gone already.
             let _ = self.child.wait().await;
         }
     }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // It fails only if the whole group is gone already.
-            let _ = kill_process_group(group, signal);
-        }
-    }
 }
 
 /// Runs a program to its end, or stops it when interrupted.
-pub(super) async fn run(command: &mut Command, interrupt: &mut Interrupt) -> Result<ExitStatus, LaunchError> {
+pub(super) async fn run(command: Command, interrupt: &mut Interrupt) -> Result<ExitStatus, LaunchError> {
+    let name = name_of(&command);
     let mut group = ChildGroup::start(command)?;
     tokio::select! {
-        ended = group.ended() => ended.map_err(|source| run_error(command, source)),
+        ended = group.ended() => ended.map_err(|source| LaunchError::Run { program: name, source }),
         () = interrupt.received() => {
             group.stop().await;
             Err(LaunchError::Interrupted)
@@ -70,13 +68,14 @@ pub(super) async fn run(command: &mut Command, interrupt: &mut Interrupt) -> Res
     }
 }
 
-fn run_error(command: &Command, source: io::Error) -> LaunchError {
-    LaunchError::Run { program: command.as_std().get_program().to_string_lossy().into_owned(), source }
+fn name_of(command: &Command) -> String {
+    command.as_std().get_program().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::test_kill_process_group;
+    use nix::sys::signal::killpg;
+    use nix::unistd::Pid;
     use tokio::time::Instant;
 
     use super::*;
@@ -89,12 +88,12 @@ mod tests {
 
     #[tokio::test]
     async fn stopping_ends_what_the_program_has_started_too() {
-        let group = ChildGroup::start(&mut shell("sleep 60 & sleep 60")).unwrap();
-        let number = group.group.unwrap();
-        assert!(test_kill_process_group(number).is_ok());
+        let group = ChildGroup::start(shell("sleep 60 & sleep 60")).unwrap();
+        let number = Pid::from_raw(group.number.try_into().unwrap());
+        assert!(killpg(number, None).is_ok());
         group.stop().await;
         let gone = async {
-            while test_kill_process_group(number).is_ok() {
+            while killpg(number, None).is_ok() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -102,9 +101,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_does_not_listen_is_ended_all_the_same() {
-        let mut command = shell("trap '' TERM; while :; do sleep 1; done");
-        let group = ChildGroup::start(&mut command).unwrap();
+    async fn a_program_that_ignores_sigterm_is_ended_all_the_same() {
+        let group = ChildGroup::start(shell("trap '' TERM; while :; do sleep 1; done")).unwrap();
         // Give the shell time to set its trap.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let start = Instant::now();
@@ -114,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
-        let error = ChildGroup::start(&mut Command::new("/nowhere/cargo")).err().unwrap().to_string();
+        let error = ChildGroup::start(Command::new("/nowhere/cargo")).err().unwrap().to_string();
         assert!(error.starts_with("/nowhere/cargo cannot be run: "), "{error}");
     }
 }

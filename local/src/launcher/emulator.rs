@@ -37,7 +37,8 @@ impl Emulator {
             // Its information is about itself; what the functions write comes through at any level.
             command.env(EMULATOR_LOG_VARIABLE, "cargo_lambda=warn");
         }
-        let group = ChildGroup::start(environment.apply(&mut command))?;
+        environment.apply(&mut command);
+        let group = ChildGroup::start(command)?;
         let watchdog = Watchdog::start(&group)?;
         Ok(Self { group, watchdog })
     }

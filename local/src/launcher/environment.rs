@@ -57,7 +57,7 @@ impl Environment {
     }
 
     /// Gives it to a command.
-    pub(super) fn apply<'command>(&self, command: &'command mut Command) -> &'command mut Command {
+    pub(super) fn apply(&self, command: &mut Command) {
         let inherited = env::vars_os().map(|(name, _)| name);
         let unwanted = inherited.filter(|name| {
             let name = name.to_string_lossy();
@@ -66,7 +66,7 @@ impl Environment {
         for name in unwanted {
             command.env_remove(name);
         }
-        command.envs(self.added.iter().map(|(name, value)| (name, value)))
+        command.envs(self.added.iter().map(|(name, value)| (name, value)));
     }
 
     /// The line for a shell, with the secret read from its file.

@@ -1,7 +1,8 @@
-//! Functions that outlive cargo-lambda: it runs each in a process group of its own, and one that was busy when
+//! Functions that outlive cargo-lambda: it runs each in a process group of its own, and a function that was busy when
 //! cargo-lambda was killed would go on.
 //!
-//! Only Linux can hand orphans over to a program. Elsewhere they end by themselves at their next question for work.
+//! process-wrap ends groups that it knows, and these are not known to the launcher. On Linux the launcher adopts them.
+//! Elsewhere they end by themselves when they ask for their next event.
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{adopt, end};
@@ -12,15 +13,18 @@ pub(super) use other::{adopt, end};
 mod linux {
     use std::fs;
 
-    use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+    use nix::sys::prctl::set_child_subreaper;
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::wait::waitpid;
+    use nix::unistd::Pid;
 
-    /// Each round may bring up the children of those that it ended; nobody nests them this deep.
+    /// A round adopts the children of the processes that it ended. Functions nest none this deep.
     const ROUNDS_LIMIT: usize = 20;
 
     /// From now on, descendants whose parents die become children of this program.
     pub(in crate::launcher) fn adopt() {
-        // Without it, an orphan in the middle of its work may outlive this program by a little.
-        let _ = set_child_subreaper(Some(getpid()));
+        // If it fails, an orphan in the middle of its work may outlive this program by a little.
+        let _ = set_child_subreaper(true);
     }
 
     /// Ends every child that is left.
@@ -32,14 +36,14 @@ mod linux {
             }
             for child in children {
                 // It fails only if the child is gone already.
-                let _ = kill_process(child, Signal::KILL);
-                let _ = waitpid(Some(child), WaitOptions::empty());
+                let _ = kill(child, Signal::SIGKILL);
+                let _ = waitpid(child, None);
             }
         }
     }
 
     fn children() -> Vec<Pid> {
-        let own = getpid().as_raw_nonzero().to_string();
+        let own = Pid::this().to_string();
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let children = processes.filter_map(|process| {
             let stat = fs::read_to_string(process.path().join("stat")).ok()?;
@@ -47,7 +51,7 @@ mod linux {
             let (_, after_name) = stat.rsplit_once(')')?;
             let parent = after_name.split_whitespace().nth(1)?;
             let number = process.file_name().to_str()?.parse().ok()?;
-            (parent == own).then(|| Pid::from_raw(number))?
+            (parent == own).then(|| Pid::from_raw(number))
         });
         children.collect()
     }

@@ -1,5 +1,5 @@
-//! Ends a program when this one is killed without a chance to do so itself, as by `kill -9`: else cargo-lambda would
-//! keep the port, and the functions.
+//! Ends a program when the launcher is killed without a chance to do so itself, as by `kill -9`: cargo-lambda would keep
+//! the port and the functions. process-wrap acts only while its own process lives, so a shell watches from outside.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use super::child_group::ChildGroup;
 use super::error::LaunchError;
 
-/// Waits for the end of its input, which comes with the end of this program, whatever its cause.
+/// Waits for the end of its input, which comes with the end of the launcher, whatever its cause.
 const SCRIPT: &str = "read -r line; kill -s TERM -- \"-$1\"";
 
 pub(super) struct Watchdog {
@@ -27,7 +27,7 @@ impl Watchdog {
         }
     }
 
-    /// Sends it home, before the program's number can become another's.
+    /// Ends the watch, before the number of the program's group can become another's.
     pub(super) async fn dismiss(mut self) {
         // It fails only if the shell is gone already.
         let _ = self.shell.kill().await;
@@ -42,7 +42,8 @@ mod tests {
 
     fn sleeper() -> ChildGroup {
         let mut command = Command::new("/bin/sh");
-        ChildGroup::start(command.args(["-c", "sleep 60"])).unwrap()
+        command.args(["-c", "sleep 60"]);
+        ChildGroup::start(command).unwrap()
     }
 
     #[tokio::test]
