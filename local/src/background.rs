@@ -1,4 +1,4 @@
-//! The runtime that the servers of this crate live on.
+//! The tokio runtime of local servers.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// One runtime for the whole process: each `#[tokio::test]` drops its own when it ends, and with it every task, while
-/// a stack that several tests share has to go on.
+/// The one runtime of the process. A `#[tokio::test]` ends every task of its own runtime when it ends, while tests
+/// share servers.
 ///
 /// # Panics
 /// The operating system gives no threads.
@@ -25,10 +25,10 @@ pub fn handle() -> &'static Handle {
         .handle()
 }
 
-/// Listens on the loopback address only; port 0 takes any free one. Returns the port that it is.
+/// Listens on the loopback address; port 0 takes any free port. Returns the port too.
 ///
 /// # Errors
-/// The port cannot be had.
+/// The port cannot be opened.
 pub fn listen(port: u16) -> io::Result<(tokio::net::TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;

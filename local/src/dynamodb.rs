@@ -18,15 +18,15 @@ use crate::template::Template;
 /// The file that keeps the data, inside the folder of [`Storage::Directory`].
 pub const FILE_NAME: &str = "chat-api.db";
 
-/// Long enough for requests under way; one that hangs must not hold up the end of the program.
+/// Time for requests under way: a request that hangs must not delay the end of the program.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the items are kept.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// Nowhere: they are gone when the server stops.
+    /// In memory: the items are lost when the server stops.
     Memory,
-    /// In the file [`FILE_NAME`] of this folder, which is created if need be.
+    /// In the file [`FILE_NAME`] of this folder, which is created if it does not exist.
     Directory(PathBuf),
 }
 
@@ -46,12 +46,12 @@ pub enum DynamoDbError {
         /// The port asked for.
         port: u16,
     },
-    /// The port cannot be had for another reason.
+    /// The port cannot be opened for another reason.
     #[error("Port {port} for DynamoDB cannot be opened: {source}; choose another with --dynamodb-port.")]
     PortRefused {
         /// The port asked for.
         port: u16,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The data's folder cannot be created.
@@ -59,7 +59,7 @@ pub enum DynamoDbError {
     NoFolder {
         /// The folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The data's file cannot be opened.
@@ -67,13 +67,13 @@ pub enum DynamoDbError {
     NoDatabase {
         /// The file, or memory.
         place: String,
-        /// What dynoxide said.
+        /// The error of dynoxide.
         source: DynoxideError,
     },
-    /// The template asks for a table that dynoxide does not accept.
+    /// The template has a table that dynoxide does not accept.
     #[error("DynamoDB refuses the table of the template: {reason}.")]
     TableRefused {
-        /// What dynoxide said.
+        /// The error of dynoxide.
         reason: String,
     },
     /// The data was written under another template.
@@ -112,7 +112,7 @@ impl DynamoDb {
         table_name: &str,
         template: &Template,
     ) -> Result<Self, DynamoDbError> {
-        // Before the data is opened: whoever has the port may be an earlier start of this program with the same data.
+        // Before the data is opened: an earlier start of this program may have both the port and the data.
         let (listener, port) = background::listen(port).map_err(|source| DynamoDbError::of_port(port, source))?;
         let table_name = table_name.to_owned();
         let template = template.clone();
@@ -124,7 +124,7 @@ impl DynamoDb {
         let database = prepared.await.unwrap_or_else(|error| Err(refused(&error)))?;
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
-            // An error means that the sender was dropped, which stops the server as well.
+            // An error means that the sender was dropped, which stops the server too.
             let _ = stopped.await;
         };
         let serving = dynoxide::server::serve_with_shutdown(listener, database, shutdown);

@@ -1,4 +1,4 @@
-//! The steps from nothing to an API that answers, and back to nothing.
+//! The steps of a start: checks, cargo-lambda, DynamoDB, build, `cargo lambda watch`; and of the end.
 
 mod arguments;
 mod build;

@@ -1,6 +1,8 @@
-//! What stands in for AWS on a laptop: an embedded `DynamoDB`, and the template read as data.
+//! The parts of the launcher (`cargo run -p local`) that tests use too: the embedded [`dynamodb`] with the template's
+//! table, and the [`template`] read as data.
 //!
-//! Servers run on a runtime of their own, so that they outlive the `#[tokio::test]` that started them.
+//! Nothing here connects to AWS, nor to any address but loopback. Servers live on the runtime of [`background`].
+//! Begin with `launcher.rs`, which shows the steps of a start.
 
 pub mod background;
 pub mod dynamodb;

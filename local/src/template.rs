@@ -1,4 +1,4 @@
-//! template.yaml as data: the one source of the table, the routes and the settings' defaults.
+//! template.yaml as data: the source of the table, the routes, the roles and the defaults of settings.
 
 mod yaml;
 
@@ -19,7 +19,7 @@ const TEMPLATE_LIMIT_BYTES: u64 = 1_000_000;
 const TABLE_TYPE: &str = "AWS::DynamoDB::Table";
 const FUNCTION_TYPE: &str = "AWS::Serverless::Function";
 
-/// A template that was read and found usable.
+/// A template that has all that this project needs.
 #[derive(Clone, Debug)]
 pub struct Template {
     document: Value,
@@ -38,8 +38,7 @@ pub struct TemplateFunction {
     pub routes: Vec<Route>,
     /// Its `Properties` as they stand in the template.
     pub properties: Value,
-    /// What its role says, statement by statement; those under a condition as `Fn::If`. None if it has no role of the
-    /// template's.
+    /// The statements of its role, conditional statements as `Fn::If`. Empty if its role is not in the template.
     pub statements: Vec<Value>,
 }
 
@@ -55,26 +54,26 @@ pub struct Route {
 /// Why a template cannot be used, as a sentence that names the file.
 #[derive(Debug, Error)]
 pub enum TemplateError {
-    /// There is no such file, or no right to read it.
+    /// The file does not exist, or this user may not read it.
     #[error("The template {} cannot be read: {source}.", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file was read but is no usable template.
+    /// The file is not a template that this project can use.
     #[error("The template {} is broken: {reason}.", .path.display())]
     Broken {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault, as the rest of a sentence.
         reason: String,
     },
 }
 
 impl Template {
-    /// Reads a template and checks that it has what this project needs of it.
+    /// Reads a template and checks that it has all that this project needs.
     ///
     /// # Errors
     /// The file cannot be read, is not YAML, has not exactly one table with a key, or a function without a binary.
@@ -137,7 +136,7 @@ impl Template {
         Value::Object(request)
     }
 
-    /// The attribute by which the table forgets items, if the template turns that on.
+    /// The attribute of the time to live, if the template enables it.
     #[must_use]
     pub fn time_to_live_attribute(&self) -> Option<String> {
         let specification = &self.table["TimeToLiveSpecification"];
@@ -149,8 +148,8 @@ impl Template {
 
 /// The folder of the workspace's Cargo.toml and template.yaml.
 ///
-/// Cargo tells a program that it runs where its package lies; a program that is started otherwise remembers where it
-/// was built.
+/// Cargo sets `CARGO_MANIFEST_DIR` for a program that it runs. A program that is started otherwise uses the folder in
+/// which it was built.
 #[must_use]
 pub fn workspace_root() -> PathBuf {
     let built_in = env!("CARGO_MANIFEST_DIR");

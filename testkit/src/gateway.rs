@@ -1,4 +1,4 @@
-//! API Gateway as events: what it would send to a function for an HTTP request, and what it makes of the answer.
+//! API Gateway: the event that it makes of an HTTP request, and the HTTP response that it makes of an answer.
 
 mod http_event;
 mod request;

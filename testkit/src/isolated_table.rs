@@ -1,4 +1,4 @@
-//! A table that one test has to itself.
+//! A table for one test alone.
 
 use serde_json::{Value, json};
 
@@ -8,11 +8,11 @@ use local::template::Template;
 /// The table's name in an embedded `DynamoDB`.
 pub const TABLE_NAME: &str = "chat-api";
 
-/// Names the address of another `DynamoDB` for tests to run on, such as AWS's DynamoDB Local. It has to be one that
-/// gives everybody the same tables, whatever their credentials (`-sharedDb`).
+/// The variable with the address of another `DynamoDB` for tests, such as AWS's DynamoDB Local, which has to share its
+/// tables among all credentials (`-sharedDb`).
 const ENDPOINT_VARIABLE: &str = "CHAT_API_TEST_DYNAMODB";
 
-/// The engine checks no signature, but wants one.
+/// The engine demands a signature and does not verify it.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                              SignedHeaders=host, Signature=0";
 
@@ -22,7 +22,7 @@ pub struct IsolatedTable {
     endpoint: String,
     name: String,
     client: reqwest::Client,
-    /// Ends with the test.
+    /// Stops when the table is dropped.
     embedded: Option<DynamoDb>,
 }
 
@@ -45,7 +45,7 @@ impl IsolatedTable {
         }
     }
 
-    /// The table forgets nothing by itself: when `DynamoDB` deletes what has expired is its own affair.
+    /// The table has no time to live here: `DynamoDB` would delete expired items at a time of its own.
     async fn create_elsewhere(endpoint: String, template: &Template, client: reqwest::Client) -> Self {
         let random = getrandom::u64().unwrap_or_else(|error| panic!("No random name for a table: {error}"));
         let table = Self { endpoint, name: format!("{TABLE_NAME}-{random:016x}"), client, embedded: None };
@@ -72,10 +72,10 @@ impl IsolatedTable {
         self.embedded.is_some()
     }
 
-    /// Sends one request past everything that counts or disturbs requests, and returns what it was answered.
+    /// Sends one request to the table itself, past recorder and faults, and returns the answer.
     ///
     /// # Errors
-    /// What `DynamoDB` says of a request that it refuses.
+    /// The answer of `DynamoDB` to a request that it refuses.
     ///
     /// # Panics
     /// `DynamoDB` does not answer.
@@ -100,7 +100,7 @@ impl IsolatedTable {
     /// Everything in the table.
     ///
     /// # Panics
-    /// `DynamoDB` does not answer, or not with all of it at once.
+    /// `DynamoDB` does not answer, or the table has more than one page.
     pub async fn items(&self) -> Vec<Value> {
         let found = self.call("Scan", &json!({"TableName": self.name, "ConsistentRead": true})).await;
         let found = found.unwrap_or_else(|error| panic!("The table cannot be scanned: {error}"));

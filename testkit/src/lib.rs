@@ -1,9 +1,8 @@
-//! What the tests of chat-api run on: the functions' real binaries behind a tiny Lambda Runtime API, API Gateway's
-//! events, a recorder before `DynamoDB` that knows roles and makes faults, tables of one's own, and what benchmarks make
-//! of the times they measure.
+//! The harness of the tests: [`stack::Stack`] runs the functions' real binaries with a Runtime API, API Gateway's
+//! events, and a table behind a recorder, which knows their roles and makes faults.
 //!
-//! Servers run on a runtime of their own, so that they outlive the `#[tokio::test]` that started them.
-//! What is here panics with an explanation where a test could do nothing but fail.
+//! No crate uses it but as a dev-dependency, and it does not use `shared`, whose unit tests use it. It panics with an
+//! explanation where a test could only fail. Begin with [`stack`], or with [`test_table`] for the tests of one crate.
 
 pub mod gateway;
 pub mod isolated_table;

@@ -1,4 +1,4 @@
-//! People who use the API: each act is a request through the endpoint.
+//! Acts of people who use the API, each a request to its endpoint.
 
 use serde_json::{Value, json};
 
@@ -8,15 +8,15 @@ use crate::stack::Stack;
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// An API key that was made.
+/// An API key.
 pub struct MadeApiKey {
-    /// By which it is ended.
+    /// The id, with which the key is ended.
     pub id: String,
-    /// The secret.
+    /// The key itself, which is secret.
     pub key: String,
 }
 
-/// The tokens of somebody who has logged in.
+/// The tokens of a person who is logged in.
 pub struct Tokens {
     /// The access token.
     pub access: String,
@@ -27,7 +27,7 @@ pub struct Tokens {
 /// Gives `username` an account with [`PASSWORD`].
 ///
 /// # Panics
-/// It is refused.
+/// The API refuses.
 pub async fn register(stack: &Stack, username: &str) {
     let credentials = json!({"username": username, "password": PASSWORD});
     expect(201, &stack.send(Request::post("/register/").json(&credentials)).await);
@@ -36,23 +36,23 @@ pub async fn register(stack: &Stack, username: &str) {
 /// Logs `username` in.
 ///
 /// # Panics
-/// It is refused.
+/// The API refuses.
 pub async fn log_in(stack: &Stack, username: &str, password: &str) -> Tokens {
     let credentials = json!({"username": username, "password": password});
     let answer = expect(200, &stack.send(Request::post("/login/").json(&credentials)).await);
     Tokens { access: member(&answer, "access_token"), refresh: member(&answer, "refresh_token") }
 }
 
-/// Logs somebody out, of this session or everywhere.
+/// Ends the session of these tokens, or all sessions.
 pub async fn log_out(stack: &Stack, tokens: &Tokens, everywhere: bool) -> Response {
     let body = json!({"refresh": tokens.refresh, "everywhere": everywhere});
     stack.send(Request::post("/logout/").json(&body)).await
 }
 
-/// Makes an API key with somebody's access token.
+/// Makes an API key with an access token.
 ///
 /// # Panics
-/// It is refused.
+/// The API refuses.
 pub async fn make_api_key(stack: &Stack, access: &str) -> MadeApiKey {
     let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
     let answer = expect(201, &stack.send(request).await);
@@ -62,7 +62,7 @@ pub async fn make_api_key(stack: &Stack, access: &str) -> MadeApiKey {
 /// Deactivates `username`'s account, as an operator does.
 ///
 /// # Panics
-/// It is refused.
+/// The API refuses.
 pub async fn deactivate(stack: &Stack, username: &str) {
     let answer = stack.invoke("operator", &json!({"action": "deactivate", "username": username})).await;
     let answer = answer.unwrap_or_else(|error| panic!("{error}"));

@@ -1,5 +1,5 @@
-//! A front before `DynamoDB` that remembers every request and lets functions do what their roles allow. Else it is
-//! transparent but for the faults asked of it.
+//! A proxy before `DynamoDB` that records every request, refuses requests that the caller's role does not allow, and
+//! makes faults on demand.
 
 mod fault;
 
@@ -23,29 +23,29 @@ use local::background;
 
 pub use fault::Fault;
 
-/// A bound on memory; a test that looks further back than this should call [`Recorder::clear`] in between.
+/// A limit on memory: a test with more requests calls [`Recorder::clear`] in between.
 const REQUESTS_KEPT: usize = 10_000;
 
 /// `DynamoDB` accepts no larger request.
 const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Longer than any timeout of the functions, so that theirs is the one that shows.
+/// Longer than any timeout of the functions, so that theirs passes first.
 const UPSTREAM_LIMIT: Duration = Duration::from_secs(30);
 
-/// A request that arrived at the recorder; an attempt repeated by the SDK is a request of its own.
+/// A request that arrived at the recorder. Each attempt of the SDK is a request of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedRequest {
     /// Such as `UpdateItem`.
     pub operation: String,
     /// The request's JSON.
     pub body: Value,
-    /// The answer's HTTP status; 0 while there is none.
+    /// The HTTP status of the answer; 0 before the answer.
     pub response_status: u16,
     /// The answer's JSON.
     pub response_body: Value,
 }
 
-/// A running front; dropping it stops it.
+/// A running proxy, which stops when it is dropped.
 pub struct Recorder {
     port: u16,
     records: Arc<Mutex<Records>>,
@@ -58,11 +58,12 @@ pub struct Recorder {
 #[derive(Default)]
 struct Records {
     kept: VecDeque<RecordedRequest>,
-    /// How many were dropped or cleared, which makes a record's number outlive the shifting of positions.
+    /// The number of requests that were forgotten: the position of a request plus this is its number for good.
     forgotten: usize,
 }
 
-/// Who may do what, and did or tried to. Whoever has no role may do everything: tests that ask for themselves.
+/// The roles, and the permissions that were used or refused. A caller without a role, such as a test, may do
+/// everything.
 #[derive(Default)]
 struct Guard {
     roles: BTreeMap<String, Role>,
@@ -81,7 +82,7 @@ struct Front {
 }
 
 impl Recorder {
-    /// Starts a front on any free port of 127.0.0.1.
+    /// Starts a proxy on any free port of 127.0.0.1.
     ///
     /// # Errors
     /// No port can be opened.
@@ -89,7 +90,7 @@ impl Recorder {
         Self::start_with_roles(upstream_endpoint, BTreeMap::new())
     }
 
-    /// The same, with the role of each access key (`AWS_ACCESS_KEY_ID`) that has one.
+    /// Starts a proxy that knows the roles of some access keys (`AWS_ACCESS_KEY_ID`).
     ///
     /// # Errors
     /// No port can be opened.
@@ -127,30 +128,31 @@ impl Recorder {
         lock(&self.records).kept.iter().cloned().collect()
     }
 
-    /// The permissions that functions made use of so far.
+    /// The permissions that functions have used so far.
     #[must_use]
     pub fn used_permissions(&self) -> BTreeSet<Permission> {
         lock(&self.guard.used).clone()
     }
 
-    /// What functions tried that their roles do not allow, a sentence each.
+    /// The requests that were refused to functions by their roles, a sentence each.
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         lock(&self.guard.refusals).clone()
     }
 
-    /// Lets `fault` happen to each of the next `times` requests of `operation`, after the faults asked for before.
+    /// Makes `fault` happen to each of the next `times` requests of `operation`, after the faults that were ordered
+    /// before.
     pub fn fail_next(&self, operation: &str, fault: Fault, times: usize) {
         lock(&self.faults).extend(std::iter::repeat_n((operation.to_owned(), fault), times));
     }
 
-    /// Lets every answer from now on say what its request cost, in `ConsumedCapacity`: the requests get a member more
-    /// on their way, and are remembered as they came.
+    /// From now on every answer has its cost in `ConsumedCapacity`: the proxy adds the member that asks for it to each
+    /// request, and records the request without it.
     pub fn ask_for_capacity(&self) {
         self.asks_for_capacity.store(true, Ordering::Relaxed);
     }
 
-    /// Lets no fault happen any more.
+    /// Cancels all faults.
     pub fn forget_faults(&self) {
         lock(&self.faults).clear();
     }
@@ -172,7 +174,7 @@ impl Front {
 }
 
 impl Guard {
-    /// Whether whoever signed this may ask it.
+    /// Whether the role of the signer allows this request.
     fn lets_through(&self, headers: &HeaderMap, request: &RecordedRequest) -> bool {
         let Some(role) = access_key_of(headers).and_then(|access_key| self.roles.get(access_key)) else { return true };
         let checked = role.check(&request.operation, &request.body);
@@ -252,7 +254,7 @@ async fn answer(front: &Front, parts: Parts, body: Bytes, request: &RecordedRequ
         tokio::time::sleep(UPSTREAM_LIMIT).await;
     }
     if fault == Fault::AnswerLost {
-        // Applied, and forgotten: that is the fault.
+        // The answer is dropped: that is the fault.
         let _ = ask_upstream(front, parts, body).await;
     }
     let (status, body) = fault::answer(fault, &request.operation, &request.body);
@@ -272,7 +274,7 @@ async fn ask_upstream(
     Ok((status, headers, response.bytes().await?))
 }
 
-/// The headers without those that belong to one connection, which each side writes anew.
+/// The headers without those that belong to one connection.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [header::CONNECTION, header::CONTENT_LENGTH, header::HOST, header::TRANSFER_ENCODING] {
         headers.remove(name);
@@ -309,7 +311,7 @@ mod tests {
     use super::*;
     use local::template::TemplateFunction;
 
-    /// Answers with what it got, under status 418.
+    /// Answers with the request's body and status 418.
     async fn echo(method: Method, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
         let asked_by = headers.get("x-asked-by").cloned();
         let answer = json!({"method": method.as_str(), "got": json_of(&body)}).to_string();

@@ -1,8 +1,8 @@
-//! A function's role, and what `DynamoDB` would refuse to whoever has it.
+//! The role of a function, and the requests that `DynamoDB` would refuse to it.
 //!
-//! Only as much of IAM as template.yaml uses: statements that allow, and three kinds of conditions. What a statement says
-//! beyond that is an error and not overlooked.
-//! Source: [actions, resources and condition keys of DynamoDB][keys] in the Service Authorization Reference.
+//! It knows as much of IAM as template.yaml uses: statements that allow, and three kinds of conditions. Anything else
+//! in a statement is an error. Source: [actions, resources and condition keys of DynamoDB][keys] in the Service
+//! Authorization Reference.
 //!
 //! [keys]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 
@@ -18,14 +18,14 @@ use request::Access;
 
 const PREFIX: &str = "dynamodb:";
 
-/// What the role of a function allows at the table.
+/// The permissions of a function at the table.
 #[derive(Clone, Debug)]
 pub struct Role {
     function: String,
     statements: Vec<Statement>,
 }
 
-/// A permission of a role: an action, and the pattern of the partitions that it is for, or `(scan)`.
+/// A permission of a role: an action, and a pattern of partitions, or `(scan)`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Permission {
     /// The Cargo binary of the function that has it.
@@ -44,9 +44,9 @@ struct Statement {
 
 #[derive(Clone, Debug)]
 enum Condition {
-    /// The request names partition keys, and each matches one of these.
+    /// Each partition key of the request matches one of these patterns.
     LeadingKeys(Vec<String>),
-    /// The request names the attributes that it wants, and all are among these.
+    /// The request names its attributes, and all are among these.
     Attributes(BTreeSet<String>),
 }
 
@@ -54,7 +54,7 @@ impl Role {
     /// The role of a function of the template.
     ///
     /// # Errors
-    /// A statement about the table says something that is not understood here.
+    /// A statement about the table has a part that is not understood here.
     pub fn of(function: &TemplateFunction) -> Result<Self, String> {
         let about_the_table = function.statements.iter().filter(|statement| statement.to_string().contains(PREFIX));
         let statements = about_the_table.map(Statement::parse).collect::<Result<_, _>>();
@@ -65,7 +65,7 @@ impl Role {
     /// The permissions by which a request is allowed.
     ///
     /// # Errors
-    /// It is not, or it is of a kind that is not understood here; a sentence says so.
+    /// A sentence: the role does not allow the request, or the request is of a kind that is not understood here.
     pub fn check(&self, operation: &str, body: &Value) -> Result<BTreeSet<Permission>, String> {
         let accesses = request::accesses(operation, body)?;
         let mut used = BTreeSet::new();
@@ -115,7 +115,7 @@ impl Statement {
         Ok(Self { actions: actions.collect::<Result<_, _>>()?, condition })
     }
 
-    /// The patterns by which it allows an access, if it does.
+    /// The patterns by which it allows an access, if it allows it.
     fn allows(&self, access: &Access) -> Option<BTreeSet<String>> {
         if !self.actions.contains(&access.action) {
             return None;
@@ -135,7 +135,7 @@ impl Statement {
 }
 
 impl Condition {
-    /// One of the two shapes in which the template has them.
+    /// A condition has one of two shapes in the template.
     fn parse(condition: &Value) -> Option<Self> {
         let members = condition.as_object()?;
         let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
@@ -157,7 +157,7 @@ impl Condition {
     }
 }
 
-/// IAM's `StringLike`, as far as the template uses it: a star at the end.
+/// IAM's `StringLike`, with a star at the end alone, as the template uses it.
 fn matches(pattern: &str, text: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
 }
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(allowed(vec![put("USER#1"), update("USER#2")]).unwrap().len(), 2);
         assert!(allowed(vec![put("USER#1"), put("LOGIN#1")]).is_err());
         assert!(allowed(vec![put("USER#1"), json!({"Delete": {"Key": {"pk": {"S": "USER#1"}}}})]).is_err());
-        // Keys that only two statements together allow: IAM may see them together.
+        // IAM sees the keys of one request together, and no single statement allows both.
         let [one, other] = ["A#*", "B#*"].map(|key| statement(&json!("dynamodb:PutItem"), &json!([key])));
         let role = role(vec![one, other]).unwrap();
         assert!(role.check("TransactWriteItems", &json!({"TransactItems": [put("A#1"), put("B#1")]})).is_err());

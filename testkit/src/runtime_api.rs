@@ -24,13 +24,13 @@ pub use stream::Stream;
 
 use local::background;
 
-/// What a buffered function behind API Gateway may have at most.
+/// The longest time of a buffered function behind API Gateway.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(28);
 
-/// How long an answer, or the readiness, is waited for.
+/// Time for an answer, or for the start.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
-/// What the function wrote just before it failed may still be on its way through the pipe.
+/// Time for the last lines of a function that failed to arrive through the pipe.
 const LAST_LOGS_DELAY: Duration = Duration::from_millis(50);
 
 /// The deadline that cargo-lambda 1.9.2 gives every invocation: ten minutes after the beginning of 1970.
@@ -41,7 +41,7 @@ pub fn cargo_lambda_deadline() -> SystemTime {
 
 /// A Lambda function: the process of a real binary, which ends when this is dropped.
 ///
-/// It takes one event at a time, as in Lambda; more of them wait in line.
+/// It gets one event at a time, as in Lambda; further events wait in a queue.
 pub struct Function {
     running: Arc<Running>,
 }
@@ -65,10 +65,10 @@ impl Function {
         Self { running: Arc::new(running) }
     }
 
-    /// Waits until the function could be given its first event.
+    /// Waits until the function has asked for its first event.
     ///
     /// # Errors
-    /// It ended, reported that it cannot start, or takes longer than 30 seconds.
+    /// The function ended, reported that it cannot start, or takes longer than 30 seconds.
     pub async fn wait_until_ready(&self) -> Result<(), InvocationError> {
         let running = Arc::clone(&self.running);
         on_server_time(async move { running.wait_until_ready().await }).await
@@ -98,7 +98,7 @@ impl Function {
     /// As [`Function::invoke`].
     ///
     /// # Panics
-    /// The answer is none.
+    /// The answer is not streamed.
     pub async fn stream(&self, event: &Value) -> Result<Stream, InvocationError> {
         let running = Arc::clone(&self.running);
         let event = event.to_string();
@@ -109,7 +109,7 @@ impl Function {
         }
     }
 
-    /// What the function wrote to its standard output and error; of very much, the end.
+    /// The output of the function, standard output and error together: its last megabyte.
     #[must_use]
     pub fn logs(&self) -> String {
         self.running.logs.text()
@@ -145,7 +145,6 @@ impl Running {
         }
     }
 
-    /// Waits until the function has asked for its first event.
     async fn asked_for_work(&self) -> Result<(), InvocationFailure> {
         let mut progress = self.api.progress();
         let settled = progress.wait_for(|progress| progress.ready || progress.has_ended()).await;
@@ -183,7 +182,7 @@ impl Running {
         let mut progress = self.api.progress();
         let gone = InvocationFailure::NoAnswer { waited: Duration::ZERO };
         tokio::select! {
-            // A function may answer and end at once: then the answer counts.
+            // If the function answers and ends at once, the answer counts.
             biased;
             Ok(answer) = answer => Ok(answer),
             Ok(progress) = progress.wait_for(Progress::has_ended) => Err(progress.end().unwrap_or(gone)),
@@ -197,7 +196,7 @@ impl Running {
     }
 }
 
-/// Waits on the servers' runtime: a test may have stopped the clock of its own, and the limits would pass at once.
+/// Waits on the servers' runtime: on a test's own runtime the clock may be paused, and every limit would pass at once.
 async fn on_server_time<T: Send + 'static>(waiting: impl Future<Output = T> + Send + 'static) -> T {
     match background::handle().spawn(waiting).await {
         Ok(result) => result,
@@ -205,7 +204,7 @@ async fn on_server_time<T: Send + 'static>(waiting: impl Future<Output = T> + Se
     }
 }
 
-/// The variables that Lambda itself sets, as far as a function reads them.
+/// The variables that Lambda sets, as far as a function reads them.
 fn lambda_environment(name: &str, runtime_api: String) -> [(String, String); 4] {
     let pair = |name: &str, value: String| (name.to_owned(), value);
     [

@@ -1,5 +1,5 @@
-//! The whole of chat-api for tests: the functions' real binaries on a table of their own, spoken to as through API
-//! Gateway.
+//! All of chat-api for a test: the functions' real binaries, which get the events of API Gateway, on a table of their
+//! own.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789
 
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 
-/// A stack of its own: nothing is shared with another one, and all of it ends when this is dropped.
+/// The functions and their table. Nothing is shared with another stack, and everything ends when it is dropped.
 pub struct Stack {
     template_functions: Vec<TemplateFunction>,
     table: IsolatedTable,
@@ -30,8 +30,9 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Creates an empty table, in a `DynamoDB` that starts with it or in another ([`IsolatedTable`]). Each function starts
-    /// when it is first needed, from the binary that `find_binary` names, with these settings in its environment.
+    /// Creates an empty table, in a `DynamoDB` that starts with it or in another ([`IsolatedTable`]). Each function
+    /// starts when it is first needed, from the binary that `find_binary` names, with these settings in its
+    /// environment.
     ///
     /// # Panics
     /// The template is broken, or no port can be opened.
@@ -57,7 +58,7 @@ impl Stack {
         Self { template_functions, table, recorder, find_binary: Box::new(find_binary), settings, functions }
     }
 
-    /// Sends a request as a deployed REST API would.
+    /// Sends a request in the way of a deployed REST API.
     ///
     /// # Panics
     /// The function has no answer; its logs are part of the message.
@@ -65,7 +66,7 @@ impl Stack {
         self.send_as(request, Payload::V1).await
     }
 
-    /// Sends a request as a REST API (v1) or as cargo-lambda (v2, its deadline in 1970 included) would.
+    /// Sends a request in the way of a REST API (v1), or of cargo-lambda (v2, with its deadline in 1970).
     ///
     /// # Panics
     /// The function has no answer; its logs are part of the message.
@@ -80,7 +81,7 @@ impl Stack {
         Response::from_event(&answer.unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// Sends a request as a deployed REST API would, for an answer that is read as it is written.
+    /// Sends a request in the way of a deployed REST API, and returns the answer while it is still written.
     ///
     /// # Panics
     /// No function is there, or it has no streamed answer; its logs are part of the message.
@@ -115,8 +116,8 @@ impl Stack {
         function.get_or_init(start).await
     }
 
-    /// What a function gets as its environment, besides what Lambda itself sets: also credentials of its own, by which it
-    /// may do at the table what its role allows.
+    /// The environment of a function without the variables that Lambda sets. Its credentials are its own, so that its
+    /// role decides what it may do at the table.
     ///
     /// # Panics
     /// There is no such function.
@@ -130,7 +131,7 @@ impl Stack {
         environment
     }
 
-    /// What every function gets as its environment but for its own credentials: with these it may do everything.
+    /// The environment of every function, with credentials that may do everything.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut environment: BTreeMap<String, String> = [
@@ -147,19 +148,19 @@ impl Stack {
         environment.into_iter().collect()
     }
 
-    /// The front that the functions' requests to `DynamoDB` pass through.
+    /// The proxy between the functions and `DynamoDB`.
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
 
-    /// The table itself, for a test's own requests: these are not recorded.
+    /// The table itself, for requests of the test, which are not recorded.
     #[must_use]
     pub fn table(&self) -> &IsolatedTable {
         &self.table
     }
 
-    /// What the functions wrote so far, function by function.
+    /// The output of the functions so far, function by function.
     #[must_use]
     pub fn logs(&self) -> String {
         let started = self.functions.iter().filter_map(|(name, function)| Some((name, function.get()?)));
@@ -185,7 +186,7 @@ impl Stack {
     }
 }
 
-/// Whether `path` is one of those that `route` stands for, in which `{id}` is any one segment.
+/// Whether `path` matches `route`, in which `{id}` is any one segment.
 fn is_path_of(route: &str, path: &str) -> bool {
     let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
     let matches = |(expected, found): (&str, &str)| expected == found || (is_parameter(expected) && !found.is_empty());
@@ -203,11 +204,11 @@ fn roles_of(functions: &[TemplateFunction]) -> BTreeMap<String, Role> {
 }
 
 impl Drop for Stack {
-    /// A test in which a function tried what its role does not allow has failed, whatever else it looked at.
+    /// Fails the test if a function sent a request that its role does not allow.
     fn drop(&mut self) {
         let refusals = self.recorder.refusals().join("\n");
         if std::thread::panicking() && !refusals.is_empty() {
-            // A second panic would end all tests.
+            // A second panic would abort the process, and all other tests with it.
             eprintln!("{refusals}");
             return;
         }

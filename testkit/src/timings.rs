@@ -1,34 +1,34 @@
-//! Times that were measured, and whether two lots of them can be told apart.
+//! Measured times, and a test whether two samples of them differ.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Beyond so many standard deviations chance goes once in twenty times.
+/// The quantile of the normal distribution for a two-sided test at 5%.
 const SIGNIFICANT_DEVIATIONS: f64 = 1.96;
 
-/// A shift of ten seconds shows everywhere.
+/// Steps of a hundredth of a millisecond up to ten seconds.
 const MAX_STEPS: u32 = 1_000_000;
 
-/// Times of the same thing, measured again and again; kept in milliseconds.
+/// A sample of times, in milliseconds.
 #[derive(Clone, Default)]
 pub struct Timings(Vec<f64>);
 
 impl Timings {
-    /// Adds one.
+    /// Adds a time.
     pub fn add(&mut self, time: Duration) {
         self.0.push(time.as_secs_f64() * 1000.0);
     }
 
-    /// How many they are.
+    /// The number of times.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The time that `share` of all are below, in milliseconds: 0 is the smallest, 0.5 the median.
+    /// The quantile at `share`, in milliseconds: 0 is the smallest time, 0.5 the median.
     ///
     /// # Panics
-    /// There are none.
+    /// The sample is empty.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -47,24 +47,25 @@ impl Timings {
     }
 }
 
-/// Whether two lots of times can be told apart: the Mann–Whitney U test, by its normal approximation.
+/// A comparison of two samples: the Mann–Whitney U test, by its normal approximation.
 pub struct Comparison {
-    /// How much later the median of the second is.
+    /// The median of the second sample minus that of the first.
     medians_apart_ms: f64,
-    /// U as a share of all pairs (the area under the ROC curve): how often a time of the second is
-    /// longer than one of the first. 0.5 says nothing, 0 and 1 say all.
+    /// U as a share of all pairs (the area under the ROC curve): how often a time of the second sample is longer than
+    /// one of the first. At 0.5 the samples cannot be told apart, at 0 and 1 always.
     area: f64,
-    /// What chance makes of the area where there is no difference: 0.5 and so much more or less.
+    /// Half the width of the interval around 0.5 in which the area lies by chance alone.
     chance: f64,
-    /// The least shift of times like these, to a hundredth, that would not have been taken for chance.
+    /// The least shift between two such samples that the test would have found, in steps of a hundredth of a
+    /// millisecond.
     detectable_ms: f64,
 }
 
 impl Comparison {
-    /// Compares two lots.
+    /// Compares two samples.
     ///
     /// # Panics
-    /// One of them is empty.
+    /// A sample is empty.
     #[must_use]
     pub fn of(first: &Timings, second: &Timings) -> Self {
         let chance = chance(first.count(), second.count());
@@ -77,7 +78,7 @@ impl Comparison {
         }
     }
 
-    /// Whether whoever has both lots can tell them apart.
+    /// Whether the samples differ by more than chance.
     #[must_use]
     pub fn tells_apart(&self) -> bool {
         (self.area - 0.5).abs() > self.chance

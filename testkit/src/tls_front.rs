@@ -1,8 +1,7 @@
-//! TLS before the embedded `DynamoDB`, with certificates of its own: what a function has to do to reach AWS, on the
-//! loopback interface.
+//! TLS before the embedded `DynamoDB`, on the loopback interface: a function has the same work as with AWS.
 //!
-//! The certificates are of the kind that AWS has, since what it costs to verify them depends on that: RSA of 2,048
-//! bits, an authority between the server's own and the one that is trusted.
+//! The certificates are of the kind that AWS has, since that decides the cost of verifying them: RSA of 2,048 bits, and
+//! an intermediate authority between the server's certificate and the trusted root.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

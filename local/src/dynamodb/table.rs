@@ -1,4 +1,4 @@
-//! The one table: created from the template, or checked against it.
+//! Creates the table from the template, or compares an existing table with it.
 
 use dynoxide::actions::describe_table::DescribeTableRequest;
 use dynoxide::actions::describe_time_to_live::DescribeTimeToLiveRequest;
@@ -43,7 +43,7 @@ fn create(database: &Database, wanted: Value) -> Result<(), DynamoDbError> {
     Ok(())
 }
 
-/// What cannot be changed behind stored data: the keys of the table and of its indexes.
+/// The keys of the table and of its indexes, which cannot change once data is stored.
 fn shape(table: &Value) -> Value {
     let indexes = |kind: &str| {
         let mut shapes: Vec<_> = table[kind]
@@ -65,7 +65,7 @@ fn set_time_to_live(database: &Database, table_name: &str, wanted: Option<String
     if found == wanted {
         return Ok(());
     }
-    // DynamoDB refuses another attribute while one is on.
+    // While the time to live is on, DynamoDB refuses to change its attribute.
     if let Some(attribute_name) = found {
         switch_time_to_live(database, table_name, attribute_name, false)?;
     }

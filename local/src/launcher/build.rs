@@ -1,4 +1,4 @@
-//! Every function compiled before the first request, so that none waits for the compiler.
+//! Compiles every function before the first request, so that no request waits for the compiler.
 
 use tokio::process::Command;
 
@@ -18,8 +18,8 @@ pub(super) async fn functions(
     say(format_args!("Building {} functions; the first time takes a few minutes.", plan.functions.len()));
     let mut command = Command::new(checks::cargo());
     command.arg("build").current_dir(&plan.workspace);
-    // Named one by one from the root, as cargo-lambda will: `--package functions` would choose other features of
-    // shared dependencies, and everything would be compiled once more at the first request.
+    // cargo-lambda names binaries one by one too. With `--package functions` cargo would choose other features of
+    // shared dependencies, and cargo-lambda would compile everything again at the first request.
     for function in &plan.functions {
         command.args(["--bin", &function.binary]);
     }

@@ -17,10 +17,10 @@ const PINNED_VERSION: &str = "1.9.2";
 /// The first version whose emulator behaves as this project expects.
 const OLDEST_VERSION: (u32, u32) = (1, 9);
 
-/// A program that does not even tell its version in this time is of no use.
+/// Time for cargo-lambda to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 
-/// The program to run, which is verified to be new enough.
+/// A program whose version is new enough.
 pub(super) struct CargoLambda {
     pub(super) program: PathBuf,
 }
@@ -39,7 +39,7 @@ pub(super) async fn find_or_install(plan: &Plan, interrupt: &mut Interrupt) -> R
     Ok(CargoLambda { program: program_in(&home) })
 }
 
-/// Installs under another name and renames at the end, so that half an installation is never taken for a whole one.
+/// Installs into another folder and renames that at the end, so that an unfinished installation is never used.
 async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
     let unfinished = home.with_file_name(format!("unfinished-{}", std::process::id()));
     say(format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {} (about 15 MB).", plan.shown(home)));
@@ -62,8 +62,8 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     let mut create = Command::new("python3");
     create.args(["-m", "venv"]).arg(folder);
     let mut fill = Command::new(folder.join("bin/python"));
-    // Without its dependencies: the only one is zig, which `cargo lambda watch` does not use. And no source package:
-    // that would compile for minutes in silence.
+    // Its only dependency is zig, which `cargo lambda watch` does not use. A source package would compile for minutes
+    // without a message.
     fill.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
         .arg(format!("cargo-lambda=={PINNED_VERSION}"));
     let steps = async { Ok(succeeds(create, interrupt).await? && succeeds(fill, interrupt).await?) };
@@ -71,14 +71,14 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     Ok(done? && usable_version(&program_in(folder)).await.is_some())
 }
 
-/// Cargo tells by itself how far it is.
+/// Cargo prints its progress by itself.
 async fn install_with_cargo(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     let mut install = Command::new(checks::cargo());
     install.args(["install", "--locked", "--root"]).arg(folder).arg(format!("cargo-lambda@{PINNED_VERSION}"));
     Ok(succeeds(install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
 }
 
-/// A step that cannot even be started has only failed: there is another way to try.
+/// A program that cannot be started counts as a step that failed: there is another way to install.
 async fn succeeds(command: Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     match child_group::run(command, interrupt).await {
         Ok(status) => Ok(status.success()),
@@ -98,7 +98,7 @@ async fn usable_version(program: &Path) -> Option<String> {
     new_enough(&text).map(str::to_owned)
 }
 
-/// The version in `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`, if it will do.
+/// The version in `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`, if it is new enough.
 fn new_enough(text: &str) -> Option<&str> {
     let version = text.strip_prefix("cargo-lambda ")?.split_whitespace().next()?;
     let mut numbers = version.split('.').map(str::parse::<u32>);
@@ -106,14 +106,14 @@ fn new_enough(text: &str) -> Option<&str> {
     ((major, minor) >= OLDEST_VERSION).then_some(version)
 }
 
-/// What is in the way can only be broken, or it would have been used.
+/// An existing `home` is broken: otherwise it would have been used.
 fn rename(unfinished: &Path, home: &Path) -> bool {
     remove(home);
     fs::rename(unfinished, home).is_ok()
 }
 
 fn remove(folder: &Path) {
-    // It fails only if there is nothing to remove, or the next step fails for the same reason and says so.
+    // An error is ignored: either the folder does not exist, or the next step fails for the same reason and reports it.
     let _ = fs::remove_dir_all(folder);
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_from_1_9_on_will_do() {
+    fn versions_from_1_9_on_are_new_enough() {
         assert_eq!(new_enough("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)"), Some("1.9.2"));
         assert_eq!(new_enough("cargo-lambda 1.10.0"), Some("1.10.0"));
         assert_eq!(new_enough("cargo-lambda 2.0.0-beta.1\n"), Some("2.0.0-beta.1"));

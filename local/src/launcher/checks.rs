@@ -1,4 +1,4 @@
-//! What can be known to fail before anything slow begins.
+//! Checks before anything slow begins: the template, the ports, cargo.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,11 +11,11 @@ use local::template::{self, Template, TemplateFunction};
 use super::arguments::Arguments;
 use super::error::LaunchError;
 
-/// What is to be started, and where.
+/// The functions to start, their workspace and their ports.
 pub(super) struct Plan {
     pub(super) workspace: PathBuf,
     pub(super) template: Template,
-    /// All of them: those that a path of the API leads to, and those that are only invoked directly.
+    /// All functions, also those without a path of the API.
     pub(super) functions: Vec<TemplateFunction>,
     pub(super) port: u16,
     pub(super) dynamodb_port: u16,
@@ -25,13 +25,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A path as a reader would write it: relative to the workspace if it lies inside.
+    /// A path for a message: relative to the workspace if it lies inside.
     pub(super) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.workspace).unwrap_or(path).display().to_string()
     }
 }
 
-/// Reads the template and looks whether the ports are free.
+/// Reads the template and checks that the ports are free.
 pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     let workspace = absolute(&arguments.workspace.clone().unwrap_or_else(template::workspace_root))?;
     let template_path = workspace.join(template::FILE_NAME);
@@ -57,7 +57,7 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     })
 }
 
-/// Looks for cargo, without which nothing can be built.
+/// Checks that cargo can be run.
 pub(super) fn find_cargo(plan: &Plan) -> Result<(), LaunchError> {
     let tried = Command::new(cargo()).arg("--version").current_dir(&plan.workspace).stdin(Stdio::null()).output();
     match tried {
@@ -72,7 +72,7 @@ pub(super) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-/// Both listeners are held until both ports are known, so that the same port twice is noticed.
+/// Keeps both listeners until both ports are known, so that two equal ports are an error.
 fn free_ports(arguments: &Arguments) -> Result<(u16, u16), LaunchError> {
     let api = if arguments.only_dynamodb { None } else { Some(api_listener(arguments.port)?) };
     let dynamodb = dynamodb_listener(arguments.dynamodb_port)?;
@@ -94,7 +94,7 @@ fn dynamodb_listener(port: u16) -> Result<TcpListener, LaunchError> {
     listener.map_err(|source| DynamoDbError::of_port(port, source).into())
 }
 
-/// Without `..`, so that what lies inside another folder begins with its path.
+/// An absolute path without `..`, so that the path of a file inside a folder begins with that of the folder.
 fn absolute(path: &Path) -> Result<PathBuf, LaunchError> {
     let refused = |source| LaunchError::System { what: "to name the current folder", source };
     let path = std::path::absolute(path).map_err(refused)?;

@@ -30,11 +30,11 @@ impl Emulator {
         command
             .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &plan.port.to_string()])
             .args(["--concurrency", &plan.concurrency.to_string()])
-            // Who may ask from other origins is the functions' business, as it is when deployed.
+            // The functions answer CORS themselves, as they do when deployed.
             .arg("--disable-cors")
             .current_dir(&plan.workspace);
         if std::env::var_os(EMULATOR_LOG_VARIABLE).is_none() {
-            // Its information is about itself; what the functions write comes through at any level.
+            // cargo-lambda's own messages at a lower level are noise; the functions' lines appear at any level.
             command.env(EMULATOR_LOG_VARIABLE, "cargo_lambda=warn");
         }
         environment.apply(&mut command);
@@ -43,7 +43,7 @@ impl Emulator {
         Ok(Self { group, watchdog })
     }
 
-    /// Waits until it ends by itself, which it should not.
+    /// Waits until cargo-lambda ends by itself, which is an error.
     pub(super) async fn ended(&mut self) -> LaunchError {
         let status = match self.group.ended().await {
             Ok(status) => status.to_string(),
@@ -52,7 +52,7 @@ impl Emulator {
         LaunchError::EmulatorEnded { status }
     }
 
-    /// Ends it together with the functions.
+    /// Ends cargo-lambda and the functions.
     pub(super) async fn stop(self) {
         self.watchdog.dismiss().await;
         self.group.stop().await;

@@ -1,4 +1,4 @@
-//! What the functions find in their environment.
+//! The environment of the functions.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use super::checks::Plan;
 use super::error::LaunchError;
 use super::signing_secret;
 
-/// These could lead the functions to a real AWS account, past the credentials and the address given here.
+/// Variables that could lead the functions to a real AWS account, in spite of the credentials and the address set here.
 const REMOVED: [&str; 6] = [
     "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -21,17 +21,17 @@ const REMOVED: [&str; 6] = [
     "JWT_SIGNING_SECRET_ARN",
 ];
 
-/// What cargo told this program about its own package, which is none of the functions' business.
+/// Variables that cargo sets for the launcher's own package.
 const CARGO_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 const IGNORE_FILE_VARIABLE: &str = "CARGO_LAMBDA_IGNORE_FILE";
 
-/// The caller's environment with what leads the functions to the embedded `DynamoDB`, and to nothing else.
+/// The launcher's environment, changed so that the functions use the embedded `DynamoDB` and no AWS account.
 pub(super) struct Environment {
     added: Vec<(&'static str, String)>,
 }
 
-/// The caller's table name, else the project's.
+/// `TABLE_NAME` of the launcher's environment, or the default.
 pub(super) fn table_name() -> String {
     non_empty("TABLE_NAME").unwrap_or_else(|| "chat-api".to_owned())
 }
@@ -43,7 +43,7 @@ impl Environment {
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
             ("AWS_REGION", non_empty("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned())),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            // Whoever tries things out registers many, and all from one network.
+            // On a laptop all registrations come from one network.
             ("REGISTRATIONS_PER_HOUR", non_empty("REGISTRATIONS_PER_HOUR").unwrap_or_else(|| "0".to_owned())),
             ("TABLE_NAME", table_name()),
         ];
@@ -56,7 +56,7 @@ impl Environment {
         Ok(Self { added })
     }
 
-    /// Gives it to a command.
+    /// Sets it for a command.
     pub(super) fn apply(&self, command: &mut Command) {
         let inherited = env::vars_os().map(|(name, _)| name);
         let unwanted = inherited.filter(|name| {
@@ -69,7 +69,7 @@ impl Environment {
         command.envs(self.added.iter().map(|(name, value)| (name, value)));
     }
 
-    /// The line for a shell, with the secret read from its file.
+    /// The variables as the beginning of a shell command, which reads the secret from its file.
     pub(super) fn as_shell_line(&self, plan: &Plan) -> String {
         let secret_file = plan.shown(&plan.data.join(signing_secret::FILE_NAME));
         let assignments =
@@ -81,8 +81,8 @@ impl Environment {
     }
 }
 
-/// Keeps cargo-lambda from restarting the functions at every write to the database, should the data lie in the
-/// workspace where no .gitignore covers it.
+/// Tells cargo-lambda to ignore the database if it lies in the workspace: cargo-lambda would restart the functions at
+/// every write to it, unless a .gitignore covers it.
 fn write_ignore_file(plan: &Plan) -> Result<Option<String>, LaunchError> {
     let inside = plan.data.strip_prefix(&plan.workspace).ok();
     let (Some(inside), None) = (inside, env::var_os(IGNORE_FILE_VARIABLE)) else { return Ok(None) };
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_shell_would_take_apart_is_quoted() {
+    fn text_that_a_shell_would_split_is_quoted() {
         assert_eq!(quoted("http://127.0.0.1:8000"), "http://127.0.0.1:8000");
         assert_eq!(quoted("my data/it's"), r"'my data/it'\''s'");
     }

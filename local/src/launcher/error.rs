@@ -1,4 +1,4 @@
-//! Why the launcher gave up, as a sentence for whoever started it.
+//! The errors of the launcher, each a sentence for the person who started it.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 #[derive(Debug, Error)]
 pub(crate) enum LaunchError {
-    /// Ctrl-C or SIGTERM, which is no failure.
+    /// Ctrl-C or SIGTERM: not a failure.
     #[error("Interrupted.")]
     Interrupted,
     #[error(transparent)]

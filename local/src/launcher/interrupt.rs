@@ -1,10 +1,10 @@
-//! Ctrl-C, SIGTERM, and a terminal that is closed.
+//! The signals that end the launcher: Ctrl-C, SIGTERM, and the end of the terminal.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::LaunchError;
 
-/// From its creation on, these signals no longer end the process but are reported here.
+/// Receives these signals, which no longer end the process by themselves once it exists.
 pub(super) struct Interrupt {
     signals: [Signal; 3],
 }

@@ -1,4 +1,4 @@
-//! What the launcher tells while it works. Its failures go to the standard error instead.
+//! Messages of progress, on the standard output. Errors go to the standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -11,11 +11,11 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Prints a line.
 pub(super) fn say(line: impl Display) {
-    // Whoever reads may have gone, as `head` does; the API goes on.
+    // An error is ignored: if the reader has ended, as `head` does, the API goes on.
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Waits for something, saying now and then what is still being waited for.
+/// Waits, and prints every five seconds what is still waited for.
 pub(super) async fn while_saying<T>(waiting: impl Future<Output = T>, still: impl Fn() -> String) -> T {
     let start = Instant::now();
     let mut reminder = tokio::time::interval_at(start + SILENCE_LIMIT, SILENCE_LIMIT);

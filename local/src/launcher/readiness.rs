@@ -1,4 +1,4 @@
-//! Waiting until every function of the API would answer.
+//! Waits until every function of the API answers.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use super::checks::Plan;
 use super::error::LaunchError;
 use super::progress::while_saying;
 
-/// Everything is compiled already; this is only for starting processes, and for a slow disk.
+/// Time to start all processes from a slow disk. Everything is compiled already.
 const READY_LIMIT: Duration = Duration::from_mins(2);
 
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(20);
@@ -19,8 +19,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 type Waiting = Arc<Mutex<BTreeSet<String>>>;
 
-/// Sends a request to each function that a path leads to, which also starts its process, and waits for any answer. The
-/// others are built and start when they are invoked.
+/// Sends a request to each function with a path, which starts its process, and waits for any answer. Functions without
+/// a path start when they are invoked.
 pub(super) async fn wait_for_functions(plan: &Plan) -> Result<(), LaunchError> {
     let client = Client::builder().no_proxy().timeout(ATTEMPT_LIMIT).build();
     let client =
@@ -42,7 +42,7 @@ pub(super) async fn wait_for_functions(plan: &Plan) -> Result<(), LaunchError> {
 }
 
 async fn wait_for_function(client: Client, address: String, binary: String, waiting: Waiting) {
-    // Every function answers this method, without looking at the database.
+    // Every function answers this method without a request to the database.
     while client.request(Method::OPTIONS, &address).send().await.is_err() {
         tokio::time::sleep(RETRY_DELAY).await;
     }

@@ -15,13 +15,13 @@ pub(super) const FILE_NAME: &str = "jwt-signing-secret";
 
 const RANDOM_BYTES: usize = 48;
 
-/// What the functions accept.
+/// The shortest secret that the functions accept.
 const MINIMUM_CHARACTERS: usize = 32;
 
-/// Far more than a secret needs; whatever is larger is another file.
+/// A larger file is not a secret.
 const READ_LIMIT_BYTES: u64 = 4096;
 
-/// Reads the secret of an earlier start, or makes one that only this user may read.
+/// Reads the secret of an earlier start, or makes a new one in a file that only this user may read.
 pub(super) fn load_or_create(data: &Path) -> Result<String, LaunchError> {
     let path = data.join(FILE_NAME);
     let shown = path.display().to_string();
@@ -42,7 +42,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(secret.trim().to_owned())
 }
 
-/// Written under another name first: a start that is broken off leaves no half secret behind.
+/// Writes another file first and renames it, so that an interrupted start leaves no incomplete secret.
 fn create(path: &Path) -> io::Result<String> {
     let mut random = [0_u8; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;

@@ -29,7 +29,7 @@ pub(super) fn from_request(request: &Request) -> Value {
         "stageVariables": {},
         "isBase64Encoded": is_base64_encoded,
     });
-    // The emulator leaves these out where there is nothing to say.
+    // The emulator leaves empty members out.
     let optional = [
         ("body", body.map(Value::String)),
         ("cookies", cookies_of(request)),
@@ -60,14 +60,14 @@ fn context_of(request: &Request, request_id: &str) -> Value {
             "method": request.method,
             "path": request.path,
             "protocol": "http",
-            // The emulator always writes 127.0.0.1, which is where a request here is from unless it says otherwise.
+            // The emulator always writes 127.0.0.1, the default of a request here.
             "sourceIp": request.source_ip,
             "userAgent": "cargo-lambda",
         },
     })
 }
 
-/// Lower-case names, and of several values the first.
+/// Names in lower case; the first of several values.
 fn headers_of(request: &Request, request_id: &str) -> Value {
     let content_length = request.body.as_ref().map(|body| body.len().to_string());
     let mut headers = Map::new();

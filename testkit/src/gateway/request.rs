@@ -1,4 +1,4 @@
-//! An HTTP request, as a client would send it.
+//! An HTTP request, as a client sends it.
 
 use serde_json::Value;
 
@@ -64,14 +64,14 @@ impl Request {
         Self::new("DELETE", path)
     }
 
-    /// Adds a header; a name may come several times.
+    /// Adds a header; a name may have several.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Adds a query parameter, not yet encoded; a name may come several times.
+    /// Adds a query parameter, which is not encoded yet; a name may have several.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
@@ -84,7 +84,7 @@ impl Request {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// The client's address, if it matters.
+    /// Sets the client's address; the default is 127.0.0.1.
     #[must_use]
     pub fn source_ip(mut self, address: &str) -> Self {
         address.clone_into(&mut self.source_ip);
@@ -114,7 +114,7 @@ impl Request {
         }
     }
 
-    /// Which path of the template it is for, as `/sessions/{id}`; otherwise the path itself is taken for it.
+    /// Sets the path of the template, as `/sessions/{id}`; the default is the path itself.
     #[must_use]
     pub fn to_resource(mut self, resource: &str) -> Self {
         self.resource = Some(resource.to_owned());
@@ -145,7 +145,7 @@ impl Request {
         http_event::from_request(self)
     }
 
-    /// The event in the shape asked for.
+    /// The event of this payload.
     #[must_use]
     pub fn to_event(&self, payload: Payload) -> Value {
         match payload {

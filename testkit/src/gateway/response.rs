@@ -1,4 +1,4 @@
-//! What API Gateway makes of a function's answer.
+//! The HTTP response that API Gateway makes of a function's answer.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ impl Response {
     /// Reads a function's answer, of payload v1 or v2.
     ///
     /// # Panics
-    /// It is none: API Gateway would answer 502.
+    /// The answer is not one that API Gateway understands: it would answer 502.
     #[must_use]
     pub fn from_event(answer: &Value) -> Self {
         let status = answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
@@ -38,7 +38,7 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("The body is not JSON ({error}): {self:?}"))
     }
 
-    /// What API Gateway itself answers to a path that no route is for, as the template's `GatewayResponses` say.
+    /// API Gateway's own response to a path without a route, as the template's `GatewayResponses` describe it.
     pub(crate) fn no_such_route() -> Self {
         let headers =
             [("content-type", "application/problem+json"), ("x-amzn-errortype", "MissingAuthenticationTokenException")];

@@ -31,7 +31,7 @@ pub(super) fn from_request(request: &Request) -> Value {
     })
 }
 
-/// Both forms of a path, with and without a final slash, belong to the resource without one.
+/// The resource of a path, which is the same with and without a final slash.
 fn resource_of(request: &Request) -> &str {
     match (&request.resource, request.path.trim_end_matches('/')) {
         (Some(resource), _) => resource,
@@ -85,7 +85,7 @@ fn context_of(request: &Request) -> Value {
     })
 }
 
-/// The request's headers and those that it would have on arrival anyway.
+/// The request's headers, and those that clients and API Gateway always add.
 fn with_gateway_headers(request: &Request) -> Vec<(String, String)> {
     let usual = [
         ("Accept", "*/*"),

@@ -1,7 +1,9 @@
-//! What makes each event unlike the others: its id and its time.
+//! The id and the time of an event.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
+
+use time::UtcDateTime;
 
 /// A random id that looks like a UUID.
 pub(super) fn request_id() -> String {
@@ -25,37 +27,11 @@ pub(super) fn now() -> Duration {
 
 /// As API Gateway writes it: `09/Apr/2015:12:34:56 +0000`.
 pub(super) fn request_time(since_1970: Duration) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = since_1970.as_secs();
-    let (year, month, day) = date(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let month = MONTHS[month];
+    let time = UtcDateTime::UNIX_EPOCH + since_1970;
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.as_hms();
+    let month = &month.to_string()[..3];
     format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02} +0000")
-}
-
-/// Year, month from 0 and day from 1.
-fn date(days_since_1970: u64) -> (u64, usize, u64) {
-    let mut year = 1970;
-    let mut days = days_since_1970;
-    while days >= days_of_year(year) {
-        days -= days_of_year(year);
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while days >= lengths[month] {
-        days -= lengths[month];
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-fn days_of_year(year: u64) -> u64 {
-    365 + u64::from(is_leap(year))
-}
-
-fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 #[cfg(test)]

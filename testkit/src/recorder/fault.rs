@@ -1,23 +1,23 @@
-//! What can go wrong between a client and `DynamoDB`, on purpose.
+//! Faults between a client and `DynamoDB`, made on purpose.
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-/// What happens to one request instead of what it asked for.
+/// The fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is not applied, and the client hears of a fault of the server.
+    /// The request is not applied, and is answered with an error of the server.
     NotApplied,
-    /// It is applied, and the client hears of a fault of the server nevertheless.
+    /// The request is applied, and is answered with an error of the server.
     AnswerLost,
-    /// It is not applied, and the client hears nothing for longer than it waits.
+    /// The request is not applied, and gets no answer for longer than the client waits.
     Silence,
-    /// It is not applied, because a transaction is under way at the same item. Dynoxide does not do this by itself.
+    /// The request is not applied: a transaction is under way at the same item. Dynoxide never answers so by itself.
     Conflict,
 }
 
-/// The status and body with which `DynamoDB` reports `fault` of a request.
+/// The status and body of `DynamoDB`'s answer to a request with `fault`.
 pub(super) fn answer(fault: Fault, operation: &str, request: &Value) -> (StatusCode, Bytes) {
     let (status, body) = match (fault, operation) {
         (Fault::NotApplied | Fault::AnswerLost | Fault::Silence, _) => {
@@ -34,7 +34,7 @@ pub(super) fn answer(fault: Fault, operation: &str, request: &Value) -> (StatusC
     (status, body.to_string().into())
 }
 
-/// The status and body with which `DynamoDB` refuses what a role does not allow.
+/// The status and body of `DynamoDB`'s answer to a request that a role does not allow.
 pub(super) fn access_denied() -> (StatusCode, Bytes) {
     let body = json!({
         "__type": "com.amazon.coral.service#AccessDeniedException",

@@ -1,16 +1,16 @@
-//! What a request asks for, as IAM sees it: actions, and for each the partition keys or attributes in question.
+//! The accesses of a request, as IAM sees them: actions, each with its partition keys or attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
-/// One action of a request, with all that it is about.
+/// One action of a request, with its partition keys and attributes.
 #[derive(Debug)]
 pub(super) struct Access {
     pub action: String,
     pub leading_keys: BTreeSet<String>,
-    /// Of a Scan, if it names any.
+    /// The attributes that a Scan names, if it names any.
     pub attributes: Option<BTreeSet<String>>,
     /// Whether `Select` is `SPECIFIC_ATTRIBUTES`.
     pub selects_attributes: bool,
@@ -23,7 +23,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// What a request asks for. Of a transaction, the actions of its parts; a batch is an action of its own.
+/// The accesses of a request. A transaction has those of its parts; a batch is one action.
 pub(super) fn accesses(operation: &str, body: &Value) -> Result<Vec<Access>, String> {
     let not_understood = || format!("a {operation} that is not understood: {body}");
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -65,7 +65,7 @@ fn scan(body: &Value) -> Access {
     let names = &body["ExpressionAttributeNames"];
     let expressions = [&body["ProjectionExpression"], &body["FilterExpression"]];
     let words = expressions.into_iter().filter_map(Value::as_str).flat_map(words);
-    // Words that stand for values or are operators are none; what else could be an attribute is taken for one.
+    // Placeholders of values and operators are not attributes; any other word is taken for one.
     let attributes = words.filter(|word| !word.starts_with(':') && !is_operator(word));
     let attributes = attributes.map(|word| names[word].as_str().unwrap_or(word).to_owned()).collect();
     Access {
@@ -86,7 +86,7 @@ fn is_operator(word: &str) -> bool {
     operators.iter().any(|operator| operator.eq_ignore_ascii_case(word))
 }
 
-/// The partition of a Query: what its key condition says the partition key equals.
+/// The partition of a Query: the value of the partition key in its key condition.
 fn queried_partition(body: &Value) -> Option<String> {
     let condition = body["KeyConditionExpression"].as_str()?;
     let (name, rest) = condition.split_once('=')?;

@@ -1,4 +1,4 @@
-//! Why an invocation has no answer.
+//! The error of an invocation.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,48 +6,48 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-/// An invocation that failed, with all that helps to see why.
+/// An invocation that failed, with the function's logs.
 #[derive(Debug, Error)]
 pub struct InvocationError {
     /// The function's name.
     pub function: String,
-    /// What happened.
+    /// The failure.
     pub failure: InvocationFailure,
-    /// What the function wrote until then.
+    /// The function's output so far.
     pub logs: String,
 }
 
-/// What happened instead of an answer.
+/// The failure of an invocation.
 #[derive(Clone, Debug, Error)]
 pub enum InvocationFailure {
     /// The handler returned an error or panicked.
     #[error("answered with the error {answer}")]
     Error {
-        /// The function's own words: `errorType` and `errorMessage`.
+        /// The error of the function: `errorType` and `errorMessage`.
         answer: Value,
     },
     /// The function reported that it cannot start.
     #[error("cannot start: {answer}")]
     InitError {
-        /// The function's own words.
+        /// The error of the function.
         answer: Value,
     },
-    /// The process is gone.
+    /// The process has ended.
     #[error("ended ({status})")]
     Exited {
         /// Such as `exit status: 1`.
         status: String,
     },
-    /// It is still starting.
+    /// The function is still starting.
     #[error("was not ready after {waited:?}")]
     NotReady {
-        /// How long it was waited for.
+        /// The time of the wait.
         waited: Duration,
     },
-    /// It is still working, or was never asked for work.
+    /// The function is still at work, or has not got the event.
     #[error("gave no answer within {waited:?}")]
     NoAnswer {
-        /// How long it was waited for.
+        /// The time of the wait.
         waited: Duration,
     },
     /// The answer is not JSON.
@@ -59,10 +59,10 @@ pub enum InvocationFailure {
     /// A streamed answer broke off, or has no beginning.
     #[error("answered with a stream that broke off after {received_bytes} bytes")]
     BrokenStream {
-        /// How far it came.
+        /// The bytes that arrived.
         received_bytes: usize,
     },
-    /// The line of waiting events is full.
+    /// The queue of events is full.
     #[error("has too many events waiting")]
     TooManyWaiting,
 }

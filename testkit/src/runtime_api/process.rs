@@ -14,7 +14,7 @@ use super::process_logs::ProcessLogs;
 use super::server::Progress;
 use local::background;
 
-/// Looked at rather than awaited, because killing needs the child in the meantime.
+/// The exit is polled, since an await would borrow the child, which `kill` needs meanwhile.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A grandchild may keep the pipes open after the process has ended.
@@ -26,7 +26,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the command with what is in `environment` and nothing else.
+    /// Starts the command with `environment` and no other variables.
     pub(super) fn start(
         command: &mut Command,
         environment: impl Iterator<Item = (String, String)>,
@@ -56,12 +56,12 @@ impl Process {
     }
 
     pub(super) fn kill(&self) {
-        // It fails only if the process is gone already.
+        // It fails only if the process has ended already.
         let _ = lock(&self.child).start_kill();
     }
 }
 
-/// What Lambda would call the function.
+/// The name of the function.
 pub(super) fn name_of(binary: &Path) -> String {
     binary.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -80,7 +80,7 @@ async fn report_exit(
         tokio::time::sleep(EXIT_CHECK_INTERVAL).await;
     };
     for reader in readers.into_iter().flatten() {
-        // Whatever comes later is not worth the wait.
+        // Later lines are lost.
         let _ = tokio::time::timeout(LAST_LINES_LIMIT, reader).await;
     }
     progress.send_modify(|progress| progress.exited = Some(status));

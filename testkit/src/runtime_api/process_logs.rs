@@ -1,4 +1,4 @@
-//! What a process writes, kept within a limit.
+//! The output of a process, up to a limit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use local::background;
 /// Beyond this the oldest lines are forgotten.
 const KEPT_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// A longer line is broken, so that a process that never ends a line cannot fill the memory.
+/// A longer line is split, so that a line without end cannot fill the memory.
 const LINE_LIMIT_BYTES: u64 = 64 * 1024;
 
 /// The lines of a process's standard output and error, in the order of their arrival.

@@ -20,7 +20,7 @@ use super::InvocationFailure;
 use super::stream::Stream;
 use local::background;
 
-/// Events that wait for the function; Lambda would answer 429 much earlier.
+/// The longest queue of events; Lambda would answer 429 much earlier.
 const WAITING_LIMIT: usize = 10_000;
 
 /// Lambda's own limit for a buffered answer.
@@ -33,15 +33,15 @@ pub(super) struct RuntimeApi {
     server: AbortHandle,
 }
 
-/// What the function posted for an event.
+/// The answer of the function to an event.
 pub(super) enum Answer {
     Response(Bytes),
-    /// It has begun.
+    /// A stream that has begun.
     Stream(Stream),
     Error(Value),
 }
 
-/// How far the function has come.
+/// The state of the function.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     pub(super) ready: bool,
@@ -108,7 +108,7 @@ impl RuntimeApi {
         self.shared.progress.clone()
     }
 
-    /// Puts an event in line; nothing if the line is full.
+    /// Puts an event into the queue; `None` if the queue is full.
     pub(super) fn submit(&self, event: String, deadline: SystemTime) -> Option<oneshot::Receiver<Answer>> {
         let number = self.shared.invocations.fetch_add(1, Ordering::Relaxed);
         let deadline_ms = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -139,7 +139,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     shared.progress.send_modify(|progress| progress.ready = true);
     let mut line = shared.line.lock().await;
     while let Some(invocation) = line.recv().await {
-        // Whoever sent it may have given up while it stood in line.
+        // The sender may have given up while the event was in the queue.
         if !invocation.answer.is_closed() {
             return hand_over(&shared, invocation);
         }
@@ -169,7 +169,7 @@ async fn response(
     if headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming") {
         let (stream, passed_on) = Stream::of(body);
         let response = settle(&shared, &request_id, Answer::Stream(stream));
-        // Like Lambda: to its end, whether or not anybody listens.
+        // As in Lambda, the stream is read to its end without a listener too.
         passed_on.await;
         return response;
     }
@@ -194,7 +194,7 @@ fn settle(shared: &Shared, request_id: &str, answer: Answer) -> Response {
         let error = json!({"errorType": "InvalidRequestID", "errorMessage": "There is no such invocation under way."});
         return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
     };
-    // Nobody listens any more if the limit has passed; the function need not know.
+    // An error is ignored: the sender has given up, and the function is not told.
     let _ = waiting.send(answer);
     accepted()
 }
@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    /// Stands in for the function's side of the protocol.
+    /// The side of the function in the protocol.
     struct Caller {
         client: reqwest::Client,
         base: String,

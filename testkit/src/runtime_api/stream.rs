@@ -12,7 +12,7 @@ use super::InvocationFailure;
 
 const DELIMITER: [u8; 8] = [0; 8];
 
-/// How long the next part is waited for.
+/// Time for the next part.
 const PART_LIMIT: Duration = Duration::from_secs(30);
 
 fn beginning_bytes(received: &[u8]) -> Option<usize> {
@@ -24,20 +24,20 @@ fn beginning_bytes(received: &[u8]) -> Option<usize> {
 pub struct Stream {
     /// Parts as they arrive; an error is the last.
     parts: mpsc::UnboundedReceiver<Result<Bytes, axum::Error>>,
-    /// What has arrived and was not handed out.
+    /// Bytes that have arrived and were not returned yet.
     received: Vec<u8>,
     received_bytes: usize,
 }
 
 impl Stream {
-    /// The stream that `body` carries, and the work of passing it on.
+    /// The stream in `body`, and a future that reads it.
     pub(super) fn of(body: Body) -> (Self, impl Future<Output = ()>) {
         let (sender, parts) = mpsc::unbounded_channel();
         let passed_on = async move {
             let mut body = body.into_data_stream();
             while let Some(part) = body.next().await {
                 let is_broken = part.is_err();
-                // Whoever listens may have gone; the function need not know.
+                // An error is ignored: the listener has gone, and the function is not told.
                 let _ = sender.send(part);
                 if is_broken {
                     break;
@@ -47,7 +47,7 @@ impl Stream {
         (Self { parts, received: Vec::new(), received_bytes: 0 }, passed_on)
     }
 
-    /// Status and headers, as in the answer of payload v1 but in small letters. To be asked first, and once.
+    /// Status and headers, as in an answer of payload v1, with names in lower case. Call it first, and once.
     ///
     /// # Errors
     /// The stream has no such beginning.
@@ -64,10 +64,10 @@ impl Stream {
         }
     }
 
-    /// What comes next of the body; nothing at its end. To be asked after the prelude.
+    /// The next part of the body; `None` at its end. Call it after [`Stream::prelude`].
     ///
     /// # Errors
-    /// The stream broke off, or nothing comes for half a minute.
+    /// The stream broke off, or no part comes within 30 seconds.
     pub async fn next(&mut self) -> Result<Option<String>, InvocationFailure> {
         if self.received.is_empty() {
             match self.part().await? {
@@ -78,7 +78,7 @@ impl Stream {
         Ok(Some(String::from_utf8_lossy(&std::mem::take(&mut self.received)).into_owned()))
     }
 
-    /// All of it as one answer, of payload v1.
+    /// The whole stream as an answer of payload v1.
     pub(super) async fn into_event(mut self, limit: Duration) -> Result<Value, InvocationFailure> {
         let whole = async {
             let prelude = self.prelude().await?;
