@@ -17,6 +17,9 @@ const CRATES: [&str; 8] = ["domain", "telemetry", "cloud", "store", "ledger", "p
 /// Words of higher layers, which the ledger must not contain.
 const NOT_FOR_THE_LEDGER: [&str; 4] = ["ApiError", "StatusCode", "jsonwebtoken", "lambda"];
 
+/// The ways of a handler around the doors of the ledger and of the table.
+const NOT_FOR_A_HANDLER: [&str; 4] = ["Payer::new", "Epoch::", ".client()", "aws_sdk_dynamodb"];
+
 #[test]
 fn no_crate_depends_on_one_above_it() {
     for (position, name) in CRATES.iter().enumerate() {
@@ -33,6 +36,16 @@ fn the_ledger_knows_no_http_no_token_and_no_lambda() {
     for file in sources_in(&folder_of("ledger")) {
         let text = fs::read_to_string(&file).unwrap();
         let word = NOT_FOR_THE_LEDGER.iter().find(|word| text.contains(**word));
+        assert_eq!(word, None, "{}", file.display());
+    }
+}
+
+/// A payer is a proof that somebody was let in: handlers get it from a caller. The table is for the crates below.
+#[test]
+fn no_handler_makes_a_payer_or_asks_the_table() {
+    for file in sources_in(&workspace_root().join("functions")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let word = NOT_FOR_A_HANDLER.iter().find(|word| text.contains(**word));
         assert_eq!(word, None, "{}", file.display());
     }
 }

@@ -16,7 +16,7 @@ use testkit::template::{Template, TemplateFunction, workspace_root};
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
 
 /// The functions that ask the table for nothing.
-const WITHOUT_TABLE: [&str; 0] = [];
+const WITHOUT_TABLE: &[&str] = &[];
 
 fn template() -> Template {
     Template::of_workspace().unwrap()

@@ -402,12 +402,12 @@ mod tests {
         let page = async || scene.history.page::<Transaction>(scene.ada, PageRequest::default()).await;
         let account = || Account::key(scene.ada.user_id());
         scene.test.set(account(), "session_epoch", number(2_u64)).await;
-        assert!(matches!(page().await, Err(LedgerError::Closed(_))));
+        assert!(matches!(page().await, Err(LedgerError::Closed(Closed::SessionEpochPassed))));
         scene.test.set(account(), "status", AttributeValue::S("inactive".to_owned())).await;
         assert!(matches!(page().await, Err(LedgerError::Closed(Closed::Inactive))));
         let nobody = payer(UserId::new(&scene.test.clock));
         let page = scene.history.page::<Transaction>(nobody, PageRequest::default()).await;
-        assert!(matches!(page, Err(LedgerError::Closed(_))));
+        assert!(matches!(page, Err(LedgerError::Closed(Closed::Gone))));
     }
 
     #[test]
