@@ -1,5 +1,5 @@
-//! Some thousand inputs of any kind for everything that reads what strangers send. What must hold of
-//! them, and how bytes become an input, says the crate `properties`; `fuzz/` looks for more with cargo-fuzz.
+//! Thousands of random inputs for every parser of requests. The crate `properties` makes an input of bytes and checks
+//! it; `testkit/fuzz` looks for more inputs with cargo-fuzz.
 
 #![expect(clippy::unwrap_used, reason = "a property that cannot be looked at fails")]
 
@@ -9,7 +9,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, RngSeed};
 
-/// Long inputs have more to go wrong, short ones are found sooner.
+/// Longer inputs hit more cases, and shorter ones are faster.
 const MAX_BYTES: usize = 600;
 
 fn check<T: for<'a> Arbitrary<'a> + Debug>(cases: u32, check: impl Fn(&T)) {

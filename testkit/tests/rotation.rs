@@ -1,8 +1,8 @@
 //! Rotation under running signers and verifiers: no good token is ever refused.
 //!
-//! A schedule is a random sequence of steps: the secret is replaced, brought back, read late or not
-//! at all; time passes; unknown keys storm in; processes start anew. Each process has a clock of its
-//! own, and they differ by up to half a second.
+//! A schedule is a random sequence of steps. The secret is replaced or brought back, and reads of it are late or fail.
+//! Time passes, tokens of unknown keys arrive, and processes restart. Each process has its own clock, and clocks differ
+//! by up to half a second.
 
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
@@ -38,12 +38,12 @@ const REFRESH_LIFETIME_S: u64 = 400;
 const LIFETIMES: TokenLifetimes =
     TokenLifetimes { access: Duration::from_secs(ACCESS_LIFETIME_S), refresh: Duration::from_secs(REFRESH_LIFETIME_S) };
 
-/// One thing that happens. The numbers choose among the signers or verifiers.
+/// A step. Its numbers choose among the signers or verifiers.
 #[derive(Clone, Debug)]
 enum Step {
     Rotate,
     RotateBack,
-    /// From here on the secret is read as it is, as it was before, or not at all.
+    /// From now on a read of the secret returns the current value, the previous one, or fails.
     Read(Reading),
     Pass {
         milliseconds: u64,
@@ -55,7 +55,7 @@ enum Step {
     RestartVerifier(usize),
 }
 
-/// How Secrets Manager answers: it may be late with a new secret, or away.
+/// The answers of Secrets Manager, which may be late with a new secret or unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     Current,
@@ -137,7 +137,7 @@ impl HttpConnector for SecretStore {
         let (status, body) = match stored.reading {
             Reading::Current => (200, json!({"SecretString": format!("{:064}", stored.current)})),
             Reading::Previous => (200, json!({"SecretString": format!("{:064}", stored.previous)})),
-            // Of a kind that the SDK does not repeat, which would take time.
+            // The SDK does not repeat this error, which would take time.
             Reading::Nothing => (400, json!({"__type": "AccessDeniedException", "message": "not now"})),
         };
         HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), body.to_string().into())))
@@ -150,7 +150,7 @@ impl fmt::Debug for SecretStore {
     }
 }
 
-/// A table that nobody else uses.
+/// A table of its own.
 struct OwnTable {
     table: Table,
     /// Ends with this.
@@ -172,7 +172,7 @@ impl OwnTable {
     }
 }
 
-/// A signer or a verifier, and its clock, which is so much ahead of the true time.
+/// A signer or a verifier, and its clock, which is `ahead` of the true time.
 struct Process<T> {
     running: T,
     clock: Clock,
@@ -186,12 +186,12 @@ struct Issued {
     expires_at: Timestamp,
 }
 
-/// What would make the rotation unsafe.
+/// A fault that makes the rotation unsafe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sabotage {
-    /// A key is signed with as soon as it is published.
+    /// A key signs as soon as it is published.
     NoPublicity,
-    /// A replaced key lives as long as a token, and not as long as a signer may go on with it.
+    /// A replaced key retires after the lifetime of a token, while signers may still sign with it.
     EarlyRetirement,
 }
 
@@ -203,7 +203,7 @@ struct Rotation {
     signers: Vec<Process<Signer>>,
     verifiers: Vec<Process<Verifier>>,
     issued: Vec<Issued>,
-    /// A token whose key does not exist.
+    /// A token of a key that was never published.
     unknown: String,
 }
 
@@ -266,7 +266,7 @@ impl Rotation {
         self.follow();
     }
 
-    /// Sets all clocks to the time; who has waited is there already.
+    /// Sets all clocks to the time. The clock of a process that has waited is there already.
     fn follow(&mut self) {
         let signers = self.signers.iter().map(|process| (&process.clock, process.ahead));
         let verifiers = self.verifiers.iter().map(|process| (&process.clock, process.ahead));
@@ -278,7 +278,7 @@ impl Rotation {
     async fn storm(&self, index: usize) {
         let verifier = &self.verifiers[index].running;
         for _ in 0..3 {
-            // Before there is any key it is unavailable, and after that not valid.
+            // Without any key the error is "unavailable", and later "not valid".
             assert!(verifier.any_token(&received(&self.unknown)).await.is_err());
         }
     }
@@ -300,8 +300,7 @@ impl Rotation {
         Ok(())
     }
 
-    /// Of each key and kind, the token that lives longest speaks for the others: they differ in
-    /// nothing that a verifier looks at.
+    /// Keeps one token of each key and kind, the one that lives longest: a verifier treats the others alike.
     fn remember(&mut self, token: String) {
         let header = token.split('.').next().unwrap().to_owned();
         let expires_at = expiry(&token);
@@ -311,7 +310,7 @@ impl Rotation {
     }
 
     async fn check_all_tokens(&mut self) -> Result<(), String> {
-        // By the clock that is most behind a token may seem to live on, and by none must it end early.
+        // A token must be valid until it has expired by the fastest clock. By the slowest it may be valid for longer.
         let latest = self.now.plus(Duration::from_millis(500));
         self.issued.retain(|issued| latest < issued.expires_at);
         for issued in &self.issued {
@@ -345,7 +344,7 @@ fn expiry(token: &str) -> Timestamp {
     Timestamp::from_seconds(claims["exp"].as_u64().unwrap())
 }
 
-/// A token of a key that nobody publishes where it is shown.
+/// A token of a key that is published in another table.
 async fn unknown_token() -> String {
     let table = OwnTable::create().await;
     let secret = SecretSource::Value("a secret that was never published anywhere".into());
@@ -355,7 +354,7 @@ async fn unknown_token() -> String {
     signer.access_token(somebody()).await.unwrap().expose().to_owned()
 }
 
-/// Runs random schedules, always the same ones, until one fails.
+/// Runs a fixed set of random schedules until one fails.
 fn run_schedules(schedules: u32, sabotage: Option<Sabotage>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let configuration = ProptestConfig {

@@ -59,7 +59,7 @@ impl Value {
     }
 }
 
-/// What is no header value never arrives.
+/// Bytes that are not a header value are left out: HTTP cannot transport them.
 fn received(values: &[Vec<u8>]) -> lambda_http::Request {
     let mut received = lambda_http::Request::new(Body::Empty);
     for value in values.iter().filter_map(|value| HeaderValue::from_bytes(value).ok()) {

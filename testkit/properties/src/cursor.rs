@@ -13,7 +13,7 @@ const DIGEST_BYTES: usize = 16;
 const OWNERS: [&str; 2] = ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"];
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// A cursor as we write it, of any list, user and entry, and what became of it.
+/// A cursor of any list, user and entry, and the damage to it.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     is_of_messages: bool,
@@ -70,7 +70,7 @@ fn entry_id_in(text: &str) -> Option<String> {
     String::from_utf8(decoded.get(DIGEST_BYTES..)?.to_vec()).ok()
 }
 
-/// 26 characters of Crockford's alphabet; the first of a number below 2^128 is 7 at most.
+/// 26 characters of Crockford's alphabet. The first is at most 7, as the number is below 2^128.
 fn is_canonical(id: &str) -> bool {
     id.len() == 26 && id.bytes().all(|byte| CROCKFORD.contains(&byte)) && id.as_bytes()[0] <= b'7'
 }

@@ -1,4 +1,4 @@
-//! What becomes of a text on its way.
+//! Damage to a text.
 
 use arbitrary::Arbitrary;
 

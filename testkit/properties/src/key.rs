@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use shared::domain::time::Timestamp;
 use shared::identity::jwt::PublicKey;
 
-/// When all of this happens.
+/// The time of every check.
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-/// The published keys, and the one that nobody published.
+/// The published keys, and one that was never published.
 pub(super) static KEYS: LazyLock<[Key; 4]> = LazyLock::new(|| {
     let second = NOW.seconds();
     [
@@ -26,7 +26,7 @@ pub(super) static KEYS: LazyLock<[Key; 4]> = LazyLock::new(|| {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Publication {
     Current,
-    /// In seconds since the Unix epoch: what has replaced it is current.
+    /// In seconds since the Unix epoch: another key has replaced it.
     Until(u64),
     None,
 }

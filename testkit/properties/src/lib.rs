@@ -1,8 +1,8 @@
-//! What must hold of everything that a stranger sends, however it is made up.
+//! Properties of everything that a stranger can send.
 //!
-//! Each module has an `Input` that is made of arbitrary bytes, and whose `check` panics where something
-//! does not hold. cargo-fuzz looks for such bytes for as long as one likes (`testkit/fuzz`);
-//! `testkit/tests/any_input.rs` tries some thousand with every `cargo test`.
+//! Each module has an `Input`, which is made of arbitrary bytes, and whose `check` panics if the property does not
+//! hold. cargo-fuzz looks for such bytes without end (`testkit/fuzz`); `testkit/tests/any_input.rs` tries thousands
+//! with every `cargo test`. Only tests use this crate.
 
 #![expect(clippy::unwrap_used, reason = "a property that cannot be looked at fails")]
 

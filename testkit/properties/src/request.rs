@@ -1,4 +1,4 @@
-//! Requests as API Gateway and cargo-lambda hand them over, and everything that is read from them.
+//! Requests of API Gateway and cargo-lambda, and everything that is read from them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -26,13 +26,13 @@ use super::text::Text;
 use super::token::good_access_token;
 use super::verifier::logged_in;
 
-/// Two of the events that the functions' tests send; what a client says is replaced.
+/// Two events of the functions' tests, in which the client's part is replaced.
 const REST_EVENT: &str = include_str!("../../../events/chat/replied.json");
 const HTTP_EVENT: &str = include_str!("../../../events/chat/replied-locally.json");
 
 static ACCESS_TOKEN: LazyLock<String> = LazyLock::new(good_access_token);
 
-/// What a client may choose.
+/// The parts of a request that a client chooses.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     is_rest: bool,
@@ -42,7 +42,7 @@ pub struct Input {
     idempotency_keys: Vec<Text>,
     user_agent: Option<Text>,
     query: Vec<(Parameter, Text)>,
-    /// The last segment of the path, and how it goes on.
+    /// The last segment of the path, and the text behind it.
     segment: Text,
     address: Address,
     forwarded_for: Option<Text>,
@@ -81,7 +81,7 @@ impl Input {
                 format!("{{{}}}", members.join(",")).into_bytes()
             }
             Body::Long { name, text, times } => {
-                // Around the limit is long enough.
+                // Texts around the limit are long enough.
                 let times = usize::from(*times).min(2 * MAX_BODY_BYTES / text.0.len().max(1));
                 json!({name.text(): text.0.repeat(times)}).to_string().into_bytes()
             }
@@ -94,7 +94,7 @@ impl Input {
         headers.extend(self.forwarded_for.iter().map(|list| ("X-Forwarded-For", list.0.clone())));
         headers.extend(self.user_agent.iter().map(|name| ("User-Agent", name.0.clone())));
         headers.extend(self.idempotency_keys.iter().map(|key| ("Idempotency-Key", key.0.clone())));
-        // What is no header value never arrives.
+        // Bytes that are not a header value are left out: HTTP cannot transport them.
         headers.retain(|(_, value)| HeaderValue::from_str(value).is_ok());
         headers
     }
@@ -134,7 +134,7 @@ impl Input {
         }
     }
 
-    /// Of several headers of a name the first, and a query as it was sent.
+    /// The first of several headers of a name, and the query as it was sent.
     fn fill_http_event(&self, event: &mut Value) {
         event["rawPath"] = json!(self.path());
         event["requestContext"]["http"]["sourceIp"] = json!(self.address.text());
@@ -168,7 +168,7 @@ impl Input {
         }
     }
 
-    /// It is the beginning of what was sent, and nothing of it may be a line of its own.
+    /// The user agent is the beginning of the header, and has no line breaks.
     fn check_user_agent(&self, request: &Request) {
         let Some(kept) = request.user_agent() else { return };
         let kept = serde_json::to_value(kept).unwrap();
@@ -185,7 +185,7 @@ impl Input {
         }
     }
 
-    /// No header says where a request comes from, and all of one /24 or /64 comes from one network.
+    /// No header changes the network of a request, and all addresses of one /24 or /64 are one network.
     fn check_network(&self, request: &Request) {
         let network = request.source_network();
         assert_eq!(network.to_string().parse(), Ok(network));
@@ -209,7 +209,7 @@ impl Input {
         let user_id = person.user_id();
         for page in [request.page::<Transaction>(user_id), request.page::<AnsweredMessage>(user_id)] {
             match page {
-                // Nobody finds a cursor by chance: it has a digest of 16 bytes.
+                // A random text is not a cursor, which has a digest of 16 bytes.
                 Ok(page) => {
                     assert!(page.cursor.is_none() && last("cursor").is_none() && is_limit_right);
                     let limit = last("limit").map_or_else(Limit::default, |text| Limit::parse(text).unwrap());
@@ -225,7 +225,7 @@ impl Input {
     }
 }
 
-/// Names map to their last value in one member of the event, and to all of them in another.
+/// One member of the event has the last value of each name, and another has all values.
 fn add(event: &mut Value, [last, all]: [&str; 2], name: &str, value: &str) {
     event[last][name] = json!(value);
     match event[all][name].as_array_mut() {
@@ -273,7 +273,7 @@ fn check_fields(request: &Request, received: &lambda_http::Request) {
     }
 }
 
-/// A JSON boolean, or the word for it; and it can be left out.
+/// A JSON boolean, the word for it, or nothing.
 fn switch(sent: Option<&Value>) -> Option<bool> {
     match sent {
         None => Some(false),
@@ -282,7 +282,7 @@ fn switch(sent: Option<&Value>) -> Option<bool> {
     }
 }
 
-/// The body read again; a field that comes twice has its last value.
+/// The body, parsed a second time; the last value of a repeated field counts.
 fn sent_fields(received: &lambda_http::Request) -> BTreeMap<String, Value> {
     let body: &[u8] = received.body().as_ref();
     assert!(body.len() <= MAX_BODY_BYTES);
@@ -302,7 +302,7 @@ fn sent_fields(received: &lambda_http::Request) -> BTreeMap<String, Value> {
     }
 }
 
-/// A name prints as it was parsed, in characters of the rule, and so does the form in which names are compared.
+/// A name prints as it was parsed, in the characters of the rule, as does its canonical form.
 fn check_username(sent: &str, username: &Username) {
     let name = username.as_str();
     assert!(sent.chars().count() <= Username::MAX_CHARACTERS);
@@ -316,13 +316,13 @@ fn check_username(sent: &str, username: &Username) {
     }
 }
 
-/// A password that may be chosen is one that may be claimed, of the right length and not the name; it never prints.
+/// A password that may be chosen may also be claimed, has the right length, and is not the name. It never prints.
 fn check_password(sent: &str, password: &Password, username: &Username) {
     assert_eq!(format!("{password:?}"), "Password(hidden)");
     assert!(sent.chars().count() <= Password::MAX_CHARACTERS && !sent.contains('\0'));
     let may_be_chosen = |blocklist| Password::choose(sent, username, PasswordRules { blocklist }).is_ok();
     if may_be_chosen(false) {
-        // Other characters may become more of them in NFC.
+        // NFC may turn other characters into several.
         assert!(!sent.is_ascii() || sent.len() >= Password::MIN_CHARACTERS);
         assert!(!sent.eq_ignore_ascii_case(username.as_str()), "{username}");
     } else {

@@ -1,4 +1,4 @@
-//! What a client may choose of a request.
+//! The parts of a request that a client chooses.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::text::Text;
 
-/// Where it comes from, as the gateway saw it.
+/// The address that the gateway saw.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Address {
     Ipv4([u8; 4]),
@@ -27,7 +27,7 @@ pub(super) enum ContentType {
 #[derive(Arbitrary, Debug)]
 pub(super) enum Body {
     Bytes(Vec<u8>),
-    /// In JSON or as a form, by its content type; a name may come twice.
+    /// JSON or a form, by its content type; a name may be repeated.
     Fields(Vec<(Name, FieldValue)>),
     /// JSON with one long text.
     Long {

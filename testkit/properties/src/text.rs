@@ -1,10 +1,10 @@
-//! Texts that get further than bytes at random.
+//! Texts that pass more checks than random bytes.
 
 use std::fmt;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-/// Any text, but mostly one that people could have written.
+/// Any text, mostly one that a person could write.
 #[derive(Clone)]
 pub(super) struct Text(pub(super) String);
 
@@ -28,7 +28,7 @@ const VISIBLE: &[char] = &[
     '[', '\\', ']', '^', '_', '`', '{', '|', '}', '~', 'A', 'Z', 'a', 'z', '0', '9',
 ];
 
-/// What ends a rule's range, or is white space to some and not to others.
+/// Characters at the ends of the rules' ranges, and characters that only some definitions call white space.
 const EDGES: &[char] = &[
     '\0',
     '\t',
@@ -51,7 +51,7 @@ const EDGES: &[char] = &[
     '0',
 ];
 
-/// What case folding and normalisation make something else of.
+/// Characters that case folding or normalisation changes.
 const ODD_LETTERS: &[char] =
     &['a', 'B', 'İ', 'ı', 'ß', 'ẞ', 'ſ', 'Σ', 'ς', '\u{345}', '\u{301}', 'ﬃ', 'Ａ', 'K', 'Ǆ', 'ŉ'];
 

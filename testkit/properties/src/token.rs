@@ -24,9 +24,9 @@ const USER_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 #[derive(Arbitrary, Debug)]
 pub struct Input {
     is_access: bool,
-    /// How far in the future it expires.
+    /// The time until it expires.
     expires_in_s: i8,
-    /// The current one, or another.
+    /// The current key, or another.
     key: Option<u8>,
     header: Vec<Change>,
     claims: Vec<Change>,
@@ -45,13 +45,13 @@ struct Change {
 enum To {
     Missing,
     Value(Json),
-    /// Once more, with this value.
+    /// The member is repeated with this value.
     Twice(Json),
-    /// What it is in a token of the other kind.
+    /// The value in a token of the other kind.
     OfOtherKind,
-    /// Another member's value.
+    /// The value of another member.
     OfMember(u8),
-    /// What it is, in a list.
+    /// The value, in a list.
     Listed,
     Added {
         name: u8,
@@ -81,7 +81,7 @@ enum Signature {
     BitFlipped(u16),
 }
 
-/// A JSON object whose members may come twice.
+/// A JSON object whose members may be repeated.
 type Object = Vec<(String, Value)>;
 
 impl Input {
@@ -120,7 +120,7 @@ impl Input {
         &KEYS[usize::from(self.key.unwrap_or(0)) % KEYS.len()]
     }
 
-    /// Whether it is as one of our signers makes it.
+    /// Whether one of our signers could have made it.
     fn is_ours(&self) -> bool {
         let is_unchanged = self.header.is_empty() && self.claims.is_empty() && self.damage.is_empty();
         is_unchanged && self.signature.is_none() && self.key().verifies_now()
@@ -194,7 +194,7 @@ impl Json {
     }
 }
 
-/// What somebody might try.
+/// Values that an attacker may try.
 fn word(position: u8) -> &'static str {
     const WORDS: [&str; 17] = [
         "EdDSA", "none", "HS256", "at+jwt", "rt+jwt", "access", "refresh", "chat-api", "crit", "jwk", "jku", "x5c",
@@ -235,11 +235,11 @@ fn changed(mut object: Object, of_other_kind: &Object, changes: &[Change]) -> Ob
     object
 }
 
-/// What was read from a token that was accepted, by the names of its claims.
+/// The claims that were read from an accepted token, by their names.
 type Accepted = Vec<(&'static str, Value)>;
 
 fn access_claims(token: &str) -> Option<Accepted> {
-    // White space around a header's token is not the token's.
+    // White space around the token in a header is not part of the token.
     if token.trim_matches([' ', '\t']) != token {
         return None;
     }
@@ -287,7 +287,7 @@ fn refused<T>(error: &ApiError) -> Option<T> {
     None
 }
 
-/// Reads the token again, by the letter of RFC 7515 and with nothing of ours. Returns its claims.
+/// The claims of the token, read a second time by RFC 7515 and without our code.
 fn assert_ours(token: &str, accepted: &[(&str, Value)], kind: TokenKind) -> Value {
     let parts: Vec<&str> = token.split('.').collect();
     let [header, claims, signature] = parts.try_into().unwrap_or_else(|_| panic!("not three parts: {token}"));
@@ -316,7 +316,7 @@ fn assert_alive(claims: &Value, token: &str) {
     assert!(expires_at <= issued_at + TokenLifetimes::LONGEST.as_secs(), "{token}");
 }
 
-/// What a token of `kind` says of itself, in its header and its claims.
+/// The names of `kind` in the header and in the claims.
 fn words(kind: TokenKind) -> [&'static str; 2] {
     match kind {
         TokenKind::Access => ["at+jwt", "access"],

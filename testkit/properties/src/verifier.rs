@@ -24,22 +24,22 @@ thread_local! {
     static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-/// Who sent a request with this bearer token.
+/// The sender of a request with this bearer token.
 pub(super) fn logged_in(bearer: &str) -> Result<LoggedIn, ApiError> {
     Ok(wait_for(VERIFIER.logged_in(bearer))?)
 }
 
-/// What `token` claims, if it is a valid refresh token.
+/// The claims of `token`, if it is a valid refresh token.
 pub(super) fn refresh_claim(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
     Ok(wait_for(VERIFIER.refresh_claim(token))?)
 }
 
-/// What `token` claims, if it is or was a valid refresh token.
+/// The claims of `token`, if it is or was a valid refresh token.
 pub(super) fn refresh_claim_of_any_age(token: &ReceivedToken) -> Result<RefreshClaim, ApiError> {
     Ok(wait_for(VERIFIER.refresh_claim_of_any_age(token))?)
 }
 
-/// What `token` claims, if it is a valid token of either kind.
+/// The claims of `token`, if it is a valid token of either kind.
 pub(super) fn any_token(token: &ReceivedToken) -> Result<Verified, ApiError> {
     Ok(wait_for(VERIFIER.any_token(token))?)
 }

@@ -1,8 +1,7 @@
-//! What the table has accepted about users, in the order in which it did.
+//! The requests about users that the table has accepted, in their order.
 //!
-//! Who has seen every accepted request knows what must be true, and sees at once what must not be:
-//! that something enters the partition of a user who is going, and that an epoch that has passed
-//! still begins a session or holds credits.
+//! They determine the state of every user. Two offences show at once: an item that enters the partition of a user whose
+//! deletion has begun, and an old epoch that begins a session or holds credits.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,22 +10,22 @@ use serde_json::Value;
 use crate::person::password_of;
 use crate::process::ProcessId;
 
-/// What became of users.
+/// The state of every user, by the accepted requests.
 #[derive(Default)]
 pub(super) struct Chronicle {
     /// By their partitions.
     users: HashMap<String, User>,
-    /// Which password a session has proved: by partition and sort key.
+    /// The password with which a session was begun, by partition and sort key.
     session_passwords: HashMap<(String, String), String>,
-    /// Who deleted a session: by partition and sort key.
+    /// The processes that deleted a session, by partition and sort key.
     enders: HashMap<(String, String), Vec<ProcessId>>,
     deeds: HashMap<ProcessId, Vec<Deed>>,
-    /// A transaction whose token was seen is answered again, and changes nothing.
+    /// The tokens of transactions. A second transaction with a token is answered again and changes nothing.
     tokens: HashSet<String>,
     offences: Vec<String>,
 }
 
-/// A user as the table should have them.
+/// The state that a user has to have in the table.
 pub(super) struct User {
     pub(super) session_epoch: u64,
     pub(super) password: String,
@@ -34,7 +33,7 @@ pub(super) struct User {
     pub(super) is_closed: bool,
 }
 
-/// What a process has brought about for a user, whose partition it names.
+/// A change by a process to the user of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Registered(String),
@@ -46,7 +45,7 @@ pub(super) enum Deed {
 }
 
 impl Chronicle {
-    /// The user of a partition, if there ever was one.
+    /// The user of a partition, also a deleted one.
     pub(super) fn user(&self, partition: &str) -> Option<&User> {
         self.users.get(partition)
     }
@@ -61,7 +60,7 @@ impl Chronicle {
         self.session_passwords.keys().filter(|(of, _)| of == partition).count()
     }
 
-    /// Who deleted a session.
+    /// The processes that deleted a session.
     pub(super) fn enders(&self, partition: &str, sort: &str) -> &[ProcessId] {
         self.enders.get(&(partition.to_owned(), sort.to_owned())).map_or(&[], Vec::as_slice)
     }
@@ -133,7 +132,7 @@ impl Chronicle {
         }
     }
 
-    /// An epoch that has passed is worth nothing.
+    /// An old epoch is an offence.
     fn check_epoch(&mut self, process: ProcessId, partition: &str, epoch: u64, what: &str) {
         let now = self.users.get(partition).map_or(0, |user| user.session_epoch);
         if epoch < now {
@@ -141,7 +140,7 @@ impl Chronicle {
         }
     }
 
-    /// Of the account: a password change, a logout everywhere or a deletion.
+    /// The account's epoch was raised: by a password change, a logout everywhere or a deletion.
     fn raised(&mut self, process: ProcessId, update: &Value, transaction: &[Value]) {
         let (partition, sort) = (text(&update["Key"]["pk"]["S"]), text(&update["Key"]["sk"]["S"]));
         let values = &update["ExpressionAttributeValues"];
@@ -168,7 +167,7 @@ impl Chronicle {
     }
 }
 
-/// The passwords of a transaction with a login: the new one, or the one that was proved.
+/// The passwords in a transaction with a login: the new one, or else the proved one.
 fn passwords(transaction: &[Value]) -> impl Iterator<Item = String> {
     transaction.iter().filter_map(|item| {
         let values = &item["Update"]["ExpressionAttributeValues"];

@@ -22,7 +22,7 @@ impl SimulatedClient {
         }
     }
 
-    /// Sends one message, and sends it again while that may help, or out of forgetfulness.
+    /// Sends one message, and repeats it while a repetition may help, and sometimes when it cannot.
     async fn send_until_satisfied(&mut self) {
         let key = (self.generator.u8(..4) > 0).then(|| format!("key-{}", self.generator.usize(..self.world.keys)));
         for _ in 0..self.generator.usize(1..=4) {
@@ -76,7 +76,7 @@ impl SimulatedClient {
     }
 }
 
-/// Does something else for a while.
+/// Waits for a random time.
 pub(super) async fn pause(generator: &mut fastrand::Rng) {
     let most_ms = [100, 2_000, 10_000, 70_000][generator.usize(..4)];
     tokio::time::sleep(Duration::from_millis(generator.u64(..most_ms))).await;

@@ -1,4 +1,4 @@
-//! `DynamoDB` in process: dynoxide, spoken to in the wire's JSON.
+//! `DynamoDB` in process: dynoxide, called with the JSON of the wire.
 
 use dynoxide::storage_backend::ManualClock;
 use dynoxide::{Database, DynoxideError};
@@ -13,10 +13,10 @@ use shared::domain::ids::UserId;
 
 /// The sort key of an account.
 pub(super) const ACCOUNT: &str = "ACCOUNT";
-/// What the sort keys of sessions begin with.
+/// The beginning of the sort keys of sessions.
 pub(super) const PREFIX_OF_SESSIONS: &str = "SESSION#";
 
-/// Everything of a user has this partition key.
+/// The partition key of all items of a user.
 pub(super) fn partition_of(user_id: UserId) -> String {
     format!("USER#{user_id}")
 }
@@ -69,7 +69,7 @@ impl Engine {
         Self { database }
     }
 
-    /// What `DynamoDB` answers, as dynoxide's own server does.
+    /// The answer to a request, as dynoxide's own server gives it.
     pub(super) fn answer(&self, operation: &str, body: &Value) -> Reply {
         let database = &self.database;
         match operation {
@@ -85,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// Everything that is stored.
+    /// All items.
     pub(super) fn items(&self) -> Vec<StoredItem> {
         let request = serde_json::from_value(json!({"TableName": TABLE_NAME})).unwrap();
         let answer = serde_json::to_value(self.database.scan(request).unwrap()).unwrap();
@@ -113,7 +113,7 @@ fn plain_member((name, value): (&String, &Value)) -> (String, Value) {
     (name.clone(), plain(value))
 }
 
-/// `{"N": "1"}` is 1, and so on for what the ledger stores.
+/// The plain JSON of a value: 1 for `{"N": "1"}`.
 fn plain(value: &Value) -> Value {
     let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
     match kind.as_str() {

@@ -1,11 +1,11 @@
-//! What goes wrong with a request on its way to the table.
+//! The faults of requests on their way to the table.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::process::ProcessId;
 
-/// How a request fails.
+/// The fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It is lost before it is applied.
@@ -16,7 +16,7 @@ pub(super) enum Fault {
     ErrorAfterwards,
     /// It is not applied, and answered with a 500.
     ErrorInstead,
-    /// The client gives up on it, and then it is applied, so much later.
+    /// The client gives up, and the request is applied this much later.
     Late(Notice, Duration),
     /// It is refused, or a batch in part: too many requests.
     Throttled,
@@ -29,11 +29,11 @@ pub(super) enum Fault {
 pub(super) enum Notice {
     /// The connection breaks.
     Broken,
-    /// Nothing happens, until its patience ends.
+    /// No answer comes until the timeout.
     Silence,
 }
 
-/// What happens to one request.
+/// The delays and the fault of one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) there: Duration,
@@ -41,11 +41,11 @@ pub(super) struct Plan {
     pub(super) fault: Option<Fault>,
 }
 
-/// The faults of a schedule: some have next to none, in others most requests fail.
+/// The faults of a schedule: few in some schedules, and in others most requests fail.
 pub(super) struct Weather {
     generator: fastrand::Rng,
     percent: u8,
-    /// Faults that go on: a process meets the same one so many times more.
+    /// Repeated faults: a process meets the same fault this many times more.
     streaks: HashMap<ProcessId, (Fault, u8)>,
 }
 
@@ -55,7 +55,7 @@ impl Weather {
         Self { generator, percent, streaks: HashMap::new() }
     }
 
-    /// What happens to the next request of `process`.
+    /// The plan of the next request of `process`.
     pub(super) fn plan(&mut self, process: ProcessId) -> Plan {
         let there = self.latency();
         let back = self.latency();
@@ -97,7 +97,7 @@ impl Weather {
         }
     }
 
-    /// Just after the first repetition, or after everything else.
+    /// From a moment after the first repetition to a moment after everything else.
     fn lateness(&mut self) -> Duration {
         let most_ms = [50, 2_000, 10_000, 90_000][self.generator.usize(..4)];
         Duration::from_millis(self.generator.u64(1..=most_ms))

@@ -1,4 +1,4 @@
-//! What the functions do with a request, once its tokens are verified.
+//! The functions, from the verified token on.
 
 mod account;
 mod chat;
@@ -15,7 +15,7 @@ pub(super) use chat::response;
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
 
-/// What the process of this number answers.
+/// The answer of the process with this number.
 pub(super) async fn answer(world: Arc<World>, number: usize, request: Request) -> Told {
     match &request.wish {
         Wish::Chat(chat) => chat::answer(&world, number, chat).await.unwrap_or_else(refusal_of_message),
@@ -43,7 +43,7 @@ fn refusal(error: ApiError) -> Told {
         | ApiError::TokenNotValid(_)
         | ApiError::UsernameTaken
         | ApiError::Throttled { .. } => Told::Refused(error.code()),
-        // Only of messages it says that they were not charged.
+        // For a message the same error says that nothing was charged.
         ApiError::Unavailable(_) => Told::Unknown,
         error => Told::Wrong(format!("{error:?}")),
     }

@@ -1,20 +1,18 @@
 //! The proof of ledger, accounts and sessions: a deterministic simulation, and the proof that it can
 //! fail.
 //!
-//! A [`schedule`] is a few [`person`]s. Each has [`client`]s that send messages, and in some schedules
-//! [`owner`]s that log in and out, refresh tokens, change the password, delete the account and
-//! register its name again. Their [`request`]s are answered as the [`function`]s do, through the real
-//! ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses, delays, repeats
-//! and refuses requests, in [`process`]es that die and freeze. The database is the embedded
-//! [`engine`], time is tokio's paused clock, and all that is random follows from the schedule's seed:
-//! a seed that fails fails every time.
+//! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. In some schedules [`owner`]s log in
+//! and out, refresh tokens, change the password, delete the account and register its name again. [`function`]s answer
+//! the [`request`]s through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses,
+//! delays, repeats and refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`].
+//! Time is tokio's paused clock. All random choices follow from the schedule's seed, so a seed that fails fails every
+//! time.
 //!
-//! Two watch what the table accepts: the [`witness`] of holds and the [`chronicle`] of users. When
-//! everything late has arrived, [`verdict`] compares what the clients were told with the ledger, and
-//! [`verdict_on_visits`] with accounts and sessions; that these belong together, [`verdict_on_users`]
-//! asks at any moment.
+//! The [`witness`] of holds and the [`chronicle`] of users see every request that the table accepts. When the last late
+//! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
+//! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
 //!
-//! A [`sabotage`] breaks one rule on its way through the network. Each must be found.
+//! A [`sabotage`] breaks one rule on the way through the network, and [`proof`] demands that the simulation finds it.
 
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
@@ -41,5 +39,5 @@ mod world;
 
 use shared::domain::time::Timestamp;
 
-/// When every schedule begins.
+/// The beginning of every schedule.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

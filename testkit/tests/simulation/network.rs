@@ -39,7 +39,7 @@ struct Inner {
     sabotage: Option<Sabotage>,
     trace: Trace,
     clock: Clock,
-    /// Whether nothing goes wrong any more.
+    /// Whether there are no faults now.
     is_calm: AtomicBool,
     under_way: AtomicUsize,
 }
@@ -71,13 +71,13 @@ impl Network {
 
     /// An SDK client over this network, configured as in production.
     pub(super) fn client(&self) -> Client {
-        // Its own: the default one is the whole program's, and schedules must not know each other.
-        // Large: in production each process has one of its own.
+        // The default bucket belongs to the whole program, and schedules must not affect each other. In production each
+        // process has one, so this one is large.
         let bucket = TokenBucket::builder().capacity(100_000).build();
         let configuration = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            // Signatures take time, and there is nobody to check them.
+            // Signatures take time, and the engine does not verify them.
             .allow_no_auth()
             .endpoint_url("http://simulation.invalid")
             .retry_config(retry_configuration())
@@ -93,29 +93,29 @@ impl Network {
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// From here on nothing goes wrong, or it does again.
+    /// Ends the faults, or lets them begin again.
     pub(super) fn set_calm(&self, is_calm: bool) {
         self.0.is_calm.store(is_calm, Ordering::SeqCst);
     }
 
-    /// Waits for everything that is late.
+    /// Waits for the last late request.
     pub(super) async fn settle(&self) {
         while self.0.under_way.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_secs(10)).await;
         }
     }
 
-    /// Everything that is stored.
+    /// All items.
     pub(super) fn items(&self) -> Vec<StoredItem> {
         self.0.engine.items()
     }
 
-    /// What the table has accepted about users.
+    /// The requests about users that the table has accepted.
     pub(super) fn chronicle(&self) -> MutexGuard<'_, Chronicle> {
         self.0.chronicle.lock().unwrap()
     }
 
-    /// What was accepted and must not be.
+    /// The accepted requests that break a rule.
     pub(super) fn offences(&self) -> Vec<String> {
         let of_holds = self.0.witness.lock().unwrap().offences().to_vec();
         [of_holds, self.chronicle().offences().to_vec()].concat()
@@ -130,7 +130,7 @@ impl Network {
         plan
     }
 
-    /// Brings a request to the table and the answer back. It does so also when its sender is gone.
+    /// Brings a request to the table and the answer back, also after the end of its sender.
     async fn carry(self, shipment: Shipment, answer: oneshot::Sender<Answer>) {
         let Plan { there, back, fault } = shipment.plan;
         tokio::time::sleep(there).await;
@@ -138,7 +138,7 @@ impl Network {
             None => {
                 let reply = self.apply(&shipment);
                 tokio::time::sleep(back).await;
-                // If nobody waits any more, that is what was to be tried.
+                // An error is ignored: the sender may have ended, as the schedule wanted.
                 let _ = answer.send(Ok(reply));
             }
             Some(Fault::Lost(notice)) => notify(notice, answer),
@@ -168,7 +168,7 @@ impl Network {
         self.0.under_way.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Of a batch a part is done all the same, and the rest is handed back.
+    /// A batch is done in part, and its rest is handed back.
     fn throttle(&self, mut shipment: Shipment) -> Reply {
         if shipment.operation != "BatchWriteItem" {
             return Reply::error(400, "ProvisionedThroughputExceededException");
@@ -188,7 +188,7 @@ impl Network {
         let reply = match self.0.sabotage {
             None => self.0.engine.answer(operation, body),
             Some(sabotage) => {
-                // Whether a sabotage strikes this time follows from the plan, and so from the seed.
+                // The plan, and so the seed, decides whether a sabotage strikes this time.
                 let strikes = plan.back.as_millis() % 2 == 0;
                 sabotage.answer(&self.0.engine, operation, body, strikes)
             }
@@ -204,7 +204,7 @@ impl Network {
     }
 }
 
-/// Without an answer the client waits in vain: dropping the sender is what says so.
+/// Without an answer the client waits until its timeout: a dropped sender means that.
 fn notify(notice: Notice, answer: oneshot::Sender<Answer>) {
     if notice == Notice::Broken {
         let _ = answer.send(Err(ConnectorError::io("the connection broke".into())));
@@ -223,7 +223,7 @@ fn conflict(shipment: &Shipment) -> Reply {
     reply
 }
 
-/// What the trace calls a request.
+/// The name of a request in the trace.
 fn name(body: &Value) -> String {
     let values = &body["ExpressionAttributeValues"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -239,7 +239,7 @@ impl HttpConnector for Network {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
-        // Only the schedule itself is no process.
+        // A request outside every process is one of the schedule itself.
         let process = ProcessId::current().unwrap_or(ProcessId(usize::MAX));
         let plan = self.plan(process, &operation);
         self.0.trace.line(format_args!("{process}: sends {operation} {} {:?}", name(&body), plan.fault));

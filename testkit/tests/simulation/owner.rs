@@ -8,7 +8,7 @@ use crate::process::Fate;
 use crate::request::{Request, Told, Wish};
 use crate::world::World;
 
-/// One who acts for a person; there may be others who do, at the same time.
+/// An owner of an account. A person may have several at the same time.
 pub(super) struct Owner {
     pub(super) world: Arc<World>,
     pub(super) person: usize,
@@ -68,7 +68,7 @@ impl Owner {
         self.insist(Wish::Logout { claim, everywhere }).await;
     }
 
-    /// Registers the name again, also while it is not known whether it is free.
+    /// Deletes the account and registers its name again, also after a deletion with an unknown outcome.
     async fn leave_and_come_back(&mut self) {
         let access = self.tokens().access;
         let password = self.password();
@@ -86,7 +86,7 @@ impl Owner {
         }
     }
 
-    /// Sends a request, and sends it again while nobody knows what became of it.
+    /// Sends a request, and repeats it while its outcome is unknown.
     async fn insist(&mut self, wish: Wish) -> Told {
         let mut told = Told::Nothing;
         for _ in 0..self.generator.usize(1..=4) {

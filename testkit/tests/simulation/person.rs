@@ -1,4 +1,4 @@
-//! People: a name each, and what its owner knows.
+//! People: their names, and the passwords and tokens that they know.
 
 use std::sync::Mutex;
 
@@ -6,20 +6,20 @@ use shared::domain::username::Username;
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
 use shared::identity::password_hash::PasswordHash;
 
-/// Somebody with a name. Several clients of theirs may be at work at once.
+/// A person. Several clients and owners of one person may be at work at once.
 pub(super) struct Person {
     pub(super) username: Username,
     knowledge: Mutex<Knowledge>,
 }
 
-/// What was handed out to a client.
+/// The tokens of one login or refresh.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tokens {
     pub(super) access: LoggedIn,
     pub(super) refresh: RefreshClaim,
 }
 
-/// The likeliest last: where no answer came, nobody knows.
+/// The passwords and tokens that may be valid, the likeliest last.
 struct Knowledge {
     passwords: Vec<String>,
     tokens: Vec<Tokens>,
@@ -31,24 +31,24 @@ impl Person {
         Self { username, knowledge: Mutex::new(knowledge) }
     }
 
-    /// A password of theirs, most often the right one.
+    /// A password, most often the likeliest.
     pub(super) fn password(&self, generator: &mut fastrand::Rng) -> String {
         choose(&self.knowledge.lock().unwrap().passwords, generator).clone()
     }
 
-    /// Tokens of theirs, most often the newest.
+    /// Tokens, most often the newest.
     pub(super) fn tokens(&self, generator: &mut fastrand::Rng) -> Tokens {
         *choose(&self.knowledge.lock().unwrap().tokens, generator)
     }
 
-    /// Tells them that this is their password, as far as anybody knows.
+    /// From now on this is the likeliest password.
     pub(super) fn learn_password(&self, password: &str) {
         let passwords = &mut self.knowledge.lock().unwrap().passwords;
         passwords.retain(|known| known != password);
         passwords.push(password.to_owned());
     }
 
-    /// Tells them that this is perhaps their password, and less likely so than any other.
+    /// From now on this is the least likely password.
     pub(super) fn doubt_password(&self, password: &str) {
         let passwords = &mut self.knowledge.lock().unwrap().passwords;
         passwords.retain(|known| known != password);
@@ -66,12 +66,12 @@ fn choose<'a, T>(likeliest_last: &'a [T], generator: &mut fastrand::Rng) -> &'a 
     &likeliest_last[choice]
 }
 
-/// A hash that is compared as text: the password, and what makes one hash of it another.
+/// A hash that is compared as text: the password and a salt.
 pub(super) fn hash(password: &str, salt: &str) -> PasswordHash {
     serde_json::from_value(format!("{password}${salt}").into()).unwrap()
 }
 
-/// The password that a hash is of.
+/// The password of a hash.
 pub(super) fn password_of(hash: &str) -> &str {
     hash.split_once('$').map_or(hash, |(password, _)| password)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-/// The number of a process: one request of a client, as a Lambda instance runs it.
+/// The number of a process, which answers one request, as a Lambda instance does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ProcessId(pub(super) usize);
 
@@ -24,25 +24,25 @@ thread_local! {
 }
 
 impl ProcessId {
-    /// The process that is running, if one is.
+    /// The process that is running, if any.
     pub(super) fn current() -> Option<Self> {
         CURRENT.get()
     }
 }
 
-/// What is to happen to a process.
+/// The fate of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Lives,
     /// It is killed at this await point, counted from its start.
     DiesAt(usize),
-    /// It stands still at this await point for so long, and goes on as if nothing had happened.
+    /// It freezes at this await point for this time, and then goes on.
     FreezesAt(usize, Duration),
 }
 
 impl Fate {
     pub(super) fn random(generator: &mut fastrand::Rng) -> Self {
-        // A message that meets no fault has about seven await points, one with faults many more.
+        // A message without faults has about seven await points, and a message with faults many more.
         let points = if generator.u8(..3) == 0 { 30 } else { 8 };
         let point = generator.usize(..points);
         match generator.u8(..100) {
@@ -53,12 +53,12 @@ impl Fate {
     }
 }
 
-/// For a moment, or until its hold has just expired.
+/// A moment, or the time until the process's hold has just expired.
 fn freeze(generator: &mut fastrand::Rng) -> Duration {
     Duration::from_millis(if generator.bool() { generator.u64(100..10_000) } else { generator.u64(50_000..75_000) })
 }
 
-/// A future that runs as a process and meets its fate; `None` if it was killed.
+/// A future that runs as a process with a fate; its output is `None` if it was killed.
 pub(super) struct Process<F> {
     id: ProcessId,
     work: Option<Pin<Box<F>>>,

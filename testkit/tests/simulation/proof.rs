@@ -15,9 +15,9 @@ use std::time::Instant;
 use crate::sabotage::Sabotage;
 use crate::schedule;
 
-/// The schedules of one `cargo test`.
+/// The number of schedules in one `cargo test`.
 const SCHEDULES: u64 = 2_000;
-/// How often a long run says how far it is.
+/// A long run prints its progress once in this many schedules.
 const PROGRESS: u64 = 2_000;
 
 fn number_from_environment(name: &str) -> Option<u64> {
@@ -35,7 +35,7 @@ fn prove(seed: u64) {
     );
 }
 
-/// Takes schedules from `next` until there are no more.
+/// Runs the schedules from `next` to the last one.
 fn prove_all(next: &AtomicU64, schedules: u64, started: Instant) {
     loop {
         let seed = next.fetch_add(1, Ordering::SeqCst);
@@ -72,7 +72,7 @@ fn a_seed_is_a_schedule() {
     }
 }
 
-/// A proof of what never happens proves nothing.
+/// A proof about answers that no schedule produces would prove nothing.
 #[test]
 fn schedules_meet_everything_that_they_are_to_prove() {
     let mut met = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Any order of operations keeps the ledger right, when nothing goes wrong on the way.
+//! Any order of operations keeps the ledger right, without faults.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::ledger::{Charge, Held, Ledger};
 use store::Table;
 
-/// What is done next. Numbers choose among what there is, whatever that is by then.
+/// A step. Its numbers choose among the users and holds that exist by then.
 #[derive(Clone, Debug)]
 enum Step {
     Register {
@@ -39,7 +39,7 @@ enum Step {
         key: Option<u8>,
         message: u8,
     },
-    /// Also of what was captured, released or taken over before.
+    /// Captures a hold, also one that was captured, released or taken over before.
     Capture {
         hold: usize,
         cost: u64,
@@ -55,7 +55,7 @@ enum Step {
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => (0..20_u64).prop_map(|balance| Step::Register { balance }),
-        // One message is the usual one of a key; the other is refused.
+        // A key is mostly used for one message; with the other it is refused.
         8 => (0..10_usize, 0..6_u64, 0..6_u64, prop::option::of(0..2_u8), 0..5_u8).prop_map(
             |(user, amount, least, key, message)| Step::Hold {
                 user,
@@ -72,7 +72,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The ledger, and what the steps have made so far.
+/// The ledger, and the users and holds of the steps so far.
 struct Bench {
     network: Network,
     table: Table,
@@ -80,11 +80,11 @@ struct Bench {
     clock: Clock,
     users: Vec<LoggedIn>,
     holds: Vec<Taken>,
-    /// Keys that were paid for, with their users.
+    /// The keys of charged messages, with their users.
     paid: HashSet<(usize, u8)>,
 }
 
-/// A hold that was given out.
+/// A hold of an earlier step.
 struct Taken {
     held: Held,
     user: usize,
@@ -150,7 +150,7 @@ impl Bench {
     async fn capture(&mut self, hold: usize, cost: u64) {
         let message = Message::try_from("Message 0".to_owned()).unwrap();
         let taken = &mut self.holds[hold];
-        // Nobody captures again what was refused: that is an answer.
+        // A refusal is an answer: no client captures that hold again.
         if taken.is_refused {
             return;
         }

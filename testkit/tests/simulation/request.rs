@@ -1,4 +1,4 @@
-//! Requests of clients, and what they are told.
+//! Requests of clients, and their answers.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use shared::identity::jwt::{LoggedIn, RefreshClaim};
 /// One request of a client.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    /// Whose client it is.
+    /// The person whose client sends it.
     pub(super) person: usize,
     pub(super) wish: Wish,
-    /// What is to happen to the process that answers it.
+    /// The fate of the process that answers it.
     pub(super) fate: Fate,
 }
 
-/// What a client wants.
+/// The endpoint of a request, with its fields.
 #[derive(Clone, Debug)]
 pub(super) enum Wish {
     Chat(Chat),
@@ -26,7 +26,7 @@ pub(super) enum Wish {
     },
     Login {
         password: String,
-        /// Whether the password is hashed anew on this occasion.
+        /// Whether the login renews the password's hash.
         renews_hash: bool,
     },
     Refresh {
@@ -54,27 +54,27 @@ pub(super) struct Chat {
     pub(super) access: LoggedIn,
     pub(super) key: Option<String>,
     pub(super) message: String,
-    /// The most that it may cost, which is held, or less where the balance does not cover it.
+    /// The highest cost. It is held, or the balance if that is lower.
     pub(super) amount: u32,
     pub(super) least: u32,
-    /// What the message turns out to cost, which can be less than was held, or more.
+    /// The cost, which can be lower than the hold, or higher.
     pub(super) cost: u32,
     pub(super) thinks: Duration,
     pub(super) model_fails: bool,
-    /// Whether the reply is handed out while it is written.
+    /// Whether the reply is streamed.
     pub(super) is_streamed: bool,
-    /// Whether the model breaks off after its first words, if it is.
+    /// Whether the model breaks off a stream after its first words.
     pub(super) breaks_off: bool,
 }
 
-/// What a client was told.
+/// The answer to a client.
 #[derive(Clone, Debug)]
 pub(super) enum Told {
-    /// 200 to a message, for which so much was held.
+    /// 200 to a message, with the amount of its hold.
     Charged { id: EntryId, cost: u64, held: u64 },
-    /// A stream that began and broke off, for which so much was held; it was charged.
+    /// A stream that broke off and was charged, with the amount of its hold.
     BrokenOff { id: EntryId, held: u64 },
-    /// 200 to a message, as before.
+    /// 200 to a message, replayed.
     Replayed { id: EntryId, cost: u64, response: String },
     /// 201.
     Registered(UserId),
@@ -82,18 +82,18 @@ pub(super) enum Told {
     Admitted(Tokens),
     /// 204.
     Done,
-    /// An error after which nothing was done, by its code.
+    /// An error, by its code, that promises that nothing was done.
     Refused(&'static str),
-    /// 503, after which it may have been done; of a message only `outcome_unknown`.
+    /// A 503 after which the request may have been done; for a message only `outcome_unknown`.
     Unknown,
     /// No answer: the process was killed.
     Nothing,
-    /// What no client may hear.
+    /// An answer that no client may get.
     Wrong(String),
 }
 
 impl Wish {
-    /// What it is called in a count.
+    /// The name in a count.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Chat(_) => "chat",
@@ -109,7 +109,7 @@ impl Wish {
 }
 
 impl Told {
-    /// What it is called in a count.
+    /// The name in a count.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Charged { cost, held, .. } if cost < held => "charged less than was held",

@@ -1,50 +1,51 @@
-//! Ways to break the rules of the ledger and of accounts, each of which the simulation must find.
+//! Sabotages: each breaks one rule of the ledger or of accounts, and the simulation has to find it.
 
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Reply};
 
-/// Conditions that are next to none, and none.
+/// A condition that every account meets.
 const EXISTS: &str = "attribute_exists(pk)";
+/// A condition that is always met.
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
-/// There is a hold, of whatever id.
+/// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
-/// What only the transaction has that closes an account for its deletion.
+/// A value that only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
 /// A rule that is broken on the way to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sabotage {
-    /// A hold is subtracted whatever is there.
+    /// A hold is subtracted from any balance.
     UnconditionalDebit,
-    /// A capture asks whether there is a hold at its place, not whose it is.
+    /// A capture checks that there is a hold at its place, and not the hold's id.
     CaptureOfAnyHold,
-    /// A capture returns nothing of what was held and not used.
+    /// A capture does not return the unused part of its hold.
     CaptureOfTheWholeHold,
-    /// A release asks whether there is a hold at its place, not whose it is.
+    /// A release checks that there is a hold at its place, and not the hold's id.
     ReleaseOfAnyHold,
-    /// A release returns credits whether or not its hold is there.
+    /// A release returns credits also if its hold is not there.
     UnconditionalRelease,
     /// Every hold looks expired.
     NothingIsLive,
-    /// The idempotency record is written after the capture's transaction, if nothing intervenes.
+    /// The idempotency record is written after the capture's transaction, and sometimes not at all.
     RecordOutsideTransaction,
-    /// The entry that fences late captures is acknowledged, and was not written.
+    /// A void entry is acknowledged and not written.
     VoidNotWritten,
-    /// That fence is put also for a user who is being deleted, or is gone.
+    /// A void entry is put also for a user whose deletion has begun or is complete.
     VoidOfTheDeleted,
-    /// A login does not look whether the account is open, and of which epoch.
+    /// A login does not check the account's status and epoch.
     LoginToAnyAccount,
     /// A deletion frees the name first.
     NameFreedFirst,
-    /// A deletion leaves the holds where they are, which late captures then find.
+    /// A deletion leaves the holds in the account, where late captures find them.
     HoldsOutliveDeletion,
     /// A password change raises only the login's copy of the epoch.
     EpochOfLoginAlone,
 }
 
 impl Sabotage {
-    /// What the table answers under this sabotage; `strikes` is a coin's toss.
+    /// The answer of the table under this sabotage; `strikes` is random.
     pub(super) fn answer(self, engine: &Engine, operation: &str, body: &Value, strikes: bool) -> Reply {
         let mut body = body.clone();
         match self {
@@ -90,7 +91,7 @@ fn is_end_of_hold(update: &Value) -> bool {
     update["ExpressionAttributeValues"][":returned"].is_object()
 }
 
-/// A part of a transaction that writes nothing. In those that are meant none deletes.
+/// A part of a transaction that writes nothing. No part of the sabotaged transactions deletes.
 fn is_check(part: &Value) -> bool {
     part["UpdateExpression"].is_null() && part["Item"].is_null()
 }
@@ -100,13 +101,13 @@ fn is_login(body: &Value) -> bool {
     parts(&body["TransactItems"]).any(|part| part["Item"]["refresh_token_id"].is_object())
 }
 
-/// What the items of a transaction do.
+/// The actions of a transaction's items.
 fn parts(items: &Value) -> impl Iterator<Item = &Value> {
     items.as_array().into_iter().flatten().filter_map(|item| item.as_object()?.values().next())
 }
 
-/// Makes `instead` enough for the conditions of what is `meant`. The condition stays beside it,
-/// since `DynamoDB` refuses values that no expression uses.
+/// Adds `instead` as an alternative to the conditions of the parts that are `meant`. The conditions stay, since
+/// `DynamoDB` refuses values that no expression uses.
 fn weaken(body: &mut Value, meant: fn(&Value) -> bool, instead: &str) {
     let parts: Vec<&mut Value> = match body["TransactItems"].as_array_mut() {
         Some(items) => items.iter_mut().filter_map(|item| item.as_object_mut()?.values_mut().next()).collect(),
@@ -133,7 +134,7 @@ fn keep_holds(body: &mut Value) {
     if body.pointer(CLOSING).is_some() {
         let update = &mut body["TransactItems"][0]["Update"];
         let expression = update["UpdateExpression"].as_str().unwrap();
-        // The value stays in use, as an attribute that nobody reads.
+        // The value stays in use, in an attribute without readers.
         update["UpdateExpression"] = json!(expression.replace("holds = :none", "former_holds = :none"));
     }
 }

@@ -1,4 +1,4 @@
-//! One schedule: what a seed makes happen.
+//! One schedule, which follows from a seed.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,12 +38,12 @@ use store::Table;
 
 const FIRST_PASSWORD: &str = "password";
 
-/// What a schedule came to.
+/// The outcome of a schedule.
 pub(super) struct Outcome {
     pub(super) trace: Vec<String>,
-    /// What is wrong with it.
+    /// The violations of rules.
     pub(super) violations: Vec<String>,
-    /// Everything that was asked and told.
+    /// All requests and answers.
     pub(super) journal: Vec<(Request, Told)>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
     runtime.block_on(Schedule::start(seed, sabotage)).run_on(&runtime)
 }
 
-/// A runtime of one thread, whose time passes at once when everybody waits for it.
+/// A runtime of one thread, whose time advances at once when every task waits.
 pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
@@ -64,7 +64,7 @@ struct Schedule {
     network: Network,
     table: Table,
     world: Arc<World>,
-    /// Whether people do more than chat.
+    /// Whether people have owners, who do more than chat.
     has_owners: bool,
 }
 
@@ -77,7 +77,7 @@ impl Schedule {
         let table = Table::new(network.client(), TABLE_NAME);
         let ledger = Ledger::new(table.clone(), clock.clone(), generator.u32(1..=4));
         let mut people = Vec::new();
-        // They share nothing but the table: what matters is how many clients each of them has.
+        // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
             people.push(newcomer(&table, &clock, number, generator.u64(..=15)).await);
         }
@@ -105,7 +105,7 @@ impl Schedule {
         Outcome { trace: self.world.trace.lines(), violations, journal }
     }
 
-    /// Everybody does what they want, while things go wrong.
+    /// Runs all clients and owners, with faults.
     async fn live(&mut self) -> Vec<String> {
         if self.has_owners && self.generator.u8(..8) == 0 {
             self.begin_many_sessions().await;
@@ -133,7 +133,7 @@ impl Schedule {
         violations
     }
 
-    /// So many that the next few logins find that there are too many.
+    /// Begins so many sessions that one of the next logins meets the limit.
     async fn begin_many_sessions(&self) {
         let username = &self.world.people[0].username;
         let login = self.world.logins.find(username).await.unwrap().unwrap();
@@ -145,7 +145,7 @@ impl Schedule {
         }
     }
 
-    /// When everything has arrived: the verdict, before and after everything has expired.
+    /// Judges after the last late request has arrived, and again after the last hold has expired.
     async fn end(&mut self) -> Vec<String> {
         self.network.set_calm(true);
         let mut violations = on_everything(&self.network, &self.world.clock);
@@ -164,7 +164,7 @@ impl Schedule {
         violations
     }
 
-    /// As the audit does with deletions that stopped half way.
+    /// Finishes interrupted deletions, as the audit does.
     async fn finish_deletions(&self) -> Vec<String> {
         let mut violations = Vec::new();
         for (user_id, account) in accounts(&self.network.items()) {
@@ -180,7 +180,7 @@ impl Schedule {
         violations
     }
 
-    /// The next hold gives back what was left behind, even if it sets nothing aside.
+    /// Holds nothing on each account: every hold first releases the expired ones.
     async fn hold_once_more(&self) -> Vec<String> {
         let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10);
         let mut violations = Vec::new();

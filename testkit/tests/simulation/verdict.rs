@@ -37,14 +37,14 @@ pub(super) fn on_accounts(items: &[StoredItem]) -> Vec<String> {
     violations
 }
 
-/// Nothing is held any more.
+/// No account has a hold.
 pub(super) fn on_holds(items: &[StoredItem]) -> Vec<String> {
     let accounts = items.iter().filter(|item| item.sort == "ACCOUNT" && item.attributes["balance"].is_u64());
     let holding = accounts.filter(|item| !account(item).holds.is_empty());
     holding.map(|item| format!("{} still holds after everything has expired", item.partition)).collect()
 }
 
-/// Every answer to a message is what the ledger says. Of a user who is deleted it says nothing.
+/// Every answer to a message agrees with the ledger, which has nothing of a deleted user.
 pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
     let charges = Charges::of(items);
     let journal = world.journal.lock().unwrap();
@@ -77,17 +77,17 @@ pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chron
 /// Every idempotency record names a charge.
 fn on_records(items: &[StoredItem], charges: &Charges, chronicle: &Chronicle) -> Vec<String> {
     let records = items.iter().filter(|item| item.sort.starts_with("IDEMPOTENCY#"));
-    // Of a user who is being deleted the entries may be gone already.
+    // A deletion that has begun may have removed the entries already.
     let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
     let ids = records.filter(open).map(|record| record.attributes["entry_id"].as_str().unwrap().to_owned());
     ids.filter(|id| !charges.by_id.contains_key(id)).map(|id| format!("a record names {id}, no charge")).collect()
 }
 
-/// What was charged.
+/// The charges.
 struct Charges {
-    /// By the model's reply, which is another for each process: the id and the cost.
+    /// Id and cost by the model's reply, which differs for each process.
     by_response: HashMap<String, (String, u64)>,
-    /// By the id: the cost and the model's reply.
+    /// Cost and reply by the id.
     by_id: HashMap<String, (u64, String)>,
     /// Replies that were charged more than once.
     repeated: Vec<String>,
@@ -106,7 +106,7 @@ impl Charges {
         charges
     }
 
-    /// What of the ledger contradicts what a process has told.
+    /// The contradiction between the ledger and the answer of a process, if there is one.
     fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
         let charge = self.by_response.get(&response(number));
         match told {
@@ -138,7 +138,7 @@ fn account(item: &StoredItem) -> Account {
     serde_json::from_value(item.attributes.clone()).unwrap()
 }
 
-/// All ledger entries: whose, by which id, and what.
+/// All ledger entries, each with its partition and id.
 fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, String, Entry)> {
     items.iter().filter_map(|item| {
         let id = item.sort.strip_prefix("ENTRY#")?;
@@ -150,7 +150,7 @@ fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
     (u64::from(chat.least)..=chat.amount.into()).contains(&held)
 }
 
-/// A model that broke off said everything first, and could not say what it counted.
+/// A model that breaks off has sent its whole reply, and no count of tokens.
 fn cost_of_what_was_delivered(number: usize) -> u64 {
     Prompt::default().estimated_usage(&response(number)).output_tokens
 }

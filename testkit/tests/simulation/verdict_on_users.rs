@@ -1,4 +1,4 @@
-//! Whether accounts, logins and sessions belong together.
+//! The rules between accounts, logins and sessions.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use shared::identity::login::Login;
 use shared::identity::sessions::{MAX_SESSIONS, Session};
 use shared::ledger::account::{Account, Status};
 
-/// What must be so at any moment: each of these rules is kept by one transaction.
+/// The rules that hold at any moment, since one transaction keeps each.
 pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timestamp) -> Vec<String> {
     let people = People::of(items);
     let mut violations = people.strangers(items);
@@ -26,14 +26,14 @@ pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timesta
     violations
 }
 
-/// When every deletion is finished, nothing of it is left.
+/// A finished deletion leaves no item.
 pub(super) fn on_deletions(items: &[StoredItem], chronicle: &Chronicle) -> Vec<String> {
     let is_closed = |item: &&StoredItem| chronicle.user(&item.partition).is_some_and(|user| user.is_closed);
     let left = items.iter().filter(is_closed);
     left.map(|item| format!("{} of {} is left, which was deleted", item.sort, item.partition)).collect()
 }
 
-/// Who is in the table, by their partitions.
+/// The users in the table, by their partitions.
 struct People {
     accounts: HashMap<String, Account>,
     logins: HashMap<String, Login>,
@@ -58,7 +58,7 @@ impl People {
         people
     }
 
-    /// What has no account that it belongs to.
+    /// The items without an account.
     fn strangers(&self, items: &[StoredItem]) -> Vec<String> {
         let of_users = items.iter().filter(|item| item.partition.starts_with("USER#"));
         let orphans = of_users.filter(|item| !self.accounts.contains_key(&item.partition));
@@ -67,8 +67,7 @@ impl People {
         orphans.chain(logins.map(|partition| format!("a login leads to {partition}, which has no account"))).collect()
     }
 
-    /// A living session is listed, of those there are not too many, and each has proved the
-    /// password that its user has now.
+    /// Living sessions are listed and not too many, and each was begun with the user's present password.
     fn on_sessions(
         &self,
         partition: &str,
@@ -107,7 +106,7 @@ pub(super) fn lives(account: &Account, session: &Session, now: Timestamp) -> boo
         && session.expires_at > now.seconds()
 }
 
-/// Where account, login and what the table has accepted differ.
+/// The differences between account, login and the accepted requests.
 fn contradictions(partition: &str, account: &Account, login: &Login, chronicle: &Chronicle) -> Vec<String> {
     let mut violations = Vec::new();
     let (of_account, of_login) = (account.session_epoch, login.session_epoch);

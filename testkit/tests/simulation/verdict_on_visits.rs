@@ -1,4 +1,4 @@
-//! Whether people were told what became of their accounts and sessions.
+//! The answers to owners, compared with accounts and sessions.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use shared::domain::ids::{SessionId, UserId};
 use shared::identity::jwt::RefreshClaim;
 use shared::identity::sessions::{MAX_SESSIONS, Session};
 
-/// Every answer around accounts and sessions is what the table says.
+/// Every answer to an owner agrees with the table.
 pub(super) fn on_visits(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
     let journal = world.journal.lock().unwrap();
     let items = items.iter().map(|item| ((item.partition.as_str(), item.sort.as_str()), item)).collect();
@@ -25,7 +25,7 @@ pub(super) fn on_visits(items: &[StoredItem], world: &World, chronicle: &Chronic
     violations.collect()
 }
 
-/// What a verdict looks at.
+/// The items, requests and deeds that a verdict compares.
 struct Bench<'a> {
     /// By partition and sort key.
     items: HashMap<(&'a str, &'a str), &'a StoredItem>,
@@ -34,14 +34,14 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// What contradicts that a process has told so.
+    /// The contradiction to the answer of a process, if there is one.
     fn contradiction(&self, process: ProcessId, wish: &Wish, told: &Told) -> Option<String> {
         let deeds = self.chronicle.deeds(process);
         let missing = |deed: Deed| (!deeds.contains(&deed)).then(|| format!("which has not {deed:?} but {deeds:?}"));
         match (wish, told) {
             (_, Told::Unknown | Told::Nothing)
             | (Wish::Refresh { .. }, Told::Admitted(_))
-            // It was taken, by an account that was being deleted; an attempt that came late found it free.
+            // The name was taken by an account whose deletion had begun, and a late attempt found it free.
             | (Wish::Register { .. }, Told::Refused("username_taken")) => None,
             (_, Told::Wrong(what)) => Some(what.clone()),
             (_, Told::Refused(_)) => (!deeds.is_empty()).then(|| format!("which has {deeds:?}")),
@@ -65,7 +65,7 @@ impl Bench<'_> {
         }
     }
 
-    /// A session that was begun is there until somebody ends it, or the epoch was raised.
+    /// A session exists until a request ends it or the epoch is raised.
     fn unexplained_end(&self, tokens: &Tokens) -> Option<String> {
         let Tokens { access, refresh } = tokens;
         let user = self.chronicle.user(&partition_of(access.user_id()))?;
@@ -77,8 +77,8 @@ impl Bench<'_> {
         Some("whose session has gone, and nobody ended it".to_owned())
     }
 
-    /// Whether whoever ended a session may do so: a logout, somebody with a refresh token of it,
-    /// which may have been replaced, or a login where there were too many.
+    /// Whether only requests that may end a session have ended it: its logout, a refresh with one of its tokens, which
+    /// may have been replaced, or a login at the limit of sessions.
     fn is_ended(&self, session: &RefreshClaim) -> bool {
         let (partition, sort) = (partition_of(session.user_id), session_key(session.session_id));
         let is_it = |claim: &RefreshClaim| claim.session_id == session.session_id;

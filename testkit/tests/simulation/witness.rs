@@ -1,4 +1,4 @@
-//! Who sees every request that the table accepts.
+//! A witness of every request that the table accepts.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use crate::engine::Reply;
 use crate::process::ProcessId;
 use shared::domain::time::Timestamp;
 
-/// Watches that a hold that has not expired is ended by nobody but its owner. In the end that
-/// cannot be told from the ledger: the credits are all there, only the owner was refused.
+/// Watches that only the process of a hold ends it before it has expired. At the end of a schedule the ledger cannot
+/// show that: the credits add up, and the process was only refused.
 #[derive(Default)]
 pub(super) struct Witness {
     holds: HashMap<String, (ProcessId, u64)>,

@@ -1,4 +1,4 @@
-//! What everybody in a schedule shares, and how a request is sent.
+//! The state that all clients and owners of a schedule share, and the way of a request.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,16 +24,16 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) trace: Trace,
     pub(super) people: Vec<Person>,
-    /// How many keys a person's clients choose from: few, so that they meet.
+    /// The number of keys from which a person's clients choose: few, so that two choose the same.
     pub(super) keys: usize,
-    /// How long a session lasts after its refresh token was issued.
+    /// The lifetime of a session, from the issue of its refresh token.
     pub(super) session_lifetime: Duration,
-    /// All requests, whose numbers are those of their processes, and what came of them.
+    /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
 }
 
 impl World {
-    /// Sends one request to a process of its own, and notes what came of it.
+    /// Sends one request to a process of its own, and records the answer.
     pub(super) async fn send(self: &Arc<Self>, request: Request) -> Told {
         let number = {
             let mut journal = self.journal.lock().unwrap();

@@ -1,4 +1,4 @@
-//! What the functions around accounts and sessions do; a password's hash is compared as text.
+//! The functions of accounts and sessions. A password's hash is compared as text.
 
 use super::FUNCTION_TIMEOUT;
 use crate::person::{Tokens, hash, password_of};
@@ -19,7 +19,7 @@ use shared::identity::sessions::{Opening, Refreshed};
 use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
 
-/// What a new account is granted here.
+/// The grant of a new account.
 const GRANT: u64 = 5;
 
 pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<Told, ApiError> {
@@ -36,7 +36,7 @@ pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<
     }
 }
 
-/// Where one request is answered.
+/// One request to such a function.
 struct Desk<'a> {
     world: &'a World,
     username: &'a Username,
@@ -44,13 +44,13 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// What `register` does.
+    /// As `register`.
     async fn register(&self, password: &str) -> Result<Told, ApiError> {
         let grant = Credits::new(GRANT).unwrap();
         Ok(Told::Registered(register(&self.world.accounts, self.username, password, grant, self.deadline).await?))
     }
 
-    /// What `login` does.
+    /// As `login`.
     async fn login(&self, password: &str, renews_hash: bool) -> Result<Told, ApiError> {
         let login = self.proved(self.username, password).await?;
         let renewed_hash = renews_hash.then(|| self.new_hash(password));
@@ -67,14 +67,14 @@ impl Desk<'_> {
         Ok(Told::Admitted(tokens(subject, opening.refresh.id)))
     }
 
-    /// What `token-refresh` does.
+    /// As `token-refresh`.
     async fn refresh(&self, claim: &RefreshClaim, rotates: bool) -> Result<Told, ApiError> {
         let next = rotates.then(|| self.new_terms());
         let Refreshed { subject, replacement } = self.world.sessions.refresh(claim, next).await?;
         Ok(Told::Admitted(tokens(subject, replacement.map_or(claim.token_id, |terms| terms.id))))
     }
 
-    /// What `password` does.
+    /// As `password`.
     async fn change_password(&self, access: &LoggedIn, current: &str, new: &str) -> Result<Told, ApiError> {
         let username = self.world.accounts.read(access).await?.parsed_username()?;
         let login = self.proved(&username, current).await?;
@@ -85,7 +85,7 @@ impl Desk<'_> {
         Ok(Told::Done)
     }
 
-    /// What `logout` does.
+    /// As `logout`.
     async fn logout(&self, claim: &RefreshClaim, everywhere: bool) -> Result<Told, ApiError> {
         if everywhere {
             self.world.sessions.end_all(claim, self.deadline).await?;
@@ -95,7 +95,7 @@ impl Desk<'_> {
         Ok(Told::Done)
     }
 
-    /// What `account` does when it is to delete.
+    /// As `account` for a `DELETE`.
     async fn delete(&self, access: &LoggedIn, password: &str) -> Result<Told, ApiError> {
         let deletion = &self.world.deletion;
         let account = deletion.read(access).await?;
@@ -110,13 +110,13 @@ impl Desk<'_> {
         }
     }
 
-    /// The login of a name, whose password this is.
+    /// The login of a name, if the password is right.
     async fn proved(&self, username: &Username, password: &str) -> Result<Login, ApiError> {
         let found = self.world.logins.find(username).await?;
         found.filter(|login| password_of(login.password_hash.as_str()) == password).ok_or(ApiError::InvalidCredentials)
     }
 
-    /// Nobody is throttled here: that has proofs of its own.
+    /// An attempt without a limit: limits have tests of their own.
     fn attempt(&self, username: &Username) -> PasswordAttempt {
         PasswordAttempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
     }
@@ -135,7 +135,7 @@ fn tokens(subject: Subject, token_id: TokenId) -> Tokens {
     Tokens { access: subject.into(), refresh }
 }
 
-/// As the signer makes them.
+/// The terms of a new refresh token, as the signer makes them.
 pub(crate) fn new_terms(clock: &Clock, lifetime: std::time::Duration) -> RefreshTerms {
     let issued_at = clock.now();
     RefreshTerms { id: TokenId::new(clock), issued_at, expires_at: issued_at.plus(lifetime) }

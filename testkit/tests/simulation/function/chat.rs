@@ -1,4 +1,4 @@
-//! What the function `chat` does, with a price by usage.
+//! The function `chat`, with prices by usage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, Told};
 use crate::world::World;
 
-/// The reply that the model gives in a process: from an entry it tells which one was charged.
+/// The reply of the model in a process. It differs for each process, so an entry shows which process was charged.
 pub(crate) fn response(number: usize) -> String {
     format!("Reply {number}")
 }
 
-/// A token of output costs a credit, and input nothing: what is held and charged is the schedule's.
+/// A token of output costs a credit, and input nothing, so that the schedule decides the amounts of holds and charges.
 fn pricing() -> Pricing {
     Pricing::Usage { input_cost: Credits::ZERO, output_cost: Credits::new(1000).unwrap() }
 }
@@ -68,7 +68,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     }
 }
 
-/// What the stream ends with.
+/// Reads a stream to its end.
 async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
     while let Some(piece) = stream.next().await {
         if let ReplyPiece::Paid(paid) = piece? {
@@ -78,7 +78,7 @@ async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
     unreachable!("a stream ends with a reply or an error")
 }
 
-/// Does what the schedule says.
+/// A model with a script.
 #[derive(Debug)]
 struct Scripted {
     response: String,
@@ -122,7 +122,7 @@ impl ChatModel for Scripted {
         .boxed()
     }
 
-    /// All of the text, and the end after as much time again.
+    /// The whole text, and the end after the same time again.
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async {
             tokio::time::sleep(self.thinks).await;
