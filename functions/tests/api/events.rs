@@ -273,7 +273,7 @@ async fn every_event_gets_its_answer() {
         let worlds: &[&[Payload]] = match (case.is_direct(), case.is_success) {
             (true, _) => &[&[Payload::V1]],
             (false, true) => &[&[Payload::V1], &[Payload::V2]],
-            // What is refused leaves the world as it was, so that both payloads find the same.
+            // A refused request leaves the world as it was, so that both payloads find the same world.
             (false, false) => &[&[Payload::V1, Payload::V2]],
         };
         worlds.iter().map(move |payloads| (case.clone(), *payloads))
@@ -408,7 +408,7 @@ impl Cast {
         serde_json::from_str(&source).unwrap()
     }
 
-    /// What a placeholder stands for. Some make it so first: `ended_api_key` makes a key and ends it.
+    /// The value of a placeholder. Some placeholders change the world first: `ended_api_key` makes a key and ends it.
     async fn stand_in(&self, placeholder: &str) -> String {
         let Self { world, ada, .. } = self;
         match placeholder {

@@ -57,9 +57,9 @@ pub struct AnsweredMessage {
     /// The message's id, which is also its ledger entry's.
     #[serde(rename(deserialize = "sk"), deserialize_with = "entry_id_of_sort_key")]
     pub id: EntryId,
-    /// What the user asked.
+    /// The user's message.
     pub message: String,
-    /// What the model replied.
+    /// The model's reply.
     pub response: String,
     /// What it cost.
     #[serde(rename(deserialize = "amount"), deserialize_with = "cost_of_amount")]

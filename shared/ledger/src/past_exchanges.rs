@@ -12,10 +12,10 @@ use crate::entry::{self, EntryKind};
 /// A page has at most so many entries for each wanted exchange: grants, and what was asked elsewhere,
 /// lie between. DynamoDB ends it after 1 MB too.
 const ENTRIES_PER_EXCHANGE: u32 = 4;
-/// So many pages are looked at: reading is paid for by size, also of what lies between.
+/// Pages that one search reads at most: reading is paid for by size, also of what lies between.
 const MAX_PAGES: usize = 5;
 
-/// What a model is told of a conversation.
+/// The limits of the context that a model gets of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContextLimits {
     /// How many exchanges, the last ones.
@@ -31,12 +31,12 @@ pub struct PastExchanges {
     limits: ContextLimits,
 }
 
-/// What was said once. It never prints.
+/// A message with its reply. Its texts never print.
 #[derive(Deserialize)]
 pub struct PastExchange {
-    /// What the user asked.
+    /// The user's message.
     pub message: String,
-    /// What the model replied.
+    /// The model's reply.
     pub response: String,
 }
 
@@ -84,7 +84,7 @@ impl PastExchanges {
             .expression_attribute_values(":kind", kind)
             .limit(limit.cast_signed())
             .scan_index_forward(false)
-            // What was just answered is what the next message is about.
+            // The next message is about the exchange that was just stored, so the read must see it.
             .consistent_read(true);
         let mut pages = request.into_paginator().send();
         let mut context = Context::new(self.limits);
@@ -102,7 +102,7 @@ impl PastExchanges {
     }
 }
 
-/// What a model is told, found from the newest exchange on.
+/// The context of a model, gathered from the newest exchange on.
 struct Context {
     newest_first: Vec<PastExchange>,
     exchanges_left: u32,

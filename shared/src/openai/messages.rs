@@ -48,7 +48,7 @@ fn turn(message: &Value, index: usize) -> Result<Turn, ProtocolError> {
 
 fn role(fields: Parameters<'_>) -> Result<Role, ProtocolError> {
     match fields.text("role")?.ok_or_else(|| fields.refuse("role", ParameterFault::Missing, ""))? {
-        // What reasoning models call it.
+        // Reasoning models call a system message a developer's.
         "system" | "developer" => Ok(Role::System),
         "user" => Ok(Role::User),
         "assistant" => Ok(Role::Assistant),

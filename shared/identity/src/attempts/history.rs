@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 
 /// So many attempts an hour a name has, from all networks together.
 pub(super) const ATTEMPTS_PER_HOUR: usize = 100;
-/// So many are kept of an hour: twenty successes of trusted networks that are under way at once withdraw
+/// Attempts kept of an hour: twenty successes of trusted networks that are under way at once withdraw
 /// their attempts and must not have pushed a stranger's out.
 const KEPT_OF_HOUR: usize = ATTEMPTS_PER_HOUR + 20;
 const HOUR: Duration = Duration::from_secs(60 * 60);
