@@ -52,7 +52,7 @@ impl Endpoint for ChatCompletionsEndpoint {
         let key = request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request, &self.till.model)?;
         let remembered = key.map(|key| asked.remembered(key, &self.till.model));
-        let CompletionRequest { prompt, message, max_output_tokens, delivery } = asked;
+        let CompletionRequest { prompt, message, max_output_tokens, delivery, store: _ } = asked;
         let deadline = self.deadline(&request, delivery);
         let question = Question {
             payer: caller.payer(),

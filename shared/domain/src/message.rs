@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::invalid_field::{InvalidField, check_text};
 
-/// A user's message: not blank, at most 64 KiB, kept exactly as written. Its text never prints.
+/// A user's message: at most 64 KiB, kept exactly as written. `TryFrom` takes no blank text, as people write none;
+/// [`Message::beginning_of`] takes any. The text never prints.
 #[derive(Clone)]
 pub struct Message(String);
 
@@ -15,13 +16,10 @@ impl Message {
     pub const MAX_BYTES: usize = 64 * 1024;
 
     /// The beginning of `text`, in whole characters and at most [`Message::MAX_BYTES`] long. An endpoint that accepts
-    /// longer texts stores only this beginning.
-    ///
-    /// # Errors
-    /// [`InvalidField`] if the text is blank.
-    pub fn beginning_of(text: &str) -> Result<Self, InvalidField> {
-        check_text(text)?;
-        Ok(Self(text[..text.floor_char_boundary(Self::MAX_BYTES)].to_owned()))
+    /// longer texts stores only this beginning. The text may be blank: a program's prompt may end in an empty turn.
+    #[must_use]
+    pub fn beginning_of(text: &str) -> Self {
+        Self(text[..text.floor_char_boundary(Self::MAX_BYTES)].to_owned())
     }
 
     /// The text.
@@ -80,12 +78,13 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_longer_text_is_a_message_of_whole_characters() {
-        assert_eq!(Message::beginning_of(" a ").unwrap().as_str(), " a ");
+        for text in [" a ", "", " ", "a\0b"] {
+            assert_eq!(Message::beginning_of(text).as_str(), text);
+        }
         let long = format!("x{}", "\u{e9}".repeat(Message::MAX_BYTES));
-        let message = Message::beginning_of(&long).unwrap();
+        let message = Message::beginning_of(&long);
         assert_eq!(message.as_str().len(), Message::MAX_BYTES - 1);
         assert!(long.starts_with(message.as_str()));
-        assert!(Message::beginning_of(&" ".repeat(Message::MAX_BYTES + 1)).is_err());
     }
 
     #[test]

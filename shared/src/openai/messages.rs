@@ -25,8 +25,7 @@ pub(super) fn parse(fields: Parameters<'_>) -> Result<(Vec<Turn>, Message), Prot
         let detail = "'messages' must contain at least one message with the role 'user'.";
         refuse("messages", ParameterFault::Value, detail)
     })?;
-    let message = Message::beginning_of(&turns[last].text)
-        .map_err(|error| refuse(format!("messages[{last}].content"), ParameterFault::Value, error.to_string()))?;
+    let message = Message::beginning_of(&turns[last].text);
     Ok((turns, message))
 }
 

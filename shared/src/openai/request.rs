@@ -28,6 +28,8 @@ pub struct CompletionRequest {
     pub max_output_tokens: Option<u32>,
     /// How the answer is wanted.
     pub delivery: Delivery,
+    /// `store`: whether the message and its reply are to be kept. Default `false`.
+    pub store: bool,
 }
 
 /// How an answer is wanted.
@@ -70,6 +72,7 @@ impl CompletionRequest {
             message,
             max_output_tokens: max_output_tokens(fields)?,
             delivery: delivery(fields)?,
+            store: fields.switch("store")?,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What would change the answer is refused, since whoever asks for it would pay for another answer than
 //! they wanted. What would not is ignored, as are parameters that nobody knows: `user`, `metadata`,
-//! `store`, `service_tier`, `prompt_cache_key`, `safety_identifier`, `parallel_tool_calls`, `prediction`.
+//! `service_tier`, `prompt_cache_key`, `safety_identifier`, `parallel_tool_calls`, `prediction`.
 
 use serde_json::Value;
 
