@@ -78,8 +78,17 @@ pub enum ApiError {
         /// The time until a retry can succeed. The client is told whole seconds, rounded up.
         retry_after: Duration,
     },
-    /// 502 `model_failed`: the model gave no reply; nothing was charged.
+    /// 429 `throttled`: the model's provider wants fewer requests; nothing was charged.
+    ModelThrottled {
+        /// The time until a retry can succeed, if the provider says it. The client is told whole seconds, rounded up.
+        retry_after: Option<Duration>,
+        /// The provider's answer.
+        cause: Cause,
+    },
+    /// 502 `model_failed`: the model gave no reply; nothing was charged. The provider may have worked.
     ModelFailed(Cause),
+    /// 502 `model_misconfigured`: the model's provider turns this operator away; nothing was charged.
+    ModelMisconfigured(Cause),
     /// 502 `model_broke_off`: the model failed in the middle of a streamed reply. The part that was streamed is charged
     /// and stored.
     ModelBrokeOff {
@@ -160,6 +169,8 @@ impl From<ModelError> for ApiError {
         match error {
             ModelError::Failed(cause) => Self::ModelFailed(cause),
             ModelError::Refused { refusal, cause } => Self::ModelRefused { refusal, cause },
+            ModelError::Throttled { retry_after, cause } => Self::ModelThrottled { retry_after, cause },
+            ModelError::Misconfigured(cause) => Self::ModelMisconfigured(cause),
             ModelError::Unavailable { retry_after, cause } => Self::ModelUnavailable { retry_after, cause },
         }
     }
@@ -181,8 +192,8 @@ impl ApiError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::ModelFailed(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
+            Self::Throttled { .. } | Self::ModelThrottled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ModelFailed(_) | Self::ModelMisconfigured(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
             Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -208,8 +219,9 @@ impl ApiError {
             Self::InProgress => "in_progress",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::Throttled { .. } => "throttled",
+            Self::Throttled { .. } | Self::ModelThrottled { .. } => "throttled",
             Self::ModelFailed(_) => "model_failed",
+            Self::ModelMisconfigured(_) => "model_misconfigured",
             Self::ModelBrokeOff { .. } => "model_broke_off",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -238,13 +250,17 @@ impl ApiError {
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
-            Self::Throttled { .. } => match self.retry_after_seconds() {
+            Self::Throttled { .. } | Self::ModelThrottled { .. } => match self.retry_after_seconds() {
                 // Django REST Framework's words.
                 Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
                 Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
                 None => "Request was throttled.".to_owned(),
             },
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
+            Self::ModelMisconfigured(_) => {
+                "The model cannot be used until the operator of this service has seen to it. Nothing was charged."
+                    .to_owned()
+            }
             Self::ModelBrokeOff { .. } => {
                 "The model broke off. What it had written until then was charged and stored.".to_owned()
             }
@@ -266,6 +282,8 @@ impl ApiError {
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::ModelFailed(cause)
+            | Self::ModelMisconfigured(cause)
+            | Self::ModelThrottled { cause, .. }
             | Self::Unavailable(cause)
             | Self::ModelUnavailable { cause, .. }
             | Self::ModelRefused { cause, .. }
@@ -282,7 +300,9 @@ impl ApiError {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
             Self::Throttled { retry_after } => Some(*retry_after),
-            Self::ModelUnavailable { retry_after, .. } => Some(retry_after.unwrap_or(Duration::from_secs(1))),
+            Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
+                Some(retry_after.unwrap_or(Duration::from_secs(1)))
+            }
             Self::InProgress | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }?;

@@ -107,6 +107,7 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
     let rest = stream::unfold((stream, chunks), |(mut stream, chunks)| async move {
         let event = match stream.next().await? {
             Ok(ReplyPiece::Text(text)) => Ok(chunks.text(&text)),
+            Ok(ReplyPiece::Refusal(text)) => Ok(chunks.refusal(&text)),
             Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply)),
             Err(error) => Err(error.into()),
         };
@@ -118,7 +119,9 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
 /// The chunks of a reply that an earlier request with the same idempotency key got.
 fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolError> {
     let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
-    let events = [chunks.beginning(), chunks.text(&paid.reply.text), chunks.end(&paid.reply)];
+    let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));
+    let refusal = paid.reply.refusal.as_ref().map(|text| chunks.refusal(text));
+    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply))];
     let beginning = Answer::event_stream().message_id(paid.id).replayed();
-    Streamable::Events(beginning, stream::iter(events).map(Ok).boxed())
+    Streamable::Events(beginning, stream::iter(events.into_iter().flatten()).map(Ok).boxed())
 }

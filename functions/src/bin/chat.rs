@@ -57,7 +57,7 @@ impl Endpoint for ChatEndpoint {
 }
 
 fn answer(message: &Message, paid: &PaidReply) -> Result<Answer, ApiError> {
-    let body = ChatBody { user: &paid.username, message: message.as_str(), response: &paid.reply.text };
+    let body = ChatBody { user: &paid.username, message: message.as_str(), response: paid.reply.shown() };
     Ok(Answer::private(StatusCode::OK, &body)?.message_id(paid.id).charge(paid.charge))
 }
 

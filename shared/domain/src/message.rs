@@ -53,9 +53,13 @@ impl TryFrom<String> for Message {
 pub enum FinishReason {
     /// The model completed its reply.
     Stop,
-    /// The reply reached a limit on its length.
+    /// The reply reached a limit on its length, or the time for it was up.
     Length,
-    /// The model failed or ran out of time before its reply was complete.
+    /// The provider's filter of contents withheld the reply, or the rest of it.
+    ContentFilter,
+    /// The model wants a tool to be called.
+    ToolCalls,
+    /// The model failed before its reply was complete.
     BrokenOff,
 }
 

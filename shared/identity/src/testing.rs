@@ -23,7 +23,13 @@ use crate::sessions::{Opening, Session, Sessions};
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
     let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
-    StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+    StoredReply {
+        text: text.to_owned(),
+        refusal: None,
+        model: "dummy".to_owned(),
+        usage,
+        finish_reason: FinishReason::Stop,
+    }
 }
 
 pub(crate) struct TestPeople(testkit::test_table::TestTable);

@@ -33,6 +33,9 @@ pub struct Entry {
     /// Of a chat: the text of the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
+    /// Of a chat: the model's words in place of a text, if it refused to reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// Of a chat: the model that replied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -68,6 +71,7 @@ impl Entry {
         Self {
             message: Some(exchange.message.as_str().to_owned()),
             response: Some(reply.text.clone()),
+            refusal: reply.refusal.clone(),
             model: Some(reply.model.clone()),
             usage: Some(reply.usage),
             finish_reason: Some(reply.finish_reason),
@@ -80,6 +84,7 @@ impl Entry {
     pub(crate) fn into_reply(self) -> Option<StoredReply> {
         Some(StoredReply {
             text: self.response?,
+            refusal: self.refusal,
             model: self.model?,
             usage: self.usage?,
             finish_reason: self.finish_reason?,
@@ -98,6 +103,7 @@ impl Entry {
             created_at,
             message: None,
             response: None,
+            refusal: None,
             model: None,
             usage: None,
             finish_reason: None,
@@ -118,17 +124,30 @@ pub struct Exchange<'a> {
     pub standalone: bool,
 }
 
-/// A reply as it is stored. It never prints its text.
+/// A reply as it is stored. It never prints its words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredReply {
-    /// The model's text.
+    /// The model's text. It is empty if the model wrote none.
     pub text: String,
+    /// The model's words in place of a text, if it refused to reply.
+    pub refusal: Option<String>,
     /// The model's name.
     pub model: String,
     /// The tokens that the message took.
     pub usage: Usage,
     /// The reason why the reply ended.
     pub finish_reason: FinishReason,
+}
+
+impl StoredReply {
+    /// The words that are shown where there is room for one text: the text, or else the refusal.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        match &self.refusal {
+            Some(refusal) if self.text.is_empty() => refusal,
+            _ => &self.text,
+        }
+    }
 }
 
 impl fmt::Debug for StoredReply {

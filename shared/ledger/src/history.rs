@@ -281,6 +281,7 @@ mod tests {
                 created_at: self.test.clock.now().to_string(),
                 message: is_chat.then(|| "Hello".to_owned()),
                 response: is_chat.then(|| "Dummy Response".to_owned()),
+                refusal: None,
                 model: is_chat.then(|| "dummy".to_owned()),
                 usage: is_chat.then(Usage::default),
                 finish_reason: None,

@@ -33,5 +33,11 @@ pub(crate) fn message(text: &str) -> Message {
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
     let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
-    StoredReply { text: text.to_owned(), model: "dummy".to_owned(), usage, finish_reason: FinishReason::Stop }
+    StoredReply {
+        text: text.to_owned(),
+        refusal: None,
+        model: "dummy".to_owned(),
+        usage,
+        finish_reason: FinishReason::Stop,
+    }
 }

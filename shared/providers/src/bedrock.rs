@@ -129,7 +129,7 @@ fn reply(answer: Answer) -> Result<Reply, ModelError> {
         ContentBlock::Text(text) => Some(text.as_str()),
         _ => None,
     });
-    Ok(Reply { text: texts.collect(), end })
+    Ok(Reply { text: texts.collect(), refusal: None, end })
 }
 
 #[cfg(test)]

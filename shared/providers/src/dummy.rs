@@ -54,8 +54,8 @@ impl ChatModel for Dummy {
             let mut pieces = self.stream(prompt, max_output_tokens).await?;
             while let Some(piece) = pieces.next().await {
                 match piece? {
-                    Piece::Text(piece) => text.push_str(&piece),
-                    Piece::End(end) => return Ok(Reply { text, end }),
+                    Piece::Text(piece) | Piece::Refusal(piece) => text.push_str(&piece),
+                    Piece::End(end) => return Ok(Reply { text, refusal: None, end }),
                 }
             }
             Err(ModelError::Failed(Cause::because("the dummy was told to break off")))

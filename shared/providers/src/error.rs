@@ -6,9 +6,13 @@ use domain::cause::Cause;
 
 /// Why a model gave no reply. Causes are for the log; they never hold a provider's sentences, which may quote the
 /// prompt.
+///
+/// After [`ModelError::Failed`] the provider may have worked, and may bill the operator. Every other variant means that
+/// the provider did not accept the request.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The model failed, or its answer is not a reply. The model may have been at work, so nothing is sent again.
+    /// The model failed, took too long, or its answer is not a reply. The model may have been at work, so nothing is
+    /// sent again.
     #[error("{0}")]
     Failed(Cause),
     /// The model does not accept this request; it may accept another.
@@ -19,6 +23,18 @@ pub enum ModelError {
         /// Status and code, for the log.
         cause: Cause,
     },
+    /// The provider wants fewer requests from this operator.
+    #[error("{cause}")]
+    Throttled {
+        /// When to send the request again, if the provider says so.
+        retry_after: Option<Duration>,
+        /// Status and code, for the log.
+        cause: Cause,
+    },
+    /// The provider turns away every request of this operator: the key is wrong, the account there is empty, or the
+    /// model is unknown there. The operator alone can mend it.
+    #[error("{0}")]
+    Misconfigured(Cause),
     /// The model is busy or cannot be reached for now.
     #[error("{cause}")]
     Unavailable {
@@ -27,6 +43,29 @@ pub enum ModelError {
         /// Status and code, or why there is no connection, for the log.
         cause: Cause,
     },
+}
+
+impl ModelError {
+    /// Whether the provider may have worked on the request, and may bill the operator for it.
+    #[must_use]
+    pub fn may_have_worked(&self) -> bool {
+        match self {
+            Self::Failed(_) => true,
+            Self::Refused { .. } | Self::Throttled { .. } | Self::Misconfigured(_) | Self::Unavailable { .. } => false,
+        }
+    }
+
+    /// The cause, for the log.
+    #[must_use]
+    pub fn into_cause(self) -> Cause {
+        match self {
+            Self::Failed(cause)
+            | Self::Misconfigured(cause)
+            | Self::Refused { cause, .. }
+            | Self::Throttled { cause, .. }
+            | Self::Unavailable { cause, .. } => cause,
+        }
+    }
 }
 
 /// The part of a request that a model does not accept, in our words and never in the provider's.

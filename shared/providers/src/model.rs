@@ -129,6 +129,12 @@ impl Pieces {
                         return Ok(Piece::Text(text));
                     }
                 }
+                Some(Ok(Piece::Refusal(text))) => {
+                    let text = self.cut(text);
+                    if !text.is_empty() {
+                        return Ok(Piece::Refusal(text));
+                    }
+                }
                 Some(Ok(Piece::End(_))) if self.bytes == 0 => return Err(ModelError::Failed(said_nothing())),
                 Some(Ok(Piece::End(end))) => return Ok(Piece::End(end)),
                 Some(Err(error)) => return Err(error),
@@ -196,7 +202,7 @@ mod tests {
         };
         loop {
             match pieces.next().await {
-                Ok(Piece::Text(text)) => texts.push(text),
+                Ok(Piece::Text(text) | Piece::Refusal(text)) => texts.push(text),
                 Ok(Piece::End(end)) => return (texts, Ok(end)),
                 Err(error) => return (texts, Err(error)),
             }
@@ -233,7 +239,7 @@ mod tests {
         }
 
         fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
-            async move { Ok(Reply { text: self.0.concat(), end: self.end() }) }.boxed()
+            async move { Ok(Reply { text: self.0.concat(), refusal: None, end: self.end() }) }.boxed()
         }
 
         fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {

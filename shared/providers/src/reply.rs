@@ -12,18 +12,25 @@ use crate::error::ModelError;
 /// longest reply and the longest message.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// A whole reply. Its text never prints.
+/// A whole reply. Its words never print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The model's text.
+    /// The model's text. It is empty if the model wrote none.
     pub text: String,
+    /// The model's words in place of a text, if it refused to reply.
+    pub refusal: Option<String>,
     /// How the reply ended.
     pub end: End,
 }
 
 impl fmt::Debug for Reply {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Reply").field("bytes", &self.text.len()).field("end", &self.end).finish()
+        formatter
+            .debug_struct("Reply")
+            .field("bytes", &self.text.len())
+            .field("refused", &self.refusal.is_some())
+            .field("end", &self.end)
+            .finish()
     }
 }
 
@@ -36,15 +43,18 @@ pub struct End {
     pub usage: Option<Usage>,
 }
 
-/// A reply that the model is still writing: any number of texts, then one end. A stream without an end broke off.
+/// A reply that the model is still writing: any number of texts and refusals, then one end. A stream without an end
+/// broke off.
 pub type ReplyStream = BoxStream<'static, Result<Piece, ModelError>>;
 
-/// A part of a reply. Its text never prints.
+/// A part of a reply. Its words never print.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Piece {
     /// The next part of the text.
     Text(String),
-    /// The text is complete.
+    /// The next part of the words by which the model refuses to reply.
+    Refusal(String),
+    /// The reply is complete.
     End(End),
 }
 
@@ -52,6 +62,7 @@ impl fmt::Debug for Piece {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(formatter, "Text({} bytes)", text.len()),
+            Self::Refusal(text) => write!(formatter, "Refusal({} bytes)", text.len()),
             Self::End(end) => write!(formatter, "{end:?}"),
         }
     }

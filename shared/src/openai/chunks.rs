@@ -42,6 +42,8 @@ struct Delta<'a> {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
 }
 
 impl Chunks {
@@ -55,13 +57,19 @@ impl Chunks {
     /// What comes first: who speaks.
     #[must_use]
     pub fn beginning(&self) -> String {
-        self.choice(Delta { role: Some("assistant"), content: Some("") }, None)
+        self.choice(Delta { role: Some("assistant"), content: Some(""), refusal: None }, None)
     }
 
     /// What comes next of the text.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        self.choice(Delta { role: None, content: Some(text) }, None)
+        self.choice(Delta { content: Some(text), ..Delta::default() }, None)
+    }
+
+    /// What comes next of the words by which the model refuses.
+    #[must_use]
+    pub fn refusal(&self, text: &str) -> String {
+        self.choice(Delta { refusal: Some(text), ..Delta::default() }, None)
     }
 
     /// What comes last: why the text ends, what the model counted if that is wanted, and `[DONE]`.

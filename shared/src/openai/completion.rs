@@ -28,13 +28,14 @@ struct WholeChoice<'a> {
 #[derive(Serialize)]
 struct AssistantMessage<'a> {
     role: &'static str,
-    content: &'a str,
-    refusal: (),
+    content: Option<&'a str>,
+    refusal: Option<&'a str>,
 }
 
 impl std::fmt::Debug for AssistantMessage<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "AssistantMessage({} bytes)", self.content.len())
+        let bytes = |text: Option<&str>| text.map_or(0, str::len);
+        write!(formatter, "AssistantMessage({} bytes)", bytes(self.content) + bytes(self.refusal))
     }
 }
 
@@ -51,7 +52,10 @@ impl<'a> WholeCompletion<'a> {
     /// The answer to the message of this id.
     #[must_use]
     pub fn new(id: EntryId, reply: &'a StoredReply) -> Self {
-        let message = AssistantMessage { role: "assistant", content: &reply.text, refusal: () };
+        let refusal = reply.refusal.as_deref();
+        // A refusal has no text beside it, and OpenAI says so by `null`.
+        let content = Some(reply.text.as_str()).filter(|text| refusal.is_none() || !text.is_empty());
+        let message = AssistantMessage { role: "assistant", content, refusal };
         let finish_reason = finish_reason(reply.finish_reason);
         Self {
             id: completion_id(id),
@@ -84,6 +88,8 @@ pub(super) fn finish_reason(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Length | FinishReason::BrokenOff => "length",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::ToolCalls => "tool_calls",
     }
 }
 

@@ -120,7 +120,7 @@ fn openai_code(error: &ProtocolError) -> &'static str {
             | ApiError::UserInactive,
         ) => "invalid_api_key",
         ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. }) => "rate_limit_exceeded",
+        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
         error => error.code(),
     }
 }
@@ -128,7 +128,7 @@ fn openai_code(error: &ProtocolError) -> &'static str {
 fn kind(error: &ProtocolError) -> &'static str {
     match error {
         ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. }) => "rate_limit_exceeded",
+        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
         error if error.status().is_server_error() => "server_error",
         _ => "invalid_request_error",
     }

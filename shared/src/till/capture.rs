@@ -39,11 +39,13 @@ impl Till {
         &self,
         question: HeldQuestion,
         text: String,
+        refusal: Option<String>,
         end: End,
         latency: Duration,
     ) -> Result<PaidReply, ApiError> {
         let usage = end.usage.unwrap_or_else(|| question.prompt.estimated_usage(&text));
-        let reply = StoredReply { text, model: self.model.id().to_owned(), usage, finish_reason: end.finish_reason };
+        let model = self.model.id().to_owned();
+        let reply = StoredReply { text, refusal, model, usage, finish_reason: end.finish_reason };
         let HeldQuestion { held, message, standalone, .. } = question;
         let exchange = Exchange { message: &message, reply: &reply, standalone };
         let cost = self.pricing.cost(&usage);

@@ -19,7 +19,7 @@ impl Till {
         let reply = self.model.reply(&question.prompt, question.max_output_tokens, limit).await;
         let latency = asked.elapsed();
         match reply {
-            Ok(reply) => self.capture(question, reply.text, reply.end, latency).await,
+            Ok(reply) => self.capture(question, reply.text, reply.refusal, reply.end, latency).await,
             Err(error) => {
                 self.model_failed(&question, &error, latency).await;
                 Err(error.into())

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::cause::Cause;
 use domain::ids::EntryId;
 use domain::message::FinishReason;
 use providers::error::ModelError;
@@ -25,6 +24,8 @@ const STREAM_RESERVE: Duration = CAPTURE_RESERVE.saturating_add(READER_TIMEOUT);
 pub enum ReplyPiece {
     /// The next part of the text.
     Text(String),
+    /// The next part of the words by which the model refuses to reply.
+    Refusal(String),
     /// The end: the reply is charged and stored.
     Paid(PaidReply),
 }
@@ -46,25 +47,28 @@ struct UnderWay {
     pieces: Pieces,
     /// The text that was handed out.
     text: String,
-    /// The model's first text, until it is handed out.
-    first: Option<String>,
+    /// The refusal that was handed out.
+    refusal: Option<String>,
+    /// The model's first words, until they are handed out.
+    first: Option<Piece>,
     /// The model's time. It does not include the reader's.
     latency: Duration,
 }
 
 impl Till {
-    /// Asks the model and waits for the first text of its reply. If none comes, the hold is released.
+    /// Asks the model and waits for the beginning of its reply. If none comes, the hold is released.
     ///
     /// # Errors
     /// As [`Model::stream`](providers::model::Model::stream).
     pub async fn stream(self: &Arc<Self>, question: HeldQuestion) -> Result<TillStream, ApiError> {
         let asked = Instant::now();
-        let first = self.first_text(&question).await;
+        let first = self.first_piece(&question).await;
         let latency = asked.elapsed();
         match first {
             Ok((first, pieces)) => {
                 let id = question.id();
-                let under_way = UnderWay { question, pieces, text: String::new(), first: Some(first), latency };
+                let under_way =
+                    UnderWay { question, pieces, text: String::new(), refusal: None, first: Some(first), latency };
                 Ok(TillStream { till: Arc::clone(self), id, under_way: Some(under_way) })
             }
             Err(error) => {
@@ -74,13 +78,10 @@ impl Till {
         }
     }
 
-    async fn first_text(&self, question: &HeldQuestion) -> Result<(String, Pieces), ModelError> {
+    async fn first_piece(&self, question: &HeldQuestion) -> Result<(Piece, Pieces), ModelError> {
         let limit = self.time_to_think(question, STREAM_RESERVE);
         let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
-        match pieces.next().await? {
-            Piece::Text(text) => Ok((text, pieces)),
-            Piece::End(_) => Err(ModelError::Failed(Cause::because("the model ended before it began"))),
-        }
+        Ok((pieces.next().await?, pieces))
     }
 }
 
@@ -108,13 +109,17 @@ impl TillStream {
     pub async fn next(&mut self) -> Option<Result<ReplyPiece, ApiError>> {
         let under_way = self.under_way.as_mut()?;
         let next = match under_way.first.take() {
-            Some(first) => Ok(Piece::Text(first)),
+            Some(first) => Ok(first),
             None => under_way.next_piece().await,
         };
         match next {
             Ok(Piece::Text(text)) => {
                 under_way.text.push_str(&text);
                 Some(Ok(ReplyPiece::Text(text)))
+            }
+            Ok(Piece::Refusal(text)) => {
+                under_way.refusal.get_or_insert_default().push_str(&text);
+                Some(Ok(ReplyPiece::Refusal(text)))
             }
             Ok(Piece::End(end)) => Some(self.capture(end).await?.map(ReplyPiece::Paid)),
             Err(error) => {
@@ -127,14 +132,12 @@ impl TillStream {
 
     /// Charges for the text that was handed out and stores it. The model's stream is dropped before.
     async fn capture(&mut self, end: End) -> Option<Result<PaidReply, ApiError>> {
-        let UnderWay { question, text, latency, .. } = self.under_way.take()?;
-        Some(self.till.capture(question, text, end, latency).await)
+        let UnderWay { question, text, refusal, latency, .. } = self.under_way.take()?;
+        Some(self.till.capture(question, text, refusal, end, latency).await)
     }
 
     fn broke_off(&self, error: ModelError) -> ApiError {
-        let (ModelError::Failed(cause) | ModelError::Refused { cause, .. } | ModelError::Unavailable { cause, .. }) =
-            error;
-        ApiError::ModelBrokeOff { message_id: self.id, cause }
+        ApiError::ModelBrokeOff { message_id: self.id, cause: error.into_cause() }
     }
 }
 

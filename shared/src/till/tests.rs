@@ -80,7 +80,7 @@ impl ChatModel for &'static ScriptedReply {
         let reply = if self.fails {
             Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
         } else {
-            Ok(Reply { text: self.text.clone(), end })
+            Ok(Reply { text: self.text.clone(), refusal: None, end })
         };
         async {
             match &self.stalls {

@@ -158,7 +158,7 @@ impl Bench {
         let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |charge| charge.cost);
         let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
         let (text, model, finish_reason) = ("Reply".to_owned(), "dummy".to_owned(), FinishReason::Stop);
-        let reply = StoredReply { text, model, usage, finish_reason };
+        let reply = StoredReply { text, refusal: None, model, usage, finish_reason };
         let exchange = Exchange { message: &message, reply: &reply, standalone: false };
         match self.ledger.capture(&taken.held, cost, exchange).await {
             Ok(charge) => {

@@ -127,7 +127,7 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece)) => text.push_str(&piece),
+            Ok(Piece::Text(piece) | Piece::Refusal(piece)) => text.push_str(&piece),
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));
@@ -213,7 +213,7 @@ async fn a_whole_reply_has_text_reason_and_usage() {
         let content = json!([thinking, {"text": "H"}, {"text": "i"}]);
         let (reply, _) = reply_of(vec![answer(&content, reason)]).await;
         let end = End { finish_reason, usage: Some(USAGE) };
-        assert_eq!(reply.unwrap(), Reply { text: "Hi".to_owned(), end });
+        assert_eq!(reply.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
     }
 }
 

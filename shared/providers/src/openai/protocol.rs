@@ -206,7 +206,7 @@ impl Completion {
         let finish_reason = finish_reason(&reason)?;
         let text = choice.message.map(Said::into_text).transpose()?.flatten();
         let text = text.ok_or_else(|| failed("the answer has no content"))?;
-        Ok(Reply { text, end: End { finish_reason, usage: self.usage.map(Usage::from) } })
+        Ok(Reply { text, refusal: None, end: End { finish_reason, usage: self.usage.map(Usage::from) } })
     }
 }
 

@@ -102,7 +102,7 @@ async fn streamed(model: &OpenAi) -> (String, Result<End, ModelError>) {
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece)) => text.push_str(&piece),
+            Ok(Piece::Text(piece) | Piece::Refusal(piece)) => text.push_str(&piece),
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));
@@ -213,7 +213,7 @@ async fn a_whole_reply_has_text_reason_and_usage() {
     for (reason, expected) in [("stop", FinishReason::Stop), ("length", FinishReason::Length)] {
         let (_server, model) = answering(ok(&completion(reason))).await;
         let end = End { finish_reason: expected, usage: Some(USAGE) };
-        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), end });
+        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
     }
 }
 

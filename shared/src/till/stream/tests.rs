@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::message::Message;
 use domain::pricing::Usage;

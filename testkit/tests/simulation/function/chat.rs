@@ -117,7 +117,7 @@ impl ChatModel for Scripted {
                 return Err(failed());
             }
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
-            Ok(Reply { text: self.response.clone(), end })
+            Ok(Reply { text: self.response.clone(), refusal: None, end })
         }
         .boxed()
     }
