@@ -66,7 +66,7 @@ class Person(FastHttpUser):
         self.ask("POST", "/register/", self.credentials(), expect={201})
         BOOKS.accounts += 1
         self.log_in()
-        made = self.ask("POST", "/keys/", {"name": "a program"}, token=self.access, expect={201})
+        made = self.ask("POST", "/keys/", {"name": "a program", "password": PASSWORD}, token=self.access, expect={201})
         self.api_key = made.json()["key"] if made else ""
 
     def on_stop(self) -> None:

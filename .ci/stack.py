@@ -21,6 +21,7 @@ START_LIMIT_S = 1200
 STOP_LIMIT_S = 15
 REQUEST_LIMIT_S = 60
 INVOCATION_LIMIT_S = 120
+PASSWORD = "correct horse battery staple"
 
 
 def free_port() -> int:
@@ -92,7 +93,7 @@ class Stack:
 
     def log_in(self, username: str) -> str:
         """Registers somebody, and returns their access token."""
-        credentials = {"username": username, "password": "correct horse battery staple"}
+        credentials = {"username": username, "password": PASSWORD}
         assert self.ask("/register/", credentials)[0] == 201
         return self.ask("/login/", credentials)[2]["access_token"]
 

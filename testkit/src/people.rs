@@ -49,12 +49,12 @@ pub async fn log_out(stack: &Stack, tokens: &Tokens, everywhere: bool) -> Respon
     stack.send(Request::post("/logout/").json(&body)).await
 }
 
-/// Makes an API key with an access token.
+/// Makes an API key with an access token, for somebody with [`PASSWORD`].
 ///
 /// # Panics
 /// The API refuses.
 pub async fn make_api_key(stack: &Stack, access: &str) -> MadeApiKey {
-    let request = Request::post("/keys/").json(&json!({"name": "my program"})).bearer(access);
+    let request = Request::post("/keys/").json(&json!({"name": "my program", "password": PASSWORD})).bearer(access);
     let answer = expect(201, &stack.send(request).await);
     MadeApiKey { id: member(&answer, "id"), key: member(&answer, "key") }
 }

@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 use shared::domain::ids::ApiKeyId;
+use shared::domain::password::Password;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
-use shared::identity::api_keys::{ApiKeyName, ApiKeyTerms, ApiKeyView, ApiKeys, MadeApiKey};
+use shared::identity::api_keys::{ApiKeyName, ApiKeyTerms, ApiKeyView, ApiKeys, MadeApiKey, NewApiKey};
 use shared::identity::jwt::Verifier;
+use shared::identity::login::Logins;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,6 +18,7 @@ async fn main() -> Result<(), Error> {
 
 struct KeysEndpoint {
     verifier: Verifier,
+    logins: Logins,
     api_keys: ApiKeys,
 }
 
@@ -30,7 +33,7 @@ impl Endpoint for KeysEndpoint {
     }
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        Ok(Self { verifier: resources.verifier().await, api_keys: resources.api_keys() })
+        Ok(Self { verifier: resources.verifier().await, logins: resources.logins(), api_keys: resources.api_keys() })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
@@ -49,9 +52,14 @@ impl KeysEndpoint {
     }
 
     async fn make(&self, request: &Request) -> Result<Answer, ApiError> {
+        let deadline = request.deadline();
         let person = self.verifier.logged_in(request.bearer()?).await?;
-        let terms = terms(request.fields()?)?;
-        let MadeApiKey { view, key } = self.api_keys.make(&person, &terms, request.deadline()).await?;
+        let (terms, password) = terms_and_password(request.fields()?)?;
+        let room = self.api_keys.room(&person).await?;
+        let network = request.source_network();
+        let (_, attempt) = self.logins.prove(&room.username()?, &password, network, deadline).await?;
+        let new = NewApiKey { person: &person, attempt: &attempt, terms: &terms };
+        let MadeApiKey { view, key } = self.api_keys.make(&new, room, deadline).await?;
         let ApiKeyView { id, name, prefix, created_at, expires_at } = view;
         let body = NewKeyBody { id, name, key: key.expose(), prefix, created_at, expires_at };
         Answer::private(StatusCode::CREATED, &body)
@@ -86,9 +94,9 @@ struct NewKeyBody<'a> {
     expires_at: Option<String>,
 }
 
-fn terms(mut fields: BodyFields) -> Result<ApiKeyTerms, ApiError> {
-    match (fields.take("name"), fields.take_or_default("expires_in_days")) {
-        (Some(name), Some(lifetime)) => Ok(ApiKeyTerms { name, lifetime }),
+fn terms_and_password(mut fields: BodyFields) -> Result<(ApiKeyTerms, Password), ApiError> {
+    match (fields.take("name"), fields.take_or_default("expires_in_days"), fields.take("password")) {
+        (Some(name), Some(lifetime), Some(password)) => Ok((ApiKeyTerms { name, lifetime }, password)),
         _ => Err(fields.refuse()),
     }
 }

@@ -64,7 +64,7 @@ async fn a_field_that_is_missing_blank_null_not_text_or_too_long_is_named() {
         ("/password/", &["current_password", "new_password"]),
         ("/token/verify/", &["token"]),
         ("/chatView/", &["message"]),
-        ("/keys/", &["name"]),
+        ("/keys/", &["name", "password"]),
     ] {
         for field in fields {
             for bad in [

@@ -103,7 +103,7 @@ async fn cost(world: &World, name: &'static str, function: &str, request: Reques
     let at_once = match function {
         _ if name.starts_with("`GET") => 0..2,
         "login" => 0..2,
-        "password" | "account" => 1..3,
+        "password" | "account" | "keys" => 1..3,
         _ => 0..0,
     };
     let at_once = at_once.start..at_once.end.min(recorded.len());
@@ -147,8 +147,8 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     world.register("grace", 100).await;
     let (one, two, three) = (world.log_in("grace").await, world.log_in("grace").await, world.log_in("grace").await);
     let get = |path: &str| Request::get(path).bearer(&one.access);
-    let log_out = |refresh: &str, everywhere: bool| {
-        Request::post("/logout/").json(&json!({"refresh": refresh, "everywhere": everywhere}))
+    let log_out = |refresh: &str, everywhere: bool, keys: bool| {
+        Request::post("/logout/").json(&json!({"refresh": refresh, "everywhere": everywhere, "keys": keys}))
     };
     let api_key = world.make_api_key(&one.access).await;
     let by_program = |request: Request| request.bearer(&api_key.key);
@@ -165,11 +165,13 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
         cost(world, "`DELETE /keys/{id}/`", "keys", end_api_key(&api_key.id).bearer(&one.access)).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
         cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session(&session_id).bearer(&one.access)).await,
-        cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false)).await,
+        cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false, false)).await,
     ];
     let change = change_password(PASSWORD, "an even better horse").bearer(&one.access);
     costs.push(cost(world, "`POST /password/`", "password", change).await);
-    costs.push(cost(world, "`POST /logout/` everywhere", "logout", log_out(&one.refresh, true)).await);
+    costs.push(cost(world, "`POST /logout/` everywhere", "logout", log_out(&one.refresh, true, false)).await);
+    let end_keys = log_out(&world.log_in("grace").await.refresh, true, true);
+    costs.push(cost(world, "… that ends an API key", "logout", end_keys).await);
     world.register("mary", 100).await;
     let mary = world.log_in("mary").await.access;
     world.stack.send(chat().bearer(&mary)).await;

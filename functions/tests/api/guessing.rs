@@ -76,11 +76,15 @@ async fn a_stolen_access_token_is_no_way_around_the_wait() {
     let change =
         |password: &str| requests::change_password(password, "an even better horse").bearer(&access).source_ip(HOME);
     let delete = |password: &str| requests::delete_account(password).bearer(&access).source_ip(HOME);
-    for request in [change("wrong 1"), delete("wrong 2"), change("wrong 3"), delete("wrong 4"), change("wrong 5")] {
+    let make = |password: &str| {
+        let terms = json!({"name": "mine now", "password": password});
+        Request::post("/keys/").json(&terms).bearer(&access).source_ip(HOME)
+    };
+    for request in [change("wrong 1"), delete("wrong 2"), make("wrong 3"), delete("wrong 4"), change("wrong 5")] {
         assert_eq!(world.stack.send(request).await.json()["code"], "invalid_credentials");
     }
     world.slow_down("ada", HOME).await;
-    for request in [change(PASSWORD), delete(PASSWORD), log_in("ada", PASSWORD, HOME)] {
+    for request in [change(PASSWORD), delete(PASSWORD), make(PASSWORD), log_in("ada", PASSWORD, HOME)] {
         retry_after(&world.stack.send(request).await);
     }
     assert_eq!(world.stack.send(change(PASSWORD).source_ip(ELSEWHERE)).await.status, 204);

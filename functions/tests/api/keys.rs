@@ -115,6 +115,43 @@ async fn a_key_outlives_a_logout_a_logout_everywhere_and_a_new_password() {
 }
 
 #[tokio::test]
+async fn a_stolen_access_token_makes_no_key_without_the_password() {
+    let (world, ada, _) = ada_with_a_key().await;
+    let make = |password: Value| Request::post("/keys/").json(&json!({"name": "mine now", "password": password}));
+    for (password, status, code) in
+        [(Value::Null, 400, "invalid"), (json!(""), 400, "invalid"), (json!("wrong horse"), 401, "invalid_credentials")]
+    {
+        refused(&world, make(password).bearer(&ada.access), status, code).await;
+    }
+    let without = Request::post("/keys/").json(&json!({"name": "mine now"})).bearer(&ada.access);
+    let refusal = refused(&world, without, 400, "invalid").await;
+    assert_eq!(refusal.json()["errors"], json!({"password": ["This field is required."]}));
+    let list = world.stack.send(Request::get("/keys/").bearer(&ada.access)).await.json();
+    assert_eq!(list["keys"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_that_says_so_ends_every_key_and_no_other_logout_does() {
+    let (world, ada, made) = ada_with_a_key().await;
+    let other = world.make_api_key(&ada.access).await;
+    let end = |tokens: &Tokens, everywhere: bool| {
+        let body = json!({"refresh": tokens.refresh, "everywhere": everywhere, "keys": true});
+        Request::post("/logout/").json(&body)
+    };
+    refused(&world, end(&ada, false), 400, "invalid").await;
+    assert_eq!(world.stack.send(balance().bearer(&made.key)).await.status, 200);
+    assert_eq!(world.stack.send(end(&ada, true)).await.status, 204);
+    for key in [&made.key, &other.key] {
+        assert_ended(&world, key).await;
+    }
+    let again = world.log_in("ada").await;
+    let list = world.stack.send(Request::get("/keys/").bearer(&again.access)).await.json();
+    assert_eq!(list, json!({"keys": []}));
+    let new = world.make_api_key(&again.access).await;
+    assert_eq!(world.stack.send(balance().bearer(&new.key)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_key_that_has_expired_is_forged_or_is_none_of_ours_is_refused_and_never_says_why() {
     let (world, ada, made) = ada_with_a_key().await;
     let expired = world.make_api_key(&ada.access).await;

@@ -55,7 +55,7 @@ pub fn delete_account(password: &str) -> Request {
 }
 
 pub fn make_api_key(name: &str) -> Request {
-    Request::post("/keys/").json(&json!({"name": name}))
+    Request::post("/keys/").json(&json!({"name": name, "password": PASSWORD}))
 }
 
 pub fn end_api_key(id: &str) -> Request {

@@ -270,7 +270,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         names.sort();
         names
     };
-    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys"]);
+    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys", "logout"]);
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
@@ -280,7 +280,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
     assert_eq!(
         who(&|function| may_write(function, "LOGIN#*")),
-        ["account", "audit", "login", "logout", "operator", "password", "register"]
+        ["account", "audit", "keys", "login", "logout", "operator", "password", "register"]
     );
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);

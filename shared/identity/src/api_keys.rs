@@ -23,6 +23,6 @@ pub use holder::KeyHolder;
 pub use key::{ApiKey, ApiKeyDigest};
 pub use list::ApiKeyView;
 pub(crate) use list::{KEYS_OF_LIST, take_keys_of_list};
-pub use making::MadeApiKey;
+pub use making::{MadeApiKey, NewApiKey, RoomForKey};
 pub use stored::{ApiKeys, MAX_API_KEYS};
 pub use terms::{ApiKeyLifetime, ApiKeyName, ApiKeyTerms};

@@ -49,7 +49,8 @@ pub enum Epoch {
     /// The epoch of access tokens, refresh tokens and sessions. A password change, a logout everywhere, a deactivation
     /// and a deletion raise it.
     OfSessions(u64),
-    /// The epoch of API keys. Only a deactivation raises it: programs go on when a person changes the password.
+    /// The epoch of API keys. A deactivation raises it, and a logout everywhere that ends them too. Programs go on when a
+    /// person changes the password.
     OfApiKeys(u64),
 }
 

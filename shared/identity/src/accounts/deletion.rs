@@ -280,7 +280,7 @@ mod tests {
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
-    use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys};
+    use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
     use crate::error::ActivationError;
     use crate::jwt::RefreshTerms;
     use crate::sessions::{Opening, Sessions};
@@ -353,7 +353,10 @@ mod tests {
             let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default() };
             self.test.end_session_at(&self.ada, soon()).await;
             for _ in 0..keys {
-                api_keys.make(&self.ada, &terms, soon()).await.unwrap();
+                let room = api_keys.room(&self.ada).await.unwrap();
+                let attempt = self.test.attempt(&self.username);
+                let new = NewApiKey { person: &self.ada, attempt: &attempt, terms: &terms };
+                api_keys.make(&new, room, soon()).await.unwrap();
             }
         }
 

@@ -1,10 +1,12 @@
 //! Ending an API key.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::cause::Cause;
-use domain::ids::ApiKeyId;
+use domain::ids::{ApiKeyId, UserId};
 use domain::time::Timestamp;
+use store::StoreError;
 
-use crate::api_keys::list::Replacement;
+use crate::api_keys::list::{ApiKeyList, ListedApiKeys, Replacement};
 use crate::api_keys::stored::{ApiKeys, MAX_ROUNDS};
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
@@ -30,5 +32,12 @@ impl ApiKeys {
             }
         }
         Err(IdentityError::Unavailable(Cause::because("too many requests are changing the API keys of this user")))
+    }
+
+    /// The parts of a transaction that end all API keys of a user: the list is emptied, on the condition that it is the
+    /// one that is read here, and the items of its keys are deleted. There are none if the user never made a key.
+    pub(crate) async fn emptying_list(&self, user_id: UserId) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let Some(list) = self.table.get::<ApiKeyList>(ApiKeyList::key(user_id)).await? else { return Ok(Vec::new()) };
+        self.replacing(user_id, &list, &ListedApiKeys::new())
     }
 }

@@ -72,24 +72,25 @@ pub(super) struct ApiKeyList {
 
 impl ApiKeyList {
     /// The key of a user's list.
-    fn key(user_id: UserId) -> Key {
+    pub(super) fn key(user_id: UserId) -> Key {
         Key::of_user(user_id, "APIKEYS")
     }
 }
 
 /// The API keys of an account that is open to the person who asks for them.
+#[derive(Debug)]
 pub(super) struct Keyring {
     /// The list as it was read.
     pub(super) list: ApiKeyList,
-    /// The account's epoch of API keys.
-    pub(super) epoch: u64,
+    /// The account as it was read with the list.
+    pub(super) account: Account,
 }
 
 impl Keyring {
     /// The keys of the current epoch that have not expired by `now`.
     pub(super) fn living(&self, now: Timestamp) -> ListedApiKeys {
         let mut living = self.list.api_keys.clone();
-        living.retain(|_, key| key.epoch == self.epoch && !has_expired(key.expires_at, now));
+        living.retain(|_, key| key.epoch == self.account.api_key_epoch && !has_expired(key.expires_at, now));
         living
     }
 }
@@ -110,7 +111,7 @@ impl ApiKeys {
         let [account, list] = self.table.get_both(keys).await?;
         let account = Account::admitted(account.map(from_item).transpose()?, person.payer())?;
         let list = list.map(from_item).transpose()?.unwrap_or_default();
-        Ok(Keyring { list, epoch: account.api_key_epoch })
+        Ok(Keyring { list, account })
     }
 
     /// Replaces the `seen` list by `next`, in one transaction with the items `made` for a new key. The transaction
@@ -126,11 +127,10 @@ impl ApiKeys {
         made: Vec<TransactWriteItem>,
         deadline: Timestamp,
     ) -> Result<Replacement, IdentityError> {
-        let mut items = vec![Account::check_open(&self.table, person.payer())?, self.write_list(person, seen, next)?];
+        let mut replacing = self.replacing(person.user_id(), seen, next)?;
+        let mut items = vec![Account::check_open(&self.table, person.payer())?, replacing.remove(0)];
         items.extend(made);
-        for (_, ended) in seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id)) {
-            items.push(transaction::delete(self.table.deleting(StoredApiKey::key(&ended.digest)))?);
-        }
+        items.extend(replacing);
         // Each call has a new token. A late write of an earlier round is refused, because the version is higher by
         // then.
         let token = TokenId::new(&self.clock).to_string();
@@ -150,16 +150,31 @@ impl ApiKeys {
         }
     }
 
+    /// The parts of a transaction that replace the `seen` list by `next`: first the list, then the deletions of the
+    /// items of keys that leave it.
+    pub(super) fn replacing(
+        &self,
+        user_id: UserId,
+        seen: &ApiKeyList,
+        next: &ListedApiKeys,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let mut items = vec![self.write_list(user_id, seen, next)?];
+        for (_, ended) in seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id)) {
+            items.push(transaction::delete(self.table.deleting(StoredApiKey::key(&ended.digest)))?);
+        }
+        Ok(items)
+    }
+
     fn write_list(
         &self,
-        person: &LoggedIn,
+        user_id: UserId,
         seen: &ApiKeyList,
         next: &ListedApiKeys,
     ) -> Result<TransactWriteItem, StoreError> {
         let next = serde_dynamo::to_attribute_value(next)?;
         let update = self
             .table
-            .updating(ApiKeyList::key(person.user_id()))
+            .updating(ApiKeyList::key(user_id))
             .update_expression("SET api_keys = :keys, version = :next")
             .expression_attribute_values(":keys", next)
             .expression_attribute_values(":next", number(seen.version + 1));

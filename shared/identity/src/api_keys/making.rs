@@ -4,12 +4,14 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::cause::Cause;
 use domain::ids::ApiKeyId;
 use domain::time::Timestamp;
+use domain::username::Username;
 use store::{StoreError, number, transaction};
 
 use crate::api_keys::key::ApiKey;
-use crate::api_keys::list::{ApiKeyView, ListedApiKey, Replacement};
+use crate::api_keys::list::{ApiKeyView, Keyring, ListedApiKey, Replacement};
 use crate::api_keys::stored::{ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
 use crate::api_keys::terms::ApiKeyTerms;
+use crate::attempts::PasswordAttempt;
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
 use crate::sessions::Session;
@@ -23,41 +25,82 @@ pub struct MadeApiKey {
     pub key: ApiKey,
 }
 
+/// Room for one more API key, in an account that is open to the person who wants it.
+///
+/// It is read before the person's password is checked, so that a key for which there is no room costs no hash.
+#[derive(Debug)]
+pub struct RoomForKey {
+    keyring: Keyring,
+}
+
+impl RoomForKey {
+    /// The username of the account.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if the account's text is not a username.
+    pub fn username(&self) -> Result<Username, StoreError> {
+        self.keyring.account.parsed_username()
+    }
+}
+
+/// A new API key of a logged-in person, who has just proved the password.
+#[derive(Debug)]
+pub struct NewApiKey<'a> {
+    /// The person.
+    pub person: &'a LoggedIn,
+    /// The person's attempt at the password.
+    pub attempt: &'a PasswordAttempt,
+    /// The terms of the key.
+    pub terms: &'a ApiKeyTerms,
+}
+
 impl ApiKeys {
-    /// Makes an API key for `person`. Expired keys leave the list.
+    /// The room for one more API key of `person`.
+    ///
+    /// # Errors
+    /// [`IdentityError::TooManyKeys`] if they have [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or
+    /// [`IdentityError::UserInactive`] if the account is not open to them; [`IdentityError::Unavailable`] if the table
+    /// cannot be reached.
+    pub async fn room(&self, person: &LoggedIn) -> Result<RoomForKey, IdentityError> {
+        let keyring = self.read(person).await?;
+        if keyring.living(self.clock.now()).len() >= MAX_API_KEYS {
+            return Err(IdentityError::TooManyKeys { limit: MAX_API_KEYS });
+        }
+        Ok(RoomForKey { keyring })
+    }
+
+    /// Makes an API key. Expired keys leave the list. The same transaction withdraws the attempt at the password; a
+    /// password that changed after it was checked has raised the epoch that the transaction asks for.
     ///
     /// If the outcome is unknown ([`IdentityError::Unavailable`]), the list may have a key whose text nobody has seen.
     ///
     /// # Errors
-    /// [`IdentityError::TokenNotValid`] if the session of `person` has ended; [`IdentityError::TooManyKeys`] if they
-    /// have [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not
-    /// open to them; [`IdentityError::Unavailable`] if the table cannot be reached.
+    /// [`IdentityError::TokenNotValid`] if the session of the person has ended; else as [`ApiKeys::room`].
     pub async fn make(
         &self,
-        person: &LoggedIn,
-        terms: &ApiKeyTerms,
+        new: &NewApiKey<'_>,
+        mut room: RoomForKey,
         deadline: Timestamp,
     ) -> Result<MadeApiKey, IdentityError> {
+        let NewApiKey { person, attempt, terms } = *new;
         let key = ApiKey::random()?;
         let id = ApiKeyId::new(&self.clock);
         let now = self.clock.now();
         for _ in 0..MAX_ROUNDS {
-            let keyring = self.read(person).await?;
-            let listed = listed(&key, terms, keyring.epoch, now);
+            let keyring = &room.keyring;
+            let listed = listed(&key, terms, keyring.account.api_key_epoch, now);
             let mut next = keyring.living(now);
-            if next.len() >= MAX_API_KEYS {
-                return Err(IdentityError::TooManyKeys { limit: MAX_API_KEYS });
-            }
             let (epoch, expires_at) = (listed.epoch, listed.expires_at);
             let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at };
             let made = vec![
                 self.check_session(person, now)?,
                 self.table.put_new(StoredApiKey::key(&listed.digest).with(&stored)?)?,
+                attempt.withdraw(&self.table, now)?,
             ];
             next.insert(id, listed.clone());
             match self.replace(person, &keyring.list, &next, made, deadline).await? {
                 Replacement::Done => return Ok(MadeApiKey { view: ApiKeyView::of(id, listed), key }),
-                Replacement::ChangedMeanwhile => {}
+                Replacement::ChangedMeanwhile => room = self.room(person).await?,
             }
         }
         Err(IdentityError::Unavailable(Cause::because("too many requests are changing the API keys of this user")))

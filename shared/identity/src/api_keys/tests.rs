@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::ids::ApiKeyId;
+use domain::ids::{ApiKeyId, TokenId};
 use domain::time::Timestamp;
 use domain::username::Username;
 use futures_util::future::join_all;
@@ -13,9 +13,11 @@ use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
 use super::*;
+use crate::accounts::LogoutScope;
 use crate::callers::Caller;
 use crate::error::IdentityError;
-use crate::jwt::{LoggedIn, Subject};
+use crate::jwt::{LoggedIn, RefreshClaim, Subject};
+use crate::sessions::Session;
 use crate::testing::TestPeople;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,12 +42,41 @@ impl ApiKeyScene {
         self.test.end_session_at(&self.ada, NOW).await;
     }
 
+    /// Logs Ada out everywhere, with a refresh token of the session that her access token belongs to.
+    async fn log_out_everywhere(&self, scope: LogoutScope) -> Result<(), IdentityError> {
+        let (user_id, session_id) = (self.ada.user_id(), self.ada.session_id());
+        let token_id = TokenId::new(&self.test.clock);
+        let session = Session {
+            refresh_token_id: token_id,
+            issued_at_ms: NOW.milliseconds(),
+            previous_refresh_token_id: None,
+            session_epoch: self.ada.session_epoch(),
+            created_at: NOW.to_string(),
+            last_used_at: NOW.seconds(),
+            user_agent: None,
+            expires_at: NOW.plus(365 * DAY).seconds(),
+        };
+        let item = Session::key(user_id, session_id).with(&session).unwrap();
+        let put = self.test.table.client().put_item().table_name(self.test.table.name()).set_item(Some(item));
+        put.send().await.unwrap();
+        let claim = RefreshClaim { user_id, session_id, token_id };
+        self.test.accounts().log_out_everywhere(&claim, scope, self.soon()).await
+    }
+
     fn soon(&self) -> Timestamp {
         self.test.clock.now().plus(Duration::from_secs(28))
     }
 
     async fn make(&self, days: Option<u32>) -> Result<MadeApiKey, IdentityError> {
-        self.api_keys.make(&self.ada, &terms(days), self.soon()).await
+        self.make_as(&self.ada, days).await
+    }
+
+    /// Makes a key as somebody who has just proved to know Ada's password.
+    async fn make_as(&self, person: &LoggedIn, days: Option<u32>) -> Result<MadeApiKey, IdentityError> {
+        let room = self.api_keys.room(person).await?;
+        let attempt = self.test.attempt(&room.username()?);
+        let new = NewApiKey { person, attempt: &attempt, terms: &terms(days) };
+        self.api_keys.make(&new, room, self.soon()).await
     }
 
     async fn end(&self, id: ApiKeyId) -> Result<(), IdentityError> {
@@ -211,9 +242,79 @@ async fn a_deactivation_ends_all_keys_also_when_the_account_is_opened_again() {
     let again: LoggedIn = Subject { session_epoch, ..scene.test.subject(login.user_id) }.into();
     assert_eq!(scene.api_keys.list(&again).await.unwrap(), []);
     scene.test.end_session_at(&again, NOW.plus(DAY)).await;
-    let new = scene.api_keys.make(&again, &terms(None), scene.soon()).await.unwrap();
+    let new = scene.make_as(&again, None).await.unwrap();
     scene.opens(&new.key).await.unwrap();
     assert_eq!(scene.items_of_keys().await, 1, "the one of the passed epoch was struck off");
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_that_says_so_ends_all_keys_and_leaves_no_item_of_them() {
+    for fault in [None, Some(Fault::AnswerLost), Some(Fault::Conflict), Some(Fault::NotApplied)] {
+        let scene = ApiKeyScene::start().await;
+        let made = [scene.make(None).await.unwrap(), scene.make(Some(30)).await.unwrap()];
+        if let Some(fault) = fault {
+            scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
+        }
+        scene.log_out_everywhere(LogoutScope::SessionsAndApiKeys).await.unwrap();
+        for made in &made {
+            assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::TokenNotValid(_))), "{fault:?}");
+        }
+        assert_eq!(scene.items_of_keys().await, 0, "{fault:?}");
+        let again: LoggedIn = Subject { session_epoch: 2, ..scene.test.subject(scene.ada.user_id()) }.into();
+        assert_eq!(scene.api_keys.list(&again).await.unwrap(), []);
+        scene.test.end_session_at(&again, NOW.plus(DAY)).await;
+        scene.opens(&scene.make_as(&again, None).await.unwrap().key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_ends_no_key_unless_it_says_so_and_needs_none_to_end_them() {
+    let scene = ApiKeyScene::start().await;
+    let made = scene.make(None).await.unwrap();
+    scene.log_out_everywhere(LogoutScope::Sessions).await.unwrap();
+    scene.opens(&made.key).await.unwrap();
+    let scene = ApiKeyScene::start().await;
+    scene.log_out_everywhere(LogoutScope::SessionsAndApiKeys).await.unwrap();
+    let account = scene.test.accounts().find(&Username::parse("ada").unwrap()).await.unwrap().1;
+    assert_eq!((account.session_epoch, account.api_key_epoch), (2, 2));
+}
+
+#[tokio::test]
+async fn a_key_that_is_made_while_all_keys_end_opens_nothing_unless_it_was_made_after_them() {
+    for _ in 0..10 {
+        let scene = ApiKeyScene::start().await;
+        scene.make(None).await.unwrap();
+        let (logout, made) = tokio::join!(scene.log_out_everywhere(LogoutScope::SessionsAndApiKeys), scene.make(None));
+        logout.unwrap();
+        if let Ok(made) = made {
+            assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::TokenNotValid(_))));
+        }
+        assert_eq!(scene.items_of_keys().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_which_there_is_no_room_costs_no_hash_and_no_write() {
+    let scene = ApiKeyScene::start().await;
+    for _ in 0..MAX_API_KEYS {
+        scene.make(None).await.unwrap();
+    }
+    scene.test.recorder.clear();
+    assert!(matches!(scene.api_keys.room(&scene.ada).await, Err(IdentityError::TooManyKeys { limit: 20 })));
+    let operations: Vec<String> = scene.test.recorder.requests().into_iter().map(|each| each.operation).collect();
+    assert_eq!(operations, ["BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_password_that_changes_after_it_was_checked_makes_no_key() {
+    let scene = ApiKeyScene::start().await;
+    let room = scene.api_keys.room(&scene.ada).await.unwrap();
+    scene.test.set(Account::key(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
+    let attempt = scene.test.attempt(&room.username().unwrap());
+    let new = NewApiKey { person: &scene.ada, attempt: &attempt, terms: &terms(None) };
+    let outcome = scene.api_keys.make(&new, room, scene.soon()).await;
+    assert!(matches!(outcome, Err(IdentityError::TokenNotValid(_))));
+    assert_eq!(scene.items_of_keys().await, 0);
 }
 
 #[tokio::test]

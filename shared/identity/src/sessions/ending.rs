@@ -1,17 +1,14 @@
 //! Ending sessions.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use domain::cause::Cause;
 use domain::ids::{SessionId, TokenId, UserId};
 use domain::time::Timestamp;
-use ledger::account::{Account, Status};
+use ledger::account::Account;
+use store::StoreError;
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{StoreError, number};
 
 use crate::error::IdentityError;
-use crate::jwt::{LoggedIn, RefreshClaim};
-use crate::login::Login;
-use crate::sessions::session::{MAX_ROUNDS, Session, Sessions};
+use crate::jwt::LoggedIn;
+use crate::sessions::session::{Session, Sessions};
 
 impl Sessions {
     /// Ends a session, which may have ended already.
@@ -50,45 +47,5 @@ impl Sessions {
             Some([_, session]) if condition_failed(session) => Err(IdentityError::NotFound),
             _ => Err(StoreError::from(error).into()),
         }
-    }
-
-    /// Ends all sessions of a user, with a refresh token of a living one. The user's access tokens end too.
-    ///
-    /// # Errors
-    /// As [`Sessions::resume`].
-    pub async fn end_all(&self, claim: &RefreshClaim, deadline: Timestamp) -> Result<(), IdentityError> {
-        for _ in 0..MAX_ROUNDS {
-            let account = self.read_living(claim).await?.account;
-            let items = self.raise_epoch(claim.user_id, &account)?;
-            let token = TokenId::new(&self.clock).to_string();
-            let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
-            if !cancellation_reasons(&error).unwrap_or_default().iter().any(condition_failed) {
-                return Err(StoreError::from(error).into());
-            }
-        }
-        Err(IdentityError::Unavailable(Cause::because("too many requests are changing this account")))
-    }
-
-    /// Raises both copies of the epoch, on the condition that the epoch is the one that was read.
-    fn raise_epoch(&self, user_id: UserId, account: &Account) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let username = account.parsed_username()?;
-        let next = number(account.session_epoch + 1);
-        let account = self
-            .table
-            .updating(Account::key(user_id))
-            .update_expression("SET session_epoch = :next")
-            .condition_expression("#status = :active AND session_epoch = :seen")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", Status::Active.attribute_value())
-            .expression_attribute_values(":seen", number(account.session_epoch))
-            .expression_attribute_values(":next", next.clone());
-        let login = self
-            .table
-            .updating(Login::key(&username))
-            .update_expression("SET session_epoch = :next REMOVE sessions")
-            .condition_expression("user_id = :user_id")
-            .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()))
-            .expression_attribute_values(":next", next);
-        Ok(vec![transaction::update(account)?, transaction::update(login)?])
     }
 }

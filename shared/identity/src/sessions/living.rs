@@ -54,6 +54,14 @@ impl Sessions {
         self.read_living(claim).await.map(|_| ())
     }
 
+    /// The account of a refresh token whose session may go on.
+    ///
+    /// # Errors
+    /// As [`Sessions::resume`].
+    pub(crate) async fn account_of(&self, claim: &RefreshClaim) -> Result<Account, IdentityError> {
+        Ok(self.read_living(claim).await?.account)
+    }
+
     /// The session of a refresh token that was not replaced earlier.
     pub(super) async fn read_living(&self, claim: &RefreshClaim) -> Result<LivingSession, IdentityError> {
         let living = self.read_open(claim).await?;

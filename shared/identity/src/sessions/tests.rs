@@ -10,6 +10,7 @@ use store::{Key, number};
 use testkit::recorder::Fault;
 
 use super::*;
+use crate::accounts::LogoutScope;
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use crate::login::Login;
@@ -69,6 +70,10 @@ impl SessionScene {
         let opening = Opening { attempt: &attempt, login, renewed_hash, refresh, user_agent: None };
         let session_id = self.sessions.begin(&opening, self.soon()).await?;
         Ok(BegunSession { session_id, claim: self.claim(session_id, refresh.id) })
+    }
+
+    async fn log_out_everywhere(&self, claim: &RefreshClaim) -> Result<(), IdentityError> {
+        self.test.accounts().log_out_everywhere(claim, LogoutScope::Sessions, self.soon()).await
     }
 
     fn claim(&self, session_id: SessionId, token_id: TokenId) -> RefreshClaim {
@@ -202,7 +207,7 @@ async fn one_ends_a_session_of_ones_own_and_of_nobody_else() {
 async fn all_sessions_end_at_once_with_all_access_tokens_and_new_ones_can_begin() {
     let scene = SessionScene::start().await;
     let (one, two) = (scene.begin().await, scene.begin().await);
-    scene.sessions.end_all(&one.claim, scene.soon()).await.unwrap();
+    scene.log_out_everywhere(&one.claim).await.unwrap();
     for session in [one, two] {
         assert!(!scene.is_alive(&session).await);
         let ada = scene.person(session.session_id);
@@ -211,7 +216,7 @@ async fn all_sessions_end_at_once_with_all_access_tokens_and_new_ones_can_begin(
     assert!(scene.login().await.sessions.is_empty());
     assert!(scene.is_alive(&scene.begin().await).await);
     // Who still has a token of before ends nothing with it.
-    let again = scene.sessions.end_all(&two.claim, scene.soon()).await;
+    let again = scene.log_out_everywhere(&two.claim).await;
     assert!(matches!(again, Err(IdentityError::TokenNotValid(_))));
 }
 
@@ -221,7 +226,7 @@ async fn ending_all_sessions_survives_lost_answers_and_collisions() {
         let scene = SessionScene::start().await;
         let session = scene.begin().await;
         scene.test.recorder.fail_next("TransactWriteItems", fault, 2);
-        scene.sessions.end_all(&session.claim, scene.soon()).await.unwrap();
+        scene.log_out_everywhere(&session.claim).await.unwrap();
         assert_eq!(scene.login().await.session_epoch, 2, "{fault:?}");
     }
 }

@@ -11,7 +11,7 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
-use shared::identity::accounts::{Accounts, PasswordChange};
+use shared::identity::accounts::{Accounts, LogoutScope, PasswordChange};
 use shared::identity::attempts::PasswordAttempt;
 use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use shared::identity::login::Login;
@@ -88,7 +88,7 @@ impl Desk<'_> {
     /// As `logout`.
     async fn logout(&self, claim: &RefreshClaim, everywhere: bool) -> Result<Told, ApiError> {
         if everywhere {
-            self.world.sessions.end_all(claim, self.deadline).await?;
+            self.world.accounts.log_out_everywhere(claim, LogoutScope::Sessions, self.deadline).await?;
         } else {
             self.world.sessions.end(claim.user_id, claim.session_id).await?;
         }
