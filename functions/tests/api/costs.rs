@@ -5,6 +5,9 @@ use std::fmt;
 use std::fs;
 
 use serde_json::{Value, json};
+use shared::domain::ids::SessionId;
+use shared::domain::time::Clock;
+use shared::identity::sessions::MAX_SESSIONS;
 use testkit::gateway::Request;
 use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
@@ -180,6 +183,36 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// Sessions of the past whose items DynamoDB has not deleted yet.
+const ENDED_SESSIONS: usize = 3000;
+
+/// The costs of Hedy's lists. She has as many sessions as a user may have, and has ended thousands everywhere.
+async fn costs_of_many_sessions(world: &World) -> Vec<Cost> {
+    world.register("hedy", 100).await;
+    for _ in 1..MAX_SESSIONS {
+        world.log_in("hedy").await;
+    }
+    let access = world.log_in("hedy").await.access;
+    let id = forgery::claims(&access)["sid"].as_str().unwrap().to_owned();
+    let table = world.stack.table();
+    let mut session = table.items().await.into_iter().find(|item| item["sk"]["S"] == format!("SESSION#{id}")).unwrap();
+    session["session_epoch"] = json!({"N": "0"});
+    let clock = Clock::system();
+    let mut put_new = || {
+        session["sk"] = json!({"S": format!("SESSION#{}", SessionId::new(&clock))});
+        json!({"PutRequest": {"Item": session}})
+    };
+    for _ in 0..ENDED_SESSIONS / 25 {
+        let puts: Vec<Value> = (0..25).map(|_| put_new()).collect();
+        table.call("BatchWriteItem", &json!({"RequestItems": {table.name(): puts}})).await.unwrap();
+    }
+    let get = |path: &str| Request::get(path).bearer(&access);
+    vec![
+        cost(world, "`GET /sessions/` of fifty, after thousands", "sessions", get("/sessions/")).await,
+        cost(world, "`GET /account/` with fifty, after thousands", "account", get("/account/")).await,
+    ]
+}
+
 /// The cost of a message to a model that reads earlier messages.
 async fn cost_with_context() -> Cost {
     let (provider, chatting) = providers::with_openai(&[]).await;
@@ -208,6 +241,7 @@ async fn costs_md_says_what_each_request_costs() {
     let chat = counted.iter().position(|cost| cost.request == "`POST /chatView/`").unwrap();
     counted.insert(chat + 1, cost_with_context().await);
     counted.extend(costs_of_an_account(&world).await);
+    counted.extend(costs_of_many_sessions(&world).await);
     let counted: String = counted.iter().map(Cost::to_string).collect();
     let page = fs::read_to_string(workspace_root().join("docs/costs.md")).unwrap();
     let (_, table) = page.split_once(TABLE_HEAD).expect("docs/costs.md has the table's head");

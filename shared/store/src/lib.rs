@@ -13,4 +13,4 @@ pub mod transaction;
 
 pub use error::StoreError;
 pub use key::{Item, Key, from_item, number, partition_of};
-pub use table::{Table, WARM_UP_LIMIT};
+pub use table::{MAX_BATCH_ITEMS, Table, WARM_UP_LIMIT};

@@ -15,11 +15,18 @@ use domain::setting::SettingError;
 use domain::time::{Clock, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::collision::repeat_collisions;
+use crate::collision::{random_wait, repeat_collisions};
 use crate::{Item, Key, StoreError, from_item, transaction};
 
 /// Timeout for opening a connection at start-up.
 pub const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
+
+/// The most items of one `BatchGetItem`.
+pub const MAX_BATCH_ITEMS: usize = 100;
+/// The most times that a batch is sent again for the items that DynamoDB left out.
+const MAX_BATCH_REPETITIONS: u32 = 4;
+/// Half of the longest wait before the first of these repetitions, in milliseconds. It doubles with each.
+const BATCH_WAIT_MS: u64 = 25;
 
 /// A client of the table. Clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -101,6 +108,30 @@ impl Table {
             let position = found.iter().position(|item| item.get("sk") == key.get("sk"))?;
             Some(found.swap_remove(position))
         }))
+    }
+
+    /// Reads items in one consistent request, in no order. Items that are not there are missing from the answer. There may
+    /// be at most [`MAX_BATCH_ITEMS`] keys, all of which differ; the items together should stay below DynamoDB's 16 MB.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be reached, or still leaves items out after some repetitions.
+    pub async fn get_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
+        let mut wanted: Vec<Item> = keys.into_iter().map(Key::into_item).collect();
+        let mut found = Vec::new();
+        for repetition in 0..=MAX_BATCH_REPETITIONS {
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            if repetition > 0 {
+                tokio::time::sleep(random_wait(BATCH_WAIT_MS << repetition)).await;
+            }
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build()?;
+            let answer = self.client.batch_get_item().request_items(&self.name, request).send().await?;
+            found.extend(answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
+            let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+            wanted = left.map(|left| left.keys).unwrap_or_default();
+        }
+        Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
     }
 
     /// Writes all of `items` or none, and repeats collisions until `deadline`. Transactions with the same `token`

@@ -2,7 +2,8 @@
 //!
 //! A login must not cost a request that counts the user's sessions. So the login item, which it reads and writes
 //! anyway, lists them: the transaction that puts a session adds it, and an ended session stays listed until the list is
-//! full. Only then are the living sessions counted.
+//! full. Only then are the living sessions counted. Reading them costs what the list is long, however many sessions the
+//! user has begun and ended.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ impl Sessions {
         listed: &BTreeSet<SessionId>,
     ) -> Result<(), IdentityError> {
         let login = opening.login;
-        let living = self.living(login.user_id, login.session_epoch).await?;
+        let living = self.living(login.user_id, login.session_epoch, listed).await?;
         let mut living = living.into_iter().map(|stored| stored.id);
         let kept: BTreeSet<SessionId> = living.by_ref().take(MAX_SESSIONS - 1).collect();
         for oldest in living {

@@ -1,14 +1,17 @@
 //! The list of a user's sessions.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use domain::ids::{SessionId, UserId};
 use domain::time::Timestamp;
-use ledger::account::Account;
+use ledger::account::{Account, Closed};
 use serde::{Deserialize, Deserializer, Serialize};
-use store::{Item, StoreError, from_item, number, partition_of};
+use store::{StoreError, from_item};
 
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
+use crate::login::Login;
 use crate::sessions::session::{SORT_KEY_PREFIX, Session, Sessions};
 use crate::sessions::user_agent::UserAgent;
 
@@ -61,43 +64,31 @@ impl Sessions {
         Ok((account, living.len()))
     }
 
-    /// Reads both at once. Requests for accounts that are not open are rare.
+    /// Reads the account, the login that it names, and the sessions that the login lists. Sessions of the past are not
+    /// listed, however many their items are.
     async fn account_and_living(&self, person: &LoggedIn) -> Result<(Account, Vec<StoredSession>), IdentityError> {
-        let account = self.table.get(Account::key(person.user_id()));
-        let living = self.living(person.user_id(), person.session_epoch());
-        let (account, living) = tokio::join!(account, living);
-        Ok((Account::admitted(account?, person.payer())?, living?))
+        let user_id = person.user_id();
+        let account = Account::admitted(self.table.get(Account::key(user_id)).await?, person.payer())?;
+        let login: Option<Login> = self.table.get(Login::key(&account.parsed_username()?)).await?;
+        // The account may be deleted and its name registered again between the two reads.
+        let login = login.filter(|login| login.user_id == user_id).ok_or(Closed::Gone)?;
+        let living = self.living(user_id, person.session_epoch(), &login.sessions).await?;
+        Ok((account, living))
     }
 
-    /// The unexpired sessions of `epoch`, newest first. DynamoDB deletes expired items late.
-    pub(super) async fn living(&self, user_id: UserId, epoch: u64) -> Result<Vec<StoredSession>, StoreError> {
-        let mut living = Vec::new();
-        let mut start: Option<Item> = None;
-        loop {
-            let answer = self
-                .table
-                .client()
-                .query()
-                .table_name(self.table.name())
-                .key_condition_expression("pk = :user AND begins_with(sk, :session)")
-                .filter_expression("session_epoch = :epoch AND expires_at > :now")
-                .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
-                .expression_attribute_values(":session", AttributeValue::S(SORT_KEY_PREFIX.to_owned()))
-                .expression_attribute_values(":epoch", number(epoch))
-                .expression_attribute_values(":now", number(self.clock.now().seconds()))
-                .scan_index_forward(false)
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await?;
-            for item in answer.items.unwrap_or_default() {
-                living.push(from_item(item)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(living);
-            }
-        }
+    /// The unexpired sessions of `epoch` among the `listed` ones, newest first. DynamoDB deletes expired items late.
+    pub(super) async fn living(
+        &self,
+        user_id: UserId,
+        epoch: u64,
+        listed: &BTreeSet<SessionId>,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        let items = self.table.get_all(listed.iter().map(|id| Session::key(user_id, *id))).await?;
+        let mut living = items.into_iter().map(from_item).collect::<Result<Vec<StoredSession>, StoreError>>()?;
+        let now_seconds = self.clock.now().seconds();
+        living.retain(|stored| stored.session.session_epoch == epoch && stored.session.expires_at > now_seconds);
+        living.sort_unstable_by_key(|stored| Reverse(stored.id));
+        Ok(living)
     }
 }
 

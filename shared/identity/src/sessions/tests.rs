@@ -250,6 +250,25 @@ async fn sessions_are_listed_newest_first_without_those_that_have_ended() {
 }
 
 #[tokio::test]
+async fn sessions_that_ended_everywhere_are_not_read_however_many_they_were() {
+    let scene = SessionScene::start().await;
+    let mut last = scene.begin().await;
+    for _ in 0..60 {
+        scene.log_out_everywhere(&last.claim).await.unwrap();
+        last = scene.begin().await;
+    }
+    let epoch = scene.login().await.session_epoch;
+    let ada = Subject { user_id: scene.user_id, session_id: last.session_id, session_epoch: epoch }.into();
+    scene.test.recorder.clear();
+    assert_eq!(scene.listed(&ada).await, [last.session_id]);
+    let requests = scene.test.recorder.requests();
+    let operations: Vec<&str> = requests.iter().map(|request| request.operation.as_str()).collect();
+    assert_eq!(operations, ["GetItem", "GetItem", "BatchGetItem"]);
+    let tables = requests[2].body["RequestItems"].as_object().unwrap().values();
+    assert_eq!(tables.map(|table| table["Keys"].as_array().unwrap().len()).sum::<usize>(), 1);
+}
+
+#[tokio::test]
 async fn the_fifty_first_session_ends_the_oldest() {
     let scene = SessionScene::start().await;
     let mut begun = Vec::new();
@@ -259,7 +278,7 @@ async fn the_fifty_first_session_ends_the_oldest() {
     }
     let requests = scene.test.recorder.requests();
     let last: Vec<&str> = requests.iter().rev().take(4).rev().map(|request| request.operation.as_str()).collect();
-    assert_eq!(last, ["Query", "DeleteItem", "UpdateItem", "TransactWriteItems"]);
+    assert_eq!(last, ["BatchGetItem", "DeleteItem", "UpdateItem", "TransactWriteItems"]);
     let newest_first: Vec<SessionId> = begun.iter().rev().map(|session| session.session_id).collect();
     let listed = scene.listed(&scene.person(newest_first[0])).await;
     assert_eq!(listed, newest_first[..MAX_SESSIONS]);
@@ -293,10 +312,16 @@ async fn many_logins_at_once_leave_no_more_sessions_than_there_may_be() {
     let begun = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(begun + refused, 10);
     assert!(begun >= 3);
-    let living = scene.sessions.living(scene.user_id, 1).await.unwrap();
-    assert!(living.len() <= MAX_SESSIONS, "{}", living.len());
     let listed = scene.login().await.sessions;
-    assert!(living.iter().all(|session| listed.contains(&session.id)), "a session lives that is not listed");
+    assert!(listed.len() <= MAX_SESSIONS, "{}", listed.len());
+    let living = scene
+        .test
+        .isolated
+        .items()
+        .await
+        .into_iter()
+        .filter_map(|item| SessionId::parse(item["sk"]["S"].as_str().unwrap().strip_prefix("SESSION#")?));
+    assert!(living.collect::<Vec<_>>().iter().all(|id| listed.contains(id)), "a session lives that is not listed");
 }
 
 #[tokio::test]
