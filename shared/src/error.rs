@@ -1,5 +1,6 @@
 //! The error of the API: every failure, with its status, its code and a sentence for the client.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,6 +30,13 @@ pub enum ApiError {
         refusal: Refusal,
         /// The model's answer.
         cause: Cause,
+    },
+    /// 400 `context_length_exceeded`: the prompt is longer than the settings allow. Nothing was held.
+    ContextTooLong {
+        /// The tokens of the prompt, by an estimate.
+        estimated_tokens: u64,
+        /// The most tokens of a prompt.
+        max_tokens: u64,
     },
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
@@ -69,7 +77,7 @@ pub enum ApiError {
         /// The most bytes that a body may have.
         limit_bytes: usize,
     },
-    /// 415 `unsupported_media_type`: the body is neither JSON nor a form.
+    /// 415 `unsupported_media_type`: the body is neither JSON nor a form of either kind.
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
@@ -177,11 +185,19 @@ impl From<ModelError> for ApiError {
 }
 
 impl ApiError {
+    /// The refusal of one field for one reason.
+    #[must_use]
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::from([(field.into(), vec![reason.into()])]))
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Parse(_) | Self::Invalid(_) | Self::ModelRefused { .. } => StatusCode::BAD_REQUEST,
+            Self::Parse(_) | Self::Invalid(_) | Self::ModelRefused { .. } | Self::ContextTooLong { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
@@ -208,6 +224,7 @@ impl ApiError {
             Self::Parse(_) => "parse_error",
             Self::Invalid(_) => "invalid",
             Self::ModelRefused { refusal, .. } => refusal_code(*refusal),
+            Self::ContextTooLong { .. } => refusal_code(Refusal::TooLong),
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
@@ -238,6 +255,11 @@ impl ApiError {
             Self::Parse(what) => what.clone(),
             Self::Invalid(_) => "Invalid input.".to_owned(),
             Self::ModelRefused { refusal, .. } => format!("{refusal} Nothing was charged."),
+            // OpenAI's words, by which LangChain's, LiteLLM's and other clients know it.
+            Self::ContextTooLong { estimated_tokens, max_tokens } => format!(
+                "This model's maximum context length is {max_tokens} tokens. However, your messages resulted in \
+                 {estimated_tokens} tokens. Please reduce the length of the messages."
+            ),
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
             Self::InvalidCredentials => "No active account found with the given credentials.".to_owned(),
@@ -268,7 +290,9 @@ impl ApiError {
             Self::TooLarge { limit_bytes } => {
                 format!("The body has more than {limit_bytes} bytes.")
             }
-            Self::UnsupportedMediaType => "Send application/json or application/x-www-form-urlencoded.".to_owned(),
+            Self::UnsupportedMediaType => {
+                "Send application/json, application/x-www-form-urlencoded or multipart/form-data.".to_owned()
+            }
             Self::ModelUnavailable { .. } | Self::Unavailable(_) => {
                 "Service temporarily unavailable, try again later. This request was not charged.".to_owned()
             }
@@ -315,9 +339,9 @@ fn refusal_code(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::TooLong => "context_length_exceeded",
         Refusal::Parameter(_) => "unsupported_parameter",
-        Refusal::Unsaid => "model_refused",
+        Refusal::NothingAsked | Refusal::Unsaid => "model_refused",
     }
 }
 
 /// The reasons why fields were refused, by field.
-pub type FieldErrors = BTreeMap<&'static str, Vec<String>>;
+pub type FieldErrors = BTreeMap<Cow<'static, str>, Vec<String>>;

@@ -2,7 +2,7 @@
 
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
-use shared::error::{ApiError, FieldErrors};
+use shared::error::ApiError;
 use shared::http::{Answer, BodyFields, Method, Request};
 use shared::identity::accounts::{Accounts, LogoutScope};
 use shared::identity::jwt::{ReceivedToken, Verifier};
@@ -56,8 +56,7 @@ fn refresh_token_and_scope(mut fields: BodyFields) -> Result<(ReceivedToken, Opt
         (Some(token), Some(true), Some(true)) => Ok((token, Some(LogoutScope::SessionsAndApiKeys))),
         // Whoever believes that the keys have ended must not be wrong.
         (Some(_), Some(false), Some(true)) => {
-            let reason = "API keys end with all sessions only: \"everywhere\" must be true.".to_owned();
-            Err(ApiError::Invalid(FieldErrors::from([("keys", vec![reason])])))
+            Err(ApiError::invalid("keys", "API keys end with all sessions only: \"everywhere\" must be true."))
         }
         _ => Err(fields.refuse()),
     }

@@ -157,7 +157,12 @@ fn any_method() -> impl Strategy<Value = ChosenMethod> {
 }
 
 fn any_content_type() -> impl Strategy<Value = Option<String>> {
-    let usual = vec!["application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"];
+    let usual = vec![
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=-",
+    ];
     prop_oneof![
         8 => select(usual).prop_map(|kind| Some(kind.to_owned())),
         1 => Just(None),

@@ -12,6 +12,7 @@ use crate::world::{PASSWORD, Tokens, World, an_hour_ago};
 
 const JSON: Option<&str> = Some("application/json");
 const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+const MULTIPART: Option<&str> = Some("multipart/form-data; boundary=x");
 
 fn body(path: &str, content_type: Option<&str>, body: impl Into<Vec<u8>>) -> Request {
     Request::post(path).body(content_type, body.into())
@@ -41,10 +42,25 @@ async fn bodies_that_cannot_be_read_are_refused_by_every_endpoint_that_takes_one
             (FORM, too_large.as_bytes(), 413, "too_large"),
             (Some("application/xml"), b"<message/>", 415, "unsupported_media_type"),
             (Some("text/plain"), b"{}", 415, "unsupported_media_type"),
-            (Some("multipart/form-data; boundary=x"), b"--x--", 415, "unsupported_media_type"),
+            (MULTIPART, b"--x", 400, "parse_error"),
+            (MULTIPART, b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb", 400, "parse_error"),
+            (Some("multipart/form-data"), b"--x--", 400, "parse_error"),
+            (MULTIPART, b"--x--", 400, "invalid"),
+            (MULTIPART, too_large.as_bytes(), 413, "too_large"),
+            (Some("multipart/mixed; boundary=x"), b"--x--", 415, "unsupported_media_type"),
         ] {
             refused(&world, body(path, content_type, bytes).bearer(&access), status, code).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_a_form_is_refused_by_the_name_of_its_field() {
+    let (world, Tokens { access, .. }) = World::with_ada(100, &[]).await;
+    let file = b"--x\r\nContent-Disposition: form-data; name=\"message\"; filename=\"a.txt\"\r\n\r\nHello\r\n--x--\r\n";
+    for path in ["/register/", "/login/", "/token/refresh/", "/chatView/"] {
+        let response = refused(&world, body(path, MULTIPART, *file).bearer(&access), 400, "invalid").await;
+        assert_eq!(response.json()["errors"], json!({"message": ["Send a text, not a file."]}), "{path}");
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use testkit::gateway::{Request, Response};
+use testkit::gateway::{Payload, Request, Response};
 
 use crate::refusals::refused;
 use crate::requests::{balance, chat, message};
-use crate::world::{Tokens, World};
+use crate::world::{PASSWORD, Tokens, World};
 
 #[tokio::test]
 async fn a_model_that_fails_or_panics_costs_nothing() {
@@ -43,6 +43,24 @@ async fn a_message_that_the_balance_does_not_cover_costs_nothing() {
     let access = world.log_in("grace").await.access;
     let problem = refused(&world, chat().bearer(&access), 402, "insufficient_tokens").await.json();
     assert_eq!((&problem["balance"], &problem["cost"]), (&json!(4), &json!(5)));
+}
+
+/// The five endpoints of the Django app, of which `/token_balance/` takes no body.
+#[tokio::test]
+async fn a_session_of_forms_in_parts_goes_as_one_of_json() {
+    let world = World::start_with(&[("STARTING_TOKENS", "3")]).await;
+    let credentials = [("username", "ada"), ("password", PASSWORD)];
+    assert_eq!(world.stack.send(Request::post("/register/").multipart(&credentials)).await.status, 201);
+    let login = world.stack.send(Request::post("/login/").multipart(&credentials)).await.json();
+    let refresh = [("refresh", login["refresh_token"].as_str().unwrap())];
+    let refreshed = world.stack.send(Request::post("/token/refresh/").multipart(&refresh)).await.json();
+    let access = refreshed["access_token"].as_str().unwrap();
+    let message = Request::post("/chatView/").multipart(&[("message", "a\r\nb \u{e9}")]).bearer(access);
+    for payload in [Payload::V1, Payload::V2] {
+        let reply = world.stack.send_as(message.clone(), payload).await;
+        assert_eq!((reply.status, &reply.json()["message"]), (200, &json!("a\r\nb \u{e9}")));
+    }
+    assert_eq!(world.stack.send(balance().bearer(access)).await.json()["tokens"], 1);
 }
 
 #[tokio::test]

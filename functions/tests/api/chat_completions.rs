@@ -221,6 +221,46 @@ async fn only_the_last_message_of_the_user_is_stored_and_of_that_64_kib() {
 }
 
 #[tokio::test]
+async fn histories_that_openai_takes_are_answered_and_charged() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
+    let user = json!({"role": "user", "content": "Hello"});
+    let histories = [
+        json!([user, {"role": "assistant", "content": null, "refusal": "No."}, user]),
+        json!([user, {"role": "assistant"}]),
+        json!([{"role": "user", "content": ""}]),
+        json!([{"role": "user", "content": []}]),
+        json!([{"role": "system", "content": "Be brief."}]),
+    ];
+    for (number, history) in histories.iter().enumerate() {
+        let asked = Request::post(COMPLETIONS).json(&json!({"model": "dummy", "messages": history})).bearer(&access);
+        assert_eq!(world.stack.send(asked).await.status, 200, "{history}");
+        assert_eq!(world.chats().await.len(), number + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_longer_than_the_limit_is_refused_before_anything_is_held() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("MAX_INPUT_TOKENS", "1024")]).await;
+    let asked = |bytes: usize, stream: bool| {
+        let messages = json!([{"role": "user", "content": "x".repeat(bytes)}]);
+        let body = json!({"model": "dummy", "messages": messages, "stream": stream});
+        Request::post(COMPLETIONS).json(&body).bearer(&access)
+    };
+    for stream in [false, true] {
+        let refused = refused_by_openai(&world, asked(8000, stream), 400, "context_length_exceeded").await.json();
+        assert_eq!(
+            (&refused["error"]["param"], &refused["error"]["type"]),
+            (&json!("messages"), &json!("invalid_request_error"))
+        );
+        let message = refused["error"]["message"].as_str().unwrap();
+        let sentence =
+            "This model's maximum context length is 1024 tokens. However, your messages resulted in 2029 tokens.";
+        assert!(message.starts_with(sentence), "{message}");
+    }
+    assert_eq!(world.stack.send(asked(3000, false)).await.status, 200);
+}
+
+#[tokio::test]
 async fn bodies_that_cannot_be_read_are_refused() {
     let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
     let too_large = format!("{{\"model\":\"{}\"}}", "x".repeat(1024 * 1024));
@@ -234,6 +274,7 @@ async fn bodies_that_cannot_be_read_are_refused() {
         (json, "{}", 400, "missing_required_parameter"),
         (json, &too_large, 413, "too_large"),
         (Some("application/x-www-form-urlencoded"), "model=dummy", 415, "unsupported_media_type"),
+        (Some("multipart/form-data; boundary=x"), "--x--", 415, "unsupported_media_type"),
         (Some("text/plain"), "{}", 415, "unsupported_media_type"),
     ] {
         refused_by_openai(
@@ -252,7 +293,13 @@ async fn what_cannot_be_honoured_is_refused_by_name() {
     for (name, value, status, code, parameter) in [
         ("model", json!("gpt-5"), 404, "model_not_found", "model"),
         ("messages", json!([]), 400, "invalid_value", "messages"),
-        ("messages", json!([{"role": "user", "content": " "}]), 400, "invalid_value", "messages[0].content"),
+        (
+            "messages",
+            json!([{"role": "user", "content": null}]),
+            400,
+            "missing_required_parameter",
+            "messages[0].content",
+        ),
         ("messages", json!([{"role": "tool", "content": "x"}]), 400, "unsupported_parameter", "messages[0].role"),
         ("n", json!(2), 400, "unsupported_parameter", "n"),
         ("tools", json!([{}]), 400, "unsupported_parameter", "tools"),

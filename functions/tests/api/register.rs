@@ -25,6 +25,8 @@ async fn names_and_passwords_outside_the_rule_are_refused() {
         refused(&world, register(username, password), 400, "invalid").await;
         let form = Request::post("/register/").form(&[("username", username), ("password", password)]);
         refused(&world, form, 400, "invalid").await;
+        let parts = Request::post("/register/").multipart(&[("username", username), ("password", password)]);
+        refused(&world, parts, 400, "invalid").await;
     }
 }
 

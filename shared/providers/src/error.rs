@@ -72,8 +72,11 @@ impl ModelError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The conversation.
-    #[error("The conversation is longer than the model can read.")]
+    #[error("This model's maximum context length is exceeded by the conversation.")]
     TooLong,
+    /// The conversation, in which no turn of the user has a text.
+    #[error("The model takes no conversation without a message of the user that is not blank.")]
+    NothingAsked,
     /// One parameter, by its name in OpenAI's protocol.
     #[error("The model does not know '{0}', or not with this value.")]
     Parameter(&'static str),

@@ -8,12 +8,17 @@ use lambda_http::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::error::{ApiError, FieldErrors};
+use crate::http::multipart::parse_multipart;
 use crate::http::request::Request;
+use crate::http::shallow_value::ShallowValue;
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The fields of a body, to be taken one by one.
+/// The most fields of a form, as many as Django takes (`DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+pub(super) const MAX_FORM_FIELDS: usize = 1000;
+
+/// The fields of a body, to be taken one by one. What is nested in a field is not kept: no endpoint asks for it.
 ///
 /// The errors are collected, so that [`BodyFields::refuse`] answers with all of them at once, in the words of Django
 /// REST Framework. A field may be a password: there is no `Debug`.
@@ -23,12 +28,13 @@ pub struct BodyFields {
 }
 
 impl Request {
-    /// The fields of the body, which is a JSON object or a form, by its content type. An empty body has no fields.
+    /// The fields of the body, which is a JSON object or a form of either kind, by its content type. An empty body has
+    /// no fields.
     ///
     /// # Errors
     /// [`ApiError::TooLarge`] with more than [`MAX_BODY_BYTES`], [`ApiError::UnsupportedMediaType`],
-    /// [`ApiError::Parse`] if the body is not what its content type says, [`ApiError::Invalid`] if it is JSON and no
-    /// object.
+    /// [`ApiError::Parse`] if the body is not what its content type says, or a form with more than a thousand fields,
+    /// [`ApiError::Invalid`] if it is JSON and no object, or has a file among its parts.
     pub fn fields(&self) -> Result<BodyFields, ApiError> {
         let body: &[u8] = self.received.body().as_ref();
         if body.len() > MAX_BODY_BYTES {
@@ -39,7 +45,8 @@ impl Request {
         } else {
             match media_type(self.headers())? {
                 MediaType::Json => parse_json(body)?,
-                MediaType::Form => parse_form(body)?,
+                MediaType::Form => texts(parse_form(body)?),
+                MediaType::Multipart(content_type) => texts(parse_multipart(content_type, body)?),
             }
         };
         Ok(BodyFields { values, errors: FieldErrors::new() })
@@ -107,18 +114,20 @@ impl BodyFields {
     }
 
     fn note<T>(&mut self, name: &'static str, parsed: Result<T, InvalidField>) -> Option<T> {
-        parsed.map_err(|error| self.errors.entry(name).or_default().push(error.to_string())).ok()
+        parsed.map_err(|error| self.errors.entry(name.into()).or_default().push(error.to_string())).ok()
     }
 }
 
 /// The content types of bodies.
-pub(super) enum MediaType {
+pub(super) enum MediaType<'a> {
     Json,
     Form,
+    /// With the whole header, which names the boundary.
+    Multipart(&'a str),
 }
 
 /// A body without a content type is read as JSON, as most clients mean it.
-pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType, ApiError> {
+pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType<'_>, ApiError> {
     let Some(header) = headers.get(CONTENT_TYPE) else {
         return Ok(MediaType::Json);
     };
@@ -128,23 +137,28 @@ pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType, ApiError> {
         Ok(MediaType::Json)
     } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         Ok(MediaType::Form)
+    } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+        Ok(MediaType::Multipart(header))
     } else {
         Err(ApiError::UnsupportedMediaType)
     }
 }
 
 fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    if body.trim_ascii_start().starts_with(b"{") {
+        let fields: BTreeMap<String, ShallowValue> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+        return Ok(fields.into_iter().map(|(name, ShallowValue(value))| (name, value)).collect());
+    }
+    let ShallowValue(value) = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     let kind = match value {
-        Value::Object(fields) => return Ok(fields.into_iter().collect()),
         Value::Null => "null",
         Value::Bool(_) => "bool",
         Value::Number(_) => "number",
         Value::String(_) => "str",
-        Value::Array(_) => "list",
+        Value::Array(_) | Value::Object(_) => "list",
     };
     let reason = format!("Invalid data. Expected a dictionary, but got {kind}.");
-    Err(ApiError::Invalid(FieldErrors::from([("non_field_errors", vec![reason])])))
+    Err(ApiError::invalid("non_field_errors", reason))
 }
 
 pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
@@ -152,18 +166,24 @@ pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
 }
 
 /// The last value of a field that is given twice counts, as in Django.
-fn parse_form(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
+fn parse_form(body: &[u8]) -> Result<BTreeMap<String, String>, ApiError> {
     let not_text = || ApiError::Parse("The form is not in UTF-8.".to_owned());
     let body = std::str::from_utf8(body).map_err(|_| not_text())?;
-    let fields: BTreeMap<String, Value> = form_urlencoded::parse(body.as_bytes())
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect();
+    let fields = || form_urlencoded::parse(body.as_bytes());
+    if fields().nth(MAX_FORM_FIELDS).is_some() {
+        return Err(ApiError::Parse(format!("The form has more than {MAX_FORM_FIELDS} fields.")));
+    }
+    let fields: BTreeMap<String, String> =
+        fields().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     // The parser puts U+FFFD where the escapes are not UTF-8: two different passwords could become the same one.
-    let replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
-    if fields.values().filter_map(Value::as_str).any(replaced) {
+    if fields.values().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
         return Err(not_text());
     }
     Ok(fields)
+}
+
+fn texts(fields: BTreeMap<String, String>) -> BTreeMap<String, Value> {
+    fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect()
 }
 
 #[cfg(test)]
@@ -237,6 +257,10 @@ mod tests {
             request(None, r#"{"message":"a b"}"#),
             request(Some("application/x-www-form-urlencoded"), "message=x&message=a+b"),
             request(Some("application/x-www-form-urlencoded; charset=UTF-8"), "message=a%20b"),
+            request(
+                Some("Multipart/Form-Data; boundary=\"X Y\""),
+                "--X Y\r\nContent-Disposition: form-data; name=\"message\"\r\n\r\na b\r\n--X Y--\r\n",
+            ),
         ] {
             let mut fields = request.fields().unwrap();
             assert_eq!(fields.take::<PlainText>("message").unwrap().0, "a b");
@@ -284,8 +308,9 @@ mod tests {
         for body in ["{", "hello", "{'message':'x'}", "{\"message\":\"\\ud800\"}", "\u{feff}{}"] {
             assert!(matches!(json(body).fields(), Err(ApiError::Parse(_))), "{body}");
         }
-        let deep = "[".repeat(10_000);
-        assert!(matches!(json(&deep).fields(), Err(ApiError::Parse(_))));
+        for deep in ["[".repeat(10_000), format!("{{\"other\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000))] {
+            assert!(matches!(json(&deep).fields(), Err(ApiError::Parse(_))));
+        }
         let not_utf8 = request(Some("application/json"), vec![b'"', 0xff, b'"']);
         assert!(matches!(not_utf8.fields(), Err(ApiError::Parse(_))));
     }
@@ -307,10 +332,17 @@ mod tests {
 
     #[test]
     fn other_content_types_are_refused() {
-        for content_type in ["application/xml", "text/plain", "multipart/form-data", "", "json"] {
+        for content_type in ["application/xml", "text/plain", "multipart/mixed; boundary=x", "", "json"] {
             let outcome = request(Some(content_type), "{}").fields();
             assert!(matches!(outcome, Err(ApiError::UnsupportedMediaType)), "{content_type}");
         }
+    }
+
+    #[test]
+    fn a_form_has_a_limit_of_fields() {
+        let form = |fields: usize| request(Some("application/x-www-form-urlencoded"), vec!["a=1"; fields].join("&"));
+        assert!(form(MAX_FORM_FIELDS).fields().is_ok());
+        assert!(matches!(form(MAX_FORM_FIELDS + 1).fields(), Err(ApiError::Parse(_))));
     }
 
     #[test]
@@ -323,11 +355,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_parsed_or_refused_without_panic(
-            form in any::<bool>(),
+            content_type in prop::sample::select(&[
+                "application/json",
+                "application/x-www-form-urlencoded",
+                "multipart/form-data; boundary=-",
+            ][..]),
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
-            let content_type =
-                if form { "application/x-www-form-urlencoded" } else { "application/json" };
             if let Ok(mut fields) = request(Some(content_type), body).fields() {
                 let _ = fields.take::<PlainText>("message");
             }

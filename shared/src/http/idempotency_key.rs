@@ -1,9 +1,8 @@
 //! The `Idempotency-Key` header.
 
-use domain::invalid_field::InvalidField;
 use ledger::idempotency::IdempotencyKey;
 
-use crate::error::{ApiError, FieldErrors};
+use crate::error::ApiError;
 use crate::http::request::Request;
 
 const NAME: &str = "Idempotency-Key";
@@ -17,7 +16,6 @@ impl Request {
         let Some(header) = self.headers().get(NAME) else { return Ok(None) };
         // A header that is not visible ASCII is refused as an empty one is.
         let key = IdempotencyKey::parse(header.to_str().unwrap_or_default());
-        let refused = |error: InvalidField| ApiError::Invalid(FieldErrors::from([(NAME, vec![error.to_string()])]));
-        key.map(Some).map_err(refused)
+        key.map(Some).map_err(|error| ApiError::invalid(NAME, error.to_string()))
     }
 }

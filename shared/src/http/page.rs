@@ -32,6 +32,6 @@ impl Request {
     ) -> Option<T> {
         let parameters = self.received.query_string_parameters_ref()?;
         let text = parameters.all(name)?.pop()?;
-        parse(text).map_err(|error| errors.insert(name, vec![error.to_string()])).ok()
+        parse(text).map_err(|error| errors.insert(name.into(), vec![error.to_string()])).ok()
     }
 }

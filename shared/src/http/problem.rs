@@ -104,8 +104,7 @@ mod tests {
 
     #[test]
     fn a_problem_has_the_members_of_rfc_9457_and_of_django_rest_framework() {
-        let errors = FieldErrors::from([("username", vec!["This field is required.".to_owned()])]);
-        let response = problem(&ApiError::Invalid(errors));
+        let response = problem(&ApiError::invalid("username", "This field is required."));
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(
             body(&response),

@@ -1,5 +1,7 @@
 //! Errors as OpenAI's clients read them.
 
+use std::borrow::Cow;
+
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -102,7 +104,7 @@ fn message(error: &ProtocolError) -> String {
             "There is no such model here; GET /v1/models names the one that there is.".to_owned()
         }
         ProtocolError::Api(ApiError::Invalid(errors)) if !errors.is_empty() => {
-            let field = |(name, reasons): (&&str, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
+            let field = |(name, reasons): (&Cow<'_, str>, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
             errors.iter().map(field).collect::<Vec<_>>().join(" ")
         }
         ProtocolError::Api(ApiError::UnsupportedMediaType) => "Send application/json.".to_owned(),
@@ -140,7 +142,8 @@ fn parameter(error: &ProtocolError) -> Option<String> {
         ProtocolError::Parameter(parameter) => Some(parameter.name.clone()),
         ProtocolError::ModelNotFound => Some("model".to_owned()),
         ProtocolError::Api(ApiError::ModelRefused { refusal, .. }) => refusal_parameter(*refusal).map(str::to_owned),
-        ProtocolError::Api(ApiError::Invalid(errors)) => errors.keys().next().map(|name| (*name).to_owned()),
+        ProtocolError::Api(ApiError::ContextTooLong { .. }) => Some("messages".to_owned()),
+        ProtocolError::Api(ApiError::Invalid(errors)) => errors.keys().next().map(ToString::to_string),
         ProtocolError::Api(_) => None,
     }
 }
@@ -148,7 +151,7 @@ fn parameter(error: &ProtocolError) -> Option<String> {
 /// The parameter of OpenAI's protocol that a model refused.
 fn refusal_parameter(refusal: Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::TooLong => Some("messages"),
+        Refusal::TooLong | Refusal::NothingAsked => Some("messages"),
         Refusal::Parameter(name) => Some(name),
         Refusal::Unsaid => None,
     }
@@ -166,7 +169,6 @@ mod tests {
     use domain::time::Clock;
     use serde_json::Value;
 
-    use crate::error::FieldErrors;
     use crate::openai::error::ParameterFault;
     use crate::openai::parameters::refuse;
 
@@ -178,21 +180,22 @@ mod tests {
         ApiError::ModelRefused { refusal, cause: cause() }.into()
     }
 
+    fn too_long() -> ApiError {
+        ApiError::ContextTooLong { estimated_tokens: 40_000, max_tokens: 32_768 }
+    }
+
     fn every_kind_of_error() -> Vec<(ProtocolError, u16, &'static str, &'static str)> {
         let message_id = EntryId::new(&Clock::system());
         let invalid = "invalid_request_error";
         vec![
             (ApiError::Parse("no".to_owned()).into(), 400, invalid, "parse_error"),
-            (
-                ApiError::Invalid(FieldErrors::from([("Idempotency-Key", vec!["No.".to_owned()])])).into(),
-                400,
-                invalid,
-                "invalid",
-            ),
+            (ApiError::invalid("Idempotency-Key", "No.").into(), 400, invalid, "invalid"),
             (refuse("tools", ParameterFault::Unsupported, "no"), 400, invalid, "unsupported_parameter"),
             (refused(Refusal::TooLong), 400, invalid, "context_length_exceeded"),
             (refused(Refusal::Parameter("seed")), 400, invalid, "unsupported_parameter"),
             (refused(Refusal::Unsaid), 400, invalid, "model_refused"),
+            (refused(Refusal::NothingAsked), 400, invalid, "model_refused"),
+            (too_long().into(), 400, invalid, "context_length_exceeded"),
             (ApiError::NotAuthenticated.into(), 401, invalid, "invalid_api_key"),
             (ApiError::TokenNotValid("the reason").into(), 401, invalid, "invalid_api_key"),
             (ApiError::UserInactive.into(), 401, invalid, "invalid_api_key"),
@@ -269,9 +272,19 @@ mod tests {
         assert_eq!(name(&refuse("messages[3].content", ParameterFault::Type, "no")), "messages[3].content");
         assert_eq!(name(&ProtocolError::ModelNotFound), "model");
         assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
-        assert_eq!(name(&refused(Refusal::TooLong)), "messages");
+        for error in [refused(Refusal::TooLong), refused(Refusal::NothingAsked), too_long().into()] {
+            assert_eq!(name(&error), "messages");
+        }
         assert_eq!(name(&refused(Refusal::Unsaid)), Value::Null);
         assert_eq!(name(&ApiError::InProgress.into()), Value::Null);
+    }
+
+    /// LangChain's, LiteLLM's and other clients look for these words.
+    #[test]
+    fn whatever_is_too_long_is_said_in_the_words_by_which_clients_know_it() {
+        for error in [refused(Refusal::TooLong), too_long().into()] {
+            assert!(message(&error).contains("This model's maximum context length is "), "{error:?}");
+        }
     }
 
     #[test]

@@ -1,52 +1,50 @@
 //! The conversation that a caller sends.
 
+use std::borrow::Cow;
+
 use domain::message::Message;
 use providers::prompt::{Role, Turn};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::http::Elements;
 use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, refuse};
+use crate::openai::parameters::{Parameters, is_empty, is_object, is_text};
 
 /// The most messages of a conversation.
 const MAX_MESSAGES: usize = 2048;
 
+/// The members of a message that are asked for.
+const MEMBERS: [&str; 5] = ["role", "content", "tool_calls", "function_call", "audio"];
+
 /// Reads `messages`: the turns, and what is stored of the last that the user said.
-pub(super) fn parse(fields: Parameters<'_>) -> Result<(Vec<Turn>, Message), ProtocolError> {
+pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), ProtocolError> {
     let rule = format!("an array of 1 to {MAX_MESSAGES} messages");
     let messages = fields.get("messages").ok_or_else(|| fields.refuse("messages", ParameterFault::Missing, ""))?;
-    let messages = messages.as_array().ok_or_else(|| fields.refuse("messages", ParameterFault::Type, &rule))?;
-    if !(1..=MAX_MESSAGES).contains(&messages.len()) {
+    let messages = Elements::of(messages).ok_or_else(|| fields.refuse("messages", ParameterFault::Type, &rule))?;
+    if !(1..=MAX_MESSAGES).contains(&messages.clone().take(MAX_MESSAGES + 1).count()) {
         return Err(fields.refuse("messages", ParameterFault::Value, &rule));
     }
     let turns: Vec<Turn> =
-        messages.iter().enumerate().map(|(index, message)| turn(message, index)).collect::<Result<_, _>>()?;
-    let last = turns.iter().rposition(|turn| turn.role == Role::User);
-    let last = last.ok_or_else(|| {
-        let detail = "'messages' must contain at least one message with the role 'user'.";
-        refuse("messages", ParameterFault::Value, detail)
-    })?;
-    let message = Message::beginning_of(&turns[last].text);
+        messages.enumerate().map(|(index, message)| turn(message, index)).collect::<Result<_, _>>()?;
+    let last = turns.iter().rfind(|turn| turn.role == Role::User);
+    let message = Message::beginning_of(last.map_or("", |turn| &turn.text));
     Ok((turns, message))
 }
 
-fn turn(message: &Value, index: usize) -> Result<Turn, ProtocolError> {
-    let place = format!("messages[{index}]");
-    let Some(message) = message.as_object() else {
-        return Err(refuse(&place, ParameterFault::Type, format!("'{place}' must be an object.")));
-    };
-    let prefix = format!("{place}.");
-    let fields = Parameters::new(message, &prefix);
-    let role = role(fields)?;
+fn turn(message: &RawValue, index: usize) -> Result<Turn, ProtocolError> {
+    let fields = Parameters::of(message, format!("messages[{index}]"), &MEMBERS)?;
+    let role = role(&fields)?;
     for calls in ["tool_calls", "function_call", "audio"] {
-        if fields.get(calls).is_some_and(|calls| calls.as_array().is_none_or(|calls| !calls.is_empty())) {
+        if fields.get(calls).is_some_and(|calls| !calls.get().starts_with('[') || !is_empty(calls)) {
             return Err(fields.refuse(calls, ParameterFault::Unsupported, ""));
         }
     }
-    Ok(Turn { role, text: content(fields)? })
+    Ok(Turn { role, text: content(&fields, role)? })
 }
 
-fn role(fields: Parameters<'_>) -> Result<Role, ProtocolError> {
-    match fields.text("role")?.ok_or_else(|| fields.refuse("role", ParameterFault::Missing, ""))? {
+fn role(fields: &Parameters<'_>) -> Result<Role, ProtocolError> {
+    let role = fields.text("role")?.ok_or_else(|| fields.refuse("role", ParameterFault::Missing, ""))?;
+    match role.as_ref() {
         // Reasoning models call a system message a developer's.
         "system" | "developer" => Ok(Role::System),
         "user" => Ok(Role::User),
@@ -56,26 +54,41 @@ fn role(fields: Parameters<'_>) -> Result<Role, ProtocolError> {
     }
 }
 
-/// A text, or the texts of its parts, a line each.
-fn content(fields: Parameters<'_>) -> Result<String, ProtocolError> {
+/// A text, or the texts of its parts, a line each. An assistant's message without content is one that only refused or
+/// called tools.
+fn content(fields: &Parameters<'_>, role: Role) -> Result<String, ProtocolError> {
     match fields.get("content") {
+        None if role == Role::Assistant => Ok(String::new()),
         None => Err(fields.refuse("content", ParameterFault::Missing, "")),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(Value::Array(parts)) if !parts.is_empty() => {
-            let texts = parts.iter().enumerate().map(|(index, part)| part_text(fields, part, index));
-            Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        Some(text) if is_text(text) => Ok(fields.text_of("content", text, "a string")?.into_owned()),
+        Some(value) => {
+            let rule = "a string or an array of text parts";
+            let parts = Elements::of(value).ok_or_else(|| fields.refuse("content", ParameterFault::Type, rule))?;
+            texts(fields, parts)
         }
-        Some(_) => Err(fields.refuse("content", ParameterFault::Type, "a string or an array of text parts")),
     }
 }
 
-fn part_text<'a>(fields: Parameters<'_>, part: &'a Value, index: usize) -> Result<&'a str, ProtocolError> {
-    let name = |member: &str| format!("content[{index}]{member}");
-    match part["type"].as_str() {
-        Some("text") => {
-            part["text"].as_str().ok_or_else(|| fields.refuse(&name(".text"), ParameterFault::Type, "a string"))
+fn texts(fields: &Parameters<'_>, parts: Elements<'_>) -> Result<String, ProtocolError> {
+    let mut texts = String::new();
+    for (index, part) in parts.enumerate() {
+        if index > 0 {
+            texts.push('\n');
         }
-        Some(_) => Err(fields.refuse(&name(""), ParameterFault::Unsupported, ", except for parts of the type text")),
-        None => Err(fields.refuse(&name(".type"), ParameterFault::Type, "a string")),
+        texts += &part_text(fields, part, index)?;
+    }
+    Ok(texts)
+}
+
+fn part_text<'a>(fields: &Parameters<'_>, part: &'a RawValue, index: usize) -> Result<Cow<'a, str>, ProtocolError> {
+    let name = |member: &str| format!("content[{index}]{member}");
+    let is_no_string = |member| fields.refuse(&name(member), ParameterFault::Type, "a string");
+    if !is_object(part) {
+        return Err(is_no_string(".type"));
+    }
+    let part = Parameters::of(part, fields.name_of(&name("")), &["type", "text"])?;
+    match part.text("type")?.ok_or_else(|| is_no_string(".type"))?.as_ref() {
+        "text" => part.text("text")?.ok_or_else(|| is_no_string(".text")),
+        _ => Err(fields.refuse(&name(""), ParameterFault::Unsupported, ", except for parts of the type text")),
     }
 }

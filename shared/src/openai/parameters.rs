@@ -1,7 +1,12 @@
 //! The parameters of a request, taken one by one. `null` counts as absent, as OpenAI reads it.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
+use serde::Deserialize;
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+use crate::http::{Elements, JsonObject};
 use crate::openai::error::{InvalidParameter, ParameterFault, ProtocolError};
 
 /// A refusal of the parameter `name`.
@@ -9,25 +14,40 @@ pub(super) fn refuse(name: impl Into<String>, fault: ParameterFault, detail: imp
     ProtocolError::Parameter(InvalidParameter { name: name.into(), fault, detail: detail.into() })
 }
 
-/// An object of the request's.
-#[derive(Clone, Copy)]
+/// An object of the request's. Each parameter is parsed when it is asked for.
 pub(super) struct Parameters<'a> {
-    object: &'a Map<String, Value>,
+    object: JsonObject<'a>,
     /// Where it is: empty, or as in `messages[3].`.
-    prefix: &'a str,
+    prefix: String,
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn new(object: &'a Map<String, Value>, prefix: &'a str) -> Self {
-        Self { object, prefix }
+    /// The parameters of the request itself.
+    pub(super) fn new(object: JsonObject<'a>) -> Self {
+        Self { object, prefix: String::new() }
+    }
+
+    /// The parameters in `value`, which is at `place`: those that are in `known`.
+    pub(super) fn of(
+        value: &'a RawValue,
+        place: String,
+        known: &'static [&'static str],
+    ) -> Result<Self, ProtocolError> {
+        match JsonObject::parse(value.get(), known) {
+            Ok(object) => Ok(Self { object, prefix: place + "." }),
+            Err(error) if error.is_data() => {
+                Err(refuse(&place, ParameterFault::Type, format!("'{place}' must be an object.")))
+            }
+            Err(_) => Err(refuse(&place, ParameterFault::Value, format!("'{place}' must be {UNICODE}."))),
+        }
     }
 
     pub(super) fn name_of(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
-        self.object.get(name).filter(|value| !value.is_null())
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.object.get(name)
     }
 
     pub(super) fn refuse(&self, name: &str, fault: ParameterFault, rule: &str) -> ProtocolError {
@@ -40,30 +60,44 @@ impl<'a> Parameters<'a> {
         refuse(name, fault, detail)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ProtocolError> {
-        let text = |value: &'a Value| value.as_str().ok_or_else(|| self.refuse(name, ParameterFault::Type, "a string"));
-        self.get(name).map(text).transpose()
+    pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ProtocolError> {
+        self.get(name).map(|value| self.text_of(name, value, "a string")).transpose()
+    }
+
+    /// The text that `value`, which is at `name`, must be, as `rule` says it.
+    pub(super) fn text_of(&self, name: &str, value: &'a RawValue, rule: &str) -> Result<Cow<'a, str>, ProtocolError> {
+        if !is_text(value) {
+            return Err(self.refuse(name, ParameterFault::Type, rule));
+        }
+        match serde_json::from_str(value.get()) {
+            Ok(Text(text)) => Ok(text),
+            // Half of a surrogate pair, as an escape.
+            Err(_) => Err(self.refuse(name, ParameterFault::Value, UNICODE)),
+        }
     }
 
     pub(super) fn switch(&self, name: &str) -> Result<bool, ProtocolError> {
-        match self.get(name) {
-            None => Ok(false),
-            Some(Value::Bool(value)) => Ok(*value),
+        match self.get(name).map(RawValue::get) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
             Some(_) => Err(self.refuse(name, ParameterFault::Type, "true or false")),
         }
     }
 
-    pub(super) fn object(&self, name: &str) -> Result<Option<&'a Map<String, Value>>, ProtocolError> {
-        let object =
-            |value: &'a Value| value.as_object().ok_or_else(|| self.refuse(name, ParameterFault::Type, "an object"));
-        self.get(name).map(object).transpose()
+    pub(super) fn object(
+        &self,
+        name: &str,
+        known: &'static [&'static str],
+    ) -> Result<Option<Parameters<'a>>, ProtocolError> {
+        self.get(name).map(|value| Self::of(value, self.name_of(name), known)).transpose()
     }
 
     /// A number from `least` to `most`.
     pub(super) fn number(&self, name: &str, least: f32, most: f32) -> Result<Option<f32>, ProtocolError> {
         let rule = format!("a number from {least} to {most}");
         let Some(value) = self.get(name) else { return Ok(None) };
-        let number = value.as_f64().ok_or_else(|| self.refuse(name, ParameterFault::Type, &rule))?;
+        let number = number(value).and_then(|number| number.as_f64());
+        let number = number.ok_or_else(|| self.refuse(name, ParameterFault::Type, &rule))?;
         if !(f64::from(least)..=f64::from(most)).contains(&number) {
             return Err(self.refuse(name, ParameterFault::Value, &rule));
         }
@@ -76,17 +110,59 @@ impl<'a> Parameters<'a> {
     pub(super) fn count(&self, name: &str) -> Result<Option<u32>, ProtocolError> {
         let rule = "a whole number from 1 on";
         let Some(value) = self.get(name) else { return Ok(None) };
-        match value.as_u64() {
+        let number = number(value).ok_or_else(|| self.refuse(name, ParameterFault::Type, rule))?;
+        match number.as_u64() {
             Some(0) => Err(self.refuse(name, ParameterFault::Value, rule)),
             Some(count) => Ok(Some(u32::try_from(count).unwrap_or(u32::MAX))),
-            None if value.is_i64() => Err(self.refuse(name, ParameterFault::Value, rule)),
+            None if number.is_i64() => Err(self.refuse(name, ParameterFault::Value, rule)),
             None => Err(self.refuse(name, ParameterFault::Type, rule)),
         }
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ProtocolError> {
-        let integer =
-            |value: &Value| value.as_i64().ok_or_else(|| self.refuse(name, ParameterFault::Type, "a whole number"));
+        let integer = |value| {
+            let integer = number(value).and_then(|number| number.as_i64());
+            integer.ok_or_else(|| self.refuse(name, ParameterFault::Type, "a whole number"))
+        };
         self.get(name).map(integer).transpose()
     }
+}
+
+/// The rule that a text with half of a surrogate pair breaks.
+const UNICODE: &str = "Unicode text: it has half of a surrogate pair";
+
+/// A text that borrows from the request where it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Whether `value` is a string.
+pub(super) fn is_text(value: &RawValue) -> bool {
+    value.get().starts_with('"')
+}
+
+/// Whether `value` is an object.
+pub(super) fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// Whether `value` is the string `word`, which has no characters that are escaped.
+pub(super) fn is_word(value: &RawValue, word: &str) -> bool {
+    serde_json::from_str(value.get()).is_ok_and(|Text(text)| text == word)
+}
+
+/// The number that `value` is.
+pub(super) fn number(value: &RawValue) -> Option<Number> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// Whether `value` is an array or an object with nothing in it.
+pub(super) fn is_empty(value: &RawValue) -> bool {
+    let inside = |open, close| value.get().strip_prefix(open)?.strip_suffix(close);
+    inside('[', ']').or_else(|| inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+}
+
+/// Whether `value` is an array with the string `word` and nothing else.
+pub(super) fn is_only(value: &RawValue, word: &str) -> bool {
+    let Some(mut elements) = Elements::of(value) else { return false };
+    elements.next().is_some_and(|element| is_word(element, word)) && elements.next().is_none()
 }

@@ -3,16 +3,47 @@
 use domain::message::Message;
 use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use providers::model::Model;
-use providers::prompt::{Prompt, Sampling, Turn};
-use serde_json::{Map, Value, json};
+use providers::prompt::{Prompt, Role, Sampling, Turn};
+use serde::Serialize;
 
-use crate::http::Request;
+use crate::http::{Elements, JsonObject, Request};
 use crate::openai::error::{ParameterFault, ProtocolError};
 use crate::openai::parameters::{Parameters, refuse};
 use crate::openai::{messages, unsupported};
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The parameters that are honoured, or refused because nothing here can honour them.
+const PARAMETERS: [&str; 27] = [
+    "audio",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "modalities",
+    "model",
+    "n",
+    "presence_penalty",
+    "reasoning_effort",
+    "response_format",
+    "seed",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "verbosity",
+    "web_search_options",
+];
 
 const MAX_STOPS: usize = 4;
 const MAX_STOP_BYTES: usize = 1024;
@@ -52,11 +83,11 @@ impl CompletionRequest {
     /// [`ProtocolError::ModelNotFound`] if it is for another model, [`ProtocolError::Parameter`] naming the first that
     /// the model cannot honour.
     pub fn parse(request: &Request, model: &Model) -> Result<Self, ProtocolError> {
-        Self::of_object(&request.json_object(MAX_BODY_BYTES)?, model)
+        Self::of_object(request.json_object(MAX_BODY_BYTES, &PARAMETERS)?, model)
     }
 
-    fn of_object(object: &Map<String, Value>, model: &Model) -> Result<Self, ProtocolError> {
-        let fields = Parameters::new(object, "");
+    fn of_object(object: JsonObject<'_>, model: &Model) -> Result<Self, ProtocolError> {
+        let fields = &Parameters::new(object);
         let wanted = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         if wanted != model.id() {
             return Err(ProtocolError::ModelNotFound);
@@ -80,22 +111,32 @@ impl CompletionRequest {
     /// streamed.
     #[must_use]
     pub fn remembered(&self, key: IdempotencyKey, model: &Model) -> Remembered {
-        let turn = |Turn { role, text }: &Turn| json!([role, text]);
         let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = &self.prompt.sampling;
-        let canonical = json!([
-            model.id(),
-            self.prompt.turns.iter().map(turn).collect::<Vec<_>>(),
-            [temperature, top_p, presence_penalty, frequency_penalty],
+        let canonical = Canonical {
+            model: model.id(),
+            turns: self.prompt.turns.iter().map(|Turn { role, text }| (*role, text.as_str())).collect(),
+            numbers: [*temperature, *top_p, *presence_penalty, *frequency_penalty],
             stop,
-            seed,
-            self.max_output_tokens,
-        ]);
-        let fingerprint = Fingerprint::of_request("/v1/chat/completions", canonical.to_string().as_bytes());
-        Remembered { key, fingerprint }
+            seed: *seed,
+            max_output_tokens: self.max_output_tokens,
+        };
+        let canonical = serde_json::to_vec(&canonical).unwrap_or_default();
+        Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) }
     }
 }
 
-fn sampling(fields: Parameters<'_>) -> Result<Sampling, ProtocolError> {
+/// What determines the answer, in the one form that is hashed.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    model: &'a str,
+    turns: Vec<(Role, &'a str)>,
+    numbers: [Option<f32>; 4],
+    stop: &'a [String],
+    seed: Option<i64>,
+    max_output_tokens: Option<u32>,
+}
+
+fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {
     Ok(Sampling {
         temperature: fields.number("temperature", 0.0, 2.0)?,
         top_p: fields.number("top_p", 0.0, 1.0)?,
@@ -106,25 +147,24 @@ fn sampling(fields: Parameters<'_>) -> Result<Sampling, ProtocolError> {
     })
 }
 
-fn stops(fields: Parameters<'_>) -> Result<Vec<String>, ProtocolError> {
+fn stops(fields: &Parameters<'_>) -> Result<Vec<String>, ProtocolError> {
     let rule = format!("a string or up to {MAX_STOPS} strings, each of 1 to {MAX_STOP_BYTES} bytes");
-    let stop = |value: &Value| match value.as_str() {
-        Some(text) if (1..=MAX_STOP_BYTES).contains(&text.len()) => Ok(text.to_owned()),
-        Some(_) => Err(fields.refuse("stop", ParameterFault::Value, &rule)),
-        None => Err(fields.refuse("stop", ParameterFault::Type, &rule)),
+    let stop = |value| match fields.text_of("stop", value, &rule)? {
+        text if (1..=MAX_STOP_BYTES).contains(&text.len()) => Ok(text.into_owned()),
+        _ => Err(fields.refuse("stop", ParameterFault::Value, &rule)),
     };
-    match fields.get("stop") {
-        None => Ok(Vec::new()),
-        Some(Value::Array(stops)) if stops.len() > MAX_STOPS => {
+    let Some(value) = fields.get("stop") else { return Ok(Vec::new()) };
+    match Elements::of(value) {
+        None => Ok(vec![stop(value)?]),
+        Some(stops) if stops.clone().nth(MAX_STOPS).is_some() => {
             Err(fields.refuse("stop", ParameterFault::Value, &rule))
         }
-        Some(Value::Array(stops)) => stops.iter().map(stop).collect(),
-        Some(value) => Ok(vec![stop(value)?]),
+        Some(stops) => stops.map(stop).collect(),
     }
 }
 
 /// `max_tokens` is the older name of `max_completion_tokens`.
-fn max_output_tokens(fields: Parameters<'_>) -> Result<Option<u32>, ProtocolError> {
+fn max_output_tokens(fields: &Parameters<'_>) -> Result<Option<u32>, ProtocolError> {
     match (fields.count("max_completion_tokens")?, fields.count("max_tokens")?) {
         (Some(_), Some(_)) => {
             let detail = "'max_tokens' and 'max_completion_tokens' are two names of the same: give one.";
@@ -134,16 +174,16 @@ fn max_output_tokens(fields: Parameters<'_>) -> Result<Option<u32>, ProtocolErro
     }
 }
 
-fn delivery(fields: Parameters<'_>) -> Result<Delivery, ProtocolError> {
+fn delivery(fields: &Parameters<'_>) -> Result<Delivery, ProtocolError> {
     let is_streamed = fields.switch("stream")?;
-    match fields.object("stream_options")? {
+    match fields.object("stream_options", &["include_usage"])? {
         Some(_) if !is_streamed => Err(refuse(
             "stream_options",
             ParameterFault::Value,
             "'stream_options' is only allowed where 'stream' is true.",
         )),
         Some(options) => {
-            let include_usage = Parameters::new(options, "stream_options.").switch("include_usage")?;
+            let include_usage = options.switch("include_usage")?;
             Ok(Delivery::Streamed { include_usage })
         }
         None if is_streamed => Ok(Delivery::Streamed { include_usage: false }),

@@ -75,6 +75,13 @@ impl Input {
                 let pairs = fields.iter().map(|(name, value)| (name.text(), value.text()));
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
             }
+            Body::Fields(fields) if self.content_type.is_multipart() => {
+                let part = |(name, value): &(Name, FieldValue)| {
+                    let head = format!("Content-Disposition: form-data; name=\"{}\"", name.text());
+                    format!("---\r\n{head}\r\n\r\n{}\r\n", value.text())
+                };
+                format!("{}-----", fields.iter().map(part).collect::<String>()).into_bytes()
+            }
             Body::Fields(fields) => {
                 let member = |(name, value): &(Name, FieldValue)| format!("{}:{}", json!(name.text()), value.json());
                 let members: Vec<String> = fields.iter().map(member).collect();
@@ -243,7 +250,7 @@ fn check_fields(request: &Request, received: &lambda_http::Request) {
         Ok(fields) => fields,
         Err(error) => return assert!(is_clients_fault(&error), "{error:?}"),
     };
-    let sent = sent_fields(received);
+    let Some(sent) = sent_fields(received) else { return };
     let text = |name: &str| sent.get(name).and_then(Value::as_str).map(str::to_owned);
     let username: Option<Username> = fields.take("username");
     let password: Option<Password> = fields.take("password");
@@ -282,23 +289,22 @@ fn switch(sent: Option<&Value>) -> Option<bool> {
     }
 }
 
-/// The body, parsed a second time; the last value of a repeated field counts.
-fn sent_fields(received: &lambda_http::Request) -> BTreeMap<String, Value> {
+/// The body, parsed a second time; the last value of a repeated field counts. There is no second parser of multipart.
+fn sent_fields(received: &lambda_http::Request) -> Option<BTreeMap<String, Value>> {
     let body: &[u8] = received.body().as_ref();
     assert!(body.len() <= MAX_BODY_BYTES);
     if body.is_empty() {
-        return BTreeMap::new();
+        return Some(BTreeMap::new());
     }
-    let is_form = received.headers().get("content-type").is_some_and(|value| {
-        let essence = value.to_str().unwrap().split(';').next().unwrap().trim().to_ascii_lowercase();
-        assert!(essence == "application/json" || essence == "application/x-www-form-urlencoded", "{essence}");
-        essence.ends_with("urlencoded")
-    });
-    if is_form {
-        let pairs = form_urlencoded::parse(body);
-        pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
-    } else {
-        serde_json::from_slice(body).unwrap()
+    let content_type = received.headers().get("content-type").map(|value| value.to_str().unwrap().to_ascii_lowercase());
+    match content_type.as_deref().and_then(|value| value.split(';').next()).map_or("application/json", str::trim) {
+        "application/json" => Some(serde_json::from_slice(body).unwrap()),
+        "application/x-www-form-urlencoded" => {
+            let pairs = form_urlencoded::parse(body);
+            Some(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
+        }
+        "multipart/form-data" => None,
+        other => panic!("{other}"),
     }
 }
 

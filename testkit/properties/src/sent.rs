@@ -20,6 +20,7 @@ pub(super) enum ContentType {
     Absent,
     Json,
     Form,
+    Multipart,
     Parameters { is_form: bool, rest: Text },
     Other(Text),
 }
@@ -73,9 +74,16 @@ impl Address {
     }
 }
 
+/// What parts of multipart bodies are separated by, short enough to be found by chance.
+const BOUNDARY: &str = "-";
+
 impl ContentType {
     pub(super) fn is_form(&self) -> bool {
         matches!(self, Self::Form | Self::Parameters { is_form: true, .. })
+    }
+
+    pub(super) fn is_multipart(&self) -> bool {
+        matches!(self, Self::Multipart)
     }
 
     pub(super) fn text(&self) -> Option<String> {
@@ -83,6 +91,7 @@ impl ContentType {
         match self {
             Self::Absent => None,
             Self::Json | Self::Form => Some(essence.to_owned()),
+            Self::Multipart => Some(format!("multipart/form-data; boundary={BOUNDARY}")),
             Self::Parameters { rest, .. } => Some(format!("{essence}; {}", rest.0)),
             Self::Other(text) => Some(text.0.clone()),
         }

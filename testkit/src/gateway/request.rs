@@ -104,6 +104,16 @@ impl Request {
         self.body(Some("application/x-www-form-urlencoded"), body.into_bytes())
     }
 
+    /// A form in parts (RFC 7578), as `curl -F` sends it, with its content type.
+    #[must_use]
+    pub fn multipart(self, fields: &[(&str, &str)]) -> Self {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--a-boundary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = format!("{}--a-boundary--\r\n", fields.iter().map(part).collect::<String>());
+        self.body(Some("multipart/form-data; boundary=a-boundary"), body.into_bytes())
+    }
+
     /// Any body, with or without a content type.
     #[must_use]
     pub fn body(mut self, content_type: Option<&str>, bytes: Vec<u8>) -> Self {

@@ -4,12 +4,12 @@ use aws_sdk_bedrockruntime::types::{
     ContentBlock, ConversationRole, InferenceConfiguration, Message, SystemContentBlock,
 };
 
-use crate::error::ModelError;
+use crate::error::{ModelError, Refusal};
 use crate::prompt::{Prompt, Role, Sampling, Turn};
 use domain::cause::Cause;
 
 /// What Converse is sent. It takes system turns apart from the others, whose roles must alternate,
-/// beginning with the user's; and no text may be blank.
+/// beginning with the user's; and no text may be blank. Blank turns are left out.
 pub(super) struct Conversation {
     pub(super) system: Option<Vec<SystemContentBlock>>,
     pub(super) messages: Vec<Message>,
@@ -17,13 +17,21 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    /// # Errors
+    /// [`ModelError::Refused`] if no turn of the user's has a text. Converse would refuse it, in words that are not for
+    /// the caller.
     pub(super) fn new(prompt: &Prompt, max_output_tokens: u32) -> Result<Self, ModelError> {
         let turns = || prompt.turns.iter().filter(|turn| !turn.text.trim().is_empty());
         let system = turns().filter(|turn| turn.role == Role::System);
         let system: Vec<_> = system.map(|turn| SystemContentBlock::Text(turn.text.clone())).collect();
+        let messages = messages(turns().filter(|turn| turn.role != Role::System))?;
+        if messages.is_empty() {
+            let cause = Cause::because("the conversation has no text of the user");
+            return Err(ModelError::Refused { refusal: Refusal::NothingAsked, cause });
+        }
         Ok(Self {
             system: (!system.is_empty()).then_some(system),
-            messages: messages(turns().filter(|turn| turn.role != Role::System))?,
+            messages,
             inference: inference(&prompt.sampling, max_output_tokens),
         })
     }
@@ -65,11 +73,20 @@ mod tests {
     }
 
     proptest! {
-        /// What Converse demands, and nothing that the user said is lost.
+        /// What Converse demands, and nothing that the user said is lost. A conversation in which they said nothing is
+        /// refused.
         #[test]
         fn any_conversation_becomes_one_that_converse_takes(turns in prop::collection::vec(any_turn(), 0..12)) {
             let prompt = Prompt { turns, ..Prompt::default() };
-            let conversation = Conversation::new(&prompt, 10).unwrap();
+            let is_said = |role| move |turn: &&Turn| turn.role == role && !turn.text.trim().is_empty();
+            let conversation = match Conversation::new(&prompt, 10) {
+                Ok(conversation) => conversation,
+                Err(ModelError::Refused { refusal: Refusal::NothingAsked, .. }) => {
+                    prop_assert!(prompt.turns.iter().find(is_said(Role::User)).is_none());
+                    return Ok(());
+                }
+                Err(other) => panic!("{other}"),
+            };
             for (position, message) in conversation.messages.iter().enumerate() {
                 let expected = if position % 2 == 0 { ConversationRole::User } else { ConversationRole::Assistant };
                 prop_assert_eq!(&message.role, &expected);
@@ -78,9 +95,9 @@ mod tests {
             let of_users = conversation.messages.iter().filter(|message| message.role == ConversationRole::User);
             let texts: Vec<&String> =
                 of_users.flat_map(|message| &message.content).map(|block| block.as_text().unwrap()).collect();
-            let is_said = |role| move |turn: &&Turn| turn.role == role && !turn.text.trim().is_empty();
             let said: Vec<&String> =
                 prompt.turns.iter().filter(is_said(Role::User)).map(|turn| &turn.text).collect();
+            prop_assert!(!said.is_empty());
             prop_assert_eq!(texts, said);
             let system = conversation.system.map_or(0, |system| system.len());
             prop_assert_eq!(system, prompt.turns.iter().filter(is_said(Role::System)).count());

@@ -312,6 +312,22 @@ async fn what_of_a_request_bedrock_does_not_take_is_refused_in_our_words() {
     assert!(is_refusal(end.unwrap_err()));
 }
 
+#[tokio::test]
+async fn a_conversation_in_which_the_user_says_nothing_is_refused_before_bedrock_is_asked() {
+    let turn = |role, text: &str| Turn { role, text: text.to_owned() };
+    for turns in [
+        vec![turn(Role::System, "Be brief.")],
+        vec![turn(Role::System, "Be brief."), turn(Role::User, " \n"), turn(Role::Assistant, "Hi!")],
+    ] {
+        let (model, client) = model(vec![]);
+        let prompt = Prompt { turns, ..Prompt::default() };
+        let refused = model.reply(&prompt, 5).await.unwrap_err();
+        assert!(matches!(refused, ModelError::Refused { refusal: Refusal::NothingAsked, .. }), "{refused}");
+        assert!(matches!(model.stream(&prompt, 5).await, Err(ModelError::Refused { .. })));
+        assert_eq!(requests(&client), 0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn bedrock_that_has_time_again_answers() {
     let busy = || error(429, "ThrottlingException");

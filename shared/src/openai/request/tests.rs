@@ -8,6 +8,7 @@ use providers::dummy::Dummy;
 use providers::error::ModelError;
 use providers::prompt::Role;
 use providers::reply::{Reply, ReplyStream};
+use serde_json::{Value, json};
 
 use super::*;
 use crate::openai::error::InvalidParameter;
@@ -250,6 +251,53 @@ fn a_conversation_has_roles_and_texts() {
 }
 
 #[test]
+fn histories_that_openai_takes_are_taken() {
+    let user = json!({"role": "user", "content": "Hello"});
+    let refused = json!({"role": "assistant", "content": null, "refusal": "No."});
+    for (history, texts, stored) in [
+        (json!([user, refused]), &["Hello", ""][..], "Hello"),
+        (json!([user, {"role": "assistant"}, user]), &["Hello", "", "Hello"], "Hello"),
+        (json!([user, {"role": "user", "content": ""}]), &["Hello", ""], ""),
+        (json!([user, {"role": "user", "content": " \n"}]), &["Hello", " \n"], " \n"),
+        (json!([user, {"role": "user", "content": []}]), &["Hello", ""], ""),
+        (json!([user, {"role": "assistant", "content": []}]), &["Hello", ""], "Hello"),
+        (json!([{"role": "system", "content": "Be brief."}]), &["Be brief."], ""),
+        (json!([{"role": "assistant", "content": "Hi!"}]), &["Hi!"], ""),
+        (json!([{"role": "user", "content": "nul\0"}]), &["nul\0"], "nul\0"),
+    ] {
+        let request = read(&messages(&history)).unwrap();
+        let read: Vec<&str> = request.prompt.turns.iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!((read.as_slice(), request.message.as_str()), (texts, stored), "{history}");
+    }
+}
+
+/// JSON that `json!` cannot write.
+#[test]
+fn a_text_that_is_no_unicode_and_a_number_beyond_all_are_refused_by_name() {
+    for (member, name, fault) in [
+        (r#""messages":[{"role":"user","content":"\ud800"}]"#, "messages[0].content", ParameterFault::Value),
+        (r#""messages":[{"role":"\udc00","content":""}]"#, "messages[0].role", ParameterFault::Value),
+        (r#""messages":[{"role":"user","x":"\ud800","content":""}]"#, "messages[0]", ParameterFault::Value),
+        (r#""messages":[],"stop":"\ud800""#, "stop", ParameterFault::Value),
+        (r#""messages":[],"temperature":1e999"#, "temperature", ParameterFault::Type),
+        (r#""messages":[],"seed":1e999"#, "seed", ParameterFault::Type),
+    ] {
+        let body = format!(r#"{{"model":"dummy",{member}}}"#);
+        let request = Request::from(lambda_http::Request::new(Body::from(body)));
+        let refused = CompletionRequest::parse(&request, &dummy());
+        let Err(ProtocolError::Parameter(refusal)) = refused else { panic!("{member}: {refused:?}") };
+        assert_eq!((refusal.name.as_str(), refusal.fault), (name, fault), "{member}");
+    }
+}
+
+#[test]
+fn the_last_of_two_members_with_the_same_name_counts() {
+    let body = r#"{"model":"x","messages":1,"messages":[{"role":"user","content":"a","content":"b"}],"model":"dummy"}"#;
+    let request = Request::from(lambda_http::Request::new(Body::from(body)));
+    assert_eq!(CompletionRequest::parse(&request, &dummy()).unwrap().message.as_str(), "b");
+}
+
+#[test]
 fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
     let user = json!({"role": "user", "content": "Hello"});
     for (bad, name, fault) in [
@@ -257,7 +305,6 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
         (Value::Null, "messages", ParameterFault::Missing),
         (json!("Hello"), "messages", ParameterFault::Type),
         (json!(vec![user.clone(); MAX_MESSAGES_AND_ONE]), "messages", ParameterFault::Value),
-        (json!([{"role": "system", "content": "x"}]), "messages", ParameterFault::Value),
         (json!([user, "Hello"]), "messages[1]", ParameterFault::Type),
         (json!([user, {"content": "x"}]), "messages[1].role", ParameterFault::Missing),
         (json!([user, {"role": 1, "content": "x"}]), "messages[1].role", ParameterFault::Type),
@@ -265,9 +312,9 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
         (json!([user, {"role": "tool", "content": "x"}]), "messages[1].role", ParameterFault::Unsupported),
         (json!([user, {"role": "function", "content": "x"}]), "messages[1].role", ParameterFault::Unsupported),
         (json!([user, {"role": "user"}]), "messages[1].content", ParameterFault::Missing),
-        (json!([user, {"role": "assistant", "content": null}]), "messages[1].content", ParameterFault::Missing),
+        (json!([user, {"role": "user", "content": null}]), "messages[1].content", ParameterFault::Missing),
+        (json!([user, {"role": "assistant", "content": {}}]), "messages[1].content", ParameterFault::Type),
         (json!([user, {"role": "user", "content": 1}]), "messages[1].content", ParameterFault::Type),
-        (json!([user, {"role": "user", "content": []}]), "messages[1].content", ParameterFault::Type),
         (json!([user, {"role": "user", "content": ["x"]}]), "messages[1].content[0].type", ParameterFault::Type),
         (
             json!([user, {"role": "user", "content": [{"type": "text", "text": 1}]}]),
@@ -341,7 +388,7 @@ proptest! {
         value in any_value(),
     ) {
         if let Ok(request) = read(&with(&name, value)) {
-            prop_assert!(request.prompt.turns.iter().any(|turn| turn.role == Role::User));
+            prop_assert!(!request.prompt.turns.is_empty());
             prop_assert!(request.max_output_tokens != Some(0));
             let Sampling { temperature, top_p, stop, .. } = request.prompt.sampling;
             prop_assert!(temperature.is_none_or(|temperature| (0.0..=2.0).contains(&temperature)));

@@ -1,0 +1,141 @@
+//! The memory that the worst bodies take while they are read. A function has 128 MB in all.
+//!
+//! One test in a binary of its own, because the allocator counts for the whole process.
+
+use domain::time::Timestamp;
+use lambda_http::Body;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderValue};
+use ledger::idempotency::IdempotencyKey;
+use peak_alloc::PeakAlloc;
+use providers::dummy::Dummy;
+use providers::model::Model;
+use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
+use shared::openai::{CompletionRequest, MAX_BODY_BYTES};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// The most bytes that reading a body takes, beside the body itself.
+const MOST_BYTES: usize = 6 * 1024 * 1024;
+
+#[test]
+fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
+    let model = Model::new(Dummy::default());
+    let mut measured = Vec::new();
+    for body in worst_completions() {
+        let name = beginning(&body);
+        assert!(body.len() <= MAX_BODY_BYTES, "{name}");
+        let request = request("application/json", body);
+        let peak = peak_of(|| {
+            if let Ok(asked) = CompletionRequest::parse(&request, &model) {
+                let key = IdempotencyKey::parse("key").expect("a key");
+                let _ = asked.remembered(key, &model);
+            }
+        });
+        measured.push((peak, name));
+    }
+    for (content_type, body) in worst_forms() {
+        let name = beginning(&body);
+        assert!(body.len() <= MAX_FORM_BYTES, "{name}");
+        let request = request(content_type, body);
+        let peak = peak_of(|| {
+            let _ = request.fields();
+        });
+        measured.push((peak, name));
+    }
+    measured.retain(|(peak, _)| *peak > MOST_BYTES);
+    assert!(measured.is_empty(), "bytes that were taken to read a body: {measured:#?}");
+}
+
+fn peak_of(read: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    read();
+    ALLOCATOR.peak_usage() - before
+}
+
+/// Names a body.
+fn beginning(body: &str) -> String {
+    body.chars().take(70).collect()
+}
+
+fn request(content_type: &'static str, body: String) -> Request {
+    let mut received = lambda_http::Request::new(Body::from(body));
+    received.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Request::new(received, Timestamp::from_seconds(0))
+}
+
+/// Bodies of `/v1/chat/completions`: members that nobody knows, and every known one that holds texts or a list.
+fn worst_completions() -> Vec<String> {
+    let unknown = [r#""":0,"#, r#""a":{"":0},"#, r#""\u0061":"\u0061\n","#];
+    let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BODY_BYTES));
+    let values = FILLINGS.map(|(before, part, after)| {
+        let members = ["messages", "content", "stop", "tools", "metadata"];
+        members.map(|name| match name {
+            "content" => in_members(r#""messages":[{"role":"user","content":"#, before, part, after, "}]"),
+            name => in_members(&format!("\"{name}\":"), before, part, after, ""),
+        })
+    });
+    let nested = ["messages", "stop", "tools", "metadata"].map(|name| {
+        let depth = (MAX_BODY_BYTES - 100) / 2;
+        format!(r#"{{"model":"dummy","{name}":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
+    });
+    unknown.into_iter().chain(values.into_iter().flatten()).chain(nested).collect()
+}
+
+/// The beginning of a JSON value, what is repeated in it, and its end.
+const FILLINGS: [(&str, &str, &str); 11] = [
+    ("[", "0,", "0]"),
+    ("[", "[],", "[]]"),
+    ("[", "{},", "{}]"),
+    ("[", r#"{"":0},"#, r#"{"":0}]"#),
+    ("", "[", ""),
+    ("", r#"{"":"#, ""),
+    ("{", r#""":0,"#, r#""":0}"#),
+    ("\"", r"\u0001", "\""),
+    ("\"", r"\n", "\""),
+    ("[", r#"{"type":"text","text":""},"#, r#"{"type":"text","text":"x"}]"#),
+    ("[", r#"{"role":"user","content":""},"#, r#"{"role":"user","content":"x"}]"#),
+];
+
+fn in_members(name: &str, before: &str, part: &str, after: &str, end: &str) -> String {
+    let head = format!("{{\"model\":\"dummy\",{name}{before}");
+    filled(&head, part, &format!("{after}{end}}}"), MAX_BODY_BYTES)
+}
+
+fn worst_forms() -> Vec<(&'static str, String)> {
+    let form = "application/x-www-form-urlencoded";
+    let mut bodies: Vec<_> = FILLINGS
+        .map(|(before, part, after)| {
+            let head = format!("{{\"message\":{before}");
+            ("application/json", filled(&head, part, &format!("{after}}}"), MAX_FORM_BYTES))
+        })
+        .into();
+    bodies.push(("application/json", filled("{", r#""":0,"#, r#""message":""}"#, MAX_FORM_BYTES)));
+    bodies.push(("application/json", distinct("{\"m\":0", MAX_FORM_BYTES - 1, |name| format!(",\"{name}\":0")) + "}"));
+    let part = "--X\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n";
+    bodies.push(("multipart/form-data; boundary=X", filled("", part, "--X--", MAX_FORM_BYTES)));
+    bodies.push(("multipart/form-data; boundary=X", filled("--X", "\r\na:b", "\r\n\r\n--X--", MAX_FORM_BYTES)));
+    bodies.push((form, filled("", "&", "", MAX_FORM_BYTES)));
+    bodies.push((form, distinct("m", MAX_FORM_BYTES, |name| format!("&{name}"))));
+    bodies
+}
+
+/// `head`, as many `part`s as fit into `limit` bytes, and `tail`.
+fn filled(head: &str, part: &str, tail: &str, limit: usize) -> String {
+    let parts = (limit - head.len() - tail.len()) / part.len();
+    format!("{head}{}{tail}", part.repeat(parts))
+}
+
+/// `head`, and as many members with different names as fit into `limit` bytes.
+fn distinct(head: &str, limit: usize, member: impl Fn(String) -> String) -> String {
+    let mut body = head.to_owned();
+    for number in 0.. {
+        let member = member(format!("{number:x}"));
+        if body.len() + member.len() > limit {
+            break;
+        }
+        body.push_str(&member);
+    }
+    body
+}
