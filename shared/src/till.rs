@@ -5,6 +5,7 @@
 
 mod capture;
 mod hold;
+mod input;
 mod paid_reply;
 mod question;
 mod reply;

@@ -51,6 +51,7 @@ impl Endpoint for ChatCompletionsEndpoint {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request, &self.till.model)?;
+        self.till.check_input(&asked.prompt)?;
         let remembered = key.map(|key| asked.remembered(key, &self.till.model));
         let CompletionRequest { prompt, message, max_output_tokens, delivery, store: _ } = asked;
         let deadline = self.deadline(&request, delivery);

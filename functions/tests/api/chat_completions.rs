@@ -204,7 +204,7 @@ async fn a_key_for_another_conversation_is_a_mismatch_also_one_of_chat_view() {
 
 #[tokio::test]
 async fn only_the_last_message_of_the_user_is_stored_and_of_that_64_kib() {
-    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("MAX_INPUT_TOKENS", "1000000")]).await;
     let long = "x".repeat(200 * 1024);
     let messages = json!([
         {"role": "system", "content": long},

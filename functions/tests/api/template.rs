@@ -375,6 +375,52 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
     }
 }
 
+/// Whether the template's rules let a stack with these parameters be made; the others have their defaults.
+fn may_be_deployed(parameters: &[(&str, &str)]) -> bool {
+    let template = template();
+    let mut values = template.parameter_defaults();
+    values.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    let rules = template.document()["Rules"].as_object().unwrap();
+    rules.values().filter(|rule| holds(&rule["RuleCondition"], &values)).all(|rule| {
+        let assertions = rule["Assertions"].as_array().unwrap();
+        assertions.iter().all(|assertion| holds(&assertion["Assert"], &values))
+    })
+}
+
+/// The value of a condition of CloudFormation's.
+fn holds(condition: &Value, parameters: &BTreeMap<String, String>) -> bool {
+    let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
+    let arguments = arguments.as_array().unwrap();
+    let text = |value: &Value| match value["Ref"].as_str() {
+        Some(parameter) => parameters[parameter].clone(),
+        None => value.as_str().unwrap().to_owned(),
+    };
+    match function.as_str() {
+        "Fn::And" => arguments.iter().all(|argument| holds(argument, parameters)),
+        "Fn::Not" => !holds(&arguments[0], parameters),
+        "Fn::Equals" => text(&arguments[0]) == text(&arguments[1]),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_model_that_somebody_bills_is_not_sold_at_a_price_per_message_by_accident() {
+    assert!(may_be_deployed(&[]));
+    for model in ["openai", "bedrock"] {
+        let named = [("Model", model), ("ModelId", "m")];
+        let with = |more: (&'static str, &'static str)| may_be_deployed(&[named[0], named[1], more]);
+        assert!(!may_be_deployed(&named), "{model}");
+        assert!(!with(("Pricing", "message")) && !with(("SellsModelByMessage", "false")), "{model}");
+        assert!(with(("Pricing", "usage")) && with(("SellsModelByMessage", "true")), "{model}");
+        assert!(!may_be_deployed(&[named[0], ("Pricing", "usage")]), "{model} without a ModelId");
+    }
+    assert!(!may_be_deployed(&[("DomainName", "chat.example.com")]));
+    // A function starts all the same: on a laptop the model may be the operator's own.
+    for model in ["openai", "bedrock"] {
+        ChatSettings::read(|variable| named(variable, model)).unwrap();
+    }
+}
+
 /// The problem document of an error, as [`shared::http`] writes it.
 fn problem(error: &ApiError) -> Value {
     let status = error.status();

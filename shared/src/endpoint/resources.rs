@@ -132,6 +132,7 @@ impl Resources {
             model: Model::connect(&chat.model).await?,
             pricing: chat.pricing,
             output_limits: chat.output_limits,
+            max_input_tokens: chat.max_input_tokens,
             clock: self.clock.clone(),
         })
     }

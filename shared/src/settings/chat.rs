@@ -29,6 +29,8 @@ pub struct ChatSettings {
     /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest tokens that a
     /// balance must cover where usage is charged. Default 16.
     pub output_limits: OutputLimits,
+    /// `MAX_INPUT_TOKENS`: the most tokens of a prompt, by an estimate, from 1,024 to a million. Default 32768.
+    pub max_input_tokens: u32,
     /// `CONTEXT_MESSAGES`: how many of a user's last messages the model reads again, up to 50. Default 10.
     /// `CONTEXT_CHARS`: the most characters of these messages and their replies, up to 100,000. Default 8000.
     pub context_limits: ContextLimits,
@@ -61,6 +63,7 @@ impl ChatSettings {
             model: variables.model("MODEL")?,
             pricing: variables.pricing("PRICING")?,
             output_limits: variables.output_limits()?,
+            max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
             context_limits: ContextLimits {
                 messages: variables.count("CONTEXT_MESSAGES", 10, 0..=50)?,
                 chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
@@ -190,6 +193,7 @@ mod tests {
             ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
             ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),
             ("MIN_OUTPUT_TOKENS", "2000", "MIN_OUTPUT_TOKENS must be at most MAX_OUTPUT_TOKENS"),
+            ("MAX_INPUT_TOKENS", "1023", "MAX_INPUT_TOKENS must be a whole number from 1024 to 1000000, not \"1023\""),
             ("CONTEXT_MESSAGES", "51", "CONTEXT_MESSAGES must be a whole number from 0 to 50, not \"51\""),
             ("STREAM_TIMEOUT", "29", "STREAM_TIMEOUT must be a whole number of seconds from 30 to 900, not \"29\""),
             ("STREAM_TIMEOUT", "901", "STREAM_TIMEOUT must be a whole number of seconds from 30 to 900, not \"901\""),

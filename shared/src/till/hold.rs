@@ -21,6 +21,8 @@ pub struct Till {
     pub pricing: Pricing,
     /// The length of a reply.
     pub output_limits: OutputLimits,
+    /// The most tokens of a prompt, by [`Prompt::estimated_input_tokens`](providers::prompt::Prompt::estimated_input_tokens).
+    pub max_input_tokens: u32,
     /// The clock.
     pub clock: Clock,
 }

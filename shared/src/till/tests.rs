@@ -126,6 +126,7 @@ impl ReplyScene {
             model: Model::new(model),
             pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
             output_limits: OutputLimits { most: 100, least: 5 },
+            max_input_tokens: 1000,
             clock: test.clock.clone(),
         };
         Self { test, ada, till, model }
@@ -162,6 +163,23 @@ impl ReplyScene {
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
         (spendable.into(), held.into())
     }
+}
+
+#[tokio::test]
+async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
+    let scene = ReplyScene::with(1000, scripted(None, false)).await;
+    let prompt = |bytes: usize| {
+        let turns = vec![Turn { role: Role::User, text: "x".repeat(bytes) }];
+        Prompt { turns, sampling: Sampling::default() }
+    };
+    let around = prompt(0).estimated_input_tokens();
+    let longest = 4 * (1000 - usize::try_from(around).unwrap());
+    scene.till.check_input(&prompt(longest)).unwrap();
+    let refusal = scene.till.check_input(&prompt(longest + 1)).unwrap_err();
+    assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "context_length_exceeded"));
+    let sentence = "This model's maximum context length is 1000 tokens. However, your messages resulted in 1001 tokens. \
+                    Please reduce the length of the messages.";
+    assert_eq!(refusal.detail(), sentence);
 }
 
 fn prompt() -> Prompt {

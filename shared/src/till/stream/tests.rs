@@ -110,6 +110,7 @@ impl StreamScene {
             model: Model::new(ScriptedStream(steps.to_vec(), stalls.clone())),
             pricing,
             output_limits: OutputLimits { most: 100, least: 1 },
+            max_input_tokens: 1000,
             clock: test.clock.clone(),
         });
         let ada = open_account(&test, "ada", BALANCE).await;

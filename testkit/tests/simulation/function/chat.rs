@@ -38,6 +38,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         model: Model::new(Scripted::of(number, chat)),
         pricing: pricing(),
         output_limits: OutputLimits { most: chat.amount, least: chat.least },
+        max_input_tokens: 1000,
         clock: world.clock.clone(),
     });
     let message = Message::try_from(chat.message.clone()).unwrap();
