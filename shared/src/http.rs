@@ -7,6 +7,7 @@ mod bearer;
 mod body_fields;
 mod cors;
 mod event_stream;
+mod form;
 mod idempotency_key;
 mod item;
 mod json_object;

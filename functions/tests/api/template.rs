@@ -387,7 +387,7 @@ fn may_be_deployed(parameters: &[(&str, &str)]) -> bool {
     })
 }
 
-/// The value of a condition of CloudFormation's.
+/// The value of a condition in the template.
 fn holds(condition: &Value, parameters: &BTreeMap<String, String>) -> bool {
     let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
     let arguments = arguments.as_array().unwrap();

@@ -8,15 +8,13 @@ use lambda_http::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::error::{ApiError, FieldErrors};
+use crate::http::form::parse_form;
 use crate::http::multipart::parse_multipart;
 use crate::http::request::Request;
 use crate::http::shallow_value::ShallowValue;
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// The most fields of a form, as many as Django takes (`DATA_UPLOAD_MAX_NUMBER_FIELDS`).
-pub(super) const MAX_FORM_FIELDS: usize = 1000;
 
 /// The fields of a body, to be taken one by one. What is nested in a field is not kept: no endpoint asks for it.
 ///
@@ -165,23 +163,6 @@ pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
     ApiError::Parse(format!("The body is not JSON from line {}, column {} on.", error.line(), error.column()))
 }
 
-/// The last value of a field that is given twice counts, as in Django.
-fn parse_form(body: &[u8]) -> Result<BTreeMap<String, String>, ApiError> {
-    let not_text = || ApiError::Parse("The form is not in UTF-8.".to_owned());
-    let body = std::str::from_utf8(body).map_err(|_| not_text())?;
-    let fields = || form_urlencoded::parse(body.as_bytes());
-    if fields().nth(MAX_FORM_FIELDS).is_some() {
-        return Err(ApiError::Parse(format!("The form has more than {MAX_FORM_FIELDS} fields.")));
-    }
-    let fields: BTreeMap<String, String> =
-        fields().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-    // The parser puts U+FFFD where the escapes are not UTF-8: two different passwords could become the same one.
-    if fields.values().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
-        return Err(not_text());
-    }
-    Ok(fields)
-}
-
 fn texts(fields: BTreeMap<String, String>) -> BTreeMap<String, Value> {
     fields.into_iter().map(|(name, text)| (name, Value::String(text))).collect()
 }
@@ -323,26 +304,11 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_is_not_utf_8_is_refused_and_not_repaired() {
-        for body in [&b"message=\xff"[..], b"message=%FF", b"message=%C3%28"] {
-            let request = request(Some("application/x-www-form-urlencoded"), body.to_vec());
-            assert!(matches!(request.fields(), Err(ApiError::Parse(_))), "{body:?}");
-        }
-    }
-
-    #[test]
     fn other_content_types_are_refused() {
         for content_type in ["application/xml", "text/plain", "multipart/mixed; boundary=x", "", "json"] {
             let outcome = request(Some(content_type), "{}").fields();
             assert!(matches!(outcome, Err(ApiError::UnsupportedMediaType)), "{content_type}");
         }
-    }
-
-    #[test]
-    fn a_form_has_a_limit_of_fields() {
-        let form = |fields: usize| request(Some("application/x-www-form-urlencoded"), vec!["a=1"; fields].join("&"));
-        assert!(form(MAX_FORM_FIELDS).fields().is_ok());
-        assert!(matches!(form(MAX_FORM_FIELDS + 1).fields(), Err(ApiError::Parse(_))));
     }
 
     #[test]

@@ -36,9 +36,12 @@ impl Request {
         }
         let MediaType::Json = media_type(self.headers())? else { return Err(ApiError::UnsupportedMediaType) };
         let text = str::from_utf8(body).map_err(|_| ApiError::Parse("The body is not in UTF-8.".to_owned()))?;
-        JsonObject::parse(text, known).map_err(|error| match error.is_data() {
-            true => ApiError::Parse("The body is not a JSON object.".to_owned()),
-            false => not_json(&error),
+        JsonObject::parse(text, known).map_err(|error| {
+            if error.is_data() {
+                ApiError::Parse("The body is not a JSON object.".to_owned())
+            } else {
+                not_json(&error)
+            }
         })
     }
 }

@@ -8,7 +8,7 @@ use lambda_http::http::header::{CONTENT_DISPOSITION, HeaderMap, HeaderName};
 use multer::{Field, Multipart};
 
 use crate::error::ApiError;
-use crate::http::body_fields::MAX_FORM_FIELDS;
+use crate::http::form::MAX_FORM_FIELDS;
 
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 

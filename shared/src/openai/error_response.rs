@@ -279,9 +279,9 @@ mod tests {
         assert_eq!(name(&ApiError::InProgress.into()), Value::Null);
     }
 
-    /// LangChain's, LiteLLM's and other clients look for these words.
+    /// Libraries for agents look for these words, and then shorten what they send.
     #[test]
-    fn whatever_is_too_long_is_said_in_the_words_by_which_clients_know_it() {
+    fn a_refusal_of_length_has_the_words_by_which_clients_know_it() {
         for error in [refused(Refusal::TooLong), too_long().into()] {
             assert!(message(&error).contains("This model's maximum context length is "), "{error:?}");
         }
