@@ -1,5 +1,6 @@
 //! `/account/`: deleting an account, and requests that overlap a deletion.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,16 +12,21 @@ use crate::refusals::{assert_worthless, refused};
 use crate::requests::{balance, chat, delete_account, log_in, make_api_key, refresh, register};
 use crate::world::{PASSWORD, World};
 
-/// Checks that the table has no item of any user. [`World::items`] leaves out counts of attempts, which expire.
-async fn assert_empty(world: &World) {
-    assert!(world.items().await.is_empty(), "{:?}", world.items().await.into_keys());
+/// Checks that the table has no item of any user but the tombstone of the one who was deleted. [`World::items`] leaves
+/// out counts of attempts, which expire.
+async fn assert_deleted(world: &World) {
+    let items = world.items().await;
+    let [(key, tombstone)] = &items.iter().collect::<Vec<_>>()[..] else { panic!("{:?}", items.into_keys()) };
+    assert!(key.ends_with(" \"TOMBSTONE\""), "{key}");
+    let members: BTreeSet<&str> = tombstone.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, ["deleted_at", "pk", "sk"].into(), "it says who was deleted and when, and nothing else");
 }
 
 #[tokio::test]
 async fn a_token_of_a_deleted_and_registered_again_name_opens_nothing() {
     let (world, old) = World::with_ada(100, &[]).await;
     assert_eq!(world.stack.send(delete_account(PASSWORD).bearer(&old.access)).await.status, 204);
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
     world.register("ada", 100).await;
     assert_worthless(&world, &old.access).await;
     assert_eq!(world.stack.send(refresh(&old.refresh)).await.status, 401);
@@ -58,7 +64,7 @@ async fn a_deletion_that_fails_half_way_goes_on_with_the_same_request() {
     assert_eq!(world.stack.send(guess).await.json()["code"], "invalid_credentials");
 
     assert_eq!(world.stack.send(delete_account(PASSWORD).bearer(&tokens.access)).await.status, 204);
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
 }
 
 #[tokio::test]
@@ -74,7 +80,7 @@ async fn a_deletion_during_a_chat_leaves_nothing_behind() {
     };
     let (chat, deleted) = tokio::join!(world.stack.send(talk), deletion);
     assert_eq!((chat.status, deleted.status), (503, 204), "{chat:?}");
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
 }
 
 #[tokio::test]
@@ -84,7 +90,7 @@ async fn a_deletion_during_logins_leaves_nothing_behind() {
     let (logins, deleted) = tokio::join!(logins, world.stack.send(delete_account(PASSWORD).bearer(&tokens.access)));
     assert_eq!(deleted.status, 204);
     assert!(logins.iter().all(|login| [200, 401].contains(&login.status)), "{logins:?}");
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
 }
 
 #[tokio::test]
@@ -94,7 +100,7 @@ async fn a_deletion_leaves_no_key_and_the_next_who_has_the_name_has_none() {
     world.make_api_key(&ada.access).await;
     let delete = delete_account(PASSWORD).bearer(&ada.access);
     assert_eq!(world.stack.send(delete).await.status, 204);
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
     world.register("ada", 10).await;
     for request in [balance(), chat()] {
         refused(&world, request.bearer(&made.key), 401, "token_not_valid").await;
@@ -114,5 +120,5 @@ async fn keys_that_are_made_during_a_deletion_leave_nothing_behind() {
     let (made, deleted) = tokio::join!(made, world.stack.send(delete));
     assert_eq!(deleted.status, 204);
     assert!(made.iter().all(|response| [201, 401].contains(&response.status)), "{made:?}");
-    assert_empty(&world).await;
+    assert_deleted(&world).await;
 }

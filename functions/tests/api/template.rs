@@ -222,7 +222,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
                 assert_eq!((function.binary.as_str(), statement.actions.len()), ("audit", 1));
                 assert_eq!(
                     statement.attributes,
-                    ["pk", "sk", "balance", "holds", "version", "status", "deletion_began_at"]
+                    ["pk", "sk", "balance", "holds", "version", "status", "deletion_began_at", "deleted_at"]
                 );
                 continue;
             }

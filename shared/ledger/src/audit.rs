@@ -4,7 +4,8 @@
 //! reads entries and account again, consistently. It judges the account only if the `version` stayed the same
 //! meanwhile.
 //!
-//! An account whose deletion began more than an hour ago, and was not finished, is handed to [`AbandonedDeletions`].
+//! An account whose deletion began more than an hour ago, and was not finished, is handed to [`Deletions`]. So is a
+//! [`Tombstone`] that is an hour old: what arrived late in its user's partition is swept.
 //!
 //! A run that has no time left stores its position, also inside an account with many entries. The next run continues
 //! there.
@@ -18,7 +19,9 @@ mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod tombstone;
 
-pub use deletions::{AbandonedDeletions, DeletionProgress};
+pub use deletions::{DeletionProgress, Deletions};
 pub use report::{Mismatch, Report};
 pub use run::Audit;
+pub use tombstone::Tombstone;

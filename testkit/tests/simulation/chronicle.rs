@@ -1,14 +1,16 @@
 //! The requests about users that the table has accepted, in their order.
 //!
-//! They determine the state of every user. Two offences show at once: an item that enters the partition of a user whose
-//! deletion has begun, and an old epoch that begins a session or holds credits.
+//! They determine the state of every user. Three offences show at once: an item that enters the partition of a user whose
+//! deletion has begun, a tombstone beside an account that stays, and an old epoch that begins a session or holds credits.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use crate::engine::ACCOUNT;
 use crate::person::password_of;
 use crate::process::ProcessId;
+use shared::ledger::audit::Tombstone;
 
 /// The state of every user, by the accepted requests.
 #[derive(Default)]
@@ -111,6 +113,10 @@ impl Chronicle {
             let user = User { session_epoch: number(&item["session_epoch"]), password, is_closed: false };
             self.users.insert(partition.clone(), user);
             self.note(process, Deed::Registered(partition));
+        } else if sort == Tombstone::SORT_KEY {
+            if !deletes_account(transaction, &partition) {
+                self.offences.push(format!("{process} put {sort} into {partition}, whose account it did not delete"));
+            }
         } else if self.users.get(&partition).is_some_and(|user| user.is_closed) {
             self.offences.push(format!("{process} put {sort} into {partition}, which is being deleted"));
         } else if sort.starts_with("SESSION#") {
@@ -165,6 +171,11 @@ impl Chronicle {
     fn note(&mut self, process: ProcessId, deed: Deed) {
         self.deeds.entry(process).or_default().push(deed);
     }
+}
+
+fn deletes_account(transaction: &[Value], partition: &str) -> bool {
+    let mut deleted = transaction.iter().map(|item| &item["Delete"]["Key"]);
+    deleted.any(|key| key["sk"]["S"] == ACCOUNT && key["pk"]["S"] == partition)
 }
 
 /// The passwords in a transaction with a login: the new one, or else the proved one.

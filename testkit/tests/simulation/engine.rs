@@ -15,6 +15,8 @@ use shared::domain::ids::UserId;
 pub(super) const ACCOUNT: &str = "ACCOUNT";
 /// The beginning of the sort keys of sessions.
 pub(super) const PREFIX_OF_SESSIONS: &str = "SESSION#";
+/// The beginning of the sort keys of texts, which alone are put without a look at the account.
+pub(super) const PREFIX_OF_TEXTS: &str = "TEXT#";
 
 /// The partition key of all items of a user.
 pub(super) fn partition_of(user_id: UserId) -> String {

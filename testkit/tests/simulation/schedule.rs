@@ -32,7 +32,7 @@ use shared::identity::login::Logins;
 use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
-use shared::ledger::audit::DeletionProgress;
+use shared::ledger::audit::{DeletionProgress, Tombstone};
 use shared::ledger::hold::{HoldOutcome, Order};
 use store::Table;
 
@@ -160,6 +160,8 @@ impl Schedule {
         let items = self.network.items();
         violations.extend(verdict::on_holds(&items));
         violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
+        violations.extend(self.sweep().await);
+        violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
         violations.extend(self.network.offences());
         violations
     }
@@ -175,6 +177,19 @@ impl Schedule {
             let outcome = self.world.deletion.finish(user_id, &username, soon(&self.world.clock)).await;
             if !matches!(outcome, Ok(DeletionProgress::Finished)) {
                 violations.push(format!("the deletion of {user_id} is not finished: {outcome:?}"));
+            }
+        }
+        violations
+    }
+
+    /// Sweeps the partitions of deleted users, as the audit does an hour later.
+    async fn sweep(&self) -> Vec<String> {
+        let mut violations = Vec::new();
+        for tombstone in self.network.items().into_iter().filter(|item| item.sort == Tombstone::SORT_KEY) {
+            let user_id = tombstone.partition.strip_prefix("USER#").and_then(UserId::parse).unwrap();
+            let outcome = self.world.deletion.sweep(user_id, soon(&self.world.clock)).await;
+            if !matches!(outcome, Ok(DeletionProgress::Finished)) {
+                violations.push(format!("{user_id} is not swept: {outcome:?}"));
             }
         }
         violations

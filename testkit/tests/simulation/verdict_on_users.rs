@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::chronicle::Chronicle;
-use crate::engine::{ACCOUNT, PREFIX_OF_SESSIONS, StoredItem, partition_of};
+use crate::engine::{ACCOUNT, PREFIX_OF_SESSIONS, PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::person::password_of;
 use shared::domain::ids::SessionId;
 use shared::domain::time::Timestamp;
 use shared::identity::login::Login;
 use shared::identity::sessions::{MAX_SESSIONS, Session};
 use shared::ledger::account::{Account, Status};
+use shared::ledger::audit::Tombstone;
 
 /// The rules that hold at any moment, since one transaction keeps each.
 pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timestamp) -> Vec<String> {
@@ -26,11 +27,24 @@ pub(super) fn on_users(items: &[StoredItem], chronicle: &Chronicle, now: Timesta
     violations
 }
 
-/// A finished deletion leaves no item.
+/// A finished deletion leaves the tombstone alone. A text may arrive after it.
 pub(super) fn on_deletions(items: &[StoredItem], chronicle: &Chronicle) -> Vec<String> {
-    let is_closed = |item: &&StoredItem| chronicle.user(&item.partition).is_some_and(|user| user.is_closed);
-    let left = items.iter().filter(is_closed);
+    let left = of_deleted_users(items, chronicle).filter(|item| !may_outlive_account(item));
     left.map(|item| format!("{} of {} is left, which was deleted", item.sort, item.partition)).collect()
+}
+
+/// A sweep leaves nothing.
+pub(super) fn on_sweeps(items: &[StoredItem], chronicle: &Chronicle) -> Vec<String> {
+    let left = of_deleted_users(items, chronicle);
+    left.map(|item| format!("{} of {} is left, which was swept", item.sort, item.partition)).collect()
+}
+
+fn may_outlive_account(item: &StoredItem) -> bool {
+    item.sort == Tombstone::SORT_KEY || item.sort.starts_with(PREFIX_OF_TEXTS)
+}
+
+fn of_deleted_users<'a>(items: &'a [StoredItem], chronicle: &Chronicle) -> impl Iterator<Item = &'a StoredItem> {
+    items.iter().filter(|item| chronicle.user(&item.partition).is_some_and(|user| user.is_closed))
 }
 
 /// The users in the table, by their partitions.
@@ -61,7 +75,9 @@ impl People {
     /// The items without an account.
     fn strangers(&self, items: &[StoredItem]) -> Vec<String> {
         let of_users = items.iter().filter(|item| item.partition.starts_with("USER#"));
-        let orphans = of_users.filter(|item| !self.accounts.contains_key(&item.partition));
+        let orphans = of_users
+            .filter(|item| !may_outlive_account(item))
+            .filter(|item| !self.accounts.contains_key(&item.partition));
         let orphans = orphans.map(|item| format!("{} is in {}, which has no account", item.sort, item.partition));
         let logins = self.logins.keys().filter(|partition| !self.accounts.contains_key(*partition));
         orphans.chain(logins.map(|partition| format!("a login leads to {partition}, which has no account"))).collect()

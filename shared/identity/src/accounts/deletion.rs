@@ -4,6 +4,9 @@
 //! every write into it checks the account: messages in flight store nothing. The items are deleted in pages, and
 //! account and login last, together: only then the username is free. A deletion that stops half way goes on with the
 //! next request of its user, or with the audit.
+//!
+//! A long text is the one item that is put without a look at the account, so it may arrive late. The last transaction
+//! leaves a tombstone, by which the audit finds such texts an hour later.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +19,7 @@ use domain::username::Username;
 use futures_util::TryStreamExt;
 use futures_util::stream::{self, StreamExt};
 use ledger::account::{Account, Closed, Epoch, Status};
-use ledger::audit::{AbandonedDeletions, DeletionProgress};
+use ledger::audit::{DeletionProgress, Deletions, Tombstone};
 use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, Table, number, partition_of};
 
@@ -156,13 +159,35 @@ impl Deletion {
         username: &Username,
         deadline: Timestamp,
     ) -> Result<DeletionProgress, StoreError> {
+        let progress = self.delete_pages(user_id, deadline).await?;
+        if progress == DeletionProgress::Finished {
+            self.delete_account(user_id, username, deadline).await?;
+        }
+        Ok(progress)
+    }
+
+    /// Deletes whatever arrived in the partition of a user after the account was deleted, until `deadline` is near, and
+    /// the tombstone last. It deletes at least one page.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be reached. A repetition goes on.
+    pub async fn sweep(&self, user_id: UserId, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
+        let progress = self.delete_pages(user_id, deadline).await?;
+        if progress == DeletionProgress::Finished {
+            let key = Tombstone::key(user_id).into_item();
+            self.table.client().delete_item().table_name(self.table.name()).set_key(Some(key)).send().await?;
+        }
+        Ok(progress)
+    }
+
+    /// Deletes all of the user's items but account and tombstone, until `deadline` is near.
+    async fn delete_pages(&self, user_id: UserId, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
         loop {
             let page = self.page(user_id).await?;
             // API keys go before the list that leads to them: if this stops here, the next request finds them.
             self.delete(page.api_keys).await?;
             self.delete(page.keys).await?;
             if page.is_last {
-                self.delete_account(user_id, username, deadline).await?;
                 return Ok(DeletionProgress::Finished);
             }
             if self.clock.now().plus(MARGIN) >= deadline {
@@ -171,7 +196,7 @@ impl Deletion {
         }
     }
 
-    /// The keys of some of the user's items besides the account.
+    /// The keys of some of the user's items besides account and tombstone.
     async fn page(&self, user_id: UserId) -> Result<DoomedItems, StoreError> {
         let answer = self
             .table
@@ -191,7 +216,10 @@ impl Deletion {
             DoomedItems { api_keys: Vec::new(), keys: Vec::new(), is_last: answer.last_evaluated_key.is_none() };
         for mut item in answer.items.unwrap_or_default() {
             page.api_keys.extend(take_keys_of_list(&mut item)?);
-            page.keys.push(item);
+            // Another request, which was faster, has put the tombstone.
+            if !is_tombstone(&item) {
+                page.keys.push(item);
+            }
         }
         Ok(page)
     }
@@ -218,7 +246,8 @@ impl Deletion {
         Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
     }
 
-    /// Deletes account and login together: until then no other user can register the username.
+    /// Deletes account and login together: until then no other user can register the username. The same transaction
+    /// leaves the tombstone.
     async fn delete_account(
         &self,
         user_id: UserId,
@@ -236,18 +265,19 @@ impl Deletion {
             .deleting(Login::key(username))
             .condition_expression("user_id = :user_id")
             .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()));
-        let items = vec![transaction::delete(account)?, transaction::delete(login)?];
+        let tombstone = Tombstone::key(user_id).with(&Tombstone::at(self.clock.now()))?;
+        let items = vec![transaction::delete(account)?, transaction::delete(login)?, self.table.put(tombstone)?];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
             // Another request was faster, or an earlier write of this one whose answer was lost.
-            Some([account, login]) if condition_failed(account) && condition_failed(login) => Ok(()),
+            Some([account, login, _]) if condition_failed(account) && condition_failed(login) => Ok(()),
             _ => Err(error.into()),
         }
     }
 }
 
-impl AbandonedDeletions for Deletion {
+impl Deletions for Deletion {
     async fn finish(
         &self,
         user_id: UserId,
@@ -256,6 +286,14 @@ impl AbandonedDeletions for Deletion {
     ) -> Result<DeletionProgress, StoreError> {
         Self::finish(self, user_id, username, deadline).await
     }
+
+    async fn sweep(&self, user_id: UserId, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
+        Self::sweep(self, user_id, deadline).await
+    }
+}
+
+fn is_tombstone(key: &Item) -> bool {
+    key.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == Tombstone::SORT_KEY)
 }
 
 fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
@@ -264,349 +302,4 @@ fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use domain::credits::Credits;
-    use domain::ids::SessionId;
-    use domain::message::Message;
-    use ledger::audit::{Audit, Report};
-    use ledger::entry::Exchange;
-    use ledger::grant::GrantError;
-    use ledger::grant::{Grant, GrantAmount};
-    use ledger::hold::{HoldOutcome, Order};
-    use ledger::idempotency::{IdempotencyKey, Remembered};
-    use ledger::{Held, Ledger, LedgerError};
-    use testkit::recorder::Fault;
-    use testkit::test_table::NOW;
-
-    use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
-    use crate::error::ActivationError;
-    use crate::jwt::RefreshTerms;
-    use crate::sessions::{Opening, Sessions};
-    use crate::testing::{TestPeople, stored_reply};
-
-    struct DeletionScene {
-        test: TestPeople,
-        ledger: Ledger,
-        deletion: Deletion,
-        sessions: Sessions,
-        username: Username,
-        ada: LoggedIn,
-    }
-
-    impl DeletionScene {
-        async fn start() -> Self {
-            let test = TestPeople::start().await;
-            let (table, clock) = (test.table.clone(), test.clock.clone());
-            let ada = test.person("ada", 1000).await;
-            Self {
-                ledger: Ledger::new(table.clone(), clock.clone(), 10),
-                deletion: Deletion::new(table.clone(), clock.clone()),
-                sessions: Sessions::new(table, clock),
-                username: Username::parse("Ada").unwrap(),
-                ada,
-                test,
-            }
-        }
-
-        async fn login(&self) -> Login {
-            self.test.logins().find(&self.username).await.unwrap().unwrap()
-        }
-
-        async fn begin_session(&self, login: &Login) -> Result<SessionId, IdentityError> {
-            let (id, issued_at) = (TokenId::new(&self.test.clock), NOW);
-            let refresh = RefreshTerms { id, issued_at, expires_at: NOW.plus(Duration::from_secs(600)) };
-            let attempt = self.test.attempt(&self.username);
-            let opening = Opening { attempt: &attempt, login, renewed_hash: None, refresh, user_agent: None };
-            self.sessions.begin(&opening, soon()).await
-        }
-
-        async fn hold(&self, key: Option<&IdempotencyKey>) -> Result<Held, LedgerError> {
-            let amount = Credits::new(1).unwrap();
-            let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
-            let remembered = remembered.as_ref();
-            let order = Order { payer: self.ada.payer(), amount, least: amount, remembered, deadline: soon() };
-            match self.ledger.hold(&order).await? {
-                HoldOutcome::Held(held) => Ok(held),
-                HoldOutcome::Replay(_) => panic!("nothing was answered before"),
-            }
-        }
-
-        async fn capture(&self, held: &Held) -> Result<(), LedgerError> {
-            let (message, cost) = (message(), Credits::new(1).unwrap());
-            let exchange = Exchange { message: &message, reply: &stored_reply("Hi"), standalone: false };
-            self.ledger.capture(held, cost, exchange).await.map(|_| ())
-        }
-
-        /// So many messages, each with an idempotency record.
-        async fn chat(&self, messages: usize) {
-            for number in 0..messages {
-                let key = IdempotencyKey::parse(&format!("key-{number}")).unwrap();
-                self.capture(&self.hold(Some(&key)).await.unwrap()).await.unwrap();
-            }
-        }
-
-        async fn make_api_keys(&self, keys: usize) {
-            let api_keys = ApiKeys::new(self.test.table.clone(), self.test.clock.clone());
-            let name = "my program".to_owned().try_into().unwrap();
-            let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default() };
-            self.test.end_session_at(&self.ada, soon()).await;
-            for _ in 0..keys {
-                let room = api_keys.room(&self.ada).await.unwrap();
-                let attempt = self.test.attempt(&self.username);
-                let new = NewApiKey { person: &self.ada, attempt: &attempt, terms: &terms };
-                api_keys.make(&new, room, soon()).await.unwrap();
-            }
-        }
-
-        async fn begin(&self) -> Result<(), IdentityError> {
-            self.begin_as(&self.login().await).await
-        }
-
-        /// Begins it as somebody who has just proved to know the password of `login`.
-        async fn begin_as(&self, login: &Login) -> Result<(), IdentityError> {
-            let attempt = self.test.attempt(&self.username);
-            self.deletion.begin(&self.ada, &attempt, login, soon()).await
-        }
-
-        async fn finish(&self, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
-            self.deletion.finish(self.ada.user_id(), &self.username, deadline).await
-        }
-
-        /// Everything in the table but the attempts at a password, which expire.
-        async fn left(&self) -> Vec<String> {
-            let items = self.test.isolated.items().await.into_iter();
-            let items = items.filter(|item| item["sk"]["S"] != "ATTEMPTS");
-            items.map(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"])).collect()
-        }
-    }
-
-    fn soon() -> Timestamp {
-        NOW.plus(Duration::from_secs(28))
-    }
-
-    fn message() -> Message {
-        Message::try_from("Hello".to_owned()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn nothing_is_left_of_a_deleted_account_and_its_name_is_free() {
-        let scene = DeletionScene::start().await;
-        scene.chat(60).await;
-        scene.make_api_keys(3).await;
-        let _held = scene.hold(None).await.unwrap();
-        scene.begin_session(&scene.login().await).await.unwrap();
-        scene.begin().await.unwrap();
-        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
-        assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
-        assert!(matches!(scene.deletion.read(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
-        assert_ne!(scene.test.register("ADA", 1).await, scene.ada.user_id());
-    }
-
-    #[tokio::test]
-    async fn the_name_is_taken_until_everything_else_is_gone() {
-        let scene = DeletionScene::start().await;
-        scene.chat(1).await;
-        scene.begin().await.unwrap();
-        let hash = scene.login().await.password_hash;
-        let accounts = scene.test.accounts();
-        let taken = accounts.register(&scene.username, hash, Credits::ZERO, soon()).await;
-        assert!(matches!(taken, Err(IdentityError::UsernameTaken)));
-    }
-
-    #[tokio::test]
-    async fn an_account_that_is_being_deleted_is_closed_to_everything_but_its_deletion() {
-        let scene = DeletionScene::start().await;
-        let login = scene.login().await;
-        scene.begin().await.unwrap();
-        assert!(matches!(scene.test.accounts().read(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
-        assert!(matches!(scene.hold(None).await, Err(LedgerError::Closed(Closed::Deleting))));
-        assert!(matches!(scene.begin_session(&login).await, Err(IdentityError::InvalidCredentials)));
-        assert!(matches!(scene.begin_session(&scene.login().await).await, Err(IdentityError::InvalidCredentials)));
-        let accounts = scene.test.accounts();
-        for outcome in
-            [accounts.activate(&scene.username, soon()).await, accounts.deactivate(&scene.username, soon()).await]
-        {
-            assert!(matches!(outcome, Err(ActivationError::DeletionInProgress)));
-        }
-        let grant = Grant {
-            amount: GrantAmount::try_from(serde_json::json!(5)).unwrap(),
-            reason: "a present".to_owned().try_into().unwrap(),
-            id: "present".to_owned().try_into().unwrap(),
-        };
-        let granted = scene.ledger.grant(scene.ada.user_id(), &grant, soon()).await;
-        assert!(matches!(granted, Err(GrantError::DeletionInProgress)));
-        assert!(scene.deletion.read(&scene.ada).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_chat_in_flight_stores_nothing_wherever_the_deletion_meets_it() {
-        for finishes_first in [false, true] {
-            let scene = DeletionScene::start().await;
-            let held = scene.hold(None).await.unwrap();
-            scene.begin().await.unwrap();
-            if finishes_first {
-                scene.finish(soon()).await.unwrap();
-            }
-            assert!(matches!(scene.capture(&held).await, Err(LedgerError::Unavailable(_))));
-            scene.ledger.release(&held).await;
-            scene.finish(soon()).await.unwrap();
-            assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_login_in_flight_leaves_no_session_wherever_the_deletion_meets_it() {
-        for finishes_first in [false, true] {
-            let scene = DeletionScene::start().await;
-            let login = scene.login().await;
-            scene.begin().await.unwrap();
-            if finishes_first {
-                scene.finish(soon()).await.unwrap();
-            }
-            assert!(matches!(scene.begin_session(&login).await, Err(IdentityError::InvalidCredentials)));
-            scene.finish(soon()).await.unwrap();
-            assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_deletion_without_time_deletes_a_page_and_goes_on_the_next_time() {
-        let scene = DeletionScene::start().await;
-        scene.chat(120).await;
-        scene.begin().await.unwrap();
-        let before = scene.left().await.len();
-        assert_eq!(scene.finish(NOW).await.unwrap(), DeletionProgress::OutOfTime);
-        assert_eq!(before - scene.left().await.len(), 100);
-        assert!(scene.deletion.read(&scene.ada).await.is_ok(), "the same token goes on");
-        let mut rounds = 0;
-        while scene.finish(NOW).await.unwrap() == DeletionProgress::OutOfTime {
-            rounds += 1;
-        }
-        assert_eq!(rounds, 1);
-        assert!(scene.left().await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_deletion_that_fails_half_way_goes_on() {
-        let scene = DeletionScene::start().await;
-        scene.chat(40).await;
-        scene.begin().await.unwrap();
-        for operation in ["Query", "BatchWriteItem", "TransactWriteItems"] {
-            scene.test.recorder.fail_next(operation, Fault::NotApplied, 100);
-            assert!(matches!(scene.finish(soon()).await, Err(StoreError::Unavailable(_))), "{operation}");
-            scene.test.recorder.forget_faults();
-        }
-        scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
-        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
-        assert!(scene.left().await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_deletion_that_cannot_delete_the_api_keys_keeps_the_list_that_leads_to_them() {
-        let scene = DeletionScene::start().await;
-        scene.make_api_keys(2).await;
-        let of_keys = async || scene.left().await.into_iter().filter(|key| key.contains("APIKEY")).count();
-        scene.begin().await.unwrap();
-        scene.test.recorder.fail_next("BatchWriteItem", Fault::NotApplied, 3);
-        assert!(matches!(scene.finish(soon()).await, Err(StoreError::Unavailable(_))));
-        assert_eq!(of_keys().await, 3);
-        assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
-        assert!(scene.left().await.is_empty(), "{:?}", scene.left().await);
-    }
-
-    #[tokio::test]
-    async fn two_requests_delete_an_account_together() {
-        let scene = DeletionScene::start().await;
-        scene.chat(30).await;
-        let login = scene.login().await;
-        let (one, two) = tokio::join!(scene.begin_as(&login), scene.begin_as(&login));
-        assert!(one.is_ok() && two.is_ok());
-        let (one, two) = tokio::join!(scene.finish(soon()), scene.finish(soon()));
-        assert_eq!((one.unwrap(), two.unwrap()), (DeletionProgress::Finished, DeletionProgress::Finished));
-        assert!(scene.left().await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_changed_password_or_a_passed_epoch_deletes_nothing() {
-        let scene = DeletionScene::start().await;
-        let stale = Login { password_hash: serde_json::from_value("old".into()).unwrap(), ..scene.login().await };
-        let outcome = scene.begin_as(&stale).await;
-        assert!(matches!(outcome, Err(IdentityError::InvalidCredentials)));
-        scene.test.set(Account::key(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
-        assert!(matches!(scene.begin().await, Err(IdentityError::TokenNotValid(_))));
-        assert!(matches!(scene.deletion.read(&scene.ada).await, Err(IdentityError::TokenNotValid(_))));
-    }
-
-    impl DeletionScene {
-        /// A run of the audit with time for everything.
-        async fn audit(&self) -> Report {
-            self.audit_until(self.test.clock.now().plus(Duration::from_secs(900))).await
-        }
-
-        async fn audit_until(&self, deadline: Timestamp) -> Report {
-            let audit = Audit::new(self.test.table.clone(), self.test.clock.clone());
-            audit.run(&self.deletion, deadline).await.unwrap()
-        }
-
-        async fn is_there(&self, user_id: UserId) -> bool {
-            let items = self.test.isolated.items().await;
-            items.iter().any(|item| item["pk"]["S"] == partition_of(user_id))
-        }
-    }
-
-    fn clean(accounts: u64) -> Report {
-        Report { finished: true, accounts, ..Report::default() }
-    }
-
-    #[tokio::test]
-    async fn a_deletion_that_was_left_unfinished_for_an_hour_is_finished() {
-        let scene = DeletionScene::start().await;
-        let grace = scene.test.person("grace", 10).await.user_id();
-        scene.chat(1).await;
-        scene.begin().await.unwrap();
-        let ada = scene.ada.user_id();
-        scene.test.clock.advance(Duration::from_secs(3599));
-        assert_eq!(scene.audit().await, clean(2));
-        assert!(scene.is_there(ada).await, "she may be at it herself");
-        scene.test.clock.advance(Duration::from_secs(1));
-        assert_eq!(scene.audit().await, Report { deletions: 1, ..clean(2) });
-        assert!(!scene.is_there(ada).await && scene.is_there(grace).await);
-        assert_eq!(scene.audit().await, clean(1));
-        scene.test.register("ada", 1).await;
-    }
-
-    #[tokio::test]
-    async fn a_deletion_that_cannot_be_finished_does_not_stop_the_audit() {
-        let scene = DeletionScene::start().await;
-        scene.chat(1).await;
-        scene.begin().await.unwrap();
-        let no_name = AttributeValue::S("no name".to_owned());
-        scene.test.set(Account::key(scene.ada.user_id()), "username", no_name).await;
-        scene.test.person("grace", 10).await;
-        scene.test.clock.advance(Duration::from_secs(3600));
-        assert_eq!(scene.audit().await, Report { unsettled: 1, ..clean(2) });
-    }
-
-    #[tokio::test]
-    async fn a_long_deletion_goes_on_in_the_next_run() {
-        let scene = DeletionScene::start().await;
-        scene.chat(150).await;
-        scene.begin().await.unwrap();
-        scene.test.clock.advance(Duration::from_secs(3600));
-        let mut runs = 0;
-        let last = loop {
-            runs += 1;
-            assert!(runs < 100, "the audit does not get on");
-            // A run without time reads one page, and a deletion without time deletes one.
-            let report = scene.audit_until(NOW).await;
-            assert_eq!(report.unsettled, 0);
-            if report.finished {
-                break report;
-            }
-        };
-        assert_eq!(last.deletions, 1);
-        assert!(runs > 1 && !scene.is_there(scene.ada.user_id()).await);
-    }
-}
+mod tests;

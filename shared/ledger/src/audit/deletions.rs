@@ -1,4 +1,4 @@
-//! Deletions that their users did not finish.
+//! Deletions that their users did not finish, and what arrives after a deletion.
 
 use std::future::Future;
 use std::time::Duration;
@@ -20,14 +20,22 @@ pub enum DeletionProgress {
     OutOfTime,
 }
 
-/// Finishes deletions that users began and did not finish. A crate above implements it, because the ledger does not
-/// know all items of a user.
-pub trait AbandonedDeletions: Send + Sync {
+/// Finishes deletions that users began and did not finish, and sweeps the partitions of deleted users. A crate above
+/// implements it, because the ledger does not know all items of a user.
+pub trait Deletions: Send + Sync {
     /// Deletes everything of a user whose account is being deleted, until `deadline` is near.
     fn finish(
         &self,
         user_id: UserId,
         username: &Username,
+        deadline: Timestamp,
+    ) -> impl Future<Output = Result<DeletionProgress, StoreError>> + Send;
+
+    /// Deletes everything in the partition of a user whose account was deleted, the tombstone last, until `deadline` is
+    /// near. It deletes at least one page, so that every run of the audit gets on.
+    fn sweep(
+        &self,
+        user_id: UserId,
         deadline: Timestamp,
     ) -> impl Future<Output = Result<DeletionProgress, StoreError>> + Send;
 }

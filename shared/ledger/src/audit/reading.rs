@@ -9,6 +9,7 @@ use store::{Item, StoreError, Table, from_item};
 
 use crate::account::{Account, Status};
 use crate::audit::position::ScanPosition;
+use crate::audit::tombstone::Tombstone;
 use crate::entry;
 
 /// An account's amounts. They are signed and unbounded, unlike those of [`Account`], because the audit also reads
@@ -45,15 +46,21 @@ impl Sums {
     }
 }
 
-/// An account that a scan found. A user id or amounts that cannot be read are `None`.
-pub(super) struct ScannedAccount {
+/// An item that a scan found. A user id that cannot be read is `None`.
+pub(super) struct ScannedItem {
     pub(super) position: ScanPosition,
     pub(super) user_id: Option<UserId>,
-    pub(super) sums: Option<Sums>,
+    pub(super) kind: ScannedKind,
+}
+
+/// The kind of a [`ScannedItem`], with what the audit reads of it: `None` if it cannot be read.
+pub(super) enum ScannedKind {
+    Account(Option<Sums>),
+    Tombstone(Option<Tombstone>),
 }
 
 pub(super) struct ScanPage {
-    pub(super) accounts: Vec<ScannedAccount>,
+    pub(super) items: Vec<ScannedItem>,
     /// Absent after the last page.
     pub(super) next: Option<ScanPosition>,
 }
@@ -78,16 +85,17 @@ pub(super) struct AuditReader {
 }
 
 impl AuditReader {
-    /// The next accounts. The read may be a moment old.
+    /// The next accounts and tombstones. The read may be a moment old.
     pub(super) async fn scan(&self, after: Option<ScanPosition>) -> Result<ScanPage, StoreError> {
         let answer = self
             .table
             .client()
             .scan()
             .table_name(self.table.name())
-            .filter_expression("sk = :account")
+            .filter_expression("sk = :account OR sk = :tombstone")
             .expression_attribute_values(":account", AttributeValue::S(Account::SORT_KEY.to_owned()))
-            .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at")
+            .expression_attribute_values(":tombstone", AttributeValue::S(Tombstone::SORT_KEY.to_owned()))
+            .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at, deleted_at")
             .expression_attribute_names("#status", "status")
             // A projection implies it, but the function's role requires it by name.
             .select(Select::SpecificAttributes)
@@ -95,9 +103,9 @@ impl AuditReader {
             .set_exclusive_start_key(after.map(ScanPosition::into_item))
             .send()
             .await?;
-        let accounts = answer.items.unwrap_or_default().into_iter().map(scanned).collect::<Result<_, _>>()?;
+        let items = answer.items.unwrap_or_default().into_iter().map(scanned).collect::<Result<_, _>>()?;
         let next = answer.last_evaluated_key.map(ScanPosition::of).transpose()?;
-        Ok(ScanPage { accounts, next })
+        Ok(ScanPage { items, next })
     }
 
     /// The account as it is now; `None` if it is gone.
@@ -135,8 +143,13 @@ impl AuditReader {
     }
 }
 
-fn scanned(item: Item) -> Result<ScannedAccount, StoreError> {
+fn scanned(item: Item) -> Result<ScannedItem, StoreError> {
     let position = ScanPosition::of(item.clone())?;
     let user_id = position.partition.strip_prefix("USER#").and_then(|id| serde_json::from_value(id.into()).ok());
-    Ok(ScannedAccount { position, user_id, sums: from_item(item).ok() })
+    let kind = if position.sort == Tombstone::SORT_KEY {
+        ScannedKind::Tombstone(from_item(item).ok())
+    } else {
+        ScannedKind::Account(from_item(item).ok())
+    };
+    Ok(ScannedItem { position, user_id, kind })
 }

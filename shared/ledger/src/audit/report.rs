@@ -13,10 +13,12 @@ pub struct Report {
     /// The accounts that do not add up.
     pub mismatches: Vec<Mismatch>,
     /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
-    /// or whose deletion could not be finished.
+    /// or whose deletion could not be finished; and the number of deleted users who could not be swept.
     pub unsettled: u64,
     /// The number of deletions that users began and this run finished.
     pub deletions: u64,
+    /// The number of deleted users whose partitions this run swept, and whose tombstones it removed.
+    pub tombstones: u64,
 }
 
 /// An account whose balance and holds are not the sum of its entries.

@@ -8,12 +8,13 @@ use store::{StoreError, Table};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Status};
-use crate::audit::deletions::{AbandonedDeletions, DeletionProgress, is_abandoned};
+use crate::audit::deletions::{DeletionProgress, Deletions, is_abandoned};
 use crate::audit::examination::Examination;
 use crate::audit::position::ScanPosition;
 use crate::audit::progress::AuditProgress;
-use crate::audit::reading::{AuditReader, ScannedAccount, Sums};
+use crate::audit::reading::{AuditReader, ScannedItem, ScannedKind, Sums};
 use crate::audit::report::{Mismatch, Report};
+use crate::audit::tombstone::Tombstone;
 
 /// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
@@ -69,7 +70,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read. The mismatches found so far are in the log.
-    pub async fn run(&self, deletions: &impl AbandonedDeletions, deadline: Timestamp) -> Result<Report, StoreError> {
+    pub async fn run(&self, deletions: &impl Deletions, deadline: Timestamp) -> Result<Report, StoreError> {
         let table = &self.reader.table;
         let progress = table.get(AuditProgress::key()).await?.unwrap_or_default();
         let mut run = Run { audit: self, deletions, deadline, pages: 0, progress, report: Report::default() };
@@ -90,7 +91,7 @@ impl Audit {
     }
 }
 
-impl<D: AbandonedDeletions> Run<'_, D> {
+impl<D: Deletions> Run<'_, D> {
     async fn go_on(&mut self) -> Result<Step, StoreError> {
         if let Some(examination) = self.progress.examination.take()
             && self.resume(examination).await? == Step::OutOfTime
@@ -100,8 +101,12 @@ impl<D: AbandonedDeletions> Run<'_, D> {
         while !self.is_out_of_time() {
             let page = self.audit.reader.scan(self.progress.scanned.clone()).await?;
             self.pages += 1;
-            for account in page.accounts {
-                if self.examine(account).await? == Step::OutOfTime {
+            for ScannedItem { position, user_id, kind } in page.items {
+                let step = match kind {
+                    ScannedKind::Account(sums) => self.examine(position, user_id, sums).await?,
+                    ScannedKind::Tombstone(tombstone) => self.sweep_if_due(position, user_id, tombstone).await,
+                };
+                if step == Step::OutOfTime {
                     return Ok(Step::OutOfTime);
                 }
             }
@@ -119,10 +124,15 @@ impl<D: AbandonedDeletions> Run<'_, D> {
     }
 
     /// Examines an account that a scan found.
-    async fn examine(&mut self, account: ScannedAccount) -> Result<Step, StoreError> {
-        let (Some(user_id), Some(sums)) = (account.user_id, account.sums) else {
-            self.unsettled(account.user_id, "an amount of the account is not a number");
-            self.done(account.position);
+    async fn examine(
+        &mut self,
+        position: ScanPosition,
+        user_id: Option<UserId>,
+        sums: Option<Sums>,
+    ) -> Result<Step, StoreError> {
+        let (Some(user_id), Some(sums)) = (user_id, sums) else {
+            self.unsettled(user_id, "an amount of the account is not a number");
+            self.done(position);
             return Ok(Step::Done);
         };
         let step = if sums.is_being_deleted() {
@@ -131,7 +141,7 @@ impl<D: AbandonedDeletions> Run<'_, D> {
             self.decide(Examination::begin(user_id, &sums, 0), sums).await?
         };
         if step == Step::Done {
-            self.done(account.position);
+            self.done(position);
         }
         Ok(step)
     }
@@ -249,6 +259,37 @@ impl<D: AbandonedDeletions> Run<'_, D> {
             }
         }
         Step::Done
+    }
+
+    /// Sweeps the partition of a deleted user, if the tombstone is old enough. The run ends after it if there is no time
+    /// left. A failure does not keep the audit from the next items.
+    async fn sweep_if_due(
+        &mut self,
+        position: ScanPosition,
+        user_id: Option<UserId>,
+        tombstone: Option<Tombstone>,
+    ) -> Step {
+        let now = self.audit.clock.now();
+        let mut step = Step::Done;
+        match (user_id, tombstone) {
+            (Some(user_id), Some(tombstone)) if tombstone.is_due(now) => {
+                match self.deletions.sweep(user_id, self.deadline).await {
+                    Ok(DeletionProgress::OutOfTime) => return Step::OutOfTime,
+                    Ok(DeletionProgress::Finished) => self.report.tombstones += 1,
+                    Err(error) => {
+                        tracing::error!(%user_id, cause = error.cause(), "a deleted user could not be swept");
+                        self.report.unsettled += 1;
+                    }
+                }
+                if self.is_out_of_time() {
+                    step = Step::OutOfTime;
+                }
+            }
+            (Some(_), Some(_)) => {}
+            _ => self.unsettled(user_id, "a tombstone cannot be read"),
+        }
+        self.progress.scanned = Some(position);
+        step
     }
 
     async fn finish_deletion(&self, user_id: UserId) -> Result<DeletionProgress, StoreError> {

@@ -15,7 +15,7 @@ use testkit::test_table::NOW;
 use crate::account::{Account, Payer};
 use crate::audit::progress::AuditProgress;
 use crate::audit::run::MARGIN;
-use crate::audit::{AbandonedDeletions, Audit, DeletionProgress, Mismatch, Report};
+use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
 use crate::entry::{self, Exchange};
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
@@ -25,9 +25,13 @@ use crate::testing::{TestTable, message, open_account, stored_reply};
 /// No test here has an account that is being deleted.
 struct NoDeletions;
 
-impl AbandonedDeletions for NoDeletions {
+impl Deletions for NoDeletions {
     async fn finish(&self, user_id: UserId, _: &Username, _: Timestamp) -> Result<DeletionProgress, StoreError> {
         panic!("the account of {user_id} is not being deleted")
+    }
+
+    async fn sweep(&self, user_id: UserId, _: Timestamp) -> Result<DeletionProgress, StoreError> {
+        panic!("the account of {user_id} was not deleted")
     }
 }
 
@@ -325,7 +329,10 @@ async fn only_keys_and_sums_are_asked_for() {
     scene.run().await;
     let requests = scene.test.recorder.requests();
     let of = |operation: &str| requests.iter().find(|request| request.operation == operation).unwrap().body.clone();
-    assert_eq!(of("Scan")["ProjectionExpression"], "pk, sk, balance, holds, version, #status, deletion_began_at");
+    assert_eq!(
+        of("Scan")["ProjectionExpression"],
+        "pk, sk, balance, holds, version, #status, deletion_began_at, deleted_at"
+    );
     assert_eq!(of("Scan")["Select"], "SPECIFIC_ATTRIBUTES");
     assert_eq!(of("Query")["ProjectionExpression"], "amount");
 }
@@ -337,7 +344,7 @@ fn a_report_is_what_the_docs_say() {
     let report = Report { mismatches, ..clean(3) };
     let found = serde_json::json!([{"user_id": user_id.to_string(), "balance": 11, "held": 1, "entries": 10}]);
     let expected = serde_json::json!({
-        "finished": true, "accounts": 3, "mismatches": found, "unsettled": 0, "deletions": 0,
+        "finished": true, "accounts": 3, "mismatches": found, "unsettled": 0, "deletions": 0, "tombstones": 0,
     });
     assert_eq!(serde_json::to_value(report).unwrap(), expected);
 }
