@@ -1,22 +1,26 @@
-//! The memory that the worst bodies take while they are read. A function has 128 MB in all.
+//! The memory that the worst bodies take while they are read, from Lambda's event on. A function has 128 MB in all.
 //!
 //! One test in a binary of its own, because the allocator counts for the whole process.
 
+#![expect(clippy::unwrap_used, reason = "an event that cannot be read fails the test")]
+
 use domain::time::Timestamp;
-use lambda_http::Body;
-use lambda_http::http::header::{CONTENT_TYPE, HeaderValue};
 use ledger::idempotency::IdempotencyKey;
 use peak_alloc::PeakAlloc;
 use providers::dummy::Dummy;
 use providers::model::Model;
+use serde_json::{Value, json};
 use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
 use shared::openai::{CompletionRequest, MAX_BODY_BYTES};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The most bytes that reading a body takes, beside the body itself.
-const MOST_BYTES: usize = 6 * 1024 * 1024;
+/// API Gateway's event, in which the body is replaced.
+const EVENT: &str = include_str!("../../events/chat/replied.json");
+
+/// The most bytes that reading a body takes, beside the event with the body.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 #[test]
 fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
@@ -25,10 +29,11 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
     for body in worst_completions() {
         let name = beginning(&body);
         assert!(body.len() <= MAX_BODY_BYTES, "{name}");
-        let request = request("application/json", body);
+        let event = event("application/json", &body);
         let peak = peak_of(|| {
+            let request = request(&event);
             if let Ok(asked) = CompletionRequest::parse(&request, &model) {
-                let key = IdempotencyKey::parse("key").expect("a key");
+                let key = IdempotencyKey::parse("key").unwrap();
                 let _ = asked.remembered(key, &model);
             }
         });
@@ -37,9 +42,9 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
     for (content_type, body) in worst_forms() {
         let name = beginning(&body);
         assert!(body.len() <= MAX_FORM_BYTES, "{name}");
-        let request = request(content_type, body);
+        let event = event(content_type, &body);
         let peak = peak_of(|| {
-            let _ = request.fields();
+            let _ = request(&event).fields();
         });
         measured.push((peak, name));
     }
@@ -59,10 +64,16 @@ fn beginning(body: &str) -> String {
     body.chars().take(70).collect()
 }
 
-fn request(content_type: &'static str, body: String) -> Request {
-    let mut received = lambda_http::Request::new(Body::from(body));
-    received.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    Request::new(received, Timestamp::from_seconds(0))
+fn event(content_type: &str, body: &str) -> String {
+    let mut event: Value = serde_json::from_str(EVENT).unwrap();
+    event["headers"]["Content-Type"] = json!(content_type);
+    event["multiValueHeaders"]["Content-Type"] = json!([content_type]);
+    event["body"] = json!(body);
+    event.to_string()
+}
+
+fn request(event: &str) -> Request {
+    Request::new(lambda_http::request::from_str(event).unwrap(), Timestamp::from_seconds(0))
 }
 
 /// Bodies of `/v1/chat/completions`: members that nobody knows, and every known one that holds texts or a list.
@@ -70,13 +81,13 @@ fn worst_completions() -> Vec<String> {
     let unknown = [r#""":0,"#, r#""a":{"":0},"#, r#""\u0061":"\u0061\n","#];
     let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BODY_BYTES));
     let values = FILLINGS.map(|(before, part, after)| {
-        let members = ["messages", "content", "stop", "tools", "metadata"];
+        let members = ["messages", "content", "stop", "metadata"];
         members.map(|name| match name {
             "content" => in_members(r#""messages":[{"role":"user","content":"#, before, part, after, "}]"),
             name => in_members(&format!("\"{name}\":"), before, part, after, ""),
         })
     });
-    let nested = ["messages", "stop", "tools", "metadata"].map(|name| {
+    let nested = ["messages", "stop", "metadata"].map(|name| {
         let depth = (MAX_BODY_BYTES - 100) / 2;
         format!(r#"{{"model":"dummy","{name}":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
     });
