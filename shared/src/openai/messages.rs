@@ -14,7 +14,7 @@ use crate::openai::parameters::{Parameters, is_empty, is_object, is_text};
 const MAX_MESSAGES: usize = 2048;
 
 /// The members of a message that are asked for.
-const MEMBERS: [&str; 5] = ["role", "content", "tool_calls", "function_call", "audio"];
+const MEMBERS: [&str; 6] = ["role", "content", "refusal", "tool_calls", "function_call", "audio"];
 
 /// Reads `messages`: the turns, and what is stored of the last that the user said.
 pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), ProtocolError> {
@@ -54,41 +54,47 @@ fn role(fields: &Parameters<'_>) -> Result<Role, ProtocolError> {
     }
 }
 
-/// A text, or the texts of its parts, a line each. An assistant's message without content is one that only refused or
-/// called tools.
+/// A text, or the texts of its parts, a line each. An assistant's message without content is what it refused with, or
+/// empty.
 fn content(fields: &Parameters<'_>, role: Role) -> Result<String, ProtocolError> {
     match fields.get("content") {
-        None if role == Role::Assistant => Ok(String::new()),
+        None if role == Role::Assistant => Ok(fields.text("refusal")?.unwrap_or_default().into_owned()),
         None => Err(fields.refuse("content", ParameterFault::Missing, "")),
         Some(text) if is_text(text) => Ok(fields.text_of("content", text, "a string")?.into_owned()),
         Some(value) => {
             let rule = "a string or an array of text parts";
             let parts = Elements::of(value).ok_or_else(|| fields.refuse("content", ParameterFault::Type, rule))?;
-            texts(fields, parts)
+            texts(fields, role, parts)
         }
     }
 }
 
-fn texts(fields: &Parameters<'_>, parts: Elements<'_>) -> Result<String, ProtocolError> {
+fn texts(fields: &Parameters<'_>, role: Role, parts: Elements<'_>) -> Result<String, ProtocolError> {
     let mut texts = String::new();
     for (index, part) in parts.enumerate() {
         if index > 0 {
             texts.push('\n');
         }
-        texts += &part_text(fields, part, index)?;
+        texts += &part_text(fields, role, part, index)?;
     }
     Ok(texts)
 }
 
-fn part_text<'a>(fields: &Parameters<'_>, part: &'a RawValue, index: usize) -> Result<Cow<'a, str>, ProtocolError> {
+fn part_text<'a>(
+    fields: &Parameters<'_>,
+    role: Role,
+    part: &'a RawValue,
+    index: usize,
+) -> Result<Cow<'a, str>, ProtocolError> {
     let name = |member: &str| format!("content[{index}]{member}");
     let is_no_string = |member| fields.refuse(&name(member), ParameterFault::Type, "a string");
     if !is_object(part) {
         return Err(is_no_string(".type"));
     }
-    let part = Parameters::of(part, fields.name_of(&name("")), &["type", "text"])?;
+    let part = Parameters::of(part, fields.name_of(&name("")), &["type", "text", "refusal"])?;
     match part.text("type")?.ok_or_else(|| is_no_string(".type"))?.as_ref() {
         "text" => part.text("text")?.ok_or_else(|| is_no_string(".text")),
+        "refusal" if role == Role::Assistant => part.text("refusal")?.ok_or_else(|| is_no_string(".refusal")),
         _ => Err(fields.refuse(&name(""), ParameterFault::Unsupported, ", except for parts of the type text")),
     }
 }

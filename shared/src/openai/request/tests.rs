@@ -254,8 +254,11 @@ fn a_conversation_has_roles_and_texts() {
 fn histories_that_openai_takes_are_taken() {
     let user = json!({"role": "user", "content": "Hello"});
     let refused = json!({"role": "assistant", "content": null, "refusal": "No."});
+    let parts = json!([{"type": "text", "text": "Well,"}, {"type": "refusal", "refusal": "no."}]);
+    let refused_in_parts = json!({"role": "assistant", "content": parts});
     for (history, texts, stored) in [
-        (json!([user, refused]), &["Hello", ""][..], "Hello"),
+        (json!([user, refused]), &["Hello", "No."][..], "Hello"),
+        (json!([user, refused_in_parts]), &["Hello", "Well,\nno."], "Hello"),
         (json!([user, {"role": "assistant"}, user]), &["Hello", "", "Hello"], "Hello"),
         (json!([user, {"role": "user", "content": ""}]), &["Hello", ""], ""),
         (json!([user, {"role": "user", "content": " \n"}]), &["Hello", " \n"], " \n"),
@@ -316,6 +319,16 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
         (json!([user, {"role": "assistant", "content": {}}]), "messages[1].content", ParameterFault::Type),
         (json!([user, {"role": "user", "content": 1}]), "messages[1].content", ParameterFault::Type),
         (json!([user, {"role": "user", "content": ["x"]}]), "messages[1].content[0].type", ParameterFault::Type),
+        (
+            json!([user, {"role": "user", "content": [{"type": "refusal", "refusal": "x"}]}]),
+            "messages[1].content[0]",
+            ParameterFault::Unsupported,
+        ),
+        (
+            json!([user, {"role": "assistant", "content": [{"type": "refusal"}]}]),
+            "messages[1].content[0].refusal",
+            ParameterFault::Type,
+        ),
         (
             json!([user, {"role": "user", "content": [{"type": "text", "text": 1}]}]),
             "messages[1].content[0].text",
