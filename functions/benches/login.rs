@@ -1,7 +1,7 @@
 //! The time of a login, which must not tell a stranger whether a username has an account.
 //!
 //! The real binary is invoked over the Lambda Runtime API, without a network that would hide a difference: a stranger
-//! sees less. Each login has a username of its own, because attempts are counted by username.
+//! sees less. Each login has a username and a network of its own, because attempts are counted by both.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
@@ -62,7 +62,8 @@ impl LoginKind {
 
     async fn measure(&self, login: &Function, round: usize) -> Duration {
         let body = json!({"username": self.username(round), "password": self.password});
-        let event = Request::new(self.method, "/login/").json(&body).to_rest_event();
+        let network = format!("127.0.{}.7", round % 256);
+        let event = Request::new(self.method, "/login/").json(&body).source_ip(&network).to_rest_event();
         let started = Instant::now();
         let answer = login.invoke(&event).await;
         let took = started.elapsed();

@@ -65,9 +65,9 @@ impl AccountEndpoint {
         let account = self.deletion.read(&person).await?;
         let username = account.parsed_username()?;
         let network = request.source_network();
-        let (login, attempt) = self.logins.prove(&username, &password, network, deadline).await?;
+        let proven = self.logins.prove(&username, &password, network, deadline).await?;
         if account.status != Status::Deleting {
-            self.deletion.begin(&person, &attempt, &login, deadline).await?;
+            self.deletion.begin(&person, &proven, deadline).await?;
         }
         match self.deletion.finish(person.user_id(), &username, deadline).await? {
             DeletionProgress::Finished => Ok(Answer::no_content()),

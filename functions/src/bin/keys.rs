@@ -57,8 +57,8 @@ impl KeysEndpoint {
         let (terms, password) = terms_and_password(request.fields()?)?;
         let room = self.api_keys.room(&person).await?;
         let network = request.source_network();
-        let (_, attempt) = self.logins.prove(&room.username()?, &password, network, deadline).await?;
-        let new = NewApiKey { person: &person, attempt: &attempt, terms: &terms };
+        let proven = self.logins.prove(&room.username()?, &password, network, deadline).await?;
+        let new = NewApiKey { person: &person, proven: &proven, terms: &terms };
         let MadeApiKey { view, key } = self.api_keys.make(&new, room, deadline).await?;
         let ApiKeyView { id, name, prefix, created_at, expires_at } = view;
         let body = NewKeyBody { id, name, key: key.expose(), prefix, created_at, expires_at };

@@ -38,13 +38,13 @@ impl Endpoint for LoginEndpoint {
         let deadline = request.deadline();
         let (username, password) = credentials(request.fields()?)?;
         let network = request.source_network();
-        let (login, attempt) = self.logins.prove(&username, &password, network, deadline).await?;
-        let renewed_hash = if login.password_hash.is_outdated() { Some(PasswordHash::of(&password)?) } else { None };
+        let proven = self.logins.prove(&username, &password, network, deadline).await?;
+        let is_outdated = proven.login().password_hash.is_outdated();
+        let renewed_hash = if is_outdated { Some(PasswordHash::of(&password)?) } else { None };
         // A session without tokens would be of no use, so the signer must be ready before the session is written.
         self.signer.ready().await?;
         let opening = Opening {
-            attempt: &attempt,
-            login: &login,
+            proven: &proven,
             renewed_hash: renewed_hash.as_ref(),
             refresh: self.signer.new_refresh_terms(),
             user_agent: request.user_agent(),
@@ -56,7 +56,7 @@ impl Endpoint for LoginEndpoint {
 impl LoginEndpoint {
     async fn open(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<Answer, ApiError> {
         let session_id = self.sessions.begin(opening, deadline).await?;
-        let login = opening.login;
+        let login = opening.proven.login();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         let body = LoginBody {
             user: &login.username,

@@ -45,9 +45,9 @@ impl Endpoint for PasswordEndpoint {
         let username = self.accounts.read(&person).await?.parsed_username()?;
         let (current, new) = current_and_new(fields, &username, self.password_rules)?;
         let network = request.source_network();
-        let (login, attempt) = self.logins.prove(&username, &current, network, deadline).await?;
+        let proven = self.logins.prove(&username, &current, network, deadline).await?;
         let new_hash = PasswordHash::of(&new)?;
-        let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
+        let change = PasswordChange { person: &person, proven: &proven, new_hash: &new_hash };
         self.accounts.change_password(&change, deadline).await?;
         Ok(Answer::no_content())
     }

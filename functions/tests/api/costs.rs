@@ -4,11 +4,13 @@
 use std::fmt;
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::domain::ids::SessionId;
 use shared::domain::time::Clock;
+use shared::domain::username::Username;
+use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
 use shared::identity::sessions::MAX_SESSIONS;
-use testkit::gateway::Request;
+use testkit::gateway::{Request, Response};
 use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
@@ -95,23 +97,28 @@ fn units(recorded: &RecordedRequest) -> f64 {
 
 /// The cost of `request` at a function that has started. The request must succeed.
 async fn cost(world: &World, name: &'static str, function: &str, request: Request) -> Cost {
+    let (cost, response) = cost_and_response(world, name, function, request).await;
+    assert!(response.status < 300, "{response:?}");
+    cost
+}
+
+/// The cost of a request that is refused with `status`.
+async fn cost_of_refusal(world: &World, name: &'static str, function: &str, request: Request, status: u16) -> Cost {
+    let (cost, response) = cost_and_response(world, name, function, request).await;
+    assert_eq!(response.status, status, "{response:?}");
+    cost
+}
+
+async fn cost_and_response(world: &World, name: &'static str, function: &str, request: Request) -> (Cost, Response) {
     world.stack.function(function).await;
     world.stack.recorder().ask_for_capacity();
     world.stack.recorder().clear();
     let response = world.stack.send(request).await;
-    assert!(response.status < 300, "{response:?}");
     let mut recorded = world.stack.recorder().requests();
-    // Lists and logins begin with two requests at once, which arrive in any order. Endpoints that take a password send
-    // two at once after a read of the account.
-    let at_once = match function {
-        _ if name.starts_with("`GET") => 0..2,
-        "login" => 0..2,
-        "password" | "account" | "keys" => 1..3,
-        _ => 0..0,
-    };
-    let at_once = at_once.start..at_once.end.min(recorded.len());
+    // Lists begin with two requests at once, which arrive in any order.
+    let at_once = if name.starts_with("`GET") { 0..2.min(recorded.len()) } else { 0..0 };
     recorded[at_once].sort_by(|one, other| one.operation.cmp(&other.operation));
-    Cost::of(name, &recorded)
+    (Cost::of(name, &recorded), response)
 }
 
 /// The costs in the order of the table. Ada has twenty short messages when she lists them.
@@ -183,6 +190,38 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// The costs of guesses at the password of somebody with the longest name, the most sessions and networks, and a name's
+/// item with the most counts.
+async fn costs_of_guesses(world: &World) -> Vec<Cost> {
+    let longest = "\u{10428}".repeat(Username::MAX_CHARACTERS);
+    world.register(&longest, 100).await;
+    let clock = Clock::system();
+    let sessions: Vec<String> = (0..MAX_SESSIONS).map(|_| SessionId::new(&clock).to_string()).collect();
+    let networks = (0..20).map(|number| (format!("1111:2222:3333:{:x}::/64", 0x4444 + number), now(&clock)));
+    let fill = json!({
+        "TableName": world.stack.table().name(),
+        "Key": {"pk": {"S": format!("LOGIN#{longest}")}, "sk": {"S": "LOGIN"}},
+        "ConditionExpression": "attribute_exists(pk)",
+        "UpdateExpression": "SET sessions = :sessions, networks = :networks",
+        "ExpressionAttributeValues": {
+            ":sessions": {"SS": sessions}, ":networks": {"M": networks.collect::<Map<String, Value>>()},
+        },
+    });
+    world.stack.table().call("UpdateItem", &fill).await.unwrap();
+    for guess in 1..ATTEMPTS_OF_STRANGERS {
+        world.guess(&longest, &format!("0:0:0:{guess:x}::1"), &clock).await.unwrap();
+    }
+    let guess = || log_in(&longest, "a wrong password").source_ip("0:0:0:ffff::1");
+    let wrong = cost_of_refusal(world, "… with a wrong password", "login", guess(), 401).await;
+    world.use_up_guesses(&longest).await;
+    let throttled = cost_of_refusal(world, "… beyond a limit on guesses", "login", guess(), 429).await;
+    vec![wrong, throttled]
+}
+
+fn now(clock: &Clock) -> Value {
+    json!({"N": clock.now().seconds().to_string()})
+}
+
 /// Sessions of the past whose items DynamoDB has not deleted yet.
 const ENDED_SESSIONS: usize = 3000;
 
@@ -240,6 +279,8 @@ async fn costs_md_says_what_each_request_costs() {
     counted.insert(refresh + 1, cost_of_rotation().await);
     let chat = counted.iter().position(|cost| cost.request == "`POST /chatView/`").unwrap();
     counted.insert(chat + 1, cost_with_context().await);
+    let login = counted.iter().position(|cost| cost.request == "`POST /login/`").unwrap();
+    counted.splice(login + 1..=login, costs_of_guesses(&world).await);
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
     let counted: String = counted.iter().map(Cost::to_string).collect();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::domain::time::Clock;
+use shared::identity::attempts::FAILURES_OF_A_STRANGE_NETWORK;
 use testkit::gateway::{Payload, Request, Response};
 
 use crate::requests;
@@ -52,20 +53,40 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_ste
 }
 
 #[tokio::test]
-async fn the_right_password_waits_like_a_wrong_one_and_is_let_in_when_it_was_told() {
+async fn the_right_password_waits_like_a_wrong_one_until_the_hour_ends() {
     let world = World::start().await;
     world.register("ada", 100).await;
-    // Seven attempts, the last of them now. After seven a network waits for four seconds.
-    let clock = ago(Duration::from_secs(3));
-    for wait in [0, 0, 0, 0, 0, 1, 2] {
-        clock.advance(Duration::from_secs(wait));
-        world.guess("ada", HOME, &clock).await.unwrap();
-    }
-    let refused = world.stack.send(log_in("ada", PASSWORD, HOME)).await;
-    let seconds = retry_after(&refused);
-    assert!((1..=4).contains(&seconds), "{seconds}");
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    // The guesses of an hour ago no longer count.
+    let an_hour_ago = ago(Duration::from_secs(3600));
+    while world.guess("ada", HOME, &an_hour_ago).await.is_ok() {}
     assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
+    world.slow_down("ada", HOME).await;
+    for password in [PASSWORD, "a wrong password"] {
+        let seconds = retry_after(&world.stack.send(log_in("ada", password, HOME)).await);
+        assert!((1..=3600).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_leaked_password_is_tried_at_three_hundred_names_an_hour_from_a_network_and_at_no_more() {
+    let world = World::start().await;
+    world.register("ada", 100).await;
+    world.register("grace", 100).await;
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
+    let clock = Clock::manual(Clock::system().now());
+    // In this hour and in the next one, which may begin during the test.
+    for hour in 0..2 {
+        for name in 0..FAILURES_OF_A_STRANGE_NETWORK {
+            world.guess(&format!("name-{hour}-{name}"), HOME, &clock).await.unwrap();
+        }
+        clock.advance(Duration::from_secs(3600));
+    }
+    for (name, password) in [("grace", PASSWORD), ("nobody", PASSWORD), ("grace", "a wrong password")] {
+        retry_after(&world.stack.send(log_in(name, password, HOME)).await);
+    }
+    assert_eq!(world.stack.send(log_in("grace", PASSWORD, ELSEWHERE)).await.status, 200);
+    assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200, "she is at home there");
 }
 
 #[tokio::test]
@@ -111,10 +132,7 @@ async fn a_stranger_who_uses_all_guesses_up_does_not_lock_the_owner_out_at_home(
     let world = World::start().await;
     world.register("ada", 100).await;
     assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);
-    let clock = Clock::system();
-    for guess in 0..100 {
-        world.guess("ada", &format!("0:0:0:{:x}::1", guess % 25), &clock).await.unwrap();
-    }
+    world.use_up_guesses("ada").await;
     retry_after(&world.stack.send(log_in("ada", PASSWORD, ELSEWHERE)).await);
     for _ in 0..3 {
         assert_eq!(world.stack.send(log_in("ada", PASSWORD, HOME)).await.status, 200);

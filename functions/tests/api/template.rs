@@ -229,7 +229,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
             for key in statement.leading_keys {
                 assert!(
-                    ["APIKEY#*", "AUDIT", "GRANT#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"]
+                    ["APIKEY#*", "AUDIT", "GRANT#*", "GUESSES#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"]
                         .contains(&key.as_str()),
                     "{key}"
                 );
@@ -280,8 +280,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
     assert_eq!(
         who(&|function| may_write(function, "LOGIN#*")),
-        ["account", "audit", "keys", "login", "logout", "operator", "password", "register"]
+        ["account", "audit", "login", "logout", "operator", "password", "register"]
     );
+    assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(

@@ -16,8 +16,9 @@ use shared::domain::username::Username;
 use shared::identity::IdentityError;
 use shared::identity::accounts::Accounts;
 use shared::identity::api_keys::ApiKey;
+use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
 use shared::identity::jwt::{RefreshTerms, Signer, Subject};
-use shared::identity::login::Logins;
+use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
@@ -81,12 +82,13 @@ impl World {
     pub async fn log_in_at(&self, username: &str, clock: Clock, secret: &str) -> Tokens {
         let logins = Logins::new(self.table.clone(), clock.clone());
         let home = SourceNetwork::of_address(HOME);
-        let (login, attempt) = Box::pin(logins.attempt(&name(username), home, soon())).await.unwrap();
-        let login = login.unwrap();
+        let login = logins.find(&name(username)).await.unwrap().unwrap();
+        let proven = ProvenLogin::unproven(login, &name(username), home);
+        let login = proven.login();
         let signer = signer(self.table.clone(), clock.clone(), secret).await;
         let refresh = signer.new_refresh_terms();
         let sessions = Sessions::new(self.table.clone(), clock);
-        let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
         let session_id = sessions.begin(&opening, soon()).await.unwrap();
         let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
         tokens(&signer, subject, refresh).await
@@ -129,15 +131,25 @@ impl World {
         }
     }
 
-    /// Makes as many guesses at `username` from `address` as the limits allowed in the last quarter of an hour, until
-    /// the next has to wait for more than a minute from now.
+    /// Makes as many guesses at `username` from `address` as a network may make in this hour, and in the next one, which
+    /// may begin during the test.
     pub async fn slow_down(&self, username: &str, address: &str) {
-        let long_enough = Clock::system().now().plus(Duration::from_secs(60));
-        let clock = ago(Duration::from_secs(900));
-        while clock.now() < long_enough {
-            if let Err(wait) = self.guess(username, address, &clock).await {
-                clock.advance(wait);
+        let clock = Clock::manual(Clock::system().now());
+        for _ in 0..2 {
+            while self.guess(username, address, &clock).await.is_ok() {}
+            clock.advance(Duration::from_secs(3600));
+        }
+    }
+
+    /// Makes as many guesses at `username` as all strangers together may make in this hour, and in the next one, which may
+    /// begin during the test.
+    pub async fn use_up_guesses(&self, username: &str) {
+        let clock = Clock::manual(Clock::system().now());
+        for _ in 0..2 {
+            for network in 0..2 * ATTEMPTS_OF_STRANGERS {
+                let _ = self.guess(username, &format!("0:0:1:{network:x}::1"), &clock).await;
             }
+            clock.advance(Duration::from_secs(3600));
         }
     }
 
@@ -185,8 +197,8 @@ impl World {
     /// counts of logins and registrations, which a refusal may change.
     pub async fn items(&self) -> BTreeMap<String, Value> {
         let items = self.stack.table().items().await.into_iter();
-        let items = items.filter(|item| item["pk"]["S"] != "JWKS" && item["sk"]["S"] != "ATTEMPTS");
-        let items = items.filter(|item| !item["pk"]["S"].as_str().unwrap().starts_with("REGISTRATIONS#"));
+        let is_count = |partition: &str| partition.starts_with("GUESSES#") || partition.starts_with("REGISTRATIONS#");
+        let items = items.filter(|item| item["pk"]["S"] != "JWKS" && !is_count(item["pk"]["S"].as_str().unwrap()));
         items.map(|item| (format!("{} {}", item["pk"]["S"], item["sk"]["S"]), item)).collect()
     }
 

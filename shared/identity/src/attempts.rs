@@ -1,46 +1,37 @@
-//! Attempts to log in, so that passwords cannot be guessed.
+//! Attempts at passwords, counted so that nobody can guess them.
 //!
-//! Each name, whether anybody has it or not, has an item with a set of its attempts. A login adds
-//! its own to the set before the password is hashed, so that a thousand guesses at once cannot all
-//! see an empty set, and withdraws it when it succeeds: sets commute, counters do not. What the set
-//! says about the next attempt is in `history`:
+//! Two items count an attempt in its clock hour: one at the name, whether anybody has the name or not, and one of the
+//! network ([`SourceNetwork`]) across names. Both are written before the password is hashed, so that a thousand guesses at
+//! once see no more than the limits. A right password takes its attempt back: only failures stay.
 //!
-//! - Of one network ([`SourceNetwork`]), five attempts within fifteen minutes are free. Each further
-//!   one waits after the last: 1 s, 2 s, 4 s and so on up to fifteen minutes.
-//! - All networks together have a hundred attempts an hour, but for those from which this user has
-//!   logged in within thirty days: a stranger cannot lock the owner out.
-//!
-//! It follows OWASP's Authentication Cheat Sheet ("Account Lockout") and NIST SP 800-63B, section
-//! 5.2.2, which asks for at most 100 failures in a row.
+//! A network from which the user logged in has counts of its own at the name: nobody elsewhere can lock the owner out of
+//! it. The limits follow OWASP's Authentication Cheat Sheet ("Account Lockout") and NIST SP 800-63B, section 5.2.2, which
+//! asks for at most 100 failures in a row.
 
-mod history;
-mod recorded;
-mod streak;
-
-use std::time::Duration;
-
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
-
-use domain::cause::Cause;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::source_network::SourceNetwork;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use store::collision::{random_wait, repeat_collisions};
-use store::{Item, Key, StoreError, Table, number};
+use store::Table;
 
-use crate::attempts::history::AttemptHistory;
-use crate::attempts::recorded::RecordedAttempt;
-use crate::attempts::streak::FREE_ATTEMPTS;
 use crate::error::IdentityError;
+use crate::hourly_counts::{ClockHour, HourlyCounts, LimitedCount};
 
-/// When DynamoDB may delete the item, after its last change: longer than anything in it counts.
-const KEPT: Duration = Duration::from_secs(2 * 60 * 60);
-/// Each round but the last met another write. Few of them are admitted, so there are few.
-const MAX_ROUNDS: usize = 10;
-/// Up to how long to wait between them.
-const ROUND_WAIT_MS: u64 = 50;
+/// Attempts at a name in an hour, from all strange networks together. Any 24 hours touch 25 clock hours, so no 24 hours
+/// have more than 2,400.
+pub const ATTEMPTS_OF_STRANGERS: u64 = 96;
+/// Attempts at a name in an hour, from one network: more than a forgetful owner makes, and about a fifth of the strangers'
+/// share, so that no single network uses it up.
+pub const ATTEMPTS_OF_A_NETWORK: u64 = 20;
+/// Failures in an hour from one network, at all names to whose users it is strange: a lecture hall of 300 people who log in
+/// there for the first time and mistype once. One leaked password needs 33 hours for 10,000 names.
+pub const FAILURES_OF_A_STRANGE_NETWORK: u64 = 300;
+/// Failures in an hour from one network, at all names whose users have logged in from it. They are counted apart, so that
+/// neither a stranger behind the same address nor newcomers lock them out. The limit is what a campus of 30,000 mistypes
+/// if each logs in once in that hour and one in ten fails.
+pub const FAILURES_OF_A_KNOWN_NETWORK: u64 = 3000;
 
 /// The attempts in the table.
 #[derive(Clone, Debug)]
@@ -49,71 +40,20 @@ pub(crate) struct Attempts {
     clock: Clock,
 }
 
-/// An attempt at a password that was admitted. Unless it is withdrawn, it counts.
+/// Whether the user of a name has logged in from the network of an attempt within thirty days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Familiarity {
+    /// The user has.
+    Known,
+    /// The user has not, or nobody has the name.
+    Strange,
+}
+
+/// An attempt that was counted. It is a failure until it is taken back.
 #[derive(Debug)]
-pub struct PasswordAttempt {
-    username: Username,
-    network: SourceNetwork,
-    recorded: RecordedAttempt,
-}
-
-impl PasswordAttempt {
-    /// One that was admitted without asking the table.
-    #[cfg(any(test, feature = "test-util"))]
-    #[must_use]
-    #[expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests alone call it")]
-    pub fn unrecorded(username: &Username, network: SourceNetwork, at: Timestamp) -> Self {
-        let recorded = RecordedAttempt::new(at, network).unwrap();
-        Self { username: username.clone(), network, recorded }
-    }
-
-    /// The name that it is at.
-    #[must_use]
-    pub fn username(&self) -> &Username {
-        &self.username
-    }
-
-    /// Where it comes from.
-    #[must_use]
-    pub fn network(&self) -> SourceNetwork {
-        self.network
-    }
-
-    /// The time at which it was made.
-    pub(crate) fn made_at(&self) -> Timestamp {
-        self.recorded.at
-    }
-
-    /// The part of a transaction, without a condition, that withdraws this attempt: it was no guess.
-    pub(crate) fn withdraw(&self, table: &Table, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
-        // Others may have let it forget its network.
-        let own = [self.recorded.to_string(), self.recorded.without_network().to_string()];
-        let update = Update::builder()
-            .table_name(table.name())
-            .set_key(Some(key(&self.username).into_item()))
-            .update_expression("DELETE attempts :own ADD revision :one SET expires_at = :expiry")
-            .expression_attribute_values(":own", AttributeValue::Ss(own.into()))
-            .expression_attribute_values(":one", number(1_u64))
-            .expression_attribute_values(":expiry", expiry(now))
-            .build()?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-}
-
-/// The outcome of the first write of an attempt.
-#[must_use = "an attempt that is to be judged is not admitted yet"]
-pub(crate) enum FirstWrite {
-    /// The attempt is admitted: there were fewer than any limit is about.
-    Admitted,
-    /// The attempt was not written. [`Attempts::write_judged`] judges the item that is there.
-    ToBeJudged(Item),
-}
-
-/// What became of a conditional write.
-enum Written {
-    Yes,
-    /// No, because this is there.
-    No(Item),
+pub struct CountedAttempt {
+    at_name: HourlyCounts,
+    of_network: HourlyCounts,
 }
 
 impl Attempts {
@@ -122,123 +62,89 @@ impl Attempts {
         Self { table, clock }
     }
 
-    /// A new attempt, which is neither admitted nor written yet.
-    pub(crate) fn new_attempt(
+    /// Counts an attempt at the password of `username` from `network`, if both counts have room for it. An attempt without
+    /// room writes nothing. If others are faster meanwhile, the conditions of the writes refuse the attempt, and a count
+    /// that was raised stays.
+    ///
+    /// # Errors
+    /// [`IdentityError::Throttled`] until the hour ends if there is no room, [`IdentityError::Unavailable`] if the table
+    /// cannot be reached.
+    pub(crate) async fn count(
         &self,
         username: &Username,
         network: SourceNetwork,
-    ) -> Result<PasswordAttempt, IdentityError> {
-        let recorded = RecordedAttempt::new(self.clock.now(), network)?;
-        Ok(PasswordAttempt { username: username.clone(), network, recorded })
-    }
-
-    /// Adds the attempt to a set of fewer than five, which no limit is about, however old they are.
-    /// One that is in already was added before an answer was lost.
-    pub(crate) async fn write_unseen(
-        &self,
-        attempt: &PasswordAttempt,
+        familiarity: Familiarity,
         deadline: Timestamp,
-    ) -> Result<FirstWrite, IdentityError> {
-        let own = attempt.recorded.to_string();
-        let request = self
-            .update(attempt)
-            .update_expression("ADD attempts :own, revision :one SET expires_at = :expiry")
-            .condition_expression(
-                "attribute_not_exists(attempts) OR size(attempts) < :free OR contains(attempts, :own_text)",
-            )
-            .expression_attribute_values(":own", AttributeValue::Ss(vec![own.clone()]))
-            .expression_attribute_values(":own_text", AttributeValue::S(own))
-            .expression_attribute_values(":free", number(FREE_ATTEMPTS));
-        Ok(match self.write(request, deadline).await? {
-            Written::Yes => FirstWrite::Admitted,
-            Written::No(seen) => FirstWrite::ToBeJudged(seen),
-        })
-    }
-
-    /// Judges the set that was `seen` and writes it anew with the attempt in it, if it is still the
-    /// one that was judged. The hour's limit spares an attempt from a `trusted` network.
-    ///
-    /// # Errors
-    /// [`IdentityError::Throttled`] if the attempt is not admitted.
-    pub(crate) async fn write_judged(
-        &self,
-        attempt: &PasswordAttempt,
-        mut seen: Item,
-        trusted: bool,
-        deadline: Timestamp,
-    ) -> Result<(), IdentityError> {
-        let own = &attempt.recorded;
-        for _ in 0..MAX_ROUNDS {
-            let history = history_of(&seen);
-            if history.contains(own) {
-                return Ok(());
-            }
-            let retry_after = history.wait(own.at, attempt.network, trusted);
-            if !retry_after.is_zero() {
-                return Err(IdentityError::Throttled { retry_after });
-            }
-            let request = self.replacement(attempt, &history.with(own.clone()), &seen);
-            match self.write(request, deadline).await? {
-                Written::Yes => return Ok(()),
-                Written::No(newer) => seen = newer,
-            }
-            tokio::time::sleep(random_wait(ROUND_WAIT_MS)).await;
+    ) -> Result<CountedAttempt, IdentityError> {
+        let now = self.clock.now();
+        let hour = ClockHour::of(now);
+        let at_name = counts_at_name(hour, username, network, familiarity);
+        let of_network = counts_of_network(hour, network, familiarity);
+        let [name, failures] = self.table.get_each([at_name.key(), of_network.key()]).await?;
+        if !at_name.have_room(name.as_ref()) || !of_network.have_room(failures.as_ref()) {
+            return Err(at_name.refusal(now));
         }
-        Err(IdentityError::Unavailable(Cause::because("too many attempts to log in to this name")))
+        // Boxed, because the two requests together are large.
+        let (name, failures) = tokio::join!(
+            Box::pin(at_name.raise(&self.table, &self.clock, deadline)),
+            Box::pin(of_network.raise(&self.table, &self.clock, deadline)),
+        );
+        name.and(failures)?;
+        Ok(CountedAttempt { at_name, of_network })
     }
 
-    fn replacement(&self, attempt: &PasswordAttempt, history: &AttemptHistory, seen: &Item) -> UpdateItemFluentBuilder {
-        let request = self
-            .update(attempt)
-            .update_expression("SET attempts = :kept, expires_at = :expiry ADD revision :one")
-            .expression_attribute_values(":kept", AttributeValue::Ss(history.texts()));
-        match seen.get("revision") {
-            Some(revision) => {
-                request.condition_expression("revision = :seen").expression_attribute_values(":seen", revision.clone())
-            }
-            None => request.condition_expression("attribute_not_exists(revision)"),
-        }
-    }
-
-    /// What both writes have in common.
-    fn update(&self, attempt: &PasswordAttempt) -> UpdateItemFluentBuilder {
-        self.table
-            .client()
-            .update_item()
-            .table_name(self.table.name())
-            .set_key(Some(key(&attempt.username).into_item()))
-            .expression_attribute_values(":one", number(1_u64))
-            .expression_attribute_values(":expiry", expiry(attempt.recorded.at))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-
-    async fn write(&self, request: UpdateItemFluentBuilder, deadline: Timestamp) -> Result<Written, StoreError> {
-        let outcome = repeat_collisions(&self.clock, deadline, || request.clone().send()).await;
-        let Err(error) = outcome else { return Ok(Written::Yes) };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                // Without an item DynamoDB's TTL was faster than we.
-                Ok(Written::No(failed.item().cloned().unwrap_or_default()))
-            }
-            _ => Err(error.into()),
+    /// Takes `attempt` back: it was no guess. If that fails, one failure too many counts until the hour ends.
+    pub(crate) async fn take_back(&self, attempt: &CountedAttempt) {
+        let (name, network) = tokio::join!(attempt.at_name.lower(&self.table), attempt.of_network.lower(&self.table));
+        if let Err(error) = name.and(network) {
+            tracing::warn!(cause = error.cause(), "an attempt with the right password could not be taken back");
         }
     }
 }
 
-/// The key of the attempts at one username.
-fn key(username: &Username) -> Key {
-    Key::new(format!("LOGIN#{}", username.canonical()), "ATTEMPTS")
-}
-
-fn history_of(item: &Item) -> AttemptHistory {
-    match item.get("attempts") {
-        Some(AttributeValue::Ss(texts)) => AttemptHistory::read(texts),
-        _ => AttemptHistory::default(),
+fn counts_at_name(
+    hour: ClockHour,
+    username: &Username,
+    network: SourceNetwork,
+    familiarity: Familiarity,
+) -> HourlyCounts {
+    // People type passwords where a name belongs, so that the table keeps a digest.
+    let name = digest_of(&username.canonical());
+    match familiarity {
+        // An item of its own for each known network: no guess from elsewhere comes near it.
+        Familiarity::Known => {
+            let counts = vec![limited("attempts", ATTEMPTS_OF_A_NETWORK)];
+            HourlyCounts::new(hour, format!("GUESSES#KNOWN#{name}#{network}"), counts)
+        }
+        Familiarity::Strange => {
+            let counts =
+                vec![limited("strangers", ATTEMPTS_OF_STRANGERS), limited(group_of(network), ATTEMPTS_OF_A_NETWORK)];
+            HourlyCounts::new(hour, format!("GUESSES#NAME#{name}"), counts)
+        }
     }
 }
 
-fn expiry(now: Timestamp) -> AttributeValue {
-    number(now.plus(KEPT).seconds())
+fn counts_of_network(hour: ClockHour, network: SourceNetwork, familiarity: Familiarity) -> HourlyCounts {
+    let count = match familiarity {
+        Familiarity::Known => limited("known", FAILURES_OF_A_KNOWN_NETWORK),
+        Familiarity::Strange => limited("strange", FAILURES_OF_A_STRANGE_NETWORK),
+    };
+    HourlyCounts::new(hour, format!("GUESSES#NETWORK#{network}"), vec![count])
+}
+
+/// The attribute that counts the attempts of a strange network. Networks share 64 of them, so that the item has a bound.
+fn group_of(network: SourceNetwork) -> String {
+    // base64url is ASCII.
+    format!("from_{}", &digest_of(&network.to_string())[..1])
+}
+
+fn limited(attribute: impl Into<String>, most: u64) -> LimitedCount {
+    LimitedCount { attribute: attribute.into(), most }
+}
+
+/// The SHA-256 of a text, in base64url.
+fn digest_of(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
 #[cfg(test)]

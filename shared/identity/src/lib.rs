@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod attempts;
 pub mod callers;
 mod error;
+mod hourly_counts;
 pub mod jwt;
 pub mod login;
 pub mod password_hash;

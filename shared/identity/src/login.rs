@@ -2,7 +2,9 @@
 
 mod item;
 mod logins;
+mod proven;
 mod trust;
 
 pub use item::Login;
 pub use logins::Logins;
+pub use proven::ProvenLogin;

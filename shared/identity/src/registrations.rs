@@ -2,20 +2,12 @@
 //!
 //! Without it a stranger could collect starting credits by the thousand, or try which usernames are taken.
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use domain::source_network::SourceNetwork;
 use domain::time::{Clock, Timestamp};
-use store::collision::repeat_collisions;
-use store::{Key, StoreError, Table, number};
+use store::Table;
 
 use crate::error::IdentityError;
-
-const HOUR_SECONDS: u64 = 60 * 60;
-/// The time after the end of its hour at which DynamoDB may delete an item: more than clocks differ.
-const KEPT_SECONDS: u64 = 60 * 60;
+use crate::hourly_counts::{ClockHour, HourlyCounts, LimitedCount};
 
 /// The registrations in the table, counted by network and clock hour.
 #[derive(Clone, Debug)]
@@ -35,15 +27,12 @@ impl Registrations {
     /// The registrations in `table`, with an open connection if the table answers at once.
     pub async fn start(table: Table, clock: Clock, per_hour: u32) -> Self {
         // The item of an hour in 1970, which nobody writes.
-        table.warm_up(key(SourceNetwork::of_address(""), 0)).await;
+        table.warm_up(ClockHour::of(Timestamp::from_seconds(0)).key(partition_of(SourceNetwork::UNKNOWN))).await;
         Self::new(table, clock, per_hour)
     }
 
     /// Counts an attempt to register from `network`, also if the registration fails later. Without a limit it sends
     /// nothing.
-    ///
-    /// A write whose answer is lost is sent again and counts twice. At worst another user of the same network waits for
-    /// the next hour.
     ///
     /// # Errors
     /// [`IdentityError::Throttled`] until the hour ends if the network has used up its share,
@@ -52,43 +41,21 @@ impl Registrations {
         if self.per_hour == 0 {
             return Ok(());
         }
-        let now = self.clock.now();
-        let hour = now.seconds() / HOUR_SECONDS;
-        let end_of_hour = Timestamp::from_seconds((hour + 1) * HOUR_SECONDS);
-        let request = self.request(network, hour, end_of_hour);
-        let Err(error) = repeat_collisions(&self.clock, deadline, || request.clone().send()).await else {
-            return Ok(());
-        };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                Err(IdentityError::Throttled { retry_after: end_of_hour.since(now) })
-            }
-            _ => Err(StoreError::from(error).into()),
-        }
-    }
-
-    fn request(&self, network: SourceNetwork, hour: u64, end_of_hour: Timestamp) -> UpdateItemFluentBuilder {
-        let expires_at = end_of_hour.plus(Duration::from_secs(KEPT_SECONDS));
-        self.table
-            .client()
-            .update_item()
-            .table_name(self.table.name())
-            .set_key(Some(key(network, hour).into_item()))
-            .update_expression("ADD registrations :one SET expires_at = :expiry")
-            .condition_expression("attribute_not_exists(registrations) OR registrations < :limit")
-            .expression_attribute_values(":one", number(1_u64))
-            .expression_attribute_values(":limit", number(self.per_hour))
-            .expression_attribute_values(":expiry", number(expires_at.seconds()))
+        let hour = ClockHour::of(self.clock.now());
+        let limit = LimitedCount { attribute: "registrations".to_owned(), most: self.per_hour.into() };
+        HourlyCounts::new(hour, partition_of(network), vec![limit]).raise(&self.table, &self.clock, deadline).await
     }
 }
 
-/// The key of the registrations from `network` in the `hour` since the Unix epoch.
-fn key(network: SourceNetwork, hour: u64) -> Key {
-    Key::new(format!("REGISTRATIONS#{network}"), format!("HOUR#{hour}"))
+/// The partition of the registrations from `network`.
+fn partition_of(network: SourceNetwork) -> String {
+    format!("REGISTRATIONS#{network}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     use futures_util::future::join_all;

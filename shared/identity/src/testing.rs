@@ -15,9 +15,8 @@ use store::number;
 use testkit::test_table::NOW;
 
 use crate::accounts::Accounts;
-use crate::attempts::PasswordAttempt;
 use crate::jwt::{LoggedIn, RefreshTerms, Subject};
-use crate::login::{Login, Logins};
+use crate::login::{Login, Logins, ProvenLogin};
 use crate::password_hash::PasswordHash;
 use crate::sessions::{Opening, Session, Sessions};
 
@@ -30,6 +29,12 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
         usage,
         finish_reason: FinishReason::Stop,
     }
+}
+
+/// The proof of a password, without the cost of it.
+pub(crate) fn proven(login: &Login) -> ProvenLogin {
+    let username = Username::parse(&login.username).unwrap();
+    ProvenLogin::unproven(login.clone(), &username, SourceNetwork::of_address("127.0.113.7"))
 }
 
 pub(crate) struct TestPeople(testkit::test_table::TestTable);
@@ -55,11 +60,6 @@ impl TestPeople {
         Logins::new(self.table.clone(), self.clock.clone())
     }
 
-    /// An attempt at the password of `username` that no limit delays.
-    pub(crate) fn attempt(&self, username: &Username) -> PasswordAttempt {
-        PasswordAttempt::unrecorded(username, SourceNetwork::of_address("127.0.113.7"), self.clock.now())
-    }
-
     /// Registers `username` and logs them in, without the cost of a password.
     pub(crate) async fn person(&self, username: &str, balance: u64) -> LoggedIn {
         let user_id = self.register(username, balance).await;
@@ -76,11 +76,11 @@ impl TestPeople {
     }
 
     /// Begins a session of a minute for a person who has proved their password.
-    pub(crate) async fn begin_session(&self, attempt: &PasswordAttempt, login: &Login) {
+    pub(crate) async fn begin_session(&self, proven: &ProvenLogin) {
         let issued_at = self.clock.now();
         let expires_at = issued_at.plus(Duration::from_secs(60));
         let refresh = RefreshTerms { id: TokenId::new(&self.clock), issued_at, expires_at };
-        let opening = Opening { attempt, login, renewed_hash: None, refresh, user_agent: None };
+        let opening = Opening { proven, renewed_hash: None, refresh, user_agent: None };
         let sessions = Sessions::new(self.table.clone(), self.clock.clone());
         sessions.begin(&opening, expires_at).await.unwrap();
     }

@@ -134,6 +134,20 @@ impl Table {
         Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
     }
 
+    /// Reads each of these items in one consistent request, in the order of their keys, all of which differ.
+    ///
+    /// # Errors
+    /// As [`Table::get_all`].
+    pub async fn get_each<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N], StoreError> {
+        let mut found = self.get_all(keys.clone()).await?;
+        Ok(keys.map(|key| {
+            let key = key.into_item();
+            let is_meant = |item: &Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
+            let position = found.iter().position(is_meant)?;
+            Some(found.swap_remove(position))
+        }))
+    }
+
     /// Writes all of `items` or none, and repeats collisions until `deadline`. Transactions with the same `token`
     /// within ten minutes are applied once.
     ///

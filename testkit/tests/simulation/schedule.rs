@@ -26,9 +26,8 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::identity::accounts::{Accounts, Deletion};
-use shared::identity::attempts::PasswordAttempt;
 use shared::identity::jwt::{LoggedIn, RefreshClaim, Subject};
-use shared::identity::login::Logins;
+use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
@@ -139,8 +138,8 @@ impl Schedule {
         let login = self.world.logins.find(username).await.unwrap().unwrap();
         for _ in 0..MAX_SESSIONS - 2 {
             let refresh = new_terms(&self.world.clock, self.world.session_lifetime);
-            let attempt = PasswordAttempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now());
-            let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
+            let proven = ProvenLogin::unproven(login.clone(), username, SourceNetwork::UNKNOWN);
+            let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
             self.world.sessions.begin(&opening, soon(&self.world.clock)).await.unwrap();
         }
     }

@@ -24,10 +24,9 @@ use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, Table, number, partition_of};
 
 use crate::api_keys::{KEYS_OF_LIST, take_keys_of_list};
-use crate::attempts::PasswordAttempt;
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
-use crate::login::Login;
+use crate::login::{Login, ProvenLogin};
 
 /// The most items of a `BatchWriteItem`.
 const BATCH_ITEMS: usize = 25;
@@ -82,7 +81,7 @@ impl Deletion {
     }
 
     /// Closes the account for good, if it is as the access token says and the password is still the one that was
-    /// checked. The same transaction withdraws the attempt. If the account is closed already, nothing is written.
+    /// checked. If the account is closed already, nothing is written.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the account has changed meanwhile, [`IdentityError::InvalidCredentials`] if
@@ -90,15 +89,10 @@ impl Deletion {
     pub async fn begin(
         &self,
         person: &LoggedIn,
-        attempt: &PasswordAttempt,
-        login: &Login,
+        proven: &ProvenLogin,
         deadline: Timestamp,
     ) -> Result<(), IdentityError> {
-        let items = vec![
-            self.close_account(person)?,
-            self.close_login(person, attempt.username(), login)?,
-            attempt.withdraw(&self.table, self.clock.now())?,
-        ];
+        let items = vec![self.close_account(person)?, self.close_login(person, proven)?];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
         match cancellation_reasons(&error) {
@@ -131,20 +125,16 @@ impl Deletion {
         )
     }
 
-    fn close_login(
-        &self,
-        person: &LoggedIn,
-        username: &Username,
-        login: &Login,
-    ) -> Result<TransactWriteItem, StoreError> {
+    fn close_login(&self, person: &LoggedIn, proven: &ProvenLogin) -> Result<TransactWriteItem, StoreError> {
+        let seen = proven.login().password_hash.as_str().to_owned();
         transaction::update(
             self.table
-                .updating(Login::key(username))
+                .updating(Login::key(proven.username()))
                 .update_expression("SET session_epoch = :next REMOVE sessions")
                 .condition_expression("user_id = :user_id AND password_hash = :seen")
                 .expression_attribute_values(":next", number(person.session_epoch() + 1))
                 .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
-                .expression_attribute_values(":seen", AttributeValue::S(login.password_hash.as_str().to_owned())),
+                .expression_attribute_values(":seen", AttributeValue::S(seen)),
         )
     }
 

@@ -8,10 +8,9 @@ use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{StoreError, number};
 
 use crate::accounts::registration::Accounts;
-use crate::attempts::PasswordAttempt;
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
-use crate::login::Login;
+use crate::login::{Login, ProvenLogin};
 use crate::password_hash::PasswordHash;
 use crate::sessions::Session;
 
@@ -20,10 +19,8 @@ use crate::sessions::Session;
 pub struct PasswordChange<'a> {
     /// The person.
     pub person: &'a LoggedIn,
-    /// The person's attempt at the old password, with the username.
-    pub attempt: &'a PasswordAttempt,
     /// The person's login, with the hash that the old password matched.
-    pub login: &'a Login,
+    pub proven: &'a ProvenLogin,
     /// The hash of the new password.
     pub new_hash: &'a PasswordHash,
 }
@@ -33,19 +30,18 @@ impl Accounts {
     /// that session fetches a new one with its refresh token.
     ///
     /// One transaction gives account, login and session the next epoch, if the account is as the access token says and
-    /// the login still has the hash that was checked. It also withdraws the attempt.
+    /// the login still has the hash that was checked.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the account is gone or the session has ended,
     /// [`IdentityError::UserInactive`] if the account is deactivated, [`IdentityError::InvalidCredentials`]
     /// if another change of the password was faster.
     pub async fn change_password(&self, change: &PasswordChange<'_>, deadline: Timestamp) -> Result<(), IdentityError> {
-        let next_epoch = change.person.session_epoch().max(change.login.session_epoch) + 1;
+        let next_epoch = change.person.session_epoch().max(change.proven.login().session_epoch) + 1;
         let items = vec![
             self.raise_account(change, next_epoch)?,
             self.replace_hash(change, next_epoch)?,
             self.keep_session(change, next_epoch)?,
-            change.attempt.withdraw(&self.table, self.clock.now())?,
         ];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
@@ -75,14 +71,17 @@ impl Accounts {
     }
 
     fn replace_hash(&self, change: &PasswordChange<'_>, next_epoch: u64) -> Result<TransactWriteItem, StoreError> {
-        let PasswordChange { person, attempt, login, new_hash } = change;
+        let PasswordChange { person, proven, new_hash } = change;
         transaction::update(
             self.table
-                .updating(Login::key(attempt.username()))
+                .updating(Login::key(proven.username()))
                 .update_expression("SET password_hash = :new, session_epoch = :next, sessions = :this_session")
                 .condition_expression("user_id = :user_id AND password_hash = :seen")
                 .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
-                .expression_attribute_values(":seen", AttributeValue::S(login.password_hash.as_str().to_owned()))
+                .expression_attribute_values(
+                    ":seen",
+                    AttributeValue::S(proven.login().password_hash.as_str().to_owned()),
+                )
                 .expression_attribute_values(":new", AttributeValue::S(new_hash.as_str().to_owned()))
                 .expression_attribute_values(":next", number(next_epoch))
                 .expression_attribute_values(
@@ -118,7 +117,7 @@ mod tests {
 
     use crate::jwt::{RefreshClaim, RefreshTerms, Subject};
     use crate::sessions::{Opening, Sessions};
-    use crate::testing::TestPeople;
+    use crate::testing::{TestPeople, proven};
 
     struct PasswordScene {
         test: TestPeople,
@@ -147,8 +146,8 @@ mod tests {
         async fn begin(&self) -> SessionOfAda {
             let login = self.login().await;
             let refresh = terms(TokenId::new(&self.test.clock));
-            let attempt = self.test.attempt(&self.username);
-            let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
+            let proven = proven(&login);
+            let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
             let session_id = self.sessions.begin(&opening, soon()).await.unwrap();
             let subject = Subject { user_id: login.user_id, session_id, session_epoch: login.session_epoch };
             let refresh = RefreshClaim { user_id: login.user_id, session_id, token_id: refresh.id };
@@ -156,8 +155,8 @@ mod tests {
         }
 
         async fn change(&self, person: &LoggedIn, login: &Login) -> Result<(), IdentityError> {
-            let attempt = self.test.attempt(&self.username);
-            let change = PasswordChange { person, attempt: &attempt, login, new_hash: &hash("new") };
+            let proven = proven(login);
+            let change = PasswordChange { person, proven: &proven, new_hash: &hash("new") };
             self.test.accounts().change_password(&change, soon()).await
         }
     }

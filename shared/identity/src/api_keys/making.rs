@@ -5,15 +5,16 @@ use domain::cause::Cause;
 use domain::ids::ApiKeyId;
 use domain::time::Timestamp;
 use domain::username::Username;
+use ledger::account::Closed;
 use store::{StoreError, number, transaction};
 
 use crate::api_keys::key::ApiKey;
 use crate::api_keys::list::{ApiKeyView, Keyring, ListedApiKey, Replacement};
 use crate::api_keys::stored::{ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
 use crate::api_keys::terms::ApiKeyTerms;
-use crate::attempts::PasswordAttempt;
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
+use crate::login::ProvenLogin;
 use crate::sessions::Session;
 
 /// An API key that was just made.
@@ -48,8 +49,8 @@ impl RoomForKey {
 pub struct NewApiKey<'a> {
     /// The person.
     pub person: &'a LoggedIn,
-    /// The person's attempt at the password.
-    pub attempt: &'a PasswordAttempt,
+    /// The person's login.
+    pub proven: &'a ProvenLogin,
     /// The terms of the key.
     pub terms: &'a ApiKeyTerms,
 }
@@ -69,8 +70,8 @@ impl ApiKeys {
         Ok(RoomForKey { keyring })
     }
 
-    /// Makes an API key. Expired keys leave the list. The same transaction withdraws the attempt at the password; a
-    /// password that changed after it was checked has raised the epoch that the transaction asks for.
+    /// Makes an API key. Expired keys leave the list. A password that changed after it was checked has raised the epoch
+    /// that the transaction asks for.
     ///
     /// If the outcome is unknown ([`IdentityError::Unavailable`]), the list may have a key whose text nobody has seen.
     ///
@@ -82,7 +83,11 @@ impl ApiKeys {
         mut room: RoomForKey,
         deadline: Timestamp,
     ) -> Result<MadeApiKey, IdentityError> {
-        let NewApiKey { person, attempt, terms } = *new;
+        let NewApiKey { person, proven, terms } = *new;
+        if proven.login().user_id != person.user_id() {
+            // The account was deleted, and its name registered again, before the password was proved.
+            return Err(Closed::Gone.into());
+        }
         let key = ApiKey::random()?;
         let id = ApiKeyId::new(&self.clock);
         let now = self.clock.now();
@@ -95,7 +100,6 @@ impl ApiKeys {
             let made = vec![
                 self.check_session(person, now)?,
                 self.table.put_new(StoredApiKey::key(&listed.digest).with(&stored)?)?,
-                attempt.withdraw(&self.table, now)?,
             ];
             next.insert(id, listed.clone());
             match self.replace(person, &keyring.list, &next, made, deadline).await? {

@@ -18,7 +18,7 @@ use crate::callers::Caller;
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::sessions::Session;
-use crate::testing::TestPeople;
+use crate::testing::{TestPeople, proven};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,8 +74,8 @@ impl ApiKeyScene {
     /// Makes a key as somebody who has just proved to know Ada's password.
     async fn make_as(&self, person: &LoggedIn, days: Option<u32>) -> Result<MadeApiKey, IdentityError> {
         let room = self.api_keys.room(person).await?;
-        let attempt = self.test.attempt(&room.username()?);
-        let new = NewApiKey { person, attempt: &attempt, terms: &terms(days) };
+        let login = self.test.logins().find(&room.username()?).await?.unwrap();
+        let new = NewApiKey { person, proven: &proven(&login), terms: &terms(days) };
         self.api_keys.make(&new, room, self.soon()).await
     }
 
@@ -310,8 +310,20 @@ async fn a_password_that_changes_after_it_was_checked_makes_no_key() {
     let scene = ApiKeyScene::start().await;
     let room = scene.api_keys.room(&scene.ada).await.unwrap();
     scene.test.set(Account::key(scene.ada.user_id()), "session_epoch", number(2_u64)).await;
-    let attempt = scene.test.attempt(&room.username().unwrap());
-    let new = NewApiKey { person: &scene.ada, attempt: &attempt, terms: &terms(None) };
+    let login = scene.test.logins().find(&room.username().unwrap()).await.unwrap().unwrap();
+    let new = NewApiKey { person: &scene.ada, proven: &proven(&login), terms: &terms(None) };
+    let outcome = scene.api_keys.make(&new, room, scene.soon()).await;
+    assert!(matches!(outcome, Err(IdentityError::TokenNotValid(_))));
+    assert_eq!(scene.items_of_keys().await, 0);
+}
+
+#[tokio::test]
+async fn the_password_of_somebody_else_makes_no_key() {
+    let scene = ApiKeyScene::start().await;
+    scene.test.register("mallory", 1).await;
+    let room = scene.api_keys.room(&scene.ada).await.unwrap();
+    let mallory = scene.test.logins().find(&Username::parse("mallory").unwrap()).await.unwrap().unwrap();
+    let new = NewApiKey { person: &scene.ada, proven: &proven(&mallory), terms: &terms(None) };
     let outcome = scene.api_keys.make(&new, room, scene.soon()).await;
     assert!(matches!(outcome, Err(IdentityError::TokenNotValid(_))));
     assert_eq!(scene.items_of_keys().await, 0);

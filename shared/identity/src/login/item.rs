@@ -10,7 +10,7 @@ use store::Key;
 use crate::password_hash::PasswordHash;
 
 /// The user that a username leads to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
     /// The user who has the username.
     pub user_id: UserId,

@@ -7,9 +7,10 @@ use domain::username::Username;
 use store::{StoreError, Table};
 use telemetry::invocation::identify;
 
-use crate::attempts::{Attempts, FirstWrite, PasswordAttempt};
+use crate::attempts::{Attempts, CountedAttempt, Familiarity};
 use crate::error::IdentityError;
 use crate::login::item::Login;
+use crate::login::proven::ProvenLogin;
 use crate::password_hash::PasswordHash;
 
 /// The logins in the table.
@@ -17,13 +18,14 @@ use crate::password_hash::PasswordHash;
 pub struct Logins {
     table: Table,
     attempts: Attempts,
+    clock: Clock,
 }
 
 impl Logins {
     /// The logins in `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { attempts: Attempts::new(table.clone(), clock), table }
+        Self { attempts: Attempts::new(table.clone(), clock.clone()), table, clock }
     }
 
     /// The login with this username, if a user has it.
@@ -35,8 +37,8 @@ impl Logins {
     }
 
     /// The login with this username, if `password` is its password. The attempt is counted before the password is
-    /// hashed, so that simultaneous guesses do not all pass the limit. An unknown username costs the time of a wrong
-    /// password, so that a client cannot tell the two apart.
+    /// hashed, so that simultaneous guesses do not all pass the limits, and taken back if the password is right. An unknown
+    /// username costs the time of a wrong password, so that a client cannot tell the two apart.
     ///
     /// # Errors
     /// [`IdentityError::InvalidCredentials`] if no user has the username or the password is another; else as
@@ -47,16 +49,17 @@ impl Logins {
         password: &Password,
         network: SourceNetwork,
         deadline: Timestamp,
-    ) -> Result<(Login, PasswordAttempt), IdentityError> {
+    ) -> Result<ProvenLogin, IdentityError> {
         let (found, attempt) = self.attempt(username, network, deadline).await?;
         let matches = PasswordHash::matches(found.as_ref().map(|login| &login.password_hash), password)?;
         let login = found.filter(|_| matches).ok_or(IdentityError::InvalidCredentials)?;
         identify(login.user_id);
-        Ok((login, attempt))
+        self.attempts.take_back(&attempt).await;
+        Ok(ProvenLogin::new(login, username, network))
     }
 
-    /// Admits an attempt at the password of `username` from `network`, and reads the login meanwhile: one round trip.
-    /// The attempt counts until the transaction that its success leads to withdraws it.
+    /// Counts an attempt at the password of `username` from `network`, and returns the login if a user has it. An
+    /// attempt beyond a limit writes nothing.
     ///
     /// # Errors
     /// [`IdentityError::Throttled`] if the attempt is not admitted, whether a user has the username or not;
@@ -66,16 +69,12 @@ impl Logins {
         username: &Username,
         network: SourceNetwork,
         deadline: Timestamp,
-    ) -> Result<(Option<Login>, PasswordAttempt), IdentityError> {
-        let attempt = self.attempts.new_attempt(username, network)?;
-        let (login, written) = tokio::join!(self.find(username), self.attempts.write_unseen(&attempt, deadline));
-        let (login, written) = (login?, written?);
-        if let FirstWrite::ToBeJudged(seen) = written {
-            let trusted = login.as_ref().is_some_and(|login| login.trusts(network, attempt.made_at()));
-            // Boxed: it is rare, and large.
-            Box::pin(self.attempts.write_judged(&attempt, seen, trusted, deadline)).await?;
-        }
-        Ok((login, attempt))
+    ) -> Result<(Option<Login>, CountedAttempt), IdentityError> {
+        let login = self.find(username).await?;
+        let is_known = login.as_ref().is_some_and(|login| login.trusts(network, self.clock.now()));
+        let familiarity = if is_known { Familiarity::Known } else { Familiarity::Strange };
+        let counted = self.attempts.count(username, network, familiarity, deadline).await?;
+        Ok((login, counted))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The networks that a user logs in from. The hourly limit on attempts spares them.
+//! The networks that a user logs in from. The limits on strangers' attempts spare them.
 
 use std::time::Duration;
 
@@ -89,6 +89,7 @@ mod tests {
     use domain::username::Username;
     use testkit::test_table::NOW;
 
+    use crate::login::ProvenLogin;
     use crate::testing::TestPeople;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -103,8 +104,8 @@ mod tests {
 
     async fn log_in_from(test: &TestPeople, network: SourceNetwork) {
         let deadline = test.clock.now().plus(Duration::from_secs(28));
-        let (login, attempt) = test.logins().attempt(&ada(), network, deadline).await.unwrap();
-        test.begin_session(&attempt, &login.unwrap()).await;
+        let (login, _) = test.logins().attempt(&ada(), network, deadline).await.unwrap();
+        test.begin_session(&ProvenLogin::unproven(login.unwrap(), &ada(), network)).await;
     }
 
     async fn login(test: &TestPeople) -> Login {

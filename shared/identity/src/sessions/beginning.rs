@@ -19,14 +19,14 @@ impl Sessions {
     /// Begins a session, and ends the oldest one if the user has too many.
     ///
     /// One transaction puts the session if the account is active and of the epoch that the login showed, and if the
-    /// login still has the hash that was checked: a password change in between wins. The same transaction withdraws the
-    /// attempt and trusts its network.
+    /// login still has the hash that was checked: a password change in between wins. The same transaction trusts the
+    /// network.
     ///
     /// # Errors
     /// [`IdentityError::InvalidCredentials`] if login or account have changed meanwhile,
     /// [`IdentityError::UserInactive`] if the account is deactivated.
     pub async fn begin(&self, opening: &Opening<'_>, deadline: Timestamp) -> Result<SessionId, IdentityError> {
-        let login = opening.login;
+        let login = opening.proven.login();
         let payer = Payer::new(login.user_id, Epoch::OfSessions(login.session_epoch));
         let mut listed = login.sessions.clone();
         for _ in 0..MAX_ROUNDS {
@@ -40,7 +40,6 @@ impl Sessions {
                 Account::check_open(&self.table, payer)?,
                 self.list_in_login(opening, session_id)?,
                 self.put_session(opening, session_id)?,
-                opening.attempt.withdraw(&self.table, self.clock.now())?,
             ];
             let token = session_id.to_string();
             let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
@@ -56,11 +55,12 @@ impl Sessions {
     }
 
     fn list_in_login(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, StoreError> {
-        let Opening { attempt, login, renewed_hash, .. } = opening;
-        let hash = renewed_hash.unwrap_or(&login.password_hash);
+        let proven = opening.proven;
+        let login = proven.login();
+        let hash = opening.renewed_hash.unwrap_or(&login.password_hash);
         let update = self
             .table
-            .updating(Login::key(attempt.username()))
+            .updating(Login::key(proven.username()))
             .condition_expression(
                 "password_hash = :seen AND (attribute_not_exists(sessions) OR size(sessions) < :most)",
             )
@@ -69,7 +69,7 @@ impl Sessions {
             .expression_attribute_values(":most", number(MAX_SESSIONS as u64))
             .expression_attribute_values(":session", AttributeValue::Ss(vec![session_id.to_string()]));
         let set = "ADD sessions :session SET password_hash = :hash";
-        transaction::update(login.trusting(update, set, attempt.network(), self.clock.now()))
+        transaction::update(login.trusting(update, set, proven.network(), self.clock.now()))
     }
 
     fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, StoreError> {
@@ -78,13 +78,13 @@ impl Sessions {
             refresh_token_id: opening.refresh.id,
             issued_at_ms: opening.refresh.issued_at.milliseconds(),
             previous_refresh_token_id: None,
-            session_epoch: opening.login.session_epoch,
+            session_epoch: opening.proven.login().session_epoch,
             created_at: now.to_string(),
             last_used_at: now.seconds(),
             user_agent: opening.user_agent.clone(),
             expires_at: opening.refresh.expires_at.seconds(),
         };
-        self.table.put(Session::key(opening.login.user_id, session_id).with(&session)?)
+        self.table.put(Session::key(opening.proven.login().user_id, session_id).with(&session)?)
     }
 }
 
@@ -92,7 +92,7 @@ impl Sessions {
 fn listed_meanwhile(opening: &Opening<'_>, login: &CancellationReason) -> Result<BTreeSet<SessionId>, IdentityError> {
     let login: Option<Login> = login.item().cloned().map(from_item).transpose()?;
     match login {
-        Some(login) if login.password_hash == opening.login.password_hash => Ok(login.sessions),
+        Some(login) if login.password_hash == opening.proven.login().password_hash => Ok(login.sessions),
         // The password has changed since it was checked.
         _ => Err(IdentityError::InvalidCredentials),
     }

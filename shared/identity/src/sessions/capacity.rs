@@ -24,7 +24,7 @@ impl Sessions {
         opening: &Opening<'_>,
         listed: &BTreeSet<SessionId>,
     ) -> Result<(), IdentityError> {
-        let login = opening.login;
+        let login = opening.proven.login();
         let living = self.living(login.user_id, login.session_epoch, listed).await?;
         let mut living = living.into_iter().map(|stored| stored.id);
         let kept: BTreeSet<SessionId> = living.by_ref().take(MAX_SESSIONS - 1).collect();
@@ -41,13 +41,13 @@ impl Sessions {
             .client()
             .update_item()
             .table_name(self.table.name())
-            .set_key(Some(Login::key(opening.attempt.username()).into_item()))
+            .set_key(Some(Login::key(opening.proven.username()).into_item()))
             .update_expression("DELETE sessions :gone")
             // In another epoch other sessions live, such as the one in which the password was changed.
             .condition_expression("user_id = :user_id AND session_epoch = :epoch")
             .expression_attribute_values(":gone", AttributeValue::Ss(gone))
-            .expression_attribute_values(":epoch", number(opening.login.session_epoch))
-            .expression_attribute_values(":user_id", AttributeValue::S(opening.login.user_id.to_string()))
+            .expression_attribute_values(":epoch", number(opening.proven.login().session_epoch))
+            .expression_attribute_values(":user_id", AttributeValue::S(opening.proven.login().user_id.to_string()))
             .send()
             .await;
         match outcome {
@@ -72,7 +72,7 @@ mod tests {
 
     use crate::accounts::PasswordChange;
     use crate::jwt::{LoggedIn, RefreshTerms, Subject};
-    use crate::testing::TestPeople;
+    use crate::testing::{TestPeople, proven};
 
     #[tokio::test]
     async fn a_login_from_before_a_password_change_leaves_the_list_of_sessions_alone() {
@@ -83,12 +83,12 @@ mod tests {
         let soon = NOW.plus(Duration::from_secs(28));
         let refresh = RefreshTerms { id: TokenId::new(&test.clock), issued_at: NOW, expires_at: soon };
         let login = test.logins().find(&username).await.unwrap().unwrap();
-        let attempt = test.attempt(&username);
-        let opening = Opening { attempt: &attempt, login: &login, renewed_hash: None, refresh, user_agent: None };
+        let proven = proven(&login);
+        let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
         let session_id = sessions.begin(&opening, soon).await.unwrap();
         let person: LoggedIn = Subject { user_id: login.user_id, session_id, session_epoch: 1 }.into();
         let new_hash = serde_json::from_value("new".into()).unwrap();
-        let change = PasswordChange { person: &person, attempt: &attempt, login: &login, new_hash: &new_hash };
+        let change = PasswordChange { person: &person, proven: &proven, new_hash: &new_hash };
         accounts.change_password(&change, soon).await.unwrap();
 
         let outcome = sessions.make_room(&opening, &[session_id].into()).await;

@@ -15,7 +15,7 @@ use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use crate::login::Login;
 use crate::password_hash::PasswordHash;
-use crate::testing::TestPeople;
+use crate::testing::{TestPeople, proven};
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
@@ -66,8 +66,8 @@ impl SessionScene {
         renewed_hash: Option<&PasswordHash>,
     ) -> Result<BegunSession, IdentityError> {
         let refresh = self.new_terms();
-        let attempt = self.test.attempt(&self.username);
-        let opening = Opening { attempt: &attempt, login, renewed_hash, refresh, user_agent: None };
+        let proven = proven(login);
+        let opening = Opening { proven: &proven, renewed_hash, refresh, user_agent: None };
         let session_id = self.sessions.begin(&opening, self.soon()).await?;
         Ok(BegunSession { session_id, claim: self.claim(session_id, refresh.id) })
     }

@@ -12,9 +12,8 @@ use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::identity::accounts::{Accounts, LogoutScope, PasswordChange};
-use shared::identity::attempts::PasswordAttempt;
 use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
-use shared::identity::login::Login;
+use shared::identity::login::ProvenLogin;
 use shared::identity::sessions::{Opening, Refreshed};
 use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
@@ -52,12 +51,11 @@ impl Desk<'_> {
 
     /// As `login`.
     async fn login(&self, password: &str, renews_hash: bool) -> Result<Told, ApiError> {
-        let login = self.proved(self.username, password).await?;
+        let proven = self.proven(self.username, password).await?;
+        let login = proven.login();
         let renewed_hash = renews_hash.then(|| self.new_hash(password));
-        let attempt = self.attempt(self.username);
         let opening = Opening {
-            attempt: &attempt,
-            login: &login,
+            proven: &proven,
             renewed_hash: renewed_hash.as_ref(),
             refresh: self.new_terms(),
             user_agent: None,
@@ -77,10 +75,9 @@ impl Desk<'_> {
     /// As `password`.
     async fn change_password(&self, access: &LoggedIn, current: &str, new: &str) -> Result<Told, ApiError> {
         let username = self.world.accounts.read(access).await?.parsed_username()?;
-        let login = self.proved(&username, current).await?;
+        let proven = self.proven(&username, current).await?;
         let new_hash = self.new_hash(new);
-        let attempt = self.attempt(&username);
-        let change = PasswordChange { person: access, attempt: &attempt, login: &login, new_hash: &new_hash };
+        let change = PasswordChange { person: access, proven: &proven, new_hash: &new_hash };
         self.world.accounts.change_password(&change, self.deadline).await?;
         Ok(Told::Done)
     }
@@ -100,9 +97,9 @@ impl Desk<'_> {
         let deletion = &self.world.deletion;
         let account = deletion.read(access).await?;
         let username = account.parsed_username()?;
-        let login = self.proved(&username, password).await?;
+        let proven = self.proven(&username, password).await?;
         if account.status != Status::Deleting {
-            deletion.begin(access, &self.attempt(&username), &login, self.deadline).await?;
+            deletion.begin(access, &proven, self.deadline).await?;
         }
         match deletion.finish(access.user_id(), &username, self.deadline).await? {
             DeletionProgress::Finished => Ok(Told::Done),
@@ -110,15 +107,12 @@ impl Desk<'_> {
         }
     }
 
-    /// The login of a name, if the password is right.
-    async fn proved(&self, username: &Username, password: &str) -> Result<Login, ApiError> {
+    /// The login of a name, if the password is right. Limits on attempts have tests of their own.
+    async fn proven(&self, username: &Username, password: &str) -> Result<ProvenLogin, ApiError> {
         let found = self.world.logins.find(username).await?;
-        found.filter(|login| password_of(login.password_hash.as_str()) == password).ok_or(ApiError::InvalidCredentials)
-    }
-
-    /// An attempt without a limit: limits have tests of their own.
-    fn attempt(&self, username: &Username) -> PasswordAttempt {
-        PasswordAttempt::unrecorded(username, SourceNetwork::UNKNOWN, self.world.clock.now())
+        let found = found.filter(|login| password_of(login.password_hash.as_str()) == password);
+        let login = found.ok_or(ApiError::InvalidCredentials)?;
+        Ok(ProvenLogin::unproven(login, username, SourceNetwork::UNKNOWN))
     }
 
     fn new_hash(&self, password: &str) -> shared::identity::password_hash::PasswordHash {

@@ -20,7 +20,7 @@ use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
 use crate::error::ActivationError;
 use crate::jwt::RefreshTerms;
 use crate::sessions::{Opening, Sessions};
-use crate::testing::{TestPeople, stored_reply};
+use crate::testing::{TestPeople, proven, stored_reply};
 
 struct DeletionScene {
     test: TestPeople,
@@ -53,8 +53,8 @@ impl DeletionScene {
     async fn begin_session(&self, login: &Login) -> Result<SessionId, IdentityError> {
         let (id, issued_at) = (TokenId::new(&self.test.clock), NOW);
         let refresh = RefreshTerms { id, issued_at, expires_at: NOW.plus(Duration::from_secs(600)) };
-        let attempt = self.test.attempt(&self.username);
-        let opening = Opening { attempt: &attempt, login, renewed_hash: None, refresh, user_agent: None };
+        let proven = proven(login);
+        let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
         self.sessions.begin(&opening, soon()).await
     }
 
@@ -90,8 +90,8 @@ impl DeletionScene {
         self.test.end_session_at(&self.ada, soon()).await;
         for _ in 0..keys {
             let room = api_keys.room(&self.ada).await.unwrap();
-            let attempt = self.test.attempt(&self.username);
-            let new = NewApiKey { person: &self.ada, attempt: &attempt, terms: &terms };
+            let proven = proven(&self.login().await);
+            let new = NewApiKey { person: &self.ada, proven: &proven, terms: &terms };
             api_keys.make(&new, room, soon()).await.unwrap();
         }
     }
@@ -102,18 +102,17 @@ impl DeletionScene {
 
     /// Begins it as somebody who has just proved to know the password of `login`.
     async fn begin_as(&self, login: &Login) -> Result<(), IdentityError> {
-        let attempt = self.test.attempt(&self.username);
-        self.deletion.begin(&self.ada, &attempt, login, soon()).await
+        self.deletion.begin(&self.ada, &proven(login), soon()).await
     }
 
     async fn finish(&self, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
         self.deletion.finish(self.ada.user_id(), &self.username, deadline).await
     }
 
-    /// Everything in the table but the attempts at a password, which expire, and the tombstones.
+    /// Everything in the table but the tombstones.
     async fn left(&self) -> Vec<String> {
         let items = self.test.isolated.items().await.into_iter();
-        let items = items.filter(|item| item["sk"]["S"] != "ATTEMPTS" && item["sk"]["S"] != Tombstone::SORT_KEY);
+        let items = items.filter(|item| item["sk"]["S"] != Tombstone::SORT_KEY);
         items.map(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"])).collect()
     }
 }
