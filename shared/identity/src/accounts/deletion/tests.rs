@@ -140,6 +140,18 @@ async fn nothing_is_left_of_a_deleted_account_and_its_name_is_free() {
 }
 
 #[tokio::test]
+async fn sessions_that_ended_everywhere_are_deleted_too_however_many_they_were() {
+    let scene = DeletionScene::start().await;
+    for _ in 0..250 {
+        let past = scene.test.subject(scene.ada.user_id()).into();
+        scene.test.end_session_at(&past, soon()).await;
+    }
+    scene.begin().await.unwrap();
+    assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
+    assert!(scene.left().await.is_empty(), "{:?}", scene.left().await.len());
+}
+
+#[tokio::test]
 async fn the_name_is_taken_until_everything_else_is_gone() {
     let scene = DeletionScene::start().await;
     scene.chat(1).await;
