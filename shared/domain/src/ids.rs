@@ -81,6 +81,18 @@ identifier! {
     ApiKeyId
 }
 
+identifier! {
+    /// A conversation of a user.
+    ConversationId
+}
+
+impl ConversationId {
+    /// Every user's first conversation, which is the one at `/chatView/`.
+    pub const FIRST: Self = Self(Ulid(0));
+    /// The exchanges that programs asked to store, each of which is complete in itself.
+    pub const COMPLETIONS: Self = Self(Ulid(1));
+}
+
 fn random_ulid(clock: &Clock) -> Ulid {
     let mut bytes = [0_u8; 16];
     // Identifiers must not be guessable, so a request without random bits gets no answer.

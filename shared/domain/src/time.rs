@@ -46,6 +46,13 @@ impl Timestamp {
         Self::from_milliseconds(self.milliseconds.saturating_add(milliseconds))
     }
 
+    /// The moment `duration` earlier, but not before the Unix epoch.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self::from_milliseconds(self.milliseconds.saturating_sub(milliseconds))
+    }
+
     /// The time from `earlier` until this moment, or zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

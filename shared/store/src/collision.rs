@@ -4,74 +4,121 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use domain::random;
 use domain::time::{Clock, Timestamp};
 
-/// Attempts at a write that collides with others. The SDK does not repeat collisions by itself.
-const MAX_COLLISION_ATTEMPTS: u32 = 10;
-/// Longest wait before the first repetition. It doubles with every repetition.
-const FIRST_COLLISION_WAIT_MS: u64 = 20;
-/// Longest wait before any repetition.
-const LAST_COLLISION_WAIT_MS: u64 = 500;
-
-/// The error of a write that may have collided with other writes: they changed the same item, or there were too many.
-pub trait Collision {
-    /// Whether a collision is the only reason why the write was not applied.
-    fn is_collision(&self) -> bool;
+/// Why a write was not applied although nothing is wrong with it: the same write can succeed a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collision {
+    /// Another write was changing the same item.
+    Conflict,
+    /// The table takes no more writes for now.
+    Throttling,
 }
 
-impl Collision for UpdateItemError {
-    fn is_collision(&self) -> bool {
-        matches!(self, Self::TransactionConflictException(_))
+impl Collision {
+    /// Longest wait before the first repetition, in milliseconds. It doubles with every repetition. Another write is over
+    /// in milliseconds, while a table that throttles needs time to recover.
+    fn first_wait_ms(self) -> u64 {
+        match self {
+            Self::Conflict => 20,
+            Self::Throttling => 100,
+        }
+    }
+
+    /// Longest wait before any repetition, in milliseconds.
+    fn last_wait_ms(self) -> u64 {
+        match self {
+            Self::Conflict => 500,
+            Self::Throttling => 1000,
+        }
     }
 }
 
-impl Collision for TransactWriteItemsError {
+/// The error of a write that may have collided with other writes.
+pub trait Collides {
+    /// The collision, if it is the only reason why the write was not applied.
+    fn collision(&self) -> Option<Collision>;
+}
+
+impl Collides for UpdateItemError {
+    fn collision(&self) -> Option<Collision> {
+        match self {
+            Self::TransactionConflictException(_) => Some(Collision::Conflict),
+            Self::ProvisionedThroughputExceededException(_)
+            | Self::RequestLimitExceeded(_)
+            | Self::ThrottlingException(_) => Some(Collision::Throttling),
+            _ => None,
+        }
+    }
+}
+
+impl Collides for PutItemError {
+    fn collision(&self) -> Option<Collision> {
+        match self {
+            Self::TransactionConflictException(_) => Some(Collision::Conflict),
+            Self::ProvisionedThroughputExceededException(_)
+            | Self::RequestLimitExceeded(_)
+            | Self::ThrottlingException(_) => Some(Collision::Throttling),
+            _ => None,
+        }
+    }
+}
+
+impl Collides for TransactWriteItemsError {
     /// A transaction that also failed for another reason would fail again.
-    fn is_collision(&self) -> bool {
-        let Self::TransactionCanceledException(canceled) = self else {
-            return matches!(self, Self::TransactionInProgressException(_));
+    fn collision(&self) -> Option<Collision> {
+        let canceled = match self {
+            Self::TransactionCanceledException(canceled) => canceled,
+            Self::TransactionInProgressException(_) => return Some(Collision::Conflict),
+            Self::ProvisionedThroughputExceededException(_)
+            | Self::RequestLimitExceeded(_)
+            | Self::ThrottlingException(_) => return Some(Collision::Throttling),
+            _ => return None,
         };
-        let mut collides = false;
+        let mut collision = None;
         for reason in canceled.cancellation_reasons() {
             match reason.code() {
-                Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded") => collides = true,
+                Some("TransactionConflict") => collision = collision.or(Some(Collision::Conflict)),
+                Some("ThrottlingError" | "ProvisionedThroughputExceeded") => collision = Some(Collision::Throttling),
                 None | Some("None") => {}
-                Some(_) => return false,
+                Some(_) => return None,
             }
         }
-        collides
+        collision
     }
 }
 
-/// Sends a write until it collides with no other, with growing random waits in between. It gives up if the next wait
-/// would reach `deadline`, or after ten attempts.
+/// Sends a write until it collides with no other, with growing random waits in between. Nothing but a collision is
+/// repeated, and only the time ends the repetitions: the last attempt begins before `until`.
 ///
 /// # Errors
 /// The error of the last attempt.
 pub async fn repeat_collisions<T, E, A>(
     clock: &Clock,
-    deadline: Timestamp,
+    until: Timestamp,
     mut send: impl FnMut() -> A,
 ) -> Result<T, SdkError<E>>
 where
-    E: Collision,
+    E: Collides,
     A: Future<Output = Result<T, SdkError<E>>>,
 {
-    let mut most_ms = FIRST_COLLISION_WAIT_MS;
-    for _ in 1..MAX_COLLISION_ATTEMPTS {
+    let mut repetitions: u32 = 0;
+    loop {
         let outcome = send().await;
-        let collides = outcome.as_ref().err().and_then(SdkError::as_service_error).is_some_and(E::is_collision);
+        let collision = outcome.as_ref().err().and_then(SdkError::as_service_error).and_then(E::collision);
+        let Some(collision) = collision else { return outcome };
+        let most_ms = collision.first_wait_ms().saturating_mul(1 << repetitions.min(10)).min(collision.last_wait_ms());
         let wait = random_wait(most_ms);
-        if !collides || clock.now().plus(wait) >= deadline {
+        if clock.now().plus(wait) >= until {
             return outcome;
         }
         tokio::time::sleep(wait).await;
-        most_ms = (most_ms * 2).min(LAST_COLLISION_WAIT_MS);
+        repetitions += 1;
     }
-    send().await
 }
 
 /// A random wait of at most `most_ms` milliseconds ("full jitter"), so that writes that collided do not meet again.
@@ -87,7 +134,9 @@ mod tests {
     use super::*;
     use aws_sdk_dynamodb::config::http::HttpResponse;
     use aws_sdk_dynamodb::types::CancellationReason;
-    use aws_sdk_dynamodb::types::error::{TransactionCanceledException, TransactionConflictException};
+    use aws_sdk_dynamodb::types::error::{
+        ThrottlingException, TransactionCanceledException, TransactionConflictException,
+    };
     use std::cell::Cell;
 
     const LATER: Timestamp = Timestamp::from_seconds(1_000_060);
@@ -124,16 +173,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_collision_is_not_repeated_for_ever() {
-        let attempts = Cell::new(0);
-        let outcome: Result<(), _> = repeat_collisions(&clock(), LATER, || {
-            attempts.set(attempts.get() + 1);
-            let error = TransactionConflictException::builder().build();
-            async { Err(service_error(UpdateItemError::TransactionConflictException(error))) }
-        })
-        .await;
-        assert!(outcome.is_err());
-        assert_eq!(attempts.get(), MAX_COLLISION_ATTEMPTS);
+    async fn time_alone_ends_the_repetitions_and_not_their_number() {
+        for error in [
+            || UpdateItemError::TransactionConflictException(TransactionConflictException::builder().build()),
+            || UpdateItemError::ThrottlingException(ThrottlingException::builder().build()),
+        ] {
+            let clock = Clock::simulated(Timestamp::from_seconds(1_000_000));
+            let attempts = Cell::new(0);
+            let outcome: Result<(), _> = repeat_collisions(&clock, LATER, || {
+                attempts.set(attempts.get() + 1);
+                async { Err(service_error(error())) }
+            })
+            .await;
+            assert!(outcome.is_err());
+            // A minute of waits of half a second or a second at most, after the first ones.
+            assert!(attempts.get() > 60, "{} attempts", attempts.get());
+            assert!(clock.now() < LATER);
+        }
+    }
+
+    #[test]
+    fn throttling_and_conflicts_are_told_apart() {
+        for (codes, collision) in [
+            (&["None", "TransactionConflict"][..], Some(Collision::Conflict)),
+            (&["ThrottlingError", "None"], Some(Collision::Throttling)),
+            (&["ThrottlingError", "TransactionConflict"], Some(Collision::Throttling)),
+            (&["TransactionConflict", "ProvisionedThroughputExceeded"], Some(Collision::Throttling)),
+            (&["TransactionConflict", "ConditionalCheckFailed"], None),
+            (&["None"], None),
+        ] {
+            let error = canceled(codes);
+            assert_eq!(error.as_service_error().unwrap().collision(), collision, "{codes:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,9 +8,11 @@
 pub mod collision;
 mod error;
 mod key;
+mod size;
 mod table;
 pub mod transaction;
 
 pub use error::StoreError;
 pub use key::{Item, Key, from_item, number, partition_of};
-pub use table::{MAX_BATCH_ITEMS, Table, WARM_UP_LIMIT};
+pub use size::item_bytes;
+pub use table::{MAX_BATCH_ITEMS, REQUEST_TIMEOUT, Table, WARM_UP_LIMIT};

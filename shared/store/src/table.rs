@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
@@ -17,6 +18,9 @@ use serde::de::DeserializeOwned;
 
 use crate::collision::{random_wait, repeat_collisions};
 use crate::{Item, Key, StoreError, from_item, transaction};
+
+/// Longest time of one request to the table, all of the SDK's attempts together.
+pub const REQUEST_TIMEOUT: Duration = cloud::OPERATION_TIMEOUT;
 
 /// Timeout for opening a connection at start-up.
 pub const WARM_UP_LIMIT: Duration = Duration::from_millis(500);
@@ -148,8 +152,26 @@ impl Table {
         }))
     }
 
-    /// Writes all of `items` or none, and repeats collisions until `deadline`. Transactions with the same `token`
-    /// within ten minutes are applied once.
+    /// Puts `item` in place of whatever has its key, and repeats collisions until `until`.
+    ///
+    /// # Errors
+    /// The error of the last attempt.
+    pub async fn put_until(&self, item: Item, clock: &Clock, until: Timestamp) -> Result<(), SdkError<PutItemError>> {
+        let request = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        repeat_collisions(clock, until, || request.clone().send()).await.map(|_| ())
+    }
+
+    /// Deletes the item of this key, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be reached.
+    pub async fn delete(&self, key: Key) -> Result<(), StoreError> {
+        self.client.delete_item().table_name(&self.name).set_key(Some(key.into_item())).send().await?;
+        Ok(())
+    }
+
+    /// Writes all of `items` or none, and repeats collisions until `until`. Transactions with the same `token` within ten
+    /// minutes are applied once.
     ///
     /// # Errors
     /// The error of the last attempt; [`transaction::cancellation_reasons`] reads it.
@@ -158,10 +180,10 @@ impl Table {
         token: &str,
         items: Vec<TransactWriteItem>,
         clock: &Clock,
-        deadline: Timestamp,
+        until: Timestamp,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let request = self.client.transact_write_items().client_request_token(token).set_transact_items(Some(items));
-        repeat_collisions(clock, deadline, || request.clone().send()).await.map(|_| ())
+        repeat_collisions(clock, until, || request.clone().send()).await.map(|_| ())
     }
 
     /// The beginning of an update in a transaction.
