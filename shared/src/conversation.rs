@@ -1,10 +1,14 @@
 //! The conversation at `/chatView/`: the prompt for a message, after what the user and the model said before.
 
-use domain::ids::UserId;
+use domain::ids::{ConversationId, UserId};
 use domain::message::Message;
+use ledger::admission::OpenAccount;
 use ledger::past_exchanges::{ContextLimits, PastExchange, PastExchanges};
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use store::{StoreError, Table};
+
+use crate::error::ApiError;
+use crate::till::Till;
 
 /// Users' conversations, as a model is told them.
 #[derive(Debug)]
@@ -20,22 +24,55 @@ impl Conversations {
         Self { past_exchanges: PastExchanges::new(table, limits), system_prompt }
     }
 
-    /// `message` after what the user and the model said last.
+    /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt is short
+    /// enough and `account` can pay for it. The conversation is read only if the message alone can be answered.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the table cannot be read.
-    pub async fn prompt(&self, user_id: UserId, message: &Message) -> Result<Prompt, StoreError> {
-        Ok(self.prompt_after(self.past_exchanges.last(user_id).await?, message))
+    /// As [`Till::check`] for the message alone; [`ApiError::Unavailable`] if the table cannot be read.
+    pub async fn prompt(
+        &self,
+        till: &Till,
+        account: &OpenAccount,
+        conversation: ConversationId,
+        message: &Message,
+    ) -> Result<Prompt, ApiError> {
+        till.check(account, &self.prompt_after(&[], message))?;
+        let fits = |prompt: &Prompt| till.check(account, prompt).is_ok();
+        Ok(self.prompt_that_fits(account.user_id(), conversation, message, fits).await?)
     }
 
-    fn prompt_after(&self, past: Vec<PastExchange>, message: &Message) -> Prompt {
-        let turn = |role, text| Turn { role, text };
+    /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt `fits`.
+    /// Fewer exchanges must never fit less. If nothing else fits, the prompt is the message alone.
+    async fn prompt_that_fits(
+        &self,
+        user_id: UserId,
+        conversation: ConversationId,
+        message: &Message,
+        fits: impl Fn(&Prompt) -> bool,
+    ) -> Result<Prompt, StoreError> {
+        let past = self.past_exchanges.last(user_id, conversation).await?;
+        let prompt = |dropped: usize| self.prompt_after(&past[dropped..], message);
+        // The fewest that must be dropped lie between these two.
+        let (mut least, mut most) = (0, past.len());
+        while least < most {
+            let dropped = usize::midpoint(least, most);
+            if fits(&prompt(dropped)) {
+                most = dropped;
+            } else {
+                least = dropped + 1;
+            }
+        }
+        Ok(prompt(least))
+    }
+
+    fn prompt_after(&self, past: &[PastExchange], message: &Message) -> Prompt {
+        let turn = |role, text: &str| Turn { role, text: text.to_owned() };
         let mut turns = Vec::new();
-        turns.extend(self.system_prompt.iter().map(|text| turn(Role::System, text.clone())));
+        turns.extend(self.system_prompt.iter().map(|text| turn(Role::System, text)));
         for PastExchange { message, response } in past {
             turns.extend([turn(Role::User, message), turn(Role::Assistant, response)]);
         }
-        turns.push(turn(Role::User, message.as_str().to_owned()));
+        turns.push(turn(Role::User, message.as_str()));
         Prompt { turns, sampling: Sampling::default() }
     }
 }
@@ -49,9 +86,9 @@ mod tests {
     use domain::credits::Credits;
     use ledger::Ledger;
     use ledger::account::Payer;
-    use ledger::entry::Exchange;
+    use ledger::admission::Admission;
+    use ledger::exchange::Exchange;
     use ledger::hold::{HoldOutcome, Order};
-    use providers::reply::MAX_REPLY_BYTES;
 
     use crate::testing::{TestTable, open_account, stored_reply};
 
@@ -67,28 +104,35 @@ mod tests {
             Self { test, ada }
         }
 
-        async fn said(&self, person: &Payer, text: &str, standalone: bool) {
-            self.replied(person, text, &format!("{text}?"), standalone).await;
+        async fn said(&self, person: &Payer, text: &str) {
+            self.replied(person, text, &format!("{text}?"), Some(ConversationId::FIRST)).await;
         }
 
-        async fn replied(&self, person: &Payer, text: &str, reply: &str, standalone: bool) {
+        async fn replied(&self, person: &Payer, text: &str, reply: &str, conversation: Option<ConversationId>) {
             self.test.clock.advance(Duration::from_millis(1));
             let ledger = Ledger::new(self.test.table.clone(), self.test.clock.clone(), 10);
             let deadline = self.test.clock.now().plus(Duration::from_secs(28));
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let order = Order { payer: *person, amount, least, remembered: None, deadline };
-            let HoldOutcome::Held(held) = ledger.hold(&order).await.unwrap() else {
+            let Admission::Open(open) = ledger.admit(*person, None).await.unwrap() else {
                 panic!("nothing was answered before")
             };
-            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), standalone };
+            let HoldOutcome::Held(held) = ledger.hold(open, &Order { amount, least, deadline }).await.unwrap() else {
+                panic!("nothing was answered before")
+            };
+            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), conversation };
             ledger.capture(&held, Credits::ZERO, exchange).await.unwrap();
         }
 
         /// What the model is told when Ada says "now", in the order in which it was said.
         async fn told(&self, messages: u32, chars: u32) -> Vec<String> {
             let limits = ContextLimits { messages, chars };
+            self.told_what_fits(limits, |_| true).await
+        }
+
+        async fn told_what_fits(&self, limits: ContextLimits, fits: impl Fn(&Prompt) -> bool) -> Vec<String> {
             let conversations = Conversations::new(self.test.table.clone(), limits, None);
-            let prompt = conversations.prompt(self.ada.user_id(), &message("now")).await.unwrap();
+            let (ada, now) = (self.ada.user_id(), message("now"));
+            let prompt = conversations.prompt_that_fits(ada, ConversationId::FIRST, &now, fits).await.unwrap();
             prompt.turns.into_iter().map(|turn| turn.text).collect()
         }
     }
@@ -102,7 +146,7 @@ mod tests {
         let scene = ConversationScene::start().await;
         assert_eq!(scene.told(10, 1000).await, ["now"]);
         for text in ["one", "two", "three"] {
-            scene.said(&scene.ada, text, false).await;
+            scene.said(&scene.ada, text).await;
         }
         assert_eq!(scene.told(10, 1000).await, ["one", "one?", "two", "two?", "three", "three?", "now"]);
         assert_eq!(scene.told(1, 1000).await, ["three", "three?", "now"]);
@@ -113,7 +157,7 @@ mod tests {
     async fn an_exchange_that_has_no_room_ends_the_context_before_it() {
         let scene = ConversationScene::start().await;
         for text in ["äää", "a long one that has no room", "ööö"] {
-            scene.said(&scene.ada, text, false).await;
+            scene.said(&scene.ada, text).await;
         }
         // Characters count, not bytes.
         assert_eq!(scene.told(10, 7).await, ["ööö", "ööö?", "now"]);
@@ -124,60 +168,74 @@ mod tests {
     async fn what_was_asked_elsewhere_or_by_others_is_not_told() {
         let scene = ConversationScene::start().await;
         let bob = open_account(&scene.test, "bob", 1000).await;
-        scene.said(&scene.ada, "mine", false).await;
-        scene.said(&scene.ada, "a program's", true).await;
-        scene.said(&bob, "bob's", false).await;
+        scene.said(&scene.ada, "mine").await;
+        scene.replied(&scene.ada, "a program's", "?", Some(ConversationId::COMPLETIONS)).await;
+        scene.replied(&scene.ada, "unstored", "?", None).await;
+        scene.said(&bob, "bob's").await;
         assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
     }
 
-    fn queries(scene: &ConversationScene) -> usize {
+    #[tokio::test]
+    async fn the_oldest_exchanges_are_dropped_until_the_prompt_fits() {
+        let scene = ConversationScene::start().await;
+        for text in ["one", "two", "three"] {
+            scene.said(&scene.ada, text).await;
+        }
+        let limits = ContextLimits { messages: 10, chars: 1000 };
+        for (most_turns, expected) in [
+            (7, &["one", "one?", "two", "two?", "three", "three?", "now"][..]),
+            (6, &["two", "two?", "three", "three?", "now"]),
+            (3, &["three", "three?", "now"]),
+            (2, &["now"]),
+            (0, &["now"]),
+        ] {
+            let told = scene.told_what_fits(limits, |prompt| prompt.turns.len() <= most_turns).await;
+            assert_eq!(told, expected, "{most_turns} turns");
+        }
+    }
+
+    fn read_units(scene: &ConversationScene) -> f64 {
         let requests = scene.test.recorder.requests();
-        requests.iter().filter(|request| request.operation == "Query").count()
+        let units = |body: &serde_json::Value| match &body["ConsumedCapacity"] {
+            serde_json::Value::Array(tables) => {
+                tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum()
+            }
+            table => table["CapacityUnits"].as_f64().unwrap(),
+        };
+        requests.iter().map(|request| units(&request.response_body)).sum::<f64>()
     }
 
     #[tokio::test]
-    async fn the_conversation_is_found_behind_what_was_asked_elsewhere_as_far_as_five_pages_reach() {
+    async fn a_context_takes_two_reads_that_cost_the_same_whatever_else_the_account_has_done() {
         let scene = ConversationScene::start().await;
-        scene.said(&scene.ada, "mine", false).await;
-        // With one message a page has four entries; the grant of the registration is the oldest of all.
-        for (more_elsewhere, expected, pages) in
-            [(3, &["mine", "mine?", "now"][..], 1), (1, &["mine", "mine?", "now"], 2), (16, &["now"], 5)]
-        {
+        let long = "x".repeat(3000);
+        for text in ["one", &long, "three"] {
+            scene.said(&scene.ada, text).await;
+        }
+        scene.test.recorder.ask_for_capacity();
+        let mut counted = Vec::new();
+        for more_elsewhere in [0, 100] {
             for _ in 0..more_elsewhere {
-                scene.said(&scene.ada, "a program's", true).await;
+                scene.replied(&scene.ada, "a program's", &"y".repeat(2000), Some(ConversationId::COMPLETIONS)).await;
             }
             scene.test.recorder.clear();
-            assert_eq!(scene.told(1, 1000).await, expected);
-            assert_eq!(queries(&scene), pages);
+            assert_eq!(scene.told(10, 10_000).await.len(), 7);
+            let operations: Vec<_> =
+                scene.test.recorder.requests().iter().map(|request| request.operation.clone()).collect();
+            assert_eq!(operations, ["Query", "BatchGetItem"]);
+            counted.push(read_units(&scene));
         }
+        assert!(counted[0] <= 4.0 && counted[0].to_bits() == counted[1].to_bits(), "{counted:?}");
     }
 
     #[tokio::test]
-    async fn large_replies_elsewhere_that_end_a_page_early_do_not_hide_the_conversation() {
+    async fn texts_that_have_no_room_are_not_read() {
         let scene = ConversationScene::start().await;
-        scene.said(&scene.ada, "mine", false).await;
-        for _ in 0..5 {
-            scene.replied(&scene.ada, "a program's", &"x".repeat(MAX_REPLY_BYTES), true).await;
-        }
+        scene.said(&scene.ada, &"x".repeat(10_000)).await;
+        scene.said(&scene.ada, "short").await;
         scene.test.recorder.clear();
-        assert_eq!(scene.told(10, 1000).await, ["mine", "mine?", "now"]);
-        // DynamoDB Local ends no page for what a filter leaves out.
-        if scene.test.isolated.is_embedded() {
-            assert_eq!(queries(&scene), 2);
-        }
-    }
-
-    #[tokio::test]
-    async fn where_enough_is_found_or_there_is_no_room_for_more_nothing_more_is_read() {
-        let scene = ConversationScene::start().await;
-        for _ in 0..9 {
-            scene.said(&scene.ada, "mine", false).await;
-        }
-        for (messages, chars) in [(1, 1000), (2, 1000), (2, 8)] {
-            scene.test.recorder.clear();
-            scene.told(messages, chars).await;
-            assert_eq!(queries(&scene), 1, "{messages} of {chars}");
-        }
+        assert_eq!(scene.told(10, 1000).await, ["short", "short?", "now"]);
+        assert_eq!(scene.test.recorder.requests().len(), 1);
     }
 
     #[tokio::test]
@@ -185,7 +243,10 @@ mod tests {
         let scene = ConversationScene::start().await;
         let limits = ContextLimits { messages: 10, chars: 1000 };
         let conversations = Conversations::new(scene.test.table.clone(), limits, Some("Be kind.".to_owned()));
-        let prompt = conversations.prompt(scene.ada.user_id(), &message("Hello")).await.unwrap();
+        let prompt = conversations
+            .prompt_that_fits(scene.ada.user_id(), ConversationId::FIRST, &message("Hello"), |_| true)
+            .await
+            .unwrap();
         let told: Vec<_> = prompt.turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect();
         assert_eq!(told, [(Role::System, "Be kind."), (Role::User, "Hello")]);
     }

@@ -67,6 +67,8 @@ pub enum ApiError {
     UsernameTaken,
     /// 409 `in_progress`: the first request with this idempotency key is still being answered.
     InProgress,
+    /// 409 `answer_gone`: the idempotency key's first request was answered and charged, and its answer is no longer kept.
+    AnswerGone,
     /// 409 `too_many_keys`: the user has the most API keys that a user may have.
     TooManyKeys {
         /// The most API keys of a user.
@@ -163,7 +165,9 @@ impl From<LedgerError> for ApiError {
             LedgerError::Closed(closed) => closed.into(),
             LedgerError::InsufficientCredits { balance, cost } => Self::InsufficientTokens { balance, cost },
             LedgerError::TooManyHolds => Self::Throttled { retry_after: Duration::from_secs(1) },
+            LedgerError::TooMuchUnpaid { retry_after } => Self::Throttled { retry_after },
             LedgerError::InProgress => Self::InProgress,
+            LedgerError::AnswerGone => Self::AnswerGone,
             LedgerError::IdempotencyMismatch => Self::IdempotencyMismatch,
             LedgerError::OutcomeUnknown { message_id, cause } => Self::OutcomeUnknown { message_id, cause },
             LedgerError::Unavailable(cause) => Self::Unavailable(cause),
@@ -204,7 +208,9 @@ impl ApiError {
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UsernameTaken | Self::InProgress | Self::TooManyKeys { .. } => StatusCode::CONFLICT,
+            Self::UsernameTaken | Self::InProgress | Self::AnswerGone | Self::TooManyKeys { .. } => {
+                StatusCode::CONFLICT
+            }
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -234,6 +240,7 @@ impl ApiError {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
+            Self::AnswerGone => "answer_gone",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Throttled { .. } | Self::ModelThrottled { .. } => "throttled",
@@ -270,6 +277,10 @@ impl ApiError {
             Self::NotFound => "Not found.".to_owned(),
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
+            Self::AnswerGone => {
+                "This request was answered and charged before, and its answer is no longer kept. It is not charged again."
+                    .to_owned()
+            }
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
             Self::Throttled { .. } | Self::ModelThrottled { .. } => match self.retry_after_seconds() {

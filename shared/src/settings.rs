@@ -45,7 +45,7 @@ pub struct Settings {
     /// `AUDIT_TIMEOUT`: in seconds, from 30 to 900. The time for a run of the audit where Lambda does not give a deadline.
     /// Default 900, Lambda's upper limit: no gateway waits for the audit.
     pub audit_timeout: Duration,
-    /// `MAX_HOLDS`: the most messages of one user that may be in flight, up to 100. Default 10.
+    /// `MAX_HOLDS`: the most messages of one user that may be in flight, up to 20. Default 10.
     pub max_holds: u32,
     /// `PASSWORD_BLOCKLIST`: `true` if common passwords are refused. Default `false`.
     pub password_rules: PasswordRules,
@@ -86,7 +86,7 @@ impl Settings {
             rotate_refresh_tokens: variables.flag("ROTATE_REFRESH_TOKENS")?,
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 20..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
-            max_holds: variables.count("MAX_HOLDS", 10, 1..=100)?,
+            max_holds: variables.count("MAX_HOLDS", 10, 1..=20)?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             cors_origins: variables.cors_origins("CORS_ORIGINS")?,
             stack_name: variables.stack_name("STACK_NAME")?,

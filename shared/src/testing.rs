@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use domain::credits::Credits;
-use domain::ids::UserId;
+use domain::ids::{EntryId, UserId};
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 use domain::username::Username;
 use ledger::account::{Account, Epoch, Payer};
-use ledger::entry::StoredReply;
+use ledger::exchange::StoredReply;
+use ledger::history::{AnsweredMessage, History, PageRequest};
+use store::Table;
 pub(crate) use testkit::test_table::TestTable;
 
 /// Opens an account in its first epoch, without a login.
@@ -30,4 +32,10 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
         usage,
         finish_reason: FinishReason::Stop,
     }
+}
+
+/// The stored message of this id, as its owner lists it.
+pub(crate) async fn stored_message(table: &Table, owner: Payer, id: EntryId) -> AnsweredMessage {
+    let page = History::new(table.clone()).messages(owner, PageRequest::default()).await.unwrap();
+    page.entries.into_iter().find(|message| message.id == id).unwrap()
 }

@@ -1,7 +1,7 @@
 //! The till: it holds the price of a question, asks the model, and captures the price of the reply.
 //!
 //! It knows no protocol: a handler makes a [`Question`] of a request, and an answer of a [`PaidReply`]. Begin with
-//! [`Till::hold`].
+//! [`Till::admit`], then read [`Till::hold`].
 
 mod capture;
 mod hold;
@@ -13,7 +13,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use hold::{Admitted, Till};
+pub use hold::{Admitted, Held, Till};
 pub use paid_reply::PaidReply;
 pub use question::{HeldQuestion, Question};
 pub use stream::{ReplyPiece, TillStream};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use shared::domain::ids::ConversationId;
 use shared::domain::setting::SettingError;
 use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
@@ -12,7 +13,7 @@ use shared::http::{Answer, EventStream, Method, Request, StatusCode, Streamable}
 use shared::identity::callers::Callers;
 use shared::openai::{Chunks, CompletionRequest, Delivery, ProtocolError, WholeCompletion};
 use shared::settings::{ChatSettings, Settings};
-use shared::till::{Admitted, HeldQuestion, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, Held, HeldQuestion, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 /// Timeout for whole replies. API Gateway ends a response after five minutes without a byte, and the bytes of a whole
 /// reply come at its end: a reply that arrives too late must not be charged.
@@ -51,28 +52,21 @@ impl Endpoint for ChatCompletionsEndpoint {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request, &self.till.model)?;
-        self.till.check_input(&asked.prompt)?;
         let remembered = key.map(|key| asked.remembered(key, &self.till.model));
-        let CompletionRequest { prompt, message, max_output_tokens, delivery, store: _ } = asked;
-        let deadline = self.deadline(&request, delivery);
-        let question = Question {
-            payer: caller.payer(),
-            prompt,
-            message,
-            max_output_tokens,
-            standalone: true,
-            remembered,
-            deadline,
+        let account = match self.till.admit(caller.payer(), remembered).await? {
+            Admitted::Open(account) => account,
+            Admitted::Replay(reply) => return again(&reply, asked.delivery),
         };
-        match (self.till.hold(question).await?, delivery) {
-            (Admitted::Held(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
-            (Admitted::Held(question), Delivery::Streamed { include_usage }) => {
+        let CompletionRequest { prompt, message, max_output_tokens, delivery, store } = asked;
+        let conversation = store.then_some(ConversationId::COMPLETIONS);
+        let deadline = self.deadline(&request, delivery);
+        let question = Question { prompt, message, max_output_tokens, conversation, deadline };
+        match (self.till.hold(account, question).await?, delivery) {
+            (Held::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
+            (Held::Question(question), Delivery::Streamed { include_usage }) => {
                 self.stream(question, include_usage).await
             }
-            (Admitted::Replay(reply), Delivery::Whole) => Ok(whole(&reply)?.replayed().into()),
-            (Admitted::Replay(reply), Delivery::Streamed { include_usage }) => {
-                Ok(streamed_again(&reply, include_usage))
-            }
+            (Held::Replay(reply), delivery) => again(&reply, delivery),
         }
     }
 }
@@ -117,7 +111,15 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
     beginning.chain(rest).boxed()
 }
 
-/// The chunks of a reply that an earlier request with the same idempotency key got.
+/// The reply that an earlier request with the same idempotency key got.
+fn again(paid: &PaidReply, delivery: Delivery) -> Result<Streamable<ProtocolError>, ProtocolError> {
+    match delivery {
+        Delivery::Whole => Ok(whole(paid)?.replayed().into()),
+        Delivery::Streamed { include_usage } => Ok(streamed_again(paid, include_usage)),
+    }
+}
+
+/// The chunks of that reply.
 fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolError> {
     let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
     let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use shared::conversation::Conversations;
+use shared::domain::ids::ConversationId;
 use shared::domain::message::Message;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
@@ -10,7 +11,7 @@ use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::callers::Callers;
 use shared::ledger::idempotency::Remembered;
 use shared::settings::ChatSettings;
-use shared::till::{Admitted, PaidReply, Question, Till};
+use shared::till::{Admitted, Held, PaidReply, Question, Till};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -40,18 +41,21 @@ impl Endpoint for ChatEndpoint {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
         let message: Message = request.fields()?.single("message")?;
+        let remembered = key.map(|key| Remembered::message(key, &message));
+        let account = match self.till.admit(caller.payer(), remembered).await? {
+            Admitted::Open(account) => account,
+            Admitted::Replay(reply) => return Ok(answer(&message, &reply)?.replayed()),
+        };
         let question = Question {
-            payer: caller.payer(),
-            prompt: self.conversations.prompt(caller.user_id(), &message).await?,
+            prompt: self.conversations.prompt(&self.till, &account, ConversationId::FIRST, &message).await?,
             max_output_tokens: None,
-            standalone: false,
-            remembered: key.map(|key| Remembered::message(key, &message)),
+            conversation: Some(ConversationId::FIRST),
             message: message.clone(),
             deadline: request.deadline(),
         };
-        match self.till.hold(question).await? {
-            Admitted::Held(question) => answer(&message, &self.till.reply(question).await?),
-            Admitted::Replay(reply) => Ok(answer(&message, &reply)?.replayed()),
+        match self.till.hold(account, question).await? {
+            Held::Question(question) => answer(&message, &self.till.reply(question).await?),
+            Held::Replay(reply) => Ok(answer(&message, &reply)?.replayed()),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Endpoint for TransactionsEndpoint {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let person = self.verifier.logged_in(request.bearer()?).await?;
         let wanted = request.page::<Transaction>(person.user_id())?;
-        let Page { entries, next } = self.history.page(person.payer(), wanted).await?;
+        let Page { entries, next } = self.history.transactions(person.payer(), wanted).await?;
         Answer::private(StatusCode::OK, &TransactionsBody { transactions: entries, next })
     }
 }

@@ -20,18 +20,20 @@ fn text_of(events: &[Value]) -> String {
 }
 
 #[tokio::test]
-async fn a_completion_is_charged_and_stored_apart_from_the_conversation() {
-    for stream in [false, true] {
+async fn a_completion_is_charged_and_stored_if_it_asks_for_that() {
+    for (stream, store) in [(false, false), (true, false), (false, true), (true, true)] {
         let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "3")]).await;
-        let response = world.stack.send(completion(stream).bearer(&access)).await;
+        let mut asked = completion_body(stream);
+        asked["store"] = json!(store);
+        let response = world.stack.send(Request::post(COMPLETIONS).json(&asked).bearer(&access)).await;
         assert_eq!(response.status, 200);
         assert_eq!(world.balance(&access).await, (json!(7), "0".to_owned()));
         let [entry] = &world.chats().await[..] else { panic!("not one chat") };
         let id = entry["sk"]["S"].as_str().unwrap().strip_prefix("ENTRY#").unwrap().to_owned();
         assert_eq!(response.headers["x-message-id"], id);
         assert!(response.body.contains(&format!("chatcmpl-{id}")));
-        assert_eq!((&entry["message"]["S"], &entry["response"]["S"]), (&json!("Hello"), &json!("Dummy Response")));
-        assert_eq!(entry["standalone"]["BOOL"], true);
+        let stored = if store { vec![("Hello".to_owned(), "Dummy Response".to_owned())] } else { Vec::new() };
+        assert_eq!(world.stored_exchanges(&access).await, stored);
     }
 }
 
@@ -87,7 +89,7 @@ async fn the_beginning_of_an_answer_is_read_while_the_model_still_thinks_about_i
 }
 
 #[tokio::test]
-async fn what_a_model_delivered_before_it_broke_off_is_charged_and_stored() {
+async fn what_a_model_delivered_before_it_broke_off_is_charged() {
     for pricing in
         [&[("MESSAGE_COST", "3")][..], &[("PRICING", "usage"), ("INPUT_COST", "500"), ("OUTPUT_COST", "900")]]
     {
@@ -103,7 +105,7 @@ async fn what_a_model_delivered_before_it_broke_off_is_charged_and_stored() {
         // By usage: a thousandth of 2 × 500 + 2 × 900, rounded up.
         assert_eq!(world.balance(&access).await, (json!(97), "0".to_owned()), "{pricing:?}");
         let [entry] = &world.chats().await[..] else { panic!("not one chat") };
-        assert_eq!((&entry["response"]["S"], &entry["finish_reason"]["S"]), (&json!("Dummy"), &json!("broken_off")));
+        assert_eq!(entry["finish_reason"]["S"], "broken_off");
     }
 }
 
@@ -212,12 +214,11 @@ async fn only_the_last_message_of_the_user_is_stored_and_of_that_64_kib() {
         {"role": "assistant", "content": "An old answer"},
         {"role": "user", "content": [{"type": "text", "text": "New:"}, {"type": "text", "text": long}]},
     ]);
-    let asked = Request::post(COMPLETIONS).json(&json!({"model": "dummy", "messages": messages})).bearer(&access);
-    assert_eq!(world.stack.send(asked).await.status, 200);
-    let [entry] = &world.chats().await[..] else { panic!("not one chat") };
-    let stored = entry["message"]["S"].as_str().unwrap();
+    let asked = json!({"model": "dummy", "messages": messages, "store": true});
+    assert_eq!(world.stack.send(Request::post(COMPLETIONS).json(&asked).bearer(&access)).await.status, 200);
+    let [(stored, _)] = &world.stored_exchanges(&access).await[..] else { panic!("not one exchange") };
     assert!(stored.starts_with("New:\nxxx") && stored.len() == 64 * 1024, "{} bytes", stored.len());
-    assert!(!entry.to_string().contains("old"));
+    assert!(world.stack.table().items().await.iter().all(|item| !item.to_string().contains("old question")));
 }
 
 #[tokio::test]

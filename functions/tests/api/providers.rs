@@ -61,7 +61,7 @@ impl Chatting {
         self.world.stack.send(request).await
     }
 
-    fn completion(&self, stream: bool) -> Request {
+    pub fn completion(&self, stream: bool) -> Request {
         let messages = json!([{"role": "user", "content": "Hello"}]);
         let body = json!({"model": "some-model", "stream": stream, "messages": messages});
         Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
@@ -152,7 +152,9 @@ async fn a_reply_of_openais_protocol_is_stored_and_charged() {
     assert_eq!(chatting.balance().await, (json!(4997), "0".to_owned()));
     let chats = chatting.chats().await;
     assert_eq!(chats.len(), 1);
-    assert!(chats[0].to_string().contains("Hi there") && chats[0].to_string().contains("some-model"), "{}", chats[0]);
+    assert_eq!(chats[0]["model"]["S"], "some-model");
+    let stored = chatting.world.stored_exchanges(&chatting.access).await;
+    assert_eq!(stored, [("Hello".to_owned(), "Hi there".to_owned())]);
     let requests = provider.received_requests().await.unwrap();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].headers["authorization"], format!("Bearer {API_KEY}"));
@@ -193,7 +195,7 @@ async fn a_streamed_reply_costs_what_the_provider_counted() {
     let response = chatting.ask(Way::Streamed).await;
     assert!(response.body.contains("Hi ") && response.body.ends_with("data: [DONE]\n\n"), "{response:?}");
     assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
-    assert!(chatting.chats().await[0].to_string().contains("Hi there"));
+    assert_eq!(chatting.chats().await.len(), 1);
 }
 
 #[tokio::test]
@@ -256,7 +258,7 @@ async fn a_stream_that_a_provider_fails_to_finish_is_charged_once_it_has_begun_a
         assert_eq!(chatting.balance().await, (json!(5000 - spent), "0".to_owned()), "{cause}");
         let chats = chatting.chats().await;
         assert_eq!(chats.len(), spent);
-        assert!(chats.iter().all(|chat| chat["response"]["S"] == "Hi" && chat["finish_reason"]["S"] == "broken_off"));
+        assert!(chats.iter().all(|chat| chat["finish_reason"]["S"] == "broken_off"));
         let logs = logs_with(&chatting.world, cause, 1).await;
         assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
         assert_eq!(provider.received_requests().await.unwrap().len(), 1, "it is not asked again");

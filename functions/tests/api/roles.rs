@@ -58,6 +58,7 @@ async fn live(world: &World, ada: &Tokens) {
         ask(world, 200, verify(token)).await;
     }
     for (request, key) in [(chat(), "one"), (completion(false), "another")] {
+        leave_a_hold(world, "ada").await;
         ask(world, 200, request.clone().bearer(&ada.access)).await;
         // With an idempotency key and twice: the second answer comes from the record.
         for _ in 0..2 {
@@ -129,12 +130,26 @@ async fn rotate() -> BTreeSet<Permission> {
     world.stack.recorder().used_permissions()
 }
 
-/// A message to a model that reads earlier messages.
+/// Messages to a model that reads earlier messages, whose texts are apart, and to one that fails.
 async fn remember() -> BTreeSet<Permission> {
     let (provider, chatting) = providers::with_openai(&[]).await;
     providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
-    ask(&chatting.world, 200, chatting.message("Hello")).await;
+    for message in ["x".repeat(2000).as_str(), "Hello"] {
+        ask(&chatting.world, 200, chatting.message(message)).await;
+    }
+    provider.reset().await;
+    ask(&chatting.world, 502, chatting.message("Hello")).await;
+    ask(&chatting.world, 502, chatting.completion(false)).await;
     chatting.world.stack.recorder().used_permissions()
+}
+
+/// Leaves an expired hold in an account, as a process does that was killed.
+async fn leave_a_hold(world: &World, username: &str) {
+    let hold = json!({"M": {
+        "id": {"S": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, "amount": {"N": "0"}, "expires_at": {"N": "1"},
+    }});
+    let is_meant = |item: &Value| item["username"]["S"] == username;
+    change(world, "ACCOUNT", is_meant, |item| item["holds"]["M"]["01ARZ3NDEKTSV4RRFFQ69G5FAV"] = hold.clone()).await;
 }
 
 /// Grants credits, deactivates and activates an account, runs the audit, and deletes accounts: one by its user, and one
@@ -142,6 +157,7 @@ async fn remember() -> BTreeSet<Permission> {
 async fn operate(world: &World, ada: &Tokens) {
     let operator = async |event: Value| world.stack.invoke("operator", &event).await.unwrap();
     operator(json!({"action": "show", "username": "ada"})).await;
+    leave_a_hold(world, "ada").await;
     for _ in 0..2 {
         let reason = "She fell ill";
         let grant =

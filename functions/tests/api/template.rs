@@ -229,8 +229,18 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             assert!(!statement.leading_keys.is_empty(), "{:?}", statement.actions);
             for key in statement.leading_keys {
                 assert!(
-                    ["APIKEY#*", "AUDIT", "GRANT#*", "GUESSES#*", "JWKS", "LOGIN#*", "REGISTRATIONS#*", "USER#*"]
-                        .contains(&key.as_str()),
+                    [
+                        "APIKEY#*",
+                        "AUDIT",
+                        "FAILURES#*",
+                        "GRANT#*",
+                        "GUESSES#*",
+                        "JWKS",
+                        "LOGIN#*",
+                        "REGISTRATIONS#*",
+                        "USER#*",
+                    ]
+                    .contains(&key.as_str()),
                     "{key}"
                 );
             }

@@ -213,6 +213,14 @@ impl World {
         self.entries().await.into_iter().filter(|entry| entry["kind"]["S"] == "chat").collect()
     }
 
+    /// Message and response of each stored exchange, the newest first.
+    pub async fn stored_exchanges(&self, access: &str) -> Vec<(String, String)> {
+        let list = self.stack.send(Request::get("/messages/").bearer(access)).await.json();
+        let text = |message: &Value, name: &str| message[name].as_str().unwrap().to_owned();
+        let messages = list["messages"].as_array().unwrap().iter();
+        messages.map(|message| (text(message, "message"), text(message, "response"))).collect()
+    }
+
     /// The credits that a user can spend, and those that are held.
     pub async fn balance(&self, access: &str) -> (Value, String) {
         let response = self.stack.send(requests::balance().bearer(access)).await;

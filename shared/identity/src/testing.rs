@@ -10,7 +10,7 @@ use domain::pricing::Usage;
 use domain::source_network::SourceNetwork;
 use domain::time::Timestamp;
 use domain::username::Username;
-use ledger::entry::StoredReply;
+use ledger::exchange::StoredReply;
 use store::number;
 use testkit::test_table::NOW;
 

@@ -11,6 +11,7 @@ use store::{Key, StoreError, Table, from_item, number, transaction};
 
 use crate::entry::{self, Entry};
 use crate::holds::{Holds, sums};
+use crate::hourly::HourlyWork;
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +128,7 @@ pub enum Closed {
 }
 
 /// The account item.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// The name as its owner wrote it.
     pub username: String,
@@ -141,6 +142,8 @@ pub struct Account {
     pub session_epoch: u64,
     /// The current epoch of API keys. API keys of an earlier epoch are worthless.
     pub api_key_epoch: u64,
+    /// The messages of the hour in which the account was last used.
+    pub hourly: HourlyWork,
     /// The number of changes of balance and holds so far.
     pub version: u64,
     /// The time of registration, in RFC 3339.
@@ -180,6 +183,7 @@ impl Account {
             status: Status::Active,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
+            hourly: HourlyWork::none(clock.now()),
             version: 0,
             created_at: created_at.clone(),
             deletion_began_at: None,

@@ -1,21 +1,59 @@
-//! Capturing: a message is charged, and its reply stored.
+//! Capturing: a message is charged.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::cause::Cause;
 use domain::credits::Credits;
+use domain::time::Timestamp;
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{StoreError, from_item, number};
+use store::{REQUEST_TIMEOUT, StoreError, from_item, number};
+use tokio::time::timeout;
 
 use crate::account::{Account, Status};
-use crate::entry::{self, Entry, EntryKind, Exchange};
+use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
+use crate::exchange::Exchange;
 use crate::idempotency::{IdempotencyRecord, RECORD_LIFETIME, Remembered};
 use crate::ledger::{Charge, Held, Ledger};
-use crate::release::{HOLD_IS_OURS, RETURN_CREDITS};
+use crate::release::{HOLD_IS_OURS, RETURN_CREDITS, Work};
+use crate::texts::{MessageItem, TextPlace, Texts};
+
+/// Time for the last step, which is not waited for any longer: the release of a hold that will never be captured.
+const RELEASE_TIME: Duration = Duration::from_secs(1);
+/// Time for the settling of a capture whose outcome is not known: one request to the table, and the release.
+const SETTLING_TIME: Duration = REQUEST_TIMEOUT.saturating_add(RELEASE_TIME);
+/// Time that a capture needs at the end of a request: one request to the table, and then the settling. The collisions of
+/// a capture are repeated from its begin until the time of the settling, so a capture that begins earlier has longer.
+pub const CAPTURE_RESERVE: Duration = REQUEST_TIMEOUT.saturating_add(SETTLING_TIME);
+/// Time before that, in which a text is put.
+pub const TEXT_TIME: Duration = Duration::from_secs(3);
+/// A step that begins after its time has passed has this time all the same: nothing is lost by trying.
+const LATE_STEP_TIME: Duration = RELEASE_TIME;
+
+/// A transaction that did not succeed, as far as is known.
+enum Failed {
+    /// The table refused it, or cannot be reached.
+    Error(Box<SdkError<TransactWriteItemsError>>),
+    /// Its time is over, and an attempt may be under way.
+    OutOfTime,
+}
+
+impl Failed {
+    fn into_cause(self) -> Cause {
+        match self {
+            Self::Error(error) => Cause::new(*error),
+            Self::OutOfTime => Cause::because("the table gave no answer in time"),
+        }
+    }
+}
 
 impl Ledger {
-    /// Charges `cost` for a message that was answered, and stores the reply. The rest of the hold returns to the
-    /// balance in the same write. A charge is never higher than the hold, because the payer agreed to no more.
+    /// Charges `cost` for a message that was answered, and stores the exchange if it names a conversation. The rest of
+    /// the hold returns to the balance in the same write. A charge is never higher than the hold, because the payer
+    /// agreed to no more.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and nothing will be.
@@ -28,37 +66,65 @@ impl Ledger {
             cost: cost.min(held.amount),
             balance: held.balance.saturating_plus(held.amount.saturating_minus(cost)),
         };
+        let texts = self.keep_texts(held, exchange).await?;
         // Built once, because transactions under one token must be identical.
-        let items = self.capture_items(held, charge.cost, exchange)?;
-        let token = format!("capture-{}", held.id);
-        if let Err(error) = self.table.transact(&token, items, &self.clock, held.deadline).await {
-            self.settle(held, Cause::new(error)).await?;
+        let items = self.capture_items(held, charge.cost, exchange, texts)?;
+        let until = held.deadline.minus(SETTLING_TIME);
+        if let Err(failed) = self.transact_until(&format!("capture-{}", held.id), items, until).await {
+            self.settle(held, texts, failed.into_cause()).await?;
         }
         Ok(charge)
+    }
+
+    /// A transaction that ends by `until`, also if an attempt at it is still under way.
+    async fn transact_until(&self, token: &str, items: Vec<TransactWriteItem>, until: Timestamp) -> Result<(), Failed> {
+        let time = until.since(self.clock.now()).max(LATE_STEP_TIME);
+        match timeout(time, self.table.transact(token, items, &self.clock, until)).await {
+            Ok(outcome) => outcome.map_err(|error| Failed::Error(Box::new(error))),
+            Err(_) => Err(Failed::OutOfTime),
+        }
     }
 
     /// Settles a capture whose transaction failed, by putting a void entry under the message's id unless an entry is
     /// there. If the capture's entry is there, the capture succeeded. If the void entry is there, no capture ever will:
     /// each needs the same key to be free. This holds for an attempt that is still on its way, and after a late
     /// repetition of the hold.
-    async fn settle(&self, held: &Held, cause: Cause) -> Result<(), LedgerError> {
+    async fn settle(&self, held: &Held, texts: Option<TextPlace>, cause: Cause) -> Result<(), LedgerError> {
         let items = vec![self.put_void(held)?, self.check_account(held)?];
-        let token = format!("void-{}", held.id);
-        if let Err(error) = self.table.transact(&token, items, &self.clock, held.deadline).await {
-            let Some([entry, account]) = cancellation_reasons(&error) else {
-                return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause });
-            };
-            let found: Option<Entry> = entry.item().cloned().map(from_item).transpose()?;
-            match found {
-                Some(entry) if entry.kind == EntryKind::Chat => return Ok(()),
-                Some(_) => {}
-                // Without the account, or while it is being deleted, there is no hold to capture.
-                None if condition_failed(account) => {}
-                None => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
+        let until = held.deadline.minus(RELEASE_TIME);
+        match self.transact_until(&format!("void-{}", held.id), items, until).await {
+            Ok(()) => {}
+            Err(Failed::OutOfTime) => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
+            Err(Failed::Error(error)) => {
+                let Some([entry, account]) = cancellation_reasons(&error) else {
+                    return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause });
+                };
+                let found: Option<Entry> = entry.item().cloned().map(from_item).transpose()?;
+                match found {
+                    Some(entry) if entry.kind == EntryKind::Chat => return Ok(()),
+                    Some(_) => {}
+                    // Without the account, or while it is being deleted, there is no hold to capture.
+                    None if condition_failed(account) => {}
+                    None => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
+                }
             }
         }
-        self.release(held).await;
+        self.clean_up(held, texts).await;
         Err(LedgerError::Unavailable(cause))
+    }
+
+    /// After a void, the hold is released, and the text deleted. The model has worked for it, and nobody pays.
+    async fn clean_up(&self, held: &Held, texts: Option<TextPlace>) {
+        let deleting = async {
+            if matches!(texts, Some(TextPlace::Apart | TextPlace::Lost)) {
+                self.delete_text(held.user_id, held.id).await;
+            }
+        };
+        let time = held.deadline.since(self.clock.now()).max(LATE_STEP_TIME);
+        let cleaning = async { tokio::join!(self.release_own(held, Work::Unpaid), deleting) };
+        if timeout(time, cleaning).await.is_err() {
+            tracing::warn!(hold = %held.id, "a hold is left to expire");
+        }
     }
 
     fn put_void(&self, held: &Held) -> Result<TransactWriteItem, StoreError> {
@@ -82,25 +148,53 @@ impl Ledger {
         held: &Held,
         cost: Credits,
         exchange: Exchange<'_>,
+        texts: Option<TextPlace>,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let mut items = vec![self.end_hold(held, cost)?, self.put_entry(held, cost, exchange)?];
-        if let Some(Remembered { key, fingerprint }) = &held.remembered {
-            let record = IdempotencyRecord {
-                entry_id: held.id,
-                fingerprint: fingerprint.clone(),
-                expires_at: self.clock.now().plus(RECORD_LIFETIME).seconds(),
-            };
-            let item = IdempotencyRecord::key(held.user_id, key).with(&record)?;
-            items.push(self.table.put(item)?);
+        let mut items = vec![self.end_hold(held, cost)?, self.put_entry(held, cost, exchange, texts)?];
+        let Some(place) = texts else { return Ok(items) };
+        if let Some(conversation) = exchange.conversation {
+            let key = MessageItem::key(held.user_id, conversation, held.id);
+            items.push(self.table.put(key.with(&MessageItem::new(exchange, place))?)?);
+        }
+        if let Some(remembered) = &held.remembered {
+            let record = self.record(held, remembered, cost, exchange, place);
+            items.push(self.table.put(IdempotencyRecord::key(held.user_id, &remembered.key).with(&record)?)?);
         }
         Ok(items)
+    }
+
+    /// The record of the message's idempotency key. The texts of a stored exchange are in its message item.
+    pub(crate) fn record(
+        &self,
+        held: &Held,
+        remembered: &Remembered,
+        cost: Credits,
+        exchange: Exchange<'_>,
+        place: TextPlace,
+    ) -> IdempotencyRecord {
+        let reply = exchange.reply;
+        let has_texts = place == TextPlace::Inline && exchange.conversation.is_none();
+        IdempotencyRecord {
+            entry_id: held.id,
+            fingerprint: remembered.fingerprint.clone(),
+            expires_at: self.clock.now().plus(RECORD_LIFETIME).seconds(),
+            cost,
+            model: reply.model.clone(),
+            usage: reply.usage,
+            finish_reason: reply.finish_reason,
+            conversation: exchange.conversation,
+            place,
+            texts: has_texts.then(|| Texts::of_reply(reply)),
+        }
     }
 
     fn end_hold(&self, held: &Held, cost: Credits) -> Result<TransactWriteItem, StoreError> {
         let account = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Account::key(held.user_id).into_item()))
-            .update_expression(RETURN_CREDITS)
+            .update_expression(format!(
+                "SET {RETURN_CREDITS}, hourly.charged = hourly.charged + :one REMOVE holds.#place"
+            ))
             .condition_expression(HOLD_IS_OURS)
             .expression_attribute_names("#place", &held.place)
             .expression_attribute_values(":id", AttributeValue::S(held.id.to_string()))
@@ -110,8 +204,14 @@ impl Ledger {
         Ok(TransactWriteItem::builder().update(account).build())
     }
 
-    fn put_entry(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<TransactWriteItem, StoreError> {
-        let entry = Entry::chat(cost, exchange, self.clock.now().to_string());
+    fn put_entry(
+        &self,
+        held: &Held,
+        cost: Credits,
+        exchange: Exchange<'_>,
+        texts: Option<TextPlace>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let entry = Entry::chat(cost, exchange, texts, self.clock.now().to_string());
         self.table.put_new(entry::key(held.user_id, held.id).with(&entry)?)
     }
 }

@@ -1,13 +1,17 @@
 //! Ledger entries.
 
-use std::fmt;
-
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
-use domain::message::{FinishReason, Message};
+use domain::ids::{ConversationId, EntryId, UserId};
+use domain::message::FinishReason;
 use domain::pricing::Usage;
 use serde::{Deserialize, Serialize};
 use store::Key;
+
+use crate::exchange::{Exchange, StoredReply};
+use crate::texts::TextPlace;
+
+/// Longest model name in bytes, so that an entry stays within [`Entry::MAX_BYTES`].
+pub const MAX_MODEL_BYTES: usize = 256;
 
 /// The prefix of every entry's sort key.
 pub(crate) const SORT_KEY_PREFIX: &str = "ENTRY#";
@@ -18,7 +22,8 @@ pub fn key(user_id: UserId, entry_id: EntryId) -> Key {
     Key::of_user(user_id, format!("{SORT_KEY_PREFIX}{entry_id}"))
 }
 
-/// A ledger entry: one change in credits. Entries are added and never changed.
+/// A ledger entry: one change in credits. Entries are added and never changed. An entry has at most [`Entry::MAX_BYTES`],
+/// because it holds money and no text.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The kind of change.
@@ -27,15 +32,6 @@ pub struct Entry {
     pub amount: i64,
     /// The time of the change, in RFC 3339.
     pub created_at: String,
-    /// Of a chat: the user's message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Of a chat: the text of the reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<String>,
-    /// Of a chat: the model's words in place of a text, if it refused to reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
     /// Of a chat: the model that replied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -45,50 +41,45 @@ pub struct Entry {
     /// Of a chat: the reason why the reply ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<FinishReason>,
-    /// Of a chat: `true` if it is no part of the conversation at `/chatView/`.
+    /// Of a chat whose exchange is stored: its conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standalone: Option<bool>,
-    /// Of a grant or an adjustment by an operator: the operator's reason.
+    pub conversation: Option<ConversationId>,
+    /// Of a chat whose exchange is stored: the place of its texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub texts: Option<TextPlace>,
+    /// Of a chat whose exchange is stored: the bytes of its texts in JSON, by which a list ends a page before it reads
+    /// them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_bytes: Option<u64>,
 }
 
 impl Entry {
+    /// Most bytes of an entry, as DynamoDB counts them: one write unit.
+    pub const MAX_BYTES: usize = 1024;
+
     /// The entry of the credits that a new account begins with.
     pub(crate) fn starting_grant(amount: Credits, created_at: String) -> Self {
         Self::bare(EntryKind::Grant, amount.gained(), created_at)
     }
 
     /// The entry of credits that an operator gives or takes back.
-    pub(crate) fn by_operator(amount: i64, reason: String, created_at: String) -> Self {
+    pub(crate) fn by_operator(amount: i64, created_at: String) -> Self {
         let kind = if amount > 0 { EntryKind::Grant } else { EntryKind::Adjustment };
-        Self { reason: Some(reason), ..Self::bare(kind, amount, created_at) }
+        Self::bare(kind, amount, created_at)
     }
 
-    /// The entry of a message that was answered.
-    pub(crate) fn chat(cost: Credits, exchange: Exchange<'_>, created_at: String) -> Self {
-        let reply = exchange.reply;
+    /// The entry of a message that was answered. `texts` is the place of the exchange's texts, if it is stored.
+    pub(crate) fn chat(cost: Credits, exchange: Exchange<'_>, texts: Option<TextPlace>, created_at: String) -> Self {
+        let StoredReply { model, usage, finish_reason, .. } = exchange.reply;
         Self {
-            message: Some(exchange.message.as_str().to_owned()),
-            response: Some(reply.text.clone()),
-            refusal: reply.refusal.clone(),
-            model: Some(reply.model.clone()),
-            usage: Some(reply.usage),
-            finish_reason: Some(reply.finish_reason),
-            standalone: exchange.standalone.then_some(true),
+            model: Some(model.clone()),
+            usage: Some(*usage),
+            finish_reason: Some(*finish_reason),
+            conversation: exchange.conversation,
+            texts: exchange.conversation.and(texts),
+            json_bytes: exchange.conversation.map(|_| exchange.json_bytes()),
             ..Self::bare(EntryKind::Chat, cost.spent(), created_at)
         }
-    }
-
-    /// The reply that the entry stores, if it is a chat's.
-    pub(crate) fn into_reply(self) -> Option<StoredReply> {
-        Some(StoredReply {
-            text: self.response?,
-            refusal: self.refusal,
-            model: self.model?,
-            usage: self.usage?,
-            finish_reason: self.finish_reason?,
-        })
     }
 
     /// The entry of a message that is never charged.
@@ -101,58 +92,13 @@ impl Entry {
             kind,
             amount,
             created_at,
-            message: None,
-            response: None,
-            refusal: None,
             model: None,
             usage: None,
             finish_reason: None,
-            standalone: None,
-            reason: None,
+            conversation: None,
+            texts: None,
+            json_bytes: None,
         }
-    }
-}
-
-/// A message and its reply.
-#[derive(Clone, Copy, Debug)]
-pub struct Exchange<'a> {
-    /// The user's message.
-    pub message: &'a Message,
-    /// The model's reply.
-    pub reply: &'a StoredReply,
-    /// Whether the exchange is no part of the conversation at `/chatView/`, because the request brought its own.
-    pub standalone: bool,
-}
-
-/// A reply as it is stored. It never prints its words.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoredReply {
-    /// The model's text. It is empty if the model wrote none.
-    pub text: String,
-    /// The model's words in place of a text, if it refused to reply.
-    pub refusal: Option<String>,
-    /// The model's name.
-    pub model: String,
-    /// The tokens that the message took.
-    pub usage: Usage,
-    /// The reason why the reply ended.
-    pub finish_reason: FinishReason,
-}
-
-impl StoredReply {
-    /// The words that are shown where there is room for one text: the text, or else the refusal.
-    #[must_use]
-    pub fn shown(&self) -> &str {
-        match &self.refusal {
-            Some(refusal) if self.text.is_empty() => refusal,
-            _ => &self.text,
-        }
-    }
-}
-
-impl fmt::Debug for StoredReply {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "StoredReply({} bytes by {}, {:?})", self.text.len(), self.model, self.usage)
     }
 }
 
@@ -168,4 +114,31 @@ pub enum EntryKind {
     Adjustment,
     /// No credits changed. The message of this id is never charged, even if a capture of it arrives late.
     Void,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use domain::time::Timestamp;
+    use store::item_bytes;
+
+    #[test]
+    fn an_entry_with_every_field_at_its_longest_is_one_write_unit() {
+        let most = u64::from(Credits::MAX);
+        let entry = Entry {
+            kind: EntryKind::Adjustment,
+            amount: Credits::MAX.spent(),
+            created_at: Timestamp::from_seconds(253_402_300_799).to_string(),
+            model: Some("\u{1f600}".repeat(MAX_MODEL_BYTES / 4)),
+            usage: Some(Usage { input_tokens: most, output_tokens: most, estimated: true }),
+            finish_reason: Some(FinishReason::ContentFilter),
+            conversation: Some(ConversationId::FIRST),
+            texts: Some(TextPlace::Inline),
+            json_bytes: Some(u64::MAX),
+        };
+        let clock = domain::time::Clock::manual(Timestamp::from_seconds(1));
+        let item = key(UserId::new(&clock), EntryId::new(&clock)).with(&entry).unwrap();
+        assert!(item_bytes(&item) <= Entry::MAX_BYTES, "{} bytes", item_bytes(&item));
+    }
 }

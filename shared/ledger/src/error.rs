@@ -1,5 +1,7 @@
 //! Errors of the ledger.
 
+use std::time::Duration;
+
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
@@ -25,9 +27,18 @@ pub enum LedgerError {
     /// The user has as many messages in flight as the ledger allows.
     #[error("too many messages are in flight")]
     TooManyHolds,
+    /// Models may have worked for so many messages of this hour that nobody paid that the account has to wait.
+    #[error("too many messages stayed unpaid")]
+    TooMuchUnpaid {
+        /// The time until the hour ends.
+        retry_after: Duration,
+    },
     /// The first request with this idempotency key is still being answered.
     #[error("the first request with this key is being answered")]
     InProgress,
+    /// The message was answered and charged before, under the same idempotency key, and its answer is no longer kept.
+    #[error("the answer is no longer kept")]
+    AnswerGone,
     /// The idempotency key was used for another message.
     #[error("the key was used for another message")]
     IdempotencyMismatch,

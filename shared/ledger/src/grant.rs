@@ -117,6 +117,14 @@ struct GrantRecord {
     entry_id: EntryId,
     fingerprint: Fingerprint,
     balance: Credits,
+    /// The user who got the credits, or lost them.
+    user_id: UserId,
+    /// The signed amount.
+    amount: i64,
+    /// The operator's reason. An entry has no text.
+    reason: String,
+    /// The time of the grant, in RFC 3339.
+    created_at: String,
 }
 
 /// The outcome of one write of a grant.
@@ -151,11 +159,19 @@ impl Ledger {
             // The credits of expired holds can be spent, so they can be taken back too.
             let expired = expired(account.holds.clone(), self.clock.now());
             if !expired.is_empty() {
-                self.release_expired(user_id, &expired, deadline).await?;
+                self.release_expired(user_id, &account, &expired, deadline).await?;
                 continue;
             }
             let balance = balance_after(&account, grant.amount)?;
-            let record = GrantRecord { entry_id: EntryId::new(&self.clock), fingerprint: fingerprint.clone(), balance };
+            let record = GrantRecord {
+                entry_id: EntryId::new(&self.clock),
+                fingerprint: fingerprint.clone(),
+                balance,
+                user_id,
+                amount: grant.amount.0,
+                reason: grant.reason.0.clone(),
+                created_at: self.clock.now().to_string(),
+            };
             match self.write_grant(user_id, grant, &account, &record, deadline).await? {
                 GrantOutcome::Granted => return Ok(granted(grant, &record, false)),
                 // An earlier attempt, whose answer was lost, made the grant.
@@ -177,7 +193,7 @@ impl Ledger {
         record: &GrantRecord,
         deadline: Timestamp,
     ) -> Result<GrantOutcome, GrantError> {
-        let entry = Entry::by_operator(grant.amount.0, grant.reason.0.clone(), self.clock.now().to_string());
+        let entry = Entry::by_operator(grant.amount.0, self.clock.now().to_string());
         let items = vec![
             self.change_balance(user_id, account, record.balance)?,
             self.table.put_new(entry::key(user_id, record.entry_id).with(&entry)?)?,
@@ -286,8 +302,9 @@ mod tests {
 
         async fn hold(&self, amount: u64) {
             let amount = Credits::new(amount).unwrap();
-            let order = Order { payer: self.ada, amount, least: amount, remembered: None, deadline: soon() };
-            let _held = self.ledger.hold(&order).await.unwrap();
+            let open = crate::testing::admitted(&self.ledger, self.ada).await;
+            let order = Order { amount, least: amount, deadline: soon() };
+            let _held = self.ledger.hold(open, &order).await.unwrap();
         }
 
         async fn account(&self) -> Account {
@@ -312,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_grant_raises_the_balance_and_an_entry_says_why() {
+    async fn a_grant_raises_the_balance_by_an_entry_and_its_record_says_why() {
         let scene = Scene::with_balance(10).await;
         let granted = scene.grant(50, "one").await.unwrap();
         assert_eq!((granted.amount, u64::from(granted.balance), granted.repeated), (50, 60, false));
@@ -320,7 +337,11 @@ mod tests {
         assert_eq!(scene.account().await.version, 1);
         let entry: Entry =
             scene.test.table.get(entry::key(scene.ada.user_id(), granted.entry_id)).await.unwrap().unwrap();
-        assert_eq!((entry.kind, entry.amount, entry.reason.as_deref()), (EntryKind::Grant, 50, Some("a present")));
+        assert_eq!((entry.kind, entry.amount), (EntryKind::Grant, 50));
+        let record: GrantRecord =
+            scene.test.table.get(grant(50, "a present", "one").id.record_key()).await.unwrap().unwrap();
+        let expected = (scene.ada.user_id(), granted.entry_id, 50, "a present");
+        assert_eq!((record.user_id, record.entry_id, record.amount, record.reason.as_str()), expected);
     }
 
     #[tokio::test]

@@ -1,98 +1,44 @@
 //! The ledger as its owner reads it: newest first, page by page.
 
+mod messages;
+
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ids::{EntryId, UserId};
 use domain::invalid_field::InvalidField;
-use domain::pricing::Usage;
-use serde::de::{DeserializeOwned, Error, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
-use store::{Item, StoreError, Table, from_item, partition_of};
+use serde::Serialize;
+use store::{StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Payer};
-use crate::entry::{self, EntryKind};
+use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
+use crate::texts::id_in_sort_key;
 
-/// What a list shows of an entry.
-pub trait Listed: DeserializeOwned {
+pub use messages::AnsweredMessage;
+
+/// A list of a user's entries.
+pub trait List {
     /// The list's name. A cursor of one list means nothing in another.
-    const LIST: &'static str;
-    /// The attributes that are read: texts are long, and not every list shows them.
-    const ATTRIBUTES: &'static [&'static str];
-    /// Which entries the list shows, by `#kind` and `:kind`.
-    const FILTER: &'static str;
-    /// The kind that the filter compares with.
-    const KIND: EntryKind;
+    const NAME: &'static str;
 }
 
 /// A change in credits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Transaction {
     /// The entry's id, which is also the message's, if it was one.
-    #[serde(rename(deserialize = "sk"), deserialize_with = "entry_id_of_sort_key")]
     pub id: EntryId,
-    /// Why credits changed.
+    /// The kind of change.
     pub kind: EntryKind,
-    /// By how much: positive for what the user got, negative for what they spent.
-    #[serde(rename(deserialize = "amount"))]
+    /// Credits: positive if the user got them, negative if the user spent them.
     pub tokens: i64,
-    /// When, in RFC 3339.
+    /// The time of the change, in RFC 3339.
     pub created_at: String,
 }
 
-impl Listed for Transaction {
-    const LIST: &'static str = "transactions";
-    const ATTRIBUTES: &'static [&'static str] = &["sk", "kind", "amount", "created_at"];
-    // A void entry is a note of ours that nothing happened.
-    const FILTER: &'static str = "#kind <> :kind";
-    const KIND: EntryKind = EntryKind::Void;
-}
-
-/// A message with its reply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnsweredMessage {
-    /// The message's id, which is also its ledger entry's.
-    #[serde(rename(deserialize = "sk"), deserialize_with = "entry_id_of_sort_key")]
-    pub id: EntryId,
-    /// The user's message.
-    pub message: String,
-    /// The model's reply.
-    pub response: String,
-    /// What it cost.
-    #[serde(rename(deserialize = "amount"), deserialize_with = "cost_of_amount")]
-    pub tokens: i64,
-    /// Which model replied.
-    pub model: String,
-    /// What that counted, or our guess.
-    pub usage: Usage,
-    /// When it was answered, in RFC 3339.
-    pub created_at: String,
-}
-
-impl Listed for AnsweredMessage {
-    const LIST: &'static str = "messages";
-    const ATTRIBUTES: &'static [&'static str] =
-        &["sk", "message", "response", "amount", "model", "usage", "created_at"];
-    const FILTER: &'static str = "#kind = :kind";
-    const KIND: EntryKind = EntryKind::Chat;
-}
-
-fn entry_id_of_sort_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EntryId, D::Error> {
-    let sort_key = String::deserialize(deserializer)?;
-    let id = sort_key.strip_prefix(entry::SORT_KEY_PREFIX).and_then(parse_entry_id);
-    id.ok_or_else(|| D::Error::custom("not the sort key of an entry"))
-}
-
-fn cost_of_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    i64::deserialize(deserializer).map(|amount| -amount)
-}
-
-fn parse_entry_id(text: &str) -> Option<EntryId> {
-    let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-    EntryId::deserialize(text).ok()
+impl List for Transaction {
+    const NAME: &'static str = "transactions";
 }
 
 /// How many entries a page has at most.
@@ -127,7 +73,7 @@ impl Default for Limit {
 /// The digest keeps clients from building on the text; it guards nothing, since the partition
 /// comes from the access token and not from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(EntryId);
+pub struct Cursor(pub(crate) EntryId);
 
 impl Cursor {
     const DIGEST_BYTES: usize = 16;
@@ -136,16 +82,16 @@ impl Cursor {
     ///
     /// # Errors
     /// [`InvalidField`] if it is not what this list gave this user.
-    pub fn parse<T: Listed>(text: &str, user_id: UserId) -> Result<Self, InvalidField> {
+    pub fn parse<T: List>(text: &str, user_id: UserId) -> Result<Self, InvalidField> {
         let decoded = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok()).and_then(parse_entry_id);
+        let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok()).and_then(EntryId::parse);
         let cursor = id.map(Self).filter(|cursor| cursor.text::<T>(user_id) == text);
         cursor.ok_or_else(|| InvalidField::new("This is not a cursor of this list."))
     }
 
-    fn text<T: Listed>(self, user_id: UserId) -> String {
+    pub(crate) fn text<T: List>(self, user_id: UserId) -> String {
         let Self(id) = self;
-        let digest = digest(&SHA256, format!("cursor\0{user_id}\0{}\0{id}", T::LIST).as_bytes());
+        let digest = digest(&SHA256, format!("cursor\0{user_id}\0{}\0{id}", T::NAME).as_bytes());
         let digest = &digest.as_ref()[..Self::DIGEST_BYTES];
         URL_SAFE_NO_PAD.encode([digest, id.to_string().as_bytes()].concat())
     }
@@ -172,67 +118,72 @@ pub struct Page<T> {
 /// The ledger, for reading.
 #[derive(Clone, Debug)]
 pub struct History {
-    table: Table,
+    pub(crate) table: Table,
+}
+
+/// The entries of a page, newest first, before a list makes its own of them.
+pub(crate) struct EntryPage {
+    pub(crate) entries: Vec<(EntryId, Entry)>,
+    /// The last entry that was read, if there may be more.
+    pub(crate) next: Option<Cursor>,
 }
 
 impl History {
-    /// What is in `table`.
+    /// The entries in `table`.
     #[must_use]
     pub fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// A page of what `owner` has in the list of `T`. It ends at the limit or after a megabyte of
-    /// entries, those that the list leaves out included.
+    /// A page of the changes in the credits of `owner`. A page reads at most as many entries as the limit says, of 1 KB
+    /// each, those that the list leaves out included.
     ///
     /// # Errors
     /// [`LedgerError::Closed`] if the account is not open to `owner`, [`LedgerError::Unavailable`] if the table cannot
     /// be read.
-    pub async fn page<T: Listed>(&self, owner: Payer, wanted: PageRequest) -> Result<Page<T>, LedgerError> {
-        // Both at once: accounts that are not open are few.
-        let account = self.table.get(Account::key(owner.user_id()));
-        let (account, found) = tokio::join!(account, self.query::<T>(owner.user_id(), wanted));
-        Account::admitted(account?, owner)?;
-        Ok(page_of(owner.user_id(), found?)?)
+    pub async fn transactions(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Transaction>, LedgerError> {
+        self.admit(owner).await?;
+        let page = self.entries(owner.user_id(), wanted).await?;
+        // A void entry is a note of ours that nothing happened.
+        let shown = page.entries.into_iter().filter(|(_, entry)| entry.kind != EntryKind::Void);
+        let entries = shown.map(|(id, Entry { kind, amount, created_at, .. })| Transaction {
+            id,
+            kind,
+            tokens: amount,
+            created_at,
+        });
+        Ok(Page {
+            entries: entries.collect(),
+            next: page.next.map(|cursor| cursor.text::<Transaction>(owner.user_id())),
+        })
     }
 
-    async fn query<T: Listed>(&self, user_id: UserId, wanted: PageRequest) -> Result<QueryOutput, StoreError> {
-        let kind = serde_dynamo::to_attribute_value(T::KIND)?;
-        let mut request = self
+    /// Nothing is read for a caller before the account has been found open.
+    pub(crate) async fn admit(&self, owner: Payer) -> Result<(), LedgerError> {
+        Account::admitted(self.table.get(Account::key(owner.user_id())).await?, owner)?;
+        Ok(())
+    }
+
+    pub(crate) async fn entries(&self, user_id: UserId, wanted: PageRequest) -> Result<EntryPage, StoreError> {
+        let answer = self
             .table
             .client()
             .query()
             .table_name(self.table.name())
-            .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-            .filter_expression(T::FILTER)
-            .projection_expression(T::ATTRIBUTES.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "))
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":prefix", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
-            .expression_attribute_values(":kind", kind)
             .limit(wanted.limit.0.into())
             .scan_index_forward(false)
             .consistent_read(true)
-            .set_exclusive_start_key(wanted.cursor.map(|Cursor(id)| entry::key(user_id, id).into_item()));
-        for name in T::ATTRIBUTES.iter().chain(&["pk", "sk", "kind"]) {
-            request = request.expression_attribute_names(format!("#{name}"), *name);
-        }
-        Ok(request.send().await?)
+            .set_exclusive_start_key(wanted.cursor.map(|Cursor(id)| entry::key(user_id, id).into_item()))
+            .send()
+            .await?;
+        let items = answer.items.unwrap_or_default().into_iter();
+        let entries = items.map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
+        let next = answer.last_evaluated_key.map(|key| id_in_sort_key(&key).map(Cursor)).transpose()?;
+        Ok(EntryPage { entries: entries.collect::<Result<_, StoreError>>()?, next })
     }
-}
-
-fn page_of<T: Listed>(user_id: UserId, found: QueryOutput) -> Result<Page<T>, StoreError> {
-    let entries = found.items.unwrap_or_default().into_iter().map(from_item).collect::<Result<_, _>>()?;
-    let next = found.last_evaluated_key.map(cursor_at).transpose()?;
-    Ok(Page { entries, next: next.map(|cursor| cursor.text::<T>(user_id)) })
-}
-
-fn cursor_at(last_key: Item) -> Result<Cursor, StoreError> {
-    #[derive(Deserialize)]
-    struct LastKey {
-        #[serde(rename = "sk", deserialize_with = "entry_id_of_sort_key")]
-        id: EntryId,
-    }
-    from_item(last_key).map(|LastKey { id }| Cursor(id))
 }
 
 #[cfg(test)]
@@ -240,12 +191,15 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::account::Closed;
-    use crate::entry::Entry;
-    use crate::testing::{TestTable, open_account, payer};
+    use crate::exchange::{Exchange, StoredReply};
+    use crate::testing::{TestTable, message, open_account, payer, stored_reply};
+    use crate::texts::{MessageItem, TextPlace, Texts, text_key};
+    use domain::credits::Credits;
+    use domain::ids::ConversationId;
     use domain::time::Clock;
     use store::number;
     use testkit::test_table::NOW;
@@ -272,50 +226,73 @@ mod tests {
             scene
         }
 
-        async fn write(&mut self, kind: EntryKind) {
+        async fn write(&mut self, kind: EntryKind) -> EntryId {
+            match kind {
+                EntryKind::Chat => self.write_chat("Hello", &stored_reply("Dummy Response"), TextPlace::Inline).await,
+                kind => {
+                    let entry = Entry { kind, ..Entry::by_operator(-1, self.test.clock.now().to_string()) };
+                    self.write_entry(&entry).await
+                }
+            }
+        }
+
+        /// Writes a stored exchange as a capture does.
+        async fn write_chat(&mut self, said: &str, reply: &StoredReply, place: TextPlace) -> EntryId {
+            let said = message(said);
+            let exchange = Exchange { message: &said, reply, conversation: Some(ConversationId::FIRST) };
+            let now = self.test.clock.now().plus(Duration::from_millis(1)).to_string();
+            let id = self.write_entry(&Entry::chat(Credits::new(1).unwrap(), exchange, Some(place), now)).await;
+            let item = MessageItem::new(exchange, place);
+            self.put(MessageItem::key(self.ada.user_id(), ConversationId::FIRST, id).with(&item).unwrap()).await;
+            if place == TextPlace::Apart {
+                let texts = Texts { message: Some(said.as_str().to_owned()), ..Texts::of_reply(reply) };
+                self.put(text_key(self.ada.user_id(), id).with(&json!({ "texts": texts })).unwrap()).await;
+            }
+            id
+        }
+
+        async fn write_entry(&mut self, entry: &Entry) -> EntryId {
             self.test.clock.advance(Duration::from_millis(1));
-            let is_chat = kind == EntryKind::Chat;
-            let entry = Entry {
-                kind,
-                amount: -1,
-                created_at: self.test.clock.now().to_string(),
-                message: is_chat.then(|| "Hello".to_owned()),
-                response: is_chat.then(|| "Dummy Response".to_owned()),
-                refusal: None,
-                model: is_chat.then(|| "dummy".to_owned()),
-                usage: is_chat.then(Usage::default),
-                finish_reason: None,
-                standalone: None,
-                reason: None,
-            };
             let id = EntryId::new(&self.test.clock);
-            let item = entry::key(self.ada.user_id(), id).with(&entry).unwrap();
+            self.put(entry::key(self.ada.user_id(), id).with(entry).unwrap()).await;
+            self.written.insert(0, (id, entry.kind));
+            id
+        }
+
+        async fn put(&self, item: store::Item) {
             let put = self.test.table.client().put_item().table_name(self.test.table.name());
             put.set_item(Some(item)).send().await.unwrap();
-            self.written.insert(0, (id, kind));
         }
 
         fn ids_of(&self, shown: impl Fn(EntryKind) -> bool) -> Vec<EntryId> {
             self.written.iter().filter(|(_, kind)| shown(*kind)).map(|(id, _)| *id).collect()
         }
 
-        async fn page<T: Listed>(&self, limit: u8, cursor: Option<&str>) -> Page<T> {
+        fn wanted<T: List>(&self, limit: u8, cursor: Option<&str>) -> PageRequest {
             let cursor = cursor.map(|text| Cursor::parse::<T>(text, self.ada.user_id()).unwrap());
-            self.history.page(self.ada, PageRequest { limit: Limit(limit), cursor }).await.unwrap()
+            PageRequest { limit: Limit(limit), cursor }
         }
 
-        /// All pages together, and how many there were.
-        async fn all<T: Listed>(&self, limit: u8) -> (Vec<T>, usize) {
-            let (mut entries, mut pages, mut next) = (Vec::new(), 0, None);
-            loop {
-                let page = self.page::<T>(limit, next.as_deref()).await;
-                assert!(page.entries.len() <= limit.into());
-                entries.extend(page.entries);
-                pages += 1;
-                next = page.next;
-                if next.is_none() {
-                    return (entries, pages);
-                }
+        async fn transactions(&self, limit: u8, cursor: Option<&str>) -> Page<Transaction> {
+            self.history.transactions(self.ada, self.wanted::<Transaction>(limit, cursor)).await.unwrap()
+        }
+
+        async fn messages(&self, limit: u8, cursor: Option<&str>) -> Page<AnsweredMessage> {
+            self.history.messages(self.ada, self.wanted::<AnsweredMessage>(limit, cursor)).await.unwrap()
+        }
+    }
+
+    /// All pages together, and how many there were.
+    async fn all<T>(limit: u8, page: impl AsyncFn(Option<String>) -> Page<T>) -> (Vec<T>, usize) {
+        let (mut entries, mut pages, mut next) = (Vec::new(), 0, None);
+        loop {
+            let page = page(next).await;
+            assert!(page.entries.len() <= limit.into());
+            entries.extend(page.entries);
+            pages += 1;
+            next = page.next;
+            if next.is_none() {
+                return (entries, pages);
             }
         }
     }
@@ -323,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn transactions_come_newest_first_down_to_the_grant_and_leave_void_entries_out() {
         let scene = Scene::with_entries(7).await;
-        let page = scene.page::<Transaction>(100, None).await;
+        let page = scene.transactions(100, None).await;
         let ids: Vec<EntryId> = page.entries.iter().map(|entry| entry.id).collect();
         let (grant, others) = ids.split_last().unwrap();
         assert_eq!(others, scene.ids_of(|kind| kind != EntryKind::Void));
@@ -335,79 +312,131 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_are_the_chats_alone_with_what_they_cost() {
-        let scene = Scene::with_entries(7).await;
-        let page = scene.page::<AnsweredMessage>(100, None).await;
-        let ids: Vec<EntryId> = page.entries.iter().map(|entry| entry.id).collect();
-        assert_eq!(ids, scene.ids_of(|kind| kind == EntryKind::Chat));
+    async fn messages_are_the_stored_chats_alone_with_what_they_cost() {
+        let mut scene = Scene::with_entries(7).await;
+        let stored = scene.ids_of(|kind| kind == EntryKind::Chat);
         let created_at = scene.test.clock.now().to_string();
+        let (said, reply) = (message("unstored"), stored_reply("unstored"));
+        let exchange = Exchange { message: &said, reply: &reply, conversation: None };
+        scene.write_entry(&Entry::chat(Credits::ZERO, exchange, None, NOW.to_string())).await;
+        let page = scene.messages(100, None).await;
+        let ids: Vec<EntryId> = page.entries.iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, stored);
         let expected = json!({
             "id": ids[0], "message": "Hello", "response": "Dummy Response", "tokens": 1,
-            "model": "dummy", "usage": {"input_tokens": 0, "output_tokens": 0}, "created_at": created_at,
+            "model": "dummy", "usage": {"input_tokens": 1, "output_tokens": 2}, "created_at": created_at,
         });
         assert_eq!(serde_json::to_value(&page.entries[0]).unwrap(), expected);
     }
 
     #[tokio::test]
+    async fn texts_are_found_in_any_place_and_lost_ones_are_called_lost() {
+        let mut scene = Scene::with_entries(0).await;
+        let refusal = StoredReply { refusal: Some("No.".to_owned()), ..stored_reply("") };
+        scene.write_chat("one", &stored_reply("1"), TextPlace::Inline).await;
+        scene.write_chat("two", &stored_reply("2"), TextPlace::Apart).await;
+        scene.write_chat("three", &refusal, TextPlace::Apart).await;
+        scene.write_chat("four", &stored_reply("4"), TextPlace::Lost).await;
+        let deleted = scene.write_chat("five", &stored_reply("5"), TextPlace::Apart).await;
+        scene.test.table.delete(text_key(scene.ada.user_id(), deleted)).await.unwrap();
+        let page = scene.messages(100, None).await;
+        let shown = |entry: &AnsweredMessage| (entry.message.clone(), entry.response.clone(), entry.text_lost);
+        let expected =
+            [("", "", true), ("", "", true), ("three", "No.", false), ("two", "2", false), ("one", "1", false)];
+        let expected = expected.map(|(message, response, lost)| (message.to_owned(), response.to_owned(), lost));
+        assert_eq!(page.entries.iter().map(shown).collect::<Vec<_>>(), expected);
+        assert_eq!(serde_json::to_value(&page.entries[0]).unwrap()["text_lost"], true);
+    }
+
+    /// Lambda takes an answer of 6 MB, as a JSON string.
+    #[tokio::test]
+    async fn a_page_of_long_texts_ends_by_their_bytes_in_json_and_the_next_one_goes_on() {
+        for text in ["\u{1}", "\"", "x"] {
+            let mut scene = Scene::with_entries(0).await;
+            let long = text.repeat(64 * 1024);
+            for _ in 0..20 {
+                scene.write_chat(&long, &stored_reply("Hi"), TextPlace::Apart).await;
+            }
+            let sizes = std::cell::RefCell::new(Vec::new());
+            let (found, pages) = all(100, async |next: Option<String>| {
+                let page = scene.messages(100, next.as_deref()).await;
+                let body = serde_json::to_string(&page.entries).unwrap();
+                sizes.borrow_mut().push(Value::String(body).to_string().len());
+                page
+            })
+            .await;
+            let ids: Vec<EntryId> = found.iter().map(|message| message.id).collect();
+            assert_eq!(ids, scene.ids_of(|_| true));
+            assert!(found.iter().all(|message| message.message == long));
+            assert!(pages >= 2 && sizes.borrow().iter().all(|size| *size < 3 * 1024 * 1024), "{pages}: {sizes:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn pages_of_any_size_make_up_the_whole_list() {
         let scene = Scene::with_entries(11).await;
-        let transactions = scene.page::<Transaction>(100, None).await.entries;
-        let messages = scene.page::<AnsweredMessage>(100, None).await.entries;
+        let transactions = scene.transactions(100, None).await.entries;
+        let messages = scene.messages(100, None).await.entries;
         for limit in 1..=Limit::MAX.0 {
-            let (found, pages) = scene.all::<Transaction>(limit).await;
+            let page = async |next: Option<String>| scene.transactions(limit, next.as_deref()).await;
+            let (found, pages) = all(limit, page).await;
             assert_eq!(found, transactions, "limit {limit}");
             // The limit counts entries before some are left out; the last page may be empty.
             assert_eq!(pages, 12 / usize::from(limit) + 1, "limit {limit}");
-            assert_eq!(scene.all::<AnsweredMessage>(limit).await.0, messages, "limit {limit}");
+            let page = async |next: Option<String>| scene.messages(limit, next.as_deref()).await;
+            assert_eq!(all(limit, page).await.0, messages, "limit {limit}");
         }
     }
 
     #[tokio::test]
     async fn a_page_goes_on_where_the_last_one_ended_although_entries_came_and_went() {
         let mut scene = Scene::with_entries(6).await;
-        let first = scene.page::<Transaction>(3, None).await;
+        let first = scene.transactions(3, None).await;
         let (last, _) = scene.written[2];
-        let delete = scene.test.table.client().delete_item().table_name(scene.test.table.name());
-        let key = entry::key(scene.ada.user_id(), last).into_item();
-        delete.set_key(Some(key)).send().await.unwrap();
+        scene.test.table.delete(entry::key(scene.ada.user_id(), last)).await.unwrap();
         scene.write(EntryKind::Chat).await;
-        let second = scene.page::<Transaction>(100, first.next.as_deref()).await;
+        let second = scene.transactions(100, first.next.as_deref()).await;
         let ids: Vec<EntryId> = second.entries.iter().map(|entry| entry.id).collect();
         assert_eq!(ids[..2], [scene.written[4].0, scene.written[6].0]);
         assert_eq!(ids.len(), 3, "and the grant");
     }
 
     #[tokio::test]
-    async fn a_list_is_two_requests_and_transactions_fetch_no_texts() {
+    async fn a_list_reads_the_account_first_and_transactions_read_no_texts() {
         let scene = Scene::with_entries(1).await;
         scene.test.recorder.clear();
-        scene.page::<Transaction>(20, None).await;
+        scene.transactions(20, None).await;
+        scene.messages(20, None).await;
         let requests = scene.test.recorder.requests();
-        let mut operations: Vec<&str> = requests.iter().map(|request| request.operation.as_str()).collect();
-        operations.sort_unstable();
-        assert_eq!(operations, ["GetItem", "Query"]);
-        assert!(!requests.iter().any(|request| request.response_body.to_string().contains("Dummy Response")));
+        let operations: Vec<&str> = requests.iter().map(|request| request.operation.as_str()).collect();
+        assert_eq!(operations, ["GetItem", "Query", "GetItem", "Query", "BatchGetItem"]);
+        let has_text = |number: usize| requests[number].response_body.to_string().contains("Dummy Response");
+        assert_eq!([1, 3, 4].map(has_text), [false, false, true]);
     }
 
     #[tokio::test]
     async fn nobody_sees_what_another_user_has() {
         let scene = Scene::with_entries(3).await;
         let bob = open_account(&scene.test, "bob", 5).await;
-        let page: Page<Transaction> = scene.history.page(bob, PageRequest::default()).await.unwrap();
+        let page = scene.history.transactions(bob, PageRequest::default()).await.unwrap();
         assert_eq!(page.entries.iter().map(|entry| entry.tokens).collect::<Vec<_>>(), [5]);
     }
 
     #[tokio::test]
-    async fn an_account_that_is_closed_wins_over_its_list() {
+    async fn nothing_but_the_account_is_read_for_a_caller_to_whom_it_is_closed() {
         let scene = Scene::with_entries(3).await;
-        let page = async || scene.history.page::<Transaction>(scene.ada, PageRequest::default()).await;
+        let page = async || scene.history.transactions(scene.ada, PageRequest::default()).await;
         let account = || Account::key(scene.ada.user_id());
         scene.test.set(account(), "session_epoch", number(2_u64)).await;
+        scene.test.recorder.clear();
         assert!(matches!(page().await, Err(LedgerError::Closed(Closed::SessionEpochPassed))));
+        let messages = scene.history.messages(scene.ada, PageRequest::default()).await;
+        assert!(matches!(messages, Err(LedgerError::Closed(Closed::SessionEpochPassed))));
+        assert_eq!(scene.test.recorder.requests().len(), 2);
         scene.test.set(account(), "status", AttributeValue::S("inactive".to_owned())).await;
         assert!(matches!(page().await, Err(LedgerError::Closed(Closed::Inactive))));
         let nobody = payer(UserId::new(&scene.test.clock));
-        let page = scene.history.page::<Transaction>(nobody, PageRequest::default()).await;
+        let page = scene.history.transactions(nobody, PageRequest::default()).await;
         assert!(matches!(page, Err(LedgerError::Closed(Closed::Gone))));
     }
 

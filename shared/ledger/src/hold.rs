@@ -15,12 +15,14 @@ use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, from_item, number};
 use telemetry::metrics::{self, Metric};
 
-use crate::account::{Account, Closed, Payer, Status};
-use crate::entry::{self, Entry, StoredReply};
+use crate::account::{Account, Closed, Status};
+use crate::admission::{OpenAccount, Room};
 use crate::error::LedgerError;
 use crate::holds::{expired, sums};
-use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
+use crate::hourly::HourlyWork;
+use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
 use crate::ledger::{Held, Ledger};
+use crate::replay::Replay;
 
 pub use crate::holds::{Hold, Holds};
 
@@ -30,21 +32,18 @@ const HOLD_MARGIN: Duration = Duration::from_secs(30);
 /// Timeout for the release of a hold whose write got no answer. The client waits for its error meanwhile.
 const UNCERTAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// Attempts at a hold. Each round removes one obstacle that another request left behind. More obstacles in a row mean
-/// that many requests use the account at once; each of them is told to come back later.
-const MAX_ROUNDS: usize = 4;
+/// Time for which a hold is tried. Each round removes one obstacle that another request left behind, and each write is
+/// repeated while it collides with others. Longer means that many requests use the account at once; each of them is told
+/// to come back later.
+const HOLD_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A message to hold credits for.
+/// The credits to hold for a message.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// The user who pays.
-    pub payer: Payer,
+pub struct Order {
     /// The credits to hold: the highest cost of the message.
     pub amount: Credits,
     /// The fewest credits to hold, for a balance that does not cover `amount`.
     pub least: Credits,
-    /// The idempotency key and the fingerprint, if a repetition must not be charged again.
-    pub remembered: Option<&'a Remembered>,
     /// The time by which the message must be answered.
     pub deadline: Timestamp,
 }
@@ -54,23 +53,15 @@ pub struct Order<'a> {
 pub enum HoldOutcome {
     /// The credits are held, and the message may be answered now.
     Held(Held),
-    /// The message was answered before, under the same idempotency key.
+    /// The message was answered meanwhile, under the same idempotency key.
     Replay(Replay),
 }
 
-/// An answer that was given before.
-#[derive(Debug)]
-pub struct Replay {
-    /// The message's id.
-    pub id: EntryId,
-    /// The user's name as they wrote it.
-    pub username: String,
-    /// The model's reply.
-    pub reply: StoredReply,
-    /// The credits that it cost.
-    pub cost: Credits,
-    /// The credits that can be spent now.
-    pub balance: Credits,
+/// A hold that is about to be written.
+struct NewHold<'a> {
+    open: &'a OpenAccount,
+    room: &'a Room,
+    hold: Hold,
 }
 
 /// The outcome of one write of a hold.
@@ -86,81 +77,89 @@ enum Placed {
     },
 }
 
-/// The next step after a refused write, if the refusal is no answer to the client.
-enum NextStep {
-    /// Return the answer that was given before.
-    Replay(EntryId),
-    /// Replace an expired hold of the same key, and hold the credits that the balance then covers.
-    Replace { hold: Hold, affordable: Credits },
-    /// Hold fewer credits: the whole balance.
-    HoldLess(Credits),
-    /// Release expired holds, because their room or their credits are needed.
-    ReleaseExpired(Holds),
-    /// Try again, because the obstacle is gone.
-    Again,
-}
-
 impl Ledger {
-    /// Holds an order's credits, unless the message was answered before. Expired holds of the account are released on
-    /// the way.
+    /// Holds an order's credits in an account that was found open. Other requests may have changed the account since: the
+    /// write checks it again, and every refusal is judged as [`Ledger::admit`] does. Expired holds of the account are
+    /// released on the way.
     ///
     /// # Errors
-    /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
-    /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::InProgress`] while
-    /// the key's first request is being answered; [`LedgerError::TooManyHolds`] with too many messages in flight;
-    /// [`LedgerError::InsufficientCredits`] if the balance does not cover the least amount.
-    /// [`LedgerError::Unavailable`] if the table cannot be reached.
-    pub async fn hold(&self, order: &Order<'_>) -> Result<HoldOutcome, LedgerError> {
-        let mut predecessor = None;
-        let mut amount = order.amount;
-        for _ in 0..MAX_ROUNDS {
-            let hold = self.new_hold(order, amount);
-            let (account, record) = match self.place_hold(order, &hold, predecessor.as_ref()).await? {
-                Placed::Held(account) => {
-                    if let Some(predecessor) = predecessor {
-                        metrics::emit(&[Metric::CreditsReleased(predecessor.amount)]);
+    /// As [`Ledger::admit`]; [`LedgerError::InsufficientCredits`] if the balance does not cover the least amount;
+    /// [`LedgerError::Unavailable`] if the table cannot be reached, or too many requests use the account at once.
+    pub async fn hold(&self, mut open: OpenAccount, order: &Order) -> Result<HoldOutcome, LedgerError> {
+        let until = self.clock.now().plus(HOLD_PATIENCE).min(order.deadline);
+        loop {
+            let room = self.room(&open)?;
+            let amount = self.affordable(&open, order)?;
+            if !room.in_the_way.is_empty() || amount > available(&open) {
+                self.make_room(&mut open, order.deadline).await?;
+            } else {
+                let hold = self.new_hold(&open, order, amount);
+                let new = NewHold { open: &open, room: &room, hold };
+                match self.place_hold(&new, until).await? {
+                    Placed::Held(account) => return Ok(HoldOutcome::Held(self.held(&new, account, order).await)),
+                    Placed::Refused { account, record } => {
+                        if let Some(replay) = self.judge(&mut open, account, record).await? {
+                            return Ok(HoldOutcome::Replay(replay));
+                        }
                     }
-                    return Ok(HoldOutcome::Held(self.held(order, &hold, account).await));
                 }
-                Placed::Refused { account, record } => (account, record),
-            };
-            (predecessor, amount) = match self.judge(order, account, record)? {
-                NextStep::Replay(entry_id) => return self.replay(order, entry_id).await.map(HoldOutcome::Replay),
-                NextStep::Replace { hold, affordable } => (Some(hold), affordable),
-                NextStep::HoldLess(affordable) => (None, affordable),
-                NextStep::ReleaseExpired(expired) => {
-                    self.release_expired(order.payer.user_id(), &expired, order.deadline).await?;
-                    (None, order.amount)
-                }
-                NextStep::Again => (None, order.amount),
-            };
+            }
+            if self.clock.now() >= until {
+                return Err(LedgerError::Unavailable(Cause::because("too many requests are changing this account")));
+            }
         }
-        Err(LedgerError::Unavailable(Cause::because("too many requests are changing this account")))
     }
 
-    fn new_hold(&self, order: &Order<'_>, amount: Credits) -> Hold {
+    /// The credits to hold: the order's amount, or all that the account can spend.
+    fn affordable(&self, open: &OpenAccount, order: &Order) -> Result<Credits, LedgerError> {
+        let now = self.clock.now();
+        open.check_covers(order.least, now)?;
+        Ok(order.amount.min(open.spendable(now)))
+    }
+
+    /// Releases expired holds, because their room or their credits are needed, and reads the account again.
+    async fn make_room(&self, open: &mut OpenAccount, deadline: Timestamp) -> Result<(), LedgerError> {
+        let user_id = open.payer.user_id();
+        let expired = expired(open.account.holds.clone(), self.clock.now());
+        self.release_expired(user_id, &open.account, &expired, deadline).await?;
+        open.account = Account::admitted(self.table.get(Account::key(user_id)).await?, open.payer)?;
+        Ok(())
+    }
+
+    /// Learns from a refusal: the account as it is now, or the answer that was given meanwhile.
+    async fn judge(
+        &self,
+        open: &mut OpenAccount,
+        account: Option<Account>,
+        record: Option<IdempotencyRecord>,
+    ) -> Result<Option<Replay>, LedgerError> {
+        if let Some(account) = account {
+            open.account = Account::admitted(Some(account), open.payer)?;
+        }
+        let (Some(record), Some(remembered)) = (record, &open.remembered) else { return Ok(None) };
+        self.replay_of(&open.account, open.payer, remembered, record).await
+    }
+
+    fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {
         Hold {
             id: EntryId::new(&self.clock),
             amount,
             expires_at: order.deadline.plus(HOLD_MARGIN).seconds(),
-            fingerprint: order.remembered.map(|remembered| remembered.fingerprint.clone()),
+            fingerprint: open.remembered.as_ref().map(|remembered| remembered.fingerprint.clone()),
         }
     }
 
-    async fn place_hold(
-        &self,
-        order: &Order<'_>,
-        hold: &Hold,
-        predecessor: Option<&Hold>,
-    ) -> Result<Placed, LedgerError> {
-        let update = self.hold_update(order, hold, predecessor)?;
-        let placed = match order.remembered {
-            None => self.hold_alone(order, hold, update).await?,
-            Some(remembered) => self.hold_with_key(order, &remembered.key, hold, update).await?,
+    async fn place_hold(&self, new: &NewHold<'_>, until: Timestamp) -> Result<Placed, LedgerError> {
+        let update = self.hold_update(new)?;
+        let placed = match &new.open.remembered {
+            None => self.hold_alone(new, update, until).await?,
+            Some(remembered) => self.hold_with_key(new, &remembered.key, update, until).await?,
         };
         Ok(match placed {
             // An earlier attempt, whose answer was lost, wrote the hold.
-            Placed::Refused { account: Some(account), .. } if account.holds.values().any(|held| held.id == hold.id) => {
+            Placed::Refused { account: Some(account), .. }
+                if account.holds.values().any(|held| held.id == new.hold.id) =>
+            {
                 Placed::Held(account)
             }
             placed => placed,
@@ -168,7 +167,7 @@ impl Ledger {
     }
 
     /// Without an idempotency key, one conditional update is enough.
-    async fn hold_alone(&self, order: &Order<'_>, hold: &Hold, update: Update) -> Result<Placed, LedgerError> {
+    async fn hold_alone(&self, new: &NewHold<'_>, update: Update, until: Timestamp) -> Result<Placed, LedgerError> {
         let request = self
             .table
             .client()
@@ -181,48 +180,45 @@ impl Ledger {
             .set_expression_attribute_values(update.expression_attribute_values)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match repeat_collisions(&self.clock, order.deadline, || request.clone().send()).await {
+        match repeat_collisions(&self.clock, until, || request.clone().send()).await {
             Ok(answer) => Ok(Placed::Held(from_item(answer.attributes.unwrap_or_default())?)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Placed::Refused { account: Some(account_of(failed.item())?), record: None })
                 }
-                _ => Err(self.uncertain(order, hold, error.into()).await.into()),
+                _ => Err(self.uncertain(new, error.into()).await.into()),
             },
         }
     }
 
-    /// Releases a hold whose write got no answer, because it may be there. If the release fails too, the user gets the
-    /// credits back when the hold expires.
-    async fn uncertain(&self, order: &Order<'_>, hold: &Hold, error: StoreError) -> StoreError {
-        let place = place(order, hold);
-        let released = self.release_hold(order.payer.user_id(), &place, hold, order.deadline);
-        if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, released).await, Ok(Ok(()))) {
-            tracing::warn!(hold = %hold.id, "a hold may be left to expire");
+    /// Releases a hold whose write got no answer, because it may be there. No model was asked. If the release fails too,
+    /// the user gets the credits back when the hold expires.
+    async fn uncertain(&self, new: &NewHold<'_>, error: StoreError) -> StoreError {
+        let place = place(new.open, &new.hold);
+        let released = self.give_back(new.open.payer.user_id(), &place, &new.hold);
+        if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, released).await, Ok(Ok(_))) {
+            tracing::warn!(hold = %new.hold.id, "a hold may be left to expire");
         }
         error
     }
 
-    /// With an idempotency key, a transaction also checks that no request with the key was answered.
+    /// With an idempotency key, a transaction also checks that no request with the key was answered. The read of the
+    /// record before it spares a refusal, and proves nothing: account and record are two reads.
     async fn hold_with_key(
         &self,
-        order: &Order<'_>,
+        new: &NewHold<'_>,
         key: &IdempotencyKey,
-        hold: &Hold,
         update: Update,
+        until: Timestamp,
     ) -> Result<Placed, LedgerError> {
-        let user_id = order.payer.user_id();
+        let user_id = new.open.payer.user_id();
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
-        let Err(error) = self.table.transact(&format!("hold-{}", hold.id), items, &self.clock, order.deadline).await
-        else {
-            // A transaction returns no items, so name and balance are read afterwards.
-            return match self.table.get(Account::key(user_id)).await {
-                Ok(account) => Ok(Placed::Held(account.ok_or(Closed::Gone)?)),
-                Err(error) => Err(self.uncertain(order, hold, error).await.into()),
-            };
+        let token = format!("hold-{}", new.hold.id);
+        let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
+            return Ok(Placed::Held(self.expected(new)));
         };
         let Some([account, record]) = cancellation_reasons(&error) else {
-            return Err(self.uncertain(order, hold, error.into()).await.into());
+            return Err(self.uncertain(new, error.into()).await.into());
         };
         if !condition_failed(account) && !condition_failed(record) {
             return Err(StoreError::from(error).into());
@@ -234,24 +230,43 @@ impl Ledger {
         })
     }
 
-    fn hold_update(&self, order: &Order<'_>, hold: &Hold, predecessor: Option<&Hold>) -> Result<Update, StoreError> {
+    /// The account with the hold, as it was read before. A transaction returns no items.
+    fn expected(&self, new: &NewHold<'_>) -> Account {
+        let mut account = new.open.account.clone();
+        let returned = new.open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
+        account.balance = account.balance.saturating_plus(returned).saturating_minus(new.hold.amount);
+        account.holds.insert(place(new.open, &new.hold), new.hold.clone());
+        account
+    }
+
+    fn hold_update(&self, new: &NewHold<'_>) -> Result<Update, StoreError> {
+        let NewHold { open, room, hold } = new;
         let value = serde_dynamo::to_attribute_value(hold).map_err(StoreError::from)?;
+        let unpaid = open.predecessor().filter(|hold| room.hourly.includes(hold.id.made_at())).is_some();
+        let (hour_update, hour_values) = hour_update(open.account.hourly, room.hourly, unpaid)?;
         let update = Update::builder()
             .table_name(self.table.name())
-            .set_key(Some(Account::key(order.payer.user_id()).into_item()))
-            .update_expression("SET balance = balance - :taken, holds.#place = :hold, version = version + :one")
+            .set_key(Some(Account::key(open.payer.user_id()).into_item()))
+            .update_expression(format!(
+                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}"
+            ))
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#epoch", order.payer.epoch().attribute())
-            .expression_attribute_names("#place", place(order, hold))
+            .expression_attribute_names("#epoch", open.payer.epoch().attribute())
+            .expression_attribute_names("#place", place(open, hold))
             .expression_attribute_values(":hold", value)
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":active", Status::Active.attribute_value())
-            .expression_attribute_values(":epoch", number(order.payer.epoch().number()))
+            .expression_attribute_values(":epoch", number(open.payer.epoch().number()))
+            .expression_attribute_values(":most", number(room.most_holds))
+            .expression_attribute_values(":hour", number(open.account.hourly.began_at))
+            .expression_attribute_values(":unpaid", number(open.account.hourly.unpaid))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = match predecessor {
+        let update = hour_values
+            .into_iter()
+            .fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
+        let update = match open.predecessor() {
             None => update
-                .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place) AND size(holds) < :max"))
-                .expression_attribute_values(":max", number(self.max_holds))
+                .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place)"))
                 .expression_attribute_values(":taken", number(hold.amount)),
             // The predecessor's credits pay first, so the difference may be negative.
             Some(predecessor) => update
@@ -274,108 +289,65 @@ impl Ledger {
         )
     }
 
-    /// The error for the client, or the next step.
-    fn judge(
-        &self,
-        order: &Order<'_>,
-        account: Option<Account>,
-        record: Option<IdempotencyRecord>,
-    ) -> Result<NextStep, LedgerError> {
-        let now = self.clock.now();
-        if let Some(account) = &account {
-            account.admit(order.payer.epoch())?;
-        }
-        if let Some(record) = record.filter(|record| record.is_live(now)) {
-            return if order.remembered.is_some_and(|remembered| remembered.fingerprint == record.fingerprint) {
-                Ok(NextStep::Replay(record.entry_id))
-            } else {
-                Err(LedgerError::IdempotencyMismatch)
-            };
-        }
-        let Some(account) = account else { return Ok(NextStep::Again) };
-        if let Some(remembered) = order.remembered
-            && let Some(hold) = account.holds.get(remembered.key.digest())
-        {
-            if !hold.is_expired(now) {
-                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
-                return Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch });
-            }
-            let affordable = account.balance.saturating_plus(hold.amount).min(order.amount);
-            if affordable >= order.least {
-                return Ok(NextStep::Replace { hold: hold.clone(), affordable });
+    /// The hold as the caller sees it. Expired holds that are still in the account are released, and the text of a hold
+    /// that was taken over is deleted.
+    async fn held(&self, new: &NewHold<'_>, account: Account, order: &Order) -> Held {
+        let user_id = new.open.payer.user_id();
+        if let Some(predecessor) = new.open.predecessor() {
+            metrics::emit(&[Metric::CreditsReleased(predecessor.amount)]);
+            if let Err(error) = self.delete_text_unless_charged(user_id, predecessor.id).await {
+                tracing::warn!(hold = %predecessor.id, cause = error.cause(), "a text that nobody reads may stay");
             }
         }
-        self.judge_room_and_balance(order, account, now)
-    }
-
-    fn judge_room_and_balance(
-        &self,
-        order: &Order<'_>,
-        account: Account,
-        now: Timestamp,
-    ) -> Result<NextStep, LedgerError> {
-        let (returning, _) = sums(&account.holds, now);
-        let balance = account.balance.saturating_plus(returning);
-        let is_full = account.holds.len() >= self.max_holds as usize;
-        let is_short = account.balance < order.amount;
-        let expired = expired(account.holds, now);
-        if is_full && expired.is_empty() {
-            return Err(LedgerError::TooManyHolds);
-        }
-        if is_short && balance < order.least {
-            return Err(LedgerError::InsufficientCredits { balance, cost: order.least });
-        }
-        Ok(match (is_full, is_short) {
-            (false, false) => NextStep::Again,
-            (false, true) if expired.is_empty() => NextStep::HoldLess(balance),
-            _ => NextStep::ReleaseExpired(expired),
-        })
-    }
-
-    /// The hold as the caller sees it. Expired holds that are still in the account are released.
-    async fn held(&self, order: &Order<'_>, hold: &Hold, account: Account) -> Held {
         let now = self.clock.now();
         let (returning, _) = sums(&account.holds, now);
-        let expired = expired(account.holds, now);
-        if let Err(error) = self.release_expired(order.payer.user_id(), &expired, order.deadline).await {
+        let expired = expired(account.holds.clone(), now);
+        if let Err(error) = self.release_expired(user_id, &account, &expired, order.deadline).await {
             // The next hold tries again. Meanwhile the balance counts their credits as spendable.
             tracing::warn!(cause = error.cause(), "expired holds could not be released");
         }
         Held {
-            id: hold.id,
-            user_id: order.payer.user_id(),
+            id: new.hold.id,
+            user_id,
             username: account.username,
-            amount: hold.amount,
+            amount: new.hold.amount,
             balance: account.balance.saturating_plus(returning),
-            place: place(order, hold),
-            remembered: order.remembered.cloned(),
+            place: place(new.open, &new.hold),
+            remembered: new.open.remembered.clone(),
+            has_paid: new.open.account.hourly.charged > 0,
             deadline: order.deadline,
         }
     }
-
-    /// Reads the answer that was given before, with the account as it is now.
-    async fn replay(&self, order: &Order<'_>, id: EntryId) -> Result<Replay, LedgerError> {
-        let user_id = order.payer.user_id();
-        let [account, entry] = self.table.get_both([Account::key(user_id), entry::key(user_id, id)]).await?;
-        let account = Account::admitted(account.map(from_item).transpose()?, order.payer)?;
-        let gone = || LedgerError::Internal(Cause::because("an idempotency record names no entry with a reply"));
-        let entry: Entry = from_item(entry.ok_or_else(gone)?)?;
-        let (returning, _) = sums(&account.holds, self.clock.now());
-        Ok(Replay {
-            id,
-            username: account.username,
-            cost: Credits::new(entry.amount.unsigned_abs()).map_err(|_| gone())?,
-            reply: entry.into_reply().ok_or_else(gone)?,
-            balance: account.balance.saturating_plus(returning),
-        })
-    }
 }
 
-/// Condition: the account is open to the payer, and its balance covers the hold.
-const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken";
+/// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
+/// hour or left work unpaid since the account was read.
+const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
+                    AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
 
-fn place(order: &Order<'_>, hold: &Hold) -> String {
-    order.remembered.map_or_else(|| hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
+/// The part of a hold's update that begins a new hour if the one that was `seen` has passed, and counts the work of the
+/// hold that is taken over, if it is `unpaid`.
+fn hour_update(
+    seen: HourlyWork,
+    current: HourlyWork,
+    unpaid: bool,
+) -> Result<(&'static str, Option<(&'static str, AttributeValue)>), StoreError> {
+    if seen.began_at == current.began_at {
+        return Ok((if unpaid { ", hourly.unpaid = hourly.unpaid + :one" } else { "" }, None));
+    }
+    let begun = HourlyWork { unpaid: u32::from(unpaid), ..current };
+    let begun = serde_dynamo::to_attribute_value(begun).map_err(StoreError::from)?;
+    Ok((", hourly = :begun", Some((":begun", begun))))
+}
+
+/// The credits that a hold can take without a release: the balance, and those of the hold that is taken over.
+fn available(open: &OpenAccount) -> Credits {
+    let returned = open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
+    open.account.balance.saturating_plus(returned)
+}
+
+fn place(open: &OpenAccount, hold: &Hold) -> String {
+    open.remembered.as_ref().map_or_else(|| hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
 }
 
 fn account_of(item: Option<&Item>) -> Result<Account, LedgerError> {

@@ -11,16 +11,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use store::Key;
 
-use domain::ids::{EntryId, UserId};
+use domain::credits::Credits;
+use domain::ids::{ConversationId, EntryId, UserId};
 use domain::invalid_field::InvalidField;
-use domain::message::Message;
+use domain::message::{FinishReason, Message};
+use domain::pricing::Usage;
 use domain::time::Timestamp;
+
+use crate::texts::{TextPlace, Texts};
 
 /// Time for which the answer to a key is kept.
 pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A client's own name for one request: 1 to 255 visible ASCII characters, of which only the SHA-256 is kept. Equal
-/// keys of two users are two keys.
+/// A client's own name for one request: 1 to 255 visible ASCII characters, of which only a digest is kept. Equal keys of
+/// two users are two keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     digest: String,
@@ -45,7 +49,7 @@ impl IdempotencyKey {
                 Self::MAX_CHARACTERS
             )));
         }
-        Ok(Self { digest: sha256(&[b"key\0", key.as_bytes()]) })
+        Ok(Self { digest: short_sha256(&[b"key\0", key.as_bytes()]) })
     }
 
     pub(crate) fn digest(&self) -> &str {
@@ -63,13 +67,13 @@ impl Fingerprint {
     /// The fingerprint of a message.
     #[must_use]
     pub fn of(message: &Message) -> Self {
-        Self(sha256(&[b"message\0", message.as_str().as_bytes()]))
+        Self(short_sha256(&[b"message\0", message.as_str().as_bytes()]))
     }
 
     /// The fingerprint of a request in its canonical form, for an endpoint that takes more than a message.
     #[must_use]
     pub fn of_request(endpoint: &str, canonical: &[u8]) -> Self {
-        Self(sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
+        Self(short_sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
     }
 
     /// The fingerprint of a grant.
@@ -103,13 +107,25 @@ impl Remembered {
     }
 }
 
-/// The request that a key was used for. The record is written in one transaction with the entry that it names.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The request that a key was used for, and its reply. The record is written in one transaction with the entry that it
+/// names. It has all that a repetition is answered with, but for the texts that are elsewhere.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct IdempotencyRecord {
     pub(crate) entry_id: EntryId,
     pub(crate) fingerprint: Fingerprint,
     /// Seconds since the Unix epoch. DynamoDB's TTL deletes the record by this attribute.
     pub(crate) expires_at: u64,
+    pub(crate) cost: Credits,
+    pub(crate) model: String,
+    pub(crate) usage: Usage,
+    pub(crate) finish_reason: FinishReason,
+    /// The conversation in which the exchange is stored. Its message item has the texts that are inline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation: Option<ConversationId>,
+    pub(crate) place: TextPlace,
+    /// The reply's texts, if they are inline and the exchange is not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) texts: Option<Texts>,
 }
 
 impl IdempotencyRecord {
@@ -124,6 +140,13 @@ impl IdempotencyRecord {
 
 pub(crate) fn sha256(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &parts.concat()))
+}
+
+/// The first 128 bits of the SHA-256, for digests of one user's requests: nobody but that user could make two of them
+/// equal. They are in every hold, and keep the account small.
+fn short_sha256(parts: &[&[u8]]) -> String {
+    const BYTES: usize = 16;
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &parts.concat()).as_ref()[..BYTES])
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use domain::ids::{EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use store::Table;
 
+use crate::hourly::UNPAID_PER_HOUR;
 use crate::idempotency::Remembered;
 
 /// The ledger in the table.
@@ -13,6 +14,7 @@ pub struct Ledger {
     pub(crate) table: Table,
     pub(crate) clock: Clock,
     pub(crate) max_holds: u32,
+    pub(crate) unpaid_per_hour: u32,
 }
 
 impl Ledger {
@@ -20,7 +22,13 @@ impl Ledger {
     /// item.
     #[must_use]
     pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
-        Self { table, clock, max_holds }
+        Self { table, clock, max_holds, unpaid_per_hour: UNPAID_PER_HOUR }
+    }
+
+    /// The same ledger with another limit on unpaid messages than [`UNPAID_PER_HOUR`], so that a simulation meets it.
+    #[must_use]
+    pub fn with_unpaid_per_hour(self, unpaid_per_hour: u32) -> Self {
+        Self { unpaid_per_hour, ..self }
     }
 }
 
@@ -42,6 +50,8 @@ pub struct Held {
     pub(crate) place: String,
     /// The idempotency key and fingerprint, if the message came with a key.
     pub(crate) remembered: Option<Remembered>,
+    /// Whether a message of the account was charged in the hour in which it was last used.
+    pub(crate) has_paid: bool,
     /// The time until which capture and release are tried.
     pub(crate) deadline: Timestamp,
 }

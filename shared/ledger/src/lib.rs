@@ -1,30 +1,39 @@
 //! The ledger: every change in credits, exactly once.
 //!
-//! A **hold** sets a message's price aside. When the reply is there, a **capture** turns the hold into an entry, in one
-//! transaction with the reply; without a reply a **release** returns the credits. A **grant** gives credits, and a
-//! **void** entry says that a message is never charged. After every step, even if a process crashes, `balance + holds =
+//! An account is **admitted** before anything is done for it. A **hold** sets a message's price aside. When the reply is
+//! there, a **capture** turns the hold into an entry; without a reply a **release** returns the credits. A **grant** gives
+//! credits, and a **void** entry says that a message is never charged. Entries hold money only; texts are apart. After every step, even if a process crashes, `balance + holds =
 //! sum of the entries` and `balance >= 0`. The ledger knows a user as a [`Payer`](account::Payer). It never learns how
 //! the payer was authenticated, or by which protocol the message came.
 //!
-//! Begin with [`Ledger::hold`], then read [`Ledger::capture`] and [`Ledger::release`]; [`account`] has the item.
+//! Begin with [`Ledger::admit`], then read [`Ledger::hold`], [`Ledger::capture`] and [`Ledger::release`]; [`account`] has
+//! the item.
 
 pub mod account;
+pub mod admission;
 pub mod audit;
 mod capture;
 pub mod entry;
 mod error;
+pub mod exchange;
 pub mod grant;
 pub mod history;
 pub mod hold;
 mod holds;
+mod hourly;
 pub mod idempotency;
 mod ledger;
+mod outage;
 pub mod past_exchanges;
 mod release;
+pub mod replay;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 
+pub use capture::{CAPTURE_RESERVE, TEXT_TIME};
 pub use error::LedgerError;
+pub use hourly::{HourlyWork, UNPAID_PER_HOUR};
 pub use ledger::{Charge, Held, Ledger};

@@ -1,26 +1,20 @@
-//! The last exchanges of a user at `/chatView/`, as many as a model is told.
+//! The last exchanges of a conversation, as many as a model is told.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::UserId;
-use serde::Deserialize;
-use store::{StoreError, Table, from_item, partition_of};
+use domain::ids::{ConversationId, EntryId, UserId};
+use store::{Item, StoreError, Table, from_item, partition_of};
 
-use crate::entry::{self, EntryKind};
-
-/// A page has at most so many entries for each wanted exchange: grants, and what was asked elsewhere,
-/// lie between. DynamoDB ends it after 1 MB too.
-const ENTRIES_PER_EXCHANGE: u32 = 4;
-/// Pages that one search reads at most: reading is paid for by size, also of what lies between.
-const MAX_PAGES: usize = 5;
+use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
 
 /// The limits of the context that a model gets of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContextLimits {
-    /// How many exchanges, the last ones.
+    /// The most exchanges, the last ones. One query reads them: at most 1 KB each, and 1 MB in all.
     pub messages: u32,
-    /// How many characters they may have together. An exchange is told whole or not at all.
+    /// The most characters of these exchanges. An exchange is told whole or not at all.
     pub chars: u32,
 }
 
@@ -32,7 +26,6 @@ pub struct PastExchanges {
 }
 
 /// A message with its reply. Its texts never print.
-#[derive(Deserialize)]
 pub struct PastExchange {
     /// The user's message.
     pub message: String,
@@ -46,10 +39,10 @@ impl fmt::Debug for PastExchange {
     }
 }
 
-impl PastExchange {
-    fn chars(&self) -> usize {
-        self.message.chars().count() + self.response.chars().count()
-    }
+/// A message item with its id.
+struct FoundMessage {
+    id: EntryId,
+    item: MessageItem,
 }
 
 impl PastExchanges {
@@ -59,78 +52,72 @@ impl PastExchanges {
         Self { table, limits }
     }
 
-    /// The last exchanges within the limits, the oldest first.
+    /// The last exchanges of `conversation` within the limits, the oldest first. It takes at most two reads, whose cost
+    /// depends on the limits and on nothing else that the user has done.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the table cannot be read.
-    pub async fn last(&self, user_id: UserId) -> Result<Vec<PastExchange>, StoreError> {
+    pub async fn last(&self, user_id: UserId, conversation: ConversationId) -> Result<Vec<PastExchange>, StoreError> {
         if self.limits.messages == 0 {
             return Ok(Vec::new());
         }
-        let kind = serde_dynamo::to_attribute_value(EntryKind::Chat)?;
-        let limit = self.limits.messages.saturating_mul(ENTRIES_PER_EXCHANGE);
-        let request = self
+        let chosen = self.within_limits(self.newest(user_id, conversation).await?);
+        let mut apart = self.texts_apart(user_id, &chosen).await?;
+        let texts = chosen.into_iter().map(|FoundMessage { id, item }| item.texts.or_else(|| apart.remove(&id)));
+        // An exchange whose texts are lost ends the context: what came before would have a gap behind it.
+        let mut exchanges: Vec<_> = texts.map_while(|texts| texts.and_then(past_exchange)).collect();
+        exchanges.reverse();
+        Ok(exchanges)
+    }
+
+    /// The newest messages, the newest first.
+    async fn newest(&self, user_id: UserId, conversation: ConversationId) -> Result<Vec<FoundMessage>, StoreError> {
+        let answer = self
             .table
             .client()
             .query()
             .table_name(self.table.name())
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .filter_expression("#kind = :kind AND attribute_not_exists(standalone)")
-            .projection_expression("message, #response")
-            .expression_attribute_names("#kind", "kind")
-            .expression_attribute_names("#response", "response")
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
-            .expression_attribute_values(":kind", kind)
-            .limit(limit.cast_signed())
+            .expression_attribute_values(":prefix", AttributeValue::S(MessageItem::prefix(conversation)))
+            .limit(self.limits.messages.cast_signed())
             .scan_index_forward(false)
             // The next message is about the exchange that was just stored, so the read must see it.
-            .consistent_read(true);
-        let mut pages = request.into_paginator().send();
-        let mut context = Context::new(self.limits);
-        for _ in 0..MAX_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let newest_first = page?.items.unwrap_or_default();
-            for item in newest_first {
-                context.extend(from_item(item)?);
-            }
-            if context.is_complete {
-                break;
-            }
-        }
-        Ok(context.oldest_first())
+            .consistent_read(true)
+            .send()
+            .await?;
+        answer.items.unwrap_or_default().into_iter().map(found_message).collect()
+    }
+
+    /// The messages that fit, from the newest on. The first that has no room ends the context, as does one whose texts
+    /// are lost.
+    fn within_limits(&self, newest_first: Vec<FoundMessage>) -> Vec<FoundMessage> {
+        let mut chars_left = u64::from(self.limits.chars);
+        let fits = |found: &FoundMessage| {
+            let left = chars_left.checked_sub(found.item.chars).filter(|_| found.item.place != TextPlace::Lost);
+            chars_left = left.unwrap_or_default();
+            left.is_some()
+        };
+        newest_first.into_iter().take_while(fits).collect()
+    }
+
+    async fn texts_apart(
+        &self,
+        user_id: UserId,
+        messages: &[FoundMessage],
+    ) -> Result<HashMap<EntryId, Texts>, StoreError> {
+        let apart = messages.iter().filter(|found| found.item.place == TextPlace::Apart);
+        let items = self.table.get_all(apart.map(|found| text_key(user_id, found.id))).await?;
+        let texts = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item::<ItemTexts>(item)?.texts)));
+        let texts: Vec<(EntryId, Option<Texts>)> = texts.collect::<Result<_, StoreError>>()?;
+        Ok(texts.into_iter().filter_map(|(id, texts)| Some((id, texts?))).collect())
     }
 }
 
-/// The context of a model, gathered from the newest exchange on.
-struct Context {
-    newest_first: Vec<PastExchange>,
-    exchanges_left: u32,
-    chars_left: usize,
-    is_complete: bool,
+fn found_message(item: Item) -> Result<FoundMessage, StoreError> {
+    Ok(FoundMessage { id: id_in_sort_key(&item)?, item: from_item(item)? })
 }
 
-impl Context {
-    fn new(limits: ContextLimits) -> Self {
-        let (exchanges_left, chars_left) = (limits.messages, limits.chars as usize);
-        Self { newest_first: Vec::new(), exchanges_left, chars_left, is_complete: limits.messages == 0 }
-    }
-
-    /// The first exchange that has no room ends it: what came before would have a gap behind it.
-    fn extend(&mut self, past: PastExchange) {
-        match self.chars_left.checked_sub(past.chars()) {
-            Some(chars_left) if !self.is_complete => {
-                self.chars_left = chars_left;
-                self.exchanges_left -= 1;
-                self.is_complete = self.exchanges_left == 0;
-                self.newest_first.push(past);
-            }
-            _ => self.is_complete = true,
-        }
-    }
-
-    fn oldest_first(mut self) -> Vec<PastExchange> {
-        self.newest_first.reverse();
-        self.newest_first
-    }
+fn past_exchange(texts: Texts) -> Option<PastExchange> {
+    Some(PastExchange { message: texts.message.clone()?, response: texts.shown_response() })
 }

@@ -1,74 +1,127 @@
 //! Releasing: the credits of a hold return to the balance.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::UserId;
+use domain::ids::{EntryId, UserId};
 use domain::time::Timestamp;
 use store::collision::repeat_collisions;
 use store::{StoreError, number};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::Account;
+use crate::entry::{self, Entry, EntryKind};
 use crate::holds::{Hold, Holds};
 use crate::ledger::{Held, Ledger};
 
 /// Removes the hold and returns its credits: all of them, or those that a capture does not charge.
-pub(crate) const RETURN_CREDITS: &str =
-    "SET balance = balance + :returned, version = version + :one REMOVE holds.#place";
+pub(crate) const RETURN_CREDITS: &str = "balance = balance + :returned, version = version + :one";
 /// Condition: the hold at this place is the one of this message. The hold of another message may have taken the place.
 /// Without the account there is no hold.
 pub(crate) const HOLD_IS_OURS: &str = "holds.#place.id = :id";
 
+/// Time for which the release of a hold that was never used is tried.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether a release counts as unpaid work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// No model has worked for the message.
+    None,
+    /// A model may have worked for the message, and nobody pays.
+    Unpaid,
+}
+
 impl Ledger {
-    /// Releases the hold of a message without a reply, once. If the table cannot be reached, the hold expires by
-    /// itself: nothing is charged either way.
+    /// Releases the hold of a message that no model has worked for: it was turned away. If the table cannot be reached,
+    /// the hold expires by itself. Nothing is charged either way.
     pub async fn release(&self, held: &Held) {
+        self.release_own(held, Work::None).await;
+    }
+
+    /// Releases the hold of a message that a model may have worked for, without a reply, and counts it as unpaid work:
+    /// an account may have only so much of it in an hour. Work of a `provider` that fails for several accounts is not
+    /// counted, so that an outage locks nobody out.
+    pub async fn release_unpaid(&self, held: &Held, provider: &str) {
+        let is_outage = self.is_outage(held, provider).await;
+        self.release_own(held, if is_outage { Work::None } else { Work::Unpaid }).await;
+    }
+
+    pub(crate) async fn release_own(&self, held: &Held, work: Work) {
         let hold = Hold { id: held.id, amount: held.amount, expires_at: 0, fingerprint: None };
-        if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, held.deadline).await {
+        if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, work, held.deadline).await {
             tracing::warn!(cause = error.cause(), "a hold is left to expire");
         }
     }
 
-    /// Releases holds that have expired.
+    /// Releases holds of `account` that have expired, and deletes their texts. A process that never ended may have had a
+    /// model at work, so the holds of the account's current hour count as unpaid work.
     pub(crate) async fn release_expired(
         &self,
         user_id: UserId,
+        account: &Account,
         expired: &Holds,
         deadline: Timestamp,
     ) -> Result<(), StoreError> {
+        let hourly = account.hourly.at(self.clock.now());
         for (place, hold) in expired {
             tracing::info!(hold = %hold.id, "releasing an expired hold");
-            self.release_hold(user_id, place, hold, deadline).await?;
+            let work = if hourly.includes(hold.id.made_at()) { Work::Unpaid } else { Work::None };
+            self.release_hold(user_id, place, hold, work, deadline).await?;
+            self.delete_text_unless_charged(user_id, hold.id).await?;
         }
         Ok(())
     }
 
-    /// Releases `hold` if it is still at its place. Otherwise it was released or captured before.
+    /// Deletes the text of a hold that another process made and that has expired, unless its message was charged: a late
+    /// repetition of the hold's write may have put the hold back after the capture.
+    pub(crate) async fn delete_text_unless_charged(&self, user_id: UserId, id: EntryId) -> Result<(), StoreError> {
+        let entry: Option<Entry> = self.table.get(entry::key(user_id, id)).await?;
+        if entry.is_none_or(|entry| entry.kind != EntryKind::Chat) {
+            self.delete_text(user_id, id).await;
+        }
+        Ok(())
+    }
+
+    /// Releases a hold for which no model was asked.
+    pub(crate) async fn give_back(&self, user_id: UserId, place: &str, hold: &Hold) -> Result<(), StoreError> {
+        let until = self.clock.now().plus(RELEASE_PATIENCE);
+        self.release_hold(user_id, place, hold, Work::None, until).await
+    }
+
+    /// Releases `hold` if it is still at its place.
     pub(crate) async fn release_hold(
         &self,
         user_id: UserId,
         place: &str,
         hold: &Hold,
-        deadline: Timestamp,
+        work: Work,
+        until: Timestamp,
     ) -> Result<(), StoreError> {
+        let count = match work {
+            Work::None => "",
+            Work::Unpaid => ", hourly.unpaid = hourly.unpaid + :one",
+        };
         let request = self
             .table
             .client()
             .update_item()
             .table_name(self.table.name())
             .set_key(Some(Account::key(user_id).into_item()))
-            .update_expression(RETURN_CREDITS)
+            .update_expression(format!("SET {RETURN_CREDITS}{count} REMOVE holds.#place"))
             .condition_expression(HOLD_IS_OURS)
             .expression_attribute_names("#place", place)
             .expression_attribute_values(":id", AttributeValue::S(hold.id.to_string()))
             .expression_attribute_values(":returned", number(hold.amount))
             .expression_attribute_values(":one", number(1_u64));
-        match repeat_collisions(&self.clock, deadline, || request.clone().send()).await {
+        match repeat_collisions(&self.clock, until, || request.clone().send()).await {
             Ok(_) => {
                 metrics::emit(&[Metric::CreditsReleased(hold.amount)]);
                 Ok(())
             }
+            // It was released or captured before, perhaps by an earlier attempt of this release.
             Err(error) if is_condition(&error) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -10,7 +10,9 @@ use domain::username::Username;
 pub(crate) use testkit::test_table::TestTable;
 
 use crate::account::{Account, Epoch, Payer};
-use crate::entry::StoredReply;
+use crate::admission::{Admission, OpenAccount};
+use crate::exchange::StoredReply;
+use crate::ledger::Ledger;
 
 /// Opens an account in its first epoch.
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
@@ -39,5 +41,13 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
         model: "dummy".to_owned(),
         usage,
         finish_reason: FinishReason::Stop,
+    }
+}
+
+/// The account of `payer`, which is open.
+pub(crate) async fn admitted(ledger: &Ledger, payer: Payer) -> OpenAccount {
+    match ledger.admit(payer, None).await.unwrap() {
+        Admission::Open(open) => open,
+        Admission::Replay(replay) => panic!("was answered before: {replay:?}"),
     }
 }

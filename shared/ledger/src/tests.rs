@@ -6,19 +6,28 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ConversationId, EntryId, UserId};
 use store::{Key, number};
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
 use crate::account::{Account, Closed, Payer};
-use crate::entry::{self, Entry, EntryKind, Exchange};
+use crate::admission::Admission;
+use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
-use crate::hold::{HoldOutcome, Order, Replay};
+use crate::exchange::Exchange;
+use crate::hold::{HoldOutcome, Order};
 use crate::holds::Hold;
+use crate::hourly::HourlyWork;
 use crate::idempotency::{IdempotencyKey, Remembered};
 use crate::ledger::{Charge, Held, Ledger};
+use crate::replay::Replay;
 use crate::testing::{TestTable, message, open_account, payer, stored_reply};
+use crate::texts::TextPlace;
+
+mod admission;
+mod texts;
+mod unpaid;
 
 const MAX_HOLDS: u32 = 3;
 /// The time of a request and the margin after it. A hold has expired by then.
@@ -46,10 +55,13 @@ impl Scene {
         key: Option<&str>,
     ) -> Result<HoldOutcome, LedgerError> {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message(text)));
+        let open = match self.ledger.admit(payer, remembered).await? {
+            Admission::Open(open) => open,
+            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(replay)),
+        };
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         let amount = credits(amount);
-        let order = Order { payer, amount, least: amount, remembered: remembered.as_ref(), deadline };
-        self.ledger.hold(&order).await
+        self.ledger.hold(open, &Order { amount, least: amount, deadline }).await
     }
 
     async fn hold(&self, amount: u64) -> Result<Held, LedgerError> {
@@ -61,8 +73,17 @@ impl Scene {
     }
 
     async fn capture(&self, held: &Held, cost: u64) -> Result<Charge, LedgerError> {
-        let exchange =
-            Exchange { message: &message("Hello"), reply: &stored_reply("Dummy Response"), standalone: false };
+        self.captured(held, cost, "Dummy Response", Some(ConversationId::FIRST)).await
+    }
+
+    async fn captured(
+        &self,
+        held: &Held,
+        cost: u64,
+        reply: &str,
+        conversation: Option<ConversationId>,
+    ) -> Result<Charge, LedgerError> {
+        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply(reply), conversation };
         self.ledger.capture(held, credits(cost), exchange).await
     }
 
@@ -128,8 +149,7 @@ async fn a_capture_turns_the_hold_into_an_entry_with_the_reply() {
     assert!(account.holds.is_empty());
     let entry = scene.entry(held.id).await.unwrap();
     assert_eq!((entry.kind, entry.amount), (EntryKind::Chat, -3));
-    assert_eq!(entry.message.as_deref(), Some("Hello"));
-    assert_eq!(entry.response.as_deref(), Some("Dummy Response"));
+    assert_eq!((entry.conversation, entry.texts), (Some(ConversationId::FIRST), Some(TextPlace::Inline)));
 }
 
 #[tokio::test]
@@ -437,6 +457,9 @@ async fn a_message_that_was_called_free_stays_free_if_hold_and_capture_arrive_la
     let hold = &sent("UpdateItem", 0).unwrap().body;
     let capture = &sent("TransactWriteItems", 1).unwrap().body;
     let table = &scene.test.isolated;
+    assert!(table.call("UpdateItem", hold).await.is_err(), "the hold does not know of the unpaid work since");
+    let forgotten = serde_dynamo::to_attribute_value(HourlyWork::none(NOW)).unwrap();
+    scene.test.set(scene.account_key(), "hourly", forgotten).await;
     table.call("UpdateItem", hold).await.unwrap();
     assert_eq!(scene.balance().await, 7, "the hold is there again");
     assert!(table.call("TransactWriteItems", capture).await.is_err(), "and cannot be captured");
@@ -457,10 +480,12 @@ async fn a_hold_whose_write_gets_no_answer_is_released() {
 }
 
 #[tokio::test]
-async fn a_hold_whose_account_cannot_be_read_is_released() {
+async fn nothing_is_written_for_an_account_that_cannot_be_read() {
     let scene = Scene::with_balance(10).await;
+    scene.test.recorder.clear();
     scene.test.recorder.fail_next("GetItem", Fault::NotApplied, 3);
     assert!(matches!(scene.with_key("Hello").await, Err(LedgerError::Unavailable(_))));
+    assert!(scene.test.recorder.requests().iter().all(|request| request.operation == "GetItem"));
     assert_eq!(scene.balance().await, 10);
     held(scene.with_key("Hello").await.unwrap());
 }

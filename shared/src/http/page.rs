@@ -3,7 +3,7 @@
 use domain::ids::UserId;
 use domain::invalid_field::InvalidField;
 use lambda_http::RequestExt;
-use ledger::history::{Cursor, Limit, Listed, PageRequest};
+use ledger::history::{Cursor, Limit, List, PageRequest};
 
 use crate::error::{ApiError, FieldErrors};
 use crate::http::request::Request;
@@ -13,7 +13,7 @@ impl Request {
     ///
     /// # Errors
     /// [`ApiError::Invalid`] for everything that is wrong with `limit` and `cursor`.
-    pub fn page<T: Listed>(&self, user_id: UserId) -> Result<PageRequest, ApiError> {
+    pub fn page<T: List>(&self, user_id: UserId) -> Result<PageRequest, ApiError> {
         let mut errors = FieldErrors::new();
         let limit = self.parameter("limit", &mut errors, Limit::parse);
         let cursor = self.parameter("cursor", &mut errors, |text| Cursor::parse::<T>(text, user_id));

@@ -1,7 +1,7 @@
 //! What is answered as it is written: server-sent events (WHATWG HTML, section 9.2).
 
 use domain::ids::EntryId;
-use ledger::entry::StoredReply;
+use ledger::exchange::StoredReply;
 use serde::Serialize;
 
 use crate::openai::completion::{TokenCounts, completion_id, finish_reason};

@@ -3,7 +3,7 @@
 use domain::ids::EntryId;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
-use ledger::entry::StoredReply;
+use ledger::exchange::StoredReply;
 use serde::Serialize;
 
 /// A whole answer: OpenAI's `chat.completion`.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::message::FinishReason;
-use ledger::Charge;
-use ledger::entry::{Exchange, StoredReply};
+use ledger::exchange::{Exchange, StoredReply};
+use ledger::{CAPTURE_RESERVE, Charge, TEXT_TIME};
 use providers::error::ModelError;
 use providers::reply::End;
 use telemetry::metrics::{self, Metric};
@@ -15,9 +15,11 @@ use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
 
-/// Time reserved after the model's reply: to capture, to retry, and to settle an unknown outcome. The shortest request
-/// that the settings allow has twice this time.
-pub(super) const CAPTURE_RESERVE: Duration = Duration::from_secs(10);
+/// Time reserved after the capture, for the answer to leave before Lambda ends the process.
+pub(super) const ANSWER_TIME: Duration = Duration::from_millis(500);
+/// Time reserved after the model's reply: to put its text, to capture, and to settle an unknown outcome. The shortest
+/// request that the settings allow has more than this time.
+pub(super) const REPLY_RESERVE: Duration = TEXT_TIME.saturating_add(CAPTURE_RESERVE);
 
 impl Till {
     /// The model's time for `question`: the time until the deadline, less `reserve`.
@@ -31,7 +33,11 @@ impl Till {
         if !matches!(error, ModelError::Refused { .. }) {
             metrics::emit(&[Metric::ModelLatency(latency), Metric::ModelFailures]);
         }
-        self.ledger.release(&question.held).await;
+        if error.may_have_worked() {
+            self.ledger.release_unpaid(&question.held, self.model.id()).await;
+        } else {
+            self.ledger.release(&question.held).await;
+        }
     }
 
     /// Charges for the reply `text` and stores it. `latency` is the model's time.
@@ -46,8 +52,8 @@ impl Till {
         let usage = end.usage.unwrap_or_else(|| question.prompt.estimated_usage(&text));
         let model = self.model.id().to_owned();
         let reply = StoredReply { text, refusal, model, usage, finish_reason: end.finish_reason };
-        let HeldQuestion { held, message, standalone, .. } = question;
-        let exchange = Exchange { message: &message, reply: &reply, standalone };
+        let HeldQuestion { held, message, conversation, .. } = question;
+        let exchange = Exchange { message: &message, reply: &reply, conversation };
         let cost = self.pricing.cost(&usage);
         let captured = self.ledger.capture(&held, cost, exchange).await;
         metrics::emit(&counted(held.amount, cost, captured.as_ref().ok(), end.finish_reason, latency));

@@ -2,8 +2,8 @@
 
 use domain::ids::EntryId;
 use ledger::Charge;
-use ledger::entry::StoredReply;
-use ledger::hold::Replay;
+use ledger::exchange::StoredReply;
+use ledger::replay::Replay;
 
 /// A reply that was charged and stored, now or at an earlier request with the same idempotency key.
 #[derive(Debug)]

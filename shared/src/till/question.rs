@@ -1,29 +1,23 @@
 //! A question to a model, before and after its price is held.
 
 use domain::credits::Credits;
-use domain::ids::EntryId;
+use domain::ids::{ConversationId, EntryId};
 use domain::message::Message;
 use domain::time::Timestamp;
 use ledger::Held;
-use ledger::account::Payer;
-use ledger::idempotency::Remembered;
 use providers::prompt::Prompt;
 
 /// A caller's question to the model.
 #[derive(Debug)]
 pub struct Question {
-    /// The account that pays.
-    pub payer: Payer,
     /// The whole conversation, as the model reads it.
     pub prompt: Prompt,
     /// The message that is stored with the reply.
     pub message: Message,
     /// The most output tokens that the caller wants, if they want fewer than the settings allow.
     pub max_output_tokens: Option<u32>,
-    /// Whether the conversation is the caller's own, and not a part of the one at `/chatView/`.
-    pub standalone: bool,
-    /// The idempotency key and the fingerprint of the request, so that a repetition is not charged again.
-    pub remembered: Option<Remembered>,
+    /// The conversation in which message and reply are stored, if they are.
+    pub conversation: Option<ConversationId>,
     /// The time by which the answer must be out.
     pub deadline: Timestamp,
 }
@@ -36,7 +30,7 @@ pub struct HeldQuestion {
     pub(super) prompt: Prompt,
     pub(super) message: Message,
     pub(super) max_output_tokens: u32,
-    pub(super) standalone: bool,
+    pub(super) conversation: Option<ConversationId>,
     pub(super) deadline: Timestamp,
 }
 

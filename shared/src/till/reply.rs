@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::error::ApiError;
-use crate::till::capture::CAPTURE_RESERVE;
+use crate::till::capture::REPLY_RESERVE;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
@@ -14,7 +14,7 @@ impl Till {
     /// # Errors
     /// As [`Model::reply`](providers::model::Model::reply), and then as [`Ledger::capture`](ledger::Ledger::capture).
     pub async fn reply(&self, question: HeldQuestion) -> Result<PaidReply, ApiError> {
-        let limit = self.time_to_think(&question, CAPTURE_RESERVE);
+        let limit = self.time_to_think(&question, REPLY_RESERVE);
         let asked = Instant::now();
         let reply = self.model.reply(&question.prompt, question.max_output_tokens, limit).await;
         let latency = asked.elapsed();

@@ -11,13 +11,13 @@ use providers::reply::{End, Piece};
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
-use crate::till::capture::CAPTURE_RESERVE;
+use crate::till::capture::REPLY_RESERVE;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
 
 /// Time reserved after the model's last text: a reader may let that text wait for [`READER_TIMEOUT`] before the capture.
-const STREAM_RESERVE: Duration = CAPTURE_RESERVE.saturating_add(READER_TIMEOUT);
+const STREAM_RESERVE: Duration = REPLY_RESERVE.saturating_add(READER_TIMEOUT);
 
 /// A part of a streamed reply.
 #[derive(Debug)]

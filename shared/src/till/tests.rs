@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::cause::Cause;
 use domain::credits::Credits;
+use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
 use domain::pricing::{OutputLimits, Pricing, Usage};
 use futures_util::FutureExt;
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::error::ApiError;
-use crate::testing::{TestTable, open_account};
+use crate::testing::{TestTable, open_account, stored_message};
 
 /// The stalls of a model that says nothing more. During a stall tokio's clock is paused and runs ahead to the next timer;
 /// it goes on when the model's future is dropped.
@@ -134,27 +135,30 @@ impl ReplyScene {
 
     async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
         match self.hold(key).await? {
-            Admitted::Held(question) => self.till.reply(question).await,
-            Admitted::Replay(replay) => panic!("was answered before: {replay:?}"),
+            Held::Question(question) => self.till.reply(question).await,
+            Held::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
     }
 
-    async fn hold(&self, key: Option<&str>) -> Result<Admitted, ApiError> {
+    async fn hold(&self, key: Option<&str>) -> Result<Held, ApiError> {
         self.hold_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
     }
 
-    async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<Admitted, ApiError> {
+    async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<Held, ApiError> {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+        let remembered = key.map(|key| Remembered::message(key, &message));
+        let account = match self.till.admit(self.ada, remembered).await? {
+            Admitted::Open(account) => account,
+            Admitted::Replay(replay) => return Ok(Held::Replay(replay)),
+        };
         let question = Question {
-            payer: self.ada,
             prompt: prompt(),
             max_output_tokens: None,
-            standalone: false,
-            remembered: key.map(|key| Remembered::message(key, &message)),
+            conversation: Some(ConversationId::FIRST),
             message,
             deadline: self.test.clock.now().plus(Duration::from_secs(28)),
         };
-        self.till.hold(question).await
+        self.till.hold(account, question).await
     }
 
     /// The spendable and the held credits.
@@ -194,7 +198,7 @@ fn most_input() -> u64 {
 #[tokio::test]
 async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
     let scene = ReplyScene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
-    let Admitted::Held(question) = scene.hold(None).await.unwrap() else { panic!("it was not answered before") };
+    let Held::Question(question) = scene.hold(None).await.unwrap() else { panic!("it was not answered before") };
     let held = most_input() + 1_000;
     assert_eq!(scene.account().await, (10_000 - held, held));
     let paid = scene.till.reply(question).await.unwrap();
@@ -210,7 +214,7 @@ async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
 async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
     let scene = ReplyScene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
     for key in [None, Some("key")] {
-        let Ok(Admitted::Held(question)) = scene.hold(key).await else { panic!("it is affordable") };
+        let Ok(Held::Question(question)) = scene.hold(key).await else { panic!("it is affordable") };
         assert_eq!(scene.account().await, (0, most_input() + 75));
         scene.till.ledger.release(&question.held).await;
     }
@@ -232,7 +236,7 @@ async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
 async fn expired_holds_pay_for_what_comes_next() {
     let scene = ReplyScene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
     for key in [Some("key"), Some("key"), None] {
-        assert!(matches!(scene.hold(key).await, Ok(Admitted::Held(_))), "{key:?}");
+        assert!(matches!(scene.hold(key).await, Ok(Held::Question(_))), "{key:?}");
         assert_eq!(scene.account().await, (0, most_input() + 100));
         scene.test.clock.advance(Duration::from_secs(60));
     }
@@ -261,11 +265,11 @@ async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_i
     let longest = "ü".repeat(Message::MAX_BYTES / 2);
     let scene = ReplyScene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
     let message = Message::try_from(longest.clone()).unwrap();
-    let Ok(Admitted::Held(question)) = scene.hold_with(message, Some("key")).await else { panic!("it is affordable") };
+    let Ok(Held::Question(question)) = scene.hold_with(message, Some("key")).await else { panic!("it is affordable") };
     let paid = scene.till.reply(question).await.unwrap();
     let entry: Entry = scene.test.table.get(ledger::entry::key(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
-    assert_eq!(entry.message, Some(longest));
-    assert_eq!(entry.response, Some("€".repeat(MAX_REPLY_BYTES / 3)));
+    let stored = stored_message(&scene.test.table, scene.ada, paid.id).await;
+    assert_eq!((stored.message, stored.response), (longest, "€".repeat(MAX_REPLY_BYTES / 3)));
     assert_eq!(entry.finish_reason, Some(FinishReason::Length));
 }
 
@@ -291,7 +295,7 @@ async fn a_model_that_takes_too_long_is_cut_off_while_there_is_time_for_a_charge
     let scene = ReplyScene::with(10_000, Box::leak(Box::new(scripted))).await;
     assert!(matches!(scene.ask(None).await, Err(ApiError::ModelFailed(_))));
     assert_eq!(scene.account().await, (10_000, 0));
-    assert_eq!(stalls.seconds(), [28 - 10]);
+    assert_eq!(stalls.seconds(), [28 - 11]);
 }
 
 #[test]

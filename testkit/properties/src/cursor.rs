@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use shared::domain::ids::UserId;
-use shared::ledger::history::{AnsweredMessage, Cursor, Listed, Transaction};
+use shared::ledger::history::{AnsweredMessage, Cursor, List, Transaction};
 
 use super::damage::Damage;
 
@@ -36,7 +36,7 @@ impl Input {
     /// # Panics
     /// The property does not hold.
     pub fn check(&self) {
-        let list = if self.is_of_messages { AnsweredMessage::LIST } else { Transaction::LIST };
+        let list = if self.is_of_messages { AnsweredMessage::NAME } else { Transaction::NAME };
         let written = written(list, OWNERS[usize::from(self.owner)], &self.entry_id.text());
         let text = self.damage.iter().fold(written, |text, damage| damage.apply(&text));
         for owner in OWNERS {
@@ -59,10 +59,10 @@ impl EntryId {
     }
 }
 
-fn check<T: Listed>(text: &str, owner: &str) {
+fn check<T: List>(text: &str, owner: &str) {
     let user_id: UserId = serde_json::from_value(owner.into()).unwrap();
-    let is_ours = entry_id_in(text).is_some_and(|id| is_canonical(&id) && written(T::LIST, owner, &id) == text);
-    assert_eq!(Cursor::parse::<T>(text, user_id).is_ok(), is_ours, "{text:?} of {} of {owner}", T::LIST);
+    let is_ours = entry_id_in(text).is_some_and(|id| is_canonical(&id) && written(T::NAME, owner, &id) == text);
+    assert_eq!(Cursor::parse::<T>(text, user_id).is_ok(), is_ours, "{text:?} of {} of {owner}", T::NAME);
 }
 
 fn entry_id_in(text: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::process::Fate;
 use crate::request::{Chat, Request, Told, Wish};
 use crate::world::World;
+use shared::domain::ids::ConversationId;
 
 /// One client: it has a few messages of a person to send, one after the other.
 pub(super) struct SimulatedClient {
@@ -69,6 +70,9 @@ impl SimulatedClient {
             cost: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             model_fails: generator.u8(..8) == 0,
+            is_turned_away: generator.u8(..8) == 0,
+            conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
+            is_long: generator.bool(),
             is_streamed: generator.bool(),
             breaks_off: generator.u8(..4) == 0,
         };

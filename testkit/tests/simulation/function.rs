@@ -11,7 +11,7 @@ use crate::world::World;
 use shared::error::ApiError;
 
 pub(super) use account::{new_terms, register};
-pub(super) use chat::response;
+pub(super) use chat::{model_id, response};
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
 
@@ -31,6 +31,8 @@ fn refusal_of_message(error: ApiError) -> Told {
         | ApiError::Throttled { .. }
         | ApiError::TokenNotValid(_)
         | ApiError::ModelFailed(_)
+        | ApiError::ModelUnavailable { .. }
+        | ApiError::AnswerGone
         | ApiError::Unavailable(_) => Told::Refused(error.code()),
         ApiError::OutcomeUnknown { .. } => Told::Unknown,
         error => Told::Wrong(format!("{error:?}")),

@@ -11,11 +11,13 @@
 //! The [`witness`] of holds and the [`chronicle`] of users see every request that the table accepts. When the last late
 //! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
 //! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
+//! [`verdict_on_texts`] compares lists and texts with the ledger, and [`verdict_on_work`] counts the work that nobody paid.
 //!
 //! A [`sabotage`] breaks one rule on the way through the network, and [`proof`] demands that the simulation finds it.
 
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
+mod capacity;
 mod chronicle;
 mod client;
 mod engine;
@@ -26,14 +28,18 @@ mod owner;
 mod person;
 mod process;
 mod proof;
+mod proof_of_charging;
 mod properties;
 mod request;
 mod sabotage;
 mod schedule;
+mod text_witness;
 mod trace;
 mod verdict;
+mod verdict_on_texts;
 mod verdict_on_users;
 mod verdict_on_visits;
+mod verdict_on_work;
 mod witness;
 mod world;
 

@@ -17,11 +17,13 @@ use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 use tokio::sync::oneshot;
 
+use crate::capacity::Capacity;
 use crate::chronicle::Chronicle;
 use crate::engine::{Engine, Reply, StoredItem};
 use crate::fault::{Fault, Notice, Plan, Weather};
 use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
+use crate::text_witness::TextWitness;
 use crate::trace::Trace;
 use crate::witness::Witness;
 use cloud::{retry_configuration, timeout_configuration};
@@ -35,10 +37,13 @@ struct Inner {
     engine: Engine,
     weather: Mutex<Weather>,
     witness: Mutex<Witness>,
+    text_witness: Mutex<TextWitness>,
     chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
     trace: Trace,
     clock: Clock,
+    /// The write units that the table takes, if it does not take any number.
+    capacity: Mutex<Option<Capacity>>,
     /// Whether there are no faults now.
     is_calm: AtomicBool,
     under_way: AtomicUsize,
@@ -60,10 +65,12 @@ impl Network {
             engine: Engine::start(),
             weather: Mutex::new(weather),
             witness: Mutex::default(),
+            text_witness: Mutex::default(),
             chronicle: Mutex::default(),
             sabotage,
             trace,
             clock,
+            capacity: Mutex::default(),
             is_calm: AtomicBool::new(true),
             under_way: AtomicUsize::new(0),
         }))
@@ -98,6 +105,11 @@ impl Network {
         self.0.is_calm.store(is_calm, Ordering::SeqCst);
     }
 
+    /// Limits the write units that the table takes from now on.
+    pub(super) fn set_capacity(&self, capacity: Capacity) {
+        *self.0.capacity.lock().unwrap() = Some(capacity);
+    }
+
     /// Waits for the last late request.
     pub(super) async fn settle(&self) {
         while self.0.under_way.load(Ordering::SeqCst) > 0 {
@@ -113,6 +125,11 @@ impl Network {
     /// The requests about users that the table has accepted.
     pub(super) fn chronicle(&self) -> MutexGuard<'_, Chronicle> {
         self.0.chronicle.lock().unwrap()
+    }
+
+    /// The requests about text items.
+    pub(super) fn text_witness(&self) -> MutexGuard<'_, TextWitness> {
+        self.0.text_witness.lock().unwrap()
     }
 
     /// The accepted requests that break a rule.
@@ -169,10 +186,27 @@ impl Network {
     }
 
     /// A batch is done in part, and its rest is handed back.
-    fn throttle(&self, mut shipment: Shipment) -> Reply {
-        if shipment.operation != "BatchWriteItem" {
-            return Reply::error(400, "ProvisionedThroughputExceededException");
+    fn throttle(&self, shipment: Shipment) -> Reply {
+        match shipment.operation.as_str() {
+            "BatchWriteItem" => self.write_in_part(shipment),
+            "BatchGetItem" => self.read_in_part(shipment),
+            _ => Reply::error(400, "ProvisionedThroughputExceededException"),
         }
+    }
+
+    fn read_in_part(&self, mut shipment: Shipment) -> Reply {
+        let wanted = &mut shipment.body["RequestItems"][TABLE_NAME];
+        let keys = wanted["Keys"].as_array_mut().unwrap();
+        let left = keys.split_off(keys.len().div_ceil(2));
+        let unprocessed = json!({"Keys": left, "ConsistentRead": wanted["ConsistentRead"]});
+        let mut reply = self.apply(&shipment);
+        if !left.is_empty() {
+            reply.body["UnprocessedKeys"] = json!({ TABLE_NAME: unprocessed });
+        }
+        reply
+    }
+
+    fn write_in_part(&self, mut shipment: Shipment) -> Reply {
         let requests = shipment.body["RequestItems"][TABLE_NAME].as_array_mut().unwrap();
         // At least one is done, since a batch of none is not valid.
         let left = requests.split_off(requests.len().div_ceil(2));
@@ -185,6 +219,9 @@ impl Network {
 
     fn apply(&self, shipment: &Shipment) -> Reply {
         let Shipment { process, operation, body, plan } = shipment;
+        if let Some(refusal) = self.0.capacity.lock().unwrap().as_mut().and_then(|left| left.refuse(operation, body)) {
+            return refusal;
+        }
         let reply = match self.0.sabotage {
             None => self.0.engine.answer(operation, body),
             Some(sabotage) => {
@@ -197,6 +234,7 @@ impl Network {
         self.0.witness.lock().unwrap().applied(*process, operation, body, &reply, now);
         if reply.is_success() {
             self.chronicle().accepted(*process, operation, body);
+            self.text_witness().accepted(*process, operation, body);
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));
@@ -243,6 +281,9 @@ impl HttpConnector for Network {
         let process = ProcessId::current().unwrap_or(ProcessId(usize::MAX));
         let plan = self.plan(process, &operation);
         self.0.trace.line(format_args!("{process}: sends {operation} {} {:?}", name(&body), plan.fault));
+        if plan.fault.is_some() {
+            self.text_witness().faulted(&operation, &body);
+        }
         let (sender, receiver) = oneshot::channel();
         self.0.under_way.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(self.clone().carry(Shipment { process, operation, body, plan }, sender));

@@ -174,3 +174,33 @@ fn the_simulation_finds_a_deletion_that_leaves_the_holds() {
 fn the_simulation_finds_a_password_change_that_does_not_raise_the_accounts_epoch() {
     assert_found(Sabotage::EpochOfLoginAlone);
 }
+
+#[test]
+fn the_simulation_finds_a_list_that_trusts_texts() {
+    assert_found(Sabotage::ListTrustsTexts);
+}
+
+#[test]
+fn the_simulation_finds_a_release_that_leaves_the_text() {
+    assert_found(Sabotage::ReleaseLeavesTheText);
+}
+
+#[test]
+fn the_simulation_finds_a_capture_that_counts_on_the_text() {
+    assert_found(Sabotage::CaptureCountsOnTheText);
+}
+
+#[test]
+fn the_simulation_finds_a_hold_that_trusts_the_read_of_its_keys_record() {
+    assert_found(Sabotage::HoldTrustsTheRead);
+}
+
+#[test]
+fn the_simulation_finds_unpaid_work_that_is_not_counted() {
+    assert_found(Sabotage::UnpaidWorkNotCounted);
+}
+
+#[test]
+fn the_simulation_finds_a_hold_that_trusts_the_read_of_unpaid_work() {
+    assert_found(Sabotage::UnpaidWorkNotChecked);
+}

@@ -14,13 +14,16 @@ use crate::schedule::{paused_runtime, register};
 use crate::trace::Trace;
 use crate::verdict;
 use shared::domain::credits::Credits;
+use shared::domain::ids::ConversationId;
 use shared::domain::message::FinishReason;
 use shared::domain::message::Message;
 use shared::domain::pricing::Usage;
 use shared::domain::time::Clock;
 use shared::identity::jwt::LoggedIn;
 use shared::ledger::LedgerError;
-use shared::ledger::entry::{Exchange, StoredReply};
+use shared::ledger::account::Payer;
+use shared::ledger::admission::Admission;
+use shared::ledger::exchange::{Exchange, StoredReply};
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::ledger::{Charge, Held, Ledger};
@@ -125,15 +128,9 @@ impl Bench {
         let name = key.map(|key| IdempotencyKey::parse(&format!("key-{key}")).unwrap());
         let remembered = name.map(|name| Remembered::message(name, &message));
         let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
-        let order = Order {
-            payer: self.users[user].payer(),
-            amount,
-            least,
-            remembered: remembered.as_ref(),
-            deadline: self.clock.now().plus(Duration::from_secs(28)),
-        };
+        let order = Order { amount, least, deadline: self.clock.now().plus(Duration::from_secs(28)) };
         let is_paid = key.is_some_and(|key| self.paid.contains(&(user, key)));
-        match self.ledger.hold(&order).await {
+        match admit_and_hold(&self.ledger, self.users[user].payer(), remembered, &order).await {
             Ok(HoldOutcome::Held(held)) => {
                 assert!((least..=amount).contains(&held.amount));
                 assert!(!is_paid, "a key that was paid for is held again");
@@ -142,7 +139,7 @@ impl Bench {
             Ok(HoldOutcome::Replay(_)) => assert!(is_paid, "nothing was paid for, and it is replayed"),
             Err(LedgerError::IdempotencyMismatch | LedgerError::InProgress) => assert!(key.is_some()),
             Err(LedgerError::InsufficientCredits { balance, cost }) => assert!(balance < cost),
-            Err(LedgerError::TooManyHolds) => {}
+            Err(LedgerError::TooManyHolds | LedgerError::TooMuchUnpaid { .. }) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -159,7 +156,7 @@ impl Bench {
         let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
         let (text, model, finish_reason) = ("Reply".to_owned(), "dummy".to_owned(), FinishReason::Stop);
         let reply = StoredReply { text, refusal: None, model, usage, finish_reason };
-        let exchange = Exchange { message: &message, reply: &reply, standalone: false };
+        let exchange = Exchange { message: &message, reply: &reply, conversation: Some(ConversationId::FIRST) };
         match self.ledger.capture(&taken.held, cost, exchange).await {
             Ok(charge) => {
                 assert!(charge.cost <= taken.held.amount);
@@ -172,6 +169,18 @@ impl Bench {
             }
             Err(error) => panic!("{error:?}"),
         }
+    }
+}
+
+async fn admit_and_hold(
+    ledger: &Ledger,
+    payer: Payer,
+    remembered: Option<Remembered>,
+    order: &Order,
+) -> Result<HoldOutcome, LedgerError> {
+    match ledger.admit(payer, remembered).await? {
+        Admission::Open(open) => ledger.hold(open, order).await,
+        Admission::Replay(replay) => Ok(HoldOutcome::Replay(replay)),
     }
 }
 

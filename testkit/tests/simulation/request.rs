@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::person::Tokens;
 use crate::process::Fate;
-use shared::domain::ids::{EntryId, UserId};
+use shared::domain::ids::{ConversationId, EntryId, UserId};
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
 
 /// One request of a client.
@@ -61,6 +61,12 @@ pub(super) struct Chat {
     pub(super) cost: u32,
     pub(super) thinks: Duration,
     pub(super) model_fails: bool,
+    /// Whether the model turns the request away, and so has not worked for it.
+    pub(super) is_turned_away: bool,
+    /// The conversation in which the exchange is stored, if it is.
+    pub(super) conversation: Option<ConversationId>,
+    /// Whether the reply is so long that its text is put apart.
+    pub(super) is_long: bool,
     /// Whether the reply is streamed.
     pub(super) is_streamed: bool,
     /// Whether the model breaks off a stream after its first words.

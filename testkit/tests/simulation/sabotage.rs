@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, Reply};
+use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem};
+use shared::domain::ids::ConversationId;
 
 /// A condition that every account meets.
 const EXISTS: &str = "attribute_exists(pk)";
@@ -42,6 +43,18 @@ pub(super) enum Sabotage {
     HoldsOutliveDeletion,
     /// A password change raises only the login's copy of the epoch.
     EpochOfLoginAlone,
+    /// A list shows every text, whether it was charged for or not.
+    ListTrustsTexts,
+    /// A release leaves the text of its hold.
+    ReleaseLeavesTheText,
+    /// A capture says that its text is there, although it could not be put.
+    CaptureCountsOnTheText,
+    /// A hold with an idempotency key trusts the read of the key's record.
+    HoldTrustsTheRead,
+    /// Releases do not count unpaid work.
+    UnpaidWorkNotCounted,
+    /// A hold trusts the read of the hour's unpaid work.
+    UnpaidWorkNotChecked,
 }
 
 impl Sabotage {
@@ -69,6 +82,14 @@ impl Sabotage {
             Self::NameFreedFirst => return close_and_free_name(engine, operation, &body),
             Self::HoldsOutliveDeletion => keep_holds(&mut body),
             Self::EpochOfLoginAlone => keep_epoch_of_account(&mut body),
+            Self::ListTrustsTexts if operation == "Query" => return list_texts(engine, &body),
+            Self::ReleaseLeavesTheText if is_deletion_of_text(operation, &body) => {
+                return Reply { status: 200, body: json!({}) };
+            }
+            Self::CaptureCountsOnTheText if token(&body).starts_with("capture-") => call_found(&mut body),
+            Self::HoldTrustsTheRead if token(&body).starts_with("hold-") => weaken(&mut body, is_check, ANYTHING),
+            Self::UnpaidWorkNotCounted => forget_unpaid_work(&mut body),
+            Self::UnpaidWorkNotChecked => allow_unpaid_work(&mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -172,5 +193,59 @@ fn expire_holds(value: &mut Value) {
         }
         Value::Array(values) => values.iter_mut().for_each(expire_holds),
         _ => {}
+    }
+}
+
+fn is_deletion_of_text(operation: &str, body: &Value) -> bool {
+    operation == "DeleteItem" && body["Key"]["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(PREFIX_OF_TEXTS))
+}
+
+/// Adds an entry to a list for each text without one.
+fn list_texts(engine: &Engine, body: &Value) -> Reply {
+    let mut reply = engine.answer("Query", body);
+    let values = &body["ExpressionAttributeValues"];
+    if values[":prefix"]["S"] != "ENTRY#" {
+        return reply;
+    }
+    let of_user = |item: &&StoredItem| values[":pk"]["S"] == item.partition.as_str();
+    let stored = engine.items();
+    for id in stored.iter().filter(of_user).filter_map(|item| item.sort.strip_prefix(PREFIX_OF_TEXTS)) {
+        let sort = format!("ENTRY#{id}");
+        if !stored.iter().filter(of_user).any(|item| item.sort == sort) {
+            reply.body["Items"].as_array_mut().unwrap().push(entry_of_text(&values[":pk"], &sort));
+        }
+    }
+    reply
+}
+
+fn entry_of_text(partition: &Value, sort: &str) -> Value {
+    let usage = json!({"input_tokens": {"N": "0"}, "output_tokens": {"N": "0"}});
+    json!({
+        "pk": partition, "sk": {"S": sort}, "kind": {"S": "chat"}, "amount": {"N": "0"}, "created_at": {"S": ""},
+        "model": {"S": "model-0"}, "usage": {"M": usage}, "texts": {"S": "apart"}, "json_bytes": {"N": "0"},
+        "conversation": {"S": ConversationId::FIRST.to_string()},
+    })
+}
+
+/// Says of lost texts that they are apart.
+fn call_found(value: &mut Value) {
+    match value {
+        Value::String(text) if text == "lost" => "apart".clone_into(text),
+        Value::Object(members) => members.values_mut().for_each(call_found),
+        Value::Array(values) => values.iter_mut().for_each(call_found),
+        _ => {}
+    }
+}
+
+fn forget_unpaid_work(body: &mut Value) {
+    let Some(expression) = body["UpdateExpression"].as_str() else { return };
+    body["UpdateExpression"] = json!(expression.replace(", hourly.unpaid = hourly.unpaid + :one", ""));
+}
+
+fn allow_unpaid_work(body: &mut Value) {
+    let update = if body["TransactItems"].is_array() { &mut body["TransactItems"][0]["Update"] } else { body };
+    if is_hold(update) {
+        let values = &mut update["ExpressionAttributeValues"];
+        (values[":most"], values[":unpaid"]) = (json!({"N": "1000"}), json!({"N": "1000"}));
     }
 }

@@ -18,7 +18,7 @@ use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
-use crate::{verdict, verdict_on_users, verdict_on_visits};
+use crate::{verdict, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
@@ -31,7 +31,9 @@ use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
+use shared::ledger::admission::Admission;
 use shared::ledger::audit::{DeletionProgress, Tombstone};
+use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
 use store::Table;
 
@@ -71,10 +73,16 @@ impl Schedule {
     async fn start(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let mut generator = fastrand::Rng::with_seed(seed);
         let clock = Clock::simulated(NOW);
+        if generator.u8(..8) == 0 {
+            // The schedule goes on into the next hour.
+            clock.advance(Duration::from_secs(3570));
+        }
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
-        let ledger = Ledger::new(table.clone(), clock.clone(), generator.u32(1..=4));
+        let unpaid_per_hour = [2, 4, 20][generator.usize(..3)];
+        let max_holds = generator.u32(1..=4);
+        let ledger = Ledger::new(table.clone(), clock.clone(), max_holds).with_unpaid_per_hour(unpaid_per_hour);
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
@@ -85,6 +93,7 @@ impl Schedule {
             deletion: Deletion::new(table.clone(), clock.clone()),
             logins: Logins::new(table.clone(), clock.clone()),
             ledger,
+            unpaid_per_hour,
             sessions: Sessions::new(table.clone(), clock.clone()),
             clock,
             trace,
@@ -92,6 +101,7 @@ impl Schedule {
             keys: [1, 1, 2, 4][generator.usize(..4)],
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
+            asked: Mutex::default(),
         });
         let has_owners = generator.u8(..5) < 2;
         Self { generator, network, table, world, has_owners }
@@ -151,6 +161,7 @@ impl Schedule {
         let items = self.network.items();
         violations.extend(verdict::on_messages(&items, &self.world, &self.network.chronicle()));
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(self.on_lists(&items).await);
         violations.extend(self.finish_deletions().await);
         self.world.clock.advance(Duration::from_secs(200));
         violations.extend(self.hold_once_more().await);
@@ -158,10 +169,23 @@ impl Schedule {
         violations.extend(on_everything(&self.network, &self.world.clock));
         let items = self.network.items();
         violations.extend(verdict::on_holds(&items));
+        violations.extend(verdict_on_work::on_work(&items, &self.world));
+        violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
+        violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
         violations.extend(self.sweep().await);
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
         violations.extend(self.network.offences());
+        violations
+    }
+
+    /// Judges every user's list of messages.
+    async fn on_lists(&self, items: &[StoredItem]) -> Vec<String> {
+        let history = History::new(self.table.clone());
+        let mut violations = Vec::new();
+        for (user_id, account) in accounts(items) {
+            violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account).await);
+        }
         violations
     }
 
@@ -196,15 +220,21 @@ impl Schedule {
 
     /// Holds nothing on each account: every hold first releases the expired ones.
     async fn hold_once_more(&self) -> Vec<String> {
-        let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10);
+        let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10).with_unpaid_per_hour(u32::MAX);
         let mut violations = Vec::new();
         for (user_id, account) in accounts(&self.network.items()) {
             let session_id = SessionId::new(&self.world.clock);
             let person: LoggedIn = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
             let deadline = soon(&self.world.clock);
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let order = Order { payer: person.payer(), amount, least, remembered: None, deadline };
-            match ledger.hold(&order).await {
+            let open = match ledger.admit(person.payer(), None).await {
+                Ok(Admission::Open(open)) => open,
+                other => {
+                    violations.push(format!("an account was not admitted: {other:?}"));
+                    continue;
+                }
+            };
+            match ledger.hold(open, &Order { amount, least, deadline }).await {
                 Ok(HoldOutcome::Held(held)) => ledger.release(&held).await,
                 other => violations.push(format!("a hold of nothing was refused: {other:?}")),
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::chronicle::Chronicle;
 use crate::engine::{StoredItem, partition_of};
-use crate::function::response;
+use crate::function::{self, model_id, response};
 use crate::request::{Chat, Told, Wish};
 use crate::world::World;
 use providers::prompt::Prompt;
@@ -64,7 +64,7 @@ pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chron
         if let Some(what) = charges.contradiction(number, chat, told) {
             violations.push(format!("process {number}, {what}: it was told {told:?}"));
         }
-        if let (Some(key), true) = (&chat.key, charges.by_response.contains_key(&response(number)))
+        if let (Some(key), true) = (&chat.key, charges.by_model.contains_key(&model_id(number)))
             && let Some(other) = charged_keys.insert((partition, key), number)
         {
             violations.push(format!("{key} was charged for process {other} and for process {number}"));
@@ -85,22 +85,22 @@ fn on_records(items: &[StoredItem], charges: &Charges, chronicle: &Chronicle) ->
 
 /// The charges.
 struct Charges {
-    /// Id and cost by the model's reply, which differs for each process.
-    by_response: HashMap<String, (String, u64)>,
-    /// Cost and reply by the id.
+    /// Id and cost by the model's name, which differs for each process.
+    by_model: HashMap<String, (String, u64)>,
+    /// Cost and model by the id.
     by_id: HashMap<String, (u64, String)>,
-    /// Replies that were charged more than once.
+    /// Models that were charged for more than once.
     repeated: Vec<String>,
 }
 
 impl Charges {
     fn of(items: &[StoredItem]) -> Self {
-        let mut charges = Self { by_response: HashMap::new(), by_id: HashMap::new(), repeated: Vec::new() };
+        let mut charges = Self { by_model: HashMap::new(), by_id: HashMap::new(), repeated: Vec::new() };
         for (_, id, entry) in entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat) {
-            let (response, cost) = (entry.response.unwrap(), entry.amount.unsigned_abs());
-            charges.by_id.insert(id.clone(), (cost, response.clone()));
-            if charges.by_response.insert(response.clone(), (id, cost)).is_some() {
-                charges.repeated.push(format!("{response} was charged twice"));
+            let (model, cost) = (entry.model.unwrap(), entry.amount.unsigned_abs());
+            charges.by_id.insert(id.clone(), (cost, model.clone()));
+            if charges.by_model.insert(model.clone(), (id, cost)).is_some() {
+                charges.repeated.push(format!("{model} was charged for twice"));
             }
         }
         charges
@@ -108,7 +108,7 @@ impl Charges {
 
     /// The contradiction between the ledger and the answer of a process, if there is one.
     fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
-        let charge = self.by_response.get(&response(number));
+        let charge = self.by_model.get(&model_id(number));
         match told {
             Told::Charged { id, cost, held } => {
                 let agreed = u64::from(chat.cost).min(*held);
@@ -117,13 +117,13 @@ impl Charges {
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }
             Told::BrokenOff { id, held } => {
-                let agreed = cost_of_what_was_delivered(number).min(*held);
+                let agreed = cost_of_what_was_delivered(number, chat).min(*held);
                 (!is_held_as_asked(chat, *held) || charge != Some(&(id.to_string(), agreed)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
             }
             Told::Replayed { id, cost, response } => {
                 let first = self.by_id.get(&id.to_string());
-                let is_there = first == Some(&(*cost, response.clone()));
+                let is_there = first.is_some_and(|(first, model)| first == cost && is_reply_of(model, response));
                 (!is_there || charge.is_some()).then(|| format!("has the entry {charge:?}, and the first {first:?}"))
             }
             Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
@@ -139,7 +139,7 @@ fn account(item: &StoredItem) -> Account {
 }
 
 /// All ledger entries, each with its partition and id.
-fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, String, Entry)> {
+pub(super) fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, String, Entry)> {
     items.iter().filter_map(|item| {
         let id = item.sort.strip_prefix("ENTRY#")?;
         Some((item.partition.as_str(), id.to_owned(), serde_json::from_value(item.attributes.clone()).unwrap()))
@@ -151,6 +151,12 @@ fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
 }
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
-fn cost_of_what_was_delivered(number: usize) -> u64 {
-    Prompt::default().estimated_usage(&response(number)).output_tokens
+fn cost_of_what_was_delivered(number: usize, chat: &Chat) -> u64 {
+    Prompt::default().estimated_usage(&response(number, chat.is_long)).output_tokens
+}
+
+/// Whether the model of this name wrote `response`.
+pub(super) fn is_reply_of(model: &str, response: &str) -> bool {
+    let number = model.strip_prefix("model-").and_then(|number| number.parse().ok());
+    number.is_some_and(|number| [true, false].iter().any(|is_long| function::response(number, *is_long) == response))
 }

@@ -8,7 +8,8 @@ use crate::person::Person;
 use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
 use crate::trace::Trace;
-use shared::domain::time::Clock;
+use shared::domain::ids::UserId;
+use shared::domain::time::{Clock, Timestamp};
 use shared::identity::accounts::{Accounts, Deletion};
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
@@ -30,9 +31,27 @@ pub(super) struct World {
     pub(super) session_lifetime: Duration,
     /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
+    /// The unpaid messages that the ledger allows an account in an hour.
+    pub(super) unpaid_per_hour: u32,
+    /// The processes whose model was asked and did not turn them away, with the user and the time.
+    pub(super) asked: Mutex<Vec<Asked>>,
+}
+
+/// A model that may have worked for a process.
+pub(super) struct Asked {
+    pub(super) process: usize,
+    pub(super) user_id: UserId,
+    pub(super) at: Timestamp,
 }
 
 impl World {
+    /// Notes that the model of a process is asked now.
+    pub(super) fn note_asked(&self, process: usize, user_id: UserId, is_turned_away: bool) {
+        if !is_turned_away {
+            self.asked.lock().unwrap().push(Asked { process, user_id, at: self.clock.now() });
+        }
+    }
+
     /// Sends one request to a process of its own, and records the answer.
     pub(super) async fn send(self: &Arc<Self>, request: Request) -> Told {
         let number = {

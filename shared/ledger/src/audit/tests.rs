@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ConversationId, EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use store::{StoreError, number};
@@ -13,10 +13,12 @@ use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
 use crate::account::{Account, Payer};
+use crate::admission::Admission;
 use crate::audit::progress::AuditProgress;
 use crate::audit::run::MARGIN;
 use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
-use crate::entry::{self, Exchange};
+use crate::entry;
+use crate::exchange::Exchange;
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
 use crate::ledger::{Held, Ledger};
@@ -83,8 +85,10 @@ impl Scene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
         let amount = Credits::new(1).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let order = Order { payer, amount, least: amount, remembered: remembered.as_ref(), deadline };
-        match self.ledger.hold(&order).await.unwrap() {
+        let Admission::Open(open) = self.ledger.admit(payer, remembered).await.unwrap() else {
+            panic!("was answered before")
+        };
+        match self.ledger.hold(open, &Order { amount, least: amount, deadline }).await.unwrap() {
             HoldOutcome::Held(held) => held,
             HoldOutcome::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
@@ -92,7 +96,11 @@ impl Scene {
 
     async fn chat(&self, payer: Payer, key: Option<&str>) -> EntryId {
         let held = self.hold(payer, key).await;
-        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), standalone: false };
+        let exchange = Exchange {
+            message: &message("Hello"),
+            reply: &stored_reply("Hi"),
+            conversation: Some(ConversationId::FIRST),
+        };
         self.ledger.capture(&held, held.amount, exchange).await.unwrap();
         held.id
     }
@@ -133,7 +141,8 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     let _left_to_expire = scene.hold(ada, None).await;
     let released = scene.hold(ada, Some("another")).await;
     scene.ledger.release(&released).await;
-    let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), standalone: false };
+    let exchange =
+        Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), conversation: Some(ConversationId::FIRST) };
     assert!(scene.ledger.capture(&released, released.amount, exchange).await.is_err(), "leaves a void entry");
     open_account(&scene.test, "bob", 0).await;
     assert_eq!(scene.run().await, clean(2));

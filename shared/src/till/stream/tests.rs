@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::cause::Cause;
 use domain::credits::Credits;
+use domain::ids::ConversationId;
 use domain::message::Message;
 use domain::pricing::Usage;
 use domain::pricing::{OutputLimits, Pricing};
@@ -21,8 +22,8 @@ use providers::reply::{MAX_REPLY_BYTES, Reply, ReplyStream};
 use testkit::recorder::Fault;
 
 use super::*;
-use crate::testing::{TestTable, open_account};
-use crate::till::hold::Admitted;
+use crate::testing::{TestTable, open_account, stored_message};
+use crate::till::hold::{Admitted, Held};
 use crate::till::question::Question;
 use crate::till::tests::Stalls;
 
@@ -121,17 +122,16 @@ impl StreamScene {
         // Four bytes are estimated as a token.
         let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
         let question = Question {
-            payer: self.ada,
             prompt: Prompt { turns, sampling: Sampling::default() },
             message: Message::try_from("12345678".to_owned()).unwrap(),
             max_output_tokens: None,
-            standalone: true,
-            remembered: None,
+            conversation: Some(ConversationId::FIRST),
             deadline: self.test.clock.now().plus(timeout),
         };
-        match self.till.hold(question).await? {
-            Admitted::Held(question) => self.till.stream(question).await,
-            Admitted::Replay(replay) => panic!("was answered before: {replay:?}"),
+        let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
+        match self.till.hold(account, question).await? {
+            Held::Question(question) => self.till.stream(question).await,
+            Held::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
     }
 
@@ -147,6 +147,11 @@ impl StreamScene {
         let account: Account = self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
         (spendable.into(), held.into())
+    }
+
+    /// The stored response to the message of this id.
+    async fn stored_response(&self, id: EntryId) -> String {
+        stored_message(&self.test.table, self.ada, id).await.response
     }
 
     async fn entry(&self, id: EntryId) -> Option<Entry> {
@@ -183,8 +188,8 @@ async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
         assert_eq!((u64::from(reply.charge.cost), u64::from(reply.charge.balance)), (cost, BALANCE - cost));
         assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
         let entry = scene.entry(reply.id).await.unwrap();
-        assert_eq!(entry.response.as_deref(), Some("Hello Ada!"));
-        assert_eq!((entry.finish_reason, entry.standalone), (Some(FinishReason::Stop), Some(true)));
+        assert_eq!(scene.stored_response(reply.id).await, "Hello Ada!");
+        assert_eq!(entry.finish_reason, Some(FinishReason::Stop));
     }
 }
 
@@ -212,7 +217,7 @@ async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
             let Err(ApiError::ModelBrokeOff { message_id, .. }) = end else { panic!("{last:?}: {end:?}") };
             assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0), "{last:?}");
             let entry = scene.entry(message_id).await.unwrap();
-            assert_eq!(entry.response.as_deref(), Some("Hello Ada!"));
+            assert_eq!(scene.stored_response(message_id).await, "Hello Ada!");
             assert_eq!(entry.finish_reason, Some(FinishReason::BrokenOff));
         }
     }
@@ -226,7 +231,7 @@ async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
     assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
     assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
     // The capture needs ten seconds at the worst, and a reader who does not read five before it.
-    assert_eq!(scene.stalls.seconds(), [28 - 15]);
+    assert_eq!(scene.stalls.seconds(), [28 - 16]);
 }
 
 #[tokio::test]
@@ -340,7 +345,7 @@ async fn check_the_bill(texts: &[String], end: Option<StreamStep>, pricing: Pric
     assert_eq!(spendable + held, BALANCE);
     let (heard, outcome) = to_its_end(stream).await;
     let entry = scene.entry(id).await.unwrap();
-    assert_eq!(entry.response.as_deref(), Some(heard.concat().as_str()), "what was heard is what is stored");
+    assert_eq!(scene.stored_response(id).await, heard.concat(), "what was heard is what is stored");
     assert_eq!(heard.concat(), texts.concat());
     let counted = if let Some(StreamStep::Ends(Some(usage))) = end { Some(usage) } else { None };
     assert_eq!(outcome.is_ok(), matches!(end, Some(StreamStep::Ends(_))), "{outcome:?}");

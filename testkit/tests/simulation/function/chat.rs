@@ -16,15 +16,21 @@ use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Pricing, Usage};
 use shared::error::ApiError;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
-use shared::till::{Admitted, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, Held, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, Told};
 use crate::world::World;
 
-/// The reply of the model in a process. It differs for each process, so an entry shows which process was charged.
-pub(crate) fn response(number: usize) -> String {
-    format!("Reply {number}")
+/// The reply of the model in a process. It differs for each process. A long one has no room in a message item.
+pub(crate) fn response(number: usize, is_long: bool) -> String {
+    let padding = if is_long { "x".repeat(1200) } else { String::new() };
+    format!("Reply {number}{padding}")
+}
+
+/// The model's name in a process. It differs for each process, so an entry shows which process was charged.
+pub(crate) fn model_id(number: usize) -> String {
+    format!("model-{number}")
 }
 
 /// A token of output costs a credit, and input nothing, so that the schedule decides the amounts of holds and charges.
@@ -43,20 +49,22 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     });
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
+    let remembered = key.map(|key| Remembered::message(key, &message));
+    let account = match till.admit(chat.access.payer(), remembered).await? {
+        Admitted::Open(account) => account,
+        Admitted::Replay(replay) => return Ok(replayed(replay)),
+    };
     let question = Question {
-        payer: chat.access.payer(),
         prompt: Prompt::default(),
-        remembered: key.map(|key| Remembered::message(key, &message)),
         message,
         max_output_tokens: None,
-        standalone: false,
+        conversation: chat.conversation,
         deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
-    match till.hold(question).await? {
-        Admitted::Replay(replay) => {
-            Ok(Told::Replayed { id: replay.id, cost: replay.charge.cost.into(), response: replay.reply.text })
-        }
-        Admitted::Held(question) => {
+    match till.hold(account, question).await? {
+        Held::Replay(replay) => Ok(replayed(replay)),
+        Held::Question(question) => {
+            world.note_asked(number, chat.access.user_id(), chat.is_turned_away);
             let held = question.held().into();
             let paid =
                 if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
@@ -67,6 +75,10 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
             }
         }
     }
+}
+
+fn replayed(replay: PaidReply) -> Told {
+    Told::Replayed { id: replay.id, cost: replay.charge.cost.into(), response: replay.reply.text }
 }
 
 /// Reads a stream to its end.
@@ -82,10 +94,12 @@ async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
 /// A model with a script.
 #[derive(Debug)]
 struct Scripted {
+    id: String,
     response: String,
     usage: Usage,
     thinks: Duration,
-    fails: bool,
+    /// The failure before the first word.
+    failure: Option<fn() -> ModelError>,
     breaks_off: bool,
 }
 
@@ -93,18 +107,23 @@ impl Scripted {
     fn of(number: usize, chat: &Chat) -> Self {
         let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
         Self {
-            response: response(number),
+            id: model_id(number),
+            response: response(number, chat.is_long),
             usage,
             thinks: chat.thinks,
-            fails: chat.model_fails,
+            failure: match (chat.is_turned_away, chat.model_fails) {
+                (true, _) => Some(turned_away),
+                (_, true) => Some(failed),
+                _ => None,
+            },
             breaks_off: chat.breaks_off,
         }
     }
 }
 
 impl ChatModel for Scripted {
-    fn id(&self) -> &'static str {
-        "scripted"
+    fn id(&self) -> &str {
+        &self.id
     }
 
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
@@ -114,8 +133,8 @@ impl ChatModel for Scripted {
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async {
             tokio::time::sleep(self.thinks).await;
-            if self.fails {
-                return Err(failed());
+            if let Some(failure) = self.failure {
+                return Err(failure());
             }
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             Ok(Reply { text: self.response.clone(), refusal: None, end })
@@ -127,8 +146,8 @@ impl ChatModel for Scripted {
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async {
             tokio::time::sleep(self.thinks).await;
-            if self.fails {
-                return Err(failed());
+            if let Some(failure) = self.failure {
+                return Err(failure());
             }
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
@@ -146,4 +165,8 @@ impl ChatModel for Scripted {
 
 fn failed() -> ModelError {
     ModelError::Failed(Cause::because("the model was to fail"))
+}
+
+fn turned_away() -> ModelError {
+    ModelError::Unavailable { retry_after: None, cause: Cause::because("the model was to turn the request away") }
 }

@@ -3,10 +3,11 @@
 use super::*;
 
 use domain::credits::Credits;
-use domain::ids::{EntryId, SessionId};
+use domain::ids::{ConversationId, EntryId, SessionId};
 use domain::message::Message;
+use ledger::admission::Admission;
 use ledger::audit::{Audit, Report};
-use ledger::entry::Exchange;
+use ledger::exchange::Exchange;
 use ledger::grant::GrantError;
 use ledger::grant::{Grant, GrantAmount};
 use ledger::hold::{HoldOutcome, Order};
@@ -61,9 +62,10 @@ impl DeletionScene {
     async fn hold(&self, key: Option<&IdempotencyKey>) -> Result<Held, LedgerError> {
         let amount = Credits::new(1).unwrap();
         let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
-        let remembered = remembered.as_ref();
-        let order = Order { payer: self.ada.payer(), amount, least: amount, remembered, deadline: soon() };
-        match self.ledger.hold(&order).await? {
+        let Admission::Open(open) = self.ledger.admit(self.ada.payer(), remembered).await? else {
+            panic!("nothing was answered before")
+        };
+        match self.ledger.hold(open, &Order { amount, least: amount, deadline: soon() }).await? {
             HoldOutcome::Held(held) => Ok(held),
             HoldOutcome::Replay(_) => panic!("nothing was answered before"),
         }
@@ -71,7 +73,8 @@ impl DeletionScene {
 
     async fn capture(&self, held: &Held) -> Result<(), LedgerError> {
         let (message, cost) = (message(), Credits::new(1).unwrap());
-        let exchange = Exchange { message: &message, reply: &stored_reply("Hi"), standalone: false };
+        let exchange =
+            Exchange { message: &message, reply: &stored_reply("Hi"), conversation: Some(ConversationId::FIRST) };
         self.ledger.capture(held, cost, exchange).await.map(|_| ())
     }
 
@@ -231,7 +234,7 @@ async fn a_deletion_without_time_deletes_a_page_and_goes_on_the_next_time() {
     while scene.finish(NOW).await.unwrap() == DeletionProgress::OutOfTime {
         rounds += 1;
     }
-    assert_eq!(rounds, 1);
+    assert_eq!(rounds, 2);
     assert!(scene.left().await.is_empty());
 }
 

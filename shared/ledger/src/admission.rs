@@ -1,0 +1,164 @@
+//! Admission: an account is found open, with room for one more message, before anything else is done for its caller.
+
+use domain::credits::Credits;
+use domain::ids::UserId;
+use domain::time::Timestamp;
+
+use crate::account::{Account, Payer};
+use crate::error::LedgerError;
+use crate::holds::{Hold, Holds, expired};
+use crate::hourly::HourlyWork;
+use crate::idempotency::{IdempotencyRecord, Remembered};
+use crate::ledger::Ledger;
+use crate::replay::Replay;
+
+/// The outcome of [`Ledger::admit`].
+#[derive(Debug)]
+pub enum Admission {
+    /// The account is open, and a message may be held for.
+    Open(OpenAccount),
+    /// The message was answered before, under the same idempotency key.
+    Replay(Replay),
+}
+
+/// An account that was found open to its payer. Only [`Ledger::admit`] makes one, and [`Ledger::hold`] takes it: so
+/// nothing is read, asked or written for a caller before.
+#[derive(Debug)]
+pub struct OpenAccount {
+    pub(crate) payer: Payer,
+    pub(crate) account: Account,
+    pub(crate) remembered: Option<Remembered>,
+}
+
+impl OpenAccount {
+    /// The user whose account it is.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.payer.user_id()
+    }
+
+    /// Checks that the account can pay `cost` at `now`, its expired holds included.
+    ///
+    /// # Errors
+    /// [`LedgerError::InsufficientCredits`] if it cannot.
+    pub fn check_covers(&self, cost: Credits, now: Timestamp) -> Result<(), LedgerError> {
+        let balance = self.spendable(now);
+        if balance < cost { Err(LedgerError::InsufficientCredits { balance, cost }) } else { Ok(()) }
+    }
+
+    /// The credits that the account can spend at `now`, its expired holds included.
+    #[must_use]
+    pub fn spendable(&self, now: Timestamp) -> Credits {
+        self.account.spendable_and_held(now).0
+    }
+
+    /// The expired hold of the same idempotency key, whose place the message takes over.
+    pub(crate) fn predecessor(&self) -> Option<&Hold> {
+        self.account.holds.get(self.remembered.as_ref()?.key.digest())
+    }
+}
+
+/// The room for one more message in an account.
+pub(crate) struct Room {
+    /// The hour's work, of which the hold's condition requires that it did not grow.
+    pub(crate) hourly: HourlyWork,
+    /// The number of holds below which one more may be added.
+    pub(crate) most_holds: u32,
+    /// Expired holds that must be released first.
+    pub(crate) in_the_way: Holds,
+}
+
+impl Ledger {
+    /// Finds the account of `payer` open, with room for one more message, or finds the answer to an earlier request with
+    /// the same idempotency key. It reads the account, and then the key's record if there is a key; it writes nothing.
+    ///
+    /// # Errors
+    /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
+    /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::AnswerGone`] if the
+    /// answer to the key is no longer kept; [`LedgerError::InProgress`] while the key's first request is being answered;
+    /// [`LedgerError::TooManyHolds`] and [`LedgerError::TooMuchUnpaid`] without room. [`LedgerError::Unavailable`] if the
+    /// table cannot be read.
+    pub async fn admit(&self, payer: Payer, remembered: Option<Remembered>) -> Result<Admission, LedgerError> {
+        let account = Account::admitted(self.table.get(Account::key(payer.user_id())).await?, payer)?;
+        if let Some(remembered) = &remembered {
+            let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
+            if let Some(record) = self.table.get(key).await? {
+                if let Some(replay) = self.replay_of(&account, payer, remembered, record).await? {
+                    return Ok(Admission::Replay(replay));
+                }
+            }
+        }
+        let open = OpenAccount { payer, account, remembered };
+        self.room(&open)?;
+        Ok(Admission::Open(open))
+    }
+
+    /// The answer to an earlier request with the same key, if `record` is still live.
+    pub(crate) async fn replay_of(
+        &self,
+        account: &Account,
+        payer: Payer,
+        remembered: &Remembered,
+        record: IdempotencyRecord,
+    ) -> Result<Option<Replay>, LedgerError> {
+        if !record.is_live(self.clock.now()) {
+            return Ok(None);
+        }
+        if record.fingerprint != remembered.fingerprint {
+            return Err(LedgerError::IdempotencyMismatch);
+        }
+        self.replay(account, payer, record).await.map(Some)
+    }
+
+    /// The room for one more message. Expired holds are named if it takes their place.
+    ///
+    /// # Errors
+    /// As [`Ledger::admit`], from [`LedgerError::IdempotencyMismatch`] on.
+    pub(crate) fn room(&self, open: &OpenAccount) -> Result<Room, LedgerError> {
+        let now = self.clock.now();
+        self.check_predecessor(open, now)?;
+        let account = &open.account;
+        let hourly = account.hourly.at(now);
+        let unpaid_left = hourly.unpaid_left(self.unpaid_per_hour);
+        if unpaid_left == 0 {
+            return Err(LedgerError::TooMuchUnpaid { retry_after: hourly.remaining(now) });
+        }
+        let expired = expired(account.holds.clone(), now);
+        let (count, live) = (number_of(&account.holds), number_of(&account.holds) - number_of(&expired));
+        if live >= self.max_holds {
+            return Err(LedgerError::TooManyHolds);
+        }
+        let takes_over = open.predecessor().is_some();
+        let most_holds = if takes_over { unpaid_left } else { self.max_holds.min(unpaid_left) };
+        let in_the_way = if count < most_holds { Holds::new() } else { expired };
+        // Each message in flight may become one more that nobody pays, and each expired one of this hour is one.
+        if live + number_of_hour(&in_the_way, hourly) >= unpaid_left {
+            return Err(match live {
+                0 => LedgerError::TooMuchUnpaid { retry_after: hourly.remaining(now) },
+                _ => LedgerError::TooManyHolds,
+            });
+        }
+        Ok(Room { hourly, most_holds, in_the_way })
+    }
+
+    /// An idempotency key has one hold at a time. An expired one is taken over.
+    fn check_predecessor(&self, open: &OpenAccount, now: Timestamp) -> Result<(), LedgerError> {
+        match (open.predecessor(), &open.remembered) {
+            (Some(hold), Some(remembered)) if !hold.is_expired(now) => {
+                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
+                Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn number_of(holds: &Holds) -> u32 {
+    u32::try_from(holds.len()).unwrap_or(u32::MAX)
+}
+
+/// The number of `holds` that were made in the hour of `hourly`. Only these count as its unpaid work when they expire.
+fn number_of_hour(holds: &Holds, hourly: HourlyWork) -> u32 {
+    let of_hour = holds.values().filter(|hold| hourly.includes(hold.id.made_at())).count();
+    u32::try_from(of_hour).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,93 @@
+//! Exchanges: a message with its reply.
+
+use std::{fmt, io};
+
+use domain::ids::ConversationId;
+use domain::message::{FinishReason, Message};
+use domain::pricing::Usage;
+
+/// A message and its reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// The user's message.
+    pub message: &'a Message,
+    /// The model's reply.
+    pub reply: &'a StoredReply,
+    /// The conversation in which both are stored. Without one, no text is stored, and with an idempotency key the reply
+    /// is kept for a repetition alone.
+    pub conversation: Option<ConversationId>,
+}
+
+impl Exchange<'_> {
+    /// The bytes of all texts as JSON strings.
+    pub(crate) fn json_bytes(&self) -> u64 {
+        let texts = [Some(self.message.as_str()), Some(self.reply.text.as_str()), self.reply.refusal.as_deref()];
+        texts.into_iter().flatten().map(json_bytes).sum()
+    }
+}
+
+/// The bytes of `text` as a JSON string.
+fn json_bytes(text: &str) -> u64 {
+    let mut counter = Counter(0);
+    // A text can always be written, and counting never fails.
+    let _ = serde_json::to_writer(&mut counter, text);
+    counter.0
+}
+
+/// Counts bytes and keeps none.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reply as it is stored. Its texts never print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredReply {
+    /// The model's text. It is empty if the model wrote none.
+    pub text: String,
+    /// The model's words in place of a text, if it refused to reply.
+    pub refusal: Option<String>,
+    /// The model's name.
+    pub model: String,
+    /// The tokens that the message took.
+    pub usage: Usage,
+    /// The reason why the reply ended.
+    pub finish_reason: FinishReason,
+}
+
+impl StoredReply {
+    /// The words that are shown where there is room for one text: the text, or else the refusal.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        match &self.refusal {
+            Some(refusal) if self.text.is_empty() => refusal,
+            _ => &self.text,
+        }
+    }
+}
+
+impl fmt::Debug for StoredReply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StoredReply({} bytes by {}, {:?})", self.text.len(), self.model, self.usage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_text_in_json_count_its_escapes() {
+        for text in ["", "Hello", "\u{1}\n\"", "\u{fc}\u{1f600}\\"] {
+            assert_eq!(json_bytes(text), serde_json::to_string(text).unwrap().len() as u64, "{text:?}");
+        }
+    }
+}

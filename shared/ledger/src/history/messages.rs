@@ -1,0 +1,137 @@
+//! The list of messages: the stored exchanges of all conversations.
+
+use std::collections::HashMap;
+
+use domain::ids::{EntryId, UserId};
+use domain::pricing::Usage;
+use serde::Serialize;
+use store::{MAX_BATCH_ITEMS, StoreError, from_item};
+
+use crate::account::Payer;
+use crate::entry::Entry;
+use crate::error::LedgerError;
+use crate::history::{Cursor, History, List, Page, PageRequest};
+use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
+
+/// Most bytes of the texts of a page in JSON, unless the first message alone has more. Lambda takes 6 MB, and counts the
+/// answer as a JSON string, in which most escapes take a byte more.
+const MAX_PAGE_BYTES: u64 = 1024 * 1024;
+
+/// A message with its reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnsweredMessage {
+    /// The message's id, which is also its ledger entry's.
+    pub id: EntryId,
+    /// The user's message.
+    pub message: String,
+    /// The model's reply, or its refusal.
+    pub response: String,
+    /// Whether message and reply are empty because their texts could not be stored.
+    #[serde(skip_serializing_if = "is_false")]
+    pub text_lost: bool,
+    /// The credits that it cost.
+    pub tokens: i64,
+    /// The model that replied.
+    pub model: String,
+    /// The tokens that it took.
+    pub usage: Usage,
+    /// The time of the reply, in RFC 3339.
+    pub created_at: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl List for AnsweredMessage {
+    const NAME: &'static str = "messages";
+}
+
+/// An entry whose exchange is stored.
+struct StoredEntry {
+    id: EntryId,
+    entry: Entry,
+    place: TextPlace,
+}
+
+impl History {
+    /// A page of the stored messages of `owner`, with their replies. The limit counts entries of all kinds, and the texts
+    /// end a page too, so a page may be short, or even empty, and have a next one. It takes three reads: the account, at
+    /// most 100 entries, and the texts that it shows, of which all but the first are within [`MAX_PAGE_BYTES`].
+    ///
+    /// # Errors
+    /// As [`History::transactions`].
+    pub async fn messages(&self, owner: Payer, wanted: PageRequest) -> Result<Page<AnsweredMessage>, LedgerError> {
+        self.admit(owner).await?;
+        let user_id = owner.user_id();
+        let page = self.entries(user_id, wanted).await?;
+        let (shown, cut_at) = within_page(page.entries);
+        let next = cut_at.or(page.next).map(|cursor| cursor.text::<AnsweredMessage>(user_id));
+        let mut texts = self.texts(user_id, &shown).await?;
+        let entries = shown.into_iter().filter_map(|stored| {
+            let texts = texts.remove(&stored.id);
+            answered_message(stored, texts)
+        });
+        Ok(Page { entries: entries.collect(), next })
+    }
+
+    async fn texts(&self, user_id: UserId, shown: &[StoredEntry]) -> Result<HashMap<EntryId, Texts>, StoreError> {
+        let mut texts = HashMap::new();
+        for batch in shown.chunks(MAX_BATCH_ITEMS) {
+            let items = self.table.get_all(batch.iter().filter_map(|stored| stored.texts_key(user_id))).await?;
+            for item in items {
+                let id = id_in_sort_key(&item)?;
+                texts.extend(from_item::<ItemTexts>(item)?.texts.map(|texts| (id, texts)));
+            }
+        }
+        Ok(texts)
+    }
+}
+
+impl StoredEntry {
+    fn texts_key(&self, user_id: UserId) -> Option<store::Key> {
+        match self.place {
+            TextPlace::Inline => Some(MessageItem::key(user_id, self.entry.conversation?, self.id)),
+            TextPlace::Apart => Some(text_key(user_id, self.id)),
+            TextPlace::Lost => None,
+        }
+    }
+}
+
+/// The stored exchanges among `entries` that one answer has room for, and where the page ends if not all of them have.
+fn within_page(entries: Vec<(EntryId, Entry)>) -> (Vec<StoredEntry>, Option<Cursor>) {
+    let mut shown = Vec::new();
+    let (mut bytes, mut last) = (0_u64, None);
+    for (id, entry) in entries {
+        if let (Some(place), Some(json_bytes)) = (entry.texts, entry.json_bytes) {
+            bytes = bytes.saturating_add(json_bytes);
+            if bytes > MAX_PAGE_BYTES && !shown.is_empty() {
+                return (shown, last.map(Cursor));
+            }
+            shown.push(StoredEntry { id, entry, place });
+        }
+        last = Some(id);
+    }
+    (shown, None)
+}
+
+/// `None` if the message item is gone.
+fn answered_message(stored: StoredEntry, texts: Option<Texts>) -> Option<AnsweredMessage> {
+    let StoredEntry { id, entry, place } = stored;
+    if texts.is_none() && place == TextPlace::Inline {
+        return None;
+    }
+    let text_lost = texts.is_none();
+    let texts = texts.unwrap_or_default();
+    Some(AnsweredMessage {
+        id,
+        message: texts.message.clone().unwrap_or_default(),
+        response: texts.shown_response(),
+        text_lost,
+        tokens: -entry.amount,
+        model: entry.model?,
+        usage: entry.usage?,
+        created_at: entry.created_at,
+    })
+}

@@ -1,0 +1,57 @@
+//! Replays: the answer to an earlier request with the same idempotency key.
+
+use domain::credits::Credits;
+use domain::ids::EntryId;
+
+use crate::account::{Account, Payer};
+use crate::error::LedgerError;
+use crate::exchange::StoredReply;
+use crate::idempotency::IdempotencyRecord;
+use crate::ledger::Ledger;
+use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, text_key};
+
+/// An answer that was given before.
+#[derive(Debug)]
+pub struct Replay {
+    /// The message's id.
+    pub id: EntryId,
+    /// The user's name as they wrote it.
+    pub username: String,
+    /// The model's reply.
+    pub reply: StoredReply,
+    /// The credits that it cost.
+    pub cost: Credits,
+    /// The credits that can be spent now.
+    pub balance: Credits,
+}
+
+impl Ledger {
+    /// The answer that `record` names, for a repetition. Texts that are elsewhere cost a read.
+    ///
+    /// # Errors
+    /// [`LedgerError::AnswerGone`] if the texts were lost, or deleted since.
+    pub(crate) async fn replay(
+        &self,
+        account: &Account,
+        payer: Payer,
+        record: IdempotencyRecord,
+    ) -> Result<Replay, LedgerError> {
+        let texts = self.texts_of(payer, &record).await?.ok_or(LedgerError::AnswerGone)?;
+        let (balance, _) = account.spendable_and_held(self.clock.now());
+        let IdempotencyRecord { entry_id, cost, model, usage, finish_reason, .. } = record;
+        let Texts { response, refusal, .. } = texts;
+        let reply = StoredReply { text: response, refusal, model, usage, finish_reason };
+        Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance })
+    }
+
+    async fn texts_of(&self, payer: Payer, record: &IdempotencyRecord) -> Result<Option<Texts>, LedgerError> {
+        let (user_id, id) = (payer.user_id(), record.entry_id);
+        let key = match (record.place, record.conversation) {
+            (TextPlace::Lost, _) => return Ok(None),
+            (TextPlace::Inline, None) => return Ok(record.texts.clone()),
+            (TextPlace::Inline, Some(conversation)) => MessageItem::key(user_id, conversation, id),
+            (TextPlace::Apart, _) => text_key(user_id, id),
+        };
+        Ok(self.table.get::<ItemTexts>(key).await?.and_then(|item| item.texts))
+    }
+}

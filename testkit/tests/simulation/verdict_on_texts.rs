@@ -1,0 +1,72 @@
+//! Whether texts are where the ledger says, and nobody sees others.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
+use crate::process::ProcessId;
+use crate::request::Told;
+use crate::text_witness::TextWitness;
+use crate::verdict::{entries, is_reply_of};
+use crate::world::World;
+use shared::domain::ids::UserId;
+use shared::ledger::account::{Account, Epoch, Payer, Status};
+use shared::ledger::entry::{Entry, EntryKind};
+use shared::ledger::history::{AnsweredMessage, Cursor, History, PageRequest};
+use shared::ledger::texts::TextPlace;
+
+/// A user's list of messages has exactly the charged exchanges that are stored, with the words of their models.
+pub(super) async fn on_list(
+    items: &[StoredItem],
+    history: &History,
+    user_id: UserId,
+    account: &Account,
+) -> Vec<String> {
+    if account.status != Status::Active {
+        return Vec::new();
+    }
+    let listed = match all_messages(history, user_id, account).await {
+        Ok(listed) => listed,
+        Err(error) => return vec![error],
+    };
+    let partition = partition_of(user_id);
+    let mut violations = Vec::new();
+    let mut stored: BTreeMap<String, Entry> = entries(items)
+        .filter(|(of, _, entry)| *of == partition && entry.kind == EntryKind::Chat && entry.conversation.is_some())
+        .map(|(_, id, entry)| (id, entry))
+        .collect();
+    for message in listed {
+        let id = message.id.to_string();
+        let Some(entry) = stored.remove(&id) else {
+            violations.push(format!("the list of {partition} shows {id}, which is no stored charge"));
+            continue;
+        };
+        let is_lost = entry.texts == Some(TextPlace::Lost);
+        if message.text_lost != is_lost || (!is_lost && !is_reply_of(&message.model, &message.response)) {
+            let place = entry.texts;
+            violations.push(format!("the list of {partition} shows {id}, whose texts are {place:?}, as {message:?}"));
+        }
+    }
+    violations.extend(stored.keys().map(|id| format!("the list of {partition} does not show {id}")));
+    violations
+}
+
+async fn all_messages(history: &History, user_id: UserId, account: &Account) -> Result<Vec<AnsweredMessage>, String> {
+    let owner = Payer::new(user_id, Epoch::OfSessions(account.session_epoch));
+    let (mut all, mut wanted) = (Vec::new(), PageRequest::default());
+    loop {
+        let page = history.messages(owner, wanted).await.map_err(|error| format!("no list: {error:?}"))?;
+        all.extend(page.entries);
+        let Some(next) = page.next else { return Ok(all) };
+        wanted.cursor = Some(Cursor::parse::<AnsweredMessage>(&next, user_id).map_err(|error| error.to_string())?);
+    }
+}
+
+/// Every text belongs to a charge, unless nobody can be blamed that it is left.
+pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitness) -> Vec<String> {
+    let charged: HashMap<String, Entry> =
+        entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat).map(|(_, id, entry)| (id, entry)).collect();
+    let journal = world.journal.lock().unwrap();
+    let has_died = |ProcessId(number): ProcessId| matches!(journal.get(number), Some((_, Told::Nothing)));
+    let texts = items.iter().filter_map(|item| item.sort.strip_prefix(PREFIX_OF_TEXTS));
+    texts.filter(|id| !charged.contains_key(*id)).filter_map(|id| witness.offence(id, has_died)).collect()
+}
