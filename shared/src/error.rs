@@ -116,6 +116,9 @@ pub enum ApiError {
     },
     /// 503 `unavailable`: the table or a secret cannot be reached. Nothing was charged.
     Unavailable(Cause),
+    /// 503 `unavailable`: the model replied, and the table cannot be reached for the charge. Nothing was charged, and the
+    /// reply is not handed out, or not to its end.
+    ReplyLost(Cause),
     /// 503 `outcome_unknown`: the capture may have succeeded. It is the one error after which a message without a reply
     /// may have been charged.
     OutcomeUnknown {
@@ -216,7 +219,7 @@ impl ApiError {
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } | Self::ModelThrottled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ModelFailed(_) | Self::ModelMisconfigured(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
-            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => {
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::ReplyLost(_) | Self::OutcomeUnknown { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -249,7 +252,7 @@ impl ApiError {
             Self::ModelBrokeOff { .. } => "model_broke_off",
             Self::TooLarge { .. } => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::ModelUnavailable { .. } | Self::Unavailable(_) => "unavailable",
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::ReplyLost(_) => "unavailable",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::Internal(_) => "error",
         }
@@ -304,7 +307,7 @@ impl ApiError {
             Self::UnsupportedMediaType => {
                 "Send application/json, application/x-www-form-urlencoded or multipart/form-data.".to_owned()
             }
-            Self::ModelUnavailable { .. } | Self::Unavailable(_) => {
+            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::ReplyLost(_) => {
                 "Service temporarily unavailable, try again later. This request was not charged.".to_owned()
             }
             Self::OutcomeUnknown { .. } => "It is not known whether the message was stored and charged.".to_owned(),
@@ -320,6 +323,7 @@ impl ApiError {
             | Self::ModelMisconfigured(cause)
             | Self::ModelThrottled { cause, .. }
             | Self::Unavailable(cause)
+            | Self::ReplyLost(cause)
             | Self::ModelUnavailable { cause, .. }
             | Self::ModelRefused { cause, .. }
             | Self::ModelBrokeOff { cause, .. }
@@ -330,6 +334,21 @@ impl ApiError {
         }
     }
 
+    /// Whether the model's provider may have worked on the request, and may bill the operator for it. A client that
+    /// repeats such a request by itself costs the operator a second reply, and its user perhaps a second charge.
+    #[must_use]
+    pub fn forbids_repetition(&self) -> bool {
+        matches!(
+            self,
+            Self::ModelFailed(_)
+                | Self::ModelMisconfigured(_)
+                | Self::ModelBrokeOff { .. }
+                | Self::ReplyLost(_)
+                | Self::OutcomeUnknown { .. }
+                | Self::Internal(_)
+        )
+    }
+
     /// The seconds after which a retry can succeed, rounded up, for errors that a retry can get past.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
@@ -338,7 +357,9 @@ impl ApiError {
             Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(1)))
             }
-            Self::InProgress | Self::Unavailable(_) | Self::OutcomeUnknown { .. } => Some(Duration::from_secs(1)),
+            Self::InProgress | Self::Unavailable(_) | Self::ReplyLost(_) | Self::OutcomeUnknown { .. } => {
+                Some(Duration::from_secs(1))
+            }
             _ => None,
         }?;
         u64::try_from(duration.as_millis().div_ceil(1000)).ok()

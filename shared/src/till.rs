@@ -12,6 +12,7 @@ mod reply;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 pub use hold::{Admitted, Held, Till};
 pub use paid_reply::PaidReply;

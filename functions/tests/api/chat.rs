@@ -17,6 +17,7 @@ async fn a_model_that_fails_or_panics_costs_nothing() {
         for request in [chat().bearer(&access), chat().bearer(&access).header("Idempotency-Key", "key")] {
             let response = world.stack.send(request).await;
             assert_eq!((response.status, &response.json()["code"]), (502, &json!("model_failed")));
+            assert_eq!(response.headers["x-should-retry"], "false", "the provider may have worked");
         }
         assert_eq!(world.balance(&access).await, (json!(10), "0".to_owned()));
         assert_eq!(world.chats().await.len(), 0);
@@ -27,13 +28,26 @@ async fn a_model_that_fails_or_panics_costs_nothing() {
 async fn a_model_that_takes_too_long_costs_nothing() {
     let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_DELAY_MS", "60000")]).await;
     let function = world.stack.function("chat").await;
-    // 10 s of the deadline are reserved to capture the reply.
-    let deadline = SystemTime::now() + Duration::from_secs(12);
+    // 12 s of the deadline are reserved for text, charge and answer.
+    let deadline = SystemTime::now() + Duration::from_secs(13);
     let answer = function.invoke_with_deadline(&chat().bearer(&access).to_rest_event(), deadline).await;
     let response = Response::from_event(&answer.unwrap());
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("model_failed")));
     assert!(SystemTime::now() < deadline, "the answer is out in time");
     assert_eq!(world.balance(&access).await, (json!(10), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reply_that_takes_longer_than_there_is_time_is_what_there_is_of_it_and_is_charged() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_DELAY_MS", "1500")]).await;
+    let function = world.stack.function("chat").await;
+    let deadline = SystemTime::now() + Duration::from_millis(14_200);
+    let answer = function.invoke_with_deadline(&chat().bearer(&access).to_rest_event(), deadline).await;
+    let response = Response::from_event(&answer.unwrap());
+    assert_eq!((response.status, &response.json()["response"]), (200, &json!("Dummy")));
+    assert!(SystemTime::now() < deadline, "the answer is out in time");
+    assert_eq!(world.balance(&access).await, (json!(9), "0".to_owned()));
+    assert_eq!(world.chats().await[0]["finish_reason"]["S"], "length");
 }
 
 #[tokio::test]

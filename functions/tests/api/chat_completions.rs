@@ -90,9 +90,11 @@ async fn the_beginning_of_an_answer_is_read_while_the_model_still_thinks_about_i
 
 #[tokio::test]
 async fn what_a_model_delivered_before_it_broke_off_is_charged() {
-    for pricing in
-        [&[("MESSAGE_COST", "3")][..], &[("PRICING", "usage"), ("INPUT_COST", "500"), ("OUTPUT_COST", "900")]]
-    {
+    // By usage: a thousandth of 31 × 500 + 2 × 900, rounded up. The question has two tokens, and a template around it.
+    for (pricing, cost) in [
+        (&[("MESSAGE_COST", "3")][..], 3),
+        (&[("PRICING", "usage"), ("INPUT_COST", "500"), ("OUTPUT_COST", "900")], 18),
+    ] {
         let settings = [&[("DUMMY_FAILURE", "cut"), ("MAX_OUTPUT_TOKENS", "3"), ("MIN_OUTPUT_TOKENS", "3")], pricing];
         let world = World::start_with(&settings.concat()).await;
         world.register("ada", 100).await;
@@ -102,23 +104,45 @@ async fn what_a_model_delivered_before_it_broke_off_is_charged() {
         assert_eq!((response.status, text_of(&events).as_str()), (200, "Dummy"));
         let last = &events.last().unwrap()["error"];
         assert_eq!((&last["code"], &last["type"]), (&json!("model_broke_off"), &json!("server_error")));
-        // By usage: a thousandth of 2 × 500 + 2 × 900, rounded up.
-        assert_eq!(world.balance(&access).await, (json!(97), "0".to_owned()), "{pricing:?}");
+        assert_eq!(world.balance(&access).await, (json!(100 - cost), "0".to_owned()), "{pricing:?}");
         let [entry] = &world.chats().await[..] else { panic!("not one chat") };
         assert_eq!(entry["finish_reason"]["S"], "broken_off");
     }
 }
 
 #[tokio::test]
-async fn where_a_model_delivers_nothing_or_not_all_of_a_whole_answer_nothing_is_charged() {
-    for (failure, stream) in [("error", false), ("error", true), ("panic", false), ("panic", true), ("cut", false)] {
-        let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_FAILURE", failure)]).await;
-        let response = world.stack.send(completion(stream).bearer(&access)).await;
-        assert_eq!(status_and_openai_code(&response), (502, json!("model_failed")), "{failure}");
-        assert!(!response.headers.contains_key("x-should-retry"));
-        assert_eq!(world.balance(&access).await, (json!(10), "0".to_owned()));
-        assert!(world.chats().await.is_empty());
+async fn a_whole_answer_that_broke_off_is_what_the_model_had_written_and_is_charged() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("DUMMY_FAILURE", "cut")]).await;
+    let response = world.stack.send(completion(false).bearer(&access)).await;
+    let choice = &response.json()["choices"][0];
+    assert_eq!((response.status, &choice["finish_reason"]), (200, &json!("length")));
+    assert_eq!(choice["message"]["content"], "Dummy");
+    assert_eq!(world.balance(&access).await, (json!(9), "0".to_owned()));
+}
+
+#[tokio::test]
+async fn where_a_model_delivers_nothing_nothing_is_charged_and_clients_are_told_not_to_repeat() {
+    for (failure, streams) in [("error", "always"), ("panic", "always"), ("error", "never"), ("cut", "never")] {
+        for stream in [false, true] {
+            let settings = [("DUMMY_FAILURE", failure), ("MODEL_STREAMS", streams)];
+            let (world, Tokens { access, .. }) = World::with_ada(10, &settings).await;
+            let response = world.stack.send(completion(stream).bearer(&access)).await;
+            assert_eq!(status_and_openai_code(&response), (502, json!("model_failed")), "{failure}");
+            assert_eq!(response.headers["x-should-retry"], "false");
+            assert_eq!(world.balance(&access).await, (json!(10), "0".to_owned()));
+            assert!(world.chats().await.is_empty());
+        }
     }
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_if_the_model_is_never_asked_for_a_stream() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[("MODEL_STREAMS", "never")]).await;
+    let whole = world.stack.send(completion(false).bearer(&access)).await.json();
+    assert_eq!(whole["choices"][0]["message"]["content"], "Dummy Response");
+    let events = data_of_events(&world.stack.send(completion(true).bearer(&access)).await.body);
+    assert_eq!((events.len(), text_of(&events).as_str()), (4, "Dummy Response"), "{events:?}");
+    assert_eq!(events[3], "[DONE]");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::requests::{change_password, chat, completion, log_in};
 use crate::world::{PASSWORD, Tokens, World};
 
 /// Every metric and its unit. The alarms and the dashboard of the template name them too.
-const METRICS: [(&str, &str); 10] = [
+const METRICS: [(&str, &str); 11] = [
     ("AuditMismatches", "Count"),
     ("CaptureOverruns", "Count"),
     ("CreditsCaptured", "Count"),
@@ -22,6 +22,7 @@ const METRICS: [(&str, &str); 10] = [
     ("MessagesRefused", "Count"),
     ("ModelFailures", "Count"),
     ("ModelLatency", "Milliseconds"),
+    ("ModelMisconfigured", "Count"),
     ("RequestsThrottled", "Count"),
 ];
 
@@ -170,9 +171,8 @@ async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() 
 /// Metrics are written although `LOG_LEVEL` is `error`.
 #[tokio::test]
 async fn failures_of_the_model_are_counted_with_what_was_charged_and_given_back_for_them() {
-    let settings = [
+    let prices = [
         ("LOG_LEVEL", "error"),
-        ("DUMMY_FAILURE", "cut"),
         ("DUMMY_DELAY_MS", "20"),
         ("PRICING", "usage"),
         ("INPUT_COST", "0"),
@@ -180,22 +180,29 @@ async fn failures_of_the_model_are_counted_with_what_was_charged_and_given_back_
         ("MAX_OUTPUT_TOKENS", "1"),
         ("MIN_OUTPUT_TOKENS", "1"),
     ];
-    let (world, Tokens { access, .. }) = World::with_ada(100, &settings).await;
-    assert_eq!(status(&world, completion(true).bearer(&access)).await, 200);
-    assert_eq!(status(&world, completion(false).bearer(&access)).await, 502);
-
-    let mut sums = sums(&lines(&world, 3).await);
-    assert_eq!(charged(&world).await, (1, 1.0));
-    let (times, latency_ms) = sums.remove("ModelLatency").unwrap();
-    assert!(times == 2 && latency_ms >= 40.0, "{latency_ms}");
-    let expected = [
-        ("CaptureOverruns", (1, 1.0)),
-        ("CreditsCaptured", (1, 1.0)),
-        ("CreditsReleased", (1, 1.0)),
-        ("Messages", (1, 1.0)),
+    let charged_twice = [
+        ("CaptureOverruns", (2, 2.0)),
+        ("CreditsCaptured", (2, 2.0)),
+        ("Messages", (2, 2.0)),
         ("ModelFailures", (2, 2.0)),
     ];
-    assert_eq!(sums, expected.map(|(name, sum)| (name.to_owned(), sum)).into());
+    let released_twice = [("CreditsReleased", (2, 2.0)), ("ModelFailures", (2, 2.0))];
+    // The hold's release is a line of its own.
+    for (failure, answered, times, expected) in
+        [("cut", 200, 2, &charged_twice[..]), ("error", 502, 4, &released_twice[..])]
+    {
+        let settings = [&prices[..], &[("DUMMY_FAILURE", failure)]].concat();
+        let (world, Tokens { access, .. }) = World::with_ada(100, &settings).await;
+        for stream in [true, false] {
+            assert_eq!(status(&world, completion(stream).bearer(&access)).await, answered);
+        }
+        let mut sums = sums(&lines(&world, times).await);
+        let (times, latency_ms) = sums.remove("ModelLatency").unwrap();
+        assert_eq!(times, 2);
+        assert!(failure == "error" || latency_ms >= 40.0, "{latency_ms}");
+        let expected = expected.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect();
+        assert_eq!(sums, expected);
+    }
 }
 
 #[test]

@@ -75,35 +75,42 @@ impl Chatting {
         self.world.chats().await
     }
 
-    /// Checks that the chat failed with this status, and that its cause is in the log and nowhere else.
-    async fn expect_failure(&self, response: &Response, status: u16, retry_after: Option<&str>, cause: &str) {
-        self.expect_failures(response, status, retry_after, cause, 1).await;
+    /// Checks that the chat failed so, and that its cause is in the log and nowhere else.
+    async fn expect_failure(&self, response: &Response, failure: &Failure<'_>) {
+        self.expect_failures(response, failure, 1).await;
     }
 
     /// The same after several failures, of which `response` is the last answer.
-    async fn expect_failures(
-        &self,
-        response: &Response,
-        status: u16,
-        retry_after: Option<&str>,
-        cause: &str,
-        times: usize,
-    ) {
-        let code = match status {
-            400 => "model_refused",
-            502 => "model_failed",
-            _ => "unavailable",
-        };
+    async fn expect_failures(&self, response: &Response, failure: &Failure<'_>, times: usize) {
+        let Failure { status, code, retry_after, cause } = *failure;
         let body = response.json();
-        let problem = body.get("error").unwrap_or(&body);
+        let (code, problem) = match body.get("error") {
+            Some(error) => (if code == "throttled" { "rate_limit_exceeded" } else { code }, error),
+            None => (code, &body),
+        };
         assert_eq!((response.status, &problem["code"]), (status, &json!(code)), "{cause}");
         assert_eq!(response.headers.get("retry-after").map(String::as_str), retry_after, "{cause}");
+        let should_retry = response.headers.get("x-should-retry").map(String::as_str);
+        assert_eq!(should_retry, (status == 502).then_some("false"), "{cause}");
         assert!(!response.body.contains("secret"), "{}", response.body);
         assert_eq!(self.balance().await, (json!(5000), "0".to_owned()), "{cause}");
         assert!(self.chats().await.is_empty(), "{cause}");
         let logs = logs_with(&self.world, cause, times).await;
         assert!(!logs.contains("secret") && !logs.contains(API_KEY), "{logs}");
     }
+}
+
+/// How a chat fails: its status, our code, `Retry-After`, and the cause in the log.
+#[derive(Clone, Copy)]
+struct Failure<'a> {
+    status: u16,
+    code: &'a str,
+    retry_after: Option<&'a str>,
+    cause: &'a str,
+}
+
+fn failure<'a>(status: u16, code: &'a str, retry_after: Option<&'a str>, cause: &'a str) -> Failure<'a> {
+    Failure { status, code, retry_after, cause }
 }
 
 /// A provider with OpenAI's protocol, and a user who chats with it.
@@ -138,7 +145,7 @@ fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
     json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 }
 
-fn refuses(status: u16) -> ResponseTemplate {
+pub fn refuses(status: u16) -> ResponseTemplate {
     let error = json!({"message": PROVIDERS_WORDS, "type": "some_type", "code": null});
     ResponseTemplate::new(status).set_body_json(json!({"error": error}))
 }
@@ -208,34 +215,144 @@ async fn where_usage_is_charged_the_provider_says_how_much_it_was() {
     assert_eq!(chatting.balance().await, (json!(4570), "0".to_owned()));
 }
 
+/// Each of these was a 502 once, which charged nothing and which OpenAI's client repeats twice.
+#[tokio::test]
+async fn what_a_provider_bills_is_a_reply_that_is_charged_and_not_asked_for_again() {
+    let no_text = |message: Value, reason: &str| (message, reason.to_owned(), "", None);
+    let refusal = "I cannot help with that.";
+    let cases = [
+        no_text(json!({"content": ""}), "length"),
+        no_text(json!({"content": null}), "length"),
+        no_text(json!({}), "length"),
+        no_text(json!({"content": ""}), "stop"),
+        no_text(json!({"content": null}), "content_filter"),
+        no_text(json!({"content": null, "tool_calls": [{"id": "c"}]}), "tool_calls"),
+        (json!({"content": "Hi"}), "content_filter".to_owned(), "Hi", None),
+        (json!({"content": null, "refusal": refusal}), "stop".to_owned(), "", Some(refusal)),
+    ];
+    let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
+    for streams in ["always", "never"] {
+        let settings = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "0"), ("MODEL_STREAMS", streams)];
+        let (provider, chatting) = with_openai(&settings).await;
+        let mut spent = 0;
+        for (message, reason, text, refusal) in &cases {
+            if streams == "always" {
+                let counted = json!({"choices": [], "usage": usage});
+                answer(&provider, self::streams(&[chunk(message, None), chunk(&json!({}), Some(reason)), counted]))
+                    .await;
+            } else {
+                let choice = json!({"index": 0, "message": message, "finish_reason": reason});
+                let body = json!({"choices": [choice], "usage": usage});
+                answer(&provider, ResponseTemplate::new(200).set_body_json(body)).await;
+            }
+            for way in WAYS {
+                let response = chatting.ask(way).await;
+                assert_eq!(response.status, 200, "{response:?}");
+                match way {
+                    Way::ChatView => assert_eq!(response.json()["response"], refusal.unwrap_or(text)),
+                    Way::Whole => {
+                        let whole = response.json();
+                        let choice = &whole["choices"][0];
+                        let content = if refusal.is_some() { Value::Null } else { json!(text) };
+                        assert_eq!(choice["message"]["content"], content);
+                        assert_eq!(choice["message"]["refusal"], json!(refusal));
+                        assert_eq!((&choice["finish_reason"], &whole["usage"]), (&json!(reason), &usage));
+                    }
+                    Way::Streamed => {
+                        let events = data_of_events(&response.body);
+                        let said = |name: &str| -> String {
+                            let deltas = events.iter().map(|event| &event["choices"][0]["delta"][name]);
+                            deltas.filter_map(Value::as_str).collect()
+                        };
+                        assert_eq!(
+                            (said("content").as_str(), said("refusal").as_str()),
+                            (*text, refusal.unwrap_or(""))
+                        );
+                        let [.., last, done] = &events[..] else { panic!("{events:?}") };
+                        assert_eq!((&last["choices"][0]["finish_reason"], done), (&json!(reason), &json!("[DONE]")));
+                    }
+                }
+                spent += 30;
+                assert_eq!(chatting.balance().await, (json!(5000 - spent), "0".to_owned()), "{reason}");
+            }
+            assert_eq!(provider.received_requests().await.unwrap().len(), WAYS.len(), "it is not asked again");
+        }
+    }
+}
+
+/// Several servers send the empty word in every chunk.
+#[tokio::test]
+async fn an_empty_finish_reason_is_no_end() {
+    let (provider, chatting) = with_openai(&[]).await;
+    let parts = [chunk(&json!({"content": "Hi "}), Some("")), chunk(&json!({"content": "there"}), Some(""))];
+    answer(&provider, streams(&[&parts[..], &[chunk(&json!({}), Some("length"))]].concat())).await;
+    let whole = chatting.ask(Way::Whole).await.json();
+    let choice = &whole["choices"][0];
+    assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("Hi there"), &json!("length")));
+    answer(&provider, streams(&parts)).await;
+    let events = data_of_events(&chatting.ask(Way::Streamed).await.body);
+    assert_eq!(events.last().unwrap()["error"]["code"], "model_broke_off");
+}
+
+/// The rows of the table in docs/decisions/finished-replies.md. `Hello` is estimated as 31 tokens, and each chunk as one.
+#[tokio::test]
+async fn whatever_a_provider_counts_what_is_shown_is_what_is_charged() {
+    let prices = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "2000"), ("MAX_OUTPUT_TOKENS", "100")];
+    let (provider, chatting) = with_openai(&prices).await;
+    let text = ["Hi ", "th", "ere"].map(|text| chunk(&json!({"content": text}), None));
+    let mut balance = 5000;
+    for (usage, input, output) in [
+        (json!(null), 31, 3),
+        (json!({}), 31, 3),
+        (json!("none"), 31, 3),
+        (json!({"prompt_tokens": 0, "completion_tokens": 0}), 31, 3),
+        (json!({"prompt_tokens": 9, "completion_tokens": 0}), 9, 3),
+        (json!({"prompt_tokens": 9}), 9, 3),
+        (json!({"completion_tokens": 2}), 31, 2),
+        (json!({"prompt_tokens": -9, "completion_tokens": -2}), 31, 3),
+        (json!({"prompt_tokens": 9, "completion_tokens": 2.5}), 9, 3),
+        (json!({"prompt_tokens": 9.0, "completion_tokens": 2.0}), 9, 2),
+        (json!({"prompt_tokens": u64::MAX, "completion_tokens": 1e300}), 31, 3),
+        (json!({"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000}), 85, 100),
+    ] {
+        let counted = json!({"choices": [], "usage": usage});
+        answer(&provider, streams(&[&text[..], &[chunk(&json!({}), Some("stop")), counted]].concat())).await;
+        let response = chatting.ask(Way::Whole).await;
+        let shown = &response.json()["usage"];
+        assert_eq!((&shown["prompt_tokens"], &shown["completion_tokens"]), (&json!(input), &json!(output)), "{usage}");
+        let cost = input + 2 * output;
+        assert_eq!(response.headers["x-token-cost"], cost.to_string(), "{usage}");
+        balance -= cost;
+        assert_eq!(chatting.balance().await, (json!(balance), "0".to_owned()), "{usage}");
+    }
+}
+
 #[tokio::test]
 async fn a_provider_that_gives_no_reply_costs_nothing_and_its_words_are_repeated_nowhere() {
     let (provider, chatting) = with_openai(&[("OPENAI_API_KEY", API_KEY)]).await;
     let malformed = json!({"choices": PROVIDERS_WORDS});
-    let malformed = [ResponseTemplate::new(200).set_body_json(&malformed), streams(&[malformed])];
-    let refusal = json!({"content": null, "refusal": PROVIDERS_WORDS});
-    let refusal = [says(&refusal), streams(&[chunk(&refusal, None)])];
-    let filtered = json!({"choices": [{"message": {"content": PROVIDERS_WORDS}, "finish_reason": "content_filter"}]});
-    let filtered = [
-        ResponseTemplate::new(200).set_body_json(filtered),
-        streams(&[chunk(&json!({"content": null}), Some("content_filter"))]),
-    ];
-    let both = |answer: ResponseTemplate| [answer.clone(), answer];
-    for ([whole, streamed], status, retry_after, cause) in [
-        (both(refuses(400)), 400, None, "the server answered 400, some_type"),
-        (both(refuses(401)), 502, None, "the server answered 401, some_type"),
-        (both(refuses(429).insert_header("retry-after", "7")), 503, Some("7"), "the server answered 429, some_type"),
-        (both(refuses(500)), 503, Some("1"), "the server answered 500, some_type"),
-        (malformed, 502, None, "the answer is not what the protocol says: Data"),
-        (refusal, 502, None, "the model refused"),
-        (filtered, 502, None, "the reply ended with content_filter"),
+    let throttled = || refuses(429).insert_header("retry-after", "7");
+    for (answered, expected) in [
+        (refuses(400), failure(400, "model_refused", None, "the server answered 400, some_type")),
+        (refuses(401), failure(502, "model_misconfigured", None, "the server answered 401, some_type")),
+        (refuses(402), failure(502, "model_misconfigured", None, "the server answered 402, some_type")),
+        (refuses(403), failure(502, "model_misconfigured", None, "the server answered 403, some_type")),
+        (refuses(500), failure(502, "model_failed", None, "the server answered 500, some_type")),
+        (refuses(408), failure(502, "model_failed", None, "the server answered 408, some_type")),
+        (refuses(503), failure(503, "unavailable", Some("1"), "the server answered 503, some_type")),
+        (throttled(), failure(429, "throttled", Some("7"), "the server answered 429, some_type")),
+        (streams(&[malformed]), failure(502, "model_failed", None, "the answer is not what the protocol says: Data")),
+        (streams(&[]), failure(502, "model_failed", None, "the stream ended before the reply did")),
     ] {
+        answer(&provider, answered).await;
         for (times, way) in (1..).zip(WAYS) {
-            answer(&provider, if way == Way::Streamed { streamed.clone() } else { whole.clone() }).await;
             let response = chatting.ask(way).await;
-            chatting.expect_failures(&response, status, retry_after, cause, times).await;
+            chatting.expect_failures(&response, &expected, times).await;
         }
+        assert_eq!(provider.received_requests().await.unwrap().len(), WAYS.len(), "it is not asked again");
     }
+    answer(&provider, refuses(429)).await;
+    assert_eq!(chatting.chat().await.headers["retry-after"], "1", "by default");
 }
 
 #[tokio::test]
@@ -245,8 +362,7 @@ async fn a_stream_that_a_provider_fails_to_finish_is_charged_once_it_has_begun_a
     for (spent, (rest, cause)) in (1..).zip([
         (vec![error], "the server answered with an error server_error"),
         (vec![json!({"choices": PROVIDERS_WORDS})], "the answer is not what the protocol says: Data"),
-        (vec![chunk(&json!({"refusal": PROVIDERS_WORDS}), None)], "the model refused"),
-        (vec![chunk(&json!({}), Some("content_filter"))], "the reply ended with content_filter"),
+        (vec![chunk(&json!({}), Some("error"))], "the model broke off"),
         (vec![], "the stream ended before the reply did"),
     ]) {
         let beginning = vec![chunk(&json!({"content": "Hi"}), None)];
@@ -283,9 +399,9 @@ async fn a_provider_that_breaks_off_or_is_not_there_costs_nothing() {
     });
     let chatting = Chatting::start(&[("MODEL", "openai"), ("OPENAI_BASE_URL", &base_url)]).await;
     let response = chatting.chat().await;
-    chatting.expect_failure(&response, 502, None, "error decoding response body").await;
+    chatting.expect_failure(&response, &failure(502, "model_failed", None, "the stream was cut off")).await;
     let response = chatting.chat().await;
-    chatting.expect_failure(&response, 503, Some("1"), "tcp connect error").await;
+    chatting.expect_failure(&response, &failure(503, "unavailable", Some("1"), "tcp connect error")).await;
 }
 
 #[tokio::test]
@@ -293,12 +409,13 @@ async fn a_provider_that_thinks_for_too_long_is_hung_up_on_and_costs_nothing() {
     let (provider, chatting) = with_openai(&[]).await;
     answer(&provider, says(&json!({"content": "Hi"})).set_delay(Duration::from_secs(60))).await;
     let function = chatting.world.stack.function("chat").await;
-    // 10 s of the deadline are reserved to capture the reply.
+    // 12 s of the deadline are reserved for text, charge and answer.
     let deadline = SystemTime::now() + Duration::from_secs(13);
     let request = chatting.message("Hello");
     let event = function.invoke_with_deadline(&request.to_rest_event(), deadline).await.unwrap();
     assert!(SystemTime::now() < deadline, "the answer is out in time");
-    chatting.expect_failure(&Response::from_event(&event), 502, None, "the model took too long").await;
+    let expected = failure(502, "model_failed", None, "the model took too long");
+    chatting.expect_failure(&Response::from_event(&event), &expected).await;
     assert_eq!(provider.received_requests().await.unwrap().len(), 1);
 }
 
@@ -335,14 +452,18 @@ async fn a_reply_of_bedrock_is_stored_and_charged_and_a_refusal_costs_nothing() 
     let converse = || Mock::given(method("POST")).and(path("/model/some-model/converse"));
     let converse_stream = || Mock::given(method("POST")).and(path("/model/some-model/converse-stream"));
 
-    for (kind, status, code) in [("ValidationException", 400, 400), ("AccessDeniedException", 403, 502)] {
+    for (kind, status, answered, code) in [
+        ("ValidationException", 400, 400, "model_refused"),
+        ("AccessDeniedException", 403, 502, "model_misconfigured"),
+        ("ModelTimeoutException", 408, 502, "model_failed"),
+    ] {
         let refusal = ResponseTemplate::new(status).insert_header("x-amzn-errortype", kind);
         let refusal = refusal.set_body_json(json!({"message": PROVIDERS_WORDS}));
-        converse().respond_with(refusal.clone()).mount(&bedrock).await;
         converse_stream().respond_with(refusal).mount(&bedrock).await;
+        let cause = format!("Bedrock answered {kind}");
         for (times, way) in (1..).zip(WAYS) {
             let response = chatting.ask(way).await;
-            chatting.expect_failures(&response, code, None, &format!("Bedrock answered {kind}"), times).await;
+            chatting.expect_failures(&response, &failure(answered, code, None, &cause), times).await;
         }
         bedrock.reset().await;
     }
@@ -351,7 +472,10 @@ async fn a_reply_of_bedrock_is_stored_and_charged_and_a_refusal_costs_nothing() 
     let usage = json!({"inputTokens": 30, "outputTokens": 200, "totalTokens": 230});
     let answer = json!({"output": {"message": message}, "stopReason": "end_turn", "usage": usage});
     converse().respond_with(ResponseTemplate::new(200).set_body_json(answer)).mount(&bedrock).await;
-    let response = chatting.chat().await;
-    assert_eq!((response.status, &response.json()["response"]), (200, &json!("Hi there")));
-    assert_eq!(chatting.balance().await, (json!(4999), "0".to_owned()));
+    let chatting = Chatting::start(&[&settings[..], &[("MODEL_STREAMS", "never")]].concat()).await;
+    for (spent, way) in (1..).zip(WAYS) {
+        let response = chatting.ask(way).await;
+        assert!(response.status == 200 && response.body.contains("Hi there"), "{response:?}");
+        assert_eq!(chatting.balance().await, (json!(5000 - spent), "0".to_owned()));
+    }
 }

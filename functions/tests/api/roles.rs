@@ -137,7 +137,7 @@ async fn remember() -> BTreeSet<Permission> {
     for message in ["x".repeat(2000).as_str(), "Hello"] {
         ask(&chatting.world, 200, chatting.message(message)).await;
     }
-    provider.reset().await;
+    providers::answer(&provider, providers::refuses(500)).await;
     ask(&chatting.world, 502, chatting.message("Hello")).await;
     ask(&chatting.world, 502, chatting.completion(false)).await;
     chatting.world.stack.recorder().used_permissions()

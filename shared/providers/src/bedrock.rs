@@ -120,16 +120,21 @@ impl ChatModel for Bedrock {
 }
 
 fn reply(answer: Answer) -> Result<Reply, ModelError> {
-    let end = End { finish_reason: finish_reason(&answer.stop_reason)?, usage: answer.usage.as_ref().and_then(usage) };
-    let Some(ConverseOutput::Message(message)) = answer.output else {
-        return Err(ModelError::Failed(Cause::because("the answer has no message")));
+    let end = End::of(finish_reason(&answer.stop_reason), answer.usage.as_ref().and_then(usage));
+    let content = match answer.output {
+        Some(ConverseOutput::Message(message)) => message.content,
+        _ => Vec::new(),
     };
-    // Beside its text a model may show what it thought.
-    let texts = message.content.iter().filter_map(|block| match block {
+    // Beside its text a model may show its reasoning.
+    let texts = content.iter().filter_map(|block| match block {
         ContentBlock::Text(text) => Some(text.as_str()),
         _ => None,
     });
-    Ok(Reply { text: texts.collect(), refusal: None, end })
+    let text: String = texts.collect();
+    match end {
+        None if text.is_empty() => Err(ModelError::Failed(Cause::because("the answer is no reply"))),
+        end => Ok(Reply { text, refusal: None, end: end.unwrap_or(End::BROKEN_OFF) }),
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::{Prompt, Sampling, estimated_tokens};
 use crate::reply::{End, Piece, Reply, ReplyStream};
 use domain::cause::Cause;
 use domain::message::FinishReason;
+use domain::pricing::Usage;
 
 const PIECES: [&str; 2] = ["Dummy", " Response"];
 
@@ -54,8 +55,9 @@ impl ChatModel for Dummy {
             let mut pieces = self.stream(prompt, max_output_tokens).await?;
             while let Some(piece) = pieces.next().await {
                 match piece? {
-                    Piece::Text(piece) | Piece::Refusal(piece) => text.push_str(&piece),
                     Piece::End(end) => return Ok(Reply { text, refusal: None, end }),
+                    Piece::Text(piece) => text.push_str(&piece),
+                    Piece::Refusal(_) | Piece::Hidden { .. } => {}
                 }
             }
             Err(ModelError::Failed(Cause::because("the dummy was told to break off")))
@@ -63,10 +65,10 @@ impl ChatModel for Dummy {
         .boxed()
     }
 
-    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+    fn stream<'a>(&'a self, prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async move {
             match self.failure {
-                None | Some(DummyFailure::Cut) => Ok(self.pieces()),
+                None | Some(DummyFailure::Cut) => Ok(self.pieces(usage(prompt))),
                 Some(DummyFailure::Error) => Err(ModelError::Failed(Cause::because("the dummy was told to fail"))),
                 Some(DummyFailure::Panic) => panic!("the dummy was told to panic"),
             }
@@ -76,13 +78,19 @@ impl ChatModel for Dummy {
 }
 
 impl Dummy {
-    fn pieces(self) -> ReplyStream {
+    fn pieces(self, usage: Usage) -> ReplyStream {
         let words = if self.failure == Some(DummyFailure::Cut) { 1 } else { PIECES.len() };
         let texts = stream::iter(PIECES).take(words).then(move |text| async move {
             tokio::time::sleep(self.delay).await;
             Piece::Text(text.to_owned())
         });
-        let end = (words == PIECES.len()).then_some(Piece::End(End { finish_reason: FinishReason::Stop, usage: None }));
-        texts.chain(stream::iter(end)).map(Ok).boxed()
+        let end = Piece::End(End { finish_reason: FinishReason::Stop, usage: Some(usage) });
+        texts.chain(stream::iter((words == PIECES.len()).then_some(end))).map(Ok).boxed()
     }
+}
+
+/// The dummy has no tokenizer and no chat template, so it counts a token for every four bytes.
+fn usage(prompt: &Prompt) -> Usage {
+    let input_tokens = prompt.turns.iter().map(|turn| estimated_tokens(&turn.text)).sum::<u64>().max(1);
+    Usage { input_tokens, output_tokens: estimated_tokens(&PIECES.concat()), estimated: true }
 }

@@ -20,3 +20,4 @@ pub mod dummy;
 mod openai;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
+mod written;

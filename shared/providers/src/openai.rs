@@ -1,23 +1,30 @@
 //! OpenAI's chat completions, as a client: models of any server that speaks the protocol.
 
+mod answer_body;
 mod failure;
+mod finish_reason;
+mod lenient;
 mod protocol;
 mod provider;
 mod rejection;
 mod server_key;
 mod stream;
+mod usage;
+mod whole;
 
 use std::fmt;
 
 use async_openai::Client;
+use async_openai::traits::RequestOptionsBuilder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::failure::failure;
-use crate::openai::protocol::{Chunk, Completion, SentRequest};
-use crate::openai::provider::Address;
+use crate::openai::protocol::{Answer, SentRequest};
+use crate::openai::provider::{Address, EVENT_STREAM};
 use crate::prompt::{Prompt, Sampling};
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
@@ -62,8 +69,8 @@ impl ChatModel for OpenAi {
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async move {
             let request = self.request(prompt, max_output_tokens);
-            let answer: Result<Completion, _> = self.client.chat().create_byot(request).await;
-            answer.map_err(failure)?.into_reply()
+            let answer: Result<Answer, _> = self.client.chat().create_byot(request).await;
+            whole::reply(answer.map_err(failure)?)
         }
         .boxed()
     }
@@ -75,7 +82,8 @@ impl ChatModel for OpenAi {
     ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async move {
             let request = self.request(prompt, max_output_tokens).streamed();
-            let chunks = self.client.chat().create_stream_byot::<_, Chunk>(request).await;
+            let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(EVENT_STREAM))]);
+            let chunks = self.client.chat().headers(accept).create_stream_byot::<_, Answer>(request).await;
             Ok(stream::pieces(chunks.map_err(failure)?))
         }
         .boxed()

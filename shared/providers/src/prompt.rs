@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use domain::pricing::Usage;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -40,18 +39,14 @@ impl Prompt {
         let has_system_prompt = self.turns.iter().any(|turn| turn.role == Role::System);
         turns + BEGINNING_OF_REPLY + if has_system_prompt { 0 } else { DEFAULT_SYSTEM_PROMPT }
     }
-
-    /// Estimated usage, for a model that does not count: one token for every four bytes of text or part of them.
-    #[must_use]
-    pub fn estimated_usage(&self, reply: &str) -> Usage {
-        let input_tokens = self.turns.iter().map(|turn| estimated_tokens(&turn.text)).sum();
-        Usage { input_tokens, output_tokens: estimated_tokens(reply), estimated: true }
-    }
 }
 
-/// The tokens of `text` with the tokenizers of today, if it is English.
-fn estimated_tokens(text: &str) -> u64 {
-    const BYTES_PER_TOKEN: usize = 4;
+/// English has about four bytes a token with the tokenizers of today.
+pub(crate) const BYTES_PER_TOKEN: usize = 4;
+
+/// Estimated tokens of `text`: one for every four bytes or part of them.
+#[must_use]
+pub fn estimated_tokens(text: &str) -> u64 {
     text.len().div_ceil(BYTES_PER_TOKEN) as u64
 }
 
@@ -138,7 +133,7 @@ mod tests {
     fn the_estimate_has_a_token_for_four_bytes_and_the_words_of_a_chat_template() {
         let turn = |role, text: &str| Turn { role, text: text.to_owned() };
         let estimated = |turns| Prompt { turns, ..Prompt::default() }.estimated_input_tokens();
-        assert_eq!(estimated(vec![turn(Role::User, "Who was Ada, then")]), 5 + 5 + 3 + 21);
+        assert_eq!(estimated(vec![turn(Role::User, "Who was Ada then")]), 33);
         assert_eq!(estimated(vec![turn(Role::System, ""), turn(Role::User, "Hell")]), 5 + 1 + 5 + 3);
     }
 

@@ -1,4 +1,4 @@
-//! Replies of models, whole and in pieces.
+//! Replies of models, whole and in pieces, as providers hand them over.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use futures_util::stream::BoxStream;
 
 use crate::error::ModelError;
 
-/// Longest reply; [`Model`](crate::model::Model) cuts a longer one here. A DynamoDB item (400 KB) has room for the
-/// longest reply and the longest message.
+/// Longest reply, text and refusal together; [`Model`](crate::model::Model) cuts a longer one here. A DynamoDB item
+/// (400 KB) has room for the longest reply and the longest message.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 
 /// A whole reply. Its words never print.
@@ -39,12 +39,25 @@ impl fmt::Debug for Reply {
 pub struct End {
     /// Why the model stopped.
     pub finish_reason: FinishReason,
-    /// The model's own count of tokens. Not every model counts.
+    /// The provider's own count of tokens. Not every provider counts, and a number that it does not count is 0.
     pub usage: Option<Usage>,
 }
 
-/// A reply that the model is still writing: any number of texts and refusals, then one end. A stream without an end
-/// broke off.
+impl End {
+    /// The end of a reply for which a provider gave this reason and this count. A count alone is an end too: some
+    /// providers count and forget the reason.
+    #[cfg(any(feature = "bedrock", feature = "openai"))]
+    pub(crate) fn of(reason: Option<FinishReason>, usage: Option<Usage>) -> Option<Self> {
+        let finish_reason = reason.or(usage.map(|_| FinishReason::Stop))?;
+        Some(Self { finish_reason, usage })
+    }
+
+    /// The end of a reply that has none.
+    #[cfg(any(feature = "bedrock", feature = "openai"))]
+    pub(crate) const BROKEN_OFF: Self = Self { finish_reason: FinishReason::BrokenOff, usage: None };
+}
+
+/// A reply that the model is still writing: any number of other pieces, then one end. A stream without an end broke off.
 pub type ReplyStream = BoxStream<'static, Result<Piece, ModelError>>;
 
 /// A part of a reply. Its words never print.
@@ -54,6 +67,11 @@ pub enum Piece {
     Text(String),
     /// The next part of the words by which the model refuses to reply.
     Refusal(String),
+    /// The model wrote words that are not handed out: its reasoning, or the call of a tool.
+    Hidden {
+        /// The length of these words.
+        bytes: usize,
+    },
     /// The reply is complete.
     End(End),
 }
@@ -63,6 +81,7 @@ impl fmt::Debug for Piece {
         match self {
             Self::Text(text) => write!(formatter, "Text({} bytes)", text.len()),
             Self::Refusal(text) => write!(formatter, "Refusal({} bytes)", text.len()),
+            Self::Hidden { bytes } => write!(formatter, "Hidden({bytes} bytes)"),
             Self::End(end) => write!(formatter, "{end:?}"),
         }
     }

@@ -129,7 +129,7 @@ impl Resources {
     pub async fn till(&self, chat: &ChatSettings) -> Result<Till, SettingError> {
         Ok(Till {
             ledger: self.ledger(),
-            model: Model::connect(&chat.model).await?,
+            model: Model::connect(&chat.model).await?.streaming(chat.model_streams),
             pricing: chat.pricing,
             output_limits: chat.output_limits,
             max_input_tokens: chat.max_input_tokens,

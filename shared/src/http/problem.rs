@@ -54,6 +54,9 @@ pub(crate) fn problem(error: &ApiError) -> BufferedResponse {
     response
 }
 
+/// The header that OpenAI's clients read before they repeat a 409, 429 or 5xx by themselves.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
 /// The headers of the response to `error`.
 pub(crate) fn headers_of(error: &ApiError) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -64,6 +67,9 @@ pub(crate) fn headers_of(error: &ApiError) -> HeaderMap {
     }
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if error.forbids_repetition() {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     match error {
         ApiError::MethodNotAllowed { allow, .. } => insert(&mut headers, ALLOW, allow),

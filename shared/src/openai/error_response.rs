@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use providers::error::Refusal;
 use serde::Serialize;
 use serde_json::json;
@@ -15,9 +15,6 @@ use crate::error::ApiError;
 use crate::http::{BufferedResponse, headers_of};
 use crate::openai::chunks::event;
 use crate::openai::error::ProtocolError;
-
-/// The header that OpenAI's clients read before they repeat a request by themselves.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 impl EndpointError for ProtocolError {
     fn status(&self) -> StatusCode {
@@ -69,19 +66,10 @@ fn headers(error: &ProtocolError) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let ProtocolError::Api(error) = error {
         headers = headers_of(error);
-        if may_have_been_charged(error) {
-            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
-        }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers
-}
-
-/// Clients repeat 409, 429 and 5xx by themselves. After these errors, a repetition without an idempotency key could be a
-/// second charge.
-fn may_have_been_charged(error: &ApiError) -> bool {
-    matches!(error, ApiError::OutcomeUnknown { .. } | ApiError::ModelBrokeOff { .. } | ApiError::Internal(_))
 }
 
 /// The member `error` of a response or an event.
@@ -223,7 +211,14 @@ mod tests {
                 "rate_limit_exceeded",
             ),
             (ApiError::Internal(cause()).into(), 500, "server_error", "error"),
+            (
+                ApiError::ModelThrottled { retry_after: None, cause: cause() }.into(),
+                429,
+                "rate_limit_exceeded",
+                "rate_limit_exceeded",
+            ),
             (ApiError::ModelFailed(cause()).into(), 502, "server_error", "model_failed"),
+            (ApiError::ModelMisconfigured(cause()).into(), 502, "server_error", "model_misconfigured"),
             (ApiError::ModelBrokeOff { message_id, cause: cause() }.into(), 502, "server_error", "model_broke_off"),
             (
                 ApiError::ModelUnavailable { retry_after: None, cause: cause() }.into(),
@@ -232,6 +227,7 @@ mod tests {
                 "unavailable",
             ),
             (ApiError::Unavailable(cause()).into(), 503, "server_error", "unavailable"),
+            (ApiError::ReplyLost(cause()).into(), 503, "server_error", "unavailable"),
             (ApiError::OutcomeUnknown { message_id, cause: cause() }.into(), 503, "server_error", "outcome_unknown"),
         ]
     }
@@ -257,13 +253,16 @@ mod tests {
     }
 
     #[test]
-    fn only_after_what_may_have_been_charged_a_client_is_told_not_to_repeat() {
+    fn only_after_what_may_have_been_billed_or_charged_a_client_is_told_not_to_repeat() {
         let told: Vec<&str> = every_kind_of_error()
             .iter()
-            .filter(|(error, ..)| error.response().headers().contains_key(SHOULD_RETRY))
+            .filter(|(error, ..)| error.response().headers().contains_key("x-should-retry"))
             .map(|(_, _, _, code)| *code)
             .collect();
-        assert_eq!(told, ["error", "model_broke_off", "outcome_unknown"]);
+        assert_eq!(
+            told,
+            ["error", "model_failed", "model_misconfigured", "model_broke_off", "unavailable", "outcome_unknown"]
+        );
     }
 
     #[test]

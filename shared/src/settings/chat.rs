@@ -23,6 +23,9 @@ pub struct ChatSettings {
     ///   `/v1`, by default OpenAI's own. `OPENAI_API_KEY` or `OPENAI_API_KEY_ARN`: the key, if the server asks for one.
     /// - `bedrock`: `MODEL_ID`, a model or an inference profile of Amazon Bedrock.
     pub model: ModelSettings,
+    /// `MODEL_STREAMS`: `always` (the default) asks the model for a stream also where a whole reply is wanted, so that a
+    /// deadline ends the reply and does not lose it. `never` is for servers and models that cannot stream.
+    pub model_streams: bool,
     /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
     /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
     pub pricing: Pricing,
@@ -61,6 +64,7 @@ impl ChatSettings {
         let variables = Variables(variables);
         Ok(Self {
             model: variables.model("MODEL")?,
+            model_streams: variables.one_of("MODEL_STREAMS", &[("always", true), ("never", false)])?,
             pricing: variables.pricing("PRICING")?,
             output_limits: variables.output_limits()?,
             max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
@@ -189,6 +193,7 @@ mod tests {
     fn a_bad_value_is_refused_in_a_sentence_that_names_it() {
         for (name, value, sentence) in [
             ("MODEL", "gpt", "MODEL must be dummy, openai, bedrock, not \"gpt\""),
+            ("MODEL_STREAMS", "sometimes", "MODEL_STREAMS must be always, never, not \"sometimes\""),
             ("PRICING", "free", "PRICING must be message, usage, not \"free\""),
             ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
             ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::message::FinishReason;
+use domain::pricing::Usage;
 use ledger::exchange::{Exchange, StoredReply};
-use ledger::{CAPTURE_RESERVE, Charge, TEXT_TIME};
+use ledger::{CAPTURE_RESERVE, Charge, LedgerError, TEXT_TIME};
 use providers::error::ModelError;
-use providers::reply::End;
 use telemetry::metrics::{self, Metric};
 
 use crate::error::ApiError;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
+use crate::till::under_way::Written;
 
 /// Time reserved after the capture, for the answer to leave before Lambda ends the process.
 pub(super) const ANSWER_TIME: Duration = Duration::from_millis(500);
@@ -22,17 +23,9 @@ pub(super) const ANSWER_TIME: Duration = Duration::from_millis(500);
 pub(super) const REPLY_RESERVE: Duration = TEXT_TIME.saturating_add(CAPTURE_RESERVE);
 
 impl Till {
-    /// The model's time for `question`: the time until the deadline, less `reserve`.
-    pub(super) fn time_to_think(&self, question: &HeldQuestion, reserve: Duration) -> Duration {
-        question.deadline.since(self.clock.now()).saturating_sub(reserve)
-    }
-
     /// Releases the hold of a question that the model did not reply to. `latency` is the model's time.
     pub(super) async fn model_failed(&self, question: &HeldQuestion, error: &ModelError, latency: Duration) {
-        // A refusal is the caller's fault, and must not raise an alarm about the model.
-        if !matches!(error, ModelError::Refused { .. }) {
-            metrics::emit(&[Metric::ModelLatency(latency), Metric::ModelFailures]);
-        }
+        metrics::emit(&failed(error, latency));
         if error.may_have_worked() {
             self.ledger.release_unpaid(&question.held, self.model.id()).await;
         } else {
@@ -40,29 +33,54 @@ impl Till {
         }
     }
 
-    /// Charges for the reply `text` and stores it. `latency` is the model's time.
-    pub(super) async fn capture(
-        &self,
-        question: HeldQuestion,
-        text: String,
-        refusal: Option<String>,
-        end: End,
-        latency: Duration,
-    ) -> Result<PaidReply, ApiError> {
-        let usage = end.usage.unwrap_or_else(|| question.prompt.estimated_usage(&text));
+    /// Charges for the reply and stores it. The usage that is charged and shown stays within the limits that the hold
+    /// was computed from.
+    pub(super) async fn capture(&self, written: Written) -> Result<PaidReply, ApiError> {
+        let Written { question, text, refusal, finish_reason, usage: counted_usage, latency } = written;
+        let usage = within_the_hold(counted_usage, &question);
         let model = self.model.id().to_owned();
-        let reply = StoredReply { text, refusal, model, usage, finish_reason: end.finish_reason };
+        let reply = StoredReply { text, refusal, model, usage, finish_reason };
         let HeldQuestion { held, message, conversation, .. } = question;
         let exchange = Exchange { message: &message, reply: &reply, conversation };
-        let cost = self.pricing.cost(&usage);
-        let captured = self.ledger.capture(&held, cost, exchange).await;
-        metrics::emit(&counted(held.amount, cost, captured.as_ref().ok(), end.finish_reason, latency));
-        let charge = captured?;
+        let captured = self.ledger.capture(&held, self.pricing.cost(&usage), exchange).await;
+        let counted_cost = self.pricing.cost(&counted_usage);
+        metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
+        let charge = captured.map_err(not_charged)?;
         Ok(PaidReply { id: held.id, username: held.username, reply, charge })
     }
 }
 
-/// The metrics of a reply that cost `cost`. There is no `charge` if the capture failed.
+/// `usage` as far as the hold of `question` pays for it. No tokenizer that we know reads more tokens, and no provider
+/// was asked for more.
+fn within_the_hold(usage: Usage, question: &HeldQuestion) -> Usage {
+    Usage {
+        input_tokens: usage.input_tokens.min(question.prompt.most_input_tokens()),
+        output_tokens: usage.output_tokens.min(question.max_output_tokens.into()),
+        estimated: usage.estimated,
+    }
+}
+
+/// The error of a capture. If the table is away, the reply is lost, and its provider has worked.
+fn not_charged(error: LedgerError) -> ApiError {
+    match error {
+        LedgerError::Unavailable(cause) => ApiError::ReplyLost(cause),
+        error => error.into(),
+    }
+}
+
+/// The metrics of a question without a reply.
+pub(super) fn failed(error: &ModelError, latency: Duration) -> Vec<Metric> {
+    match error {
+        // A refusal is the caller's fault, and must not raise an alarm about the model.
+        ModelError::Refused { .. } => Vec::new(),
+        ModelError::Misconfigured(_) => {
+            vec![Metric::ModelLatency(latency), Metric::ModelFailures, Metric::ModelMisconfigured]
+        }
+        _ => vec![Metric::ModelLatency(latency), Metric::ModelFailures],
+    }
+}
+
+/// The metrics of a reply that cost `cost` by its provider's count. There is no `charge` if the capture failed.
 pub(super) fn counted(
     held: Credits,
     cost: Credits,
@@ -79,7 +97,7 @@ pub(super) fn counted(
     if charge.cost < held {
         metrics.push(Metric::CreditsReleased(held.saturating_minus(charge.cost)));
     }
-    if held < cost {
+    if charge.cost < cost {
         metrics.push(Metric::CaptureOverruns);
     }
     metrics

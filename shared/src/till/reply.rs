@@ -1,6 +1,7 @@
 //! Whole replies.
 
-use std::time::Instant;
+use domain::message::FinishReason;
+use providers::model::ShownPiece;
 
 use crate::error::ApiError;
 use crate::till::capture::REPLY_RESERVE;
@@ -9,21 +10,24 @@ use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
 
 impl Till {
-    /// Asks the model and captures the price of its whole reply. If there is no reply, the hold is released.
+    /// Asks the model, gathers its reply and captures the price. If the model writes nothing, the hold is released. If it
+    /// breaks off after its first words, these are the reply: they are handed out, and so they are charged.
     ///
     /// # Errors
-    /// As [`Model::reply`](providers::model::Model::reply), and then as [`Ledger::capture`](ledger::Ledger::capture).
+    /// As [`Pieces::next`](providers::model::Pieces::next) before the model has written anything, and then as
+    /// [`Ledger::capture`](ledger::Ledger::capture).
     pub async fn reply(&self, question: HeldQuestion) -> Result<PaidReply, ApiError> {
-        let limit = self.time_to_think(&question, REPLY_RESERVE);
-        let asked = Instant::now();
-        let reply = self.model.reply(&question.prompt, question.max_output_tokens, limit).await;
-        let latency = asked.elapsed();
-        match reply {
-            Ok(reply) => self.capture(question, reply.text, reply.refusal, reply.end, latency).await,
-            Err(error) => {
-                self.model_failed(&question, &error, latency).await;
-                Err(error.into())
+        let mut under_way = self.ask(question, REPLY_RESERVE).await?;
+        let (finish_reason, usage) = loop {
+            match under_way.next().await {
+                Ok(ShownPiece::Text(_) | ShownPiece::Refusal(_)) => {}
+                Ok(ShownPiece::End { finish_reason, usage }) => break (finish_reason, usage),
+                Err(error) => {
+                    tracing::warn!(cause = %error, "the model broke off, and what it had written is the reply");
+                    break (FinishReason::BrokenOff, under_way.estimated_usage());
+                }
             }
-        }
+        };
+        self.capture(under_way.into_written(finish_reason, usage)).await
     }
 }

@@ -1,13 +1,13 @@
 //! Streamed replies.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::ids::EntryId;
 use domain::message::FinishReason;
+use domain::pricing::Usage;
 use providers::error::ModelError;
-use providers::model::Pieces;
-use providers::reply::{End, Piece};
+use providers::model::ShownPiece;
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
@@ -15,6 +15,7 @@ use crate::till::capture::REPLY_RESERVE;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
+use crate::till::under_way::UnderWay;
 
 /// Time reserved after the model's last text: a reader may let that text wait for [`READER_TIMEOUT`] before the capture.
 const STREAM_RESERVE: Duration = REPLY_RESERVE.saturating_add(READER_TIMEOUT);
@@ -32,7 +33,7 @@ pub enum ReplyPiece {
 
 /// A reply that is handed out while the model writes it, and is charged before its end is handed out.
 ///
-/// After the first text, the reply is charged, also if the model fails or the reader disconnects. So a handler reads the
+/// Once it has begun, the reply is charged, also if the model fails or the reader disconnects. So a handler reads the
 /// stream to its end even if there is no reader any more. A stream that is dropped before its end charges nothing, and
 /// its hold expires.
 pub struct TillStream {
@@ -42,55 +43,15 @@ pub struct TillStream {
     under_way: Option<UnderWay>,
 }
 
-struct UnderWay {
-    question: HeldQuestion,
-    pieces: Pieces,
-    /// The text that was handed out.
-    text: String,
-    /// The refusal that was handed out.
-    refusal: Option<String>,
-    /// The model's first words, until they are handed out.
-    first: Option<Piece>,
-    /// The model's time. It does not include the reader's.
-    latency: Duration,
-}
-
 impl Till {
-    /// Asks the model and waits for the beginning of its reply. If none comes, the hold is released.
+    /// Asks the model and waits for the beginning of its reply, which may be its end. If none comes, the hold is released.
     ///
     /// # Errors
-    /// As [`Model::stream`](providers::model::Model::stream).
+    /// As [`Pieces::next`](providers::model::Pieces::next) before the model has written anything.
     pub async fn stream(self: &Arc<Self>, question: HeldQuestion) -> Result<TillStream, ApiError> {
-        let asked = Instant::now();
-        let first = self.first_piece(&question).await;
-        let latency = asked.elapsed();
-        match first {
-            Ok((first, pieces)) => {
-                let id = question.id();
-                let under_way =
-                    UnderWay { question, pieces, text: String::new(), refusal: None, first: Some(first), latency };
-                Ok(TillStream { till: Arc::clone(self), id, under_way: Some(under_way) })
-            }
-            Err(error) => {
-                self.model_failed(&question, &error, latency).await;
-                Err(error.into())
-            }
-        }
-    }
-
-    async fn first_piece(&self, question: &HeldQuestion) -> Result<(Piece, Pieces), ModelError> {
-        let limit = self.time_to_think(question, STREAM_RESERVE);
-        let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
-        Ok((pieces.next().await?, pieces))
-    }
-}
-
-impl UnderWay {
-    async fn next_piece(&mut self) -> Result<Piece, ModelError> {
-        let asked = Instant::now();
-        let piece = self.pieces.next().await;
-        self.latency += asked.elapsed();
-        piece
+        let id = question.id();
+        let under_way = self.ask(question, STREAM_RESERVE).await?;
+        Ok(TillStream { till: Arc::clone(self), id, under_way: Some(under_way) })
     }
 }
 
@@ -101,39 +62,32 @@ impl TillStream {
         self.id
     }
 
-    /// The next piece: texts, then the paid reply or an error, then `None`.
+    /// The next piece: texts and refusals, then the paid reply or an error, then `None`. A reply whose time is up ends
+    /// with [`FinishReason::Length`].
     ///
     /// # Errors
-    /// [`ApiError::ModelBrokeOff`] if the model failed or took too long: the text that was handed out is charged and
-    /// stored. As [`Ledger::capture`](ledger::Ledger::capture) if the capture fails.
+    /// [`ApiError::ModelBrokeOff`] if the model failed: the words that were handed out are charged and stored. As
+    /// [`Ledger::capture`](ledger::Ledger::capture) if the capture fails.
     pub async fn next(&mut self) -> Option<Result<ReplyPiece, ApiError>> {
         let under_way = self.under_way.as_mut()?;
-        let next = match under_way.first.take() {
-            Some(first) => Ok(first),
-            None => under_way.next_piece().await,
-        };
-        match next {
-            Ok(Piece::Text(text)) => {
-                under_way.text.push_str(&text);
-                Some(Ok(ReplyPiece::Text(text)))
+        match under_way.next().await {
+            Ok(ShownPiece::Text(text)) => Some(Ok(ReplyPiece::Text(text))),
+            Ok(ShownPiece::Refusal(text)) => Some(Ok(ReplyPiece::Refusal(text))),
+            Ok(ShownPiece::End { finish_reason, usage }) => {
+                Some(self.capture(finish_reason, usage).await?.map(ReplyPiece::Paid))
             }
-            Ok(Piece::Refusal(text)) => {
-                under_way.refusal.get_or_insert_default().push_str(&text);
-                Some(Ok(ReplyPiece::Refusal(text)))
-            }
-            Ok(Piece::End(end)) => Some(self.capture(end).await?.map(ReplyPiece::Paid)),
             Err(error) => {
-                let end = End { finish_reason: FinishReason::BrokenOff, usage: None };
-                let captured = self.capture(end).await?;
+                let usage = under_way.estimated_usage();
+                let captured = self.capture(FinishReason::BrokenOff, usage).await?;
                 Some(Err(captured.map_or_else(|not_charged| not_charged, |_| self.broke_off(error))))
             }
         }
     }
 
-    /// Charges for the text that was handed out and stores it. The model's stream is dropped before.
-    async fn capture(&mut self, end: End) -> Option<Result<PaidReply, ApiError>> {
-        let UnderWay { question, text, refusal, latency, .. } = self.under_way.take()?;
-        Some(self.till.capture(question, text, refusal, end, latency).await)
+    /// Charges for the words that were handed out and stores them. The model's stream is dropped before.
+    async fn capture(&mut self, finish_reason: FinishReason, usage: Usage) -> Option<Result<PaidReply, ApiError>> {
+        let written = self.under_way.take()?.into_written(finish_reason, usage);
+        Some(self.till.capture(written).await)
     }
 
     fn broke_off(&self, error: ModelError) -> ApiError {

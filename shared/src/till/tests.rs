@@ -8,17 +8,17 @@ use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
 use domain::pricing::{OutputLimits, Pricing, Usage};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
 use ledger::idempotency::{IdempotencyKey, Remembered};
 use ledger::{Charge, Ledger};
 use providers::chat_model::ChatModel;
-use providers::error::ModelError;
+use providers::error::{ModelError, Refusal};
 use providers::model::Model;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
-use providers::reply::{End, MAX_REPLY_BYTES, Reply, ReplyStream};
+use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use telemetry::metrics::Metric;
 use tokio::time::Instant;
 
@@ -92,8 +92,12 @@ impl ChatModel for &'static ScriptedReply {
         .boxed()
     }
 
-    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-        unreachable!("only whole replies are asked for")
+    fn stream<'a>(&'a self, prompt: &'a Prompt, limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        async move {
+            let Reply { text, end, .. } = self.reply(prompt, limit).await?;
+            Ok(stream::iter([Ok(Piece::Text(text)), Ok(Piece::End(end))]).boxed())
+        }
+        .boxed()
     }
 }
 
@@ -242,21 +246,30 @@ async fn expired_holds_pay_for_what_comes_next() {
     }
 }
 
+/// Input at most what any tokenizer can make of it, and output at most what the provider was asked for.
 #[tokio::test]
-async fn more_than_was_held_is_never_charged() {
-    let scene = ReplyScene::with(10_000, scripted(Some(counted(20, 5_000)), false)).await;
-    let charged = u64::from(scene.ask(None).await.unwrap().charge.cost);
-    assert_eq!(charged, most_input() + 1_000);
-    assert_eq!(scene.account().await, (10_000 - charged, 0));
+async fn tokens_beyond_what_the_hold_was_computed_from_are_neither_charged_nor_shown() {
+    for (usage, input_tokens, output_tokens) in [
+        (counted(20, 5_000), 20, 100),
+        (counted(5_000, 3), most_input(), 3),
+        (counted(u64::MAX, u64::MAX), most_input(), 100),
+    ] {
+        let scene = ReplyScene::with(10_000, scripted(Some(usage), false)).await;
+        let paid = scene.ask(None).await.unwrap();
+        assert_eq!(paid.reply.usage, counted(input_tokens, output_tokens));
+        let charged = u64::from(paid.charge.cost);
+        assert_eq!(charged, input_tokens + 10 * output_tokens);
+        assert_eq!(scene.account().await, (10_000 - charged, 0));
+    }
 }
 
+/// "Hello" and "Hi" at four bytes a token, and a chat template around the former.
 #[tokio::test]
 async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
     let scene = ReplyScene::with(10_000, scripted(None, false)).await;
     let paid = scene.ask(None).await.unwrap();
-    // "Hello" and "Hi", at four bytes a token.
-    assert_eq!(paid.reply.usage, Usage { input_tokens: 2, output_tokens: 1, estimated: true });
-    assert_eq!(u64::from(paid.charge.cost), 12);
+    assert_eq!(paid.reply.usage, Usage { input_tokens: 2 + 5 + 3 + 21, output_tokens: 1, estimated: true });
+    assert_eq!(u64::from(paid.charge.cost), 31 + 10);
 }
 
 #[tokio::test]
@@ -296,6 +309,20 @@ async fn a_model_that_takes_too_long_is_cut_off_while_there_is_time_for_a_charge
     assert!(matches!(scene.ask(None).await, Err(ApiError::ModelFailed(_))));
     assert_eq!(scene.account().await, (10_000, 0));
     assert_eq!(stalls.seconds(), [28 - 11]);
+}
+
+#[test]
+fn a_failure_is_counted_unless_the_caller_caused_it_and_the_operators_fault_twice() {
+    let latency = Duration::from_millis(20);
+    let cause = || Cause::because("a reason");
+    let failed = [Metric::ModelLatency(latency), Metric::ModelFailures];
+    let refused = ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() };
+    assert_eq!(capture::failed(&refused, latency), []);
+    assert_eq!(capture::failed(&ModelError::Failed(cause()), latency), failed);
+    let throttled = ModelError::Throttled { retry_after: None, cause: cause() };
+    assert_eq!(capture::failed(&throttled, latency), failed);
+    let expected = [&failed[..], &[Metric::ModelMisconfigured]].concat();
+    assert_eq!(capture::failed(&ModelError::Misconfigured(cause()), latency), expected);
 }
 
 #[test]

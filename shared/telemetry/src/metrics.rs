@@ -45,6 +45,8 @@ pub enum Metric {
     ModelLatency(Duration),
     /// The model gave no complete reply.
     ModelFailures,
+    /// The model's provider turned this operator away: the key is wrong, or the account there is empty.
+    ModelMisconfigured,
     /// A login had a wrong password or an unknown username.
     LoginsFailed,
     /// A request was answered with 429.
@@ -64,6 +66,7 @@ impl Metric {
             Self::CaptureOverruns => ("CaptureOverruns", "Count", json!(1)),
             Self::ModelLatency(latency) => ("ModelLatency", "Milliseconds", json!(milliseconds(latency))),
             Self::ModelFailures => ("ModelFailures", "Count", json!(1)),
+            Self::ModelMisconfigured => ("ModelMisconfigured", "Count", json!(1)),
             Self::LoginsFailed => ("LoginsFailed", "Count", json!(1)),
             Self::RequestsThrottled => ("RequestsThrottled", "Count", json!(1)),
             Self::AuditMismatches(accounts) => ("AuditMismatches", "Count", json!(accounts)),

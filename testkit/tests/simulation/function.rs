@@ -33,7 +33,8 @@ fn refusal_of_message(error: ApiError) -> Told {
         | ApiError::ModelFailed(_)
         | ApiError::ModelUnavailable { .. }
         | ApiError::AnswerGone
-        | ApiError::Unavailable(_) => Told::Refused(error.code()),
+        | ApiError::Unavailable(_)
+        | ApiError::ReplyLost(_) => Told::Refused(error.code()),
         ApiError::OutcomeUnknown { .. } => Told::Unknown,
         error => Told::Wrong(format!("{error:?}")),
     }

@@ -69,7 +69,7 @@ pub(super) struct Chat {
     pub(super) is_long: bool,
     /// Whether the reply is streamed.
     pub(super) is_streamed: bool,
-    /// Whether the model breaks off a stream after its first words.
+    /// Whether the model breaks off after its first words.
     pub(super) breaks_off: bool,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Chat {
 pub(super) enum Told {
     /// 200 to a message, with the amount of its hold.
     Charged { id: EntryId, cost: u64, held: u64 },
-    /// A stream that broke off and was charged, with the amount of its hold.
+    /// A reply that broke off or whose time was up, and that was charged, with the amount of its hold.
     BrokenOff { id: EntryId, held: u64 },
     /// 200 to a message, replayed.
     Replayed { id: EntryId, cost: u64, response: String },

@@ -7,7 +7,7 @@ use crate::engine::{StoredItem, partition_of};
 use crate::function::{self, model_id, response};
 use crate::request::{Chat, Told, Wish};
 use crate::world::World;
-use providers::prompt::Prompt;
+use providers::prompt::estimated_tokens;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::{Entry, EntryKind};
 
@@ -111,7 +111,7 @@ impl Charges {
         let charge = self.by_model.get(&model_id(number));
         match told {
             Told::Charged { id, cost, held } => {
-                let agreed = u64::from(chat.cost).min(*held);
+                let agreed = cost_of_a_whole_reply(number, chat).min(*held);
                 let is_right = *cost == agreed && is_held_as_asked(chat, *held);
                 (!is_right || charge != Some(&(id.to_string(), *cost)))
                     .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
@@ -150,9 +150,14 @@ fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
     (u64::from(chat.least)..=chat.amount.into()).contains(&held)
 }
 
+/// A count of no tokens for a text is not believed.
+fn cost_of_a_whole_reply(number: usize, chat: &Chat) -> u64 {
+    if chat.cost == 0 { cost_of_what_was_delivered(number, chat) } else { chat.cost.into() }
+}
+
 /// A model that breaks off has sent its whole reply, and no count of tokens.
 fn cost_of_what_was_delivered(number: usize, chat: &Chat) -> u64 {
-    Prompt::default().estimated_usage(&response(number, chat.is_long)).output_tokens
+    estimated_tokens(&response(number, chat.is_long))
 }
 
 /// Whether the model of this name wrote `response`.

@@ -1,24 +1,30 @@
 //! The end of a reply in Converse and `ConverseStream`: finish reason and usage.
 
 use aws_sdk_bedrockruntime::types::{StopReason, TokenUsage};
-use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
-use crate::error::ModelError;
+/// The SDK's word for a reason that is missing.
+const UNSET: &str = "no value was set";
 
-/// The finish reason that `reason` is. Any other reason than these ends no reply.
-pub(super) fn finish_reason(reason: &StopReason) -> Result<FinishReason, ModelError> {
-    match reason {
-        StopReason::EndTurn | StopReason::StopSequence => Ok(FinishReason::Stop),
-        StopReason::MaxTokens => Ok(FinishReason::Length),
-        other => Err(ModelError::Failed(Cause::because(&format!("the reply ended with {}", other.as_str())))),
-    }
+/// The finish reason that `reason` is. An unknown one is [`FinishReason::Stop`], as with OpenAI's protocol: Bedrock says
+/// that the reply has ended, and bills it. So is malformed output, which ends where the model went wrong.
+pub(super) fn finish_reason(reason: &StopReason) -> Option<FinishReason> {
+    Some(match reason {
+        StopReason::MaxTokens | StopReason::ModelContextWindowExceeded => FinishReason::Length,
+        StopReason::ContentFiltered | StopReason::GuardrailIntervened => FinishReason::ContentFilter,
+        StopReason::ToolUse => FinishReason::ToolCalls,
+        other => match other.as_str() {
+            UNSET => return None,
+            "refusal" => FinishReason::ContentFilter,
+            _ => FinishReason::Stop,
+        },
+    })
 }
 
-/// Bedrock's count of tokens, unless one is negative.
+/// Bedrock's count of tokens, unless both numbers are missing. A negative number is 0, as if it were missing.
 pub(super) fn usage(counted: &TokenUsage) -> Option<Usage> {
-    let input_tokens = u64::try_from(counted.input_tokens).ok()?;
-    let output_tokens = u64::try_from(counted.output_tokens).ok()?;
-    Some(Usage { input_tokens, output_tokens, estimated: false })
+    let count = |tokens: i32| u64::try_from(tokens).unwrap_or_default();
+    let (input_tokens, output_tokens) = (count(counted.input_tokens), count(counted.output_tokens));
+    (input_tokens > 0 || output_tokens > 0).then_some(Usage { input_tokens, output_tokens, estimated: false })
 }

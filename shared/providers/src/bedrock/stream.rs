@@ -2,7 +2,7 @@
 
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
-use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput};
+use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput, ReasoningContentBlockDelta};
 use futures_util::{StreamExt, stream};
 
 use crate::bedrock::end::{finish_reason, usage};
@@ -30,7 +30,7 @@ pub(super) fn pieces(events: Events) -> ReplyStream {
             return None;
         }
         let piece = reader.next().await;
-        reader.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        reader.is_over = matches!(piece, Ok(Piece::End(_)) | Err(_));
         Some((piece, reader))
     })
     .boxed()
@@ -38,15 +38,22 @@ pub(super) fn pieces(events: Events) -> ReplyStream {
 
 impl EventReader {
     async fn next(&mut self) -> Result<Piece, ModelError> {
-        while let Some(event) = self.events.recv().await.map_err(|error| broken_off(&error))? {
+        loop {
+            let event = match self.events.recv().await {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
+                }
+                Err(error) => return self.end(broken_off(&error)),
+            };
             match event {
                 ConverseStreamOutput::ContentBlockDelta(event) => {
-                    if let Some(ContentBlockDelta::Text(text)) = event.delta {
-                        return Ok(Piece::Text(text));
+                    if let Some(piece) = event.delta.and_then(piece) {
+                        return Ok(piece);
                     }
                 }
                 ConverseStreamOutput::MessageStop(event) => {
-                    self.finish_reason = Some(finish_reason(&event.stop_reason)?);
+                    self.finish_reason = finish_reason(&event.stop_reason);
                 }
                 ConverseStreamOutput::Metadata(event) => {
                     self.usage = event.usage.as_ref().and_then(usage);
@@ -54,9 +61,22 @@ impl EventReader {
                 _ => {}
             }
         }
-        match self.finish_reason {
-            Some(finish_reason) => Ok(Piece::End(End { finish_reason, usage: self.usage })),
-            None => Err(ModelError::Failed(Cause::because("the stream ended before the reply did"))),
+    }
+
+    /// The end of the reply, or `error` if it has none. Usage, which comes last of all, is an end too.
+    fn end(&self, error: ModelError) -> Result<Piece, ModelError> {
+        End::of(self.finish_reason, self.usage).map(Piece::End).ok_or(error)
+    }
+}
+
+/// The words in `delta`, if there are any.
+fn piece(delta: ContentBlockDelta) -> Option<Piece> {
+    match delta {
+        ContentBlockDelta::Text(text) => Some(Piece::Text(text)),
+        ContentBlockDelta::ReasoningContent(ReasoningContentBlockDelta::Text(text)) => {
+            Some(Piece::Hidden { bytes: text.len() })
         }
+        ContentBlockDelta::ToolUse(call) => Some(Piece::Hidden { bytes: call.input.len() }),
+        _ => None,
     }
 }

@@ -127,7 +127,8 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece) | Piece::Refusal(piece)) => text.push_str(&piece),
+            Ok(Piece::Text(piece)) => text.push_str(&piece),
+            Ok(Piece::Refusal(_) | Piece::Hidden { .. }) => {}
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));
@@ -138,11 +139,26 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     panic!("neither an end nor an error")
 }
 
-/// Whether a failure is of the moment. Its cause tells nothing of what Bedrock said.
-fn is_temporary(result: Result<impl std::fmt::Debug, ModelError>) -> bool {
+/// The kind of an error. Its cause tells nothing of what Bedrock said.
+fn kind(result: Result<impl std::fmt::Debug, ModelError>) -> Kind {
     let error = result.unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
-    matches!(error, ModelError::Unavailable { retry_after: None, .. })
+    match error {
+        ModelError::Failed(_) => Kind::Failed,
+        ModelError::Refused { refusal, .. } => Kind::Refused(refusal),
+        ModelError::Misconfigured(_) => Kind::Misconfigured,
+        ModelError::Throttled { retry_after, .. } => Kind::Throttled(retry_after),
+        ModelError::Unavailable { retry_after, .. } => Kind::Unavailable(retry_after),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Failed,
+    Refused(Refusal),
+    Misconfigured,
+    Throttled(Option<Duration>),
+    Unavailable(Option<Duration>),
 }
 
 #[tokio::test]
@@ -204,17 +220,87 @@ fn what_converse_has_no_room_for_is_named() {
     }
 }
 
+const REASONS: [(&str, FinishReason); 11] = [
+    ("end_turn", FinishReason::Stop),
+    ("stop_sequence", FinishReason::Stop),
+    ("malformed_model_output", FinishReason::Stop),
+    ("malformed_tool_use", FinishReason::Stop),
+    ("something_new", FinishReason::Stop),
+    ("max_tokens", FinishReason::Length),
+    ("model_context_window_exceeded", FinishReason::Length),
+    ("content_filtered", FinishReason::ContentFilter),
+    ("guardrail_intervened", FinishReason::ContentFilter),
+    ("refusal", FinishReason::ContentFilter),
+    ("tool_use", FinishReason::ToolCalls),
+];
+
 #[tokio::test]
 async fn a_whole_reply_has_text_reason_and_usage() {
-    for (reason, finish_reason) in
-        [("end_turn", FinishReason::Stop), ("stop_sequence", FinishReason::Stop), ("max_tokens", FinishReason::Length)]
-    {
+    for (reason, finish_reason) in REASONS {
         let thinking = json!({"reasoningContent": {"reasoningText": {"text": "They greet."}}});
-        let content = json!([thinking, {"text": "H"}, {"text": "i"}]);
-        let (reply, _) = reply_of(vec![answer(&content, reason)]).await;
-        let end = End { finish_reason, usage: Some(USAGE) };
-        assert_eq!(reply.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
+        for (content, text) in [(json!([thinking, {"text": "H"}, {"text": "i"}]), "Hi"), (json!([]), "")] {
+            let (reply, _) = reply_of(vec![answer(&content, reason)]).await;
+            let end = End { finish_reason, usage: Some(USAGE) };
+            assert_eq!(reply.unwrap(), Reply { text: text.to_owned(), refusal: None, end }, "{reason}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_ended_is_a_reply_whatever_is_in_it() {
+    for (reason, finish_reason) in REASONS {
+        for (texts, expected) in [(vec![text("Hi")], "Hi"), (vec![], "")] {
+            let messages = [texts, vec![stop(reason), metadata()]].concat();
+            let (text, end, _) = stream_of(vec![streaming(&messages)]).await;
+            assert_eq!(
+                (text.as_str(), end.unwrap()),
+                (expected, End { finish_reason, usage: Some(USAGE) }),
+                "{reason}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_ends_after_its_reason_or_with_a_count_is_a_reply() {
+    let stopped = End { finish_reason: FinishReason::Length, usage: None };
+    let counted = End { finish_reason: FinishReason::Stop, usage: Some(USAGE) };
+    let half = metadata()[..20].to_vec();
+    for (messages, expected) in [
+        (vec![stop("max_tokens")], stopped),
+        (vec![stop("max_tokens"), half], stopped),
+        (vec![stop("max_tokens"), exception("internalServerException")], stopped),
+        (vec![metadata()], counted),
+    ] {
+        let (_, end, _) = stream_of(vec![streaming(&messages)]).await;
+        assert_eq!(end.unwrap(), expected);
+    }
+    let (reply, _) = reply_of(vec![response(200, "{\"stopReason\": \"end_turn\"}")]).await;
+    let end = End { finish_reason: FinishReason::Stop, usage: None };
+    assert_eq!(reply.unwrap(), Reply { text: String::new(), refusal: None, end });
+}
+
+#[tokio::test]
+async fn a_negative_count_is_as_if_it_were_not_there() {
+    let usage = json!({"inputTokens": -9, "outputTokens": 2, "totalTokens": 11});
+    let odd = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
+    let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), odd])]).await;
+    assert_eq!(end.unwrap().usage, Some(Usage { input_tokens: 0, output_tokens: 2, estimated: false }));
+}
+
+#[tokio::test]
+async fn reasoning_and_calls_are_hidden_pieces() {
+    let delta = |delta: Value| event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": delta}));
+    let messages = [
+        delta(json!({"reasoningContent": {"text": "Hm."}})),
+        delta(json!({"toolUse": {"input": "{}"}})),
+        text("Hi"),
+        stop("end_turn"),
+    ];
+    let (model, _) = model(vec![streaming(&messages)]);
+    let pieces: Vec<_> = model.stream(&hello(), 5).await.unwrap().map(Result::unwrap).collect().await;
+    let expected = [Piece::Hidden { bytes: 3 }, Piece::Hidden { bytes: 2 }, Piece::Text("Hi".to_owned())];
+    assert_eq!(pieces[..3], expected);
 }
 
 #[tokio::test]
@@ -233,83 +319,62 @@ async fn a_stream_is_texts_and_an_end_whose_usage_may_be_missing() {
 
 #[tokio::test]
 async fn answers_that_are_no_reply_are_failures() {
-    let reasons = ["content_filtered", "guardrail_intervened", "tool_use", "malformed_model_output", "something_new"];
-    for reason in reasons {
-        let (reply, requests) = reply_of(vec![answer(&json!([{"text": BEDROCKS_WORDS}]), reason)]).await;
-        assert!(!is_temporary(reply), "{reason}");
-        assert_eq!(requests, 1);
-        let (text, end, requests) = stream_of(vec![streaming(&[text("Hi"), stop(reason), metadata()])]).await;
-        assert!(!is_temporary(end), "{reason}");
-        assert_eq!((text.as_str(), requests), ("Hi", 1));
-    }
-    for body in ["", "<html>", BEDROCKS_WORDS, "{\"output\":", "{\"stopReason\": \"end_turn\"}"] {
+    for body in ["", "{}", "<html>", BEDROCKS_WORDS, "{\"output\":"] {
         let twice = || vec![response(200, body), response(200, body)];
         let (reply, requests) = reply_of(twice()).await;
-        assert!(!is_temporary(reply), "{body}");
-        assert_eq!(requests, 1, "{body}");
+        assert_eq!((kind(reply), requests), (Kind::Failed, 1), "{body}");
         let (_, end, requests) = stream_of(twice()).await;
-        assert!(!is_temporary(end), "{body}");
-        assert_eq!(requests, 1, "{body}");
+        assert_eq!((kind(end), requests), (Kind::Failed, 1), "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_off_or_fails_is_a_failure_and_not_asked_for_again() {
+async fn a_stream_that_is_cut_off_or_fails_is_not_asked_for_again() {
     let half = metadata()[..20].to_vec();
-    for (rest, temporary) in [
-        (Vec::new(), false),
-        (half, false),
-        (exception("modelStreamErrorException"), false),
-        (exception("somethingNew"), false),
-        (exception("internalServerException"), true),
-        (exception("serviceUnavailableException"), true),
-        (exception("throttlingException"), true),
+    for (rest, expected) in [
+        (Vec::new(), Kind::Failed),
+        (half, Kind::Failed),
+        (exception("modelStreamErrorException"), Kind::Failed),
+        (exception("internalServerException"), Kind::Failed),
+        (exception("somethingNew"), Kind::Failed),
+        (exception("serviceUnavailableException"), Kind::Unavailable(None)),
+        (exception("throttlingException"), Kind::Throttled(None)),
+        (exception("validationException"), Kind::Refused(Refusal::Unsaid)),
     ] {
         let answer = || streaming(&[text("Hi"), rest.clone()]);
         let (text, end, requests) = stream_of(vec![answer(), answer()]).await;
         assert_eq!((text.as_str(), requests), ("Hi", 1));
-        assert_eq!(is_temporary(end), temporary);
+        assert_eq!(kind(end), expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_of_us_are_failures_and_of_the_moment_unavailable_and_only_what_was_turned_away_is_sent_again() {
-    for (status, kind, temporary, expected) in [
-        (403, "AccessDeniedException", false, 1),
-        (404, "ResourceNotFoundException", false, 1),
-        (424, "ModelErrorException", false, 1),
-        (400, "SomethingNew", false, 1),
-        (429, "ModelNotReadyException", true, 2),
-        (429, "ThrottlingException", true, 2),
-        (503, "ServiceUnavailableException", true, 2),
-        (503, "SomethingNew", true, 2),
-        (408, "ModelTimeoutException", true, 1),
-        (500, "InternalServerException", true, 1),
-        (502, "SomethingNew", true, 1),
-        (504, "SomethingNew", true, 1),
+async fn an_exception_says_whether_the_model_may_have_worked_and_only_what_was_turned_away_is_sent_again() {
+    for (status, name, expected, times) in [
+        (403, "AccessDeniedException", Kind::Misconfigured, 1),
+        (403, "UnrecognizedClientException", Kind::Misconfigured, 1),
+        (403, "ExpiredTokenException", Kind::Misconfigured, 1),
+        (404, "ResourceNotFoundException", Kind::Misconfigured, 1),
+        (400, "ServiceQuotaExceededException", Kind::Misconfigured, 1),
+        (400, "SomethingNew", Kind::Misconfigured, 1),
+        (400, "ValidationException", Kind::Refused(Refusal::Unsaid), 1),
+        (429, "ThrottlingException", Kind::Throttled(None), 2),
+        (429, "SomethingNew", Kind::Throttled(None), 1),
+        (429, "ModelNotReadyException", Kind::Unavailable(None), 2),
+        (503, "ServiceUnavailableException", Kind::Unavailable(None), 2),
+        (503, "SomethingNew", Kind::Unavailable(None), 2),
+        (424, "ModelErrorException", Kind::Failed, 1),
+        (408, "ModelTimeoutException", Kind::Failed, 1),
+        (500, "InternalServerException", Kind::Failed, 1),
+        (502, "SomethingNew", Kind::Failed, 1),
+        (504, "SomethingNew", Kind::Failed, 1),
     ] {
-        let thrice = || vec![error(status, kind), error(status, kind), error(status, kind)];
+        let thrice = || vec![error(status, name), error(status, name), error(status, name)];
         let (reply, requests) = reply_of(thrice()).await;
-        assert_eq!((is_temporary(reply), requests), (temporary, expected), "{kind}");
+        assert_eq!((kind(reply), requests), (expected, times), "{name}");
         let (_, end, requests) = stream_of(thrice()).await;
-        assert_eq!((is_temporary(end), requests), (temporary, expected), "{kind}");
+        assert_eq!((kind(end), requests), (expected, times), "{name}");
     }
-}
-
-/// Also of one that had begun.
-#[tokio::test]
-async fn what_of_a_request_bedrock_does_not_take_is_refused_in_our_words() {
-    let is_refusal = |error: ModelError| {
-        assert!(!error.to_string().contains("secret"), "{error}");
-        matches!(error, ModelError::Refused { refusal: Refusal::Unsaid, .. })
-    };
-    let twice = || vec![error(400, "ValidationException"), error(400, "ValidationException")];
-    let (reply, requests) = reply_of(twice()).await;
-    assert!(is_refusal(reply.unwrap_err()) && requests == 1);
-    let (_, end, requests) = stream_of(twice()).await;
-    assert!(is_refusal(end.unwrap_err()) && requests == 1);
-    let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), exception("validationException")])]).await;
-    assert!(is_refusal(end.unwrap_err()));
 }
 
 #[tokio::test]
@@ -343,8 +408,7 @@ async fn what_is_said_of_coming_back_is_handed_on() {
     busy.headers_mut().insert("retry-after", "6");
     let again = error(429, "ThrottlingException");
     let (reply, _) = reply_of(vec![again, busy]).await;
-    let six = Duration::from_secs(6);
-    assert!(matches!(reply, Err(ModelError::Unavailable { retry_after: Some(after), .. }) if after == six));
+    assert_eq!(kind(reply), Kind::Throttled(Some(Duration::from_secs(6))));
 }
 
 /// A network on which every request fails in the same way. It counts them.
@@ -370,8 +434,18 @@ async fn without_an_answer_nothing_is_sent_again_since_the_model_may_be_at_work(
         let connector = SharedHttpConnector::new(network.clone());
         let client = http_client_fn(move |_, _| connector.clone());
         let model = Bedrock::new(configuration().http_client(client), MODEL_ID);
-        assert!(is_temporary(model.reply(&hello(), 5).await));
-        assert!(is_temporary(streamed(&model).await.1));
+        assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Failed);
+        assert_eq!(kind(streamed(&model).await.1), Kind::Failed);
         assert_eq!(network.requests.load(Ordering::Relaxed), 2);
     }
+}
+
+#[tokio::test]
+async fn bedrock_that_is_not_there_is_unavailable_since_nothing_was_sent() {
+    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = aws_smithy_http_client::Builder::new().build_http();
+    let configuration = configuration().endpoint_url(format!("http://{address}")).http_client(client);
+    let model = Bedrock::new(configuration, MODEL_ID);
+    assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Unavailable(None));
+    assert_eq!(kind(streamed(&model).await.1), Kind::Unavailable(None));
 }

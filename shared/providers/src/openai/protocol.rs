@@ -1,15 +1,15 @@
 //! Requests and answers on the wire. Answers are read leniently, because some servers speak the protocol only nearly:
 //! unknown members are ignored, and optional ones may be missing.
 
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::openai::failure::plain_word;
+use crate::openai::finish_reason::finish_reason;
+use crate::openai::lenient::{Text, Weight};
+use crate::openai::rejection::ErrorObject;
+use crate::openai::usage::Counted;
 use crate::prompt::{Prompt, Role, Sampling};
-use crate::reply::{End, Reply};
-use domain::cause::Cause;
+use crate::reply::Piece;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
@@ -93,154 +93,70 @@ impl<'a> From<&'a Sampling> for SentParameters<'a> {
     }
 }
 
-/// A whole answer.
+/// An answer, or a chunk of one in a stream: they differ in the name of what was said.
 #[derive(Deserialize)]
-pub(super) struct Completion {
+pub(super) struct Answer {
+    choices: Option<Vec<Choice>>,
     #[serde(default)]
-    choices: Vec<Choice>,
-    #[serde(default, deserialize_with = "whatever_it_is")]
-    usage: Option<Counted>,
+    usage: Counted,
     /// Some servers answer 200 and then say that they failed.
     error: Option<ErrorObject>,
 }
 
-#[derive(Deserialize)]
+/// The one choice that is asked for.
+#[derive(Default, Deserialize)]
 struct Choice {
+    #[serde(alias = "delta")]
     message: Option<Said>,
     finish_reason: Option<String>,
 }
 
-/// A part of an answer.
-#[derive(Deserialize)]
-pub(super) struct Chunk {
-    #[serde(default)]
-    choices: Vec<ChunkChoice>,
-    #[serde(default, deserialize_with = "whatever_it_is")]
-    usage: Option<Counted>,
-    error: Option<ErrorObject>,
-}
-
-#[derive(Deserialize)]
-struct ChunkChoice {
-    delta: Option<Said>,
-    finish_reason: Option<String>,
-}
-
-/// What the model says, or what is new of it.
-#[derive(Deserialize)]
+/// The model's words, or the news of them.
+#[derive(Default, Deserialize)]
 struct Said {
-    content: Option<String>,
-    refusal: Option<String>,
+    #[serde(default)]
+    content: Text,
+    #[serde(default)]
+    refusal: Text,
+    /// Reasoning has two names, and some servers send it under both.
+    #[serde(default)]
+    reasoning_content: Weight,
+    #[serde(default)]
+    reasoning: Weight,
+    #[serde(default)]
+    tool_calls: Weight,
+    #[serde(default)]
+    function_call: Weight,
 }
 
-#[derive(Deserialize)]
-struct Counted {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-}
-
-/// What a server says of a failure. Its `message` is left out: it may quote the prompt.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum ErrorObject {
-    Object {
-        #[serde(default)]
-        code: Value,
-        #[serde(default)]
-        r#type: Value,
-        #[serde(default)]
-        param: Box<Value>,
-    },
-    Other(IgnoredAny),
-}
-
-impl ErrorObject {
-    /// Its code, or else its type, if that is one plain word; some have the status for a code.
-    pub(super) fn word(&self) -> Option<String> {
-        let Self::Object { code, r#type, .. } = self else { return None };
-        let word = [code, r#type].into_iter().find_map(|value| plain_word(value.as_str()?));
-        word.map(str::to_owned).or_else(|| code.as_number().map(ToString::to_string))
-    }
-
-    /// Which parameter it is about.
-    pub(super) fn parameter(&self) -> Option<String> {
-        let Self::Object { param, .. } = self else { return None };
-        param.as_str().map(str::to_owned)
-    }
-
-    fn into_failure(self) -> ModelError {
-        let word = self.word();
-        failed(&format!("the server answered with an error {}", word.as_deref().unwrap_or("without a code")))
-    }
-}
-
-/// What is there to read of a [`Chunk`].
+/// The news in an [`Answer`].
 pub(super) struct News {
-    pub(super) text: Option<String>,
+    /// Words, none of them empty.
+    pub(super) pieces: Vec<Piece>,
     pub(super) finish_reason: Option<FinishReason>,
     pub(super) usage: Option<Usage>,
 }
 
-impl Chunk {
+impl Answer {
     pub(super) fn into_news(self) -> Result<News, ModelError> {
         if let Some(error) = self.error {
-            return Err(error.into_failure());
+            return Err(error.into());
         }
-        let usage = self.usage.map(Usage::from);
-        let Some(choice) = self.choices.into_iter().next() else {
-            return Ok(News { text: None, finish_reason: None, usage });
-        };
-        let text = choice.delta.map(Said::into_text).transpose()?.flatten();
-        let finish_reason = choice.finish_reason.as_deref().map(finish_reason).transpose()?;
-        Ok(News { text, finish_reason, usage })
-    }
-}
-
-impl Completion {
-    pub(super) fn into_reply(self) -> Result<Reply, ModelError> {
-        if let Some(error) = self.error {
-            return Err(error.into_failure());
-        }
-        let choice = self.choices.into_iter().next().ok_or_else(|| failed("the answer has no choices"))?;
-        let reason = choice.finish_reason.ok_or_else(|| failed("the answer has no finish_reason"))?;
-        let finish_reason = finish_reason(&reason)?;
-        let text = choice.message.map(Said::into_text).transpose()?.flatten();
-        let text = text.ok_or_else(|| failed("the answer has no content"))?;
-        Ok(Reply { text, refusal: None, end: End { finish_reason, usage: self.usage.map(Usage::from) } })
+        let choice = self.choices.and_then(|choices| choices.into_iter().next()).unwrap_or_default();
+        Ok(News {
+            pieces: choice.message.map(Said::into_pieces).unwrap_or_default(),
+            finish_reason: choice.finish_reason.as_deref().and_then(finish_reason),
+            usage: self.usage.usage(),
+        })
     }
 }
 
 impl Said {
-    fn into_text(self) -> Result<Option<String>, ModelError> {
-        match self.refusal {
-            Some(refusal) if !refusal.is_empty() => Err(failed("the model refused")),
-            _ => Ok(self.content),
-        }
+    fn into_pieces(self) -> Vec<Piece> {
+        let bytes = self.reasoning_content.0.max(self.reasoning.0) + self.tool_calls.0 + self.function_call.0;
+        let hidden = (bytes > 0).then_some(Piece::Hidden { bytes });
+        let text = Some(self.content.0).filter(|text| !text.is_empty()).map(Piece::Text);
+        let refusal = Some(self.refusal.0).filter(|text| !text.is_empty()).map(Piece::Refusal);
+        [hidden, text, refusal].into_iter().flatten().collect()
     }
-}
-
-impl From<Counted> for Usage {
-    fn from(counted: Counted) -> Self {
-        Self { input_tokens: counted.prompt_tokens, output_tokens: counted.completion_tokens, estimated: false }
-    }
-}
-
-/// Beside the protocol's own words, those of servers that hand on what their engine says. Whatever
-/// else there is (`content_filter`, `tool_calls`, `error`) ends no reply.
-fn finish_reason(word: &str) -> Result<FinishReason, ModelError> {
-    match word {
-        "stop" | "stop_sequence" | "end_turn" | "eos" | "eos_token" => Ok(FinishReason::Stop),
-        "length" | "max_tokens" => Ok(FinishReason::Length),
-        other => Err(failed(&format!("the reply ended with {}", plain_word(other).unwrap_or("an unknown reason")))),
-    }
-}
-
-/// What cannot be read is not there: an odd count must not cost somebody their reply.
-fn whatever_it_is<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Counted>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(Counted::deserialize(value).ok())
-}
-
-fn failed(words: &str) -> ModelError {
-    ModelError::Failed(Cause::because(words))
 }

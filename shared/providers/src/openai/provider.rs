@@ -1,5 +1,4 @@
-//! The connection to the server: one connection pool, our own rules for repeating requests, and a limit on the length
-//! of answers.
+//! The connection to the server: one connection pool, and our own rules for repeating requests.
 //!
 //! The client crate sees only answers of status 2xx, for two reasons. It would also repeat requests that were cut off,
 //! for which the model generates, and the server bills, twice. And it would log the bodies of failures.
@@ -11,12 +10,12 @@ use async_openai::Client;
 use async_openai::config::{Config, OPENAI_API_BASE};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use futures_util::TryStreamExt;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Body, Response, Url, redirect};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
+use reqwest::{Response, Url, redirect};
 use secrecy::SecretString;
 
 use crate::error::ModelError;
+use crate::openai::answer_body::{as_events, limited};
 use crate::openai::failure::{failure, transport};
 use crate::openai::protocol::Length;
 use crate::openai::rejection::Rejection;
@@ -32,8 +31,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_REPETITIONS: u32 = 2;
 /// All waits for repetitions together: somebody is waiting for the reply.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// A reply of the most bytes, in chunks of a token each with all that stands around it.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// The content type of a request that wants a stream.
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
 /// A client of the server that `settings` name.
 pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>, SettingError> {
@@ -64,7 +63,7 @@ async fn send(
     let mut repetitions = 0;
     loop {
         let rejection = match attempt(&http, &key, &request).await.map_err(boxed)? {
-            Ok(response) => return Ok(limited(response)),
+            Ok(response) => return Ok(response),
             Err(rejection) => rejection,
         };
         match rejection.invites_after().filter(|wait| *wait <= remaining_wait && repetitions < MAX_REPETITIONS) {
@@ -88,26 +87,16 @@ async fn attempt(
     if let Some(authorization) = key.authorization().await? {
         request.headers_mut().insert(AUTHORIZATION, authorization);
     }
+    let wants_events = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENT_STREAM);
     let response = http.execute(request).await.map_err(transport)?;
     if response.status().is_success() {
-        return Ok(Ok(response));
+        return Ok(Ok(if wants_events { as_events(response) } else { limited(response) }));
     }
     let rejection = Rejection::read(response).await;
     if rejection.is_of_the_key() {
         key.was_refused().await;
     }
     Ok(Err(rejection))
-}
-
-/// `response`, which ends in an error if it is too long.
-fn limited(response: Response) -> Response {
-    let mut room = MAX_ANSWER_BYTES;
-    let bytes = response.bytes_stream().map_err(std::io::Error::other).and_then(move |bytes| {
-        let within = room.checked_sub(bytes.len());
-        room = within.unwrap_or_default();
-        std::future::ready(within.map(|_| bytes).ok_or_else(|| std::io::Error::other("the answer is too long")))
-    });
-    http::Response::new(Body::wrap_stream(bytes)).into()
 }
 
 fn boxed(error: ModelError) -> OpenAIError {

@@ -1,12 +1,14 @@
-//! Answers of a status other than 2xx.
+//! Answers of a status other than 2xx, and errors in answers of 2xx.
 
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::error::{ModelError, Refusal};
-use crate::openai::protocol::ErrorObject;
+use crate::openai::failure::plain_word;
 use crate::retry_after::retry_after;
 use domain::cause::Cause;
 
@@ -20,6 +22,24 @@ const OVERLOADED: u16 = 529;
 /// vLLM, which names it as a parameter.
 const WORDS_FOR_TOO_LONG: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
 const PARAMETER_FOR_TOO_LONG: &str = "input_tokens";
+
+/// OpenAI's words for an account that is empty or closed: waiting does not fill it.
+const WORDS_FOR_THE_BILL: [&str; 4] =
+    ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"];
+
+/// Codes and types of errors that come with a status of 2xx, and the status that they belong to.
+const WORDS_FOR_A_STATUS: [(&str, StatusCode); 10] = [
+    ("rate_limit_exceeded", StatusCode::TOO_MANY_REQUESTS),
+    ("rate_limit_error", StatusCode::TOO_MANY_REQUESTS),
+    ("invalid_api_key", StatusCode::UNAUTHORIZED),
+    ("authentication_error", StatusCode::UNAUTHORIZED),
+    ("permission_error", StatusCode::FORBIDDEN),
+    ("model_not_found", StatusCode::NOT_FOUND),
+    ("invalid_request_error", StatusCode::BAD_REQUEST),
+    ("overloaded_error", StatusCode::SERVICE_UNAVAILABLE),
+    ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
+    ("service_unavailable", StatusCode::SERVICE_UNAVAILABLE),
+];
 
 /// The parameters that a caller may set, and so the only ones that a refusal names.
 const PARAMETERS: [&str; 6] = ["temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed"];
@@ -36,6 +56,76 @@ pub(super) struct Rejection {
 #[derive(Deserialize)]
 struct Body {
     error: ErrorObject,
+}
+
+/// What a server says of a failure. Its `message` is left out: it may quote the prompt.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum ErrorObject {
+    Object {
+        #[serde(default)]
+        code: Value,
+        #[serde(default)]
+        r#type: Value,
+        #[serde(default)]
+        param: Box<Value>,
+    },
+    Other(IgnoredAny),
+}
+
+impl ErrorObject {
+    /// Its code, or else its type, if that is one plain word; some have the status for a code.
+    fn word(&self) -> Option<String> {
+        self.words().next().map(str::to_owned).or_else(|| self.code()?.as_number().map(ToString::to_string))
+    }
+
+    /// Which parameter it is about.
+    fn parameter(&self) -> Option<String> {
+        let Self::Object { param, .. } = self else { return None };
+        param.as_str().map(str::to_owned)
+    }
+
+    /// The status that it would have as an answer of its own, if it says so.
+    fn status(&self) -> Option<StatusCode> {
+        let number = || u16::try_from(self.code()?.as_u64()?).ok().filter(|code| (400..600).contains(code));
+        let named = || {
+            self.words().find_map(|word| {
+                if WORDS_FOR_TOO_LONG.contains(&word) {
+                    return Some(StatusCode::BAD_REQUEST);
+                }
+                if WORDS_FOR_THE_BILL.contains(&word) {
+                    return Some(StatusCode::PAYMENT_REQUIRED);
+                }
+                WORDS_FOR_A_STATUS.into_iter().find_map(|(known, status)| (known == word).then_some(status))
+            })
+        };
+        number().and_then(|number| StatusCode::from_u16(number).ok()).or_else(named)
+    }
+
+    fn code(&self) -> Option<&Value> {
+        let Self::Object { code, .. } = self else { return None };
+        Some(code)
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let values = if let Self::Object { code, r#type, .. } = self { vec![code, r#type] } else { Vec::new() };
+        values.into_iter().filter_map(|value| plain_word(value.as_str()?))
+    }
+}
+
+/// An error in an answer whose status was 2xx. If it does not say in words that we know that the request was turned
+/// away, the server may have worked.
+impl From<ErrorObject> for ModelError {
+    fn from(error: ErrorObject) -> Self {
+        let word = error.word();
+        match error.status() {
+            Some(status) => Rejection { status, retry_after: None, word, parameter: error.parameter() }.into(),
+            None => Self::Failed(Cause::because(&format!(
+                "the server answered with an error {}",
+                word.as_deref().unwrap_or("without a code")
+            ))),
+        }
+    }
 }
 
 impl Rejection {
@@ -55,14 +145,21 @@ impl Rejection {
 
     /// When the server would have the same request again, if it says so.
     pub(super) fn invites_after(&self) -> Option<Duration> {
-        let is_busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status)
-            || self.status == OVERLOADED;
+        let is_busy = self.status == StatusCode::TOO_MANY_REQUESTS || self.is_unavailable();
         self.retry_after.filter(|_| is_busy && !self.is_of_the_bill())
     }
 
-    /// Our account there is empty: waiting does not fill it.
     fn is_of_the_bill(&self) -> bool {
-        self.word.as_deref() == Some("insufficient_quota")
+        self.word.as_deref().is_some_and(|word| WORDS_FOR_THE_BILL.contains(&word))
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == OVERLOADED
+    }
+
+    /// Whether the server may have been at work: it failed inside, or lost its patience.
+    fn may_have_worked(&self) -> bool {
+        self.status.is_server_error() || [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT].contains(&self.status)
     }
 
     /// What of the caller's request the server does not take, if that is what it says.
@@ -84,23 +181,25 @@ impl Rejection {
             _ => None,
         }
     }
-
-    fn is_temporary(&self) -> bool {
-        let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
-        (self.status.is_server_error() || temporary.contains(&self.status)) && !self.is_of_the_bill()
-    }
 }
 
 impl From<Rejection> for ModelError {
     fn from(rejection: Rejection) -> Self {
         let word = rejection.word.as_deref().unwrap_or("without a code");
         let cause = Cause::because(&format!("the server answered {}, {word}", rejection.status.as_u16()));
-        if rejection.is_temporary() {
-            return Self::Unavailable { retry_after: rejection.retry_after, cause };
+        let retry_after = rejection.retry_after;
+        if rejection.is_of_the_bill() {
+            return Self::Misconfigured(cause);
         }
-        match rejection.refusal() {
-            Some(refusal) => Self::Refused { refusal, cause },
-            None => Self::Failed(cause),
+        if let Some(refusal) = rejection.refusal() {
+            return Self::Refused { refusal, cause };
+        }
+        match rejection.status {
+            StatusCode::TOO_MANY_REQUESTS => Self::Throttled { retry_after, cause },
+            _ if rejection.is_unavailable() => Self::Unavailable { retry_after, cause },
+            _ if rejection.may_have_worked() => Self::Failed(cause),
+            // A wrong key, an empty account, an unknown model, an address that leads elsewhere.
+            _ => Self::Misconfigured(cause),
         }
     }
 }

@@ -91,8 +91,8 @@ async fn read(stored: &StoredSecret) -> Result<HeaderValue, ModelError> {
     let key = stored.read().await.map_err(unreadable)?;
     // Whoever saves a key from an editor saves its last line break too.
     let authorization = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret().trim()));
-    let mut authorization =
-        authorization.map_err(|_| ModelError::Failed(Cause::because("the API key cannot be sent in a header")))?;
+    let mut authorization = authorization
+        .map_err(|_| ModelError::Misconfigured(Cause::because("the API key cannot be sent in a header")))?;
     authorization.set_sensitive(true);
     Ok(authorization)
 }

@@ -1,32 +1,37 @@
 //! A reply that is read chunk by chunk.
 
+use std::collections::VecDeque;
+
 use async_openai::types::stream::StreamResponse;
 use futures_util::{StreamExt, stream};
 
 use crate::error::ModelError;
 use crate::openai::failure::failure;
-use crate::openai::protocol::Chunk;
+use crate::openai::protocol::Answer;
+use crate::openai::usage::latest;
 use crate::reply::{End, Piece, ReplyStream};
 use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
 struct ChunkReader {
-    chunks: StreamResponse<Chunk>,
+    chunks: StreamResponse<Answer>,
+    /// Pieces of a chunk that was read.
+    ready: VecDeque<Piece>,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
 }
 
 /// The pieces of the reply in `chunks`. Dropping them cancels the request.
-pub(super) fn pieces(chunks: StreamResponse<Chunk>) -> ReplyStream {
-    let reader = ChunkReader { chunks, finish_reason: None, usage: None, is_over: false };
+pub(super) fn pieces(chunks: StreamResponse<Answer>) -> ReplyStream {
+    let reader = ChunkReader { chunks, ready: VecDeque::new(), finish_reason: None, usage: None, is_over: false };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
         }
         let piece = reader.next().await;
-        reader.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        reader.is_over = matches!(piece, Ok(Piece::End(_)) | Err(_));
         Some((piece, reader))
     })
     .boxed()
@@ -34,18 +39,29 @@ pub(super) fn pieces(chunks: StreamResponse<Chunk>) -> ReplyStream {
 
 impl ChunkReader {
     async fn next(&mut self) -> Result<Piece, ModelError> {
-        while let Some(chunk) = self.chunks.next().await {
-            let news = chunk.map_err(failure)?.into_news()?;
-            self.finish_reason = news.finish_reason.or(self.finish_reason);
-            // It may come after the finish reason, in a chunk without choices.
-            self.usage = news.usage.or(self.usage);
-            if let Some(text) = news.text {
-                return Ok(Piece::Text(text));
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Ok(piece);
+            }
+            let Some(chunk) = self.chunks.next().await else {
+                return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
+            };
+            match chunk.map_err(failure).and_then(Answer::into_news) {
+                Ok(news) => {
+                    self.ready.extend(news.pieces);
+                    self.finish_reason = news.finish_reason.or(self.finish_reason);
+                    // It may come after the finish reason, in a chunk without choices.
+                    self.usage = latest(self.usage, news.usage);
+                }
+                // After the finish reason, only the count can be missing.
+                Err(error) if self.finish_reason.is_some() => return self.end(error),
+                Err(error) => return Err(error),
             }
         }
-        match self.finish_reason {
-            Some(finish_reason) => Ok(Piece::End(End { finish_reason, usage: self.usage })),
-            None => Err(ModelError::Failed(Cause::because("the stream ended before the reply did"))),
-        }
+    }
+
+    /// The end of the reply, or `error` if it has none.
+    fn end(&self, error: ModelError) -> Result<Piece, ModelError> {
+        End::of(self.finish_reason, self.usage).map(Piece::End).ok_or(error)
     }
 }

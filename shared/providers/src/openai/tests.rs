@@ -93,24 +93,38 @@ async fn reply(model: &OpenAi) -> Result<Reply, ModelError> {
     model.reply(&hello(), 5).await
 }
 
-/// All of a stream: its text, and how it ended.
-async fn streamed(model: &OpenAi) -> (String, Result<End, ModelError>) {
-    let mut text = String::new();
+/// All of a stream: its text, its refusal, how many bytes were hidden, and how it ended.
+#[derive(Debug, Default)]
+struct Streamed {
+    text: String,
+    refusal: String,
+    hidden_bytes: usize,
+}
+
+async fn pieces(model: &OpenAi) -> (Streamed, Result<End, ModelError>) {
+    let mut streamed = Streamed::default();
     let mut pieces = match model.stream(&hello(), 5).await {
         Ok(pieces) => pieces,
-        Err(error) => return (text, Err(error)),
+        Err(error) => return (streamed, Err(error)),
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece) | Piece::Refusal(piece)) => text.push_str(&piece),
+            Ok(Piece::Text(piece)) => streamed.text.push_str(&piece),
+            Ok(Piece::Refusal(piece)) => streamed.refusal.push_str(&piece),
+            Ok(Piece::Hidden { bytes }) => streamed.hidden_bytes += bytes,
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
-                return (text, Ok(end));
+                return (streamed, Ok(end));
             }
-            Err(error) => return (text, Err(error)),
+            Err(error) => return (streamed, Err(error)),
         }
     }
     panic!("neither an end nor an error")
+}
+
+async fn streamed(model: &OpenAi) -> (String, Result<End, ModelError>) {
+    let (streamed, end) = pieces(model).await;
+    (streamed.text, end)
 }
 
 /// The cause of a failure, which tells nothing of what the server said.
@@ -121,14 +135,33 @@ fn failed(result: Result<impl std::fmt::Debug, ModelError>) -> String {
     }
 }
 
-fn unavailable(result: Result<impl std::fmt::Debug, ModelError>) -> Option<Duration> {
+fn misconfigured(result: Result<impl std::fmt::Debug, ModelError>) -> String {
     match result {
-        Err(ModelError::Unavailable { retry_after, cause }) => {
-            without_the_servers_words(&cause.to_string());
-            retry_after
-        }
-        other => panic!("not unavailable: {other:?}"),
+        Err(ModelError::Misconfigured(cause)) => without_the_servers_words(&cause.to_string()),
+        other => panic!("not the operator's fault: {other:?}"),
     }
+}
+
+/// The kind of an error, and the wait that it asks for. Its cause tells nothing of what the server said.
+fn kind(result: Result<impl std::fmt::Debug, ModelError>) -> (Kind, Option<Duration>) {
+    let error = result.unwrap_err();
+    without_the_servers_words(&error.to_string());
+    match error {
+        ModelError::Failed(_) => (Kind::Failed, None),
+        ModelError::Refused { .. } => (Kind::Refused, None),
+        ModelError::Misconfigured(_) => (Kind::Misconfigured, None),
+        ModelError::Throttled { retry_after, .. } => (Kind::Throttled, retry_after),
+        ModelError::Unavailable { retry_after, .. } => (Kind::Unavailable, retry_after),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Failed,
+    Refused,
+    Misconfigured,
+    Throttled,
+    Unavailable,
 }
 
 fn without_the_servers_words(cause: &str) -> String {
@@ -195,10 +228,10 @@ async fn the_key_is_sent_if_there_is_one_and_else_no_authorization_at_all() {
 }
 
 #[tokio::test]
-async fn a_key_that_no_header_can_hold_is_a_failure_and_does_not_print() {
+async fn a_key_that_no_header_can_hold_is_the_operators_fault_and_does_not_print() {
     let (server, _) = answering(ok(&completion("stop"))).await;
     let model = OpenAi::connect(&settings(&server.uri(), Some("a secret\nof two lines"))).await.unwrap();
-    assert_eq!(failed(reply(&model).await), "the API key cannot be sent in a header");
+    assert_eq!(kind(reply(&model).await), (Kind::Misconfigured, None));
     assert_eq!(requests(&server).await, 0);
 }
 
@@ -210,24 +243,76 @@ async fn an_address_that_is_none_is_refused_at_the_start() {
 
 #[tokio::test]
 async fn a_whole_reply_has_text_reason_and_usage() {
-    for (reason, expected) in [("stop", FinishReason::Stop), ("length", FinishReason::Length)] {
+    for (reason, expected) in REASONS {
         let (_server, model) = answering(ok(&completion(reason))).await;
         let end = End { finish_reason: expected, usage: Some(USAGE) };
-        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
+        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end }, "{reason}");
     }
 }
 
+const REASONS: [(&str, FinishReason); 16] = [
+    ("stop", FinishReason::Stop),
+    ("eos_token", FinishReason::Stop),
+    ("STOP", FinishReason::Stop),
+    ("a word of tomorrow", FinishReason::Stop),
+    ("length", FinishReason::Length),
+    ("max_tokens", FinishReason::Length),
+    ("model_length", FinishReason::Length),
+    ("model_context_window_exceeded", FinishReason::Length),
+    ("content_filter", FinishReason::ContentFilter),
+    ("SAFETY", FinishReason::ContentFilter),
+    ("sensitive", FinishReason::ContentFilter),
+    ("refusal", FinishReason::ContentFilter),
+    ("tool_calls", FinishReason::ToolCalls),
+    ("tool_use", FinishReason::ToolCalls),
+    ("function_call", FinishReason::ToolCalls),
+    // There is a text, so the reply broke off.
+    ("error", FinishReason::BrokenOff),
+];
+
+/// The usages that no server can mean. What becomes of them is in the table of docs/decisions/finished-replies.md.
 #[tokio::test]
 async fn servers_that_count_nothing_or_oddly_are_borne_with() {
-    for usage in [json!(null), json!({}), json!("none"), json!({"prompt_tokens": -1, "completion_tokens": 2})] {
+    let members = |input: Value, output: Value| json!({"prompt_tokens": input, "completion_tokens": output});
+    let counted = |input_tokens, output_tokens| Some(Usage { input_tokens, output_tokens, estimated: false });
+    for (usage, expected) in [
+        (json!(null), None),
+        (json!({}), None),
+        (json!("none"), None),
+        (members(json!(0), json!(0)), None),
+        (members(json!(-1), json!(-2)), None),
+        (members(json!(-1), json!(2)), counted(0, 2)),
+        (members(json!(9), json!(0)), counted(9, 0)),
+        (members(json!(9), json!(2.5)), counted(9, 0)),
+        (members(json!(9.0), json!(2.0)), counted(9, 2)),
+        (members(json!(9), json!(u64::MAX)), counted(9, 0)),
+        (json!({"prompt_tokens": 9}), counted(9, 0)),
+    ] {
         let mut body = completion("stop");
-        body["usage"] = usage;
+        body["usage"] = usage.clone();
         let (_server, model) = answering(ok(&body)).await;
-        assert_eq!(reply(&model).await.unwrap().end.usage, None);
+        assert_eq!(reply(&model).await.unwrap().end.usage, expected, "{usage}");
+        let mut last = usage_chunk();
+        last["usage"] = usage.clone();
+        let (_server, model) = answering(streaming(&[text_chunk("Hi"), last_chunk("stop"), last])).await;
+        assert_eq!(streamed(&model).await.1.unwrap().usage, expected, "{usage}");
     }
     let bare = json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
     let (_server, model) = answering(ok(&bare)).await;
     assert_eq!(reply(&model).await.unwrap().text, "Hi");
+}
+
+#[tokio::test]
+async fn of_usage_in_several_chunks_the_last_number_of_each_kind_counts() {
+    let with_usage = |usage: Value| json!({"choices": [{"delta": {"content": "x"}}], "usage": usage});
+    let chunks = [
+        with_usage(json!({"prompt_tokens": 9, "completion_tokens": 1})),
+        with_usage(json!({"prompt_tokens": 9, "completion_tokens": 2})),
+        with_usage(json!({"prompt_tokens": 0, "completion_tokens": -1})),
+        last_chunk("stop"),
+    ];
+    let (_server, model) = answering(streaming(&chunks)).await;
+    assert_eq!(streamed(&model).await.1.unwrap(), End { finish_reason: FinishReason::Stop, usage: Some(USAGE) });
 }
 
 #[tokio::test]
@@ -247,37 +332,125 @@ async fn a_stream_is_texts_and_an_end_whose_usage_may_come_last_or_never() {
 }
 
 #[tokio::test]
-async fn a_stream_may_end_without_done_but_not_without_a_finish_reason() {
-    let (_server, model) = answering(event_stream(&events(&[text_chunk("Hi"), last_chunk("stop")]))).await;
-    assert!(streamed(&model).await.1.is_ok());
-    for ending in ["", "data: [DONE]\n\n"] {
-        let (_server, model) = answering(event_stream(&(events(&[text_chunk("Hi")]) + ending))).await;
+async fn a_stream_may_end_without_done_but_not_without_a_finish_reason_or_usage() {
+    for rest in [last_chunk("stop"), usage_chunk()] {
+        let (_server, model) = answering(event_stream(&events(&[text_chunk("Hi"), rest]))).await;
+        assert_eq!(streamed(&model).await.1.unwrap().finish_reason, FinishReason::Stop);
+    }
+    let empty_reason = json!({"choices": [{"delta": {"content": "Hi"}, "finish_reason": ""}]});
+    for (chunk, ending) in [
+        (text_chunk("Hi"), ""),
+        (text_chunk("Hi"), "data: [DONE]\n\n"),
+        (empty_reason.clone(), ""),
+        (empty_reason, "data: [DONE]\n\n"),
+    ] {
+        let (_server, model) = answering(event_stream(&(events(&[chunk]) + ending))).await;
         let (text, end) = streamed(&model).await;
         assert_eq!(text, "Hi");
         assert_eq!(failed(end), "the stream ended before the reply did");
     }
 }
 
+/// Each of these was billed.
+#[tokio::test]
+async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
+    let answer = |message: Value, reason: Value| json!({"choices": [{"message": message, "finish_reason": reason}], "usage": {"prompt_tokens": 9, "completion_tokens": 2}});
+    let refusal = json!({"content": null, "refusal": "I cannot help with that."});
+    let tools = json!({"content": null, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]});
+    let parts = json!({"content": [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}]});
+    for (body, text, refusal, reason) in [
+        (answer(json!({"content": ""}), json!("stop")), "", None, FinishReason::Stop),
+        (answer(json!({"content": null}), json!("stop")), "", None, FinishReason::Stop),
+        (answer(json!({}), json!("length")), "", None, FinishReason::Length),
+        (answer(json!(null), json!("length")), "", None, FinishReason::Length),
+        (answer(json!({"content": 7}), json!("length")), "", None, FinishReason::Length),
+        (answer(json!({"content": ""}), json!("content_filter")), "", None, FinishReason::ContentFilter),
+        (answer(refusal, json!("stop")), "", Some("I cannot help with that."), FinishReason::Stop),
+        (answer(tools, json!("tool_calls")), "", None, FinishReason::ToolCalls),
+        (answer(parts, json!("stop")), "Hi", None, FinishReason::Stop),
+        // No reason, but a count.
+        (answer(json!({"content": "Hi"}), json!(null)), "Hi", None, FinishReason::Stop),
+        (answer(json!({"content": "Hi"}), json!("")), "Hi", None, FinishReason::Stop),
+        (json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}), "", None, FinishReason::Stop),
+    ] {
+        let (server, model) = answering(ok(&body)).await;
+        let end = End { finish_reason: reason, usage: Some(USAGE) };
+        let expected = Reply { text: text.to_owned(), refusal: refusal.map(str::to_owned), end };
+        assert_eq!(reply(&model).await.unwrap(), expected, "{body}");
+        // The same of a server that was asked for a stream and does not stream.
+        let (streamed, streamed_end) = pieces(&model).await;
+        assert_eq!((streamed.text.as_str(), streamed.refusal.as_str()), (text, refusal.unwrap_or_default()), "{body}");
+        assert_eq!(streamed_end.unwrap(), end, "{body}");
+        assert_eq!(requests(&server).await, 2, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ended_is_a_reply_whatever_is_in_it() {
+    let delta = |delta: Value| json!({"choices": [{"delta": delta, "finish_reason": null}]});
+    for (reason, expected) in REASONS {
+        let (_server, model) = answering(streaming(&[text_chunk("Hi"), last_chunk(reason), usage_chunk()])).await;
+        let end = End { finish_reason: expected, usage: Some(USAGE) };
+        assert_eq!(streamed(&model).await.1.unwrap(), end, "{reason}");
+    }
+    for (chunks, text, refusal, hidden_bytes) in [
+        (vec![], "", "", 0),
+        (vec![delta(json!({"content": null})), delta(json!({"content": ""}))], "", "", 0),
+        (vec![delta(json!({"refusal": "I can"})), delta(json!({"refusal": "not."}))], "", "I cannot.", 0),
+        (vec![delta(json!({"reasoning_content": "Hm", "reasoning": "Hm"})), text_chunk("Hi")], "Hi", "", 2),
+        (vec![delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"a\":1}"}}]}))], "", "", 7),
+        (vec![delta(json!({"content": [{"text": "Hi"}]}))], "Hi", "", 0),
+    ] {
+        let chunks = [&chunks[..], &[last_chunk("length"), usage_chunk()]].concat();
+        let (server, model) = answering(streaming(&chunks)).await;
+        let (streamed, end) = pieces(&model).await;
+        assert_eq!((streamed.text.as_str(), streamed.refusal.as_str()), (text, refusal), "{chunks:?}");
+        assert_eq!(streamed.hidden_bytes, hidden_bytes, "{chunks:?}");
+        assert_eq!(end.unwrap(), End { finish_reason: FinishReason::Length, usage: Some(USAGE) });
+        assert_eq!(requests(&server).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_in_several_lines_is_read_where_a_stream_was_asked_for() {
+    let body = serde_json::to_string_pretty(&completion("stop")).unwrap().replace('\n', "\r\n");
+    let (_server, model) =
+        answering(ResponseTemplate::new(200).set_body_raw(body, "application/json; charset=utf-8")).await;
+    let (text, end) = streamed(&model).await;
+    assert_eq!((text.as_str(), end.unwrap().usage), ("Hi", Some(USAGE)));
+}
+
+#[tokio::test]
+async fn a_whole_answer_with_words_and_without_an_end_broke_off() {
+    let (_server, model) = answering(ok(&json!({"choices": [{"message": {"content": "Hi"}}]}))).await;
+    let end = End { finish_reason: FinishReason::BrokenOff, usage: None };
+    assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
+}
+
+#[tokio::test]
+async fn the_reasoning_in_a_whole_answer_without_a_count_is_in_the_estimate() {
+    let message = json!({"content": "Four", "reasoning_content": "Hmm, let me think.."});
+    let (_server, model) = answering(ok(&json!({"choices": [{"message": message, "finish_reason": "stop"}]}))).await;
+    let usage = Usage { input_tokens: 0, output_tokens: 6, estimated: true };
+    assert_eq!(reply(&model).await.unwrap().end.usage, Some(usage));
+}
+
 #[tokio::test]
 async fn answers_that_are_no_reply_are_failures_and_their_words_are_not_repeated() {
-    let choice = |message: Value, reason: &str| json!({"choices": [{"message": message, "finish_reason": reason}]});
     for body in [
         json!({"error": {"message": SERVERS_WORDS, "code": SERVERS_WORDS}}),
         json!({"choices": []}),
-        json!({"choices": [{"message": {"content": SERVERS_WORDS}}]}),
+        json!({"choices": null}),
+        json!({}),
+        json!({"choices": [{"message": {"content": ""}}]}),
+        json!({"choices": [{"message": {"content": ""}, "finish_reason": "error"}]}),
         json!({"choices": SERVERS_WORDS}),
         json!(SERVERS_WORDS),
-        json!([]),
-        choice(json!({"content": null}), "stop"),
-        choice(json!({"content": null, "tool_calls": [{"id": SERVERS_WORDS}]}), "tool_calls"),
-        choice(json!({"content": [SERVERS_WORDS]}), "stop"),
-        choice(json!({"content": null, "refusal": SERVERS_WORDS}), "stop"),
-        choice(json!({"content": SERVERS_WORDS}), "content_filter"),
-        choice(json!({"content": SERVERS_WORDS}), SERVERS_WORDS),
     ] {
         let (server, model) = answering(ok(&body)).await;
         failed(reply(&model).await);
-        assert_eq!(requests(&server).await, 1, "{body}");
+        failed_or_broken_off(streamed(&model).await.1);
+        assert_eq!(requests(&server).await, 2, "{body}");
     }
     for text in ["", "<html>", SERVERS_WORDS, "{\"choices\": [{\"message\""] {
         let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(text)).await;
@@ -285,18 +458,19 @@ async fn answers_that_are_no_reply_are_failures_and_their_words_are_not_repeated
     }
 }
 
+fn failed_or_broken_off(result: Result<End, ModelError>) {
+    match result {
+        Ok(End { finish_reason: FinishReason::BrokenOff, .. }) => {}
+        result => drop(failed(result)),
+    }
+}
+
 #[tokio::test]
 async fn streams_that_are_no_reply_are_failures_and_their_words_are_not_repeated() {
-    let delta = |delta: Value| json!({"choices": [{"delta": delta, "finish_reason": null}]});
     for chunk in [
         json!({"error": {"message": SERVERS_WORDS, "type": "server_error"}}),
         json!(SERVERS_WORDS),
         json!({"choices": SERVERS_WORDS}),
-        delta(json!({"refusal": SERVERS_WORDS})),
-        delta(json!({"content": [SERVERS_WORDS]})),
-        last_chunk("content_filter"),
-        last_chunk("tool_calls"),
-        last_chunk(SERVERS_WORDS),
     ] {
         let (server, model) = answering(streaming(&[text_chunk("Hi"), chunk.clone(), last_chunk("stop")])).await;
         let (text, end) = streamed(&model).await;
@@ -313,6 +487,29 @@ async fn streams_that_are_no_reply_are_failures_and_their_words_are_not_repeated
     failed(streamed(&model).await.1);
 }
 
+#[tokio::test]
+async fn an_error_in_an_answer_of_status_200_is_judged_by_its_words() {
+    let error = |code: Value, kind: &str| json!({"error": {"message": SERVERS_WORDS, "code": code, "type": kind}});
+    for (error, expected) in [
+        (error(json!(null), "server_error"), Kind::Failed),
+        (error(json!(500), "odd"), Kind::Failed),
+        (error(json!(429), "odd"), Kind::Throttled),
+        (error(json!("rate_limit_exceeded"), "requests"), Kind::Throttled),
+        (error(json!("insufficient_quota"), "requests"), Kind::Misconfigured),
+        (error(json!(402), "odd"), Kind::Misconfigured),
+        (error(json!("invalid_api_key"), "odd"), Kind::Misconfigured),
+        (error(json!(null), "overloaded_error"), Kind::Unavailable),
+        (error(json!("context_length_exceeded"), "odd"), Kind::Refused),
+        (error(json!(400), "BadRequestError"), Kind::Refused),
+    ] {
+        let (_server, model) = answering(ok(&error)).await;
+        assert_eq!(kind(reply(&model).await), (expected, None), "{error}");
+        assert_eq!(kind(streamed(&model).await.1), (expected, None), "{error}");
+        let (_server, model) = answering(streaming(std::slice::from_ref(&error))).await;
+        assert_eq!(kind(streamed(&model).await.1), (expected, None), "{error}");
+    }
+}
+
 /// A status with an error object that has this code.
 fn status(status: u16, code: &str) -> ResponseTemplate {
     ResponseTemplate::new(status)
@@ -320,31 +517,28 @@ fn status(status: u16, code: &str) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn refusals_of_us_are_failures_and_of_the_moment_unavailable() {
-    for (refusal, is_temporary) in [
-        (status(401, "invalid_api_key"), false),
-        (status(402, "billing"), false),
-        (status(403, "unsupported_country"), false),
-        (status(404, "model_not_found"), false),
-        (status(408, "timeout"), true),
-        (status(409, "conflict"), true),
-        (status(429, "rate_limit_exceeded"), true),
-        (status(429, "insufficient_quota"), false),
-        (ResponseTemplate::new(429).set_body_string(SERVERS_WORDS), true),
-        (status(500, "server_error"), true),
-        (ResponseTemplate::new(502).set_body_string(SERVERS_WORDS), true),
-        (ResponseTemplate::new(503), true),
-        (ResponseTemplate::new(529), true),
-        (ResponseTemplate::new(302).insert_header("location", "/elsewhere"), false),
+async fn a_status_says_whether_the_server_may_have_worked_and_whether_the_operator_is_asked_for() {
+    for (rejection, expected) in [
+        (status(401, "invalid_api_key"), Kind::Misconfigured),
+        (status(402, "billing"), Kind::Misconfigured),
+        (status(403, "unsupported_country"), Kind::Misconfigured),
+        (status(404, "model_not_found"), Kind::Misconfigured),
+        (status(429, "insufficient_quota"), Kind::Misconfigured),
+        (status(400, "billing_hard_limit_reached"), Kind::Misconfigured),
+        (ResponseTemplate::new(302).insert_header("location", "/elsewhere"), Kind::Misconfigured),
+        (status(408, "timeout"), Kind::Failed),
+        (status(409, "conflict"), Kind::Failed),
+        (status(500, "server_error"), Kind::Failed),
+        (ResponseTemplate::new(502).set_body_string(SERVERS_WORDS), Kind::Failed),
+        (ResponseTemplate::new(504), Kind::Failed),
+        (status(429, "rate_limit_exceeded"), Kind::Throttled),
+        (ResponseTemplate::new(429).set_body_string(SERVERS_WORDS), Kind::Throttled),
+        (ResponseTemplate::new(503), Kind::Unavailable),
+        (ResponseTemplate::new(529), Kind::Unavailable),
     ] {
-        let (server, model) = answering(refusal).await;
-        if is_temporary {
-            assert_eq!(unavailable(reply(&model).await), None);
-            assert_eq!(unavailable(streamed(&model).await.1), None);
-        } else {
-            failed(reply(&model).await);
-            failed(streamed(&model).await.1);
-        }
+        let (server, model) = answering(rejection).await;
+        assert_eq!(kind(reply(&model).await), (expected, None));
+        assert_eq!(kind(streamed(&model).await.1), (expected, None));
         assert_eq!(requests(&server).await, 2, "nothing is sent again, or elsewhere");
     }
 }
@@ -388,10 +582,10 @@ async fn what_of_a_request_the_server_does_not_take_is_told_in_our_words() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_the_caller_did_not_set_is_a_failure_and_not_their_fault() {
+async fn a_parameter_that_the_caller_did_not_set_is_the_operators_fault_and_not_theirs() {
     let unknown = refusing(400, &json!({"param": "max_tokens", "code": "unsupported_parameter"}));
     let (_server, model) = answering(unknown).await;
-    assert_eq!(failed(reply(&model).await), "the server answered 400, unsupported_parameter");
+    assert_eq!(misconfigured(reply(&model).await), "the server answered 400, unsupported_parameter");
 }
 
 #[tokio::test]
@@ -404,18 +598,21 @@ async fn the_cause_of_a_rejection_is_its_status_and_code() {
         (ResponseTemplate::new(403).set_body_string(SERVERS_WORDS), "the server answered 403, without a code"),
     ] {
         let (_server, model) = answering(rejection).await;
-        assert_eq!(failed(reply(&model).await), cause);
+        assert_eq!(misconfigured(reply(&model).await), cause);
     }
 }
 
 #[tokio::test]
 async fn what_is_said_of_coming_back_is_handed_on() {
-    let (server, model) = answering(status(429, "rate_limit_exceeded").insert_header("retry-after", "6")).await;
-    assert_eq!(unavailable(reply(&model).await), Some(Duration::from_secs(6)));
-    assert_eq!(unavailable(streamed(&model).await.1), Some(Duration::from_secs(6)));
-    assert_eq!(requests(&server).await, 2, "six seconds are too long to wait for");
-    let (_server, model) = answering(status(500, "server_error").insert_header("retry-after", "1")).await;
-    assert_eq!(unavailable(reply(&model).await), Some(Duration::from_secs(1)));
+    for (code, word, expected) in
+        [(429, "rate_limit_exceeded", Kind::Throttled), (503, "overloaded", Kind::Unavailable)]
+    {
+        let (server, model) = answering(status(code, word).insert_header("retry-after", "6")).await;
+        let six = Some(Duration::from_secs(6));
+        assert_eq!(kind(reply(&model).await), (expected, six));
+        assert_eq!(kind(streamed(&model).await.1), (expected, six));
+        assert_eq!(requests(&server).await, 2, "six seconds are too long to wait for");
+    }
 }
 
 #[tokio::test]
@@ -525,22 +722,27 @@ async fn an_answer_that_is_cut_off_is_a_failure_and_not_asked_for_again() {
     failed(reply(&server.model().await).await);
     assert_eq!(server.count(), 1);
 
-    for last in [text_chunk("lo"), last_chunk("stop")] {
-        let text = format!("data: {}\n\ndata: {last}\n\n", text_chunk("Hel"));
-        let mut server = Raw::start(chunked(&text), Ending::HangUp).await;
-        let (text, end) = streamed(&server.model().await).await;
-        assert!(text.starts_with("Hel"));
-        assert_eq!(failed(end), "the stream was cut off");
-        assert_eq!(server.count(), 1);
-    }
+    let cut_after = |last: Value| chunked(&format!("data: {}\n\ndata: {last}\n\n", text_chunk("Hel")));
+    let mut server = Raw::start(cut_after(text_chunk("lo")), Ending::HangUp).await;
+    let (text, end) = streamed(&server.model().await).await;
+    assert_eq!((text.as_str(), failed(end).as_str()), ("Hello", "the stream was cut off"));
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_off_after_its_finish_reason_is_a_reply_without_a_count() {
+    let text = format!("data: {}\n\n", last_chunk("length"));
+    let server = Raw::start(chunked(&text), Ending::HangUp).await;
+    let (text, end) = streamed(&server.model().await).await;
+    assert_eq!((text.as_str(), end.unwrap()), ("", End { finish_reason: FinishReason::Length, usage: None }));
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let model = model_at(&format!("http://{address}")).await;
-    assert_eq!(unavailable(reply(&model).await), None);
-    assert_eq!(unavailable(streamed(&model).await.1), None);
+    assert_eq!(kind(reply(&model).await), (Kind::Unavailable, None));
+    assert_eq!(kind(streamed(&model).await.1), (Kind::Unavailable, None));
 }
 
 #[tokio::test]
@@ -566,4 +768,7 @@ async fn an_answer_without_end_is_a_failure() {
     assert!(reply(&model).await.is_ok());
     let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(mebibytes(32) + &body)).await;
     failed(reply(&model).await);
+    let (_server, model) =
+        answering(ResponseTemplate::new(200).set_body_raw(mebibytes(3) + &body, "application/json")).await;
+    failed(streamed(&model).await.1);
 }

@@ -18,7 +18,7 @@ use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
-use providers::reply::{MAX_REPLY_BYTES, Reply, ReplyStream};
+use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use testkit::recorder::Fault;
 
 use super::*;
@@ -40,7 +40,10 @@ struct ScriptedStream(Vec<StreamStep>, Stalls);
 #[derive(Clone, Debug)]
 enum StreamStep {
     Says(String),
+    Refuses(String),
+    Thinks,
     Ends(Option<Usage>),
+    EndsWith(FinishReason),
     Fails,
     Panics,
     /// Says nothing more, for ever.
@@ -65,7 +68,10 @@ impl ChatModel for ScriptedStream {
         let pieces = stream::iter(steps).zip(stream::repeat(stalls)).then(|(step, stalls)| async move {
             match step {
                 StreamStep::Says(text) => Ok(Piece::Text(text)),
+                StreamStep::Refuses(text) => Ok(Piece::Refusal(text)),
+                StreamStep::Thinks => Ok(Piece::Hidden { bytes: 40 }),
                 StreamStep::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
+                StreamStep::EndsWith(finish_reason) => Ok(Piece::End(End { finish_reason, usage: None })),
                 StreamStep::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
                 StreamStep::Panics => panic!("it was told to panic"),
                 StreamStep::Stalls => stalls.for_ever().await,
@@ -119,10 +125,12 @@ impl StreamScene {
     }
 
     async fn stream_for(&self, timeout: Duration) -> Result<TillStream, ApiError> {
-        // Four bytes are estimated as a token.
-        let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
+        self.till.stream(self.hold_for(timeout).await?).await
+    }
+
+    async fn hold_for(&self, timeout: Duration) -> Result<HeldQuestion, ApiError> {
         let question = Question {
-            prompt: Prompt { turns, sampling: Sampling::default() },
+            prompt: prompt(),
             message: Message::try_from("12345678".to_owned()).unwrap(),
             max_output_tokens: None,
             conversation: Some(ConversationId::FIRST),
@@ -130,9 +138,14 @@ impl StreamScene {
         };
         let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
         match self.till.hold(account, question).await? {
-            Held::Question(question) => self.till.stream(question).await,
+            Held::Question(question) => Ok(question),
             Held::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
+    }
+
+    /// The same reply, whole.
+    async fn whole(&self) -> Result<PaidReply, ApiError> {
+        self.till.reply(self.hold_for(TIMEOUT).await?).await
     }
 
     async fn hear(&self) -> HeardStream {
@@ -159,11 +172,20 @@ impl StreamScene {
     }
 }
 
+fn prompt() -> Prompt {
+    let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
+    Prompt { turns, sampling: Sampling::default() }
+}
+
+/// Our estimate of the question: two tokens, and what a chat template puts around them.
+const INPUT: u64 = 2 + 5 + 3 + 21;
+
 async fn to_its_end(mut stream: TillStream) -> HeardStream {
     let mut texts = Vec::new();
     loop {
         match stream.next().await.expect("a stream has an end") {
             Ok(ReplyPiece::Text(text)) => texts.push(text),
+            Ok(ReplyPiece::Refusal(_)) => {}
             end => {
                 assert!(stream.next().await.is_none(), "nothing comes after the end");
                 return (texts, end.map(|end| if let ReplyPiece::Paid(reply) = end { reply } else { unreachable!() }));
@@ -178,8 +200,8 @@ async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
     for (pricing, usage, cost) in [
         (by_message(), Some(counted), MESSAGE_COST),
         (by_usage(), Some(counted), 23),
-        // Two tokens are guessed of the question, and three of the reply.
-        (by_usage(), None, 5),
+        // Three tokens are guessed of the reply.
+        (by_usage(), None, INPUT + 3),
     ] {
         let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(usage)], pricing).await;
         let (texts, end) = scene.hear().await;
@@ -209,7 +231,7 @@ async fn while_a_reply_is_being_written_its_price_is_held() {
 #[tokio::test]
 async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
     for last in [Some(StreamStep::Fails), Some(StreamStep::Panics), None] {
-        for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), 2 + 3)] {
+        for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 3)] {
             let steps: Vec<StreamStep> = [says("Hello "), says("Ada!")].into_iter().chain(last.clone()).collect();
             let scene = StreamScene::start(&steps, pricing).await;
             let (texts, end) = scene.hear().await;
@@ -224,14 +246,67 @@ async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
 }
 
 #[tokio::test]
-async fn a_model_whose_time_is_up_is_paid_for_what_it_delivered() {
-    let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], by_message()).await;
-    let (texts, end) = scene.hear().await;
-    assert_eq!(texts, ["Hello"]);
-    assert!(matches!(end, Err(ApiError::ModelBrokeOff { .. })), "{end:?}");
-    assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
-    // The capture needs ten seconds at the worst, and a reader who does not read five before it.
-    assert_eq!(scene.stalls.seconds(), [28 - 16]);
+async fn a_reply_whose_time_is_up_ends_there_and_costs_what_there_is_of_it() {
+    for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 2)] {
+        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], pricing).await;
+        let (texts, end) = scene.hear().await;
+        let reply = end.unwrap().reply;
+        assert_eq!((texts, reply.text.as_str()), (vec!["Hello".to_owned()], "Hello"));
+        assert_eq!(reply.finish_reason, FinishReason::Length);
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+        // Text and capture need 11.5 s at the worst, and a reader who does not read 5 s before them.
+        assert_eq!(scene.stalls.seconds(), [28 - 16]);
+        let paid = scene.whole().await.unwrap();
+        assert_eq!((paid.reply.text.as_str(), paid.reply.finish_reason), ("Hello", FinishReason::Length));
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - 2 * cost, 0));
+        assert_eq!(scene.stalls.seconds(), [28 - 16, 28 - 11]);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_reply_that_breaks_off_is_what_was_written_until_then() {
+    for last in [Some(StreamStep::Fails), Some(StreamStep::Panics), None] {
+        let steps: Vec<StreamStep> = [says("Hello "), says("Ada!")].into_iter().chain(last).collect();
+        let scene = StreamScene::start(&steps, by_usage()).await;
+        let PaidReply { reply, charge, .. } = scene.whole().await.unwrap();
+        assert_eq!((reply.text.as_str(), reply.finish_reason), ("Hello Ada!", FinishReason::BrokenOff));
+        assert_eq!(u64::from(charge.cost), INPUT + 3);
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - INPUT - 3, 0));
+    }
+}
+
+/// What ended was billed by its provider, and is charged.
+#[tokio::test]
+async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
+    let refuses = || vec![StreamStep::Refuses("I can".to_owned()), StreamStep::Refuses("not.".to_owned())];
+    for (steps, refusal, tokens) in [
+        (vec![], None, 0),
+        (vec![says("")], None, 0),
+        (refuses(), Some("I cannot."), 3),
+        (vec![StreamStep::Thinks, StreamStep::Thinks], None, 20),
+    ] {
+        for reason in [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::ToolCalls] {
+            let steps = [&steps[..], &[StreamStep::EndsWith(reason)]].concat();
+            let scene = StreamScene::start(&steps, by_usage()).await;
+            let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
+            let mut heard = String::new();
+            let streamed = loop {
+                match stream.next().await.unwrap().unwrap() {
+                    ReplyPiece::Refusal(text) => heard.push_str(&text),
+                    ReplyPiece::Paid(paid) => break paid,
+                    ReplyPiece::Text(text) => panic!("{text}"),
+                }
+            };
+            assert_eq!(heard, refusal.unwrap_or_default());
+            for PaidReply { reply, charge, .. } in [streamed, scene.whole().await.unwrap()] {
+                assert_eq!((reply.text.as_str(), reply.refusal.as_deref()), ("", refusal), "{steps:?}");
+                assert_eq!(reply.finish_reason, reason);
+                assert_eq!(reply.shown(), refusal.unwrap_or_default());
+                assert_eq!(u64::from(charge.cost), INPUT + tokens, "{steps:?}");
+            }
+            assert_eq!(scene.spendable_and_held().await, (BALANCE - 2 * (INPUT + tokens), 0));
+        }
+    }
 }
 
 #[tokio::test]
@@ -241,13 +316,17 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
         vec![StreamStep::Panics],
         vec![StreamStep::Stalls],
         vec![],
-        vec![StreamStep::Ends(None)],
         vec![says(""), StreamStep::Fails],
         vec![says(""), StreamStep::Stalls],
+        vec![StreamStep::Thinks, StreamStep::Fails],
+        vec![StreamStep::Thinks, StreamStep::Stalls],
+        vec![StreamStep::EndsWith(FinishReason::BrokenOff)],
     ] {
         for pricing in [by_message(), by_usage()] {
             let scene = StreamScene::start(&steps, pricing).await;
             let error = scene.stream_for(TIMEOUT).await.err();
+            assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
+            let error = scene.whole().await.err();
             assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
             assert_eq!(scene.spendable_and_held().await, (BALANCE, 0), "{steps:?}");
         }
@@ -277,7 +356,7 @@ async fn a_capture_that_fails_is_what_the_stream_ends_with() {
         scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 3);
         let (texts, end) = scene.hear().await;
         assert_eq!(texts, ["Hello"]);
-        assert!(matches!(end, Err(ApiError::Unavailable(_))), "{end:?}");
+        assert!(matches!(end, Err(ApiError::ReplyLost(_))), "{end:?}");
         assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
     }
 }
@@ -314,8 +393,13 @@ fn any_pricing() -> impl Strategy<Value = Pricing> {
     prop_oneof![(0_u64..BALANCE).prop_map(|cost| Pricing::Message { cost: credits(cost) }), by_usage]
 }
 
+/// Counts as they should be, and whatever else a server may say.
+fn any_count() -> impl Strategy<Value = u64> {
+    prop_oneof![0_u64..500, Just(0), any::<u64>()]
+}
+
 fn any_end() -> impl Strategy<Value = Option<StreamStep>> {
-    let counted = (0_u64..500, 0_u64..500).prop_map(|(input_tokens, output_tokens)| Usage {
+    let counted = (any_count(), any_count()).prop_map(|(input_tokens, output_tokens)| Usage {
         input_tokens,
         output_tokens,
         estimated: false,
@@ -328,43 +412,102 @@ fn any_end() -> impl Strategy<Value = Option<StreamStep>> {
     ]
 }
 
-/// Hears a reply of such texts and such an end, and looks at the bill.
-async fn check_the_bill(texts: &[String], end: Option<StreamStep>, pricing: Pricing) {
-    let steps: Vec<StreamStep> = texts.iter().cloned().map(StreamStep::Says).chain(end.clone()).collect();
-    let scene = StreamScene::start(&steps, pricing).await;
-    let stream = match scene.stream_for(TIMEOUT).await {
-        Ok(stream) => stream,
+fn any_step() -> impl Strategy<Value = StreamStep> {
+    prop_oneof![
+        4 => ".{0,80}".prop_map(StreamStep::Says),
+        1 => ".{0,80}".prop_map(StreamStep::Refuses),
+        1 => Just(StreamStep::Thinks),
+    ]
+}
+
+/// The texts and the refusals in `steps`.
+fn words(steps: &[StreamStep]) -> (String, String) {
+    let mut words = (String::new(), String::new());
+    for step in steps {
+        match step {
+            StreamStep::Says(text) => words.0.push_str(text),
+            StreamStep::Refuses(text) => words.1.push_str(text),
+            _ => {}
+        }
+    }
+    words
+}
+
+/// The usage that is charged for `steps` with this count: see docs/decisions/finished-replies.md.
+fn expected_usage(steps: &[StreamStep], counted: Option<Usage>, most_output: u64) -> (u64, u64) {
+    let bytes = |step: &StreamStep| match step {
+        StreamStep::Says(text) | StreamStep::Refuses(text) => text.len() as u64,
+        StreamStep::Thinks => 40,
+        _ => 0,
+    };
+    let events = steps.iter().filter(|step| bytes(step) > 0).count() as u64;
+    let estimate = events.max(steps.iter().map(bytes).sum::<u64>().div_ceil(4));
+    let Usage { input_tokens, output_tokens, .. } = counted.unwrap_or_default();
+    let or = |counted, estimate| if counted == 0 { estimate } else { counted };
+    (or(input_tokens, INPUT).min(prompt().most_input_tokens()), or(output_tokens, estimate).min(most_output))
+}
+
+/// Hears a reply of such steps and such an end, whole or streamed, and looks at the bill.
+async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, pricing: Pricing, is_streamed: bool) {
+    let all: Vec<StreamStep> = steps.iter().cloned().chain(end.clone()).collect();
+    let scene = StreamScene::start(&all, pricing).await;
+    let (text, refusal) = words(steps);
+    let ends = matches!(end, Some(StreamStep::Ends(_)));
+    let question = match scene.hold_for(TIMEOUT).await {
+        Ok(question) => question,
         Err(error) => {
-            let is_too_dear = matches!(error, ApiError::InsufficientTokens { .. });
-            assert!(is_too_dear || texts.concat().is_empty(), "{error:?}");
-            assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+            assert!(matches!(error, ApiError::InsufficientTokens { .. }), "{error:?}");
             return;
         }
     };
-    let (id, (spendable, held)) = (stream.id(), scene.spendable_and_held().await);
+    let (id, most_output) = (question.id(), u64::from(question.max_output_tokens));
+    let (spendable, held) = scene.spendable_and_held().await;
     assert_eq!(spendable + held, BALANCE);
-    let (heard, outcome) = to_its_end(stream).await;
+    let outcome = if is_streamed {
+        match scene.till.stream(question).await {
+            Ok(stream) => to_its_end(stream).await,
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    } else {
+        match scene.till.reply(question).await {
+            Ok(paid) => (vec![paid.reply.text.clone()], Ok(paid)),
+            Err(error) => (Vec::new(), Err(error)),
+        }
+    };
+    if !ends && text.is_empty() && refusal.is_empty() {
+        assert!(matches!(outcome.1, Err(ApiError::ModelFailed(_))), "{outcome:?}");
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+        return;
+    }
+    let (heard, outcome) = outcome;
+    assert_eq!(outcome.is_ok(), ends || !is_streamed, "{outcome:?}");
+    assert_eq!(heard.concat(), text);
     let entry = scene.entry(id).await.unwrap();
-    assert_eq!(scene.stored_response(id).await, heard.concat(), "what was heard is what is stored");
-    assert_eq!(heard.concat(), texts.concat());
-    let counted = if let Some(StreamStep::Ends(Some(usage))) = end { Some(usage) } else { None };
-    assert_eq!(outcome.is_ok(), matches!(end, Some(StreamStep::Ends(_))), "{outcome:?}");
-    let usage = counted.unwrap_or(entry.usage.unwrap());
-    let cost = u64::from(pricing.cost(&usage)).min(held);
-    assert_eq!(entry.amount.unsigned_abs(), cost);
+    let shown = if text.is_empty() { &refusal } else { &text };
+    assert_eq!(scene.stored_response(id).await, *shown, "what was heard is what is stored");
+    let usage = entry.usage.unwrap();
+    let counted = if let Some(StreamStep::Ends(usage)) = end { usage } else { None };
+    assert_eq!((usage.input_tokens, usage.output_tokens), expected_usage(steps, counted, most_output));
+    let cost = u64::from(pricing.cost(&usage));
+    assert!(cost <= held);
+    assert_eq!(entry.amount.unsigned_abs(), cost, "what is shown is what is charged");
     assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+    if let Ok(paid) = outcome {
+        assert_eq!((paid.reply.usage, u64::from(paid.charge.cost)), (usage, cost));
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_heard_is_stored_and_charged_once_and_never_above_what_was_held(
-        texts in proptest::collection::vec(".{0,80}", 0..6),
+    fn what_is_heard_is_stored_and_charged_once_as_it_is_shown_and_never_above_what_was_held(
+        steps in proptest::collection::vec(any_step(), 0..6),
         end in any_end(),
         pricing in any_pricing(),
+        is_streamed in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(check_the_bill(&texts, end, pricing));
+        runtime.block_on(check_the_bill(&steps, end, pricing, is_streamed));
     }
 }

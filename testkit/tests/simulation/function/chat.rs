@@ -69,6 +69,8 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
             let paid =
                 if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
             match paid {
+                // Its time was up, or the model broke off: nobody has counted.
+                Ok(paid) if paid.reply.finish_reason != FinishReason::Stop => Ok(Told::BrokenOff { id: paid.id, held }),
                 Ok(paid) => Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held }),
                 Err(ApiError::ModelBrokeOff { message_id, .. }) => Ok(Told::BrokenOff { id: message_id, held }),
                 Err(error) => Err(error),
@@ -98,6 +100,8 @@ struct Scripted {
     response: String,
     usage: Usage,
     thinks: Duration,
+    /// The time from the words to the end. The end of a whole reply comes with them.
+    goes_on: Duration,
     /// The failure before the first word.
     failure: Option<fn() -> ModelError>,
     breaks_off: bool,
@@ -111,6 +115,7 @@ impl Scripted {
             response: response(number, chat.is_long),
             usage,
             thinks: chat.thinks,
+            goes_on: if chat.is_streamed { chat.thinks } else { Duration::ZERO },
             failure: match (chat.is_turned_away, chat.model_fails) {
                 (true, _) => Some(turned_away),
                 (_, true) => Some(failed),
@@ -152,9 +157,9 @@ impl ChatModel for Scripted {
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
             let text = stream::iter([Ok(Piece::Text(self.response.clone()))]);
-            let thinks = self.thinks;
+            let goes_on = self.goes_on;
             let last = stream::once(async move {
-                tokio::time::sleep(thinks).await;
+                tokio::time::sleep(goes_on).await;
                 end
             });
             Ok(text.chain(last).boxed())

@@ -1,0 +1,320 @@
+//! Limits on replies, and the usage of each.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use proptest::prelude::*;
+
+use super::*;
+use crate::dummy::{Dummy, DummyFailure};
+use crate::error::Refusal;
+use crate::prompt::{Role, Turn};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What is handed out of a reply: its texts, its refusals, its end.
+#[derive(Debug, Default)]
+struct Handed {
+    texts: Vec<String>,
+    refusals: Vec<String>,
+    estimate: Usage,
+}
+
+async fn handed(model: &Model) -> (Handed, Result<(FinishReason, Usage), ModelError>) {
+    let mut handed = Handed::default();
+    let mut pieces = match model.stream(&hello(), 10, LIMIT).await {
+        Ok(pieces) => pieces,
+        Err(error) => return (handed, Err(error)),
+    };
+    let end = loop {
+        match pieces.next().await {
+            Ok(ShownPiece::Text(text)) => handed.texts.push(text),
+            Ok(ShownPiece::Refusal(text)) => handed.refusals.push(text),
+            Ok(ShownPiece::End { finish_reason, usage }) => break Ok((finish_reason, usage)),
+            Err(error) => break Err(error),
+        }
+    };
+    handed.estimate = pieces.estimated_usage();
+    (handed, end)
+}
+
+fn hello() -> Prompt {
+    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+}
+
+fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
+    Usage { input_tokens, output_tokens, estimated: false }
+}
+
+fn estimated(output_tokens: u64) -> Usage {
+    Usage { input_tokens: hello().estimated_input_tokens(), output_tokens, estimated: true }
+}
+
+/// A step of a model that does as it is told.
+#[derive(Clone, Debug)]
+enum Step {
+    Gives(Piece),
+    /// Says that the provider is busy.
+    Refuses,
+    Stalls,
+}
+
+/// A model that takes these steps, streamed or whole.
+#[derive(Debug)]
+struct Recited(Vec<Step>);
+
+impl Recited {
+    fn model(pieces: impl IntoIterator<Item = Piece>, last: Option<Step>) -> Model {
+        Model::new(Self(pieces.into_iter().map(Step::Gives).chain(last).collect()))
+    }
+
+    fn steps(&self) -> ReplyStream {
+        let steps = stream::iter(self.0.clone());
+        let taken = steps.then(|step| async move {
+            match step {
+                Step::Gives(piece) => Ok(piece),
+                Step::Refuses => Err(busy()),
+                Step::Stalls => std::future::pending().await,
+            }
+        });
+        taken.boxed()
+    }
+}
+
+fn busy() -> ModelError {
+    ModelError::Throttled { retry_after: None, cause: Cause::because("busy") }
+}
+
+impl ChatModel for Recited {
+    fn id(&self) -> &'static str {
+        "recited"
+    }
+
+    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+        None
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async {
+            let (mut text, mut refusal, mut steps) = (String::new(), None::<String>, self.steps());
+            loop {
+                match steps.next().await.unwrap()? {
+                    Piece::Text(piece) => text.push_str(&piece),
+                    Piece::Refusal(piece) => refusal.get_or_insert_default().push_str(&piece),
+                    Piece::Hidden { .. } => {}
+                    Piece::End(end) => return Ok(Reply { text, refusal, end }),
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        async { Ok(self.steps()) }.boxed()
+    }
+}
+
+fn says(text: impl Into<String>) -> Piece {
+    Piece::Text(text.into())
+}
+
+fn ends(finish_reason: FinishReason, usage: Option<Usage>) -> Piece {
+    Piece::End(End { finish_reason, usage })
+}
+
+#[tokio::test]
+async fn the_dummy_answers_as_the_django_app_did_and_counts_a_token_for_four_bytes() {
+    for (streams, expected) in [(true, &["Dummy", " Response"][..]), (false, &["Dummy Response"])] {
+        let (handed, end) = handed(&Model::new(Dummy::default()).streaming(streams)).await;
+        assert_eq!(handed.texts, expected);
+        let usage = Usage { input_tokens: 2, output_tokens: 4, estimated: true };
+        assert_eq!(end.unwrap(), (FinishReason::Stop, usage));
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_is_asked_for_whole_replies_gives_text_refusal_and_end_in_a_piece_each() {
+    let pieces = [says("Hel"), says("lo"), Piece::Refusal("No".to_owned()), Piece::Refusal(".".to_owned())];
+    let end = ends(FinishReason::ContentFilter, Some(counted(9, 2)));
+    for streams in [true, false] {
+        let model = Recited::model(pieces.iter().cloned().chain([end.clone()]), None).streaming(streams);
+        let (handed, last) = handed(&model).await;
+        assert_eq!((handed.texts.concat().as_str(), handed.refusals.concat().as_str()), ("Hello", "No."));
+        assert_eq!((handed.texts.len(), handed.refusals.len()), if streams { (2, 2) } else { (1, 1) });
+        assert_eq!(last.unwrap(), (FinishReason::ContentFilter, counted(9, 2)));
+    }
+}
+
+#[tokio::test]
+async fn a_reply_of_the_most_bytes_is_whole() {
+    let pieces = [says("x".repeat(MAX_REPLY_BYTES - 1)), says("y"), ends(FinishReason::Stop, Some(counted(1, 2)))];
+    let (handed, end) = handed(&Recited::model(pieces, None)).await;
+    assert_eq!(handed.texts.concat().len(), MAX_REPLY_BYTES);
+    assert_eq!(end.unwrap(), (FinishReason::Stop, counted(1, 2)));
+}
+
+/// Each letter has two bytes, and the limit is in the middle of one.
+#[tokio::test]
+async fn a_longer_reply_is_cut_before_a_character_that_no_longer_fits() {
+    for streams in [true, false] {
+        for texts in [
+            vec![format!("x{}", "\u{fc}".repeat(MAX_REPLY_BYTES))],
+            vec!["x".to_owned(), "\u{fc}".repeat(MAX_REPLY_BYTES / 2 - 1), "\u{fc}".to_owned(), "z".to_owned()],
+        ] {
+            let expected = format!("x{}", "\u{fc}".repeat(MAX_REPLY_BYTES / 2 - 1));
+            let pieces = texts.into_iter().map(says).chain([ends(FinishReason::Stop, Some(counted(1, 2)))]);
+            let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+            assert!(handed.texts.concat() == expected, "{} bytes", handed.texts.concat().len());
+            assert!(handed.texts.iter().all(|text| !text.is_empty()));
+            let (finish_reason, usage) = end.unwrap();
+            assert!(finish_reason == FinishReason::Length && usage.estimated, "{finish_reason:?}, {usage:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_and_refusal_share_the_limit() {
+    let pieces = [says("x".repeat(MAX_REPLY_BYTES)), Piece::Refusal("No".to_owned())];
+    let (handed, end) = handed(&Recited::model(pieces, None)).await;
+    assert!(handed.refusals.is_empty());
+    assert_eq!(end.unwrap().0, FinishReason::Length);
+}
+
+#[tokio::test]
+async fn a_reply_that_ends_without_a_word_is_a_reply() {
+    for streams in [true, false] {
+        for reason in [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::ToolCalls] {
+            for usage in [Some(counted(9, 100)), Some(counted(9, 0)), None] {
+                let pieces = [says(""), ends(reason, usage)];
+                let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+                assert!(handed.texts.is_empty() && handed.refusals.is_empty());
+                assert_eq!(end.unwrap(), (reason, usage.unwrap_or(estimated(0))));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_fails_panics_breaks_off_or_is_silent_for_too_long_has_failed() {
+    for (delay, failure, delivered) in [
+        (Duration::ZERO, Some(DummyFailure::Error), 0),
+        (Duration::ZERO, Some(DummyFailure::Panic), 0),
+        (Duration::ZERO, Some(DummyFailure::Cut), 1),
+        (Duration::from_secs(6), None, 0),
+    ] {
+        for streams in [true, false] {
+            let (handed, end) = handed(&Model::new(Dummy { delay, failure }).streaming(streams)).await;
+            assert!(matches!(end, Err(ModelError::Failed(_))), "{failure:?}");
+            assert_eq!(handed.texts.len(), if streams { delivered } else { 0 }, "{failure:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_whose_time_is_up_after_its_first_words_ends_there_and_one_without_words_has_failed() {
+    let hidden = || Piece::Hidden { bytes: 100 };
+    for (pieces, expected) in [
+        (vec![says("Hello")], Some(2)),
+        (vec![hidden(), says("Hello")], Some(27)),
+        (vec![Piece::Refusal("No".to_owned())], Some(1)),
+        (vec![], None),
+        (vec![says("")], None),
+        (vec![hidden()], None),
+    ] {
+        let began = Instant::now();
+        let (_, end) = handed(&Recited::model(pieces.clone(), Some(Step::Stalls))).await;
+        assert_eq!(began.elapsed(), LIMIT, "{pieces:?}");
+        match (end, expected) {
+            (Ok(end), Some(tokens)) => assert_eq!(end, (FinishReason::Length, estimated(tokens)), "{pieces:?}"),
+            (Err(ModelError::Failed(_)), None) => {}
+            (end, _) => panic!("{pieces:?}: {end:?}"),
+        }
+    }
+    let whole = Recited::model([says("Hello")], Some(Step::Stalls)).streaming(false);
+    assert!(handed(&whole).await.1.unwrap_err().may_have_worked(), "nothing of a whole reply is there");
+}
+
+#[tokio::test]
+async fn a_provider_that_has_begun_to_write_has_accepted_the_request() {
+    for (pieces, may_have_worked) in [
+        (vec![], false),
+        (vec![says("")], false),
+        (vec![says("Hi")], true),
+        (vec![Piece::Refusal("No".to_owned())], true),
+        (vec![Piece::Hidden { bytes: 1 }], true),
+    ] {
+        let (_, end) = handed(&Recited::model(pieces.clone(), Some(Step::Refuses))).await;
+        assert_eq!(end.unwrap_err().may_have_worked(), may_have_worked, "{pieces:?}");
+    }
+}
+
+#[test]
+fn only_after_a_failure_the_provider_may_have_worked() {
+    let cause = || Cause::because("a reason");
+    let retry_after = None;
+    for (error, expected) in [
+        (ModelError::Failed(cause()), true),
+        (ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }, false),
+        (ModelError::Throttled { retry_after, cause: cause() }, false),
+        (ModelError::Misconfigured(cause()), false),
+        (ModelError::Unavailable { retry_after, cause: cause() }, false),
+    ] {
+        assert_eq!(error.may_have_worked(), expected, "{error:?}");
+        assert_eq!(error.into_cause().as_str(), "a reason");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_its_provider_says_is_broken_off_has_failed_after_what_was_written() {
+    for streams in [true, false] {
+        let pieces = [says("Hi"), ends(FinishReason::BrokenOff, None)];
+        let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+        assert_eq!((handed.texts, handed.estimate), (vec!["Hi".to_owned()], estimated(1)));
+        assert!(matches!(end, Err(ModelError::Failed(_))));
+    }
+}
+
+/// The table of docs/decisions/finished-replies.md, from the provider's count on.
+#[tokio::test]
+async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_number() {
+    let texts = || vec![says("Hello "), says("A"), says("d"), says("a"), says("!")];
+    let with_hidden = || [texts(), vec![Piece::Hidden { bytes: 400 }, Piece::Hidden { bytes: 1 }]].concat();
+    let input = hello().estimated_input_tokens();
+    for (pieces, usage, expected) in [
+        (texts(), Some(counted(9, 2)), counted(9, 2)),
+        (texts(), None, estimated(5)),
+        (texts(), Some(counted(0, 0)), estimated(5)),
+        (texts(), Some(counted(9, 0)), Usage { input_tokens: 9, output_tokens: 5, estimated: true }),
+        (texts(), Some(counted(0, 2)), Usage { input_tokens: input, output_tokens: 2, estimated: true }),
+        (with_hidden(), None, estimated((10 + 401_u64).div_ceil(4))),
+        (vec![], Some(counted(9, 0)), counted(9, 0)),
+        (vec![], Some(counted(0, 0)), estimated(0)),
+        (vec![], None, estimated(0)),
+    ] {
+        let (_, end) = handed(&Recited::model([pieces, vec![ends(FinishReason::Stop, usage)]].concat(), None)).await;
+        assert_eq!(end.unwrap().1, expected, "{usage:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a provider counts, nobody reads or writes for nothing.
+    #[test]
+    fn a_reply_takes_a_token_of_input_and_of_output_where_words_were_written(
+        texts in prop::collection::vec(".{0,20}", 0..6),
+        usage in prop::option::of((any::<u64>(), any::<u64>())),
+        zeros in (any::<bool>(), any::<bool>()),
+    ) {
+        let zero = |is_zero, tokens| if is_zero { 0 } else { tokens };
+        let usage = usage.map(|(input, output)| counted(zero(zeros.0, input), zero(zeros.1, output)));
+        let events = texts.iter().filter(|text| !text.is_empty()).count() as u64;
+        let pieces: Vec<Piece> = texts.into_iter().map(says).chain([ends(FinishReason::Stop, usage)]).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_, end) = runtime.block_on(handed(&Recited::model(pieces, None)));
+        let shown = end.unwrap().1;
+        prop_assert!(shown.input_tokens > 0);
+        prop_assert_eq!(shown.output_tokens == 0, events == 0 && usage.is_none_or(|usage| usage.output_tokens == 0));
+        prop_assert!(!shown.estimated || shown.output_tokens >= events || usage.is_some_and(|usage| usage.output_tokens > 0));
+    }
+}

@@ -1,0 +1,101 @@
+//! A question whose reply the model is writing.
+
+use std::time::{Duration, Instant};
+
+use domain::message::FinishReason;
+use domain::pricing::Usage;
+use providers::error::ModelError;
+use providers::model::{Pieces, ShownPiece};
+
+use crate::error::ApiError;
+use crate::till::hold::Till;
+use crate::till::question::HeldQuestion;
+
+/// A held question, and its reply as far as it was handed out.
+pub(super) struct UnderWay {
+    question: HeldQuestion,
+    pieces: Pieces,
+    /// The model's first piece, until it is handed out.
+    first: Option<ShownPiece>,
+    text: String,
+    refusal: Option<String>,
+    /// The model's time. It does not include the reader's.
+    latency: Duration,
+}
+
+/// A held question with its reply, which is to be charged and stored.
+pub(super) struct Written {
+    pub(super) question: HeldQuestion,
+    pub(super) text: String,
+    pub(super) refusal: Option<String>,
+    pub(super) finish_reason: FinishReason,
+    pub(super) usage: Usage,
+    pub(super) latency: Duration,
+}
+
+impl Till {
+    /// Asks the model and waits for the beginning of its reply, which may be its end. If there is none, the hold is
+    /// released. `reserve` is the time before the deadline that the model does not get.
+    ///
+    /// # Errors
+    /// As [`Pieces::next`].
+    pub(super) async fn ask(&self, question: HeldQuestion, reserve: Duration) -> Result<UnderWay, ApiError> {
+        let asked = Instant::now();
+        let begun = self.first_piece(&question, reserve).await;
+        let latency = asked.elapsed();
+        match begun {
+            Ok((first, pieces)) => {
+                let (first, text, refusal) = (Some(first), String::new(), None);
+                Ok(UnderWay { question, pieces, first, text, refusal, latency })
+            }
+            Err(error) => {
+                self.model_failed(&question, &error, latency).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn first_piece(
+        &self,
+        question: &HeldQuestion,
+        reserve: Duration,
+    ) -> Result<(ShownPiece, Pieces), ModelError> {
+        let limit = question.deadline.since(self.clock.now()).saturating_sub(reserve);
+        let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
+        Ok((pieces.next().await?, pieces))
+    }
+}
+
+impl UnderWay {
+    /// The next piece, whose words count as handed out from now on.
+    pub(super) async fn next(&mut self) -> Result<ShownPiece, ModelError> {
+        let piece = match self.first.take() {
+            Some(first) => first,
+            None => self.wait().await?,
+        };
+        match &piece {
+            ShownPiece::Text(text) => self.text.push_str(text),
+            ShownPiece::Refusal(text) => self.refusal.get_or_insert_default().push_str(text),
+            ShownPiece::End { .. } => {}
+        }
+        Ok(piece)
+    }
+
+    async fn wait(&mut self) -> Result<ShownPiece, ModelError> {
+        let asked = Instant::now();
+        let piece = self.pieces.next().await;
+        self.latency += asked.elapsed();
+        piece
+    }
+
+    /// Our estimate of the tokens that the reply took so far.
+    pub(super) fn estimated_usage(&self) -> Usage {
+        self.pieces.estimated_usage()
+    }
+
+    /// The reply, which ended so. The model's stream is dropped.
+    pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> Written {
+        let Self { question, text, refusal, latency, .. } = self;
+        Written { question, text, refusal, finish_reason, usage, latency }
+    }
+}
