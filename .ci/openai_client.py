@@ -94,7 +94,7 @@ def raised_in_the_middle(client: OpenAI) -> tuple[str, APIError]:
     raise AssertionError(f"not raised after {text!r}")
 
 
-def be_failed(stack: Stack) -> None:
+def break_off(stack: Stack) -> None:
     """Asks a model that breaks off after its first word."""
     sent: list[httpx2.Request] = []
     key = api_key(stack)
@@ -105,14 +105,23 @@ def be_failed(stack: Stack) -> None:
     expect("requests, since it is charged", (len(sent), balance(stack, key)), (1, 9))
 
     sent.clear()
-    failed = refusal(client, extra_headers={"Idempotency-Key": "one-and-the-same"})
-    expect("a whole answer that broke off", (failed.status_code, failed.code), (502, "model_failed"))
-    expect("requests, since it is not charged", (len(sent), balance(stack, key)), (ATTEMPTS, 9))
-    expect("their idempotency keys", {request.headers["idempotency-key"] for request in sent}, {"one-and-the-same"})
+    choice = client.chat.completions.create(model="dummy", messages=HELLO).choices[0]
+    expect("a whole answer that broke off", (choice.message.content, choice.finish_reason), ("Dummy", "length"))
+    expect("requests, since it is charged", (len(sent), balance(stack, key)), (1, 8))
+
+
+def fail(stack: Stack) -> None:
+    """Asks a model that fails before its first word. Its provider may bill that, so the client must not repeat it."""
+    sent: list[httpx2.Request] = []
+    key = api_key(stack)
+    http = httpx2.Client(event_hooks={"request": [sent.append]})
+    failed = refusal(OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key, http_client=http))
+    expect("a model that failed", (failed.status_code, failed.code), (502, "model_failed"))
+    expect("requests, since it may be billed", (len(sent), balance(stack, key)), (1, 10))
 
 
 def obey() -> None:
-    """The client obeys x-should-retry, which comes with every error that may have been charged.
+    """The client obeys x-should-retry, which comes with every error that may have been charged or billed.
 
     Such an error needs a table that does not answer, so that a transport of the test's own answers here.
     """
@@ -120,8 +129,9 @@ def obey() -> None:
         sent: list[httpx2.Request] = []
         answer = httpx2.MockTransport(lambda request: sent.append(request) or httpx2.Response(503, headers=headers))
         client = OpenAI(base_url="http://127.0.0.1/v1", api_key="sk-any", http_client=httpx2.Client(transport=answer))
-        refusal(client)
+        refusal(client, extra_headers={"Idempotency-Key": "one-and-the-same"})
         expect(f"requests after a 503 with {headers}", len(sent), wanted)
+        expect("their idempotency keys", {request.headers["idempotency-key"] for request in sent}, {"one-and-the-same"})
 
 
 if __name__ == "__main__":
@@ -138,7 +148,8 @@ if __name__ == "__main__":
         repeat(client)
         expect("the balance after a third, sent three times", balance(stack, key), 0)
         be_refused(client)
-    settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": "cut"}
-    with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
-        be_failed(stack)
+    for failure, ask in [("cut", break_off), ("error", fail)]:
+        settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": failure}
+        with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
+            ask(stack)
     print("OpenAI's client got what it expects.")
