@@ -5,7 +5,8 @@ use std::fmt;
 use std::fs;
 
 use serde_json::{Map, Value, json};
-use shared::domain::ids::SessionId;
+use shared::domain::credits::Credits;
+use shared::domain::ids::{EntryId, SessionId};
 use shared::domain::time::Clock;
 use shared::domain::username::Username;
 use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
@@ -15,8 +16,8 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, make_api_key,
-    refresh, register, verify,
+    balance, change_password, chat, completion, completion_body, delete_account, end_api_key, end_session, log_in, make_api_key,
+    message, refresh, register, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -114,10 +115,7 @@ async fn cost_and_response(world: &World, name: &'static str, function: &str, re
     world.stack.recorder().ask_for_capacity();
     world.stack.recorder().clear();
     let response = world.stack.send(request).await;
-    let mut recorded = world.stack.recorder().requests();
-    // Lists begin with two requests at once, which arrive in any order.
-    let at_once = if name.starts_with("`GET") { 0..2.min(recorded.len()) } else { 0..0 };
-    recorded[at_once].sort_by(|one, other| one.operation.cmp(&other.operation));
+    let recorded = world.stack.recorder().requests();
     (Cost::of(name, &recorded), response)
 }
 
@@ -135,10 +133,12 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "… of a refresh token", "token-verify", verify(&ada.refresh)).await,
         cost(world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
         cost(world, "`POST /chatView/`", "chat", chat().bearer(&ada.access)).await,
+        cost(world, "… of 10 KB", "chat", message(&"x".repeat(10 * 1024)).bearer(&ada.access)).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,
         cost(world, "`POST /v1/chat/completions`", "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "… streamed", "chat-completions", completion(true).bearer(&ada.access)).await,
+        cost(world, "… stored", "chat-completions", stored_completion().bearer(&ada.access)).await,
         cost(world, "`GET /v1/models`", "models", get("/v1/models")).await,
     ];
     for _ in 4..20 {
@@ -150,6 +150,12 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
     ]);
     costs
+}
+
+fn stored_completion() -> Request {
+    let mut body = completion_body(false);
+    body["store"] = json!(true);
+    Request::post("/v1/chat/completions").json(&body)
 }
 
 /// The costs of sessions, API keys and accounts. Grace has three sessions and an API key.
@@ -222,6 +228,68 @@ fn now(clock: &Clock) -> Value {
     json!({"N": clock.now().seconds().to_string()})
 }
 
+/// The costs of messages that are refused before anything is held. The account has the longest name, the most holds, each
+/// with an idempotency key, and long stored messages.
+async fn costs_of_refusals(world: &World) -> Vec<Cost> {
+    let longest = "\u{10429}".repeat(Username::MAX_CHARACTERS);
+    world.register(&longest, 100).await;
+    let access = world.log_in(&longest).await.access;
+    let api_key = world.make_api_key(&access).await.key;
+    let with_key = |text: &str| message(text).bearer(&access).header("Idempotency-Key", "a-used-key");
+    let long = "x".repeat(60 * 1024);
+    assert_eq!(world.stack.send(with_key(&long)).await.status, 200);
+    let mut costs = vec![
+        cost(world, "`POST /chatView/` of 60 KB, answered again", "chat", with_key(&long)).await,
+        cost_of_refusal(world, "… with a key that was used for another message", "chat", with_key("Hi"), 422).await,
+    ];
+    let holds = json!({"M": holds_of_an_account()});
+    let unpaid = json!({"M": {"began_at": hour(), "unpaid": {"N": "20"}, "charged": {"N": "0"}}});
+    for (name, status, changes) in [
+        ("`POST /v1/chat/completions` without credits", 402, json!({"balance": {"N": "0"}})),
+        ("… with the most messages in flight", 429, json!({"balance": {"N": "100"}, "holds": holds})),
+        ("… after too much unpaid work", 429, json!({"hourly": unpaid})),
+        ("… of a deactivated account", 401, json!({"status": {"S": "inactive"}})),
+    ] {
+        change_account(world, &longest, &changes).await;
+        let by_program = completion(false).bearer(&api_key);
+        costs.push(cost_of_refusal(world, name, "chat-completions", by_program, status).await);
+        let by_person = chat().bearer(&access);
+        let by_person = cost_of_refusal(world, name, "chat", by_person, status).await;
+        assert_eq!(by_person.operations, ["GetItem"], "at `/chatView/` without an API key");
+    }
+    costs
+}
+
+/// As many live holds as an account has by default, each as long as a hold can be.
+fn holds_of_an_account() -> Map<String, Value> {
+    let hold = |number: u32| {
+        let place = format!("{number:022}");
+        let members = json!({
+            "id": {"S": EntryId::new(&Clock::system()).to_string()},
+            "amount": {"N": u64::from(Credits::MAX).to_string()},
+            "expires_at": {"N": "9999999999"},
+            "fingerprint": {"S": place},
+        });
+        (place, json!({"M": members}))
+    };
+    (0..10).map(hold).collect()
+}
+
+/// The beginning of this clock hour, or of the next one if this is about to end.
+fn hour() -> Value {
+    let seconds = Clock::system().now().seconds() + 60;
+    json!({"N": (seconds - seconds % 3600).to_string()})
+}
+
+/// Changes attributes of an account, past the API.
+async fn change_account(world: &World, username: &str, changes: &Value) {
+    let table = world.stack.table();
+    let accounts = table.items().await.into_iter().filter(|item| item["sk"]["S"] == "ACCOUNT");
+    let mut account = accounts.into_iter().find(|item| item["username"]["S"] == username).unwrap();
+    account.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    table.call("PutItem", &json!({"TableName": table.name(), "Item": account})).await.unwrap();
+}
+
 /// Sessions of the past whose items DynamoDB has not deleted yet.
 const ENDED_SESSIONS: usize = 3000;
 
@@ -283,9 +351,16 @@ async fn costs_md_says_what_each_request_costs() {
     counted.splice(login + 1..=login, costs_of_guesses(&world).await);
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
+    compare_with_docs("## What a request asks of DynamoDB\n", &counted);
+    compare_with_docs("### What a refusal costs\n", &costs_of_refusals(&world).await);
+}
+
+/// Compares `counted` with the table that follows `heading` in docs/costs.md.
+fn compare_with_docs(heading: &str, counted: &[Cost]) {
     let counted: String = counted.iter().map(Cost::to_string).collect();
     let page = fs::read_to_string(workspace_root().join("docs/costs.md")).unwrap();
-    let (_, table) = page.split_once(TABLE_HEAD).expect("docs/costs.md has the table's head");
+    let (_, section) = page.split_once(heading).unwrap_or_else(|| panic!("docs/costs.md has no {heading}"));
+    let (_, table) = section.split_once(TABLE_HEAD).unwrap_or_else(|| panic!("{heading} has no table"));
     let (table, _) = table.split_once("\n\n").unwrap();
     assert_eq!(format!("{table}\n"), counted, "the table in docs/costs.md should be:\n{TABLE_HEAD}{counted}");
 }

@@ -69,7 +69,7 @@ impl SimulatedClient {
             least: generator.u32(1..=amount),
             cost: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
-            model_fails: generator.u8(..8) == 0,
+            model_fails: generator.u8(..8) < self.world.failures_of_eight,
             is_turned_away: generator.u8(..8) == 0,
             conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
             is_long: generator.bool(),

@@ -80,7 +80,7 @@ impl Schedule {
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
-        let unpaid_per_hour = [2, 4, 20][generator.usize(..3)];
+        let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
         let ledger = Ledger::new(table.clone(), clock.clone(), max_holds).with_unpaid_per_hour(unpaid_per_hour);
         let mut people = Vec::new();
@@ -94,6 +94,7 @@ impl Schedule {
             logins: Logins::new(table.clone(), clock.clone()),
             ledger,
             unpaid_per_hour,
+            failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),
             clock,
             trace,

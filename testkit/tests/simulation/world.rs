@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) session_lifetime: Duration,
     /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
+    /// How many of eight models fail before their first word.
+    pub(super) failures_of_eight: u8,
     /// The unpaid messages that the ledger allows an account in an hour.
     pub(super) unpaid_per_hour: u32,
     /// The processes whose model was asked and did not turn them away, with the user and the time.
