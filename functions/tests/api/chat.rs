@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use testkit::gateway::{Payload, Request, Response};
+use wiremock::MockServer;
 
+use crate::providers;
 use crate::refusals::refused;
 use crate::requests::{balance, chat, message};
 use crate::world::{PASSWORD, Tokens, World};
@@ -183,4 +185,43 @@ async fn the_last_credits_are_spent_once_however_many_want_them_at_the_same_mome
     assert_eq!(balance.json(), json!({"tokens": 0}));
     let amounts: Vec<Value> = world.entries().await.iter().map(|entry| entry["amount"]["N"].clone()).collect();
     assert_eq!(amounts, ["2", "-1", "-1"]);
+}
+
+/// The texts of the last request to `provider`.
+async fn last_prompt(provider: &MockServer) -> Vec<String> {
+    let requests = provider.received_requests().await.unwrap();
+    let body: Value = serde_json::from_slice(&requests.last().unwrap().body).unwrap();
+    let messages = body["messages"].as_array().unwrap().iter();
+    messages.map(|message| message["content"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_oldest_exchanges_are_left_out_and_only_a_message_that_is_too_long_by_itself_is_refused() {
+    let (provider, chatting) = providers::with_openai(&[("MAX_INPUT_TOKENS", "1024")]).await;
+    providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
+    // A token for four bytes: 750, 500 and 25.
+    let [long, middling, short] = [3000, 2000, 100].map(|bytes| "x".repeat(bytes));
+    for text in [&long, &middling, &short] {
+        assert_eq!(chatting.world.stack.send(chatting.message(text)).await.status, 200);
+    }
+    assert_eq!(last_prompt(&provider).await, [&middling, "Hi", &short]);
+    let before = chatting.world.balance(&chatting.access).await;
+    let refused = chatting.world.stack.send(chatting.message(&"x".repeat(5000))).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("context_length_exceeded")));
+    assert_eq!(chatting.world.balance(&chatting.access).await, before);
+    assert_eq!(provider.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn the_context_is_as_long_as_the_balance_pays_for() {
+    // Of 5,000 credits, 64 tokens for the prompt, 16 for each turn and one for each byte are held, at ten credits each.
+    let prices = [("PRICING", "usage"), ("INPUT_COST", "10000"), ("OUTPUT_COST", "0")];
+    let (provider, chatting) = providers::with_openai(&prices).await;
+    // Thirty tokens of input are charged.
+    providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
+    let text = "x".repeat(150);
+    for turns in [1, 3, 3, 1] {
+        assert_eq!(chatting.world.stack.send(chatting.message(&text)).await.status, 200);
+        assert_eq!(last_prompt(&provider).await.len(), turns);
+    }
 }

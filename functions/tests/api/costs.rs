@@ -16,8 +16,8 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    balance, change_password, chat, completion, completion_body, delete_account, end_api_key, end_session, log_in, make_api_key,
-    message, refresh, register, verify,
+    balance, change_password, chat, completion, completion_body, delete_account, end_api_key, end_session, log_in,
+    make_api_key, message, refresh, register, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};

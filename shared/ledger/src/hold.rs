@@ -32,6 +32,9 @@ const HOLD_MARGIN: Duration = Duration::from_secs(30);
 /// Timeout for the release of a hold whose write got no answer. The client waits for its error meanwhile.
 const UNCERTAIN_LIMIT: Duration = Duration::from_secs(1);
 
+/// Timeout for the release of expired holds whose room and credits are not needed. The model waits meanwhile.
+const TIDYING_LIMIT: Duration = Duration::from_secs(2);
+
 /// Time for which a hold is tried. Each round removes one obstacle that another request left behind, and each write is
 /// repeated while it collides with others. Longer means that many requests use the account at once; each of them is told
 /// to come back later.
@@ -91,7 +94,7 @@ impl Ledger {
             let room = self.room(&open)?;
             let amount = self.affordable(&open, order)?;
             if !room.in_the_way.is_empty() || amount > available(&open) {
-                self.make_room(&mut open, order.deadline).await?;
+                self.make_room(&mut open, until).await?;
             } else {
                 let hold = self.new_hold(&open, order, amount);
                 let new = NewHold { open: &open, room: &room, hold };
@@ -118,10 +121,10 @@ impl Ledger {
     }
 
     /// Releases expired holds, because their room or their credits are needed, and reads the account again.
-    async fn make_room(&self, open: &mut OpenAccount, deadline: Timestamp) -> Result<(), LedgerError> {
+    async fn make_room(&self, open: &mut OpenAccount, until: Timestamp) -> Result<(), LedgerError> {
         let user_id = open.payer.user_id();
         let expired = expired(open.account.holds.clone(), self.clock.now());
-        self.release_expired(user_id, &open.account, &expired, deadline).await?;
+        self.release_expired(user_id, &open.account, &expired, until).await?;
         open.account = Account::admitted(self.table.get(Account::key(user_id)).await?, open.payer)?;
         Ok(())
     }
@@ -295,16 +298,17 @@ impl Ledger {
         let user_id = new.open.payer.user_id();
         if let Some(predecessor) = new.open.predecessor() {
             metrics::emit(&[Metric::CreditsReleased(predecessor.amount)]);
-            if let Err(error) = self.delete_text_unless_charged(user_id, predecessor.id).await {
-                tracing::warn!(hold = %predecessor.id, cause = error.cause(), "a text that nobody reads may stay");
-            }
+            self.delete_text_unless_charged(user_id, predecessor.id).await;
         }
         let now = self.clock.now();
         let (returning, _) = sums(&account.holds, now);
         let expired = expired(account.holds.clone(), now);
-        if let Err(error) = self.release_expired(user_id, &account, &expired, order.deadline).await {
-            // The next hold tries again. Meanwhile the balance counts their credits as spendable.
-            tracing::warn!(cause = error.cause(), "expired holds could not be released");
+        let releasing = self.release_expired(user_id, &account, &expired, now.plus(TIDYING_LIMIT));
+        // The next hold tries again. Meanwhile the balance counts their credits as spendable.
+        match tokio::time::timeout(TIDYING_LIMIT, releasing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "expired holds could not be released"),
+            Err(_) => tracing::warn!("expired holds could not be released in time"),
         }
         Held {
             id: new.hold.id,

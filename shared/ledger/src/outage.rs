@@ -10,6 +10,7 @@ use serde::Deserialize;
 use store::{Key, StoreError, from_item, number};
 use tokio::time::timeout;
 
+use crate::idempotency::sha256;
 use crate::ledger::{Held, Ledger};
 
 /// Accounts for which a provider must have failed, so that it counts as an outage.
@@ -19,7 +20,8 @@ const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// Timeout for the look. If the table does not answer, the failure is counted.
 const OUTAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The accounts for which a provider failed in one window: at most [`SEVERAL`], and DynamoDB's TTL deletes the item.
+/// The accounts for which a provider failed in one window, by their digests: at most [`SEVERAL`]. DynamoDB's TTL deletes
+/// the item.
 #[derive(Default, Deserialize)]
 struct Failures {
     #[serde(default)]
@@ -73,7 +75,7 @@ impl Ledger {
         window: u64,
         now: Timestamp,
     ) -> Result<Option<Failures>, StoreError> {
-        let account = held.user_id.to_string();
+        let account = sha256(&[b"failure\0", held.user_id.to_string().as_bytes()]);
         let noting = self
             .table
             .client()

@@ -22,7 +22,7 @@ pub(crate) const RETURN_CREDITS: &str = "balance = balance + :returned, version 
 /// Without the account there is no hold.
 pub(crate) const HOLD_IS_OURS: &str = "holds.#place.id = :id";
 
-/// Time for which the release of a hold that was never used is tried.
+/// Time for which a release is tried. Longer makes the caller wait for nothing: the hold expires by itself.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether a release counts as unpaid work.
@@ -32,6 +32,15 @@ pub(crate) enum Work {
     None,
     /// A model may have worked for the message, and nobody pays.
     Unpaid,
+}
+
+/// The outcome of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Released {
+    /// The hold was there, and its credits are back.
+    Now,
+    /// The hold was not there: it was released or captured before, perhaps by an earlier attempt of this release.
+    Before,
 }
 
 impl Ledger {
@@ -51,42 +60,54 @@ impl Ledger {
 
     pub(crate) async fn release_own(&self, held: &Held, work: Work) {
         let hold = Hold { id: held.id, amount: held.amount, expires_at: 0, fingerprint: None };
-        if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, work, held.deadline).await {
+        let until = held.deadline.min(self.clock.now().plus(RELEASE_PATIENCE));
+        if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, work, until).await {
             tracing::warn!(cause = error.cause(), "a hold is left to expire");
         }
     }
 
-    /// Releases holds of `account` that have expired, and deletes their texts. A process that never ended may have had a
-    /// model at work, so the holds of the account's current hour count as unpaid work.
+    /// Releases holds of `account` that have expired, and deletes their texts, until `until`. A process that never ended
+    /// may have had a model at work, so the holds of the account's current hour count as unpaid work.
     pub(crate) async fn release_expired(
         &self,
         user_id: UserId,
         account: &Account,
         expired: &Holds,
-        deadline: Timestamp,
+        until: Timestamp,
     ) -> Result<(), StoreError> {
         let hourly = account.hourly.at(self.clock.now());
         for (place, hold) in expired {
             tracing::info!(hold = %hold.id, "releasing an expired hold");
-            let work = if hourly.includes(hold.id.made_at()) { Work::Unpaid } else { Work::None };
-            self.release_hold(user_id, place, hold, work, deadline).await?;
-            self.delete_text_unless_charged(user_id, hold.id).await?;
+            let is_charged = self.is_charged(user_id, hold.id).await?;
+            let is_unpaid = !is_charged && hourly.includes(hold.id.made_at());
+            let work = if is_unpaid { Work::Unpaid } else { Work::None };
+            match self.release_hold(user_id, place, hold, work, until).await? {
+                Released::Now if is_charged => {}
+                Released::Now => self.delete_text(user_id, hold.id).await,
+                Released::Before => self.delete_text_unless_charged(user_id, hold.id).await,
+            }
         }
         Ok(())
     }
 
-    /// Deletes the text of a hold that another process made and that has expired, unless its message was charged: a late
-    /// repetition of the hold's write may have put the hold back after the capture.
-    pub(crate) async fn delete_text_unless_charged(&self, user_id: UserId, id: EntryId) -> Result<(), StoreError> {
+    /// Whether the message of a hold was charged although the hold is there: a late repetition of the hold's write may
+    /// have put it back after the capture.
+    async fn is_charged(&self, user_id: UserId, id: EntryId) -> Result<bool, StoreError> {
         let entry: Option<Entry> = self.table.get(entry::key(user_id, id)).await?;
-        if entry.is_none_or(|entry| entry.kind != EntryKind::Chat) {
-            self.delete_text(user_id, id).await;
+        Ok(entry.is_some_and(|entry| entry.kind == EntryKind::Chat))
+    }
+
+    /// Deletes the text of a hold that is gone, unless its message was charged.
+    pub(crate) async fn delete_text_unless_charged(&self, user_id: UserId, id: EntryId) {
+        match self.is_charged(user_id, id).await {
+            Ok(true) => {}
+            Ok(false) => self.delete_text(user_id, id).await,
+            Err(error) => tracing::warn!(hold = %id, cause = error.cause(), "a text that nobody reads may stay"),
         }
-        Ok(())
     }
 
     /// Releases a hold for which no model was asked.
-    pub(crate) async fn give_back(&self, user_id: UserId, place: &str, hold: &Hold) -> Result<(), StoreError> {
+    pub(crate) async fn give_back(&self, user_id: UserId, place: &str, hold: &Hold) -> Result<Released, StoreError> {
         let until = self.clock.now().plus(RELEASE_PATIENCE);
         self.release_hold(user_id, place, hold, Work::None, until).await
     }
@@ -99,7 +120,7 @@ impl Ledger {
         hold: &Hold,
         work: Work,
         until: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Released, StoreError> {
         let count = match work {
             Work::None => "",
             Work::Unpaid => ", hourly.unpaid = hourly.unpaid + :one",
@@ -119,10 +140,9 @@ impl Ledger {
         match repeat_collisions(&self.clock, until, || request.clone().send()).await {
             Ok(_) => {
                 metrics::emit(&[Metric::CreditsReleased(hold.amount)]);
-                Ok(())
+                Ok(Released::Now)
             }
-            // It was released or captured before, perhaps by an earlier attempt of this release.
-            Err(error) if is_condition(&error) => Ok(()),
+            Err(error) if is_condition(&error) => Ok(Released::Before),
             Err(error) => Err(error.into()),
         }
     }

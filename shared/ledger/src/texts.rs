@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
 use serde::{Deserialize, Serialize};
-use store::collision::random_wait;
+use store::collision::{Collides, Collision, random_wait};
 use store::{Item, Key, StoreError, item_bytes};
 
-use crate::capture::CAPTURE_RESERVE;
+use crate::capture::{CAPTURE_RESERVE, TEXT_TIME};
 use crate::exchange::{Exchange, StoredReply};
 use crate::idempotency::IdempotencyRecord;
 use crate::ledger::{Held, Ledger};
@@ -181,12 +181,14 @@ impl Ledger {
         let until = now.plus(time);
         let putting = async {
             loop {
-                match self.table.put_until(item.clone(), &self.clock, until).await {
+                // Near the capture, a text does not compete with it for what a table that throttles still takes.
+                match self.table.put_until(item.clone(), &self.clock, until.minus(TEXT_TIME)).await {
                     Ok(()) => return true,
                     Err(error) if is_refused(&error) || self.clock.now() >= until => {
                         tracing::warn!(hold = %held.id, cause = %Cause::new(error), "a text could not be put");
                         return false;
                     }
+                    Err(error) if is_throttled(&error) => return false,
                     Err(_) => tokio::time::sleep(random_wait(TEXT_WAIT_MS)).await,
                 }
             }
@@ -205,6 +207,10 @@ impl Ledger {
             tracing::warn!(hold = %id, cause = error.cause(), "a text that nobody reads stays");
         }
     }
+}
+
+fn is_throttled(error: &SdkError<PutItemError>) -> bool {
+    error.as_service_error().and_then(Collides::collision) == Some(Collision::Throttling)
 }
 
 /// Whether DynamoDB would refuse the same item again, because it is too large or malformed.

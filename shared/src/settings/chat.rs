@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::pricing::{OutputLimits, Pricing};
 use domain::setting::SettingError;
+use ledger::entry::MAX_MODEL_BYTES;
 use ledger::past_exchanges::ContextLimits;
 use providers::dummy::{Dummy, DummyFailure};
 use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
@@ -121,7 +122,12 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
     }
 
     fn model_id(&self, name: &'static str) -> Result<String, SettingError> {
-        self.get(name).ok_or_else(|| SettingError::new(name, "must be set: the dummy alone needs none"))
+        match self.get(name) {
+            Some(id) if id.len() > MAX_MODEL_BYTES => {
+                Err(SettingError::new(name, format!("must have at most {MAX_MODEL_BYTES} bytes")))
+            }
+            id => id.ok_or_else(|| SettingError::new(name, "must be set: the dummy alone needs none")),
+        }
     }
 
     fn pricing(&self, name: &'static str) -> Result<Pricing, SettingError> {

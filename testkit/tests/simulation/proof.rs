@@ -89,6 +89,8 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat", "broken off"),
         ("chat", "replayed"),
         ("chat", "token_not_valid"),
+        ("chat", "throttled"),
+        ("chat", "answer_gone"),
         ("change of the password", "invalid_credentials"),
         ("deletion", "invalid_credentials"),
         ("login", "invalid_credentials"),
@@ -203,4 +205,14 @@ fn the_simulation_finds_unpaid_work_that_is_not_counted() {
 #[test]
 fn the_simulation_finds_a_hold_that_trusts_the_read_of_unpaid_work() {
     assert_found(Sabotage::UnpaidWorkNotChecked);
+}
+
+#[test]
+fn the_simulation_finds_an_hour_that_every_hold_begins_anew() {
+    assert_found(Sabotage::HourBegunByEveryHold);
+}
+
+#[test]
+fn the_simulation_finds_a_release_that_does_not_look_for_the_charge() {
+    assert_found(Sabotage::ChargeNotLookedFor);
 }

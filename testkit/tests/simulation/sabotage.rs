@@ -55,6 +55,10 @@ pub(super) enum Sabotage {
     UnpaidWorkNotCounted,
     /// A hold trusts the read of the hour's unpaid work.
     UnpaidWorkNotChecked,
+    /// Every hold begins a new hour.
+    HourBegunByEveryHold,
+    /// Whoever releases an expired hold does not look whether its message was charged.
+    ChargeNotLookedFor,
 }
 
 impl Sabotage {
@@ -90,6 +94,10 @@ impl Sabotage {
             Self::HoldTrustsTheRead if token(&body).starts_with("hold-") => weaken(&mut body, is_check, ANYTHING),
             Self::UnpaidWorkNotCounted => forget_unpaid_work(&mut body),
             Self::UnpaidWorkNotChecked => allow_unpaid_work(&mut body),
+            Self::HourBegunByEveryHold => return hold_and_forget(engine, operation, &body),
+            Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
+                return Reply { status: 200, body: json!({}) };
+            }
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -248,4 +256,24 @@ fn allow_unpaid_work(body: &mut Value) {
         let values = &mut update["ExpressionAttributeValues"];
         (values[":most"], values[":unpaid"]) = (json!({"N": "1000"}), json!({"N": "1000"}));
     }
+}
+
+fn is_key_of_entry(key: &Value) -> bool {
+    key["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with("ENTRY#"))
+}
+
+/// Forgets the hour's unpaid work after each hold.
+fn hold_and_forget(engine: &Engine, operation: &str, body: &Value) -> Reply {
+    let reply = engine.answer(operation, body);
+    let update = if operation == "TransactWriteItems" { &body["TransactItems"][0]["Update"] } else { body };
+    if reply.is_success() && is_hold(update) {
+        let forget = json!({
+            "TableName": update["TableName"],
+            "Key": update["Key"],
+            "UpdateExpression": "SET hourly.unpaid = :none",
+            "ExpressionAttributeValues": {":none": {"N": "0"}},
+        });
+        engine.answer("UpdateItem", &forget);
+    }
+    reply
 }

@@ -93,6 +93,8 @@ impl Schedule {
             deletion: Deletion::new(table.clone(), clock.clone()),
             logins: Logins::new(table.clone(), clock.clone()),
             ledger,
+            began_at: clock.now(),
+            max_holds,
             unpaid_per_hour,
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),

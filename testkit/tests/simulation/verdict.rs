@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::chronicle::Chronicle;
-use crate::engine::{StoredItem, partition_of};
+use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::function::{self, model_id, response};
 use crate::request::{Chat, Told, Wish};
 use crate::world::World;
@@ -70,7 +70,9 @@ pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chron
             violations.push(format!("{key} was charged for process {other} and for process {number}"));
         }
     }
+    drop(journal);
     violations.extend(on_records(items, &charges, chronicle));
+    violations.extend(on_kept_replies(items, world, chronicle));
     violations
 }
 
@@ -81,6 +83,29 @@ fn on_records(items: &[StoredItem], charges: &Charges, chronicle: &Chronicle) ->
     let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
     let ids = records.filter(open).map(|record| record.attributes["entry_id"].as_str().unwrap().to_owned());
     ids.filter(|id| !charges.by_id.contains_key(id)).map(|id| format!("a record names {id}, no charge")).collect()
+}
+
+/// Every idempotency record whose text is apart has it, and only lost texts make an answer that is gone.
+fn on_kept_replies(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
+    let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
+    let records: Vec<&StoredItem> =
+        items.iter().filter(|item| item.sort.starts_with("IDEMPOTENCY#")).filter(open).collect();
+    let has_text = |record: &StoredItem| {
+        let sort = format!("{PREFIX_OF_TEXTS}{}", record.attributes["entry_id"].as_str().unwrap());
+        items.iter().any(|item| item.partition == record.partition && item.sort == sort)
+    };
+    let textless = records.iter().filter(|record| record.attributes["place"] == "apart" && !has_text(record));
+    let mut violations: Vec<String> = textless.map(|record| format!("{} has no text", record.sort)).collect();
+    for (number, (request, told)) in world.journal.lock().unwrap().iter().enumerate() {
+        let (Wish::Chat(chat), Told::Refused("answer_gone")) = (&request.wish, told) else { continue };
+        let partition = partition_of(chat.access.user_id());
+        let is_closed = chronicle.user(&partition).is_some_and(|user| user.is_closed);
+        let lost = |record: &&&StoredItem| record.partition == partition && record.attributes["place"] == "lost";
+        if !is_closed && records.iter().find(lost).is_none() {
+            violations.push(format!("process {number} was told that an answer is gone, and none is lost"));
+        }
+    }
+    violations
 }
 
 /// The charges.

@@ -1,8 +1,8 @@
 //! Whether texts are where the ledger says, and nobody sees others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
+use crate::engine::{ACCOUNT, PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::process::ProcessId;
 use crate::request::Told;
 use crate::text_witness::TextWitness;
@@ -41,6 +41,9 @@ pub(super) async fn on_list(
             continue;
         };
         let is_lost = entry.texts == Some(TextPlace::Lost);
+        if message.tokens != -entry.amount || Some(message.usage) != entry.usage {
+            violations.push(format!("the list of {partition} shows {id} with another price or usage than its entry"));
+        }
         if message.text_lost != is_lost || (!is_lost && !is_reply_of(&message.model, &message.response)) {
             let place = entry.texts;
             violations.push(format!("the list of {partition} shows {id}, whose texts are {place:?}, as {message:?}"));
@@ -65,8 +68,22 @@ async fn all_messages(history: &History, user_id: UserId, account: &Account) -> 
 pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitness) -> Vec<String> {
     let charged: HashMap<String, Entry> =
         entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat).map(|(_, id, entry)| (id, entry)).collect();
+    let mut violations = on_message_items(items, &charged);
     let journal = world.journal.lock().unwrap();
     let has_died = |ProcessId(number): ProcessId| matches!(journal.get(number), Some((_, Told::Nothing)));
     let texts = items.iter().filter_map(|item| item.sort.strip_prefix(PREFIX_OF_TEXTS));
-    texts.filter(|id| !charged.contains_key(*id)).filter_map(|id| witness.offence(id, has_died)).collect()
+    violations.extend(texts.filter(|id| !charged.contains_key(*id)).filter_map(|id| witness.offence(id, has_died)));
+    violations
+}
+
+/// A message item is there for each stored charge, in its conversation, and for nothing else.
+fn on_message_items(items: &[StoredItem], charged: &HashMap<String, Entry>) -> Vec<String> {
+    let stored = charged.iter().filter_map(|(id, entry)| Some(format!("MESSAGE#{}#{id}", entry.conversation?)));
+    let stored: BTreeSet<String> = stored.collect();
+    let is_deleted =
+        |item: &&StoredItem| items.iter().all(|other| other.sort != ACCOUNT || other.partition != item.partition);
+    let messages = items.iter().filter(|item| item.sort.starts_with("MESSAGE#") && !is_deleted(item));
+    let messages: BTreeSet<String> = messages.map(|item| item.sort.clone()).collect();
+    let differing = stored.symmetric_difference(&messages);
+    differing.map(|sort| format!("{sort} is a message without its charge, or a charge without its message")).collect()
 }

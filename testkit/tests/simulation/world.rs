@@ -33,9 +33,13 @@ pub(super) struct World {
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
     /// How many of eight models fail before their first word.
     pub(super) failures_of_eight: u8,
+    /// The beginning of the schedule.
+    pub(super) began_at: Timestamp,
+    /// The messages of one person that may be in flight.
+    pub(super) max_holds: u32,
     /// The unpaid messages that the ledger allows an account in an hour.
     pub(super) unpaid_per_hour: u32,
-    /// The processes whose model was asked and did not turn them away, with the user and the time.
+    /// The processes whose model was asked and did not turn them away, with the user.
     pub(super) asked: Mutex<Vec<Asked>>,
 }
 
@@ -43,14 +47,13 @@ pub(super) struct World {
 pub(super) struct Asked {
     pub(super) process: usize,
     pub(super) user_id: UserId,
-    pub(super) at: Timestamp,
 }
 
 impl World {
     /// Notes that the model of a process is asked now.
     pub(super) fn note_asked(&self, process: usize, user_id: UserId, is_turned_away: bool) {
         if !is_turned_away {
-            self.asked.lock().unwrap().push(Asked { process, user_id, at: self.clock.now() });
+            self.asked.lock().unwrap().push(Asked { process, user_id });
         }
     }
 

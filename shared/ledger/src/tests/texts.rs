@@ -34,7 +34,6 @@ impl Scene {
     }
 }
 
-/// DESIGN: 5 without a stored text, 7 within 1 KB, and then 1 for each KB of the text that is apart.
 #[tokio::test]
 async fn a_message_costs_5_write_units_and_7_if_it_is_stored_and_1_more_for_each_kb_of_a_long_text() {
     let scene = Scene::with_balance(10).await;

@@ -92,7 +92,7 @@ async fn holds_that_expire_count_whether_they_are_released_or_taken_over() {
     }
 }
 
-/// What was left behind in an hour that has passed locks nobody out.
+/// Holds that an earlier hour left behind lock nobody out.
 #[tokio::test]
 async fn holds_of_an_earlier_hour_do_not_count() {
     for key in [None, Some("key")] {
