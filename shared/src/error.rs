@@ -334,19 +334,23 @@ impl ApiError {
         }
     }
 
-    /// Whether the model's provider may have worked on the request, and may bill the operator for it. A client that
-    /// repeats such a request by itself costs the operator a second reply, and its user perhaps a second charge.
+    /// Whether a client should not repeat the request by itself. The model's provider may have worked on it, and may bill
+    /// the operator: a repetition costs a second reply, and its user perhaps a second charge. Or a repetition cannot
+    /// succeed soon: `OpenAI`'s clients ignore a longer `Retry-After` than a minute, and come back at once.
     #[must_use]
     pub fn forbids_repetition(&self) -> bool {
-        matches!(
-            self,
+        const LONGEST_WAIT: Duration = Duration::from_secs(60);
+        match self {
             Self::ModelFailed(_)
-                | Self::ModelMisconfigured(_)
-                | Self::ModelBrokeOff { .. }
-                | Self::ReplyLost(_)
-                | Self::OutcomeUnknown { .. }
-                | Self::Internal(_)
-        )
+            | Self::ModelMisconfigured(_)
+            | Self::ModelBrokeOff { .. }
+            | Self::ReplyLost(_)
+            | Self::OutcomeUnknown { .. }
+            | Self::AnswerGone
+            | Self::Internal(_) => true,
+            Self::Throttled { retry_after } => *retry_after > LONGEST_WAIT,
+            _ => false,
+        }
     }
 
     /// The seconds after which a retry can succeed, rounded up, for errors that a retry can get past.

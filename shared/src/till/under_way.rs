@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 use providers::error::ModelError;
@@ -10,6 +11,9 @@ use providers::model::{Pieces, ShownPiece};
 use crate::error::ApiError;
 use crate::till::hold::Till;
 use crate::till::question::HeldQuestion;
+
+/// The least time that is worth asking a model in. With less, a question would cost its provider and bring no reply.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// A held question, and its reply as far as it was handed out.
 pub(super) struct UnderWay {
@@ -61,6 +65,12 @@ impl Till {
         reserve: Duration,
     ) -> Result<(ShownPiece, Pieces), ModelError> {
         let limit = question.deadline.since(self.clock.now()).saturating_sub(reserve);
+        if limit < LEAST_TIME {
+            return Err(ModelError::Unavailable {
+                retry_after: None,
+                cause: Cause::because("no time is left to ask it"),
+            });
+        }
         let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
         Ok((pieces.next().await?, pieces))
     }
