@@ -56,6 +56,17 @@ impl OpenAccount {
     pub(crate) fn predecessor(&self) -> Option<&Hold> {
         self.account.holds.get(self.remembered.as_ref()?.key.digest())
     }
+
+    /// An idempotency key has one hold at a time. An expired one is taken over.
+    fn check_predecessor(&self, now: Timestamp) -> Result<(), LedgerError> {
+        match (self.predecessor(), &self.remembered) {
+            (Some(hold), Some(remembered)) if !hold.is_expired(now) => {
+                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
+                Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The room for one more message in an account.
@@ -82,10 +93,10 @@ impl Ledger {
         let account = Account::admitted(self.table.get(Account::key(payer.user_id())).await?, payer)?;
         if let Some(remembered) = &remembered {
             let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
-            if let Some(record) = self.table.get(key).await? {
-                if let Some(replay) = self.replay_of(&account, payer, remembered, record).await? {
-                    return Ok(Admission::Replay(replay));
-                }
+            if let Some(record) = self.table.get(key).await?
+                && let Some(replay) = self.replay_of(&account, payer, remembered, record).await?
+            {
+                return Ok(Admission::Replay(replay));
             }
         }
         let open = OpenAccount { payer, account, remembered };
@@ -116,7 +127,7 @@ impl Ledger {
     /// As [`Ledger::admit`], from [`LedgerError::IdempotencyMismatch`] on.
     pub(crate) fn room(&self, open: &OpenAccount) -> Result<Room, LedgerError> {
         let now = self.clock.now();
-        self.check_predecessor(open, now)?;
+        open.check_predecessor(now)?;
         let account = &open.account;
         let hourly = account.hourly.at(now);
         let unpaid_left = hourly.unpaid_left(self.unpaid_per_hour);
@@ -139,17 +150,6 @@ impl Ledger {
             });
         }
         Ok(Room { hourly, most_holds, in_the_way })
-    }
-
-    /// An idempotency key has one hold at a time. An expired one is taken over.
-    fn check_predecessor(&self, open: &OpenAccount, now: Timestamp) -> Result<(), LedgerError> {
-        match (open.predecessor(), &open.remembered) {
-            (Some(hold), Some(remembered)) if !hold.is_expired(now) => {
-                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
-                Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch })
-            }
-            _ => Ok(()),
-        }
     }
 }
 

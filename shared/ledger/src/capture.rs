@@ -71,7 +71,7 @@ impl Ledger {
         let items = self.capture_items(held, charge.cost, exchange, texts)?;
         let until = held.deadline.minus(SETTLING_TIME);
         if let Err(failed) = self.transact_until(&format!("capture-{}", held.id), items, until).await {
-            self.settle(held, texts, failed.into_cause()).await?;
+            Box::pin(self.settle(held, texts, failed.into_cause())).await?;
         }
         Ok(charge)
     }
@@ -109,7 +109,7 @@ impl Ledger {
                 }
             }
         }
-        self.clean_up(held, texts).await;
+        Box::pin(self.clean_up(held, texts)).await;
         Err(LedgerError::Unavailable(cause))
     }
 
@@ -122,7 +122,7 @@ impl Ledger {
         };
         let time = held.deadline.since(self.clock.now()).max(LATE_STEP_TIME);
         let cleaning = async { tokio::join!(self.release_own(held, Work::Unpaid), deleting) };
-        if timeout(time, cleaning).await.is_err() {
+        if timeout(time, Box::pin(cleaning)).await.is_err() {
             tracing::warn!(hold = %held.id, "a hold is left to expire");
         }
     }

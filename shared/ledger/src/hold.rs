@@ -1,10 +1,12 @@
 //! Holding: the credits for a message are set aside before the model is asked.
 
+mod update;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::cause::Cause;
 use domain::credits::Credits;
@@ -15,16 +17,16 @@ use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, from_item, number};
 use telemetry::metrics::{self, Metric};
 
-use crate::account::{Account, Closed, Status};
-use crate::admission::{OpenAccount, Room};
+use crate::account::{Account, Closed};
+use crate::admission::OpenAccount;
 use crate::error::LedgerError;
 use crate::holds::{expired, sums};
-use crate::hourly::HourlyWork;
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
 use crate::ledger::{Held, Ledger};
 use crate::replay::Replay;
 
 pub use crate::holds::{Hold, Holds};
+use update::NewHold;
 
 /// Time from the request's deadline to the hold's expiry, so that no hold expires during its capture.
 const HOLD_MARGIN: Duration = Duration::from_secs(30);
@@ -60,23 +62,16 @@ pub enum HoldOutcome {
     Replay(Replay),
 }
 
-/// A hold that is about to be written.
-struct NewHold<'a> {
-    open: &'a OpenAccount,
-    room: &'a Room,
-    hold: Hold,
-}
-
 /// The outcome of one write of a hold.
 enum Placed {
     /// The hold was written to this account.
-    Held(Account),
+    Held(Box<Account>),
     /// A condition failed.
     Refused {
         /// The account, if its condition failed.
-        account: Option<Account>,
+        account: Option<Box<Account>>,
         /// The record of the idempotency key, if its condition failed.
-        record: Option<IdempotencyRecord>,
+        record: Option<Box<IdempotencyRecord>>,
     },
 }
 
@@ -99,7 +94,7 @@ impl Ledger {
                 let hold = self.new_hold(&open, order, amount);
                 let new = NewHold { open: &open, room: &room, hold };
                 match self.place_hold(&new, until).await? {
-                    Placed::Held(account) => return Ok(HoldOutcome::Held(self.held(&new, account, order).await)),
+                    Placed::Held(account) => return Ok(HoldOutcome::Held(self.held(&new, *account, order).await)),
                     Placed::Refused { account, record } => {
                         if let Some(replay) = self.judge(&mut open, account, record).await? {
                             return Ok(HoldOutcome::Replay(replay));
@@ -133,14 +128,14 @@ impl Ledger {
     async fn judge(
         &self,
         open: &mut OpenAccount,
-        account: Option<Account>,
-        record: Option<IdempotencyRecord>,
+        account: Option<Box<Account>>,
+        record: Option<Box<IdempotencyRecord>>,
     ) -> Result<Option<Replay>, LedgerError> {
         if let Some(account) = account {
-            open.account = Account::admitted(Some(account), open.payer)?;
+            open.account = Account::admitted(Some(*account), open.payer)?;
         }
         let (Some(record), Some(remembered)) = (record, &open.remembered) else { return Ok(None) };
-        self.replay_of(&open.account, open.payer, remembered, record).await
+        self.replay_of(&open.account, open.payer, remembered, *record).await
     }
 
     fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {
@@ -153,7 +148,7 @@ impl Ledger {
     }
 
     async fn place_hold(&self, new: &NewHold<'_>, until: Timestamp) -> Result<Placed, LedgerError> {
-        let update = self.hold_update(new)?;
+        let update = new.update(&self.table)?;
         let placed = match &new.open.remembered {
             None => self.hold_alone(new, update, until).await?,
             Some(remembered) => self.hold_with_key(new, &remembered.key, update, until).await?,
@@ -184,7 +179,7 @@ impl Ledger {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match repeat_collisions(&self.clock, until, || request.clone().send()).await {
-            Ok(answer) => Ok(Placed::Held(from_item(answer.attributes.unwrap_or_default())?)),
+            Ok(answer) => Ok(Placed::Held(Box::new(from_item(answer.attributes.unwrap_or_default())?))),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Placed::Refused { account: Some(account_of(failed.item())?), record: None })
@@ -197,7 +192,7 @@ impl Ledger {
     /// Releases a hold whose write got no answer, because it may be there. No model was asked. If the release fails too,
     /// the user gets the credits back when the hold expires.
     async fn uncertain(&self, new: &NewHold<'_>, error: StoreError) -> StoreError {
-        let place = place(new.open, &new.hold);
+        let place = new.place();
         let released = self.give_back(new.open.payer.user_id(), &place, &new.hold);
         if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, released).await, Ok(Ok(_))) {
             tracing::warn!(hold = %new.hold.id, "a hold may be left to expire");
@@ -218,7 +213,7 @@ impl Ledger {
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
         let token = format!("hold-{}", new.hold.id);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
-            return Ok(Placed::Held(self.expected(new)));
+            return Ok(Placed::Held(Box::new(new.expected_account())));
         };
         let Some([account, record]) = cancellation_reasons(&error) else {
             return Err(self.uncertain(new, error.into()).await.into());
@@ -226,61 +221,13 @@ impl Ledger {
         if !condition_failed(account) && !condition_failed(record) {
             return Err(StoreError::from(error).into());
         }
-        let item_of = |reason: &CancellationReason| reason.item().cloned().map(from_item).transpose();
+        let item_of = |reason: &CancellationReason| {
+            reason.item().cloned().map(from_item).transpose().map(|item| item.map(Box::new))
+        };
         Ok(Placed::Refused {
             account: condition_failed(account).then(|| account_of(account.item())).transpose()?,
             record: if condition_failed(record) { item_of(record)? } else { None },
         })
-    }
-
-    /// The account with the hold, as it was read before. A transaction returns no items.
-    fn expected(&self, new: &NewHold<'_>) -> Account {
-        let mut account = new.open.account.clone();
-        let returned = new.open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
-        account.balance = account.balance.saturating_plus(returned).saturating_minus(new.hold.amount);
-        account.holds.insert(place(new.open, &new.hold), new.hold.clone());
-        account
-    }
-
-    fn hold_update(&self, new: &NewHold<'_>) -> Result<Update, StoreError> {
-        let NewHold { open, room, hold } = new;
-        let value = serde_dynamo::to_attribute_value(hold).map_err(StoreError::from)?;
-        let unpaid = open.predecessor().filter(|hold| room.hourly.includes(hold.id.made_at())).is_some();
-        let (hour_update, hour_values) = hour_update(open.account.hourly, room.hourly, unpaid)?;
-        let update = Update::builder()
-            .table_name(self.table.name())
-            .set_key(Some(Account::key(open.payer.user_id()).into_item()))
-            .update_expression(format!(
-                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}"
-            ))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#epoch", open.payer.epoch().attribute())
-            .expression_attribute_names("#place", place(open, hold))
-            .expression_attribute_values(":hold", value)
-            .expression_attribute_values(":one", number(1_u64))
-            .expression_attribute_values(":active", Status::Active.attribute_value())
-            .expression_attribute_values(":epoch", number(open.payer.epoch().number()))
-            .expression_attribute_values(":most", number(room.most_holds))
-            .expression_attribute_values(":hour", number(open.account.hourly.began_at))
-            .expression_attribute_values(":unpaid", number(open.account.hourly.unpaid))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = hour_values
-            .into_iter()
-            .fold(update, |update, (name, value)| update.expression_attribute_values(name, value));
-        let update = match open.predecessor() {
-            None => update
-                .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place)"))
-                .expression_attribute_values(":taken", number(hold.amount)),
-            // The predecessor's credits pay first, so the difference may be negative.
-            Some(predecessor) => update
-                .condition_expression(format!("{OPEN} AND holds.#place.id = :predecessor"))
-                .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
-                .expression_attribute_values(
-                    ":taken",
-                    AttributeValue::N((hold.amount.gained() - predecessor.amount.gained()).to_string()),
-                ),
-        };
-        Ok(update.build()?)
     }
 
     fn check_no_record(&self, user_id: UserId, key: &IdempotencyKey) -> Result<TransactWriteItem, StoreError> {
@@ -316,32 +263,12 @@ impl Ledger {
             username: account.username,
             amount: new.hold.amount,
             balance: account.balance.saturating_plus(returning),
-            place: place(new.open, &new.hold),
+            place: new.place(),
             remembered: new.open.remembered.clone(),
             has_paid: new.open.account.hourly.charged > 0,
             deadline: order.deadline,
         }
     }
-}
-
-/// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
-/// hour or left work unpaid since the account was read.
-const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
-                    AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
-
-/// The part of a hold's update that begins a new hour if the one that was `seen` has passed, and counts the work of the
-/// hold that is taken over, if it is `unpaid`.
-fn hour_update(
-    seen: HourlyWork,
-    current: HourlyWork,
-    unpaid: bool,
-) -> Result<(&'static str, Option<(&'static str, AttributeValue)>), StoreError> {
-    if seen.began_at == current.began_at {
-        return Ok((if unpaid { ", hourly.unpaid = hourly.unpaid + :one" } else { "" }, None));
-    }
-    let begun = HourlyWork { unpaid: u32::from(unpaid), ..current };
-    let begun = serde_dynamo::to_attribute_value(begun).map_err(StoreError::from)?;
-    Ok((", hourly = :begun", Some((":begun", begun))))
 }
 
 /// The credits that a hold can take without a release: the balance, and those of the hold that is taken over.
@@ -350,10 +277,6 @@ fn available(open: &OpenAccount) -> Credits {
     open.account.balance.saturating_plus(returned)
 }
 
-fn place(open: &OpenAccount, hold: &Hold) -> String {
-    open.remembered.as_ref().map_or_else(|| hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
-}
-
-fn account_of(item: Option<&Item>) -> Result<Account, LedgerError> {
-    Ok(from_item(item.cloned().ok_or(Closed::Gone)?)?)
+fn account_of(item: Option<&Item>) -> Result<Box<Account>, LedgerError> {
+    Ok(Box::new(from_item(item.cloned().ok_or(Closed::Gone)?)?))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::process::Fate;
-use crate::request::{Chat, Request, Told, Wish};
+use crate::request::{Chat, ModelFailure, Request, Told, Wish};
 use crate::world::World;
 use shared::domain::ids::ConversationId;
 
@@ -69,14 +69,21 @@ impl SimulatedClient {
             least: generator.u32(1..=amount),
             cost: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
-            model_fails: generator.u8(..8) < self.world.failures_of_eight,
-            is_turned_away: generator.u8(..8) == 0,
+            failure: failure(generator, self.world.failures_of_eight),
             conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
             is_long: generator.bool(),
             is_streamed: generator.bool(),
             breaks_off: generator.u8(..4) == 0,
         };
         Request { person: self.person, wish: Wish::Chat(chat), fate: Fate::random(generator) }
+    }
+}
+
+fn failure(generator: &mut fastrand::Rng, failures_of_eight: u8) -> Option<ModelFailure> {
+    match generator.u8(..16) {
+        0..2 => Some(ModelFailure::TurnsAway),
+        number if number < 2 * (1 + failures_of_eight) => Some(ModelFailure::Fails),
+        _ => None,
     }
 }
 

@@ -60,9 +60,8 @@ pub(super) struct Chat {
     /// The cost, which can be lower than the hold, or higher.
     pub(super) cost: u32,
     pub(super) thinks: Duration,
-    pub(super) model_fails: bool,
-    /// Whether the model turns the request away, and so has not worked for it.
-    pub(super) is_turned_away: bool,
+    /// How the model fails before its first word, if it does.
+    pub(super) failure: Option<ModelFailure>,
     /// The conversation in which the exchange is stored, if it is.
     pub(super) conversation: Option<ConversationId>,
     /// Whether the reply is so long that its text is put apart.
@@ -71,6 +70,15 @@ pub(super) struct Chat {
     pub(super) is_streamed: bool,
     /// Whether the model breaks off after its first words.
     pub(super) breaks_off: bool,
+}
+
+/// A failure of a model before its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ModelFailure {
+    /// It may have worked.
+    Fails,
+    /// It has not accepted the request.
+    TurnsAway,
 }
 
 /// The answer to a client.

@@ -50,11 +50,9 @@ pub(super) struct Asked {
 }
 
 impl World {
-    /// Notes that the model of a process is asked now.
-    pub(super) fn note_asked(&self, process: usize, user_id: UserId, is_turned_away: bool) {
-        if !is_turned_away {
-            self.asked.lock().unwrap().push(Asked { process, user_id });
-        }
+    /// Notes that the model of a process is asked now, and does not turn it away.
+    pub(super) fn note_asked(&self, process: usize, user_id: UserId) {
+        self.asked.lock().unwrap().push(Asked { process, user_id });
     }
 
     /// Sends one request to a process of its own, and records the answer.

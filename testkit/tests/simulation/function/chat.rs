@@ -19,7 +19,7 @@ use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::till::{Admitted, Held, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
-use crate::request::{Chat, Told};
+use crate::request::{Chat, ModelFailure, Told};
 use crate::world::World;
 
 /// The reply of the model in a process. It differs for each process. A long one has no room in a message item.
@@ -64,7 +64,9 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     match till.hold(account, question).await? {
         Held::Replay(replay) => Ok(replayed(replay)),
         Held::Question(question) => {
-            world.note_asked(number, chat.access.user_id(), chat.is_turned_away);
+            if chat.failure != Some(ModelFailure::TurnsAway) {
+                world.note_asked(number, chat.access.user_id());
+            }
             let held = question.held().into();
             let paid =
                 if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
@@ -116,11 +118,10 @@ impl Scripted {
             usage,
             thinks: chat.thinks,
             goes_on: if chat.is_streamed { chat.thinks } else { Duration::ZERO },
-            failure: match (chat.is_turned_away, chat.model_fails) {
-                (true, _) => Some(turned_away),
-                (_, true) => Some(failed),
-                _ => None,
-            },
+            failure: chat.failure.map(|failure| match failure {
+                ModelFailure::Fails => failed as fn() -> ModelError,
+                ModelFailure::TurnsAway => turned_away,
+            }),
             breaks_off: chat.breaks_off,
         }
     }

@@ -1,0 +1,114 @@
+//! The write of a hold.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+use domain::credits::Credits;
+use store::{StoreError, Table, number};
+
+use crate::account::{Account, Status};
+use crate::admission::{OpenAccount, Room};
+use crate::holds::Hold;
+use crate::hourly::HourlyWork;
+
+/// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
+/// hour or left work unpaid since the account was read.
+const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
+                    AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
+
+/// A hold that is about to be written.
+pub(super) struct NewHold<'a> {
+    pub(super) open: &'a OpenAccount,
+    pub(super) room: &'a Room,
+    pub(super) hold: Hold,
+}
+
+impl NewHold<'_> {
+    /// The hold's place in the account's map.
+    pub(super) fn place(&self) -> String {
+        let remembered = self.open.remembered.as_ref();
+        remembered.map_or_else(|| self.hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
+    }
+
+    /// The account with the hold, as it was read before. A transaction returns no items.
+    pub(super) fn expected_account(&self) -> Account {
+        let mut account = self.open.account.clone();
+        let returned = self.open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
+        account.balance = account.balance.saturating_plus(returned).saturating_minus(self.hold.amount);
+        account.holds.insert(self.place(), self.hold.clone());
+        account
+    }
+
+    /// The update of the account, whose condition checks again all that was read.
+    pub(super) fn update(&self, table: &Table) -> Result<Update, StoreError> {
+        let Self { open, room, hold } = self;
+        let value = serde_dynamo::to_attribute_value(hold).map_err(StoreError::from)?;
+        let unpaid = open.predecessor().is_some_and(|hold| room.hourly.includes(hold.id.made_at()));
+        let hour = HourUpdate::new(open.account.hourly, room.hourly, unpaid);
+        let hour_update = hour.expression();
+        let update = Update::builder()
+            .table_name(table.name())
+            .set_key(Some(Account::key(open.payer.user_id()).into_item()))
+            .update_expression(format!(
+                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}"
+            ))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#epoch", open.payer.epoch().attribute())
+            .expression_attribute_names("#place", self.place())
+            .expression_attribute_values(":hold", value)
+            .expression_attribute_values(":one", number(1_u64))
+            .expression_attribute_values(":active", Status::Active.attribute_value())
+            .expression_attribute_values(":epoch", number(open.payer.epoch().number()))
+            .expression_attribute_values(":most", number(room.most_holds))
+            .expression_attribute_values(":hour", number(open.account.hourly.began_at))
+            .expression_attribute_values(":unpaid", number(open.account.hourly.unpaid))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = match hour {
+            HourUpdate::Begin(begun) => update.expression_attribute_values(
+                ":begun",
+                serde_dynamo::to_attribute_value(begun).map_err(StoreError::from)?,
+            ),
+            HourUpdate::None | HourUpdate::CountUnpaid => update,
+        };
+        let update = match open.predecessor() {
+            None => update
+                .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place)"))
+                .expression_attribute_values(":taken", number(hold.amount)),
+            // The predecessor's credits pay first, so the difference may be negative.
+            Some(predecessor) => update
+                .condition_expression(format!("{OPEN} AND holds.#place.id = :predecessor"))
+                .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
+                .expression_attribute_values(
+                    ":taken",
+                    AttributeValue::N((hold.amount.gained() - predecessor.amount.gained()).to_string()),
+                ),
+        };
+        Ok(update.build()?)
+    }
+}
+
+/// The change of the hour's work by a hold.
+enum HourUpdate {
+    None,
+    /// The hold that is taken over is unpaid work.
+    CountUnpaid,
+    /// The hour that was read has passed.
+    Begin(HourlyWork),
+}
+
+impl HourUpdate {
+    fn new(seen: HourlyWork, current: HourlyWork, takes_unpaid: bool) -> Self {
+        match (seen.began_at == current.began_at, takes_unpaid) {
+            (true, false) => Self::None,
+            (true, true) => Self::CountUnpaid,
+            (false, _) => Self::Begin(HourlyWork { unpaid: u32::from(takes_unpaid), ..current }),
+        }
+    }
+
+    /// The part of the update's expression.
+    fn expression(&self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::CountUnpaid => ", hourly.unpaid = hourly.unpaid + :one",
+            Self::Begin(_) => ", hourly = :begun",
+        }
+    }
+}
