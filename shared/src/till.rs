@@ -9,12 +9,13 @@ mod input;
 mod paid_reply;
 mod question;
 mod reply;
+mod reserves;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod under_way;
 
-pub use hold::{Admitted, Held, Till};
+pub use hold::{Admitted, HeldOrReplay, Till};
 pub use paid_reply::PaidReply;
 pub use question::{HeldQuestion, Question};
 pub use stream::{ReplyPiece, TillStream};

@@ -13,7 +13,7 @@ use shared::http::{Answer, EventStream, Method, Request, StatusCode, Streamable}
 use shared::identity::callers::Callers;
 use shared::openai::{Chunks, CompletionRequest, Delivery, ProtocolError, WholeCompletion};
 use shared::settings::{ChatSettings, Settings};
-use shared::till::{Admitted, Held, HeldQuestion, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, HeldOrReplay, HeldQuestion, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 /// Timeout for whole replies. API Gateway ends a response after five minutes without a byte, and the bytes of a whole
 /// reply come at its end: a reply that arrives too late must not be charged.
@@ -62,11 +62,11 @@ impl Endpoint for ChatCompletionsEndpoint {
         let deadline = self.deadline(&request, delivery);
         let question = Question { prompt, message, max_output_tokens, conversation, deadline };
         match (self.till.hold(account, question).await?, delivery) {
-            (Held::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
-            (Held::Question(question), Delivery::Streamed { include_usage }) => {
+            (HeldOrReplay::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
+            (HeldOrReplay::Question(question), Delivery::Streamed { include_usage }) => {
                 self.stream(question, include_usage).await
             }
-            (Held::Replay(reply), delivery) => again(&reply, delivery),
+            (HeldOrReplay::Replay(reply), delivery) => again(&reply, delivery),
         }
     }
 }

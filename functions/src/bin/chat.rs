@@ -11,7 +11,7 @@ use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::callers::Callers;
 use shared::ledger::idempotency::Remembered;
 use shared::settings::ChatSettings;
-use shared::till::{Admitted, Held, PaidReply, Question, Till};
+use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, Till};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -54,8 +54,8 @@ impl Endpoint for ChatEndpoint {
             deadline: request.deadline(),
         };
         match self.till.hold(account, question).await? {
-            Held::Question(question) => answer(&message, &self.till.reply(question).await?),
-            Held::Replay(reply) => Ok(answer(&message, &reply)?.replayed()),
+            HeldOrReplay::Question(question) => answer(&message, &self.till.reply(question).await?),
+            HeldOrReplay::Replay(reply) => Ok(answer(&message, &reply)?.replayed()),
         }
     }
 }

@@ -122,7 +122,7 @@ pub struct History {
 }
 
 /// The entries of a page, newest first, before a list makes its own of them.
-pub(crate) struct EntryPage {
+pub(crate) struct ReadEntries {
     pub(crate) entries: Vec<(EntryId, Entry)>,
     /// The last entry that was read, if there may be more.
     pub(crate) next: Option<Cursor>,
@@ -164,7 +164,7 @@ impl History {
         Ok(())
     }
 
-    pub(crate) async fn entries(&self, user_id: UserId, wanted: PageRequest) -> Result<EntryPage, StoreError> {
+    pub(crate) async fn entries(&self, user_id: UserId, wanted: PageRequest) -> Result<ReadEntries, StoreError> {
         let answer = self
             .table
             .client()
@@ -182,7 +182,7 @@ impl History {
         let items = answer.items.unwrap_or_default().into_iter();
         let entries = items.map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
         let next = answer.last_evaluated_key.map(|key| id_in_sort_key(&key).map(Cursor)).transpose()?;
-        Ok(EntryPage { entries: entries.collect::<Result<_, StoreError>>()?, next })
+        Ok(ReadEntries { entries: entries.collect::<Result<_, StoreError>>()?, next })
     }
 }
 

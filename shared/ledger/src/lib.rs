@@ -23,6 +23,7 @@ pub mod hold;
 mod holds;
 mod hourly;
 pub mod idempotency;
+mod keeping;
 mod ledger;
 mod outage;
 pub mod past_exchanges;

@@ -23,7 +23,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::failure::failure;
-use crate::openai::protocol::{Answer, SentRequest};
+use crate::openai::protocol::{SentRequest, ServerAnswer};
 use crate::openai::provider::{Address, EVENT_STREAM};
 use crate::prompt::{Prompt, Sampling};
 use crate::reply::{Reply, ReplyStream};
@@ -69,7 +69,7 @@ impl ChatModel for OpenAi {
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async move {
             let request = self.request(prompt, max_output_tokens);
-            let answer: Result<Answer, _> = self.client.chat().create_byot(request).await;
+            let answer: Result<ServerAnswer, _> = self.client.chat().create_byot(request).await;
             whole::reply(answer.map_err(failure)?)
         }
         .boxed()
@@ -83,7 +83,7 @@ impl ChatModel for OpenAi {
         async move {
             let request = self.request(prompt, max_output_tokens).streamed();
             let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(EVENT_STREAM))]);
-            let chunks = self.client.chat().headers(accept).create_stream_byot::<_, Answer>(request).await;
+            let chunks = self.client.chat().headers(accept).create_stream_byot::<_, ServerAnswer>(request).await;
             Ok(stream::pieces(chunks.map_err(failure)?))
         }
         .boxed()

@@ -6,7 +6,7 @@ use domain::credits::Credits;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 use ledger::exchange::{Exchange, StoredReply};
-use ledger::{CAPTURE_RESERVE, Charge, LedgerError, TEXT_TIME};
+use ledger::{Charge, LedgerError};
 use providers::error::ModelError;
 use telemetry::metrics::{self, Metric};
 
@@ -14,13 +14,7 @@ use crate::error::ApiError;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
-use crate::till::under_way::Written;
-
-/// Time reserved after the capture, for the answer to leave before Lambda ends the process.
-pub(super) const ANSWER_TIME: Duration = Duration::from_millis(500);
-/// Time reserved after the model's reply: to put its text, to capture, and to settle an unknown outcome. The shortest
-/// request that the settings allow has more than this time.
-pub(super) const REPLY_RESERVE: Duration = TEXT_TIME.saturating_add(CAPTURE_RESERVE);
+use crate::till::under_way::EndedReply;
 
 impl Till {
     /// Releases the hold of a question that the model did not reply to. `latency` is the model's time.
@@ -35,8 +29,8 @@ impl Till {
 
     /// Charges for the reply and stores it. The usage that is charged and shown stays within the limits that the hold
     /// was computed from.
-    pub(super) async fn capture(&self, written: Written) -> Result<PaidReply, ApiError> {
-        let Written { question, text, refusal, finish_reason, usage: counted_usage, latency } = written;
+    pub(super) async fn capture(&self, written: EndedReply) -> Result<PaidReply, ApiError> {
+        let EndedReply { question, text, refusal, finish_reason, usage: counted_usage, latency } = written;
         let usage = within_the_hold(counted_usage, &question);
         let model = self.model.id().to_owned();
         let reply = StoredReply { text, refusal, model, usage, finish_reason };

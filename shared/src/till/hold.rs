@@ -11,9 +11,9 @@ use providers::model::Model;
 use providers::prompt::Prompt;
 
 use crate::error::ApiError;
-use crate::till::capture::ANSWER_TIME;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::{HeldQuestion, Question};
+use crate::till::reserves::ANSWER_TIME;
 
 /// The till of one model.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub enum Admitted {
 
 /// The outcome of [`Till::hold`].
 #[derive(Debug)]
-pub enum Held {
+pub enum HeldOrReplay {
     /// The price is held: the model can be asked.
     Question(HeldQuestion),
     /// A request with the same idempotency key got this reply meanwhile. Nothing is charged again.
@@ -77,14 +77,14 @@ impl Till {
     ///
     /// # Errors
     /// [`ApiError::ContextTooLong`]; as [`Ledger::hold`].
-    pub async fn hold(&self, open: OpenAccount, question: Question) -> Result<Held, ApiError> {
+    pub async fn hold(&self, open: OpenAccount, question: Question) -> Result<HeldOrReplay, ApiError> {
         self.check_input(&question.prompt)?;
         let quote = self.quote(&question.prompt, question.max_output_tokens);
         let deadline = question.deadline.minus(ANSWER_TIME);
         let order = Order { amount: quote.most(), least: quote.least(), deadline };
         Ok(match self.ledger.hold(open, &order).await? {
-            HoldOutcome::Replay(replay) => Held::Replay(replay.into()),
-            HoldOutcome::Held(held) => Held::Question(HeldQuestion {
+            HoldOutcome::Replay(replay) => HeldOrReplay::Replay(replay.into()),
+            HoldOutcome::Held(held) => HeldOrReplay::Question(HeldQuestion {
                 max_output_tokens: quote.max_output_tokens(held.amount),
                 held,
                 prompt: question.prompt,

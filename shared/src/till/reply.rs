@@ -4,10 +4,10 @@ use domain::message::FinishReason;
 use providers::model::ShownPiece;
 
 use crate::error::ApiError;
-use crate::till::capture::REPLY_RESERVE;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
+use crate::till::reserves::REPLY_RESERVE;
 
 impl Till {
     /// Asks the model, gathers its reply and captures the price. If the model writes nothing, the hold is released. If it

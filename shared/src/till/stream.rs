@@ -11,10 +11,10 @@ use providers::model::ShownPiece;
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
-use crate::till::capture::REPLY_RESERVE;
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
+use crate::till::reserves::REPLY_RESERVE;
 use crate::till::under_way::UnderWay;
 
 /// Time reserved after the model's last text: a reader may let that text wait for [`READER_TIMEOUT`] before the capture.

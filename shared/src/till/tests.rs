@@ -139,21 +139,21 @@ impl ReplyScene {
 
     async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
         match self.hold(key).await? {
-            Held::Question(question) => self.till.reply(question).await,
-            Held::Replay(replay) => panic!("was answered before: {replay:?}"),
+            HeldOrReplay::Question(question) => self.till.reply(question).await,
+            HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
     }
 
-    async fn hold(&self, key: Option<&str>) -> Result<Held, ApiError> {
+    async fn hold(&self, key: Option<&str>) -> Result<HeldOrReplay, ApiError> {
         self.hold_with(Message::try_from("Hello".to_owned()).unwrap(), key).await
     }
 
-    async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<Held, ApiError> {
+    async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<HeldOrReplay, ApiError> {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let remembered = key.map(|key| Remembered::message(key, &message));
         let account = match self.till.admit(self.ada, remembered).await? {
             Admitted::Open(account) => account,
-            Admitted::Replay(replay) => return Ok(Held::Replay(replay)),
+            Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
         };
         let question = Question {
             prompt: prompt(),
@@ -202,7 +202,9 @@ fn most_input() -> u64 {
 #[tokio::test]
 async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
     let scene = ReplyScene::with(10_000, scripted(Some(counted(20, 3)), false)).await;
-    let Held::Question(question) = scene.hold(None).await.unwrap() else { panic!("it was not answered before") };
+    let HeldOrReplay::Question(question) = scene.hold(None).await.unwrap() else {
+        panic!("it was not answered before")
+    };
     let held = most_input() + 1_000;
     assert_eq!(scene.account().await, (10_000 - held, held));
     let paid = scene.till.reply(question).await.unwrap();
@@ -218,7 +220,7 @@ async fn what_the_model_counted_is_charged_and_the_rest_of_the_hold_returns() {
 async fn a_balance_that_does_not_cover_the_longest_reply_gets_a_shorter_one() {
     let scene = ReplyScene::with(most_input() + 75, scripted(Some(counted(most_input(), 7)), false)).await;
     for key in [None, Some("key")] {
-        let Ok(Held::Question(question)) = scene.hold(key).await else { panic!("it is affordable") };
+        let Ok(HeldOrReplay::Question(question)) = scene.hold(key).await else { panic!("it is affordable") };
         assert_eq!(scene.account().await, (0, most_input() + 75));
         scene.till.ledger.release(&question.held).await;
     }
@@ -240,7 +242,7 @@ async fn a_balance_that_does_not_cover_the_shortest_reply_is_not_touched() {
 async fn expired_holds_pay_for_what_comes_next() {
     let scene = ReplyScene::with(most_input() + 100, scripted(Some(counted(1, 1)), false)).await;
     for key in [Some("key"), Some("key"), None] {
-        assert!(matches!(scene.hold(key).await, Ok(Held::Question(_))), "{key:?}");
+        assert!(matches!(scene.hold(key).await, Ok(HeldOrReplay::Question(_))), "{key:?}");
         assert_eq!(scene.account().await, (0, most_input() + 100));
         scene.test.clock.advance(Duration::from_secs(60));
     }
@@ -278,7 +280,9 @@ async fn the_longest_message_and_the_longest_reply_are_stored_and_a_longer_one_i
     let longest = "ü".repeat(Message::MAX_BYTES / 2);
     let scene = ReplyScene::with(1_000_000, saying(&"€".repeat(100_000), Some(counted(1, 1)), false)).await;
     let message = Message::try_from(longest.clone()).unwrap();
-    let Ok(Held::Question(question)) = scene.hold_with(message, Some("key")).await else { panic!("it is affordable") };
+    let Ok(HeldOrReplay::Question(question)) = scene.hold_with(message, Some("key")).await else {
+        panic!("it is affordable")
+    };
     let paid = scene.till.reply(question).await.unwrap();
     let entry: Entry = scene.test.table.get(ledger::entry::key(scene.ada.user_id(), paid.id)).await.unwrap().unwrap();
     let stored = stored_message(&scene.test.table, scene.ada, paid.id).await;

@@ -28,7 +28,7 @@ pub(super) struct UnderWay {
 }
 
 /// A held question with its reply, which is to be charged and stored.
-pub(super) struct Written {
+pub(super) struct EndedReply {
     pub(super) question: HeldQuestion,
     pub(super) text: String,
     pub(super) refusal: Option<String>,
@@ -104,8 +104,8 @@ impl UnderWay {
     }
 
     /// The reply, which ended so. The model's stream is dropped.
-    pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> Written {
+    pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> EndedReply {
         let Self { question, text, refusal, latency, .. } = self;
-        Written { question, text, refusal, finish_reason, usage, latency }
+        EndedReply { question, text, refusal, finish_reason, usage, latency }
     }
 }

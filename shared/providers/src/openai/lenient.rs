@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A text: a string, or a list of parts with a member `text`, as some servers send beside their reasoning.
 #[derive(Default)]
-pub(super) struct Text(pub(super) String);
+pub(super) struct LenientText(pub(super) String);
 
 /// The bytes of all strings in a value.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +23,7 @@ trait Strings: Default {
     fn counts(member: &str) -> bool;
 }
 
-impl Strings for Text {
+impl Strings for LenientText {
     fn of(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -105,7 +105,7 @@ impl<'de, S: Strings + Deserialize<'de>> Visitor<'de> for StringsVisitor<S> {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for LenientText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(StringsVisitor(std::marker::PhantomData))
     }
@@ -134,7 +134,7 @@ mod tests {
             ("true", "", 0),
             ("{}", "", 0),
         ] {
-            assert_eq!(serde_json::from_str::<Text>(json).unwrap().0, text, "{json}");
+            assert_eq!(serde_json::from_str::<LenientText>(json).unwrap().0, text, "{json}");
             assert_eq!(serde_json::from_str::<Weight>(json).unwrap().0, weight, "{json}");
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 use crate::openai::finish_reason::finish_reason;
-use crate::openai::lenient::{Text, Weight};
+use crate::openai::lenient::{LenientText, Weight};
 use crate::openai::rejection::ErrorObject;
 use crate::openai::usage::Counted;
 use crate::prompt::{Prompt, Role, Sampling};
@@ -95,7 +95,7 @@ impl<'a> From<&'a Sampling> for SentParameters<'a> {
 
 /// An answer, or a chunk of one in a stream: they differ in the name of what was said.
 #[derive(Deserialize)]
-pub(super) struct Answer {
+pub(super) struct ServerAnswer {
     choices: Option<Vec<Choice>>,
     #[serde(default)]
     usage: Counted,
@@ -115,9 +115,9 @@ struct Choice {
 #[derive(Default, Deserialize)]
 struct Said {
     #[serde(default)]
-    content: Text,
+    content: LenientText,
     #[serde(default)]
-    refusal: Text,
+    refusal: LenientText,
     /// Reasoning has two names, and some servers send it under both.
     #[serde(default)]
     reasoning_content: Weight,
@@ -129,7 +129,7 @@ struct Said {
     function_call: Weight,
 }
 
-/// The news in an [`Answer`].
+/// The news in a [`ServerAnswer`].
 pub(super) struct News {
     /// Words, none of them empty.
     pub(super) pieces: Vec<Piece>,
@@ -137,7 +137,7 @@ pub(super) struct News {
     pub(super) usage: Option<Usage>,
 }
 
-impl Answer {
+impl ServerAnswer {
     pub(super) fn into_news(self) -> Result<News, ModelError> {
         if let Some(error) = self.error {
             return Err(error.into());

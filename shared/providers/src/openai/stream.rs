@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::error::ModelError;
 use crate::openai::failure::failure;
-use crate::openai::protocol::Answer;
+use crate::openai::protocol::ServerAnswer;
 use crate::openai::usage::latest;
 use crate::reply::{End, Piece, ReplyStream};
 use domain::cause::Cause;
@@ -15,7 +15,7 @@ use domain::message::FinishReason;
 use domain::pricing::Usage;
 
 struct ChunkReader {
-    chunks: StreamResponse<Answer>,
+    chunks: StreamResponse<ServerAnswer>,
     /// Pieces of a chunk that was read.
     ready: VecDeque<Piece>,
     finish_reason: Option<FinishReason>,
@@ -24,7 +24,7 @@ struct ChunkReader {
 }
 
 /// The pieces of the reply in `chunks`. Dropping them cancels the request.
-pub(super) fn pieces(chunks: StreamResponse<Answer>) -> ReplyStream {
+pub(super) fn pieces(chunks: StreamResponse<ServerAnswer>) -> ReplyStream {
     let reader = ChunkReader { chunks, ready: VecDeque::new(), finish_reason: None, usage: None, is_over: false };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
@@ -46,7 +46,7 @@ impl ChunkReader {
             let Some(chunk) = self.chunks.next().await else {
                 return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
             };
-            match chunk.map_err(failure).and_then(Answer::into_news) {
+            match chunk.map_err(failure).and_then(ServerAnswer::into_news) {
                 Ok(news) => {
                     self.ready.extend(news.pieces);
                     self.finish_reason = news.finish_reason.or(self.finish_reason);

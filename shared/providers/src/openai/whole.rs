@@ -5,12 +5,12 @@ use domain::message::FinishReason;
 use domain::pricing::Usage;
 
 use crate::error::ModelError;
-use crate::openai::protocol::{Answer, News};
+use crate::openai::protocol::{News, ServerAnswer};
 use crate::prompt::BYTES_PER_TOKEN;
 use crate::reply::{End, Piece, Reply};
 
 /// The reply in `answer`. Words without an end broke off.
-pub(super) fn reply(answer: Answer) -> Result<Reply, ModelError> {
+pub(super) fn reply(answer: ServerAnswer) -> Result<Reply, ModelError> {
     let News { pieces, finish_reason, usage } = answer.into_news()?;
     let (mut text, mut refusal, mut hidden_bytes) = (String::new(), None, 0);
     for piece in pieces {

@@ -23,7 +23,7 @@ use testkit::recorder::Fault;
 
 use super::*;
 use crate::testing::{TestTable, open_account, stored_message};
-use crate::till::hold::{Admitted, Held};
+use crate::till::hold::{Admitted, HeldOrReplay};
 use crate::till::question::Question;
 use crate::till::tests::Stalls;
 
@@ -138,8 +138,8 @@ impl StreamScene {
         };
         let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
         match self.till.hold(account, question).await? {
-            Held::Question(question) => Ok(question),
-            Held::Replay(replay) => panic!("was answered before: {replay:?}"),
+            HeldOrReplay::Question(question) => Ok(question),
+            HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
     }
 

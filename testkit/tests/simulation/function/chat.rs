@@ -16,7 +16,7 @@ use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Pricing, Usage};
 use shared::error::ApiError;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
-use shared::till::{Admitted, Held, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, ModelFailure, Told};
@@ -62,8 +62,8 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
     match till.hold(account, question).await? {
-        Held::Replay(replay) => Ok(replayed(replay)),
-        Held::Question(question) => {
+        HeldOrReplay::Replay(replay) => Ok(replayed(replay)),
+        HeldOrReplay::Question(question) => {
             if chat.failure != Some(ModelFailure::TurnsAway) {
                 world.note_asked(number, chat.access.user_id());
             }
