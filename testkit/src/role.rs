@@ -1,8 +1,8 @@
 //! The role of a function, and the requests that `DynamoDB` would refuse to it.
 //!
-//! It knows as much of IAM as template.yaml uses: statements that allow, and three kinds of conditions. Anything else
-//! in a statement is an error. Source: [actions, resources and condition keys of DynamoDB][keys] in the Service
-//! Authorization Reference.
+//! It knows as much of IAM as template.yaml uses: statements that allow, about the table or its index, on a condition of
+//! partition keys. Anything else in a statement is an error. Source: [actions, resources and condition keys of
+//! DynamoDB][keys] in the Service Authorization Reference.
 //!
 //! [keys]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 
@@ -25,29 +25,24 @@ pub struct Role {
     statements: Vec<Statement>,
 }
 
-/// A permission of a role: an action, and a pattern of partitions, or `(scan)`.
+/// A permission of a role: an action, and a pattern of partitions.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Permission {
     /// The Cargo binary of the function that has it.
     pub function: String,
     /// Such as `UpdateItem`.
     pub action: String,
-    /// Such as `USER#*`.
+    /// Such as `USER#*`, or `DIR#AGE` of an index.
     pub partitions: String,
 }
 
 #[derive(Clone, Debug)]
 struct Statement {
     actions: Vec<String>,
-    condition: Condition,
-}
-
-#[derive(Clone, Debug)]
-enum Condition {
+    /// The index that it is about. The table itself if there is none.
+    index: Option<String>,
     /// Each partition key of the request matches one of these patterns.
-    LeadingKeys(Vec<String>),
-    /// The request names its attributes, and all are among these.
-    Attributes(BTreeSet<String>),
+    leading_keys: Vec<String>,
 }
 
 impl Role {
@@ -81,8 +76,8 @@ impl Role {
     #[must_use]
     pub fn permissions(&self) -> BTreeSet<Permission> {
         let of_statement = |statement: &Statement| {
-            let partitions = statement.condition.partitions();
             let actions = statement.actions.clone().into_iter();
+            let partitions = statement.leading_keys.clone();
             actions
                 .flat_map(|action| {
                     partitions.iter().map(|partitions| self.permission(&action, partitions)).collect::<Vec<_>>()
@@ -110,50 +105,42 @@ impl Statement {
             let action = action.strip_prefix(PREFIX).filter(|action| !action.contains('*'));
             action.map(str::to_owned).ok_or_else(|| format!("{sid} is not only about single actions on the table"))
         });
-        let condition =
-            Condition::parse(&statement["Condition"]).ok_or_else(|| format!("{sid} has another condition"))?;
-        Ok(Self { actions: actions.collect::<Result<_, _>>()?, condition })
+        let leading_keys =
+            leading_keys(&statement["Condition"]).ok_or_else(|| format!("{sid} has another condition"))?;
+        let index = index(&statement["Resource"]).map_err(|()| format!("{sid} is about several things"))?;
+        Ok(Self { actions: actions.collect::<Result<_, _>>()?, index, leading_keys })
     }
 
     /// The patterns by which it allows an access, if it allows it.
     fn allows(&self, access: &Access) -> Option<BTreeSet<String>> {
-        if !self.actions.contains(&access.action) {
+        if !self.actions.contains(&access.action) || self.index != access.index {
             return None;
         }
-        match &self.condition {
-            Condition::LeadingKeys(patterns) => {
-                let matching = |key: &String| patterns.iter().find(|pattern| matches(pattern, key)).cloned();
-                let matched: Option<BTreeSet<String>> = access.leading_keys.iter().map(matching).collect();
-                matched.filter(|matched| !matched.is_empty())
-            }
-            Condition::Attributes(allowed) => {
-                let named = access.attributes.as_ref().filter(|named| !named.is_empty())?;
-                (access.selects_attributes && named.is_subset(allowed)).then(|| self.condition.partitions())
-            }
-        }
+        let matching = |key: &String| self.leading_keys.iter().find(|pattern| matches(pattern, key)).cloned();
+        let matched: Option<BTreeSet<String>> = access.leading_keys.iter().map(matching).collect();
+        matched.filter(|matched| !matched.is_empty())
     }
 }
 
-impl Condition {
-    /// A condition has one of two shapes in the template.
-    fn parse(condition: &Value) -> Option<Self> {
-        let members = condition.as_object()?;
-        let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-        if members.len() == 2 && condition["Null"]["dynamodb:LeadingKeys"] == "false" && !keys.is_null() {
-            return Some(Self::LeadingKeys(texts(keys)));
-        }
-        let attributes = &condition["ForAllValues:StringEquals"]["dynamodb:Attributes"];
-        let is_scan = members.len() == 3
-            && condition["Null"]["dynamodb:Attributes"] == "false"
-            && condition["StringEquals"]["dynamodb:Select"] == "SPECIFIC_ATTRIBUTES";
-        (is_scan && !attributes.is_null()).then(|| Self::Attributes(texts(attributes).into_iter().collect()))
-    }
+/// The patterns of partition keys in a condition, which has one shape in the template.
+fn leading_keys(condition: &Value) -> Option<Vec<String>> {
+    let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let is_whole = condition.as_object()?.len() == 2 && condition["Null"]["dynamodb:LeadingKeys"] == "false";
+    (is_whole && !keys.is_null()).then(|| texts(keys))
+}
 
-    fn partitions(&self) -> BTreeSet<String> {
-        match self {
-            Self::LeadingKeys(patterns) => patterns.iter().cloned().collect(),
-            Self::Attributes(_) => BTreeSet::from(["(scan)".to_owned()]),
-        }
+/// The index in a statement's resource, which is about one thing whatever the template's conditions say.
+fn index(resource: &Value) -> Result<Option<String>, ()> {
+    let choices = match &resource["Fn::If"] {
+        Value::Array(choice) => choice.get(1..).unwrap_or_default(),
+        _ => std::slice::from_ref(resource),
+    };
+    let name = |choice: &Value| Some(choice["Fn::Sub"].as_str()?.split_once("/index/")?.1.to_owned());
+    let indexes: BTreeSet<Option<String>> = choices.iter().map(name).collect();
+    let mut indexes = indexes.into_iter();
+    match (indexes.next(), indexes.next()) {
+        (Some(index), None) => Ok(index),
+        _ => Err(()),
     }
 }
 
@@ -205,15 +192,10 @@ mod tests {
     }
 
     fn audit() -> Role {
-        role(vec![json!({
-            "Sid": "Scan", "Effect": "Allow", "Action": "dynamodb:Scan", "Resource": {"Fn::GetAtt": ["Table", "Arn"]},
-            "Condition": {
-                "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "balance"]},
-                "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
-                "Null": {"dynamodb:Attributes": "false"},
-            },
-        })])
-        .unwrap()
+        let mut of_index = statement(&json!("dynamodb:Query"), &json!(["DIR#AGE"]));
+        of_index["Resource"] = json!({"Fn::If": ["OwnsTable", {"Fn::Sub": "${Table.Arn}/index/directory"},
+            {"Fn::Sub": "${ExistingTableArn}/index/directory"}]});
+        role(vec![of_index]).unwrap()
     }
 
     fn get(partition: &str) -> Value {
@@ -253,18 +235,18 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_is_allowed_for_the_attributes_that_it_names_and_only_so() {
-        let scan = |names: Value, projection: &str| {
-            let select = "SPECIFIC_ATTRIBUTES";
-            json!({"ExpressionAttributeNames": names, "ProjectionExpression": projection, "Select": select})
+    fn a_permission_on_an_index_is_none_on_the_table_and_the_other_way_round() {
+        let query = |index: Value, name: &str, partition: &str| {
+            let values = json!({":list": {"S": partition}});
+            let condition = format!("{name} = :list");
+            json!({"IndexName": index, "KeyConditionExpression": condition, "ExpressionAttributeValues": values})
         };
-        assert!(audit().check("Scan", &scan(json!({"#b": "balance"}), "pk, #b")).is_ok());
-        assert!(audit().check("Scan", &scan(json!({"#b": "password_hash"}), "pk, #b")).is_err());
-        let mut filtering = scan(json!({}), "pk");
-        filtering["FilterExpression"] = json!("sk = :account");
-        assert!(audit().check("Scan", &filtering).is_err(), "what is filtered by is read too");
-        assert!(audit().check("Scan", &json!({"ProjectionExpression": "pk"})).is_err());
-        assert!(audit().check("Scan", &json!({"Select": "SPECIFIC_ATTRIBUTES"})).is_err());
+        let of_index = |partition: &str| query(json!("directory"), "directory", partition);
+        assert!(audit().check("Query", &of_index("DIR#AGE")).is_ok());
+        assert!(audit().check("Query", &of_index("DIR#NAME")).is_err());
+        assert!(audit().check("Query", &query(Value::Null, "pk", "DIR#AGE")).is_err());
+        assert!(chat().check("Query", &query(Value::Null, "pk", "JWKS")).is_ok());
+        assert!(chat().check("Query", &of_index("JWKS")).is_err());
     }
 
     #[test]
@@ -289,5 +271,8 @@ mod tests {
         assert!(changed(&|statement| statement["Condition"] = Value::Null));
         assert!(changed(&|statement| statement["Condition"]["Bool"] = json!({"aws:SecureTransport": "true"})));
         assert!(changed(&|statement| statement["Condition"]["Null"] = Value::Null));
+        let two =
+            json!({"Fn::If": ["OwnsTable", {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Table.Arn}/index/i"}]});
+        assert!(changed(&|statement| statement["Resource"] = two.clone()));
     }
 }

@@ -19,7 +19,9 @@ async fn assert_deleted(world: &World) {
     let [(key, tombstone)] = &items.iter().collect::<Vec<_>>()[..] else { panic!("{:?}", items.into_keys()) };
     assert!(key.ends_with(" \"TOMBSTONE\""), "{key}");
     let members: BTreeSet<&str> = tombstone.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["deleted_at", "pk", "sk"].into(), "it says who was deleted and when, and nothing else");
+    let expected = ["deleted_at", "directory", "directory_sort", "pk", "sk"];
+    assert_eq!(members, expected.into(), "it says who was deleted and when, and nothing else");
+    assert_eq!(format!("USER#{}", tombstone["directory_sort"]["S"].as_str().unwrap()), tombstone["pk"]["S"]);
 }
 
 #[tokio::test]

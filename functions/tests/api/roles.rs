@@ -189,6 +189,30 @@ async fn operate(world: &World, ada: &Tokens) {
     assert_eq!((&report["finished"], report["mismatches"].as_array().unwrap().len()), (&json!(true), 1), "{report}");
 }
 
+/// Whatever the API did to accounts, the directory lists them, and what deletions left.
+async fn check_directory(world: &World) {
+    let is_of_a_user = |item: &Value| item["sk"]["S"] == "ACCOUNT" || item["sk"]["S"] == "TOMBSTONE";
+    let items = world.stack.table().items().await;
+    let mut expected: Vec<&Value> = items.iter().filter(|item| is_of_a_user(item)).map(|item| &item["pk"]).collect();
+    let query = json!({
+        "TableName": world.stack.table().name(), "IndexName": "directory",
+        "KeyConditionExpression": "directory = :users", "ExpressionAttributeValues": {":users": {"S": "DIR#AGE"}},
+    });
+    let found = world.stack.table().call("Query", &query).await.unwrap();
+    let listed = found["Items"].as_array().unwrap();
+    for item in listed {
+        let keys: BTreeSet<&str> = item.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, BTreeSet::from(["directory", "directory_sort", "pk", "sk"]), "{item}");
+        assert_eq!(item["pk"]["S"], format!("USER#{}", item["directory_sort"]["S"].as_str().unwrap()));
+    }
+    let mut found: Vec<&Value> = listed.iter().map(|item| &item["pk"]).collect();
+    expected.sort_by_key(ToString::to_string);
+    found.sort_by_key(ToString::to_string);
+    assert_eq!(found, expected);
+    assert_eq!(items.iter().filter(|item| item["directory"].is_object()).count(), found.len(), "it is sparse");
+    assert!(items.iter().any(|item| item["sk"]["S"] == "TOMBSTONE"));
+}
+
 #[tokio::test]
 async fn every_permission_of_every_role_is_used() {
     let world = World::start().await;
@@ -197,6 +221,7 @@ async fn every_permission_of_every_role_is_used() {
     live(&world, &ada).await;
     come_and_go(&world).await;
     operate(&world, &ada).await;
+    check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();
     used.extend(rotate().await);
     used.extend(remember().await);

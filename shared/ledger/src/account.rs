@@ -7,6 +7,7 @@ use domain::ids::{EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use serde::{Deserialize, Serialize};
+use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
 use crate::entry::{self, Entry};
@@ -163,7 +164,8 @@ impl Account {
         Key::of_user(user_id, Self::SORT_KEY)
     }
 
-    /// The parts of a transaction that open an account with `grant` credits: the account and its first entry.
+    /// The parts of a transaction that open an account with `grant` credits: the account, which the directory lists, and
+    /// its first entry.
     ///
     /// # Errors
     /// [`StoreError::Internal`] if an item cannot be written as attributes.
@@ -190,7 +192,7 @@ impl Account {
         };
         let entry = Entry::starting_grant(grant, created_at);
         Ok([
-            table.put_new(Self::key(user_id).with(&account)?)?,
+            table.put_new(DirectoryKey::by_age(user_id, Self::SORT_KEY).with(&account)?)?,
             table.put_new(entry::key(user_id, entry_id).with(&entry)?)?,
         ])
     }

@@ -1,8 +1,8 @@
 //! The audit: it checks that balance and holds of every account are the sum of its entries.
 //!
-//! It pages through the accounts with a scan, whose reads may be a moment old. If an account does not add up, the audit
-//! reads entries and account again, consistently. It judges the account only if the `version` stayed the same
-//! meanwhile.
+//! It pages through the [directory](store::directory), and reads each account that this lists. So it reads no texts. It
+//! first adds up entries that may be a moment old. If an account does not add up, the audit reads entries and account
+//! again, consistently. It judges the account only if the `version` stayed the same meanwhile.
 //!
 //! An account whose deletion began more than an hour ago, and was not finished, is handed to [`Deletions`]. So is a
 //! [`Tombstone`] that is an hour old: what arrived late in its user's partition is swept.
@@ -12,7 +12,7 @@
 
 mod deletions;
 mod examination;
-mod position;
+mod listing;
 mod progress;
 mod reading;
 mod report;

@@ -1,11 +1,12 @@
 //! The one DynamoDB table: reads, conditional writes, transactions, and writes that collide.
 //!
 //! It knows no item: each owner builds its own keys from [`Key`] and reads its own items with [`from_item`]. Its reads
-//! see all earlier writes.
+//! see all earlier writes. The one exception is the [`directory`], an index.
 //!
 //! Begin with [`Table`].
 
 pub mod collision;
+pub mod directory;
 mod error;
 mod key;
 mod size;

@@ -1,19 +1,17 @@
-//! The accesses of a request, as IAM sees them: actions, each with its partition keys or attributes.
+//! The accesses of a request, as IAM sees them: actions, each with its partition keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
-/// One action of a request, with its partition keys and attributes.
+/// One action of a request, with its partition keys.
 #[derive(Debug)]
 pub(super) struct Access {
     pub action: String,
+    /// The index that is queried, if it is not the table itself.
+    pub index: Option<String>,
     pub leading_keys: BTreeSet<String>,
-    /// The attributes that a Scan names, if it names any.
-    pub attributes: Option<BTreeSet<String>>,
-    /// Whether `Select` is `SPECIFIC_ATTRIBUTES`.
-    pub selects_attributes: bool,
 }
 
 impl fmt::Display for Access {
@@ -54,26 +52,11 @@ pub(super) fn accesses(operation: &str, body: &Value) -> Result<Vec<Access>, Str
                 add(&action, key)?;
             }
         }
-        "Scan" => return Ok(vec![scan(body)]),
         _ => return Err(not_understood()),
     }
-    let access = |(action, leading_keys)| Access { action, leading_keys, attributes: None, selects_attributes: false };
+    let index = body["IndexName"].as_str().map(str::to_owned);
+    let access = |(action, leading_keys)| Access { action, index: index.clone(), leading_keys };
     Ok(keys.into_iter().map(access).collect())
-}
-
-fn scan(body: &Value) -> Access {
-    let names = &body["ExpressionAttributeNames"];
-    let expressions = [&body["ProjectionExpression"], &body["FilterExpression"]];
-    let words = expressions.into_iter().filter_map(Value::as_str).flat_map(words);
-    // Placeholders of values and operators are not attributes; any other word is taken for one.
-    let attributes = words.filter(|word| !word.starts_with(':') && !is_operator(word));
-    let attributes = attributes.map(|word| names[word].as_str().unwrap_or(word).to_owned()).collect();
-    Access {
-        action: "Scan".to_owned(),
-        leading_keys: BTreeSet::new(),
-        attributes: (!body["ProjectionExpression"].is_null()).then_some(attributes),
-        selects_attributes: body["Select"] == "SPECIFIC_ATTRIBUTES",
-    }
 }
 
 fn words(expression: &str) -> impl Iterator<Item = &str> {
@@ -81,12 +64,8 @@ fn words(expression: &str) -> impl Iterator<Item = &str> {
     expression.split(move |character| !is_of_word(character)).filter(|word| !word.is_empty())
 }
 
-fn is_operator(word: &str) -> bool {
-    let operators = ["AND", "OR", "NOT", "IN", "BETWEEN", "attribute_exists", "attribute_not_exists", "begins_with"];
-    operators.iter().any(|operator| operator.eq_ignore_ascii_case(word))
-}
-
-/// The partition of a Query: the value of the partition key in its key condition.
+/// The partition of a Query: the value of the partition key in its key condition. The index's partition key has the
+/// index's name.
 fn queried_partition(body: &Value) -> Option<String> {
     let condition = body["KeyConditionExpression"].as_str()?;
     let (name, rest) = condition.split_once('=')?;
@@ -94,7 +73,7 @@ fn queried_partition(body: &Value) -> Option<String> {
     let name = body["ExpressionAttributeNames"][name].as_str().unwrap_or(name);
     let value = words(rest).next()?;
     let value = body["ExpressionAttributeValues"][value]["S"].as_str()?;
-    (name == "pk").then(|| value.to_owned())
+    (name == body["IndexName"].as_str().unwrap_or("pk")).then(|| value.to_owned())
 }
 
 fn partition(key: &Value) -> Option<String> {
@@ -146,12 +125,18 @@ mod tests {
             assert_eq!(shown("Query", &query(condition)), ["Query at USER#1"], "{condition}");
         }
         assert!(accesses("Query", &query("sk = :entry AND pk = :user")).is_err());
+        let mut of_index = query("#p = :user");
+        of_index["IndexName"] = json!("directory");
+        assert!(accesses("Query", &of_index).is_err(), "pk is not the partition key of the index");
+        of_index["ExpressionAttributeNames"]["#p"] = json!("directory");
+        assert_eq!(shown("Query", &of_index), ["Query at USER#1"]);
     }
 
     #[test]
     fn what_is_not_understood_is_said_and_not_let_through() {
         for (operation, body) in [
             ("ExecuteStatement", json!({"Statement": "SELECT * FROM t"})),
+            ("Scan", json!({"TableName": "t"})),
             ("GetItem", json!({"Key": {"id": {"S": "1"}}})),
             ("TransactWriteItems", json!({"TransactItems": [{}]})),
         ] {

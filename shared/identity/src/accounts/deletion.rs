@@ -255,7 +255,7 @@ impl Deletion {
             .deleting(Login::key(username))
             .condition_expression("user_id = :user_id")
             .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()));
-        let tombstone = Tombstone::key(user_id).with(&Tombstone::at(self.clock.now()))?;
+        let tombstone = Tombstone::item(user_id, self.clock.now())?;
         let items = vec![transaction::delete(account)?, transaction::delete(login)?, self.table.put(tombstone)?];
         let token = TokenId::new(&self.clock).to_string();
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };

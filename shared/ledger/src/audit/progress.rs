@@ -1,17 +1,17 @@
 //! The progress of an audit that has not finished.
 
 use serde::{Deserialize, Serialize};
+use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table};
 
 use crate::audit::examination::Examination;
-use crate::audit::position::ScanPosition;
 
 /// The place where the next run continues: the audit's one item.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct AuditProgress {
-    /// The key after which the scan continues. Absent at the beginning.
+    /// The last item of the directory that is done. Absent at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) scanned: Option<ScanPosition>,
+    pub(super) listed: Option<DirectoryKey>,
     /// The account that was being examined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) examination: Option<Examination>,

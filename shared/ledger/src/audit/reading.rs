@@ -1,14 +1,15 @@
-//! The audit's reads of accounts and entries.
+//! The audit's reads of the directory, of accounts, tombstones and entries.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::UserId;
 use serde::Deserialize;
-use store::{Item, StoreError, Table, from_item};
+use store::directory::{DIRECTORY, DirectoryKey, LIST, USERS_BY_AGE};
+use store::{Key, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Status};
-use crate::audit::position::ScanPosition;
+use crate::audit::listing::{ListedItem, ListingPage};
 use crate::audit::tombstone::Tombstone;
 use crate::entry;
 
@@ -46,26 +47,8 @@ impl Sums {
     }
 }
 
-/// An item that a scan found. A user id that cannot be read is `None`.
-pub(super) struct ScannedItem {
-    pub(super) position: ScanPosition,
-    pub(super) user_id: Option<UserId>,
-    pub(super) kind: ScannedKind,
-}
-
-/// The kind of a [`ScannedItem`], with what the audit reads of it: `None` if it cannot be read.
-pub(super) enum ScannedKind {
-    Account(Option<Sums>),
-    Tombstone(Option<Tombstone>),
-}
-
-pub(super) struct ScanPage {
-    pub(super) items: Vec<ScannedItem>,
-    /// Absent after the last page.
-    pub(super) next: Option<ScanPosition>,
-}
-
-pub(super) struct EntryPage {
+/// A page of a user's entries.
+pub(super) struct AmountPage {
     /// `None` if an entry has no amount.
     pub(super) sum: Option<i64>,
     /// The sort key of the last entry, if more may follow.
@@ -77,7 +60,12 @@ struct Amount {
     amount: i64,
 }
 
-/// Reads accounts and entries, page by page.
+#[derive(Deserialize)]
+struct SortKey {
+    sk: String,
+}
+
+/// Reads page by page what may be long.
 #[derive(Clone, Debug)]
 pub(super) struct AuditReader {
     pub(super) table: Table,
@@ -85,32 +73,34 @@ pub(super) struct AuditReader {
 }
 
 impl AuditReader {
-    /// The next accounts and tombstones. The read may be a moment old.
-    pub(super) async fn scan(&self, after: Option<ScanPosition>) -> Result<ScanPage, StoreError> {
+    /// The next accounts and tombstones, by their keys alone. What the directory says may be a moment old.
+    pub(super) async fn list(&self, after: Option<DirectoryKey>) -> Result<ListingPage, StoreError> {
         let answer = self
             .table
             .client()
-            .scan()
+            .query()
             .table_name(self.table.name())
-            .filter_expression("sk = :account OR sk = :tombstone")
-            .expression_attribute_values(":account", AttributeValue::S(Account::SORT_KEY.to_owned()))
-            .expression_attribute_values(":tombstone", AttributeValue::S(Tombstone::SORT_KEY.to_owned()))
-            .projection_expression("pk, sk, balance, holds, version, #status, deletion_began_at, deleted_at")
-            .expression_attribute_names("#status", "status")
-            // A projection implies it, but the function's role requires it by name.
-            .select(Select::SpecificAttributes)
+            .index_name(DIRECTORY)
+            .key_condition_expression("#list = :users")
+            .expression_attribute_names("#list", LIST)
+            .expression_attribute_values(":users", AttributeValue::S(USERS_BY_AGE.to_owned()))
             .limit(self.page_items)
-            .set_exclusive_start_key(after.map(ScanPosition::into_item))
+            .set_exclusive_start_key(after.map(DirectoryKey::into_item))
             .send()
             .await?;
-        let items = answer.items.unwrap_or_default().into_iter().map(scanned).collect::<Result<_, _>>()?;
-        let next = answer.last_evaluated_key.map(ScanPosition::of).transpose()?;
-        Ok(ScanPage { items, next })
+        let items = answer.items.unwrap_or_default().into_iter();
+        let items = items.map(|item| from_item(item).map(ListedItem::of)).collect::<Result<_, _>>()?;
+        Ok(ListingPage { items, next: answer.last_evaluated_key.map(from_item).transpose()? })
     }
 
     /// The account as it is now; `None` if it is gone.
     pub(super) async fn account(&self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
         self.table.get(Account::key(user_id)).await
+    }
+
+    /// The tombstone as it is now; `None` if it is gone.
+    pub(super) async fn tombstone(&self, user_id: UserId) -> Result<Option<Tombstone>, StoreError> {
+        self.table.get(Tombstone::key(user_id)).await
     }
 
     /// The next entries of a user. A `consistent` read sees all earlier writes and costs twice as much.
@@ -119,16 +109,15 @@ impl AuditReader {
         user_id: UserId,
         after: Option<String>,
         consistent: bool,
-    ) -> Result<EntryPage, StoreError> {
-        let account = ScanPosition::of_account(user_id);
-        let start = after.map(|sort| ScanPosition { sort, ..account.clone() }.into_item());
+    ) -> Result<AmountPage, StoreError> {
+        let start = after.map(|sort| Key::of_user(user_id, sort).into_item());
         let answer = self
             .table
             .client()
             .query()
             .table_name(self.table.name())
             .key_condition_expression("pk = :user AND begins_with(sk, :entry)")
-            .expression_attribute_values(":user", AttributeValue::S(account.partition))
+            .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":entry", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
             .projection_expression("amount")
             .limit(self.page_items)
@@ -138,18 +127,7 @@ impl AuditReader {
             .await?;
         let mut amounts = answer.items.unwrap_or_default().into_iter().map(from_item::<Amount>);
         let sum = amounts.try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount.ok()?.amount)));
-        let next = answer.last_evaluated_key.map(ScanPosition::of).transpose()?.map(|position| position.sort);
-        Ok(EntryPage { sum, next })
+        let next = answer.last_evaluated_key.map(from_item::<SortKey>).transpose()?.map(|key| key.sk);
+        Ok(AmountPage { sum, next })
     }
-}
-
-fn scanned(item: Item) -> Result<ScannedItem, StoreError> {
-    let position = ScanPosition::of(item.clone())?;
-    let user_id = position.partition.strip_prefix("USER#").and_then(|id| serde_json::from_value(id.into()).ok());
-    let kind = if position.sort == Tombstone::SORT_KEY {
-        ScannedKind::Tombstone(from_item(item).ok())
-    } else {
-        ScannedKind::Account(from_item(item).ok())
-    };
-    Ok(ScannedItem { position, user_id, kind })
 }

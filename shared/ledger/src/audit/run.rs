@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use domain::ids::UserId;
 use domain::time::{Clock, Timestamp};
+use store::directory::DirectoryKey;
 use store::{StoreError, Table};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Status};
 use crate::audit::deletions::{DeletionProgress, Deletions, is_abandoned};
 use crate::audit::examination::Examination;
-use crate::audit::position::ScanPosition;
+use crate::audit::listing::{ListedItem, ListedKind};
 use crate::audit::progress::AuditProgress;
-use crate::audit::reading::{AuditReader, ScannedItem, ScannedKind, Sums};
+use crate::audit::reading::{AuditReader, Sums};
 use crate::audit::report::{Mismatch, Report};
-use crate::audit::tombstone::Tombstone;
 
 /// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
@@ -35,20 +35,20 @@ pub struct Audit {
 
 /// Whether there was time for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Done,
     OutOfTime,
 }
 
 /// One run of the audit.
-struct Run<'a, D> {
+pub(super) struct Run<'a, D> {
     audit: &'a Audit,
     deletions: &'a D,
     deadline: Timestamp,
     /// Pages read so far. Every run reads at least one, so that the audit advances even if its runs have no time.
     pages: u64,
     progress: AuditProgress,
-    report: Report,
+    pub(super) report: Report,
 }
 
 /// The outcome of adding up an account's entries.
@@ -56,6 +56,15 @@ enum Added {
     Sum(i64),
     OutOfTime,
     /// An entry has no amount.
+    Unreadable,
+}
+
+/// The account of a user, as the table has it.
+enum Found {
+    Open(Sums),
+    /// It is being deleted.
+    Closing(Sums),
+    Gone,
     Unreadable,
 }
 
@@ -73,7 +82,7 @@ impl Audit {
     pub async fn run(&self, deletions: &impl Deletions, deadline: Timestamp) -> Result<Report, StoreError> {
         let table = &self.reader.table;
         let progress = table.get(AuditProgress::key()).await?.unwrap_or_default();
-        let mut run = Run { audit: self, deletions, deadline, pages: 0, progress, report: Report::default() };
+        let mut run = Run::new(self, deletions, deadline, progress);
         match run.go_on().await {
             Ok(Step::Done) => AuditProgress::forget(table).await?,
             Ok(Step::OutOfTime) => run.progress.keep(table).await?,
@@ -91,7 +100,11 @@ impl Audit {
     }
 }
 
-impl<D: Deletions> Run<'_, D> {
+impl<'a, D: Deletions> Run<'a, D> {
+    pub(super) fn new(audit: &'a Audit, deletions: &'a D, deadline: Timestamp, progress: AuditProgress) -> Self {
+        Self { audit, deletions, deadline, pages: 0, progress, report: Report::default() }
+    }
+
     async fn go_on(&mut self) -> Result<Step, StoreError> {
         if let Some(examination) = self.progress.examination.take()
             && self.resume(examination).await? == Step::OutOfTime
@@ -99,19 +112,18 @@ impl<D: Deletions> Run<'_, D> {
             return Ok(Step::OutOfTime);
         }
         while !self.is_out_of_time() {
-            let page = self.audit.reader.scan(self.progress.scanned.clone()).await?;
+            let page = self.audit.reader.list(self.progress.listed.clone()).await?;
             self.pages += 1;
-            for ScannedItem { position, user_id, kind } in page.items {
-                let step = match kind {
-                    ScannedKind::Account(sums) => self.examine(position, user_id, sums).await?,
-                    ScannedKind::Tombstone(tombstone) => self.sweep_if_due(position, user_id, tombstone).await,
-                };
-                if step == Step::OutOfTime {
+            for (number, ListedItem { key, kind }) in page.items.into_iter().enumerate() {
+                // A run without time gets past one item.
+                let ends_here = number > 0 && self.is_out_of_time();
+                if ends_here || self.attend_to(kind).await? == Step::OutOfTime {
                     return Ok(Step::OutOfTime);
                 }
+                self.progress.listed = Some(key);
             }
-            self.progress.scanned = page.next;
-            if self.progress.scanned.is_none() {
+            self.progress.listed = page.next;
+            if self.progress.listed.is_none() {
                 self.report.finished = true;
                 return Ok(Step::Done);
             }
@@ -119,29 +131,32 @@ impl<D: Deletions> Run<'_, D> {
         Ok(Step::OutOfTime)
     }
 
+    pub(super) async fn attend_to(&mut self, kind: ListedKind) -> Result<Step, StoreError> {
+        match kind {
+            ListedKind::Account(user_id) => self.examine(user_id).await,
+            ListedKind::Tombstone(user_id) => self.sweep_if_due(user_id).await,
+            ListedKind::Unreadable => {
+                self.unsettled(None, "the directory lists an item that is neither account nor tombstone");
+                Ok(Step::Done)
+            }
+        }
+    }
+
     fn is_out_of_time(&self) -> bool {
         self.pages > 0 && self.audit.clock.now().plus(MARGIN) >= self.deadline
     }
 
-    /// Examines an account that a scan found.
-    async fn examine(
-        &mut self,
-        position: ScanPosition,
-        user_id: Option<UserId>,
-        sums: Option<Sums>,
-    ) -> Result<Step, StoreError> {
-        let (Some(user_id), Some(sums)) = (user_id, sums) else {
-            self.unsettled(user_id, "an amount of the account is not a number");
-            self.done(position);
-            return Ok(Step::Done);
-        };
-        let step = if sums.is_being_deleted() {
-            self.finish_if_abandoned(user_id, &sums).await
-        } else {
-            self.decide(Examination::begin(user_id, &sums, 0), sums).await?
+    /// Examines an account that the directory lists.
+    async fn examine(&mut self, user_id: UserId) -> Result<Step, StoreError> {
+        let step = match self.read(user_id).await? {
+            Found::Open(sums) => self.decide(Examination::begin(user_id, &sums, 0), sums).await?,
+            Found::Closing(sums) => self.finish_if_abandoned(user_id, &sums).await,
+            Found::Unreadable => Step::Done,
+            // The directory is late: the account was deleted a moment ago.
+            Found::Gone => return Ok(Step::Done),
         };
         if step == Step::Done {
-            self.done(position);
+            self.report.accounts += 1;
         }
         Ok(step)
     }
@@ -150,21 +165,19 @@ impl<D: Deletions> Run<'_, D> {
     /// new entry has the id of its hold, and may sort before the entries that were read.
     async fn resume(&mut self, examination: Examination) -> Result<Step, StoreError> {
         let user_id = examination.user_id;
-        let position = ScanPosition::of_account(user_id);
-        let Some(sums) = self.read(user_id).await? else {
-            self.done(position);
-            return Ok(Step::Done);
-        };
-        let examination = if sums.version == examination.version {
-            examination
-        } else {
-            Examination::begin(user_id, &sums, examination.attempt + 1)
-        };
-        let step = self.decide(examination, sums).await?;
-        if step == Step::Done {
-            self.done(position);
+        if let Found::Open(sums) = self.read(user_id).await? {
+            let examination = if sums.version == examination.version {
+                examination
+            } else {
+                Examination::begin(user_id, &sums, examination.attempt + 1)
+            };
+            if self.decide(examination, sums).await? == Step::OutOfTime {
+                return Ok(Step::OutOfTime);
+            }
         }
-        Ok(step)
+        self.report.accounts += 1;
+        self.progress.listed = Some(DirectoryKey::by_age(user_id, Account::SORT_KEY));
+        Ok(Step::Done)
     }
 
     /// Adds the entries up until the account can be judged.
@@ -185,7 +198,7 @@ impl<D: Deletions> Run<'_, D> {
             if entries == sums.total() {
                 return Ok(Step::Done);
             }
-            let Some(now) = self.read(user_id).await? else { return Ok(Step::Done) };
+            let Found::Open(now) = self.read(user_id).await? else { return Ok(Step::Done) };
             if examination.is_decisive() && now.version == examination.version {
                 self.mismatch(user_id, &now, entries);
                 return Ok(Step::Done);
@@ -212,20 +225,18 @@ impl<D: Deletions> Run<'_, D> {
         Ok(Added::OutOfTime)
     }
 
-    /// The account as it is now; `None` if it is gone, being deleted or cannot be read.
-    async fn read(&mut self, user_id: UserId) -> Result<Option<Sums>, StoreError> {
+    /// The account as it is now.
+    async fn read(&mut self, user_id: UserId) -> Result<Found, StoreError> {
         match self.audit.reader.account(user_id).await {
+            Ok(Some(sums)) if sums.is_being_deleted() => Ok(Found::Closing(sums)),
+            Ok(Some(sums)) => Ok(Found::Open(sums)),
+            Ok(None) => Ok(Found::Gone),
             Err(StoreError::Internal(_)) => {
                 self.unsettled(Some(user_id), "an amount of the account is not a number");
-                Ok(None)
+                Ok(Found::Unreadable)
             }
-            read => Ok(read?.filter(|sums| !sums.is_being_deleted())),
+            Err(error) => Err(error),
         }
-    }
-
-    fn done(&mut self, position: ScanPosition) {
-        self.report.accounts += 1;
-        self.progress.scanned = Some(position);
     }
 
     fn mismatch(&mut self, user_id: UserId, sums: &Sums, entries: i64) {
@@ -241,8 +252,7 @@ impl<D: Deletions> Run<'_, D> {
         self.report.unsettled += 1;
     }
 
-    /// Finishes the deletion of an account that a scan found, if it is abandoned. A failure does not keep the audit
-    /// from the next accounts.
+    /// Finishes the deletion of an account, if it is abandoned. A failure does not keep the audit from the next accounts.
     async fn finish_if_abandoned(&mut self, user_id: UserId, sums: &Sums) -> Step {
         if !is_abandoned(sums.deletion_began_at, self.audit.clock.now()) {
             return Step::Done;
@@ -261,40 +271,35 @@ impl<D: Deletions> Run<'_, D> {
         Step::Done
     }
 
-    /// Sweeps the partition of a deleted user, if the tombstone is old enough. The run ends after it if there is no time
-    /// left. A failure does not keep the audit from the next items.
-    async fn sweep_if_due(
-        &mut self,
-        position: ScanPosition,
-        user_id: Option<UserId>,
-        tombstone: Option<Tombstone>,
-    ) -> Step {
-        let now = self.audit.clock.now();
-        let mut step = Step::Done;
-        match (user_id, tombstone) {
-            (Some(user_id), Some(tombstone)) if tombstone.is_due(now) => {
-                match self.deletions.sweep(user_id, self.deadline).await {
-                    Ok(DeletionProgress::OutOfTime) => return Step::OutOfTime,
-                    Ok(DeletionProgress::Finished) => self.report.tombstones += 1,
-                    Err(error) => {
-                        tracing::error!(%user_id, cause = error.cause(), "a deleted user could not be swept");
-                        self.report.unsettled += 1;
-                    }
-                }
-                if self.is_out_of_time() {
-                    step = Step::OutOfTime;
-                }
+    /// Sweeps the partition of a deleted user, if the tombstone is old enough. A failed sweep does not keep the audit from
+    /// the next items.
+    async fn sweep_if_due(&mut self, user_id: UserId) -> Result<Step, StoreError> {
+        match self.audit.reader.tombstone(user_id).await {
+            Ok(Some(tombstone)) if tombstone.is_due(self.audit.clock.now()) => Ok(self.sweep(user_id).await),
+            Ok(_) => Ok(Step::Done),
+            Err(StoreError::Internal(_)) => {
+                self.unsettled(Some(user_id), "a tombstone cannot be read");
+                Ok(Step::Done)
             }
-            (Some(_), Some(_)) => {}
-            _ => self.unsettled(user_id, "a tombstone cannot be read"),
+            Err(error) => Err(error),
         }
-        self.progress.scanned = Some(position);
-        step
+    }
+
+    async fn sweep(&mut self, user_id: UserId) -> Step {
+        match self.deletions.sweep(user_id, self.deadline).await {
+            Ok(DeletionProgress::OutOfTime) => return Step::OutOfTime,
+            Ok(DeletionProgress::Finished) => self.report.tombstones += 1,
+            Err(error) => {
+                tracing::error!(%user_id, cause = error.cause(), "a deleted user could not be swept");
+                self.report.unsettled += 1;
+            }
+        }
+        Step::Done
     }
 
     async fn finish_deletion(&self, user_id: UserId) -> Result<DeletionProgress, StoreError> {
         let account: Option<Account> = self.audit.reader.table.get(Account::key(user_id)).await?;
-        // The scan's read may be old, and the user may have finished meanwhile.
+        // The user may have finished meanwhile.
         let Some(account) = account.filter(|account| account.status == Status::Deleting) else {
             return Ok(DeletionProgress::Finished);
         };

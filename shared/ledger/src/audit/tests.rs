@@ -8,14 +8,17 @@ use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use store::{StoreError, number};
+use serde_json::Value;
+use store::StoreError;
+use store::directory::DirectoryKey;
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
 use crate::account::{Account, Payer};
 use crate::admission::Admission;
+use crate::audit::listing::ListedKind;
 use crate::audit::progress::AuditProgress;
-use crate::audit::run::MARGIN;
+use crate::audit::run::{MARGIN, Run, Step};
 use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
 use crate::entry;
 use crate::exchange::Exchange;
@@ -23,6 +26,7 @@ use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
 use crate::ledger::{Held, Ledger};
 use crate::testing::{TestTable, message, open_account, stored_reply};
+use crate::texts::text_key;
 
 /// No test here has an account that is being deleted.
 struct NoDeletions;
@@ -108,6 +112,29 @@ impl Scene {
     async fn tamper_with_balance(&self, payer: Payer, balance: i64) {
         let balance = AttributeValue::N(balance.to_string());
         self.test.set(Account::key(payer.user_id()), "balance", balance).await;
+    }
+
+    /// All capacity units of the requests since the recorder was cleared.
+    fn units(&self) -> f64 {
+        let units = |body: &Value| match &body["ConsumedCapacity"] {
+            Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum(),
+            table => table["CapacityUnits"].as_f64().unwrap(),
+        };
+        self.test.recorder.requests().iter().map(|request| units(&request.response_body)).sum()
+    }
+
+    /// The read units of a run that finishes.
+    async fn read_units_of_a_run(&self) -> f64 {
+        self.test.recorder.clear();
+        assert!(self.run().await.finished);
+        let deletes_progress = 1.0;
+        self.units() - deletes_progress
+    }
+
+    async fn remove_from_directory(&self, payer: Payer) {
+        let update = self.test.table.client().update_item().table_name(self.test.table.name());
+        let key = Account::key(payer.user_id()).into_item();
+        update.set_key(Some(key)).update_expression("REMOVE directory, directory_sort").send().await.unwrap();
     }
 
     async fn progress(&self) -> Option<AuditProgress> {
@@ -231,7 +258,7 @@ async fn a_candidate_that_adds_up_at_a_second_look_is_no_mismatch() {
     while scene.progress().await.is_none_or(|progress| progress.examination.is_none()) {
         assert!(!audit.run(&NoDeletions, NOW).await.unwrap().finished);
     }
-    // The scan saw the account before this repair. The next read sees it repaired.
+    // The run saw the account before this repair. The next read sees it repaired.
     scene.tamper_with_balance(ada, 10).await;
     assert_eq!(scene.run().await.mismatches, []);
 }
@@ -304,7 +331,7 @@ async fn an_audit_that_fails_goes_on_where_it_was() {
     scene.test.recorder.fail_next("Query", Fault::NotApplied, 1);
     assert_eq!(audit.run(&NoDeletions, later()).await.unwrap(), clean(3), "the SDK repeats it");
     while audit.run(&NoDeletions, NOW).await.unwrap().accounts == 0 {}
-    scene.test.recorder.fail_next("Scan", Fault::NotApplied, 3);
+    scene.test.recorder.fail_next("Query", Fault::NotApplied, 3);
     assert!(matches!(audit.run(&NoDeletions, later()).await, Err(StoreError::Unavailable(_))));
     assert_eq!(audit.run(&NoDeletions, later()).await.unwrap(), clean(2));
 }
@@ -330,20 +357,79 @@ async fn accounts_that_are_used_all_the_while_are_no_false_alarm() {
 }
 
 #[tokio::test]
-async fn only_keys_and_sums_are_asked_for() {
+async fn the_directory_says_whom_the_audit_reads_and_entries_say_amounts_alone() {
     let scene = Scene::start().await;
-    let ada = open_account(&scene.test, "ada", 10).await;
-    scene.test.set(Account::key(ada.user_id()), "version", number(3_u64)).await;
+    open_account(&scene.test, "ada", 10).await;
     scene.test.recorder.clear();
     scene.run().await;
     let requests = scene.test.recorder.requests();
-    let of = |operation: &str| requests.iter().find(|request| request.operation == operation).unwrap().body.clone();
-    assert_eq!(
-        of("Scan")["ProjectionExpression"],
-        "pk, sk, balance, holds, version, #status, deletion_began_at, deleted_at"
-    );
-    assert_eq!(of("Scan")["Select"], "SPECIFIC_ATTRIBUTES");
-    assert_eq!(of("Query")["ProjectionExpression"], "amount");
+    let operations: Vec<&str> = requests.iter().map(|request| request.operation.as_str()).collect();
+    assert_eq!(operations, ["GetItem", "Query", "GetItem", "Query", "DeleteItem"]);
+    assert_eq!(requests[1].body["IndexName"], "directory");
+    assert_eq!(requests[2].body["ConsistentRead"], true, "the directory is late");
+    assert_eq!(requests[3].body["ProjectionExpression"], "amount");
+}
+
+/// Texts, messages, records and sessions are in no read of the audit, whose cost depends on accounts and entries alone.
+#[tokio::test]
+async fn an_audit_reads_as_many_units_after_a_megabyte_of_texts_as_before() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    scene.chat(ada, Some("key")).await;
+    scene.test.recorder.ask_for_capacity();
+    let before = scene.read_units_of_a_run().await;
+    for _ in 0..4 {
+        let key = text_key(ada.user_id(), EntryId::new(&scene.test.clock));
+        let item = key.with(&serde_json::json!({"texts": {"response": "x".repeat(256 * 1024)}})).unwrap();
+        scene.test.table.put_until(item, &scene.test.clock, later()).await.unwrap();
+    }
+    let after = scene.read_units_of_a_run().await;
+    assert!((before - after).abs() < 0.1, "{before} {after}");
+    // The progress, a page of the directory, the account, and a page of entries.
+    assert!((before - 3.0).abs() < 0.1, "{before}");
+}
+
+#[tokio::test]
+async fn no_message_changes_what_the_directory_lists_or_pays_for_it() {
+    let scene = Scene::start().await;
+    let listed = open_account(&scene.test, "ada", 10).await;
+    let unlisted = open_account(&scene.test, "bob", 10).await;
+    let place = scene.test.isolated.items().await.into_iter().find(|item| item["username"]["S"] == "ada").unwrap();
+    scene.remove_from_directory(unlisted).await;
+    scene.test.recorder.ask_for_capacity();
+    let mut units = Vec::new();
+    for payer in [listed, unlisted] {
+        scene.test.recorder.clear();
+        scene.chat(payer, None).await;
+        scene.chat(payer, Some("key")).await;
+        let released = scene.hold(payer, None).await;
+        scene.ledger.release(&released).await;
+        units.push(scene.units());
+    }
+    assert!((units[0] - units[1]).abs() < 0.1 && units[0] > 0.0, "{units:?}");
+    let used = scene.test.isolated.items().await.into_iter().find(|item| item["username"]["S"] == "ada").unwrap();
+    assert_ne!(used["version"], place["version"]);
+    for attribute in ["directory", "directory_sort"] {
+        assert!(used[attribute].is_object() && used[attribute] == place[attribute], "{used}");
+    }
+    assert_eq!(scene.run().await, clean(1), "an account that the directory does not list is not found");
+}
+
+/// The directory is late: it still lists what is gone.
+#[tokio::test]
+async fn what_is_gone_or_is_no_users_is_skipped_and_only_the_latter_is_told() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await.user_id();
+    let audit = scene.audit();
+    let mut run = Run::new(&audit, &NoDeletions, later(), AuditProgress::default());
+    let nobody = UserId::new(&scene.test.clock);
+    for gone in [ListedKind::Account(nobody), ListedKind::Tombstone(ada)] {
+        assert_eq!(run.attend_to(gone).await.unwrap(), Step::Done);
+        assert_eq!(run.report, Report::default(), "{gone:?}");
+    }
+    let foreign = DirectoryKey::by_age(ada, "FOREIGN").into_item();
+    scene.test.table.put_until(foreign, &scene.test.clock, later()).await.unwrap();
+    assert_eq!(scene.run().await, Report { unsettled: 1, ..clean(1) });
 }
 
 #[test]
