@@ -104,7 +104,7 @@ impl Schedule {
             keys: [1, 1, 2, 4][generator.usize(..4)],
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
-            asked: Mutex::default(),
+            asked: Arc::default(),
         });
         let has_owners = generator.u8(..5) < 2;
         Self { generator, network, table, world, has_owners }

@@ -40,21 +40,17 @@ pub(super) struct World {
     /// The unpaid messages that the ledger allows an account in an hour.
     pub(super) unpaid_per_hour: u32,
     /// The processes whose model was asked and did not turn them away, with the user.
-    pub(super) asked: Mutex<Vec<Asked>>,
+    pub(super) asked: Arc<Mutex<Vec<AskedModel>>>,
 }
 
 /// A model that may have worked for a process.
-pub(super) struct Asked {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AskedModel {
     pub(super) process: usize,
     pub(super) user_id: UserId,
 }
 
 impl World {
-    /// Notes that the model of a process is asked now, and does not turn it away.
-    pub(super) fn note_asked(&self, process: usize, user_id: UserId) {
-        self.asked.lock().unwrap().push(Asked { process, user_id });
-    }
-
     /// Sends one request to a process of its own, and records the answer.
     pub(super) async fn send(self: &Arc<Self>, request: Request) -> Told {
         let number = {

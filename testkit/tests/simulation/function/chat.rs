@@ -1,6 +1,6 @@
 //! The function `chat`, with prices by usage.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -20,7 +20,7 @@ use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, ReplyPiece, Till
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, ModelFailure, Told};
-use crate::world::World;
+use crate::world::{AskedModel, World};
 
 /// The reply of the model in a process. It differs for each process. A long one has no room in a message item.
 pub(crate) fn response(number: usize, is_long: bool) -> String {
@@ -41,7 +41,7 @@ fn pricing() -> Pricing {
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
     let till = Arc::new(Till {
         ledger: world.ledger.clone(),
-        model: Model::new(Scripted::of(number, chat)),
+        model: Model::new(Scripted::of(world, number, chat)),
         pricing: pricing(),
         output_limits: OutputLimits { most: chat.amount, least: chat.least },
         max_input_tokens: 1000,
@@ -64,9 +64,6 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     match till.hold(account, question).await? {
         HeldOrReplay::Replay(replay) => Ok(replayed(replay)),
         HeldOrReplay::Question(question) => {
-            if chat.failure != Some(ModelFailure::TurnsAway) {
-                world.note_asked(number, chat.access.user_id());
-            }
             let held = question.held().into();
             let paid =
                 if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
@@ -107,10 +104,12 @@ struct Scripted {
     /// The failure before the first word.
     failure: Option<fn() -> ModelError>,
     breaks_off: bool,
+    question: AskedModel,
+    asked: Arc<Mutex<Vec<AskedModel>>>,
 }
 
 impl Scripted {
-    fn of(number: usize, chat: &Chat) -> Self {
+    fn of(world: &World, number: usize, chat: &Chat) -> Self {
         let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
         Self {
             id: model_id(number),
@@ -123,7 +122,18 @@ impl Scripted {
                 ModelFailure::TurnsAway => turned_away,
             }),
             breaks_off: chat.breaks_off,
+            question: AskedModel { process: number, user_id: chat.access.user_id() },
+            asked: Arc::clone(&world.asked),
         }
+    }
+
+    /// Notes that the model is asked, unless it turns the question away, and waits while it thinks.
+    async fn think(&self) -> Result<(), ModelError> {
+        if self.failure.is_none_or(|failure| failure().may_have_worked()) {
+            self.asked.lock().unwrap().push(self.question);
+        }
+        tokio::time::sleep(self.thinks).await;
+        self.failure.map_or(Ok(()), |failure| Err(failure()))
     }
 }
 
@@ -138,10 +148,7 @@ impl ChatModel for Scripted {
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async {
-            tokio::time::sleep(self.thinks).await;
-            if let Some(failure) = self.failure {
-                return Err(failure());
-            }
+            self.think().await?;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             Ok(Reply { text: self.response.clone(), refusal: None, end })
         }
@@ -151,10 +158,7 @@ impl ChatModel for Scripted {
     /// The whole text, and the end after the same time again.
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async {
-            tokio::time::sleep(self.thinks).await;
-            if let Some(failure) = self.failure {
-                return Err(failure());
-            }
+            self.think().await?;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
             let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
             let text = stream::iter([Ok(Piece::Text(self.response.clone()))]);
