@@ -54,7 +54,7 @@ fn refresh_token_and_scope(mut fields: BodyFields) -> Result<(ReceivedToken, Opt
         (Some(token), Some(false), Some(false)) => Ok((token, None)),
         (Some(token), Some(true), Some(false)) => Ok((token, Some(LogoutScope::Sessions))),
         (Some(token), Some(true), Some(true)) => Ok((token, Some(LogoutScope::SessionsAndApiKeys))),
-        // Whoever believes that the keys have ended must not be wrong.
+        // A 204 would make the user believe that the keys have ended.
         (Some(_), Some(false), Some(true)) => {
             Err(ApiError::invalid("keys", "API keys end with all sessions only: \"everywhere\" must be true."))
         }

@@ -66,7 +66,7 @@ impl Chunks {
         self.choice(Delta { content: Some(text), ..Delta::default() }, None)
     }
 
-    /// What comes next of the words by which the model refuses.
+    /// The next part of the words by which the model refuses.
     #[must_use]
     pub fn refusal(&self, text: &str) -> String {
         self.choice(Delta { refusal: Some(text), ..Delta::default() }, None)

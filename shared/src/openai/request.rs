@@ -125,7 +125,7 @@ impl CompletionRequest {
     }
 }
 
-/// What determines the answer, in the one form that is hashed.
+/// The members that determine the answer, in the one form that is hashed.
 #[derive(Serialize)]
 struct Canonical<'a> {
     model: &'a str,

@@ -44,29 +44,24 @@ pub trait Collides {
     fn collision(&self) -> Option<Collision>;
 }
 
-impl Collides for UpdateItemError {
-    fn collision(&self) -> Option<Collision> {
-        match self {
-            Self::TransactionConflictException(_) => Some(Collision::Conflict),
-            Self::ProvisionedThroughputExceededException(_)
-            | Self::RequestLimitExceeded(_)
-            | Self::ThrottlingException(_) => Some(Collision::Throttling),
-            _ => None,
+/// The errors of writes of one item are types of their own, with the same variants.
+macro_rules! collides_alone {
+    ($($error:ty),+) => {$(
+        impl Collides for $error {
+            fn collision(&self) -> Option<Collision> {
+                match self {
+                    Self::TransactionConflictException(_) => Some(Collision::Conflict),
+                    Self::ProvisionedThroughputExceededException(_)
+                    | Self::RequestLimitExceeded(_)
+                    | Self::ThrottlingException(_) => Some(Collision::Throttling),
+                    _ => None,
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl Collides for PutItemError {
-    fn collision(&self) -> Option<Collision> {
-        match self {
-            Self::TransactionConflictException(_) => Some(Collision::Conflict),
-            Self::ProvisionedThroughputExceededException(_)
-            | Self::RequestLimitExceeded(_)
-            | Self::ThrottlingException(_) => Some(Collision::Throttling),
-            _ => None,
-        }
-    }
-}
+collides_alone!(UpdateItemError, PutItemError);
 
 impl Collides for TransactWriteItemsError {
     /// A transaction that also failed for another reason would fail again.

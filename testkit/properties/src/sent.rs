@@ -74,7 +74,7 @@ impl Address {
     }
 }
 
-/// What parts of multipart bodies are separated by, short enough to be found by chance.
+/// The separator of the parts of multipart bodies, short enough to be found by chance.
 const BOUNDARY: &str = "-";
 
 impl ContentType {

@@ -57,7 +57,7 @@ pub(super) enum Sabotage {
     UnpaidWorkNotChecked,
     /// Every hold begins a new hour.
     HourBegunByEveryHold,
-    /// Whoever releases an expired hold does not look whether its message was charged.
+    /// The release of an expired hold does not look whether its message was charged.
     ChargeNotLookedFor,
 }
 

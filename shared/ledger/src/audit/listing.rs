@@ -1,4 +1,4 @@
-//! What the directory lists for the audit.
+//! The users that the directory lists for the audit.
 
 use domain::ids::UserId;
 use store::directory::DirectoryKey;

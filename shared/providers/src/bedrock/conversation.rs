@@ -73,7 +73,7 @@ mod tests {
     }
 
     proptest! {
-        /// What Converse demands, and nothing that the user said is lost. A conversation in which they said nothing is
+        /// Converse's demands are met, and nothing that the user said is lost. A conversation in which they said nothing is
         /// refused.
         #[test]
         fn any_conversation_becomes_one_that_converse_takes(turns in prop::collection::vec(any_turn(), 0..12)) {

@@ -12,7 +12,7 @@ use crate::prompt::{Role, Turn};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What is handed out of a reply: its texts, its refusals, its end.
+/// The pieces of a reply that are handed out: its texts, its refusals, its end.
 #[derive(Debug, Default)]
 struct Handed {
     texts: Vec<String>,

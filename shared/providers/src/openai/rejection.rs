@@ -58,7 +58,7 @@ struct Body {
     error: ErrorObject,
 }
 
-/// What a server says of a failure. Its `message` is left out: it may quote the prompt.
+/// The error object in a server's answer. Its `message` is left out: it may quote the prompt.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum ErrorObject {

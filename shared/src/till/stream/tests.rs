@@ -275,7 +275,7 @@ async fn a_whole_reply_that_breaks_off_is_what_was_written_until_then() {
     }
 }
 
-/// What ended was billed by its provider, and is charged.
+/// A reply that ended was billed by its provider, and is charged.
 #[tokio::test]
 async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
     let refuses = || vec![StreamStep::Refuses("I can".to_owned()), StreamStep::Refuses("not.".to_owned())];

@@ -78,7 +78,7 @@ impl DeletionScene {
         self.ledger.capture(held, cost, exchange).await.map(|_| ())
     }
 
-    /// So many messages, each with an idempotency record.
+    /// Sends this number of messages, each with an idempotency record.
     async fn chat(&self, messages: usize) {
         for number in 0..messages {
             let key = IdempotencyKey::parse(&format!("key-{number}")).unwrap();
