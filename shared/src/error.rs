@@ -348,7 +348,9 @@ impl ApiError {
             | Self::OutcomeUnknown { .. }
             | Self::AnswerGone
             | Self::Internal(_) => true,
-            Self::Throttled { retry_after } => *retry_after > LONGEST_WAIT,
+            Self::Throttled { retry_after }
+            | Self::ModelThrottled { retry_after: Some(retry_after), .. }
+            | Self::ModelUnavailable { retry_after: Some(retry_after), .. } => *retry_after > LONGEST_WAIT,
             _ => false,
         }
     }
@@ -361,9 +363,8 @@ impl ApiError {
             Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(1)))
             }
-            Self::InProgress | Self::Unavailable(_) | Self::ReplyLost(_) | Self::OutcomeUnknown { .. } => {
-                Some(Duration::from_secs(1))
-            }
+            // Not after errors that forbid a repetition: other clients than `OpenAI`'s know `Retry-After` alone.
+            Self::InProgress | Self::Unavailable(_) => Some(Duration::from_secs(1)),
             _ => None,
         }?;
         u64::try_from(duration.as_millis().div_ceil(1000)).ok()

@@ -87,7 +87,7 @@ fn transaction_items(recorded: &RecordedRequest) -> u32 {
 fn units(recorded: &RecordedRequest) -> f64 {
     if recorded.response_status == 400 {
         // DynamoDB does not say what a refused transaction cost. It counts like a successful one: at most two units an
-        // item, since no item has more than 1 KB.
+        // item, since no item has more than 1 KB here.
         return f64::from(2 * transaction_items(recorded));
     }
     match &recorded.response_body["ConsumedCapacity"] {
@@ -228,9 +228,13 @@ fn now(clock: &Clock) -> Value {
     json!({"N": clock.now().seconds().to_string()})
 }
 
-/// The costs of messages that are refused before anything is held. The account has the longest name, the most holds, each
-/// with an idempotency key, and long stored messages.
-async fn costs_of_refusals(world: &World) -> Vec<Cost> {
+/// The costs of messages that are refused before anything is held, to a model that reads earlier messages. The account has
+/// the longest name, the most holds, each with an idempotency key, and a long stored message.
+async fn costs_of_refusals() -> Vec<Cost> {
+    let settings = [("CONTEXT_CHARS", "100000"), ("MAX_HOLDS", "20"), ("MAX_INPUT_TOKENS", "16000")];
+    let (provider, chatting) = providers::with_openai(&settings).await;
+    providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
+    let world = &chatting.world;
     let longest = "\u{10429}".repeat(Username::MAX_CHARACTERS);
     world.register(&longest, 100).await;
     let access = world.log_in(&longest).await.access;
@@ -242,6 +246,8 @@ async fn costs_of_refusals(world: &World) -> Vec<Cost> {
         cost(world, "`POST /chatView/` of 60 KB, answered again", "chat", with_key(&long)).await,
         cost_of_refusal(world, "… with a key that was used for another message", "chat", with_key("Hi"), 422).await,
     ];
+    let too_long = message(&"x".repeat(64 * 1024)).bearer(&access);
+    costs.push(cost_of_refusal(world, "… that is longer than `MAX_INPUT_TOKENS`", "chat", too_long, 400).await);
     let holds = json!({"M": holds_of_an_account()});
     let unpaid = json!({"M": {"began_at": hour(), "unpaid": {"N": "20"}, "charged": {"N": "0"}}});
     for (name, status, changes) in [
@@ -251,7 +257,9 @@ async fn costs_of_refusals(world: &World) -> Vec<Cost> {
         ("… of a deactivated account", 401, json!({"status": {"S": "inactive"}})),
     ] {
         change_account(world, &longest, &changes).await;
-        let by_program = completion(false).bearer(&api_key);
+        let mut body = completion_body(false);
+        body["model"] = json!("some-model");
+        let by_program = Request::post("/v1/chat/completions").json(&body).bearer(&api_key);
         costs.push(cost_of_refusal(world, name, "chat-completions", by_program, status).await);
         let by_person = chat().bearer(&access);
         let by_person = cost_of_refusal(world, name, "chat", by_person, status).await;
@@ -260,7 +268,7 @@ async fn costs_of_refusals(world: &World) -> Vec<Cost> {
     costs
 }
 
-/// As many live holds as an account has by default, each as long as a hold can be.
+/// As many live holds as an account may have, each as long as a hold can be.
 fn holds_of_an_account() -> Map<String, Value> {
     let hold = |number: u32| {
         let place = format!("{number:022}");
@@ -272,7 +280,7 @@ fn holds_of_an_account() -> Map<String, Value> {
         });
         (place, json!({"M": members}))
     };
-    (0..10).map(hold).collect()
+    (0..20).map(hold).collect()
 }
 
 /// The beginning of this clock hour, or of the next one if this is about to end.
@@ -352,7 +360,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
     compare_with_docs("## What a request asks of DynamoDB\n", &counted);
-    compare_with_docs("### What a refusal costs\n", &costs_of_refusals(&world).await);
+    compare_with_docs("### What a refusal costs\n", &costs_of_refusals().await);
 }
 
 /// Compares `counted` with the table that follows `heading` in docs/costs.md.

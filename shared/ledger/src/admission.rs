@@ -157,8 +157,8 @@ fn number_of(holds: &Holds) -> u32 {
     u32::try_from(holds.len()).unwrap_or(u32::MAX)
 }
 
-/// The number of `holds` that were made in the hour of `hourly`. Only these count as its unpaid work when they expire.
+/// The number of expired `holds` that expired in the hour of `hourly`. Only these count as its unpaid work.
 fn number_of_hour(holds: &Holds, hourly: HourlyWork) -> u32 {
-    let of_hour = holds.values().filter(|hold| hourly.includes(hold.id.made_at())).count();
+    let of_hour = holds.values().filter(|hold| hourly.includes(hold.expiry())).count();
     u32::try_from(of_hour).unwrap_or(u32::MAX)
 }

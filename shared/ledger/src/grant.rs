@@ -39,7 +39,7 @@ impl TryFrom<Value> for GrantAmount {
     }
 }
 
-/// The reason of a grant, for people who read the ledger: 1 to 500 characters.
+/// The reason of a grant, for people who read its record: 1 to 500 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason(String);
 

@@ -265,7 +265,7 @@ impl Ledger {
             balance: account.balance.saturating_plus(returning),
             place: new.place(),
             remembered: new.open.remembered.clone(),
-            has_paid: new.open.account.hourly.charged > 0,
+            has_paid: new.room.hourly.has_paid_lately(),
             deadline: order.deadline,
         }
     }

@@ -25,6 +25,11 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// The time from which its credits can be spent again.
+    pub(crate) fn expiry(&self) -> Timestamp {
+        Timestamp::from_seconds(self.expires_at)
+    }
+
     /// Whether its credits can be spent again at `now`.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {

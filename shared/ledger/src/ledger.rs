@@ -50,7 +50,7 @@ pub struct Held {
     pub(crate) place: String,
     /// The idempotency key and fingerprint, if the message came with a key.
     pub(crate) remembered: Option<Remembered>,
-    /// Whether a message of the account was charged in the hour in which it was last used.
+    /// Whether a message of the account was charged in this hour, or in the day before it.
     pub(crate) has_paid: bool,
     /// The time until which capture and release are tried.
     pub(crate) deadline: Timestamp,

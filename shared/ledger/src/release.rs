@@ -67,7 +67,7 @@ impl Ledger {
     }
 
     /// Releases holds of `account` that have expired, and deletes their texts, until `until`. A process that never ended
-    /// may have had a model at work, so the holds of the account's current hour count as unpaid work.
+    /// may have had a model at work, so the holds that expired in the account's current hour count as unpaid work.
     pub(crate) async fn release_expired(
         &self,
         user_id: UserId,
@@ -79,7 +79,7 @@ impl Ledger {
         for (place, hold) in expired {
             tracing::info!(hold = %hold.id, "releasing an expired hold");
             let is_charged = self.is_charged(user_id, hold.id).await?;
-            let is_unpaid = !is_charged && hourly.includes(hold.id.made_at());
+            let is_unpaid = !is_charged && hourly.includes(hold.expiry());
             let work = if is_unpaid { Work::Unpaid } else { Work::None };
             match self.release_hold(user_id, place, hold, work, until).await? {
                 Released::Now if is_charged => {}

@@ -200,7 +200,8 @@ impl Pieces {
     }
 
     fn time_is_up(&self) -> Result<ShownPiece, ModelError> {
-        if self.shown_bytes > 0 { Ok(self.cut_short()) } else { Err(Interruption::TimeIsUp.into()) }
+        // Reasoning that is not handed out is billed too.
+        if self.written.is_something() { Ok(self.cut_short()) } else { Err(Interruption::TimeIsUp.into()) }
     }
 
     /// A provider that has begun to write has accepted the request, whatever its error says.

@@ -1,6 +1,8 @@
 //! Replies of models, whole and in pieces, as providers hand them over.
 
 use std::fmt;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+use std::time::Duration;
 
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -11,6 +13,10 @@ use crate::error::ModelError;
 /// Longest reply, text and refusal together; [`Model`](crate::model::Model) cuts a longer one here. A DynamoDB item
 /// (400 KB) has room for the longest reply and the longest message.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
+
+/// Timeout for the count of a reply that has ended. Some servers keep the connection open and send none.
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+pub(crate) const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A whole reply. Its words never print.
 #[derive(Clone, PartialEq, Eq)]

@@ -102,6 +102,8 @@ mod tests {
     use std::time::Duration;
 
     use domain::cause::Cause;
+    use domain::ids::EntryId;
+    use domain::time::Clock;
     use serde_json::{Value, json};
 
     fn body(response: &BufferedResponse) -> Value {
@@ -165,5 +167,37 @@ mod tests {
         assert_eq!(challenge(ApiError::NotAuthenticated), "Bearer realm=\"api\"");
         assert_eq!(challenge(ApiError::InvalidCredentials), "Bearer realm=\"api\"");
         assert_eq!(challenge(ApiError::TokenNotValid("")), "Bearer realm=\"api\", error=\"invalid_token\"");
+    }
+
+    #[test]
+    fn after_work_that_may_be_billed_nobody_is_invited_to_repeat_and_a_long_wait_forbids_it_too() {
+        let cause = || Cause::because("the reason");
+        let message_id = EntryId::new(&Clock::system());
+        for error in [
+            ApiError::ModelFailed(cause()),
+            ApiError::ReplyLost(cause()),
+            ApiError::OutcomeUnknown { message_id, cause: cause() },
+            ApiError::ModelBrokeOff { message_id, cause: cause() },
+            ApiError::Internal(cause()),
+        ] {
+            let headers = headers_of(&error);
+            assert_eq!(
+                (headers.get(RETRY_AFTER), headers[SHOULD_RETRY].as_bytes()),
+                (None, &b"false"[..]),
+                "{error:?}"
+            );
+        }
+        let (minute, longer) = (Duration::from_secs(60), Duration::from_secs(61));
+        for (retry_after, forbids) in [(minute, false), (longer, true)] {
+            for error in [
+                ApiError::Throttled { retry_after },
+                ApiError::ModelThrottled { retry_after: Some(retry_after), cause: cause() },
+                ApiError::ModelUnavailable { retry_after: Some(retry_after), cause: cause() },
+            ] {
+                let headers = headers_of(&error);
+                assert!(headers.contains_key(RETRY_AFTER), "{error:?}");
+                assert_eq!(headers.contains_key(SHOULD_RETRY), forbids, "{error:?}");
+            }
+        }
     }
 }

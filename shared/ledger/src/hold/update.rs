@@ -41,7 +41,7 @@ impl NewHold<'_> {
     pub(super) fn update(&self, table: &Table) -> Result<Update, StoreError> {
         let Self { open, room, hold } = self;
         let value = serde_dynamo::to_attribute_value(hold).map_err(StoreError::from)?;
-        let unpaid = open.predecessor().is_some_and(|hold| room.hourly.includes(hold.id.made_at()));
+        let unpaid = open.predecessor().is_some_and(|hold| room.hourly.includes(hold.expiry()));
         let hour = HourUpdate::new(open.account.hourly, room.hourly, unpaid);
         let hour_update = hour.expression();
         let update = Update::builder()

@@ -55,6 +55,24 @@ async fn a_message_costs_5_write_units_and_7_if_it_is_stored_and_1_more_for_each
     }
 }
 
+/// docs/costs.md: an account with nine messages in flight has more than 1 KB.
+#[tokio::test]
+async fn a_message_beside_nine_others_in_flight_costs_three_write_units_more() {
+    let mut scene = Scene::with_balance(10).await;
+    if !scene.test.isolated.is_embedded() {
+        return;
+    }
+    scene.ledger = Ledger::new(scene.test.table.clone(), scene.test.clock.clone(), 20);
+    for number in 0..9 {
+        let _in_flight = scene.order(scene.ada, 0, "Hello", Some(&format!("key-{number}"))).await.unwrap();
+    }
+    scene.test.recorder.ask_for_capacity();
+    scene.test.recorder.clear();
+    let held = scene.hold(1).await.unwrap();
+    scene.captured(&held, 0, "Hi", None).await.unwrap();
+    assert!((scene.write_units() - 8.0).abs() < 0.1, "{}", scene.write_units());
+}
+
 #[tokio::test]
 async fn a_reply_that_is_not_stored_is_kept_for_a_repetition_alone() {
     let scene = Scene::with_balance(10).await;

@@ -146,6 +146,25 @@ async fn failures_of_a_provider_that_fails_for_several_accounts_are_not_counted(
     assert_eq!(scene.account().await.hourly.unpaid, 2);
 }
 
+/// Nobody is charged during an outage, so the accounts' last charges lie further and further back.
+#[tokio::test]
+async fn an_outage_of_hours_locks_nobody_out() {
+    let scene = Scene::with_room(10).await;
+    let mut accounts = vec![scene.ada];
+    for name in ["bob", "eve", "mary"] {
+        accounts.push(open_account(&scene.test, name, 10).await);
+    }
+    for payer in &accounts {
+        scene.pay(*payer).await;
+    }
+    for _ in 0..6 * 20 {
+        scene.test.clock.advance(Duration::from_secs(180));
+        for payer in &accounts {
+            scene.waste(*payer).await.unwrap();
+        }
+    }
+}
+
 /// Accounts cost nothing: a person could have some that only fail.
 #[tokio::test]
 async fn accounts_that_have_paid_nothing_make_no_outage() {

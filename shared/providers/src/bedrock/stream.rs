@@ -4,11 +4,12 @@ use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput, ReasoningContentBlockDelta};
 use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
 
 use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::broken_off;
 use crate::error::ModelError;
-use crate::reply::{End, Piece, ReplyStream};
+use crate::reply::{COUNT_TIMEOUT, End, Piece, ReplyStream};
 use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -39,7 +40,13 @@ pub(super) fn pieces(events: Events) -> ReplyStream {
 impl EventReader {
     async fn next(&mut self) -> Result<Piece, ModelError> {
         loop {
-            let event = match self.events.recv().await {
+            let received = if self.finish_reason.is_none() {
+                self.events.recv().await
+            } else {
+                // Only the count can be missing.
+                timeout(COUNT_TIMEOUT, self.events.recv()).await.unwrap_or(Ok(None))
+            };
+            let event = match received {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));

@@ -219,7 +219,7 @@ async fn a_reply_whose_time_is_up_after_its_first_words_ends_there_and_one_witho
         (vec![Piece::Refusal("No".to_owned())], Some(1)),
         (vec![], None),
         (vec![says("")], None),
-        (vec![hidden()], None),
+        (vec![hidden()], Some(25)),
     ] {
         let began = Instant::now();
         let (_, end) = handed(&Recited::model(pieces.clone(), Some(Step::Stalls))).await;

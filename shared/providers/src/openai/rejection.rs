@@ -53,6 +53,18 @@ pub(super) struct Rejection {
     parameter: Option<String>,
 }
 
+/// Statuses by which a server turns away every request of this operator. It does so with the first two only if it refuses
+/// something that the caller did not set.
+const MISCONFIGURED: [StatusCode; 7] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::UNAUTHORIZED,
+    StatusCode::PAYMENT_REQUIRED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+];
+
 #[derive(Deserialize)]
 struct Body {
     error: ErrorObject,
@@ -79,10 +91,10 @@ impl ErrorObject {
         self.words().next().map(str::to_owned).or_else(|| self.code()?.as_number().map(ToString::to_string))
     }
 
-    /// Which parameter it is about.
+    /// The parameter that it is about, if that is one plain word. Other texts may quote the prompt.
     fn parameter(&self) -> Option<String> {
         let Self::Object { param, .. } = self else { return None };
-        param.as_str().map(str::to_owned)
+        param.as_str().and_then(plain_word).map(str::to_owned)
     }
 
     /// The status that it would have as an answer of its own, if it says so.
@@ -157,11 +169,6 @@ impl Rejection {
         self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == OVERLOADED
     }
 
-    /// Whether the server may have been at work: it failed inside, or lost its patience.
-    fn may_have_worked(&self) -> bool {
-        self.status.is_server_error() || [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT].contains(&self.status)
-    }
-
     /// What of the caller's request the server does not take, if that is what it says.
     fn refusal(&self) -> Option<Refusal> {
         let (word, parameter) = (self.word.as_deref().unwrap_or_default(), self.parameter.as_deref());
@@ -197,9 +204,10 @@ impl From<Rejection> for ModelError {
         match rejection.status {
             StatusCode::TOO_MANY_REQUESTS => Self::Throttled { retry_after, cause },
             _ if rejection.is_unavailable() => Self::Unavailable { retry_after, cause },
-            _ if rejection.may_have_worked() => Self::Failed(cause),
             // A wrong key, an empty account, an unknown model, an address that leads elsewhere.
-            _ => Self::Misconfigured(cause),
+            status if status.is_redirection() || MISCONFIGURED.contains(&status) => Self::Misconfigured(cause),
+            // It failed inside, lost its patience, or says something that we do not know.
+            _ => Self::Failed(cause),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
+use async_openai::error::OpenAIError;
 use async_openai::types::stream::StreamResponse;
 use futures_util::{StreamExt, stream};
+use tokio::time::timeout;
 
 use crate::error::ModelError;
 use crate::openai::failure::failure;
 use crate::openai::protocol::ServerAnswer;
 use crate::openai::usage::latest;
-use crate::reply::{End, Piece, ReplyStream};
+use crate::reply::{COUNT_TIMEOUT, End, Piece, ReplyStream};
 use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -43,7 +45,7 @@ impl ChunkReader {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(piece);
             }
-            let Some(chunk) = self.chunks.next().await else {
+            let Some(chunk) = self.next_chunk().await else {
                 return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
             };
             match chunk.map_err(failure).and_then(ServerAnswer::into_news) {
@@ -58,6 +60,14 @@ impl ChunkReader {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The next chunk. After the finish reason it is not waited for long: only the count can be missing.
+    async fn next_chunk(&mut self) -> Option<Result<ServerAnswer, OpenAIError>> {
+        if self.finish_reason.is_none() {
+            return self.chunks.next().await;
+        }
+        timeout(COUNT_TIMEOUT, self.chunks.next()).await.unwrap_or(None)
     }
 
     /// The end of the reply, or `error` if it has none.

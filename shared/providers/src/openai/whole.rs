@@ -25,14 +25,15 @@ pub(super) fn reply(answer: ServerAnswer) -> Result<Reply, ModelError> {
     if end.finish_reason == FinishReason::BrokenOff && text.is_empty() && refusal.is_none() {
         return Err(ModelError::Failed(Cause::because("the answer is no reply")));
     }
-    if end.usage.is_none() && hidden_bytes > 0 {
+    if end.usage.is_none_or(|usage| usage.output_tokens == 0) && hidden_bytes > 0 {
         let shown_bytes = text.len() + refusal.as_ref().map_or(0, String::len);
-        end.usage = Some(output_of(shown_bytes + hidden_bytes));
+        let input_tokens = end.usage.map_or(0, |usage| usage.input_tokens);
+        end.usage = Some(Usage { input_tokens, ..output_of(shown_bytes + hidden_bytes) });
     }
     Ok(Reply { text, refusal, end })
 }
 
-/// The estimate of an output, part of which is not handed out. The input's is made by whoever has the prompt.
+/// The estimate of an output, part of which is not handed out. The caller, who has the prompt, makes the input's.
 fn output_of(bytes: usize) -> Usage {
     Usage { input_tokens: 0, output_tokens: bytes.div_ceil(BYTES_PER_TOKEN) as u64, estimated: true }
 }

@@ -310,6 +310,15 @@ async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
 }
 
 #[tokio::test]
+async fn a_model_that_has_only_thought_by_its_deadline_is_paid_for_that() {
+    let scene = StreamScene::start(&[StreamStep::Thinks, StreamStep::Stalls], by_message()).await;
+    let paid = scene.whole().await.unwrap();
+    assert_eq!((paid.reply.text.as_str(), paid.reply.finish_reason), ("", FinishReason::Length));
+    assert!(paid.reply.usage.output_tokens > 0);
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
+}
+
+#[tokio::test]
 async fn a_model_that_delivers_nothing_is_not_paid() {
     for steps in [
         vec![StreamStep::Fails],
@@ -319,7 +328,6 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
         vec![says(""), StreamStep::Fails],
         vec![says(""), StreamStep::Stalls],
         vec![StreamStep::Thinks, StreamStep::Fails],
-        vec![StreamStep::Thinks, StreamStep::Stalls],
         vec![StreamStep::EndsWith(FinishReason::BrokenOff)],
     ] {
         for pricing in [by_message(), by_usage()] {
