@@ -231,7 +231,7 @@ fn now(clock: &Clock) -> Value {
 /// The costs of messages that are refused before anything is held, to a model that reads earlier messages. The account has
 /// the longest name, the most holds, each with an idempotency key, and a long stored message.
 async fn costs_of_refusals() -> Vec<Cost> {
-    let settings = [("CONTEXT_CHARS", "100000"), ("MAX_HOLDS", "20"), ("MAX_INPUT_TOKENS", "16000")];
+    let settings = [("CONTEXT_CHARS", "100000"), ("MAX_HOLDS", "20"), ("MAX_INPUT_TOKENS", "15800")];
     let (provider, chatting) = providers::with_openai(&settings).await;
     providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
     let world = &chatting.world;
@@ -246,7 +246,7 @@ async fn costs_of_refusals() -> Vec<Cost> {
         cost(world, "`POST /chatView/` of 60 KB, answered again", "chat", with_key(&long)).await,
         cost_of_refusal(world, "… with a key that was used for another message", "chat", with_key("Hi"), 422).await,
     ];
-    let too_long = message(&"x".repeat(64 * 1024)).bearer(&access);
+    let too_long = message(&"x".repeat(63 * 1024)).bearer(&access);
     costs.push(cost_of_refusal(world, "… that is longer than `MAX_INPUT_TOKENS`", "chat", too_long, 400).await);
     let holds = json!({"M": holds_of_an_account()});
     let unpaid = json!({"M": {"began_at": hour(), "unpaid": {"N": "20"}, "charged": {"N": "0"}}});
