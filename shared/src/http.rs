@@ -27,5 +27,5 @@ pub(crate) use event_stream::READER_TIMEOUT;
 pub use event_stream::{EventStream, Streamable};
 pub(crate) use json_object::{Elements, JsonObject};
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
-pub(crate) use problem::{headers_of, problem};
+pub(crate) use problem::{Problem, headers_of, problem};
 pub use request::Request;

@@ -19,9 +19,10 @@ pub struct Answered<A, E> {
     pub(super) line: LogLine,
 }
 
-/// Answers `request` with `answer` if it has one of the `methods`, or as a preflight.
+/// Answers `request` with `answer` if it has one of the `methods` of its path, or as a preflight. Without methods there is no
+/// such path.
 pub(super) async fn answered<A: From<Answer>, E: EndpointError, F>(
-    methods: &[Method],
+    methods: Option<&[Method]>,
     cors_origins: &CorsOrigins,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -36,7 +37,7 @@ where
 }
 
 async fn outcome<A: From<Answer>, E: EndpointError, F>(
-    methods: &[Method],
+    methods: Option<&[Method]>,
     cors: &HeaderMap,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -44,6 +45,7 @@ async fn outcome<A: From<Answer>, E: EndpointError, F>(
 where
     F: Future<Output = Result<A, E>>,
 {
+    let methods = methods.ok_or(ApiError::NotFound)?;
     if is_preflight(&request, cors) {
         return Ok(preflight(methods).into());
     }

@@ -47,9 +47,13 @@ mod tests {
     const METHODS: &[Method] = &[Method::GET, Method::DELETE];
 
     async fn panics(received: lambda_http::Request) -> BufferedResponse {
+        panics_at(Some(METHODS), received).await
+    }
+
+    async fn panics_at(methods: Option<&[Method]>, received: lambda_http::Request) -> BufferedResponse {
         let request = Request::from(received);
         response(
-            answered(METHODS, &CorsOrigins::None, request, |_| async {
+            answered(methods, &CorsOrigins::None, request, |_| async {
                 panic!("on purpose");
                 #[expect(unreachable_code, reason = "the type of the answer")]
                 Err(ApiError::NotFound)
@@ -71,5 +75,14 @@ mod tests {
         let response = panics(received).await;
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, DELETE");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_the_endpoint_does_not_have_is_not_found_whatever_the_method() {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let mut received = lambda_http::Request::new(Body::Empty);
+            *received.method_mut() = method;
+            assert_eq!(panics_at(None, received).await.status(), 404);
+        }
     }
 }

@@ -201,7 +201,7 @@ mod tests {
         let asked_for = Arc::<AtomicUsize>::default();
         let counted = asked_for.clone();
         let answer = |_| async move { Ok(streams(end, counted)) };
-        let answered = answered(&[Method::GET], &CorsOrigins::None, Request::from(received), answer).await;
+        let answered = answered(Some(&[Method::GET]), &CorsOrigins::None, Request::from(received), answer).await;
         (response(answered), asked_for)
     }
 

@@ -43,6 +43,12 @@ impl Request {
         self.deadline
     }
 
+    /// The path, without the stage.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.received.raw_http_path()
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.received.headers()
     }

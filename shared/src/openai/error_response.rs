@@ -48,7 +48,7 @@ impl EndpointError for ProtocolError {
     }
 
     fn response(&self) -> BufferedResponse {
-        let mut response = BufferedResponse::new(Body::Text(json!({"error": body(self)}).to_string()));
+        let mut response = BufferedResponse::new(Body::Text(json!({"error": ErrorBody::from(self)}).to_string()));
         *response.status_mut() = self.status();
         *response.headers_mut() = headers(self);
         response
@@ -58,7 +58,7 @@ impl EndpointError for ProtocolError {
 impl EventError for ProtocolError {
     /// OpenAI's clients raise this event. It comes instead of `[DONE]`.
     fn event(&self) -> String {
-        event(&json!({"error": body(self)}))
+        event(&json!({"error": ErrorBody::from(self)}))
     }
 }
 
@@ -74,65 +74,81 @@ fn headers(error: &ProtocolError) -> HeaderMap {
 
 /// The member `error` of a response or an event.
 #[derive(Serialize)]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     message: String,
     r#type: &'static str,
     param: Option<String>,
     code: &'static str,
 }
 
-fn body(error: &ProtocolError) -> ErrorBody {
-    ErrorBody { message: message(error), r#type: kind(error), param: parameter(error), code: openai_code(error) }
+impl ErrorBody {
+    /// The member `error` for a failure that every protocol has.
+    pub(crate) fn of(error: &ApiError) -> Self {
+        Self {
+            message: api_message(error),
+            r#type: api_kind(error),
+            param: api_parameter(error),
+            code: api_code(error),
+        }
+    }
 }
 
-fn message(error: &ProtocolError) -> String {
+impl From<&ProtocolError> for ErrorBody {
+    fn from(error: &ProtocolError) -> Self {
+        let (message, param) = match error {
+            ProtocolError::Parameter(parameter) => (parameter.detail.clone(), parameter.name.clone()),
+            ProtocolError::ModelNotFound => {
+                let detail = "There is no such model here; GET /v1/models names the one that there is.";
+                (detail.to_owned(), "model".to_owned())
+            }
+            ProtocolError::Api(error) => return Self::of(error),
+        };
+        Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code() }
+    }
+}
+
+const INVALID_REQUEST: &str = "invalid_request_error";
+
+fn api_message(error: &ApiError) -> String {
     match error {
-        ProtocolError::Parameter(parameter) => parameter.detail.clone(),
-        ProtocolError::ModelNotFound => {
-            "There is no such model here; GET /v1/models names the one that there is.".to_owned()
-        }
-        ProtocolError::Api(ApiError::Invalid(errors)) if !errors.is_empty() => {
+        ApiError::Invalid(errors) if !errors.is_empty() => {
             let field = |(name, reasons): (&Cow<'_, str>, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
             errors.iter().map(field).collect::<Vec<_>>().join(" ")
         }
-        ProtocolError::Api(ApiError::UnsupportedMediaType) => "Send application/json.".to_owned(),
-        ProtocolError::Api(error) => error.detail(),
+        ApiError::UnsupportedMediaType => "Send application/json.".to_owned(),
+        error => error.detail(),
     }
 }
 
 /// OpenAI's code where its clients compare one, and the API's own code otherwise.
-fn openai_code(error: &ProtocolError) -> &'static str {
+fn api_code(error: &ApiError) -> &'static str {
     match error {
-        ProtocolError::Api(
-            ApiError::NotAuthenticated
-            | ApiError::TokenNotValid(_)
-            | ApiError::InvalidCredentials
-            | ApiError::UserInactive,
-        ) => "invalid_api_key",
-        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
+        ApiError::NotAuthenticated
+        | ApiError::TokenNotValid(_)
+        | ApiError::InvalidCredentials
+        | ApiError::UserInactive => "invalid_api_key",
+        ApiError::InsufficientTokens { .. } => "insufficient_quota",
+        ApiError::Throttled { .. } | ApiError::ModelThrottled { .. } => "rate_limit_exceeded",
         error => error.code(),
     }
 }
 
-fn kind(error: &ProtocolError) -> &'static str {
+fn api_kind(error: &ApiError) -> &'static str {
     match error {
-        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
+        ApiError::InsufficientTokens { .. } => "insufficient_quota",
+        ApiError::Throttled { .. } | ApiError::ModelThrottled { .. } => "rate_limit_exceeded",
         error if error.status().is_server_error() => "server_error",
-        _ => "invalid_request_error",
+        _ => INVALID_REQUEST,
     }
 }
 
 /// The name of the parameter that the error is about.
-fn parameter(error: &ProtocolError) -> Option<String> {
+fn api_parameter(error: &ApiError) -> Option<String> {
     match error {
-        ProtocolError::Parameter(parameter) => Some(parameter.name.clone()),
-        ProtocolError::ModelNotFound => Some("model".to_owned()),
-        ProtocolError::Api(ApiError::ModelRefused { refusal, .. }) => refusal_parameter(*refusal).map(str::to_owned),
-        ProtocolError::Api(ApiError::ContextTooLong { .. }) => Some("messages".to_owned()),
-        ProtocolError::Api(ApiError::Invalid(errors)) => errors.keys().next().map(ToString::to_string),
-        ProtocolError::Api(_) => None,
+        ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(str::to_owned),
+        ApiError::ContextTooLong { .. } => Some("messages".to_owned()),
+        ApiError::Invalid(errors) => errors.keys().next().map(ToString::to_string),
+        _ => None,
     }
 }
 
@@ -267,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_parameter_that_is_wrong_is_named() {
-        let name = |error: &ProtocolError| json!(body(error))["param"].clone();
+        let name = |error: &ProtocolError| json!(ErrorBody::from(error))["param"].clone();
         assert_eq!(name(&refuse("messages[3].content", ParameterFault::Type, "no")), "messages[3].content");
         assert_eq!(name(&ProtocolError::ModelNotFound), "model");
         assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
@@ -282,7 +298,7 @@ mod tests {
     #[test]
     fn a_refusal_of_length_has_the_words_by_which_clients_know_it() {
         for error in [refused(Refusal::TooLong), too_long().into()] {
-            assert!(message(&error).contains("This model's maximum context length is "), "{error:?}");
+            assert!(ErrorBody::from(&error).message.contains("This model's maximum context length is "), "{error:?}");
         }
     }
 
