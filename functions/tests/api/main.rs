@@ -35,6 +35,7 @@ mod password;
 mod providers;
 mod refusals;
 mod register;
+mod request_ids;
 mod requests;
 mod roles;
 mod sessions;

@@ -1,21 +1,24 @@
-//! The frame around every handler: preflights, methods, panics, the log line.
+//! The frame around every handler: preflights, methods, panics, the log line and its id in a header.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use domain::cause::Cause;
 use futures_util::FutureExt;
-use lambda_http::http::{HeaderMap, Method};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::endpoint::error::EndpointError;
 use crate::endpoint::log_line::LogLine;
 use crate::error::ApiError;
 use crate::http::{Answer, CorsOrigins, Request, is_preflight, preflight};
 
-/// The outcome of a request, with the CORS headers of its response and its log line.
+/// The header by which a response and its log line find each other. OpenAI's clients show it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outcome of a request, with its log line and the headers that its response has whatever the outcome.
 pub struct Answered<A, E> {
     pub(super) outcome: Result<A, E>,
-    pub(super) cors: HeaderMap,
+    pub(super) headers: HeaderMap,
     pub(super) line: LogLine,
 }
 
@@ -33,7 +36,11 @@ where
     let line = LogLine::begin(&request);
     let cors = cors_origins.headers(request.headers());
     let outcome = line.invocation().during(outcome(methods, &cors, request, answer)).await;
-    Answered { outcome, cors, line }
+    let mut headers = cors;
+    if let Ok(id) = HeaderValue::from_str(line.invocation().request_id()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    Answered { outcome, headers, line }
 }
 
 async fn outcome<A: From<Answer>, E: EndpointError, F>(

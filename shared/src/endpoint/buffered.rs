@@ -24,12 +24,12 @@ impl<E: EndpointError> EndpointAnswer<E> for Answer {
 }
 
 fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse {
-    let Answered { outcome, cors, line } = answered;
+    let Answered { outcome, headers, line } = answered;
     let (mut response, error) = match outcome {
         Ok(answer) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(cors);
+    response.headers_mut().extend(headers);
     line.end(response.status(), error.as_ref());
     response
 }

@@ -50,12 +50,12 @@ impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
 }
 
 fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingResponse {
-    let Answered { outcome, cors, line } = answered;
+    let Answered { outcome, headers, line } = answered;
     let (mut response, error) = match outcome {
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
             let mut response = beginning.into_response().map(|_| body);
-            response.headers_mut().extend(cors);
+            response.headers_mut().extend(headers);
             let reader = StreamReader { sender, is_gone: false };
             let (status, invocation) = (response.status(), line.invocation().clone());
             // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
@@ -66,7 +66,7 @@ fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingRes
         Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(cors);
+    response.headers_mut().extend(headers);
     line.end(response.status(), error.as_ref());
     response.map(in_one_piece)
 }

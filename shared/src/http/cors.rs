@@ -19,8 +19,8 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, *";
 
 /// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Message-Id, X-Should-Retry, \
-     X-Token-Balance, X-Token-Cost, X-Token-Held",
+    "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Message-Id, X-Request-Id, \
+     X-Should-Retry, X-Token-Balance, X-Token-Cost, X-Token-Held",
 );
 
 /// How long a browser may keep the answer to a preflight: two hours, Chromium's upper limit.
