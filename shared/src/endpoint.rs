@@ -34,7 +34,7 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     type Error: EndpointError;
 
     /// The methods of the endpoint. A request with another method is answered with 405, because API Gateway would say
-    /// 403 "Missing Authentication Token".
+    /// 403 "Missing Authentication Token". `HEAD` is not named: it works where `GET` does, and a handler sees a `GET`.
     const METHODS: &'static [Method];
 
     /// Whether the endpoint has the path of `request`, for one that gets the paths that no function has. At another path

@@ -22,6 +22,7 @@ mod events;
 mod faults;
 mod forgery;
 mod guessing;
+mod head;
 mod jwks;
 mod keys;
 mod login;

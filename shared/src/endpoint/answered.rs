@@ -10,7 +10,7 @@ use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::endpoint::error::EndpointError;
 use crate::endpoint::log_line::LogLine;
 use crate::error::ApiError;
-use crate::http::{Answer, CorsOrigins, Request, is_preflight, preflight};
+use crate::http::{Answer, CorsOrigins, Request, allows, is_preflight, listed, preflight};
 
 /// The header by which a response and its log line find each other. OpenAI's clients show it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -19,6 +19,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Answered<A, E> {
     pub(super) outcome: Result<A, E>,
     pub(super) headers: HeaderMap,
+    /// Whether the response has no body, whatever the outcome: the request is a `HEAD`.
+    pub(super) is_head: bool,
     pub(super) line: LogLine,
 }
 
@@ -34,13 +36,14 @@ where
     F: Future<Output = Result<A, E>>,
 {
     let line = LogLine::begin(&request);
+    let is_head = request.method() == Method::HEAD;
     let cors = cors_origins.headers(request.headers());
     let outcome = line.invocation().during(outcome(methods, &cors, request, answer)).await;
     let mut headers = cors;
     if let Ok(id) = HeaderValue::from_str(line.invocation().request_id()) {
         headers.insert(REQUEST_ID, id);
     }
-    Answered { outcome, headers, line }
+    Answered { outcome, headers, is_head, line }
 }
 
 async fn outcome<A: From<Answer>, E: EndpointError, F>(
@@ -56,9 +59,10 @@ where
     if is_preflight(&request, cors) {
         return Ok(preflight(methods).into());
     }
-    if !methods.contains(request.method()) {
+    if !allows(methods, request.method()) {
         return Err(method_not_allowed(request.method(), methods).into());
     }
+    let request = if request.method() == Method::HEAD { request.into_get() } else { request };
     // Without the guard, API Gateway would answer a panic with a bare 502.
     AssertUnwindSafe(answer(request))
         .catch_unwind()
@@ -67,6 +71,5 @@ where
 }
 
 fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
-    let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-    ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
+    ApiError::MethodNotAllowed { method: method.to_string(), allow: listed(allowed) }
 }

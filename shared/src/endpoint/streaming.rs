@@ -50,8 +50,9 @@ impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
 }
 
 fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingResponse {
-    let Answered { outcome, headers, line } = answered;
+    let Answered { outcome, headers, is_head, line } = answered;
     let (mut response, error) = match outcome {
+        Ok(Streamable::Events(beginning, _)) if is_head => (beginning.into_response(), None),
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
             let mut response = beginning.into_response().map(|_| body);
@@ -68,7 +69,7 @@ fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingRes
     };
     response.headers_mut().extend(headers);
     line.end(response.status(), error.as_ref());
-    response.map(in_one_piece)
+    response.map(|body| if is_head { streaming::Body::empty() } else { in_one_piece(body) })
 }
 
 fn in_one_piece(body: Body) -> streaming::Body {
@@ -225,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn what_fails_before_the_first_event_is_answered_with_its_status() {
         let (response, _) = respond(StreamEnd::Well, Method::POST).await;
-        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET".parse().unwrap()));
+        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
         assert!(text(response).await.contains("method_not_allowed"));
     }
 

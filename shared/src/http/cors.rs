@@ -11,6 +11,7 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, HeaderValue, Method};
 
 use crate::http::answer::Answer;
+use crate::http::methods::listed;
 use crate::http::request::Request;
 
 /// The headers that a page may send. The star permits the headers that OpenAI's client adds, whose names change with its
@@ -128,9 +129,8 @@ pub(crate) fn is_preflight(request: &Request, cors: &HeaderMap) -> bool {
 
 /// The answer to a preflight at a path with these `methods`.
 pub(crate) fn preflight(methods: &[Method]) -> Answer {
-    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
     Answer::no_content()
-        .header(ACCESS_CONTROL_ALLOW_METHODS, &methods.join(", "))
+        .header(ACCESS_CONTROL_ALLOW_METHODS, &listed(methods))
         .header(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)
         .header(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS)
 }

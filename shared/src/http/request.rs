@@ -37,6 +37,12 @@ impl Request {
         self.received.method()
     }
 
+    /// The same request as a `GET`, by which a handler answers a `HEAD`.
+    pub(crate) fn into_get(mut self) -> Self {
+        *self.received.method_mut() = Method::GET;
+        self
+    }
+
     /// The time by which the answer must be out.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
