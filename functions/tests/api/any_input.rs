@@ -234,6 +234,7 @@ fn any_text() -> impl Strategy<Value = String> {
 fn any_header_name() -> impl Strategy<Value = String> {
     let known = vec![
         "Accept-Encoding",
+        "Api-Key",
         "Authorization",
         "Content-Encoding",
         "Content-Length",
@@ -244,6 +245,7 @@ fn any_header_name() -> impl Strategy<Value = String> {
         "If-None-Match",
         "Origin",
         "Transfer-Encoding",
+        "X-Api-Key",
         "X-Forwarded-For",
         "X-HTTP-Method-Override",
     ];

@@ -44,7 +44,10 @@ async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_ever
             assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
             let told = ["allow-origin", "allow-methods", "allow-headers", "max-age"]
                 .map(|name| response.headers[&format!("access-control-{name}")].as_str());
-            assert_eq!(told, [PAGE, "POST", "Authorization, Content-Type, Idempotency-Key, *", "7200"]);
+            assert_eq!(
+                told,
+                [PAGE, "POST", "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *", "7200"]
+            );
             assert_eq!(response.headers["vary"], "Origin");
         }
     }

@@ -16,7 +16,7 @@ use crate::http::request::Request;
 
 /// The headers that a page may send. The star permits the headers that OpenAI's client adds, whose names change with its
 /// version. The star does not include `Authorization`, and old browsers do not know it.
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, *";
+const ALLOWED_HEADERS: &str = "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *";
 
 /// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
