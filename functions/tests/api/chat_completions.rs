@@ -352,7 +352,9 @@ async fn whoever_does_not_prove_who_they_are_or_cannot_pay_gets_nothing() {
         refused_by_openai(&world, completion(stream).bearer("garbage"), 401, "invalid_api_key").await;
         refused_by_openai(&world, completion(stream).bearer(&refresh), 401, "invalid_api_key").await;
         let response = refused_by_openai(&world, completion(stream).bearer(&access), 402, "insufficient_quota").await;
-        assert_eq!(response.json()["error"]["type"], "insufficient_quota");
+        let error = &response.json()["error"];
+        assert_eq!(error["type"], "insufficient_quota");
+        assert_eq!((&error["balance"], &error["cost"]), (&json!(10), &json!(11)));
     }
     refused_by_openai(&world, Request::get("/v1/models"), 401, "invalid_api_key").await;
     refused_by_openai(&world, Request::get("/v1/models").bearer(&refresh), 401, "invalid_api_key").await;

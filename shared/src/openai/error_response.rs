@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::credits::Credits;
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -79,16 +80,26 @@ pub(crate) struct ErrorBody {
     r#type: &'static str,
     param: Option<String>,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Credits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Credits>,
 }
 
 impl ErrorBody {
     /// The member `error` for a failure that every protocol has.
     pub(crate) fn of(error: &ApiError) -> Self {
+        let (balance, cost) = match error {
+            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
+            _ => (None, None),
+        };
         Self {
             message: api_message(error),
             r#type: api_kind(error),
             param: api_parameter(error),
             code: api_code(error),
+            balance,
+            cost,
         }
     }
 }
@@ -103,7 +114,7 @@ impl From<&ProtocolError> for ErrorBody {
             }
             ProtocolError::Api(error) => return Self::of(error),
         };
-        Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code() }
+        Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code(), balance: None, cost: None }
     }
 }
 
@@ -168,7 +179,6 @@ mod tests {
     use std::time::Duration;
 
     use domain::cause::Cause;
-    use domain::credits::Credits;
     use domain::ids::EntryId;
     use domain::time::Clock;
     use serde_json::Value;
@@ -255,7 +265,7 @@ mod tests {
             let body: Value = serde_json::from_slice(response.body().as_ref()).unwrap();
             assert_eq!((response.status().as_u16(), &body["error"]["type"]), (status, &json!(kind)), "{error:?}");
             assert_eq!(body["error"]["code"], code, "{error:?}");
-            assert_eq!(body["error"].as_object().unwrap().len(), 4);
+            assert_eq!(body["error"].as_object().unwrap().len(), if status == 402 { 6 } else { 4 });
             assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
             assert!(!body.to_string().contains("127.0.0.1") && !body.to_string().contains("the reason"));
             let headers = response.headers();
@@ -279,6 +289,13 @@ mod tests {
             told,
             ["error", "model_failed", "model_misconfigured", "model_broke_off", "unavailable", "outcome_unknown"]
         );
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_credits_says_what_one_has_and_what_it_costs() {
+        let error = ApiError::InsufficientTokens { balance: Credits::new(2).unwrap(), cost: Credits::new(5).unwrap() };
+        let body = json!(ErrorBody::of(&error));
+        assert_eq!((&body["balance"], &body["cost"]), (&json!(2), &json!(5)));
     }
 
     #[test]
