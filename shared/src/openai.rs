@@ -16,6 +16,6 @@ mod unsupported;
 
 pub use chunks::Chunks;
 pub use completion::{ModelList, WholeCompletion};
-pub use error::{InvalidParameter, ParameterFault, ProtocolError};
+pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
 pub(crate) use error_response::ErrorBody;
 pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};

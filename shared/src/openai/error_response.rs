@@ -21,7 +21,7 @@ impl EndpointError for ProtocolError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Parameter(_) => StatusCode::BAD_REQUEST,
-            Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
             Self::Api(error) => error.status(),
         }
     }
@@ -29,21 +29,21 @@ impl EndpointError for ProtocolError {
     fn code(&self) -> &'static str {
         match self {
             Self::Parameter(parameter) => parameter.fault.code(),
-            Self::ModelNotFound => "model_not_found",
+            Self::ModelNotFound(_) => "model_not_found",
             Self::Api(error) => error.code(),
         }
     }
 
     fn cause(&self) -> Option<&str> {
         match self {
-            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
             Self::Api(error) => error.cause(),
         }
     }
 
     fn metric(&self) -> Option<Metric> {
         match self {
-            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
             Self::Api(error) => error.metric(),
         }
     }
@@ -108,10 +108,7 @@ impl From<&ProtocolError> for ErrorBody {
     fn from(error: &ProtocolError) -> Self {
         let (message, param) = match error {
             ProtocolError::Parameter(parameter) => (parameter.detail.clone(), parameter.name.clone()),
-            ProtocolError::ModelNotFound => {
-                let detail = "There is no such model here; GET /v1/models names the one that there is.";
-                (detail.to_owned(), "model".to_owned())
-            }
+            ProtocolError::ModelNotFound(unknown) => (unknown.detail(), "model".to_owned()),
             ProtocolError::Api(error) => return Self::of(error),
         };
         Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code(), balance: None, cost: None }
@@ -183,7 +180,7 @@ mod tests {
     use domain::time::Clock;
     use serde_json::Value;
 
-    use crate::openai::error::ParameterFault;
+    use crate::openai::error::{ParameterFault, UnknownModel};
     use crate::openai::parameters::refuse;
 
     fn cause() -> Cause {
@@ -192,6 +189,10 @@ mod tests {
 
     fn refused(refusal: Refusal) -> ProtocolError {
         ApiError::ModelRefused { refusal, cause: cause() }.into()
+    }
+
+    fn unknown_model() -> ProtocolError {
+        ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", &["dummy"]))
     }
 
     fn too_long() -> ApiError {
@@ -219,7 +220,7 @@ mod tests {
                 "insufficient_quota",
                 "insufficient_quota",
             ),
-            (ProtocolError::ModelNotFound, 404, invalid, "model_not_found"),
+            (unknown_model(), 404, invalid, "model_not_found"),
             (
                 ApiError::MethodNotAllowed { method: "GET".to_owned(), allow: "POST".to_owned() }.into(),
                 405,
@@ -302,7 +303,7 @@ mod tests {
     fn the_parameter_that_is_wrong_is_named() {
         let name = |error: &ProtocolError| json!(ErrorBody::from(error))["param"].clone();
         assert_eq!(name(&refuse("messages[3].content", ParameterFault::Type, "no")), "messages[3].content");
-        assert_eq!(name(&ProtocolError::ModelNotFound), "model");
+        assert_eq!(name(&unknown_model()), "model");
         assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
         for error in [refused(Refusal::TooLong), refused(Refusal::NothingAsked), too_long().into()] {
             assert_eq!(name(&error), "messages");
