@@ -11,6 +11,7 @@ mod error;
 mod error_response;
 mod messages;
 mod parameters;
+mod rate_limit;
 mod request;
 mod unsupported;
 

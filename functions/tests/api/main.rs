@@ -34,6 +34,7 @@ mod models;
 mod operator;
 mod password;
 mod providers;
+mod rate_limits;
 mod refusals;
 mod register;
 mod request_ids;

@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::http::{BufferedResponse, headers_of};
 use crate::openai::chunks::event;
 use crate::openai::error::ProtocolError;
+use crate::openai::rate_limit::RateLimit;
 
 impl EndpointError for ProtocolError {
     fn status(&self) -> StatusCode {
@@ -67,6 +68,7 @@ fn headers(error: &ProtocolError) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let ProtocolError::Api(error) = error {
         headers = headers_of(error);
+        headers.extend(RateLimit::reached(error).into_iter().flat_map(RateLimit::headers));
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -136,7 +138,9 @@ fn api_code(error: &ApiError) -> &'static str {
         | ApiError::InvalidCredentials
         | ApiError::UserInactive => "invalid_api_key",
         ApiError::InsufficientTokens { .. } => "insufficient_quota",
-        ApiError::Throttled { .. } | ApiError::ModelThrottled { .. } => "rate_limit_exceeded",
+        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
+            "rate_limit_exceeded"
+        }
         error => error.code(),
     }
 }
@@ -144,7 +148,9 @@ fn api_code(error: &ApiError) -> &'static str {
 fn api_kind(error: &ApiError) -> &'static str {
     match error {
         ApiError::InsufficientTokens { .. } => "insufficient_quota",
-        ApiError::Throttled { .. } | ApiError::ModelThrottled { .. } => "rate_limit_exceeded",
+        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
+            "rate_limit_exceeded"
+        }
         error if error.status().is_server_error() => "server_error",
         _ => INVALID_REQUEST,
     }
@@ -237,6 +243,12 @@ mod tests {
                 "rate_limit_exceeded",
                 "rate_limit_exceeded",
             ),
+            (
+                ApiError::TooManyMessages { limit: 3, retry_after: Duration::from_secs(1) }.into(),
+                429,
+                "rate_limit_exceeded",
+                "rate_limit_exceeded",
+            ),
             (ApiError::Internal(cause()).into(), 500, "server_error", "error"),
             (
                 ApiError::ModelThrottled { retry_after: None, cause: cause() }.into(),
@@ -276,6 +288,8 @@ mod tests {
             assert_eq!(headers.contains_key("allow"), status == 405);
             let retry_after = if let ProtocolError::Api(error) = &error { error.retry_after_seconds() } else { None };
             assert_eq!(headers.contains_key("retry-after"), retry_after.is_some());
+            let is_of_messages = matches!(error, ProtocolError::Api(ApiError::TooManyMessages { .. }));
+            assert_eq!(headers.contains_key("x-ratelimit-limit-requests"), is_of_messages);
         }
     }
 
