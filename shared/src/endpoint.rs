@@ -34,8 +34,15 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     type Error: EndpointError;
 
     /// The methods of the endpoint. A request with another method is answered with 405, because API Gateway would say
-    /// 403 "Missing Authentication Token".
+    /// 403 "Missing Authentication Token". `HEAD` is not named: it works where `GET` does, and a handler sees a `GET`.
     const METHODS: &'static [Method];
+
+    /// Whether the endpoint has the path of `request`, for one that gets the paths that no function has. At another path
+    /// every method is answered with 404, as API Gateway does.
+    #[must_use]
+    fn has_path(_request: &Request) -> bool {
+        true
+    }
 
     /// The methods at the path of `request`, for an endpoint with several paths.
     #[must_use]
@@ -88,7 +95,7 @@ struct Served<E> {
 impl<E: Endpoint> Served<E> {
     async fn answered(&self, received: lambda_http::Request) -> Answered<E::Answer, E::Error> {
         let request = Request::from_lambda(received, &self.clock, self.timeout);
-        let methods = E::methods(&request);
+        let methods = E::has_path(&request).then(|| E::methods(&request));
         answered(methods, &self.cors_origins, request, |request| self.endpoint.answer(request)).await
     }
 }

@@ -14,6 +14,9 @@ use ledger::account::Closed;
 use providers::error::{ModelError, Refusal};
 use store::StoreError;
 
+/// The time after which an account may have room for one more message in flight.
+pub(crate) const ROOM_WAIT: Duration = Duration::from_secs(1);
+
 /// Every way in which a request fails.
 ///
 /// Each variant names its HTTP status and its stable `code`. The modules `http` and `openai` make responses of it.
@@ -83,8 +86,15 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
-    /// 429 `throttled`: too many messages in flight, guesses at a password, or registrations.
+    /// 429 `throttled`: too many guesses at a password, or registrations.
     Throttled {
+        /// The time until a retry can succeed. The client is told whole seconds, rounded up.
+        retry_after: Duration,
+    },
+    /// 429 `throttled`: too many messages of the account are in flight, or were not paid in this hour.
+    TooManyMessages {
+        /// The most messages of that kind.
+        limit: u32,
         /// The time until a retry can succeed. The client is told whole seconds, rounded up.
         retry_after: Duration,
     },
@@ -167,8 +177,8 @@ impl From<LedgerError> for ApiError {
         match error {
             LedgerError::Closed(closed) => closed.into(),
             LedgerError::InsufficientCredits { balance, cost } => Self::InsufficientTokens { balance, cost },
-            LedgerError::TooManyHolds => Self::Throttled { retry_after: Duration::from_secs(1) },
-            LedgerError::TooMuchUnpaid { retry_after } => Self::Throttled { retry_after },
+            LedgerError::TooManyHolds { limit } => Self::TooManyMessages { limit, retry_after: ROOM_WAIT },
+            LedgerError::TooMuchUnpaid { limit, retry_after } => Self::TooManyMessages { limit, retry_after },
             LedgerError::InProgress => Self::InProgress,
             LedgerError::AnswerGone => Self::AnswerGone,
             LedgerError::IdempotencyMismatch => Self::IdempotencyMismatch,
@@ -217,7 +227,9 @@ impl ApiError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Throttled { .. } | Self::ModelThrottled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::ModelFailed(_) | Self::ModelMisconfigured(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
             Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::ReplyLost(_) | Self::OutcomeUnknown { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -246,7 +258,7 @@ impl ApiError {
             Self::AnswerGone => "answer_gone",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::Throttled { .. } | Self::ModelThrottled { .. } => "throttled",
+            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => "throttled",
             Self::ModelFailed(_) => "model_failed",
             Self::ModelMisconfigured(_) => "model_misconfigured",
             Self::ModelBrokeOff { .. } => "model_broke_off",
@@ -286,12 +298,14 @@ impl ApiError {
             }
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
-            Self::Throttled { .. } | Self::ModelThrottled { .. } => match self.retry_after_seconds() {
+            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => {
                 // Django REST Framework's words.
-                Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
-                Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
-                None => "Request was throttled.".to_owned(),
-            },
+                match self.retry_after_seconds() {
+                    Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
+                    Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
+                    None => "Request was throttled.".to_owned(),
+                }
+            }
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
             Self::ModelMisconfigured(_) => {
                 "The model cannot be used until the operator of this service has seen to it. Nothing was charged."
@@ -349,6 +363,7 @@ impl ApiError {
             | Self::AnswerGone
             | Self::Internal(_) => true,
             Self::Throttled { retry_after }
+            | Self::TooManyMessages { retry_after, .. }
             | Self::ModelThrottled { retry_after: Some(retry_after), .. }
             | Self::ModelUnavailable { retry_after: Some(retry_after), .. } => *retry_after > LONGEST_WAIT,
             _ => false,
@@ -359,7 +374,7 @@ impl ApiError {
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
-            Self::Throttled { retry_after } => Some(*retry_after),
+            Self::Throttled { retry_after } | Self::TooManyMessages { retry_after, .. } => Some(*retry_after),
             Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(1)))
             }

@@ -12,6 +12,7 @@ pub mod conversation;
 pub mod direct;
 pub mod endpoint;
 pub mod error;
+pub mod gateway;
 pub mod http;
 pub mod openai;
 pub mod settings;

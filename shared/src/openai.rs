@@ -11,10 +11,12 @@ mod error;
 mod error_response;
 mod messages;
 mod parameters;
+mod rate_limit;
 mod request;
 mod unsupported;
 
 pub use chunks::Chunks;
 pub use completion::{ModelList, WholeCompletion};
-pub use error::{InvalidParameter, ParameterFault, ProtocolError};
+pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
+pub(crate) use error_response::ErrorBody;
 pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};

@@ -84,16 +84,17 @@ impl ChatCompletionsEndpoint {
         question: HeldQuestion,
         include_usage: bool,
     ) -> Result<Streamable<ProtocolError>, ProtocolError> {
+        let in_flight = question.in_flight();
         let stream = self.till.stream(question).await?;
         let chunks = Chunks::new(stream.id(), self.till.model.id(), include_usage);
-        let beginning = Answer::event_stream().message_id(stream.id());
+        let beginning = Answer::event_stream().message_id(stream.id()).rate_limit(in_flight);
         Ok(Streamable::Events(beginning, events(stream, chunks)))
     }
 }
 
 fn whole(paid: &PaidReply) -> Result<Answer, ProtocolError> {
     let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply))?;
-    Ok(answer.message_id(paid.id).charge(paid.charge))
+    Ok(answer.message_id(paid.id).charge(paid.charge).rate_limit(paid.in_flight))
 }
 
 /// The chunks of a reply that the model is writing. The till captures before it hands out the end.
@@ -125,6 +126,6 @@ fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolE
     let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));
     let refusal = paid.reply.refusal.as_ref().map(|text| chunks.refusal(text));
     let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply))];
-    let beginning = Answer::event_stream().message_id(paid.id).replayed();
+    let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
     Streamable::Events(beginning, stream::iter(events.into_iter().flatten()).map(Ok).boxed())
 }

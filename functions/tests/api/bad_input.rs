@@ -147,14 +147,15 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/login/", "POST"),
         ("/token/refresh/", "POST"),
         ("/token/verify/", "POST"),
-        ("/token_balance/", "GET"),
+        ("/token_balance/", "GET, HEAD"),
         ("/chatView/", "POST"),
-        ("/transactions/", "GET"),
-        ("/messages/", "GET"),
-        ("/.well-known/jwks.json", "GET"),
+        ("/transactions/", "GET, HEAD"),
+        ("/messages/", "GET, HEAD"),
+        ("/.well-known/jwks.json", "GET, HEAD"),
     ] {
-        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"] {
-            if method != allowed {
+        // The answer to a HEAD has no body: see head.rs.
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            if !allowed.contains(method) {
                 let response = refused(&world, Request::new(method, path), 405, "method_not_allowed").await;
                 assert_eq!(response.headers["allow"], allowed);
             }

@@ -44,7 +44,10 @@ async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_ever
             assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
             let told = ["allow-origin", "allow-methods", "allow-headers", "max-age"]
                 .map(|name| response.headers[&format!("access-control-{name}")].as_str());
-            assert_eq!(told, [PAGE, "POST", "Authorization, Content-Type, Idempotency-Key, *", "7200"]);
+            assert_eq!(
+                told,
+                [PAGE, "POST", "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *", "7200"]
+            );
             assert_eq!(response.headers["vary"], "Origin");
         }
     }
@@ -64,6 +67,27 @@ async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_ever
         let always = ["access-control-", "allow", "cache-control", "content-", "vary"];
         for name in response.headers.keys().filter(|name| !always.iter().any(|prefix| name.starts_with(prefix))) {
             assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_are_never_allowed_to_send_credentials() {
+    for setting in ["*", PAGE] {
+        let world = World::start_with(&[("CORS_ORIGINS", setting)]).await;
+        world.register("ada", 100).await;
+        let access = world.log_in("ada").await.access;
+        for (status, request) in [
+            (204, preflight("/chatView/", PAGE)),
+            (204, preflight(COMPLETIONS, PAGE)),
+            (200, from_page(chat().bearer(&access))),
+            (200, from_page(completion(true).bearer(&access))),
+            (401, from_page(balance())),
+        ] {
+            let response = world.stack.send(request).await;
+            assert_eq!(response.status, status, "{response:?}");
+            assert!(response.headers.contains_key("access-control-allow-origin"), "{response:?}");
+            assert!(!response.headers.contains_key("access-control-allow-credentials"), "{response:?}");
         }
     }
 }

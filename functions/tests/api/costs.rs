@@ -290,7 +290,7 @@ fn hour() -> Value {
 }
 
 /// Changes attributes of an account, past the API.
-async fn change_account(world: &World, username: &str, changes: &Value) {
+pub async fn change_account(world: &World, username: &str, changes: &Value) {
     let table = world.stack.table();
     let accounts = table.items().await.into_iter().filter(|item| item["sk"]["S"] == "ACCOUNT");
     let mut account = accounts.into_iter().find(|item| item["username"]["S"] == username).unwrap();

@@ -201,7 +201,7 @@ impl ExpectedResponse {
             (None, None, Some(_)) => "text/event-stream",
             _ => panic!("an answer has one body"),
         };
-        let usual = [("cache-control", "no-store"), ("content-type", content_type)];
+        let usual = [("cache-control", "no-store"), ("content-type", content_type), ("x-request-id", "*")];
         let mut headers: BTreeMap<String, String> =
             usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         headers.extend(self.headers.clone());

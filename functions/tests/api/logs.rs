@@ -92,10 +92,10 @@ async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
     let made = world.stack.send(make_api_key(NAME_OF_KEY).bearer(access)).await.json();
     let [id, key] = ["id", "key"].map(|member| made[member].as_str().unwrap().to_owned());
     world.stack.send(Request::get("/keys/").bearer(access)).await;
-    world.stack.send(message(MESSAGE).bearer(&key)).await;
+    world.stack.send(message(MESSAGE).header("X-Api-Key", &key)).await;
     world.stack.send(Request::get("/account/").bearer(&key)).await;
     world.stack.send(end_api_key(&id).bearer(access)).await;
-    world.stack.send(balance().bearer(&key)).await;
+    world.stack.send(balance().header("api-key", &key)).await;
     MadeApiKey { id, key }
 }
 

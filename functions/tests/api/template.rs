@@ -6,11 +6,16 @@ use std::fs;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::domain::cause::Cause;
+use shared::endpoint::EndpointError;
 use shared::error::ApiError;
+use shared::gateway::GatewayError;
 use shared::settings::{ChatSettings, Settings};
+use testkit::gateway::Request;
 use testkit::template::{Template, TemplateFunction, workspace_root};
+
+use crate::world::World;
 
 /// The functions that no path of the API leads to.
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
@@ -441,19 +446,26 @@ fn a_model_that_somebody_bills_is_not_sold_at_a_price_per_message_by_accident() 
     }
 }
 
-/// The problem document of an error, as [`shared::http`] writes it.
-fn problem(error: &ApiError) -> Value {
-    let status = error.status();
-    json!({
-        "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(),
-        "detail": error.detail(), "code": error.code(),
-    })
+/// The body of an error in the gateway's place, as [`shared::gateway`] writes it.
+fn body_of(error: ApiError) -> Value {
+    serde_json::from_slice(GatewayError::from(error).response().body().as_ref()).unwrap()
+}
+
+/// The gateway's own responses, by their kind.
+fn gateway_responses() -> Map<String, Value> {
+    let template = template();
+    template.document()["Resources"]["Api"]["Properties"]["GatewayResponses"].as_object().unwrap().clone()
+}
+
+/// The body of one of them.
+fn body_of_gateway(response: &Value) -> Value {
+    serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap()
 }
 
 #[test]
 fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
     let throttled = |seconds: u64| ApiError::Throttled { retry_after: Duration::from_secs(seconds) };
-    let as_ours = BTreeMap::from([
+    let mut as_ours = BTreeMap::from([
         ("MISSING_AUTHENTICATION_TOKEN", ApiError::NotFound),
         ("INVALID_SIGNATURE", ApiError::NotFound),
         ("EXPIRED_TOKEN", ApiError::NotFound),
@@ -463,11 +475,8 @@ fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
         ("WAF_FILTERED", throttled(60)),
         ("DEFAULT_5XX", ApiError::Internal(Cause::because("a test"))),
     ]);
-    let template = template();
-    let responses = &template.document()["Resources"]["Api"]["Properties"]["GatewayResponses"];
-    for (kind, response) in responses.as_object().unwrap() {
-        let body: Value =
-            serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap();
+    for (kind, response) in &gateway_responses() {
+        let body = body_of_gateway(response);
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!((&body["status"], &body["type"]), (&response["StatusCode"], &json!("about:blank")), "{kind}");
         assert_eq!(headers["Content-Type"], "'application/problem+json'", "{kind}");
@@ -475,13 +484,58 @@ fn what_the_gateway_says_itself_reads_as_what_the_functions_say() {
         assert_eq!(body["title"].as_str(), status.canonical_reason(), "{kind}");
         // The function may have charged before it failed, and a repeated request may be charged again.
         assert_eq!(headers["x-should-retry"] == "'false'", status.is_server_error(), "{kind}");
-        if let Some(error) = as_ours.get(kind.as_str()) {
-            assert_eq!(body, problem(error), "{kind}");
+        if let Some(error) = as_ours.remove(kind.as_str()) {
             let retry_after = error.retry_after_seconds().map(|seconds| json!(format!("'{seconds}'")));
             assert_eq!(headers.get("Retry-After"), retry_after.as_ref(), "{kind}");
+            assert_eq!(body, body_of(error), "{kind}");
         }
     }
-    assert!(as_ours.keys().all(|kind| responses[kind].is_object()));
+    assert!(as_ours.is_empty(), "{as_ours:?}");
+}
+
+/// Clients of `/v1` read the member `error` alone.
+#[test]
+fn what_the_gateway_says_itself_is_an_error_that_openais_clients_know() {
+    for (kind, response) in &gateway_responses() {
+        let body = body_of_gateway(response);
+        let (class, code) = match body["status"].as_u64().unwrap() {
+            429 => ("rate_limit_exceeded", json!("rate_limit_exceeded")),
+            500.. => ("server_error", body["code"].clone()),
+            _ => ("invalid_request_error", body["code"].clone()),
+        };
+        let sentence = if body["status"] == 415 { json!("Send application/json.") } else { body["detail"].clone() };
+        let error = json!({"message": sentence, "type": class, "param": null, "code": code});
+        assert_eq!(body["error"], error, "{kind}");
+    }
+}
+
+#[test]
+fn what_the_gateway_says_itself_has_its_id_and_any_page_may_read_it_where_some_may_use_the_api() {
+    let template = template();
+    let no_origins = json!({"Fn::Equals": [{"Ref": "CorsOrigins"}, ""]});
+    assert_eq!(template.document()["Conditions"]["AllowsOrigins"], json!({"Fn::Not": [no_origins]}));
+    // A parameter alone changes nothing that SAM would deploy to the stage otherwise.
+    assert_eq!(template.document()["Resources"]["Api"]["Properties"]["AlwaysDeploy"], true);
+    for (kind, response) in &gateway_responses() {
+        let headers = response["ResponseParameters"]["Headers"].as_object().unwrap();
+        assert_eq!(headers["X-Request-Id"], "context.requestId", "{kind}");
+        let if_origins = |value: &str| json!({"Fn::If": ["AllowsOrigins", value, {"Ref": "AWS::NoValue"}]});
+        assert_eq!(headers["Access-Control-Allow-Origin"], if_origins("'*'"), "{kind}");
+        let exposed = "'Retry-After, X-Request-Id, X-Should-Retry'";
+        assert_eq!(headers["Access-Control-Expose-Headers"], if_origins(exposed), "{kind}");
+        for name in headers.keys().filter(|name| !name.starts_with("Access-Control-") && *name != "Content-Type") {
+            assert!(exposed.to_lowercase().contains(&name.to_lowercase()), "{kind}: {name}");
+        }
+    }
+}
+
+/// With credentials, a browser would send cookies and client certificates of the API's origin. Neither is asked for, and
+/// the star would not be allowed.
+#[test]
+fn nothing_in_the_template_lets_pages_send_credentials() {
+    let document = template().document().to_string().to_lowercase();
+    assert!(document.contains("access-control-allow-origin"));
+    assert!(!document.contains("credentials\":") && !document.contains("allow-credentials"));
 }
 
 /// A client's path, address and headers must not be logged, nor the gateway's error message: at an unknown path it
@@ -512,4 +566,18 @@ fn the_access_log_holds_nothing_that_is_secret_or_personal() {
         "$context.xrayTraceId",
     ];
     assert_eq!(logged, BTreeSet::from(harmless));
+    // The two ids that an answer may have in X-Request-Id: the function's, or the gateway's own.
+    assert_eq!(format["request_id"], "$context.integration.requestId");
+    assert_eq!(format["gateway_request_id"], "$context.requestId");
+}
+
+#[tokio::test]
+async fn the_tests_gateway_answers_an_unknown_path_as_the_template_does() {
+    let response = World::start().await.stack.send(Request::get("/v1/nowhere")).await;
+    let of_template = &gateway_responses()["MISSING_AUTHENTICATION_TOKEN"];
+    assert_eq!(
+        (json!(response.status), response.json()),
+        (of_template["StatusCode"].clone(), body_of_gateway(of_template))
+    );
+    assert!(response.headers.contains_key("x-request-id"));
 }

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 
 use crate::account::{Account, Payer};
 use crate::error::LedgerError;
-use crate::holds::{Hold, Holds, expired};
+use crate::holds::{Hold, Holds, expired, number_of, number_of_hour};
 use crate::hourly::HourlyWork;
 use crate::idempotency::{IdempotencyRecord, Remembered};
 use crate::ledger::Ledger;
@@ -131,13 +131,18 @@ impl Ledger {
         let account = &open.account;
         let hourly = account.hourly.at(now);
         let unpaid_left = hourly.unpaid_left(self.unpaid_per_hour);
+        let too_much_unpaid = || LedgerError::TooMuchUnpaid {
+            limit: hourly.unpaid_limit(self.unpaid_per_hour),
+            retry_after: hourly.remaining(now),
+        };
+        let too_many_holds = LedgerError::TooManyHolds { limit: self.max_holds.min(unpaid_left) };
         if unpaid_left == 0 {
-            return Err(LedgerError::TooMuchUnpaid { retry_after: hourly.remaining(now) });
+            return Err(too_much_unpaid());
         }
         let expired = expired(account.holds.clone(), now);
         let (count, live) = (number_of(&account.holds), number_of(&account.holds) - number_of(&expired));
         if live >= self.max_holds {
-            return Err(LedgerError::TooManyHolds);
+            return Err(too_many_holds);
         }
         let takes_over = open.predecessor().is_some();
         let most_holds = if takes_over { unpaid_left } else { self.max_holds.min(unpaid_left) };
@@ -145,20 +150,10 @@ impl Ledger {
         // Each message in flight may become one more that nobody pays, and each expired one of this hour is one.
         if live + number_of_hour(&in_the_way, hourly) >= unpaid_left {
             return Err(match live {
-                0 => LedgerError::TooMuchUnpaid { retry_after: hourly.remaining(now) },
-                _ => LedgerError::TooManyHolds,
+                0 => too_much_unpaid(),
+                _ => too_many_holds,
             });
         }
         Ok(Room { hourly, most_holds, in_the_way })
     }
-}
-
-fn number_of(holds: &Holds) -> u32 {
-    u32::try_from(holds.len()).unwrap_or(u32::MAX)
-}
-
-/// The number of expired `holds` that expired in the hour of `hourly`. Only these count as its unpaid work.
-fn number_of_hour(holds: &Holds, hourly: HourlyWork) -> u32 {
-    let of_hour = holds.values().filter(|hold| hourly.includes(hold.expiry())).count();
-    u32::try_from(of_hour).unwrap_or(u32::MAX)
 }

@@ -26,10 +26,15 @@ pub enum LedgerError {
     },
     /// The user has as many messages in flight as the ledger allows.
     #[error("too many messages are in flight")]
-    TooManyHolds,
+    TooManyHolds {
+        /// The most messages in flight.
+        limit: u32,
+    },
     /// Models may have worked for so many messages of this hour that nobody paid that the account has to wait.
     #[error("too many messages stayed unpaid")]
     TooMuchUnpaid {
+        /// The most such messages of this hour.
+        limit: u32,
         /// The time until the hour ends.
         retry_after: Duration,
     },

@@ -249,6 +249,7 @@ impl Ledger {
         }
         let now = self.clock.now();
         let (returning, _) = sums(&account.holds, now);
+        let in_flight = self.in_flight(&account);
         let expired = expired(account.holds.clone(), now);
         let releasing = self.release_expired(user_id, &account, &expired, now.plus(TIDYING_LIMIT));
         // The next hold tries again. Meanwhile the balance counts their credits as spendable.
@@ -263,6 +264,7 @@ impl Ledger {
             username: account.username,
             amount: new.hold.amount,
             balance: account.balance.saturating_plus(returning),
+            in_flight,
             place: new.place(),
             remembered: new.open.remembered.clone(),
             has_paid: new.room.hourly.has_paid_lately(),

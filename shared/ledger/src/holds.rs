@@ -7,6 +7,7 @@ use domain::ids::EntryId;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::hourly::HourlyWork;
 use crate::idempotency::Fingerprint;
 
 /// Credits set aside: a value in the account's map of holds. Its place in the map is the digest of the idempotency key,
@@ -53,4 +54,15 @@ pub(crate) fn sums(holds: &Holds, now: Timestamp) -> (Credits, Credits) {
 pub(crate) fn expired(mut holds: Holds, now: Timestamp) -> Holds {
     holds.retain(|_, hold| hold.is_expired(now));
     holds
+}
+
+/// The number of `holds`.
+pub(crate) fn number_of(holds: &Holds) -> u32 {
+    u32::try_from(holds.len()).unwrap_or(u32::MAX)
+}
+
+/// The number of expired `holds` that expired in the hour of `hourly`. Only these count as its unpaid work.
+pub(crate) fn number_of_hour(holds: &Holds, hourly: HourlyWork) -> u32 {
+    let of_hour = holds.values().filter(|hold| hourly.includes(hold.expiry())).count();
+    u32::try_from(of_hour).unwrap_or(u32::MAX)
 }

@@ -57,10 +57,14 @@ impl HourlyWork {
         if self.charged > 0 { self.began_at } else { self.paid_at }
     }
 
-    /// The unpaid messages that the hour still allows, on top of `per_hour` one for each [`CHARGED_PER_UNPAID`] charged.
-    /// Messages in flight may become unpaid ones, and count against it too.
+    /// The unpaid messages that the hour allows: `per_hour`, and one for each [`CHARGED_PER_UNPAID`] charged.
+    pub(crate) fn unpaid_limit(self, per_hour: u32) -> u32 {
+        per_hour.saturating_add(self.charged / CHARGED_PER_UNPAID)
+    }
+
+    /// The unpaid messages that the hour still allows. Messages in flight may become unpaid ones, and count against it too.
     pub(crate) fn unpaid_left(self, per_hour: u32) -> u32 {
-        per_hour.saturating_add(self.charged / CHARGED_PER_UNPAID).saturating_sub(self.unpaid)
+        self.unpaid_limit(per_hour).saturating_sub(self.unpaid)
     }
 
     /// Whether `moment` lies in this hour.

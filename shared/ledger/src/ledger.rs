@@ -46,6 +46,8 @@ pub struct Held {
     pub amount: Credits,
     /// The credits that can still be spent.
     pub balance: Credits,
+    /// The messages in flight, this one included.
+    pub in_flight: InFlight,
     /// The hold's place in the account's map.
     pub(crate) place: String,
     /// The idempotency key and fingerprint, if the message came with a key.
@@ -54,6 +56,15 @@ pub struct Held {
     pub(crate) has_paid: bool,
     /// The time until which capture and release are tried.
     pub(crate) deadline: Timestamp,
+}
+
+/// The messages of an account that are being answered, beside the most that may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// The most messages in flight at once. Where the hour allows less unpaid work than that, it is so many.
+    pub limit: u32,
+    /// The messages that may be added to those in flight.
+    pub remaining: u32,
 }
 
 /// The charge for a message.

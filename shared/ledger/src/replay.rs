@@ -7,7 +7,7 @@ use crate::account::{Account, Payer};
 use crate::error::LedgerError;
 use crate::exchange::StoredReply;
 use crate::idempotency::IdempotencyRecord;
-use crate::ledger::Ledger;
+use crate::ledger::{InFlight, Ledger};
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, text_key};
 
 /// An answer that was given before.
@@ -23,6 +23,8 @@ pub struct Replay {
     pub cost: Credits,
     /// The credits that can be spent now.
     pub balance: Credits,
+    /// The messages that are in flight now.
+    pub in_flight: InFlight,
 }
 
 impl Ledger {
@@ -41,7 +43,8 @@ impl Ledger {
         let IdempotencyRecord { entry_id, cost, model, usage, finish_reason, .. } = record;
         let Texts { response, refusal, .. } = texts;
         let reply = StoredReply { text: response, refusal, model, usage, finish_reason };
-        Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance })
+        let in_flight = self.in_flight(account);
+        Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance, in_flight })
     }
 
     async fn texts_of(&self, payer: Payer, record: &IdempotencyRecord) -> Result<Option<Texts>, LedgerError> {

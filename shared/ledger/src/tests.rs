@@ -228,7 +228,7 @@ async fn only_so_many_messages_are_in_flight_at_once() {
     let scene = Scene::with_balance(100).await;
     let holds = futures_util::future::join_all((0..20).map(|_| scene.hold(1))).await;
     assert_eq!(holds.iter().filter(|hold| hold.is_ok()).count(), MAX_HOLDS as usize);
-    assert!(holds.iter().all(|hold| matches!(hold, Ok(_) | Err(LedgerError::TooManyHolds))));
+    assert!(holds.iter().all(|hold| matches!(hold, Ok(_) | Err(LedgerError::TooManyHolds { .. }))));
     scene.ledger.release(holds.into_iter().find_map(Result::ok).as_ref().unwrap()).await;
     scene.hold(1).await.unwrap();
 }
@@ -266,7 +266,7 @@ async fn holds_that_have_expired_make_room() {
     for _ in 0..MAX_HOLDS {
         scene.hold(1).await.unwrap();
     }
-    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds)));
+    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds { .. })));
     scene.test.clock.advance(EXPIRY);
     scene.hold(1).await.unwrap();
     assert_eq!(scene.account().await.holds.len(), 1);

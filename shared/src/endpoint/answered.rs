@@ -1,27 +1,33 @@
-//! The frame around every handler: preflights, methods, panics, the log line.
+//! The frame around every handler: preflights, methods, panics, the log line and its id in a header.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use domain::cause::Cause;
 use futures_util::FutureExt;
-use lambda_http::http::{HeaderMap, Method};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::endpoint::error::EndpointError;
 use crate::endpoint::log_line::LogLine;
 use crate::error::ApiError;
-use crate::http::{Answer, CorsOrigins, Request, is_preflight, preflight};
+use crate::http::{Answer, CorsOrigins, Request, allows, is_preflight, listed, preflight};
 
-/// The outcome of a request, with the CORS headers of its response and its log line.
+/// The header by which a response and its log line find each other. OpenAI's clients show it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outcome of a request, with its log line and the headers that its response has whatever the outcome.
 pub struct Answered<A, E> {
     pub(super) outcome: Result<A, E>,
-    pub(super) cors: HeaderMap,
+    pub(super) headers: HeaderMap,
+    /// Whether the response has no body, whatever the outcome: the request is a `HEAD`.
+    pub(super) is_head: bool,
     pub(super) line: LogLine,
 }
 
-/// Answers `request` with `answer` if it has one of the `methods`, or as a preflight.
+/// Answers `request` with `answer` if it has one of the `methods` of its path, or as a preflight. Without methods there is no
+/// such path.
 pub(super) async fn answered<A: From<Answer>, E: EndpointError, F>(
-    methods: &[Method],
+    methods: Option<&[Method]>,
     cors_origins: &CorsOrigins,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -30,13 +36,18 @@ where
     F: Future<Output = Result<A, E>>,
 {
     let line = LogLine::begin(&request);
+    let is_head = request.method() == Method::HEAD;
     let cors = cors_origins.headers(request.headers());
     let outcome = line.invocation().during(outcome(methods, &cors, request, answer)).await;
-    Answered { outcome, cors, line }
+    let mut headers = cors;
+    if let Ok(id) = HeaderValue::from_str(line.invocation().request_id()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    Answered { outcome, headers, is_head, line }
 }
 
 async fn outcome<A: From<Answer>, E: EndpointError, F>(
-    methods: &[Method],
+    methods: Option<&[Method]>,
     cors: &HeaderMap,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -44,12 +55,14 @@ async fn outcome<A: From<Answer>, E: EndpointError, F>(
 where
     F: Future<Output = Result<A, E>>,
 {
+    let methods = methods.ok_or(ApiError::NotFound)?;
     if is_preflight(&request, cors) {
         return Ok(preflight(methods).into());
     }
-    if !methods.contains(request.method()) {
+    if !allows(methods, request.method()) {
         return Err(method_not_allowed(request.method(), methods).into());
     }
+    let request = if request.method() == Method::HEAD { request.into_get() } else { request };
     // Without the guard, API Gateway would answer a panic with a bare 502.
     AssertUnwindSafe(answer(request))
         .catch_unwind()
@@ -58,6 +71,5 @@ where
 }
 
 fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
-    let allow: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-    ApiError::MethodNotAllowed { method: method.to_string(), allow: allow.join(", ") }
+    ApiError::MethodNotAllowed { method: method.to_string(), allow: listed(allowed) }
 }

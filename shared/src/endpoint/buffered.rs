@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use lambda_http::service_fn;
+use lambda_http::{Body, service_fn};
 
 use crate::endpoint::answered::Answered;
 use crate::endpoint::error::EndpointError;
@@ -24,12 +24,15 @@ impl<E: EndpointError> EndpointAnswer<E> for Answer {
 }
 
 fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse {
-    let Answered { outcome, cors, line } = answered;
+    let Answered { outcome, headers, is_head, line } = answered;
     let (mut response, error) = match outcome {
         Ok(answer) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(cors);
+    response.headers_mut().extend(headers);
+    if is_head {
+        *response.body_mut() = Body::Empty;
+    }
     line.end(response.status(), error.as_ref());
     response
 }
@@ -38,18 +41,20 @@ fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse
 mod tests {
     use super::*;
 
-    use lambda_http::Body;
-
     use crate::endpoint::answered::answered;
     use crate::error::ApiError;
-    use crate::http::{CorsOrigins, Method, Request};
+    use crate::http::{CorsOrigins, Method, Request, StatusCode};
 
     const METHODS: &[Method] = &[Method::GET, Method::DELETE];
 
     async fn panics(received: lambda_http::Request) -> BufferedResponse {
+        panics_at(Some(METHODS), received).await
+    }
+
+    async fn panics_at(methods: Option<&[Method]>, received: lambda_http::Request) -> BufferedResponse {
         let request = Request::from(received);
         response(
-            answered(METHODS, &CorsOrigins::None, request, |_| async {
+            answered(methods, &CorsOrigins::None, request, |_| async {
                 panic!("on purpose");
                 #[expect(unreachable_code, reason = "the type of the answer")]
                 Err(ApiError::NotFound)
@@ -70,6 +75,31 @@ mod tests {
         *received.method_mut() = Method::POST;
         let response = panics(received).await;
         assert_eq!(response.status(), 405);
-        assert_eq!(response.headers()["allow"], "GET, DELETE");
+        assert_eq!(response.headers()["allow"], "GET, HEAD, DELETE");
+    }
+
+    #[tokio::test]
+    async fn head_is_answered_as_get_is_and_no_head_has_a_body() {
+        for (methods, status) in [(METHODS, 200), (&[Method::POST], 405)] {
+            let mut received = lambda_http::Request::new(Body::Empty);
+            *received.method_mut() = Method::HEAD;
+            let answer = |request: Request| async move {
+                assert_eq!(request.method(), Method::GET);
+                Answer::private(StatusCode::OK, &"a body")
+            };
+            let answered = answered(Some(methods), &CorsOrigins::None, Request::from(received), answer).await;
+            let response = response::<ApiError>(answered);
+            assert_eq!((response.status().as_u16(), response.body().is_empty()), (status, true));
+            assert!(response.headers().contains_key("content-type"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_the_endpoint_does_not_have_is_not_found_whatever_the_method() {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let mut received = lambda_http::Request::new(Body::Empty);
+            *received.method_mut() = method;
+            assert_eq!(panics_at(None, received).await.status(), 404);
+        }
     }
 }

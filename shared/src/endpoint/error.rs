@@ -47,7 +47,7 @@ impl EndpointError for ApiError {
         match self {
             Self::InsufficientTokens { .. } => Some(Metric::MessagesRefused),
             Self::InvalidCredentials => Some(Metric::LoginsFailed),
-            Self::Throttled { .. } => Some(Metric::RequestsThrottled),
+            Self::Throttled { .. } | Self::TooManyMessages { .. } => Some(Metric::RequestsThrottled),
             _ => None,
         }
     }

@@ -50,12 +50,13 @@ impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
 }
 
 fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingResponse {
-    let Answered { outcome, cors, line } = answered;
+    let Answered { outcome, headers, is_head, line } = answered;
     let (mut response, error) = match outcome {
+        Ok(Streamable::Events(beginning, _)) if is_head => (beginning.into_response(), None),
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
             let mut response = beginning.into_response().map(|_| body);
-            response.headers_mut().extend(cors);
+            response.headers_mut().extend(headers);
             let reader = StreamReader { sender, is_gone: false };
             let (status, invocation) = (response.status(), line.invocation().clone());
             // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
@@ -66,9 +67,9 @@ fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingRes
         Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(cors);
+    response.headers_mut().extend(headers);
     line.end(response.status(), error.as_ref());
-    response.map(in_one_piece)
+    response.map(|body| if is_head { streaming::Body::empty() } else { in_one_piece(body) })
 }
 
 fn in_one_piece(body: Body) -> streaming::Body {
@@ -201,7 +202,7 @@ mod tests {
         let asked_for = Arc::<AtomicUsize>::default();
         let counted = asked_for.clone();
         let answer = |_| async move { Ok(streams(end, counted)) };
-        let answered = answered(&[Method::GET], &CorsOrigins::None, Request::from(received), answer).await;
+        let answered = answered(Some(&[Method::GET]), &CorsOrigins::None, Request::from(received), answer).await;
         (response(answered), asked_for)
     }
 
@@ -225,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn what_fails_before_the_first_event_is_answered_with_its_status() {
         let (response, _) = respond(StreamEnd::Well, Method::POST).await;
-        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET".parse().unwrap()));
+        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
         assert!(text(response).await.contains("method_not_allowed"));
     }
 

@@ -11,15 +11,17 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, HeaderValue, Method};
 
 use crate::http::answer::Answer;
+use crate::http::methods::listed;
 use crate::http::request::Request;
 
 /// The headers that a page may send. The star permits the headers that OpenAI's client adds, whose names change with its
 /// version. The star does not include `Authorization`, and old browsers do not know it.
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, *";
+const ALLOWED_HEADERS: &str = "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *";
 
 /// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Message-Id, X-Should-Retry, \
+    "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Message-Id, \
+     X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests, X-Request-Id, X-Should-Retry, \
      X-Token-Balance, X-Token-Cost, X-Token-Held",
 );
 
@@ -128,9 +130,8 @@ pub(crate) fn is_preflight(request: &Request, cors: &HeaderMap) -> bool {
 
 /// The answer to a preflight at a path with these `methods`.
 pub(crate) fn preflight(methods: &[Method]) -> Answer {
-    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
     Answer::no_content()
-        .header(ACCESS_CONTROL_ALLOW_METHODS, &methods.join(", "))
+        .header(ACCESS_CONTROL_ALLOW_METHODS, &listed(methods))
         .header(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)
         .header(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS)
 }

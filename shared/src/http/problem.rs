@@ -11,8 +11,9 @@ use serde::Serialize;
 use crate::error::{ApiError, FieldErrors};
 use crate::http::answer::{BufferedResponse, MESSAGE_ID};
 
+/// The members of a problem.
 #[derive(Serialize)]
-struct Problem<'a> {
+pub(crate) struct Problem<'a> {
     r#type: &'static str,
     title: &'a str,
     status: u16,
@@ -26,30 +27,36 @@ struct Problem<'a> {
     cost: Option<Credits>,
 }
 
+impl<'a> Problem<'a> {
+    /// The problem that `error` is.
+    pub(crate) fn of(error: &'a ApiError) -> Self {
+        let status = error.status();
+        let (balance, cost) = match error {
+            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
+            _ => (None, None),
+        };
+        Self {
+            // RFC 9457, section 4.2.1: the title is the status's own phrase. `code` tells errors apart.
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: error.detail(),
+            code: error.code(),
+            errors: match error {
+                ApiError::Invalid(errors) => Some(errors),
+                _ => None,
+            },
+            balance,
+            cost,
+        }
+    }
+}
+
 /// The response to a request that failed with `error`.
 pub(crate) fn problem(error: &ApiError) -> BufferedResponse {
-    let status = error.status();
-    let (balance, cost) = match error {
-        ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
-        _ => (None, None),
-    };
-    let problem = Problem {
-        // RFC 9457, section 4.2.1: the title is the status's own phrase. `code` tells errors apart.
-        r#type: "about:blank",
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
-        code: error.code(),
-        errors: match error {
-            ApiError::Invalid(errors) => Some(errors),
-            _ => None,
-        },
-        balance,
-        cost,
-    };
-    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let body = serde_json::to_string(&Problem::of(error)).unwrap_or_default();
     let mut response = BufferedResponse::new(Body::Text(body));
-    *response.status_mut() = status;
+    *response.status_mut() = error.status();
     *response.headers_mut() = headers_of(error);
     response
 }

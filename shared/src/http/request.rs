@@ -37,10 +37,22 @@ impl Request {
         self.received.method()
     }
 
+    /// The same request as a `GET`, by which a handler answers a `HEAD`.
+    pub(crate) fn into_get(mut self) -> Self {
+        *self.received.method_mut() = Method::GET;
+        self
+    }
+
     /// The time by which the answer must be out.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
         self.deadline
+    }
+
+    /// The path, without the stage.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.received.raw_http_path()
     }
 
     pub(crate) fn headers(&self) -> &HeaderMap {

@@ -8,7 +8,7 @@ pub enum ProtocolError {
     /// 400, with the code of its [`ParameterFault`]: a parameter cannot be honoured.
     Parameter(InvalidParameter),
     /// 404 `model_not_found`: the request names a model that is not here.
-    ModelNotFound,
+    ModelNotFound(UnknownModel),
     /// A failure that every protocol has.
     Api(ApiError),
 }
@@ -17,6 +17,36 @@ pub enum ProtocolError {
 impl<E: Into<ApiError>> From<E> for ProtocolError {
     fn from(error: E) -> Self {
         Self::Api(error.into())
+    }
+}
+
+/// A model that a request names and that is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownModel {
+    /// The name in the request, or the beginning of a long one.
+    asked: String,
+    /// The models that there are.
+    available: Vec<String>,
+}
+
+impl UnknownModel {
+    /// The most characters of a name that are repeated.
+    const SHOWN_CHARS: usize = 100;
+
+    /// The model that a request calls `asked`, where the `available` ones are others.
+    #[must_use]
+    pub fn new(asked: &str, available: &[&str]) -> Self {
+        let mut shown: String = asked.chars().take(Self::SHOWN_CHARS).collect();
+        if shown.len() < asked.len() {
+            shown.push('…');
+        }
+        Self { asked: shown, available: available.iter().map(|&id| id.to_owned()).collect() }
+    }
+
+    /// A sentence for the caller.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        format!("The model '{}' does not exist. This deployment has: {}.", self.asked, self.available.join(", "))
     }
 }
 
@@ -54,5 +84,18 @@ impl ParameterFault {
             Self::Value => "invalid_value",
             Self::Unsupported => "unsupported_parameter",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_model_is_answered_with_those_that_there_are_and_a_long_name_is_cut() {
+        let detail = UnknownModel::new("gpt-5", &["small", "large"]).detail();
+        assert_eq!(detail, "The model 'gpt-5' does not exist. This deployment has: small, large.");
+        let detail = UnknownModel::new(&"ä".repeat(1_000_000), &["small"]).detail();
+        assert_eq!(detail, format!("The model '{}…' does not exist. This deployment has: small.", "ä".repeat(100)));
     }
 }

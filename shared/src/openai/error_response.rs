@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::credits::Credits;
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -15,12 +16,13 @@ use crate::error::ApiError;
 use crate::http::{BufferedResponse, headers_of};
 use crate::openai::chunks::event;
 use crate::openai::error::ProtocolError;
+use crate::openai::rate_limit::RateLimit;
 
 impl EndpointError for ProtocolError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Parameter(_) => StatusCode::BAD_REQUEST,
-            Self::ModelNotFound => StatusCode::NOT_FOUND,
+            Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
             Self::Api(error) => error.status(),
         }
     }
@@ -28,27 +30,27 @@ impl EndpointError for ProtocolError {
     fn code(&self) -> &'static str {
         match self {
             Self::Parameter(parameter) => parameter.fault.code(),
-            Self::ModelNotFound => "model_not_found",
+            Self::ModelNotFound(_) => "model_not_found",
             Self::Api(error) => error.code(),
         }
     }
 
     fn cause(&self) -> Option<&str> {
         match self {
-            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
             Self::Api(error) => error.cause(),
         }
     }
 
     fn metric(&self) -> Option<Metric> {
         match self {
-            Self::Parameter(_) | Self::ModelNotFound => None,
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
             Self::Api(error) => error.metric(),
         }
     }
 
     fn response(&self) -> BufferedResponse {
-        let mut response = BufferedResponse::new(Body::Text(json!({"error": body(self)}).to_string()));
+        let mut response = BufferedResponse::new(Body::Text(json!({"error": ErrorBody::from(self)}).to_string()));
         *response.status_mut() = self.status();
         *response.headers_mut() = headers(self);
         response
@@ -58,7 +60,7 @@ impl EndpointError for ProtocolError {
 impl EventError for ProtocolError {
     /// OpenAI's clients raise this event. It comes instead of `[DONE]`.
     fn event(&self) -> String {
-        event(&json!({"error": body(self)}))
+        event(&json!({"error": ErrorBody::from(self)}))
     }
 }
 
@@ -66,6 +68,7 @@ fn headers(error: &ProtocolError) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let ProtocolError::Api(error) = error {
         headers = headers_of(error);
+        headers.extend(RateLimit::reached(error).into_iter().flat_map(RateLimit::headers));
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -74,65 +77,92 @@ fn headers(error: &ProtocolError) -> HeaderMap {
 
 /// The member `error` of a response or an event.
 #[derive(Serialize)]
-struct ErrorBody {
+pub(crate) struct ErrorBody {
     message: String,
     r#type: &'static str,
     param: Option<String>,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Credits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Credits>,
 }
 
-fn body(error: &ProtocolError) -> ErrorBody {
-    ErrorBody { message: message(error), r#type: kind(error), param: parameter(error), code: openai_code(error) }
-}
-
-fn message(error: &ProtocolError) -> String {
-    match error {
-        ProtocolError::Parameter(parameter) => parameter.detail.clone(),
-        ProtocolError::ModelNotFound => {
-            "There is no such model here; GET /v1/models names the one that there is.".to_owned()
+impl ErrorBody {
+    /// The member `error` for a failure that every protocol has.
+    pub(crate) fn of(error: &ApiError) -> Self {
+        let (balance, cost) = match error {
+            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
+            _ => (None, None),
+        };
+        Self {
+            message: api_message(error),
+            r#type: api_kind(error),
+            param: api_parameter(error),
+            code: api_code(error),
+            balance,
+            cost,
         }
-        ProtocolError::Api(ApiError::Invalid(errors)) if !errors.is_empty() => {
+    }
+}
+
+impl From<&ProtocolError> for ErrorBody {
+    fn from(error: &ProtocolError) -> Self {
+        let (message, param) = match error {
+            ProtocolError::Parameter(parameter) => (parameter.detail.clone(), parameter.name.clone()),
+            ProtocolError::ModelNotFound(unknown) => (unknown.detail(), "model".to_owned()),
+            ProtocolError::Api(error) => return Self::of(error),
+        };
+        Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code(), balance: None, cost: None }
+    }
+}
+
+const INVALID_REQUEST: &str = "invalid_request_error";
+
+fn api_message(error: &ApiError) -> String {
+    match error {
+        ApiError::Invalid(errors) if !errors.is_empty() => {
             let field = |(name, reasons): (&Cow<'_, str>, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
             errors.iter().map(field).collect::<Vec<_>>().join(" ")
         }
-        ProtocolError::Api(ApiError::UnsupportedMediaType) => "Send application/json.".to_owned(),
-        ProtocolError::Api(error) => error.detail(),
+        ApiError::UnsupportedMediaType => "Send application/json.".to_owned(),
+        error => error.detail(),
     }
 }
 
 /// OpenAI's code where its clients compare one, and the API's own code otherwise.
-fn openai_code(error: &ProtocolError) -> &'static str {
+fn api_code(error: &ApiError) -> &'static str {
     match error {
-        ProtocolError::Api(
-            ApiError::NotAuthenticated
-            | ApiError::TokenNotValid(_)
-            | ApiError::InvalidCredentials
-            | ApiError::UserInactive,
-        ) => "invalid_api_key",
-        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
+        ApiError::NotAuthenticated
+        | ApiError::TokenNotValid(_)
+        | ApiError::InvalidCredentials
+        | ApiError::UserInactive => "invalid_api_key",
+        ApiError::InsufficientTokens { .. } => "insufficient_quota",
+        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
+            "rate_limit_exceeded"
+        }
         error => error.code(),
     }
 }
 
-fn kind(error: &ProtocolError) -> &'static str {
+fn api_kind(error: &ApiError) -> &'static str {
     match error {
-        ProtocolError::Api(ApiError::InsufficientTokens { .. }) => "insufficient_quota",
-        ProtocolError::Api(ApiError::Throttled { .. } | ApiError::ModelThrottled { .. }) => "rate_limit_exceeded",
+        ApiError::InsufficientTokens { .. } => "insufficient_quota",
+        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
+            "rate_limit_exceeded"
+        }
         error if error.status().is_server_error() => "server_error",
-        _ => "invalid_request_error",
+        _ => INVALID_REQUEST,
     }
 }
 
 /// The name of the parameter that the error is about.
-fn parameter(error: &ProtocolError) -> Option<String> {
+fn api_parameter(error: &ApiError) -> Option<String> {
     match error {
-        ProtocolError::Parameter(parameter) => Some(parameter.name.clone()),
-        ProtocolError::ModelNotFound => Some("model".to_owned()),
-        ProtocolError::Api(ApiError::ModelRefused { refusal, .. }) => refusal_parameter(*refusal).map(str::to_owned),
-        ProtocolError::Api(ApiError::ContextTooLong { .. }) => Some("messages".to_owned()),
-        ProtocolError::Api(ApiError::Invalid(errors)) => errors.keys().next().map(ToString::to_string),
-        ProtocolError::Api(_) => None,
+        ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(str::to_owned),
+        ApiError::ContextTooLong { .. } => Some("messages".to_owned()),
+        ApiError::Invalid(errors) => errors.keys().next().map(ToString::to_string),
+        _ => None,
     }
 }
 
@@ -152,12 +182,11 @@ mod tests {
     use std::time::Duration;
 
     use domain::cause::Cause;
-    use domain::credits::Credits;
     use domain::ids::EntryId;
     use domain::time::Clock;
     use serde_json::Value;
 
-    use crate::openai::error::ParameterFault;
+    use crate::openai::error::{ParameterFault, UnknownModel};
     use crate::openai::parameters::refuse;
 
     fn cause() -> Cause {
@@ -166,6 +195,10 @@ mod tests {
 
     fn refused(refusal: Refusal) -> ProtocolError {
         ApiError::ModelRefused { refusal, cause: cause() }.into()
+    }
+
+    fn unknown_model() -> ProtocolError {
+        ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", &["dummy"]))
     }
 
     fn too_long() -> ApiError {
@@ -193,7 +226,7 @@ mod tests {
                 "insufficient_quota",
                 "insufficient_quota",
             ),
-            (ProtocolError::ModelNotFound, 404, invalid, "model_not_found"),
+            (unknown_model(), 404, invalid, "model_not_found"),
             (
                 ApiError::MethodNotAllowed { method: "GET".to_owned(), allow: "POST".to_owned() }.into(),
                 405,
@@ -206,6 +239,12 @@ mod tests {
             (ApiError::IdempotencyMismatch.into(), 422, invalid, "idempotency_mismatch"),
             (
                 ApiError::Throttled { retry_after: Duration::from_secs(1) }.into(),
+                429,
+                "rate_limit_exceeded",
+                "rate_limit_exceeded",
+            ),
+            (
+                ApiError::TooManyMessages { limit: 3, retry_after: Duration::from_secs(1) }.into(),
                 429,
                 "rate_limit_exceeded",
                 "rate_limit_exceeded",
@@ -239,7 +278,7 @@ mod tests {
             let body: Value = serde_json::from_slice(response.body().as_ref()).unwrap();
             assert_eq!((response.status().as_u16(), &body["error"]["type"]), (status, &json!(kind)), "{error:?}");
             assert_eq!(body["error"]["code"], code, "{error:?}");
-            assert_eq!(body["error"].as_object().unwrap().len(), 4);
+            assert_eq!(body["error"].as_object().unwrap().len(), if status == 402 { 6 } else { 4 });
             assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
             assert!(!body.to_string().contains("127.0.0.1") && !body.to_string().contains("the reason"));
             let headers = response.headers();
@@ -249,6 +288,8 @@ mod tests {
             assert_eq!(headers.contains_key("allow"), status == 405);
             let retry_after = if let ProtocolError::Api(error) = &error { error.retry_after_seconds() } else { None };
             assert_eq!(headers.contains_key("retry-after"), retry_after.is_some());
+            let is_of_messages = matches!(error, ProtocolError::Api(ApiError::TooManyMessages { .. }));
+            assert_eq!(headers.contains_key("x-ratelimit-limit-requests"), is_of_messages);
         }
     }
 
@@ -266,10 +307,17 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_for_want_of_credits_says_what_one_has_and_what_it_costs() {
+        let error = ApiError::InsufficientTokens { balance: Credits::new(2).unwrap(), cost: Credits::new(5).unwrap() };
+        let body = json!(ErrorBody::of(&error));
+        assert_eq!((&body["balance"], &body["cost"]), (&json!(2), &json!(5)));
+    }
+
+    #[test]
     fn the_parameter_that_is_wrong_is_named() {
-        let name = |error: &ProtocolError| json!(body(error))["param"].clone();
+        let name = |error: &ProtocolError| json!(ErrorBody::from(error))["param"].clone();
         assert_eq!(name(&refuse("messages[3].content", ParameterFault::Type, "no")), "messages[3].content");
-        assert_eq!(name(&ProtocolError::ModelNotFound), "model");
+        assert_eq!(name(&unknown_model()), "model");
         assert_eq!(name(&refused(Refusal::Parameter("seed"))), "seed");
         for error in [refused(Refusal::TooLong), refused(Refusal::NothingAsked), too_long().into()] {
             assert_eq!(name(&error), "messages");
@@ -282,7 +330,7 @@ mod tests {
     #[test]
     fn a_refusal_of_length_has_the_words_by_which_clients_know_it() {
         for error in [refused(Refusal::TooLong), too_long().into()] {
-            assert!(message(&error).contains("This model's maximum context length is "), "{error:?}");
+            assert!(ErrorBody::from(&error).message.contains("This model's maximum context length is "), "{error:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use providers::prompt::{Prompt, Role, Sampling, Turn};
 use serde::Serialize;
 
 use crate::http::{Elements, JsonObject, Request};
-use crate::openai::error::{ParameterFault, ProtocolError};
+use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
 use crate::openai::parameters::{Parameters, refuse};
 use crate::openai::{messages, unsupported};
 
@@ -90,7 +90,7 @@ impl CompletionRequest {
         let fields = &Parameters::new(object);
         let wanted = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         if wanted != model.id() {
-            return Err(ProtocolError::ModelNotFound);
+            return Err(ProtocolError::ModelNotFound(UnknownModel::new(&wanted, &[model.id()])));
         }
         unsupported::refuse_unsupported(fields)?;
         let sampling = sampling(fields)?;

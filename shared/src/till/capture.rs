@@ -40,7 +40,7 @@ impl Till {
         let counted_cost = self.pricing.cost(&counted_usage);
         metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
         let charge = captured.map_err(not_charged)?;
-        Ok(PaidReply { id: held.id, username: held.username, reply, charge })
+        Ok(PaidReply { id: held.id, username: held.username, reply, charge, in_flight: held.in_flight })
     }
 }
 

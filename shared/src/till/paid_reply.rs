@@ -1,9 +1,9 @@
 //! A reply that is paid for.
 
 use domain::ids::EntryId;
-use ledger::Charge;
 use ledger::exchange::StoredReply;
 use ledger::replay::Replay;
+use ledger::{Charge, InFlight};
 
 /// A reply that was charged and stored, now or at an earlier request with the same idempotency key.
 #[derive(Debug)]
@@ -16,11 +16,13 @@ pub struct PaidReply {
     pub reply: StoredReply,
     /// The cost of the message, and the balance after it.
     pub charge: Charge,
+    /// The messages in flight when it was asked, this one included if it was.
+    pub in_flight: InFlight,
 }
 
 impl From<Replay> for PaidReply {
     fn from(replay: Replay) -> Self {
-        let Replay { id, username, cost, reply, balance } = replay;
-        Self { id, username, reply, charge: Charge { cost, balance } }
+        let Replay { id, username, cost, reply, balance, in_flight } = replay;
+        Self { id, username, reply, charge: Charge { cost, balance }, in_flight }
     }
 }

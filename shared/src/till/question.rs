@@ -4,7 +4,7 @@ use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId};
 use domain::message::Message;
 use domain::time::Timestamp;
-use ledger::Held;
+use ledger::{Held, InFlight};
 use providers::prompt::Prompt;
 
 /// A caller's question to the model.
@@ -39,6 +39,12 @@ impl HeldQuestion {
     #[must_use]
     pub fn id(&self) -> EntryId {
         self.held.id
+    }
+
+    /// The messages of the account that are in flight, this one included.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        self.held.in_flight
     }
 
     /// The credits that are held.

@@ -40,11 +40,17 @@ impl Response {
 
     /// API Gateway's own response to a path without a route, as the template's `GatewayResponses` describe it.
     pub(crate) fn no_such_route() -> Self {
-        let headers =
-            [("content-type", "application/problem+json"), ("x-amzn-errortype", "MissingAuthenticationTokenException")];
+        let headers = [
+            ("content-type", "application/problem+json"),
+            ("x-amzn-errortype", "MissingAuthenticationTokenException"),
+            ("x-request-id", "6f1c2a34-5b67-4c89-9d01-23456789abcd"),
+        ];
         let status = 404;
         let body = json!({
             "type": "about:blank", "title": "Not Found", "status": status, "detail": "Not found.", "code": "not_found",
+            "error": {
+                "message": "Not found.", "type": "invalid_request_error", "param": null, "code": "not_found",
+            },
         });
         Self {
             status,

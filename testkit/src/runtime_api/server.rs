@@ -54,8 +54,10 @@ struct Shared {
     line: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     under_way: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
     progress: watch::Sender<Progress>,
-    invocations: AtomicU64,
 }
+
+/// The invocations of all functions, so that no two have the same id, as on Lambda.
+static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Invocation {
     request_id: String,
@@ -87,7 +89,6 @@ impl RuntimeApi {
             line: tokio::sync::Mutex::new(line),
             under_way: Mutex::default(),
             progress: watch::Sender::default(),
-            invocations: AtomicU64::default(),
         });
         let router = routes(Arc::clone(&shared));
         let serving = async move { axum::serve(listener, router).await };
@@ -110,7 +111,7 @@ impl RuntimeApi {
 
     /// Puts an event into the queue; `None` if the queue is full.
     pub(super) fn submit(&self, event: String, deadline: SystemTime) -> Option<oneshot::Receiver<Answer>> {
-        let number = self.shared.invocations.fetch_add(1, Ordering::Relaxed);
+        let number = INVOCATIONS.fetch_add(1, Ordering::Relaxed);
         let deadline_ms = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let (answer, answered) = oneshot::channel();
         let request_id = format!("00000000-0000-4000-8000-{number:012x}");

@@ -28,7 +28,7 @@ fn refusal_of_message(error: ApiError) -> Told {
         ApiError::InsufficientTokens { .. }
         | ApiError::InProgress
         | ApiError::IdempotencyMismatch
-        | ApiError::Throttled { .. }
+        | ApiError::TooManyMessages { .. }
         | ApiError::TokenNotValid(_)
         | ApiError::ModelFailed(_)
         | ApiError::ModelUnavailable { .. }

@@ -12,7 +12,7 @@ async fn nothing_but_the_account_is_read_for_a_caller_who_is_refused() {
     let scene = Scene::with_balance(1).await;
     let _in_flight: Vec<_> = futures_util::future::join_all((0..MAX_HOLDS).map(|_| scene.hold(0))).await;
     scene.test.recorder.clear();
-    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds)));
+    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds { .. })));
     assert_eq!(operations(&scene), ["GetItem"]);
     scene.test.clock.advance(EXPIRY);
     scene.test.recorder.clear();
@@ -59,4 +59,45 @@ async fn a_request_that_is_answered_between_admission_and_hold_is_not_charged_ag
     let order = Order { amount: credits(3), least: credits(3), deadline };
     let again = replay(scene.ledger.hold(slow, &order).await.unwrap());
     assert_eq!((again.id, scene.balance().await), (first.id, 7));
+}
+
+#[tokio::test]
+async fn a_hold_says_how_many_more_messages_may_be_in_flight() {
+    let scene = Scene::with_balance(100).await;
+    let mut remaining = Vec::new();
+    let mut last = None;
+    for key in [None, Some("key"), None] {
+        let held = held(scene.order(scene.ada, 1, "Hello", key).await.unwrap());
+        assert_eq!(held.in_flight.limit, MAX_HOLDS);
+        remaining.push(held.in_flight.remaining);
+        last = Some(held);
+    }
+    assert_eq!(remaining, [2, 1, 0]);
+    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds { limit: MAX_HOLDS })));
+    scene.ledger.release(&last.unwrap()).await;
+    assert_eq!(scene.hold(1).await.unwrap().in_flight.remaining, 0);
+    scene.test.clock.advance(EXPIRY);
+    assert_eq!(scene.hold(1).await.unwrap().in_flight.remaining, 2, "the others have expired");
+}
+
+#[tokio::test]
+async fn a_repetition_takes_no_room_and_says_what_there_is() {
+    let scene = Scene::with_balance(100).await;
+    let first = held(scene.with_key("Hello").await.unwrap());
+    scene.capture(&first, 1).await.unwrap();
+    let _in_flight = scene.hold(1).await.unwrap();
+    let again = replay(scene.with_key("Hello").await.unwrap());
+    assert_eq!((again.in_flight.limit, again.in_flight.remaining), (MAX_HOLDS, MAX_HOLDS - 1));
+}
+
+#[tokio::test]
+async fn unpaid_work_of_the_hour_takes_room() {
+    let mut scene = Scene::with_balance(100).await;
+    scene.ledger = scene.ledger.with_unpaid_per_hour(2);
+    let one = scene.hold(1).await.unwrap();
+    assert_eq!((one.in_flight.limit, one.in_flight.remaining), (2, 1));
+    scene.ledger.release_unpaid(&one, "a model").await;
+    let other = scene.hold(1).await.unwrap();
+    assert_eq!((other.in_flight.limit, other.in_flight.remaining), (1, 0));
+    assert!(matches!(scene.hold(1).await, Err(LedgerError::TooManyHolds { limit: 1 })));
 }

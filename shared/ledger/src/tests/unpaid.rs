@@ -32,7 +32,7 @@ async fn twenty_messages_of_an_hour_may_stay_unpaid_and_then_the_account_waits_f
         scene.waste(scene.ada).await.unwrap();
     }
     scene.test.clock.advance(Duration::from_secs(600));
-    let Err(LedgerError::TooMuchUnpaid { retry_after }) = scene.waste(scene.ada).await else {
+    let Err(LedgerError::TooMuchUnpaid { limit: 20, retry_after }) = scene.waste(scene.ada).await else {
         panic!("the twenty-first message was held")
     };
     assert_eq!(retry_after, Duration::from_secs(3000));
@@ -50,7 +50,7 @@ async fn twenty_charged_messages_of_the_hour_allow_one_more() {
         scene.waste(scene.ada).await.unwrap();
     }
     scene.waste(scene.ada).await.unwrap();
-    assert!(matches!(scene.waste(scene.ada).await, Err(LedgerError::TooMuchUnpaid { .. })));
+    assert!(matches!(scene.waste(scene.ada).await, Err(LedgerError::TooMuchUnpaid { limit: 21, .. })));
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn however_many_are_asked_at_once_no_more_can_stay_unpaid_than_the_hour_al
     let asked = futures_util::future::join_all((0..20).map(|_| scene.hold(1))).await;
     let in_flight: Vec<&Held> = asked.iter().filter_map(|asked| asked.as_ref().ok()).collect();
     assert_eq!(in_flight.len(), 2);
-    assert!(asked.iter().all(|asked| matches!(asked, Ok(_) | Err(LedgerError::TooManyHolds))));
+    assert!(asked.iter().all(|asked| matches!(asked, Ok(_) | Err(LedgerError::TooManyHolds { .. }))));
     futures_util::future::join_all(in_flight.iter().map(|held| scene.ledger.release_unpaid(held, PROVIDER))).await;
     assert!(matches!(scene.hold(1).await, Err(LedgerError::TooMuchUnpaid { .. })));
     assert_eq!(scene.account().await.hourly.unpaid, 3);

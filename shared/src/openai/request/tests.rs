@@ -194,7 +194,10 @@ fn a_reply_is_stored_where_the_request_says_so() {
 
 #[test]
 fn another_model_is_not_found() {
-    assert!(matches!(read(&with("model", json!("gpt-5"))), Err(ProtocolError::ModelNotFound)));
+    let Err(ProtocolError::ModelNotFound(unknown)) = read(&with("model", json!("gpt-5"))) else {
+        panic!("it is found")
+    };
+    assert_eq!(unknown, UnknownModel::new("gpt-5", &["dummy"]));
 }
 
 /// A model that knows no seed.
