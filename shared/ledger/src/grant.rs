@@ -148,7 +148,7 @@ impl Ledger {
     pub async fn grant(&self, user_id: UserId, grant: &Grant, deadline: Timestamp) -> Result<Granted, GrantError> {
         let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, &grant.reason.0);
         for _ in 0..MAX_ROUNDS {
-            let [account, record] = self.table.get_both([Account::key(user_id), grant.id.record_key()]).await?;
+            let [account, record] = self.table.get_each([Account::key(user_id), grant.id.record_key()]).await?;
             if let Some(record) = record {
                 return repeated(grant, &fingerprint, &from_item(record)?);
             }

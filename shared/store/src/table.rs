@@ -94,26 +94,6 @@ impl Table {
         }
     }
 
-    /// Reads two items in one consistent request, and returns them in the order of their keys. The sort keys must
-    /// differ.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be reached or is throttling.
-    pub async fn get_both(&self, keys: [Key; 2]) -> Result<[Option<Item>; 2], StoreError> {
-        let wanted = keys.map(Key::into_item);
-        let request = KeysAndAttributes::builder().set_keys(Some(wanted.to_vec())).consistent_read(true).build()?;
-        let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
-        let answer = answer?;
-        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
-            return Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")));
-        }
-        let mut found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
-        Ok(wanted.map(|key| {
-            let position = found.iter().position(|item| item.get("sk") == key.get("sk"))?;
-            Some(found.swap_remove(position))
-        }))
-    }
-
     /// Reads items in one consistent request, in no order. Items that are not there are missing from the answer. There may
     /// be at most [`MAX_BATCH_ITEMS`] keys, all of which differ; the items together should stay below DynamoDB's 16 MB.
     ///
