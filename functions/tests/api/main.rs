@@ -38,6 +38,7 @@ mod register;
 mod requests;
 mod roles;
 mod sessions;
+mod stop;
 mod template;
 mod tls;
 mod token_balance;

@@ -72,26 +72,27 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be reached, or the item is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, true).await
+    }
+
+    /// Reads one item at half the price. The read may miss the writes of the last second.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub async fn get_eventually<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, false).await
+    }
+
+    async fn get_item<T: DeserializeOwned>(&self, key: Key, consistent: bool) -> Result<Option<T>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key.into_item()))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .send()
             .await?;
         answer.item.map(from_item).transpose()
-    }
-
-    /// Opens a connection before the first request comes, by reading an item that may not exist. Start-up goes on if
-    /// the table does not answer.
-    pub async fn warm_up(&self, key: Key) {
-        let reading = self.get::<serde::de::IgnoredAny>(key);
-        match tokio::time::timeout(WARM_UP_LIMIT, reading).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no connection to the table yet"),
-            Err(_) => tracing::warn!("no connection to the table yet: start-up does not wait for it"),
-        }
     }
 
     /// Reads items in one consistent request, in no order. Items that are not there are missing from the answer. There may
