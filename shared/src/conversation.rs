@@ -88,6 +88,7 @@ mod tests {
     use ledger::account::Payer;
     use ledger::admission::Admission;
     use ledger::exchange::Exchange;
+    use ledger::gate::Gate;
     use ledger::hold::{HoldOutcome, Order};
 
     use crate::testing::{TestTable, open_account, stored_reply};
@@ -113,7 +114,8 @@ mod tests {
             let ledger = Ledger::new(self.test.table.clone(), self.test.clock.clone(), 10);
             let deadline = self.test.clock.now().plus(Duration::from_secs(28));
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let Admission::Open(open) = ledger.admit(*person, None).await.unwrap() else {
+            let gate = Gate::without_operator(self.test.clock.clone());
+            let Admission::Open(open) = ledger.admit(&gate, *person, None).await.unwrap() else {
                 panic!("nothing was answered before")
             };
             let HoldOutcome::Held(held) = ledger.hold(open, &Order { amount, least, deadline }).await.unwrap() else {

@@ -11,11 +11,16 @@ use identity::IdentityError;
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
+use ledger::gate::GateError;
 use providers::error::{ModelError, Refusal};
 use store::StoreError;
 
 /// The time after which an account may have room for one more message in flight.
 pub(crate) const ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// The time after which a client may ask whether an operator has resumed. A stop lasts minutes, and a function takes up
+/// to one to hear of its end.
+const STOP_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// Every way in which a request fails.
 ///
@@ -105,6 +110,8 @@ pub enum ApiError {
         /// The provider's answer.
         cause: Cause,
     },
+    /// 503 `not_accepting`: an operator has stopped messages and registrations. Nothing was charged.
+    NotAccepting,
     /// 502 `model_failed`: the model gave no reply; nothing was charged. The provider may have worked.
     ModelFailed(Cause),
     /// 502 `model_misconfigured`: the model's provider turns this operator away; nothing was charged.
@@ -172,9 +179,16 @@ impl From<IdentityError> for ApiError {
     }
 }
 
+impl From<GateError> for ApiError {
+    fn from(error: GateError) -> Self {
+        LedgerError::from(error).into()
+    }
+}
+
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
         match error {
+            LedgerError::NotAccepting => Self::NotAccepting,
             LedgerError::Closed(closed) => closed.into(),
             LedgerError::InsufficientCredits { balance, cost } => Self::InsufficientTokens { balance, cost },
             LedgerError::TooManyHolds { limit } => Self::TooManyMessages { limit, retry_after: ROOM_WAIT },
@@ -231,9 +245,11 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::ModelFailed(_) | Self::ModelMisconfigured(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
-            Self::ModelUnavailable { .. } | Self::Unavailable(_) | Self::ReplyLost(_) | Self::OutcomeUnknown { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotAccepting
+            | Self::ModelUnavailable { .. }
+            | Self::Unavailable(_)
+            | Self::ReplyLost(_)
+            | Self::OutcomeUnknown { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -259,6 +275,7 @@ impl ApiError {
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => "throttled",
+            Self::NotAccepting => "not_accepting",
             Self::ModelFailed(_) => "model_failed",
             Self::ModelMisconfigured(_) => "model_misconfigured",
             Self::ModelBrokeOff { .. } => "model_broke_off",
@@ -305,6 +322,9 @@ impl ApiError {
                     Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
                     None => "Request was throttled.".to_owned(),
                 }
+            }
+            Self::NotAccepting => {
+                "This service accepts no messages and no registrations for the moment. Nothing was charged.".to_owned()
             }
             Self::ModelFailed(_) => "The model gave no reply. Nothing was charged.".to_owned(),
             Self::ModelMisconfigured(_) => {
@@ -355,6 +375,7 @@ impl ApiError {
     pub fn forbids_repetition(&self) -> bool {
         const LONGEST_WAIT: Duration = Duration::from_secs(60);
         match self {
+            Self::NotAccepting => STOP_RETRY_AFTER > LONGEST_WAIT,
             Self::ModelFailed(_)
             | Self::ModelMisconfigured(_)
             | Self::ModelBrokeOff { .. }
@@ -375,6 +396,7 @@ impl ApiError {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
             Self::Throttled { retry_after } | Self::TooManyMessages { retry_after, .. } => Some(*retry_after),
+            Self::NotAccepting => Some(STOP_RETRY_AFTER),
             Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(1)))
             }

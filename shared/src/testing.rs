@@ -9,6 +9,7 @@ use domain::pricing::Usage;
 use domain::username::Username;
 use ledger::account::{Account, Epoch, Payer};
 use ledger::exchange::StoredReply;
+use ledger::gate::Accepting;
 use ledger::history::{AnsweredMessage, History, PageRequest};
 use store::Table;
 pub(crate) use testkit::test_table::TestTable;
@@ -17,7 +18,7 @@ pub(crate) use testkit::test_table::TestTable;
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
     let user_id = UserId::new(&test.clock);
     let (username, balance) = (Username::parse(username).unwrap(), Credits::new(balance).unwrap());
-    let items = Account::opening(&test.table, user_id, &username, balance, &test.clock).unwrap();
+    let items = Account::opening(Accepting::unasked(), &test.table, user_id, &username, balance, &test.clock).unwrap();
     let deadline = test.clock.now().plus(Duration::from_secs(28));
     test.table.transact(&user_id.to_string(), items.into(), &test.clock, deadline).await.unwrap();
     Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST))

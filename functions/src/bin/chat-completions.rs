@@ -39,8 +39,8 @@ impl Endpoint for ChatCompletionsEndpoint {
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         let chat = ChatSettings::from_environment()?;
-        let (callers, till) = tokio::join!(resources.callers(), resources.till(&chat));
-        let (till, clock) = (Arc::new(till?), resources.clock.clone());
+        let (callers, till) = resources.callers_and_till(&chat).await?;
+        let (till, clock) = (Arc::new(till), resources.clock.clone());
         Ok(Self { callers, till, stream_timeout: chat.stream_timeout, clock })
     }
 

@@ -32,8 +32,7 @@ impl Endpoint for ChatEndpoint {
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         let chat = ChatSettings::from_environment()?;
-        let (callers, till) = tokio::join!(resources.callers(), resources.till(&chat));
-        let till = till?;
+        let (callers, till) = resources.callers_and_till(&chat).await?;
         Ok(Self { callers, conversations: resources.conversations(&chat, &till.model), till })
     }
 

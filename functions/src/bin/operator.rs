@@ -1,8 +1,8 @@
-//! `operator`: grants credits, and shows, deactivates and activates accounts, for the people who run the API. IAM decides
-//! who may invoke it; no path of the API leads to it.
+//! `operator`: grants credits, shows, deactivates and activates accounts, and stops and resumes whatever costs, for the
+//! people who run the API. IAM decides who may invoke it; no path of the API leads to it.
 
 use serde_json::Value;
-use shared::direct::operator::{AccountView, Command, CommandOutcome};
+use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};
 use shared::direct::{DirectError, Task, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
@@ -10,6 +10,7 @@ use shared::endpoint::{Error, Resources};
 use shared::identity::accounts::Accounts;
 use shared::identity::login::Logins;
 use shared::ledger::Ledger;
+use shared::ledger::acceptance::Switch;
 use shared::ledger::grant::Grant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,6 +22,7 @@ struct Operator {
     accounts: Accounts,
     logins: Logins,
     ledger: Ledger,
+    switch: Switch,
     clock: Clock,
 }
 
@@ -32,6 +34,7 @@ impl Task for Operator {
             accounts: resources.accounts(),
             logins: resources.logins(),
             ledger: resources.ledger(),
+            switch: resources.switch(),
             clock: resources.clock.clone(),
         }
     }
@@ -41,6 +44,7 @@ impl Task for Operator {
             Command::Grant { username, amount, reason, grant_id } => {
                 return self.grant(&username, &Grant { amount, reason, id: grant_id }, deadline).await;
             }
+            Command::Accepting(command) => return self.accepting(command, deadline).await,
             Command::Deactivate { username } => self.accounts.deactivate(&username, deadline).await?,
             Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
             Command::Show { username } => self.accounts.find(&username).await?,
@@ -50,6 +54,13 @@ impl Task for Operator {
 }
 
 impl Operator {
+    async fn accepting(&self, command: AcceptanceCommand, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
+        Ok(CommandOutcome::Acceptance(match command {
+            AcceptanceCommand::Set { accepting, reason } => self.switch.turn(accepting, &reason, deadline).await?,
+            AcceptanceCommand::Show => self.switch.read().await?,
+        }))
+    }
+
     async fn grant(
         &self,
         username: &Username,

@@ -11,6 +11,7 @@ use shared::http::{Answer, BodyFields, Method, Request, StatusCode};
 use shared::identity::accounts::Accounts;
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
+use shared::ledger::gate::Gate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,6 +19,7 @@ async fn main() -> Result<(), Error> {
 }
 
 struct RegisterEndpoint {
+    gate: Gate,
     accounts: Accounts,
     registrations: Registrations,
     starting_tokens: Credits,
@@ -33,7 +35,8 @@ impl Endpoint for RegisterEndpoint {
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         Ok(Self {
             accounts: resources.accounts(),
-            registrations: resources.registrations().await,
+            gate: resources.gate().await,
+            registrations: resources.registrations(),
             starting_tokens: resources.settings.starting_tokens,
             password_rules: resources.settings.password_rules,
         })
@@ -42,9 +45,10 @@ impl Endpoint for RegisterEndpoint {
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = request.deadline();
         let (username, password) = chosen(request.fields()?, self.password_rules)?;
+        let accepting = self.gate.accepting().await?;
         self.registrations.count(request.source_network(), deadline).await?;
         let password_hash = PasswordHash::of(&password)?;
-        self.accounts.register(&username, password_hash, self.starting_tokens, deadline).await?;
+        self.accounts.register(accepting, &username, password_hash, self.starting_tokens, deadline).await?;
         Answer::private(StatusCode::CREATED, &json!({"message": "You've been registered"}))
     }
 }

@@ -343,6 +343,23 @@ async fn cost_of_rotation() -> Cost {
     cost(&world, "… with rotation", "token-refresh", refresh(&refresh_token)).await
 }
 
+/// The costs of the starts of functions that ask whether requests are accepted.
+async fn costs_of_starts() -> Vec<Cost> {
+    let world = World::start().await;
+    world.stack.recorder().ask_for_capacity();
+    let mut costs = Vec::new();
+    for (name, function) in [
+        ("`chat` starts", "chat"),
+        ("`chat-completions` starts", "chat-completions"),
+        ("`register` starts", "register"),
+    ] {
+        world.stack.recorder().clear();
+        world.stack.function(function).await;
+        costs.push(Cost::of(name, &world.stack.recorder().requests()));
+    }
+    costs
+}
+
 #[tokio::test]
 async fn costs_md_says_what_each_request_costs() {
     let world = World::start().await;
@@ -361,6 +378,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_many_sessions(&world).await);
     compare_with_docs("## What a request asks of DynamoDB\n", &counted);
     compare_with_docs("### What a refusal costs\n", &costs_of_refusals().await);
+    compare_with_docs("### What a start costs\n", &costs_of_starts().await);
 }
 
 /// Compares `counted` with the table that follows `heading` in docs/costs.md.

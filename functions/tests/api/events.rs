@@ -436,6 +436,14 @@ impl Cast {
                 self.register_with_api_keys("katherine", MAX_API_KEYS).await
             }
             "access_token_of_mary_with_two_messages" => self.register_and_talk("mary").await,
+            "access_token_during_a_stop" => {
+                world.set_accepting(false).await;
+                ada.access.clone()
+            }
+            "address_during_a_stop" => {
+                world.set_accepting(false).await;
+                "127.0.113.7".to_owned()
+            }
             "address_of_a_guesser" => {
                 world.slow_down("ada", "127.0.113.7").await;
                 "127.0.113.7".to_owned()

@@ -41,6 +41,7 @@ mod request_ids;
 mod requests;
 mod roles;
 mod sessions;
+mod stop;
 mod template;
 mod tls;
 mod token_balance;

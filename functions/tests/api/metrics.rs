@@ -12,7 +12,7 @@ use crate::requests::{change_password, chat, completion, log_in};
 use crate::world::{PASSWORD, Tokens, World};
 
 /// Every metric and its unit. The alarms and the dashboard of the template name them too.
-const METRICS: [(&str, &str); 11] = [
+const METRICS: [(&str, &str); 12] = [
     ("AuditMismatches", "Count"),
     ("CaptureOverruns", "Count"),
     ("CreditsCaptured", "Count"),
@@ -23,6 +23,7 @@ const METRICS: [(&str, &str); 11] = [
     ("ModelFailures", "Count"),
     ("ModelLatency", "Milliseconds"),
     ("ModelMisconfigured", "Count"),
+    ("RequestsNotAccepted", "Count"),
     ("RequestsThrottled", "Count"),
 ];
 

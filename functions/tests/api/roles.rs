@@ -157,6 +157,8 @@ async fn leave_a_hold(world: &World, username: &str) {
 async fn operate(world: &World, ada: &Tokens) {
     let operator = async |event: Value| world.stack.invoke("operator", &event).await.unwrap();
     operator(json!({"action": "show", "username": "ada"})).await;
+    operator(json!({"action": "accepting", "accepting": true, "reason": "Nothing was stopped"})).await;
+    operator(json!({"action": "accepting"})).await;
     leave_a_hold(world, "ada").await;
     for _ in 0..2 {
         let reason = "She fell ill";

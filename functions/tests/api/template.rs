@@ -234,6 +234,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
                         "JWKS",
                         "LOGIN#*",
                         "REGISTRATIONS#*",
+                        "STOP",
                         "USER#*",
                     ]
                     .contains(&key.as_str()),
@@ -309,6 +310,11 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
+    assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
+    assert_eq!(
+        who(&|function| may(function, "dynamodb:GetItem", "STOP")),
+        ["chat", "chat-completions", "operator", "register"]
+    );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
         [

@@ -22,6 +22,7 @@ use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
+use shared::ledger::gate::Accepting;
 use shared::settings::{Settings, SigningSettings};
 use store::Table;
 use testkit::gateway::{Request, Response};
@@ -70,7 +71,7 @@ impl World {
     pub async fn register(&self, username: &str, credits: u64) {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
-        accounts.register(&name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
+        accounts.register(Accepting::unasked(), &name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
     }
 
     /// Logs `username` in, past the endpoint and without the cost of hashing.
@@ -178,6 +179,12 @@ impl World {
             "ExpressionAttributeValues": {":inactive": {"S": "inactive"}},
         });
         self.stack.table().call("UpdateItem", &update).await.unwrap();
+    }
+
+    /// Stops or resumes whatever costs. A function that runs may hear it half a minute later.
+    pub async fn set_accepting(&self, accepting: bool) {
+        let command = json!({"action": "accepting", "accepting": accepting, "reason": "A restore of the table"});
+        self.stack.invoke("operator", &command).await.unwrap();
     }
 
     /// Adds to the balance of `username` without an entry, so that the audit finds a mismatch.

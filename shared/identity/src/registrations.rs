@@ -24,13 +24,6 @@ impl Registrations {
         Self { table, clock, per_hour }
     }
 
-    /// The registrations in `table`, with an open connection if the table answers at once.
-    pub async fn start(table: Table, clock: Clock, per_hour: u32) -> Self {
-        // The item of an hour in 1970, which nobody writes.
-        table.warm_up(ClockHour::of(Timestamp::from_seconds(0)).key(partition_of(SourceNetwork::UNKNOWN))).await;
-        Self::new(table, clock, per_hour)
-    }
-
     /// Counts an attempt to register from `network`, also if the registration fails later. Without a limit it sends
     /// nothing.
     ///

@@ -11,6 +11,7 @@ use domain::source_network::SourceNetwork;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::exchange::StoredReply;
+use ledger::gate::Accepting;
 use store::number;
 use testkit::test_table::NOW;
 
@@ -70,7 +71,13 @@ impl TestPeople {
         let username = Username::parse(username).unwrap();
         let hash: PasswordHash = serde_json::from_str("\"hash\"").unwrap();
         self.accounts()
-            .register(&username, hash, Credits::new(balance).unwrap(), NOW.plus(Duration::from_secs(28)))
+            .register(
+                Accepting::unasked(),
+                &username,
+                hash,
+                Credits::new(balance).unwrap(),
+                NOW.plus(Duration::from_secs(28)),
+            )
             .await
             .unwrap()
     }

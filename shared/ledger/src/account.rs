@@ -11,6 +11,7 @@ use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
 use crate::entry::{self, Entry};
+use crate::gate::Accepting;
 use crate::holds::{Holds, sums};
 use crate::hourly::HourlyWork;
 
@@ -165,11 +166,12 @@ impl Account {
     }
 
     /// The parts of a transaction that open an account with `grant` credits: the account, which the directory lists, and
-    /// its first entry.
+    /// its first entry. The credits are given away, so the gate must have been asked.
     ///
     /// # Errors
     /// [`StoreError::Internal`] if an item cannot be written as attributes.
     pub fn opening(
+        _accepting: Accepting,
         table: &Table,
         user_id: UserId,
         username: &Username,

@@ -6,6 +6,7 @@ use domain::time::Timestamp;
 
 use crate::account::{Account, Payer};
 use crate::error::LedgerError;
+use crate::gate::{Accepting, Gate};
 use crate::holds::{Hold, Holds, expired, number_of, number_of_hour};
 use crate::hourly::HourlyWork;
 use crate::idempotency::{IdempotencyRecord, Remembered};
@@ -27,6 +28,8 @@ pub enum Admission {
 pub struct OpenAccount {
     pub(crate) payer: Payer,
     pub(crate) account: Account,
+    /// The proof that the gate was open. Nobody reads it.
+    _accepting: Accepting,
     pub(crate) remembered: Option<Remembered>,
 }
 
@@ -80,16 +83,22 @@ pub(crate) struct Room {
 }
 
 impl Ledger {
-    /// Finds the account of `payer` open, with room for one more message, or finds the answer to an earlier request with
-    /// the same idempotency key. It reads the account, and then the key's record if there is a key; it writes nothing.
+    /// Finds the account of `payer` and `gate` open, with room for one more message, or finds the answer to an earlier
+    /// request with the same idempotency key, which costs nothing and passes a closed gate too. It reads the account, then
+    /// the key's record if there is a key, then what the gate has to read; it writes nothing.
     ///
     /// # Errors
     /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
     /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::AnswerGone`] if the
-    /// answer to the key is no longer kept; [`LedgerError::InProgress`] while the key's first request is being answered;
-    /// [`LedgerError::TooManyHolds`] and [`LedgerError::TooMuchUnpaid`] without room. [`LedgerError::Unavailable`] if the
-    /// table cannot be read.
-    pub async fn admit(&self, payer: Payer, remembered: Option<Remembered>) -> Result<Admission, LedgerError> {
+    /// answer to the key is no longer kept; [`LedgerError::NotAccepting`] if the gate is closed;
+    /// [`LedgerError::InProgress`] while the key's first request is being answered; [`LedgerError::TooManyHolds`] and
+    /// [`LedgerError::TooMuchUnpaid`] without room. [`LedgerError::Unavailable`] if the table cannot be read.
+    pub async fn admit(
+        &self,
+        gate: &Gate,
+        payer: Payer,
+        remembered: Option<Remembered>,
+    ) -> Result<Admission, LedgerError> {
         let account = Account::admitted(self.table.get(Account::key(payer.user_id())).await?, payer)?;
         if let Some(remembered) = &remembered {
             let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
@@ -99,7 +108,9 @@ impl Ledger {
                 return Ok(Admission::Replay(replay));
             }
         }
-        let open = OpenAccount { payer, account, remembered };
+        // One read after the other: they share a connection, and another one would take longer to open.
+        let accepting = gate.accepting().await?;
+        let open = OpenAccount { payer, account, _accepting: accepting, remembered };
         self.room(&open)?;
         Ok(Admission::Open(open))
     }

@@ -8,11 +8,15 @@ use domain::ids::EntryId;
 use store::StoreError;
 
 use crate::account::Closed;
+use crate::gate::GateError;
 
 /// The reason why a message was not held, charged or answered again. Nothing was charged, unless the error is
 /// [`LedgerError::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
+    /// An operator has stopped whatever costs.
+    #[error("an operator has stopped whatever costs")]
+    NotAccepting,
     /// The account is not open to the payer.
     #[error("{0}")]
     Closed(#[from] Closed),
@@ -61,6 +65,15 @@ pub enum LedgerError {
     /// A fault of ours.
     #[error("{0}")]
     Internal(Cause),
+}
+
+impl From<GateError> for LedgerError {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::NotAccepting => Self::NotAccepting,
+            GateError::Unheard(error) => error.into(),
+        }
+    }
 }
 
 impl From<StoreError> for LedgerError {

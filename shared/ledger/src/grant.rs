@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem, Update};
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
-use domain::invalid_field::{InvalidField, check_length, check_text};
+use domain::invalid_field::InvalidField;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::entry::{self, Entry};
 use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256};
 use crate::ledger::Ledger;
+use crate::reason::Reason;
 
 pub use crate::error::GrantError;
 
@@ -36,25 +37,6 @@ impl TryFrom<Value> for GrantAmount {
             Some(amount) if amount != 0 && (-most..=most).contains(&amount) => Ok(Self(amount)),
             _ => Err(InvalidField::new(format!("Give a whole number from -{most} to {most}, and not 0."))),
         }
-    }
-}
-
-/// The reason of a grant, for people who read its record: 1 to 500 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason(String);
-
-impl Reason {
-    /// Longest reason in characters.
-    pub const MAX_CHARACTERS: usize = 500;
-}
-
-impl TryFrom<String> for Reason {
-    type Error = InvalidField;
-
-    fn try_from(text: String) -> Result<Self, InvalidField> {
-        check_text(&text)?;
-        check_length(&text, Self::MAX_CHARACTERS)?;
-        Ok(Self(text))
     }
 }
 
@@ -146,9 +128,9 @@ impl Ledger {
     /// or [`GrantError::TooManyCredits`] if the balance would leave its bounds; [`GrantError::Unavailable`] if the
     /// outcome is not known.
     pub async fn grant(&self, user_id: UserId, grant: &Grant, deadline: Timestamp) -> Result<Granted, GrantError> {
-        let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, &grant.reason.0);
+        let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, grant.reason.as_str());
         for _ in 0..MAX_ROUNDS {
-            let [account, record] = self.table.get_both([Account::key(user_id), grant.id.record_key()]).await?;
+            let [account, record] = self.table.get_each([Account::key(user_id), grant.id.record_key()]).await?;
             if let Some(record) = record {
                 return repeated(grant, &fingerprint, &from_item(record)?);
             }
@@ -169,7 +151,7 @@ impl Ledger {
                 balance,
                 user_id,
                 amount: grant.amount.0,
-                reason: grant.reason.0.clone(),
+                reason: grant.reason.as_str().to_owned(),
                 created_at: self.clock.now().to_string(),
             };
             match self.write_grant(user_id, grant, &account, &record, deadline).await? {

@@ -1,6 +1,7 @@
 //! The ledger: every change in credits, exactly once.
 //!
-//! An account is **admitted** before anything is done for it. A **hold** sets a message's price aside. When the reply is
+//! A **gate** that an operator can close stands before whatever costs. An account is **admitted** before anything is done
+//! for it. A **hold** sets a message's price aside. When the reply is
 //! there, a **capture** turns the hold into an entry; without a reply a **release** returns the credits. A **grant** gives
 //! credits, and a **void** entry says that a message is never charged. Entries hold money only; texts are apart. After
 //! every step, even if a process crashes, `balance + holds = sum of the entries` and `balance >= 0`. The ledger knows a
@@ -10,6 +11,7 @@
 //! Begin with [`Ledger::admit`], then read [`Ledger::hold`], [`Ledger::capture`] and [`Ledger::release`]; [`account`] has
 //! the item.
 
+pub mod acceptance;
 pub mod account;
 pub mod admission;
 pub mod audit;
@@ -17,6 +19,7 @@ mod capture;
 pub mod entry;
 mod error;
 pub mod exchange;
+pub mod gate;
 pub mod grant;
 pub mod history;
 pub mod hold;
@@ -28,6 +31,7 @@ mod keeping;
 mod ledger;
 mod outage;
 pub mod past_exchanges;
+pub mod reason;
 mod release;
 pub mod replay;
 #[cfg(test)]

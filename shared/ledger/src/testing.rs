@@ -12,13 +12,14 @@ pub(crate) use testkit::test_table::TestTable;
 use crate::account::{Account, Epoch, Payer};
 use crate::admission::{Admission, OpenAccount};
 use crate::exchange::StoredReply;
+use crate::gate::{Accepting, Gate};
 use crate::ledger::Ledger;
 
 /// Opens an account in its first epoch.
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
     let user_id = UserId::new(&test.clock);
     let (username, balance) = (Username::parse(username).unwrap(), Credits::new(balance).unwrap());
-    let items = Account::opening(&test.table, user_id, &username, balance, &test.clock).unwrap();
+    let items = Account::opening(Accepting::unasked(), &test.table, user_id, &username, balance, &test.clock).unwrap();
     let deadline = test.clock.now().plus(Duration::from_secs(28));
     test.table.transact(&user_id.to_string(), items.into(), &test.clock, deadline).await.unwrap();
     payer(user_id)
@@ -46,7 +47,7 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
 
 /// The account of `payer`, which is open.
 pub(crate) async fn admitted(ledger: &Ledger, payer: Payer) -> OpenAccount {
-    match ledger.admit(payer, None).await.unwrap() {
+    match ledger.admit(&Gate::without_operator(ledger.clock.clone()), payer, None).await.unwrap() {
         Admission::Open(open) => open,
         Admission::Replay(replay) => panic!("was answered before: {replay:?}"),
     }

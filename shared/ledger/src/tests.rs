@@ -16,6 +16,7 @@ use crate::admission::Admission;
 use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
 use crate::exchange::Exchange;
+use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::holds::Hold;
 use crate::hourly::HourlyWork;
@@ -36,6 +37,7 @@ const EXPIRY: Duration = Duration::from_secs(28 + 30);
 struct Scene {
     test: TestTable,
     ledger: Ledger,
+    gate: Gate,
     ada: Payer,
 }
 
@@ -43,8 +45,9 @@ impl Scene {
     async fn with_balance(balance: u64) -> Self {
         let test = TestTable::start().await;
         let ledger = Ledger::new(test.table.clone(), test.clock.clone(), MAX_HOLDS);
+        let gate = Gate::without_operator(test.clock.clone());
         let ada = open_account(&test, "ada", balance).await;
-        Self { test, ledger, ada }
+        Self { test, ledger, gate, ada }
     }
 
     async fn order(
@@ -55,7 +58,7 @@ impl Scene {
         key: Option<&str>,
     ) -> Result<HoldOutcome, LedgerError> {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message(text)));
-        let open = match self.ledger.admit(payer, remembered).await? {
+        let open = match self.ledger.admit(&self.gate, payer, remembered).await? {
             Admission::Open(open) => open,
             Admission::Replay(replay) => return Ok(HoldOutcome::Replay(replay)),
         };

@@ -8,8 +8,10 @@ use domain::invalid_field::InvalidField;
 use domain::time::Timestamp;
 use domain::username::Username;
 use identity::login::Login;
+use ledger::acceptance::Acceptance;
 use ledger::account::{Account, Status};
-use ledger::grant::{GrantAmount, GrantId, Granted, Reason};
+use ledger::grant::{GrantAmount, GrantId, Granted};
+use ledger::reason::Reason;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -53,6 +55,45 @@ pub enum Command {
         #[serde(deserialize_with = "username")]
         username: Username,
     },
+    /// Stop or resume whatever costs, or show whether it is stopped.
+    Accepting(AcceptanceCommand),
+}
+
+/// The command about whatever costs: messages and registrations.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "AcceptanceFields")]
+pub enum AcceptanceCommand {
+    /// Stop or resume it.
+    Set {
+        /// Whether it is accepted from now on.
+        accepting: bool,
+        /// The reason, for other operators.
+        reason: Reason,
+    },
+    /// Show whether it is accepted.
+    Show,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcceptanceFields {
+    accepting: Option<bool>,
+    #[serde(default, deserialize_with = "optional_reason")]
+    reason: Option<Reason>,
+}
+
+impl TryFrom<AcceptanceFields> for AcceptanceCommand {
+    type Error = &'static str;
+
+    fn try_from(fields: AcceptanceFields) -> Result<Self, Self::Error> {
+        match fields {
+            AcceptanceFields { accepting: Some(accepting), reason: Some(reason) } => {
+                Ok(Self::Set { accepting, reason })
+            }
+            AcceptanceFields { accepting: None, reason: None } => Ok(Self::Show),
+            _ => Err("give `accepting` and `reason` together, or neither of them"),
+        }
+    }
 }
 
 impl Command {
@@ -81,6 +122,10 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error
     field("reason", text, deserializer)
 }
 
+fn optional_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Reason>, D::Error> {
+    reason(deserializer).map(Some)
+}
+
 fn grant_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrantId, D::Error> {
     field("grant_id", text, deserializer)
 }
@@ -101,19 +146,6 @@ fn text<T: TryFrom<String, Error = InvalidField>>(value: Value) -> Result<T, Inv
     }
 }
 
-impl Command {
-    /// The name of the user that the command is about.
-    #[must_use]
-    pub fn username(&self) -> &Username {
-        match self {
-            Self::Grant { username, .. }
-            | Self::Deactivate { username }
-            | Self::Activate { username }
-            | Self::Show { username } => username,
-        }
-    }
-}
-
 /// The result of a command.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -128,6 +160,8 @@ pub enum CommandOutcome {
     },
     /// The account after the command.
     Account(AccountView),
+    /// Whether whatever costs is accepted after the command.
+    Acceptance(Acceptance),
 }
 
 /// An account as an operator sees it.
@@ -177,10 +211,16 @@ mod tests {
     fn every_action_is_understood() {
         let grant = json!({"action": "grant", "username": "ada", "amount": -5, "reason": "r", "grant_id": "i"});
         assert!(matches!(Command::parse(grant).unwrap(), Command::Grant { .. }));
-        for action in ["deactivate", "activate", "show"] {
-            let command = Command::parse(json!({"action": action, "username": "Ada"})).unwrap();
-            assert_eq!(command.username().as_str(), "Ada");
-        }
+        let about_ada = |action: &str| Command::parse(json!({"action": action, "username": "Ada"})).unwrap();
+        let is_ada = |username: &Username| username.as_str() == "Ada";
+        assert!(matches!(about_ada("deactivate"), Command::Deactivate { username } if is_ada(&username)));
+        assert!(matches!(about_ada("activate"), Command::Activate { username } if is_ada(&username)));
+        assert!(matches!(about_ada("show"), Command::Show { username } if is_ada(&username)));
+        let shown = Command::parse(json!({"action": "accepting"})).unwrap();
+        assert!(matches!(shown, Command::Accepting(AcceptanceCommand::Show)));
+        let stop = Command::parse(json!({"action": "accepting", "accepting": false, "reason": "A restore"})).unwrap();
+        let Command::Accepting(AcceptanceCommand::Set { accepting, reason }) = stop else { panic!("{stop:?}") };
+        assert_eq!((accepting, reason.as_str()), (false, "A restore"));
     }
 
     #[test]
@@ -195,6 +235,14 @@ mod tests {
             (json!({"action": "show", "username": ""}), "`username`: This field may not be blank."),
             (json!({"action": "show", "username": "ada", "amount": 5}), "unknown field `amount`"),
             (json!({"action": "grant", "username": "ada"}), "missing field `amount`"),
+            (json!({"action": "accepting", "accepting": false}), "give `accepting` and `reason` together"),
+            (json!({"action": "accepting", "reason": "A restore"}), "give `accepting` and `reason` together"),
+            (json!({"action": "accepting", "accepting": "no", "reason": "A restore"}), "expected a boolean"),
+            (
+                json!({"action": "accepting", "accepting": false, "reason": ""}),
+                "`reason`: This field may not be blank.",
+            ),
+            (json!({"action": "accepting", "accept": false, "reason": "A restore"}), "unknown field `accept`"),
             (grant(json!("5")), "`amount`: Give a whole number from"),
             (grant(json!(0)), "and not 0."),
             (grant(json!(1.5)), "`amount`: Give a whole number from"),

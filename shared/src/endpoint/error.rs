@@ -48,6 +48,7 @@ impl EndpointError for ApiError {
             Self::InsufficientTokens { .. } => Some(Metric::MessagesRefused),
             Self::InvalidCredentials => Some(Metric::LoginsFailed),
             Self::Throttled { .. } | Self::TooManyMessages { .. } => Some(Metric::RequestsThrottled),
+            Self::NotAccepting => Some(Metric::RequestsNotAccepted),
             _ => None,
         }
     }

@@ -10,7 +10,9 @@ use identity::login::Logins;
 use identity::registrations::Registrations;
 use identity::sessions::Sessions;
 use ledger::Ledger;
+use ledger::acceptance::Switch;
 use ledger::audit::Audit;
+use ledger::gate::Gate;
 use ledger::history::History;
 use ledger::past_exchanges::ContextLimits;
 use providers::model::Model;
@@ -63,9 +65,9 @@ impl Resources {
     }
 
     /// The limit on registrations from one network.
-    pub async fn registrations(&self) -> Registrations {
-        let per_hour = self.settings.registrations_per_hour;
-        Registrations::start(self.table.clone(), self.clock.clone(), per_hour).await
+    #[must_use]
+    pub fn registrations(&self) -> Registrations {
+        Registrations::new(self.table.clone(), self.clock.clone(), self.settings.registrations_per_hour)
     }
 
     /// Sessions.
@@ -104,6 +106,17 @@ impl Resources {
         KeySet::start(self.table.clone()).await
     }
 
+    /// The gate before whatever costs.
+    pub async fn gate(&self) -> Gate {
+        Gate::start(self.table.clone(), self.clock.clone()).await
+    }
+
+    /// The switch by which an operator opens and closes the gate.
+    #[must_use]
+    pub fn switch(&self) -> Switch {
+        Switch::new(self.table.clone(), self.clock.clone())
+    }
+
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
@@ -122,19 +135,24 @@ impl Resources {
         Audit::new(self.table.clone(), self.clock.clone())
     }
 
-    /// The till of the model that `chat` names.
+    /// The verifier of JWTs and API keys, and the till of the model that `chat` names. The reads of the table go one after
+    /// the other, over one connection: opening another takes longer than a read.
     ///
     /// # Errors
     /// [`SettingError`] if the model is not built into this function, or cannot be reached with these settings.
-    pub async fn till(&self, chat: &ChatSettings) -> Result<Till, SettingError> {
-        Ok(Till {
+    pub async fn callers_and_till(&self, chat: &ChatSettings) -> Result<(Callers, Till), SettingError> {
+        let from_table = async { (self.callers().await, self.gate().await) };
+        let ((callers, gate), model) = tokio::join!(from_table, Model::connect(&chat.model));
+        let till = Till {
             ledger: self.ledger(),
-            model: Model::connect(&chat.model).await?.streaming(chat.model_streams),
+            gate,
+            model: model?.streaming(chat.model_streams),
             pricing: chat.pricing,
             output_limits: chat.output_limits,
             max_input_tokens: chat.max_input_tokens,
             clock: self.clock.clone(),
-        })
+        };
+        Ok((callers, till))
     }
 
     /// The conversations at `/chatView/`, as `model` reads them.

@@ -249,6 +249,7 @@ mod tests {
                 "rate_limit_exceeded",
                 "rate_limit_exceeded",
             ),
+            (ApiError::NotAccepting.into(), 503, "server_error", "not_accepting"),
             (ApiError::Internal(cause()).into(), 500, "server_error", "error"),
             (
                 ApiError::ModelThrottled { retry_after: None, cause: cause() }.into(),
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn only_after_what_may_have_been_billed_or_charged_a_client_is_told_not_to_repeat() {
+    fn only_after_a_stop_and_what_may_have_been_billed_or_charged_a_client_is_told_not_to_repeat() {
         let told: Vec<&str> = every_kind_of_error()
             .iter()
             .filter(|(error, ..)| error.response().headers().contains_key("x-should-retry"))
@@ -302,7 +303,15 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            ["error", "model_failed", "model_misconfigured", "model_broke_off", "unavailable", "outcome_unknown"]
+            [
+                "not_accepting",
+                "error",
+                "model_failed",
+                "model_misconfigured",
+                "model_broke_off",
+                "unavailable",
+                "outcome_unknown"
+            ]
         );
     }
 

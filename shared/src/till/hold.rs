@@ -5,6 +5,7 @@ use domain::time::Clock;
 use ledger::Ledger;
 use ledger::account::Payer;
 use ledger::admission::{Admission, OpenAccount};
+use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
 use ledger::idempotency::Remembered;
 use providers::model::Model;
@@ -20,6 +21,8 @@ use crate::till::reserves::ANSWER_TIME;
 pub struct Till {
     /// The ledger of holds and charges.
     pub ledger: Ledger,
+    /// The gate that an operator can close.
+    pub gate: Gate,
     /// The model that replies.
     pub model: Model,
     /// The price of a reply.
@@ -51,13 +54,13 @@ pub enum HeldOrReplay {
 }
 
 impl Till {
-    /// Finds the account of `payer` open, before anything else is done for it, unless the request was answered before.
+    /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered before.
     /// `remembered` is the idempotency key and the fingerprint of the request.
     ///
     /// # Errors
     /// As [`Ledger::admit`].
     pub async fn admit(&self, payer: Payer, remembered: Option<Remembered>) -> Result<Admitted, ApiError> {
-        Ok(match self.ledger.admit(payer, remembered).await? {
+        Ok(match self.ledger.admit(&self.gate, payer, remembered).await? {
             Admission::Open(account) => Admitted::Open(account),
             Admission::Replay(replay) => Admitted::Replay(replay.into()),
         })

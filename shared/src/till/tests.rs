@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
+use ledger::gate::Gate;
 use ledger::idempotency::{IdempotencyKey, Remembered};
 use ledger::{Charge, Ledger};
 use providers::chat_model::ChatModel;
@@ -128,6 +129,7 @@ impl ReplyScene {
         let credits = |amount| Credits::new(amount).unwrap();
         let till = Till {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+            gate: Gate::without_operator(test.clock.clone()),
             model: Model::new(model),
             pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
             output_limits: OutputLimits { most: 100, least: 5 },

@@ -1,7 +1,7 @@
 //! The one DynamoDB table: reads, conditional writes, transactions, and writes that collide.
 //!
 //! It knows no item: each owner builds its own keys from [`Key`] and reads its own items with [`from_item`]. Its reads
-//! see all earlier writes. The one exception is the [`directory`], an index.
+//! see all earlier writes. Two are late by nature: those of the [`directory`], an index, and [`Table::get_eventually`].
 //!
 //! Begin with [`Table`].
 

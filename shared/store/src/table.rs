@@ -72,46 +72,27 @@ impl Table {
     /// # Errors
     /// [`StoreError`] if the table cannot be reached, or the item is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, true).await
+    }
+
+    /// Reads one item at half the price. The read may miss the writes of the last second.
+    ///
+    /// # Errors
+    /// As [`Table::get`].
+    pub async fn get_eventually<T: DeserializeOwned>(&self, key: Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key, false).await
+    }
+
+    async fn get_item<T: DeserializeOwned>(&self, key: Key, consistent: bool) -> Result<Option<T>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key.into_item()))
-            .consistent_read(true)
+            .consistent_read(consistent)
             .send()
             .await?;
         answer.item.map(from_item).transpose()
-    }
-
-    /// Opens a connection before the first request comes, by reading an item that may not exist. Start-up goes on if
-    /// the table does not answer.
-    pub async fn warm_up(&self, key: Key) {
-        let reading = self.get::<serde::de::IgnoredAny>(key);
-        match tokio::time::timeout(WARM_UP_LIMIT, reading).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(cause = error.cause(), "no connection to the table yet"),
-            Err(_) => tracing::warn!("no connection to the table yet: start-up does not wait for it"),
-        }
-    }
-
-    /// Reads two items in one consistent request, and returns them in the order of their keys. The sort keys must
-    /// differ.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the table cannot be reached or is throttling.
-    pub async fn get_both(&self, keys: [Key; 2]) -> Result<[Option<Item>; 2], StoreError> {
-        let wanted = keys.map(Key::into_item);
-        let request = KeysAndAttributes::builder().set_keys(Some(wanted.to_vec())).consistent_read(true).build()?;
-        let answer = self.client.batch_get_item().request_items(&self.name, request).send().await;
-        let answer = answer?;
-        if answer.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
-            return Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")));
-        }
-        let mut found = answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
-        Ok(wanted.map(|key| {
-            let position = found.iter().position(|item| item.get("sk") == key.get("sk"))?;
-            Some(found.swap_remove(position))
-        }))
     }
 
     /// Reads items in one consistent request, in no order. Items that are not there are missing from the answer. There may

@@ -51,6 +51,8 @@ pub enum Metric {
     LoginsFailed,
     /// A request was answered with 429.
     RequestsThrottled,
+    /// A request was refused because an operator has stopped whatever costs.
+    RequestsNotAccepted,
     /// The number of accounts that do not add up.
     AuditMismatches(u64),
 }
@@ -69,6 +71,7 @@ impl Metric {
             Self::ModelMisconfigured => ("ModelMisconfigured", "Count", json!(1)),
             Self::LoginsFailed => ("LoginsFailed", "Count", json!(1)),
             Self::RequestsThrottled => ("RequestsThrottled", "Count", json!(1)),
+            Self::RequestsNotAccepted => ("RequestsNotAccepted", "Count", json!(1)),
             Self::AuditMismatches(accounts) => ("AuditMismatches", "Count", json!(accounts)),
         }
     }

@@ -21,6 +21,7 @@ use shared::domain::time::Clock;
 use shared::ledger::admission::Admission;
 use shared::ledger::entry::EntryKind;
 use shared::ledger::exchange::{Exchange, StoredReply};
+use shared::ledger::gate::Gate;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::{Charge, Held, Ledger, LedgerError};
 use store::Table;
@@ -38,10 +39,13 @@ async fn capture_at_once(seed: u64, counts_tries: bool) -> (Vec<Result<Charge, L
     let network = Network::new(weather, None, clock.clone(), Trace::new(clock.clone()));
     let table = Table::new(network.client(), TABLE_NAME);
     let ledger = Ledger::new(table.clone(), clock.clone(), 3);
+    let gate = Gate::without_operator(clock.clone());
     let mut all_held = Vec::new();
     for number in 0..CAPTURES {
         let person = register(&table, &clock, number, 10).await;
-        let Ok(Admission::Open(open)) = ledger.admit(person.payer(), None).await else { panic!("a new account") };
+        let Ok(Admission::Open(open)) = ledger.admit(&gate, person.payer(), None).await else {
+            panic!("a new account")
+        };
         let amount = Credits::new(3).unwrap();
         let order = Order { amount, least: amount, deadline: clock.now().plus(Duration::from_secs(28)) };
         let Ok(HoldOutcome::Held(held)) = ledger.hold(open, &order).await else { panic!("a new account") };

@@ -24,6 +24,7 @@ use shared::ledger::LedgerError;
 use shared::ledger::account::Payer;
 use shared::ledger::admission::Admission;
 use shared::ledger::exchange::{Exchange, StoredReply};
+use shared::ledger::gate::Gate;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::ledger::{Charge, Held, Ledger};
@@ -130,7 +131,8 @@ impl Bench {
         let (amount, least) = (Credits::new(amount).unwrap(), Credits::new(least).unwrap());
         let order = Order { amount, least, deadline: self.clock.now().plus(Duration::from_secs(28)) };
         let is_paid = key.is_some_and(|key| self.paid.contains(&(user, key)));
-        match admit_and_hold(&self.ledger, self.users[user].payer(), remembered, &order).await {
+        let gate = Gate::without_operator(self.clock.clone());
+        match admit_and_hold(&self.ledger, &gate, self.users[user].payer(), remembered, &order).await {
             Ok(HoldOutcome::Held(held)) => {
                 assert!((least..=amount).contains(&held.amount));
                 assert!(!is_paid, "a key that was paid for is held again");
@@ -174,11 +176,12 @@ impl Bench {
 
 async fn admit_and_hold(
     ledger: &Ledger,
+    gate: &Gate,
     payer: Payer,
     remembered: Option<Remembered>,
     order: &Order,
 ) -> Result<HoldOutcome, LedgerError> {
-    match ledger.admit(payer, remembered).await? {
+    match ledger.admit(gate, payer, remembered).await? {
         Admission::Open(open) => ledger.hold(open, order).await,
         Admission::Replay(replay) => Ok(HoldOutcome::Replay(replay)),
     }

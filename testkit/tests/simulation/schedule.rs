@@ -33,6 +33,7 @@ use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::admission::Admission;
 use shared::ledger::audit::{DeletionProgress, Tombstone};
+use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
 use store::Table;
@@ -224,13 +225,14 @@ impl Schedule {
     /// Holds nothing on each account: every hold first releases the expired ones.
     async fn hold_once_more(&self) -> Vec<String> {
         let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 10).with_unpaid_per_hour(u32::MAX);
+        let gate = Gate::without_operator(self.world.clock.clone());
         let mut violations = Vec::new();
         for (user_id, account) in accounts(&self.network.items()) {
             let session_id = SessionId::new(&self.world.clock);
             let person: LoggedIn = Subject { user_id, session_id, session_epoch: account.session_epoch }.into();
             let deadline = soon(&self.world.clock);
             let (amount, least) = (Credits::ZERO, Credits::ZERO);
-            let open = match ledger.admit(person.payer(), None).await {
+            let open = match ledger.admit(&gate, person.payer(), None).await {
                 Ok(Admission::Open(open)) => open,
                 other => {
                     violations.push(format!("an account was not admitted: {other:?}"));

@@ -7,6 +7,7 @@ use domain::ids::UserId;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use ledger::account::{Account, Epoch};
+use ledger::gate::Accepting;
 use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, Table, from_item};
 use telemetry::invocation::identify;
@@ -31,12 +32,13 @@ impl Accounts {
     }
 
     /// Registers `username` with `grant` starting credits: one transaction puts login, account and first ledger entry,
-    /// or nothing.
+    /// or nothing. The credits are given away, so the gate must have been asked.
     ///
     /// # Errors
     /// [`IdentityError::UsernameTaken`], also if another user takes it at the same moment.
     pub async fn register(
         &self,
+        accepting: Accepting,
         username: &Username,
         password_hash: PasswordHash,
         grant: Credits,
@@ -51,7 +53,7 @@ impl Accounts {
             sessions: BTreeSet::new(),
             networks: BTreeMap::new(),
         };
-        let [account, entry] = Account::opening(&self.table, user_id, username, grant, &self.clock)?;
+        let [account, entry] = Account::opening(accepting, &self.table, user_id, username, grant, &self.clock)?;
         let items = vec![self.table.put_new(Login::key(username).with(&login)?)?, account, entry];
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
             identify(user_id);
@@ -120,7 +122,8 @@ mod tests {
         let test = TestPeople::start().await;
         let accounts = test.accounts();
         let names = ["bob", "Bob", "BOB", "bOb", "boB"].map(name);
-        let attempts = names.iter().map(|name| accounts.register(name, hash(), Credits::ZERO, NOW));
+        let attempts =
+            names.iter().map(|name| accounts.register(Accepting::unasked(), name, hash(), Credits::ZERO, NOW));
         let outcomes = futures_util::future::join_all(attempts).await;
         let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(taken.len(), 1);
@@ -141,7 +144,7 @@ mod tests {
         test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
         test.register("bob", 1).await;
         assert!(matches!(
-            test.accounts().register(&name("bob"), hash(), Credits::ZERO, NOW).await,
+            test.accounts().register(Accepting::unasked(), &name("bob"), hash(), Credits::ZERO, NOW).await,
             Err(IdentityError::UsernameTaken)
         ));
     }

@@ -108,7 +108,7 @@ impl ApiKeys {
     /// Reads account and list in one request.
     pub(super) async fn read(&self, person: &LoggedIn) -> Result<Keyring, IdentityError> {
         let keys = [Account::key(person.user_id()), ApiKeyList::key(person.user_id())];
-        let [account, list] = self.table.get_both(keys).await?;
+        let [account, list] = self.table.get_each(keys).await?;
         let account = Account::admitted(account.map(from_item).transpose()?, person.payer())?;
         let list = list.map(from_item).transpose()?.unwrap_or_default();
         Ok(Keyring { list, account })

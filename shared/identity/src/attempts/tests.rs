@@ -216,7 +216,10 @@ async fn a_right_password_is_no_failure_of_its_name_or_network_and_a_wrong_one_i
     let password = Password::parse("correct horse").unwrap();
     let (logins, deadline) = (test.logins(), NOW.plus(Duration::from_secs(28)));
     let hash = PasswordHash::of(&password).unwrap();
-    test.accounts().register(&name("ada"), hash, domain::credits::Credits::ZERO, deadline).await.unwrap();
+    test.accounts()
+        .register(ledger::gate::Accepting::unasked(), &name("ada"), hash, domain::credits::Credits::ZERO, deadline)
+        .await
+        .unwrap();
     for _ in 0..3 {
         logins.prove(&name("ada"), &password, home(), deadline).await.unwrap();
     }

@@ -87,7 +87,7 @@ impl Sessions {
 
     async fn read(&self, claim: &RefreshClaim) -> Result<LivingSession, IdentityError> {
         let keys = [Account::key(claim.user_id), Session::key(claim.user_id, claim.session_id)];
-        let [account, session] = self.table.get_both(keys).await?;
+        let [account, session] = self.table.get_each(keys).await?;
         let account: Account = from_item(account.ok_or(Closed::Gone)?)?;
         let session: Session = from_item(session.ok_or(IdentityError::TokenNotValid("the session has ended"))?)?;
         Ok(LivingSession { account, session })

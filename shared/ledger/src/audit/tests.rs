@@ -22,6 +22,7 @@ use crate::audit::run::{MARGIN, Run, Step};
 use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
 use crate::entry;
 use crate::exchange::Exchange;
+use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
 use crate::ledger::{Held, Ledger};
@@ -89,7 +90,8 @@ impl Scene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
         let amount = Credits::new(1).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let Admission::Open(open) = self.ledger.admit(payer, remembered).await.unwrap() else {
+        let gate = Gate::without_operator(self.test.clock.clone());
+        let Admission::Open(open) = self.ledger.admit(&gate, payer, remembered).await.unwrap() else {
             panic!("was answered before")
         };
         match self.ledger.hold(open, &Order { amount, least: amount, deadline }).await.unwrap() {

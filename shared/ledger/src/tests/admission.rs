@@ -50,7 +50,7 @@ async fn a_repetition_reads_the_account_the_record_and_a_text_that_is_apart() {
 async fn a_request_that_is_answered_between_admission_and_hold_is_not_charged_again() {
     let scene = Scene::with_balance(10).await;
     let remembered = Remembered::message(IdempotencyKey::parse("key").unwrap(), &message("Hello"));
-    let Admission::Open(slow) = scene.ledger.admit(scene.ada, Some(remembered)).await.unwrap() else {
+    let Admission::Open(slow) = scene.ledger.admit(&scene.gate, scene.ada, Some(remembered)).await.unwrap() else {
         panic!("nothing was answered before")
     };
     let first = held(scene.with_key("Hello").await.unwrap());

@@ -16,7 +16,7 @@ impl Scene {
     /// A hold whose message has `time` until its reserve begins.
     async fn hold_with(&self, time: Duration, key: Option<&str>) -> Held {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
-        let Admission::Open(open) = self.ledger.admit(self.ada, remembered).await.unwrap() else {
+        let Admission::Open(open) = self.ledger.admit(&self.gate, self.ada, remembered).await.unwrap() else {
             panic!("nothing was answered before")
         };
         let deadline = self.test.clock.now().plus(CAPTURE_RESERVE).plus(time);

@@ -13,6 +13,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use ledger::Ledger;
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
+use ledger::gate::Gate;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
@@ -114,6 +115,7 @@ impl StreamScene {
         let stalls = Stalls::default();
         let till = Arc::new(Till {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+            gate: Gate::without_operator(test.clock.clone()),
             model: Model::new(ScriptedStream(steps.to_vec(), stalls.clone())),
             pricing,
             output_limits: OutputLimits { most: 100, least: 1 },

@@ -17,6 +17,7 @@ use shared::identity::login::ProvenLogin;
 use shared::identity::sessions::{Opening, Refreshed};
 use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
+use shared::ledger::gate::Accepting;
 
 /// The grant of a new account.
 const GRANT: u64 = 5;
@@ -142,5 +143,5 @@ pub(crate) async fn register(
     grant: Credits,
     deadline: Timestamp,
 ) -> Result<UserId, ApiError> {
-    Ok(accounts.register(username, hash(password, "first"), grant, deadline).await?)
+    Ok(accounts.register(Accepting::unasked(), username, hash(password, "first"), grant, deadline).await?)
 }

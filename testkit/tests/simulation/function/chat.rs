@@ -15,6 +15,7 @@ use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Pricing, Usage};
 use shared::error::ApiError;
+use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
 use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, ReplyPiece, Till, TillStream};
 
@@ -41,6 +42,7 @@ fn pricing() -> Pricing {
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
     let till = Arc::new(Till {
         ledger: world.ledger.clone(),
+        gate: Gate::without_operator(world.clock.clone()),
         model: Model::new(Scripted::of(world, number, chat)),
         pricing: pricing(),
         output_limits: OutputLimits { most: chat.amount, least: chat.least },

@@ -8,6 +8,7 @@ use domain::message::Message;
 use ledger::admission::Admission;
 use ledger::audit::{Audit, Report};
 use ledger::exchange::Exchange;
+use ledger::gate::{Accepting, Gate};
 use ledger::grant::GrantError;
 use ledger::grant::{Grant, GrantAmount};
 use ledger::hold::{HoldOutcome, Order};
@@ -62,7 +63,8 @@ impl DeletionScene {
     async fn hold(&self, key: Option<&IdempotencyKey>) -> Result<Held, LedgerError> {
         let amount = Credits::new(1).unwrap();
         let remembered = key.map(|key| Remembered::message(key.clone(), &message()));
-        let Admission::Open(open) = self.ledger.admit(self.ada.payer(), remembered).await? else {
+        let gate = Gate::without_operator(self.test.clock.clone());
+        let Admission::Open(open) = self.ledger.admit(&gate, self.ada.payer(), remembered).await? else {
             panic!("nothing was answered before")
         };
         match self.ledger.hold(open, &Order { amount, least: amount, deadline: soon() }).await? {
@@ -161,7 +163,7 @@ async fn the_name_is_taken_until_everything_else_is_gone() {
     scene.begin().await.unwrap();
     let hash = scene.login().await.password_hash;
     let accounts = scene.test.accounts();
-    let taken = accounts.register(&scene.username, hash, Credits::ZERO, soon()).await;
+    let taken = accounts.register(Accepting::unasked(), &scene.username, hash, Credits::ZERO, soon()).await;
     assert!(matches!(taken, Err(IdentityError::UsernameTaken)));
 }
 
