@@ -31,6 +31,7 @@ mod messages;
 mod metrics;
 mod models;
 mod operator;
+mod parameters;
 mod password;
 mod providers;
 mod refusals;
