@@ -21,7 +21,7 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 ROOT = pathlib.Path(__file__).parent.parent
 SNAPSHOT = ROOT / ".ci" / "deployment.yaml"
 HEAD = "# What SAM makes of template.yaml. Written by: .local/ci/bin/python .ci/transform.py --update\n"
-ALARM_MEMBERS = ("MetricName", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData")
+ALARM_MEMBERS = ("MetricName", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData", "WarmUpConfiguration")
 MOST_RESOURCES, MOST_BYTES = 500, 1_000_000  # CloudFormation's limits
 
 
@@ -145,6 +145,7 @@ def facts_of(resources: dict) -> dict:
         "Routes": routes(resources),
         "Who may invoke": sorted(f"{short(each['FunctionName'])}: {short(each['SourceArn'])}" for each in permissions),
         "Stage": {name: value for name, value in stage.items() if name not in ("DeploymentId", "RestApiId")},
+        "Endpoints": {name: resources[name]["Properties"]["EndpointConfiguration"] for name in ("Api", "Domain")},
         "Gateway responses": gateway_responses(resources),
         "Functions": {name: function_facts(resources, properties) for name, properties in functions.items()},
         "Roles": {name: role_facts(role) for name, role in roles.items()},
@@ -156,9 +157,10 @@ def facts_of(resources: dict) -> dict:
             name: each["Condition"] for name, each in sorted(resources.items()) if "Condition" in each
         },
         "Alarms": {
-            name: comma([f"{member} {short(alarm.get(member))}" for member in ALARM_MEMBERS])
+            name: comma([f"{member} {short(alarm[member])}" for member in ALARM_MEMBERS if member in alarm])
             for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items()
         },
+        "Budget": resources["Budget"]["Properties"],
     }
 
 
