@@ -99,11 +99,17 @@ class Stack:
 
     def invoke(self, function: str, *data: str) -> str:
         """Sends an event to a function, past its routes, and returns what it printed."""
-        address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(self.port)]
-        # Where the launcher installs cargo-lambda if there is none.
-        environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
-        command = ["cargo", "lambda", "invoke", *address, function, *data]
-        answer = subprocess.run(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=INVOCATION_LIMIT_S
-        )
+        answer = invoke(self.port, function, *data)
+        print(answer.stderr, end="", file=sys.stderr)
         return answer.stdout
+
+
+def invoke(port: int, function: str, *data: str) -> subprocess.CompletedProcess[str]:
+    """Sends an event to a function behind cargo-lambda on this port."""
+    address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
+    # Where the launcher installs cargo-lambda if there is none.
+    environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+    command = ["cargo", "lambda", "invoke", *address, function, *data]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=INVOCATION_LIMIT_S
+    )

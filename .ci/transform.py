@@ -20,8 +20,9 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 ROOT = pathlib.Path(__file__).parent.parent
 SNAPSHOT = ROOT / ".ci" / "deployment.yaml"
+DEPLOYER = ROOT / ".github" / "deployer.yaml"
 HEAD = "# What SAM makes of template.yaml. Written by: .local/ci/bin/python .ci/transform.py --update\n"
-ALARM_MEMBERS = ("MetricName", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData")
+ALARM_MEMBERS = ("MetricName", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData", "WarmUpConfiguration")
 MOST_RESOURCES, MOST_BYTES = 500, 1_000_000  # CloudFormation's limits
 
 
@@ -145,6 +146,7 @@ def facts_of(resources: dict) -> dict:
         "Routes": routes(resources),
         "Who may invoke": sorted(f"{short(each['FunctionName'])}: {short(each['SourceArn'])}" for each in permissions),
         "Stage": {name: value for name, value in stage.items() if name not in ("DeploymentId", "RestApiId")},
+        "Endpoints": {name: resources[name]["Properties"]["EndpointConfiguration"] for name in ("Api", "Domain")},
         "Gateway responses": gateway_responses(resources),
         "Functions": {name: function_facts(resources, properties) for name, properties in functions.items()},
         "Roles": {name: role_facts(role) for name, role in roles.items()},
@@ -156,9 +158,10 @@ def facts_of(resources: dict) -> dict:
             name: each["Condition"] for name, each in sorted(resources.items()) if "Condition" in each
         },
         "Alarms": {
-            name: comma([f"{member} {short(alarm.get(member))}" for member in ALARM_MEMBERS])
+            name: comma([f"{member} {short(alarm[member])}" for member in ALARM_MEMBERS if member in alarm])
             for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items()
         },
+        "Budget": resources["Budget"]["Properties"],
     }
 
 
@@ -196,9 +199,18 @@ def faults_of(template: dict) -> list[str]:
         if not any(str(source).endswith(path[1:]) for source in sources):
             faults.append(f"API Gateway may invoke no function at {path[1:]}.")
     faults += [f"{' needs '.join(circle)}." for circle in circles(resources)]
+    services = {resource["Type"].split("::")[1].lower() for resource in resources.values()}
+    faults += [f"{DEPLOYER.name} may do nothing with {service}." for service in sorted(services - deployers_services())]
     if len(resources) > MOST_RESOURCES or len(json.dumps(template)) > MOST_BYTES:
         faults.append("CloudFormation takes no template of this size.")
     return faults
+
+
+def deployers_services() -> set[str]:
+    """The services with which the role of GitHub's deployments may do something."""
+    role = yaml_parse(DEPLOYER.read_text())["Resources"]["Deployer"]["Properties"]
+    actions = [statement["Action"] for statement in statements(role)]
+    return {action.split(":")[0] for each in actions for action in ([each] if isinstance(each, str) else each)}
 
 
 def circles(resources: dict) -> list[list[str]]:

@@ -32,6 +32,7 @@ mod messages;
 mod metrics;
 mod models;
 mod operator;
+mod parameters;
 mod password;
 mod providers;
 mod rate_limits;

@@ -435,6 +435,46 @@ fn holds(condition: &Value, parameters: &BTreeMap<String, String>) -> bool {
 }
 
 #[test]
+fn a_budget_tells_somebody() {
+    assert!(!may_be_deployed(&[("MonthlyBudgetUsd", "50")]));
+    for told in [("AlarmEmail", "ada@example.com"), ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:alarms")] {
+        assert!(may_be_deployed(&[("MonthlyBudgetUsd", "50"), told]));
+    }
+}
+
+/// The first ten alarms of an AWS account, and dashboards of up to fifty metrics, are free.
+#[test]
+fn alarms_and_dashboard_stay_within_what_an_account_has_for_nothing() {
+    let template = template();
+    let resources = template.document()["Resources"].as_object().unwrap();
+    let alarms: Vec<&String> =
+        resources.iter().filter(|(_, each)| each["Type"] == "AWS::CloudWatch::Alarm").map(|(name, _)| name).collect();
+    assert!(alarms.len() <= 10, "{alarms:?}");
+    let dashboard = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].to_string();
+    let missing: Vec<_> = alarms.iter().filter(|alarm| !dashboard.contains(&format!("${{{alarm}.Arn}}"))).collect();
+    assert!(missing.is_empty(), "the dashboard shows no {missing:?}");
+    let metrics = dashboard.matches(r#"[\"AWS/"#).count() + dashboard.matches(r#"[\"chat-api\""#).count();
+    assert!((30..=50).contains(&metrics), "{metrics} metrics");
+}
+
+/// An alarm that no data would never change can be silent for ever.
+#[test]
+fn an_audit_that_never_ran_is_told_and_not_before_its_first_run() {
+    let template = template();
+    let alarm = &template.document()["Resources"]["AuditMissingAlarm"]["Properties"];
+    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&json!("AuditMismatches"), &json!("SampleCount")));
+    assert_eq!((&alarm["ComparisonOperator"], &alarm["Threshold"]), (&json!("LessThanThreshold"), &json!(1)));
+    assert_eq!(alarm["TreatMissingData"], "breaching");
+    let minutes = alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"].as_u64().unwrap();
+    let schedule = &template.document()["Resources"]["AuditFunction"]["Properties"]["Events"]["Daily"]["Properties"];
+    assert_eq!(schedule["Schedule"], "rate(1 day)");
+    assert!(
+        (1440 + 15..=2880).contains(&minutes),
+        "the first run is a day after the deployment, and CloudWatch waits two"
+    );
+}
+
+#[test]
 fn a_model_that_somebody_bills_is_not_sold_at_a_price_per_message_by_accident() {
     assert!(may_be_deployed(&[]));
     for model in ["openai", "bedrock"] {

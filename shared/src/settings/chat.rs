@@ -46,8 +46,9 @@ pub struct ChatSettings {
 }
 
 impl ChatSettings {
-    /// The most bytes of a system prompt. Lambda's environment holds 4 KB in all.
-    pub const MAX_SYSTEM_PROMPT_BYTES: usize = 2048;
+    /// The most bytes of a system prompt as JSON, in which a quote, a backslash and a line break have two. Lambda measures
+    /// the environment as JSON, and takes 4 KB in all.
+    pub const MAX_SYSTEM_PROMPT_BYTES: usize = 1600;
 
     /// Reads the settings from the environment.
     ///
@@ -148,13 +149,18 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
 
     fn system_prompt(&self, name: &'static str) -> Result<Option<String>, SettingError> {
         match self.get(name) {
-            Some(text) if text.len() > ChatSettings::MAX_SYSTEM_PROMPT_BYTES => Err(SettingError::new(
+            Some(text) if bytes_as_json(&text) > ChatSettings::MAX_SYSTEM_PROMPT_BYTES => Err(SettingError::new(
                 name,
-                format!("must have at most {} bytes", ChatSettings::MAX_SYSTEM_PROMPT_BYTES),
+                format!("must have at most {} bytes as JSON", ChatSettings::MAX_SYSTEM_PROMPT_BYTES),
             )),
             text => Ok(text),
         }
     }
+}
+
+/// The bytes of a text in JSON, without its quotes.
+fn bytes_as_json(text: &str) -> usize {
+    serde_json::Value::from(text).to_string().len() - 2
 }
 
 #[cfg(test)]
@@ -193,6 +199,16 @@ mod tests {
         let both = [openai[0], openai[1], openai[2], ("OPENAI_API_KEY_ARN", "arn")];
         let ModelSettings::OpenAi(settings) = read(&both).unwrap().model else { panic!("not openai") };
         assert!(matches!(settings.api_key, Some(SecretSource::SecretsManager { arn }) if arn == "arn"));
+    }
+
+    #[test]
+    fn a_system_prompt_is_measured_as_lambda_measures_it() {
+        for (character, most) in [("a", 1600), ("é", 800), ("\"", 800), ("\n", 800), ("漢", 533), ("🙂", 400)] {
+            let longest = character.repeat(most);
+            assert_eq!(read(&[("SYSTEM_PROMPT", &longest)]).unwrap().system_prompt, Some(longest));
+            let refusal = read(&[("SYSTEM_PROMPT", &character.repeat(most + 1))]).unwrap_err();
+            assert_eq!(refusal.to_string(), "SYSTEM_PROMPT must have at most 1600 bytes as JSON");
+        }
     }
 
     #[test]

@@ -1,0 +1,153 @@
+"""Runs check_deployment.py against stacks of this machine that are in order, and against some that are not: beside the
+launcher (--local), and by the code for AWS (--stack) with aws_stand_in.py in place of the AWS CLI."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from stack import ROOT, START_LIMIT_S, TOOLS, Stack, free_port
+
+CHECK = [sys.executable, str(ROOT / ".ci" / "check_deployment.py")]
+CHECK_LIMIT_S = 300
+GOOD_ALARMS = {"test-throttles": "OK", "test-audit": "INSUFFICIENT_DATA"}
+
+
+@contextlib.contextmanager
+def functions_that_do_not_all_start(table: Stack, **settings: str) -> Iterator[str]:
+    """The address of cargo-lambda. The launcher would end by itself, since it waits for every function."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{table.dynamodb_port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "JWT_SIGNING_SECRET": "0123456789abcdef" * 4,
+        "NO_PROXY": "127.0.0.1",
+        "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
+        "RUST_LOG": "cargo_lambda=warn",
+        **settings,
+    }
+    command = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", str(port), "--disable-cors"]
+    # In a session of its own, so that all of it ends together.
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as watch:
+        try:
+            wait_until_it_listens(watch, port)
+            for path in ("/register/", "/login/", "/account/"):
+                wait_for_an_answer(f"http://127.0.0.1:{port}{path}")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(watch.pid, signal.SIGTERM)
+
+
+def wait_until_it_listens(watch: subprocess.Popen, port: int) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while watch.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    sys.exit("cargo-lambda does not listen.")
+
+
+def wait_for_an_answer(address: str) -> None:
+    """A busy machine may need longer for a start than the check waits."""
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(address, timeout=START_LIMIT_S).close()
+
+
+def check(*arguments: str, **environment: str) -> tuple[int, str]:
+    """How a run of check_deployment.py ended, and all that it printed."""
+    run = subprocess.run(
+        [*CHECK, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=CHECK_LIMIT_S,
+    )
+    print(f"+ check_deployment.py {' '.join(arguments)}\n{run.stdout}", flush=True)
+    return run.returncode, run.stdout
+
+
+def check_as_on_aws(stack: Stack, folder: str, alarms: dict[str, str], status: str = "UPDATE_COMPLETE") -> tuple[int, str]:
+    program = pathlib.Path(folder) / "aws"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / ".ci" / "aws_stand_in.py"}" "$@"\n')
+    program.chmod(0o755)
+    stand_in = {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "STAND_IN_ALARMS": json.dumps(alarms),
+        "STAND_IN_PORT": str(stack.port),
+        "STAND_IN_STATUS": status,
+    }
+    return check("--stack", "test", **stand_in)
+
+
+def expect(outcome: tuple[int, str], status: int, *said: str) -> None:
+    ended, printed = outcome
+    missing = [sentence for sentence in said if sentence not in printed]
+    if ended != status or missing:
+        sys.exit(f"The check ended with {ended} and not with {status}, or did not say {missing}.")
+
+
+def stop_when_somebody_is_registered(stack: Stack) -> None:
+    command = [*CHECK, "--local", f"http://127.0.0.1:{stack.port}"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        next(line for line in run.stdout if "is registered" in line)
+        run.terminate()
+        printed, _ = run.communicate(timeout=CHECK_LIMIT_S)
+    expect((run.returncode, printed), 143, "can log in no more")
+
+
+def expect_nobody(stack: Stack) -> None:
+    report = json.loads(stack.invoke("audit", "--data-ascii", "{}"))
+    if (report["accounts"], report["mismatches"]) != (0, []):
+        sys.exit(f"A check left something behind: {report}")
+
+
+def where_all_is_well() -> None:
+    """Nobody has credits before an operator grants some."""
+    settings = {"STARTING_TOKENS": "0", "MESSAGE_COST": "3"}
+    with tempfile.TemporaryDirectory() as data, Stack(data, "--in-memory", **settings) as stack:
+        locally = check("--local", f"http://127.0.0.1:{stack.port}")
+        expect(locally, 0, "operator grants 30 credits", "add up to the balance, 24;", "can log in no more")
+        expect(check_as_on_aws(stack, data, GOOD_ALARMS), 0, "2 alarms: 1 INSUFFICIENT_DATA, 1 OK.", "Nobody is told")
+        in_alarm = {**GOOD_ALARMS, "test-audit": "ALARM"}
+        expect(check_as_on_aws(stack, data, in_alarm), 1, "- test-audit is in ALARM: a test")
+        expect(check_as_on_aws(stack, data, GOOD_ALARMS, "UPDATE_ROLLBACK_COMPLETE"), 1, "is UPDATE_ROLLBACK_COMPLETE.")
+        stop_when_somebody_is_registered(stack)
+        expect_nobody(stack)
+
+
+def where_the_model_fails() -> None:
+    with tempfile.TemporaryDirectory() as data, Stack(data, "--in-memory", DUMMY_FAILURE="error") as stack:
+        refused = "- POST /chatView/ is answered 502 model_failed by chat; "
+        expect(check_as_on_aws(stack, data, GOOD_ALARMS), 1, refused, "/aws/lambda/test/chat", "can log in no more")
+        expect_nobody(stack)
+
+
+def where_settings_contradict_each_other() -> None:
+    contradiction = {"MAX_OUTPUT_TOKENS": "10", "MIN_OUTPUT_TOKENS": "20", "REGISTRATIONS_PER_HOUR": "0"}
+    with tempfile.TemporaryDirectory() as data, Stack(data, "--only-dynamodb", "--in-memory") as table:
+        with functions_that_do_not_all_start(table, **contradiction) as address:
+            not_tried = "- POST /chatView/ is not tried, because chat did not start."
+            not_started = [f"- {function} does not start: " for function in ("chat", "chat-completions")]
+            expect(check("--local", address), 1, *not_started, not_tried, "can log in no more", "audit finished: 0 accounts")
+
+
+if __name__ == "__main__":
+    where_all_is_well()
+    where_the_model_fails()
+    where_settings_contradict_each_other()
+    print("The check finds what is wrong and nothing else, and leaves nobody behind.")
