@@ -115,8 +115,14 @@ async fn cost_and_response(world: &World, name: &'static str, function: &str, re
     world.stack.recorder().ask_for_capacity();
     world.stack.recorder().clear();
     let response = world.stack.send(request).await;
-    let recorded = world.stack.recorder().requests();
+    let mut recorded = world.stack.recorder().requests();
+    recorded.retain(|request| !asks_for_a_stop(request));
     (Cost::of(name, &recorded), response)
+}
+
+/// Whether a read is for the operator's word. The clock decides which request makes it: one each half minute.
+fn asks_for_a_stop(request: &RecordedRequest) -> bool {
+    request.body["Key"]["pk"]["S"] == "STOP"
 }
 
 /// The costs in the order of the table. Ada has twenty short messages when she lists them.
