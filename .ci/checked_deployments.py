@@ -1,5 +1,8 @@
 """Runs check_deployment.py against stacks of this machine that are in order, and against some that are not: beside the
-launcher (--local), and by the code for AWS (--stack) with aws_stand_in.py in place of the AWS CLI."""
+launcher (--local), and by the code for AWS (--stack) with aws_stand_in.py in place of the AWS CLI.
+
+    python3 .ci/checked_deployments.py [well] [model] [settings]     # which stacks; all of them if none is named
+"""
 
 import contextlib
 import json
@@ -146,8 +149,14 @@ def where_settings_contradict_each_other() -> None:
             expect(check("--local", address), 1, *not_started, not_tried, "can log in no more", "audit finished: 0 accounts")
 
 
+CASES = {"well": where_all_is_well, "model": where_the_model_fails, "settings": where_settings_contradict_each_other}
+
 if __name__ == "__main__":
-    where_all_is_well()
-    where_the_model_fails()
-    where_settings_contradict_each_other()
+    unknown = set(sys.argv[1:]) - CASES.keys()
+    if unknown:
+        sys.exit(f"There are the cases {', '.join(CASES)}, and not {', '.join(unknown)}.")
+    for case in sys.argv[1:] or CASES:
+        started = time.monotonic()
+        CASES[case]()
+        print(f"{case}: {time.monotonic() - started:.0f} s", flush=True)
     print("The check finds what is wrong and nothing else, and leaves nobody behind.")
