@@ -457,7 +457,7 @@ fn alarms_and_dashboard_stay_within_what_an_account_has_for_nothing() {
     assert!((30..=50).contains(&metrics), "{metrics} metrics");
 }
 
-/// An alarm that no data would never change can be silent for ever.
+/// `CloudWatch` tells of a state only when it changes, and a new alarm begins without data.
 #[test]
 fn an_audit_that_never_ran_is_told_and_not_before_its_first_run() {
     let template = template();
