@@ -6,6 +6,7 @@
 
 pub mod gateway;
 pub mod isolated_table;
+pub mod json_text;
 pub mod people;
 pub mod recorder;
 pub mod role;
