@@ -38,6 +38,7 @@ def talk(client: OpenAI) -> None:
     expect("whole", whole.choices[0].message.content, "Dummy Response")
     expect("its end", whole.choices[0].finish_reason, "stop")
     expect("its usage", whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)
+    expect("its request has an id", bool(whole._request_id), True)
 
     options = {"include_usage": True}
     chunks = list(client.chat.completions.create(model="dummy", messages=HELLO, stream=True, stream_options=options))
@@ -45,6 +46,24 @@ def talk(client: OpenAI) -> None:
     expect("streamed", text, "Dummy Response")
     expect("its end", [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1], "stop")
     expect("its usage", chunks[-1].usage.total_tokens, whole.usage.total_tokens)
+
+
+def read_headers(client: OpenAI) -> None:
+    """The headers of a whole answer and of a stream: the request's id, and the limit of messages in flight."""
+    for stream in (False, True):
+        raw = client.chat.completions.with_raw_response.create(model="dummy", messages=HELLO, stream=stream)
+        limits = [raw.headers.get(f"x-ratelimit-{part}-requests") for part in ("limit", "remaining", "reset")]
+        expect(f"limits, stream: {stream}", limits, ["10", "9", "1s"])
+        expect(f"an id, stream: {stream}", bool(raw.headers.get("x-request-id")), True)
+        for _ in raw.parse():
+            pass
+
+
+def name_the_key_otherwise(stack: Stack, key: str) -> None:
+    """Azure's clients send a key in the header api-key, and Anthropic's in x-api-key."""
+    for name in ("api-key", "x-api-key"):
+        models = httpx2.get(f"http://127.0.0.1:{stack.port}/v1/models", headers={name: key})
+        expect(f"a key in {name}", (models.status_code, models.json()["data"][0]["id"]), (200, "dummy"))
 
 
 def repeat(client: OpenAI) -> None:
@@ -77,11 +96,15 @@ def refusal(client: OpenAI, **request: object) -> APIStatusError:
 
 def be_refused(client: OpenAI) -> None:
     expect("a wrong key", type(refusal(client.with_options(api_key="sk-wrong"))), AuthenticationError)
-    expect("an unknown model", type(refusal(client, model="gpt-0")), NotFoundError)
+    unknown = refusal(client, model="gpt-0")
+    expect("an unknown model", type(unknown), NotFoundError)
+    expect("its request has an id", bool(unknown.request_id), True)
+    expect("the models that there are", "This deployment has: dummy." in unknown.message, True)
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
     expect("what cannot be honoured", refusal(client, tools=tools).param, "tools")
     exhausted = refusal(client)
     expect("an exhausted balance", (exhausted.status_code, exhausted.code), (402, "insufficient_quota"))
+    expect("what is missing", (exhausted.body["balance"], exhausted.body["cost"]), (0, 1))
 
 
 def raised_in_the_middle(client: OpenAI) -> tuple[str, APIError]:
@@ -136,17 +159,20 @@ def obey() -> None:
 
 if __name__ == "__main__":
     obey()
-    settings = {"STARTING_TOKENS": str(3 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
+    settings = {"STARTING_TOKENS": str(5 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
     with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
         key = api_key(stack)
         client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key)
         for _ in range(HANG_UPS):
             hang_up(client)
-        wait_for("the balance after streams that nobody read", lambda: balance(stack, key), 3)
+        wait_for("the balance after streams that nobody read", lambda: balance(stack, key), 5)
         talk(client)
-        expect("the balance after two messages", balance(stack, key), 1)
+        expect("the balance after two messages", balance(stack, key), 3)
         repeat(client)
-        expect("the balance after a third, sent three times", balance(stack, key), 0)
+        expect("the balance after a third, sent three times", balance(stack, key), 2)
+        read_headers(client)
+        name_the_key_otherwise(stack, key)
+        expect("the balance after two more", balance(stack, key), 0)
         be_refused(client)
     for failure, ask in [("cut", break_off), ("error", fail)]:
         settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": failure}

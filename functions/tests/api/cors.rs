@@ -72,6 +72,27 @@ async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_ever
 }
 
 #[tokio::test]
+async fn pages_are_never_allowed_to_send_credentials() {
+    for setting in ["*", PAGE] {
+        let world = World::start_with(&[("CORS_ORIGINS", setting)]).await;
+        world.register("ada", 100).await;
+        let access = world.log_in("ada").await.access;
+        for (status, request) in [
+            (204, preflight("/chatView/", PAGE)),
+            (204, preflight(COMPLETIONS, PAGE)),
+            (200, from_page(chat().bearer(&access))),
+            (200, from_page(completion(true).bearer(&access))),
+            (401, from_page(balance())),
+        ] {
+            let response = world.stack.send(request).await;
+            assert_eq!(response.status, status, "{response:?}");
+            assert!(response.headers.contains_key("access-control-allow-origin"), "{response:?}");
+            assert!(!response.headers.contains_key("access-control-allow-credentials"), "{response:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_another_origin_is_told_nothing() {
     let world = World::start_with(&[("CORS_ORIGINS", PAGE)]).await;
     for origin in ["https://evil.example", "http://app.example.com", "https://app.example.com:8443", "null"] {
