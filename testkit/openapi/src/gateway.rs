@@ -1,6 +1,7 @@
 //! The answers of API Gateway in place of a function, as template.yaml words them.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use local::template::Template;
 use serde_json::Value;
@@ -14,20 +15,24 @@ const OF_NO_OPERATION: [&str; 4] =
 /// Answers to a request for its body.
 const OF_BODIES: [&str; 2] = ["REQUEST_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"];
 
-/// The answers that API Gateway may give in place of any function, and to a request with a body some more.
-pub(crate) fn samples(has_body: bool) -> Vec<Sample> {
+/// Every answer by its kind, read once. The order of a JSON object's members depends on the features of `serde_json`, and
+/// that of this map does not.
+static SAMPLES: LazyLock<BTreeMap<String, Sample>> = LazyLock::new(|| {
     let template = Template::of_workspace().unwrap_or_else(|error| panic!("{error}"));
     let responses = &template.document()["Resources"]["Api"]["Properties"]["GatewayResponses"];
     let Some(responses) = responses.as_object() else { panic!("template.yaml has no GatewayResponses") };
-    let is_of_operation = |kind: &str| !OF_NO_OPERATION.contains(&kind) && (has_body || !OF_BODIES.contains(&kind));
-    // The order of a JSON object's members depends on the features of `serde_json`.
-    let responses: BTreeMap<&String, &Value> = responses.iter().filter(|(kind, _)| is_of_operation(kind)).collect();
-    let samples = responses.into_iter().map(|(kind, response)| {
+    let samples = responses.iter().map(|(kind, response)| {
         let body = response["ResponseTemplates"]["application/json"].as_str().unwrap_or_default();
         let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("The body of {kind}: {error}"));
-        sample(&body, headers_of(&response["ResponseParameters"]["Headers"]))
+        (kind.clone(), sample(&body, headers_of(&response["ResponseParameters"]["Headers"])))
     });
     samples.collect()
+});
+
+/// The answers that API Gateway may give in place of any function, and to a request with a body some more.
+pub(crate) fn samples(has_body: bool) -> Vec<Sample> {
+    let is_of_operation = |kind: &str| !OF_NO_OPERATION.contains(&kind) && (has_body || !OF_BODIES.contains(&kind));
+    SAMPLES.iter().filter(|(kind, _)| is_of_operation(kind)).map(|(_, sample)| sample.clone()).collect()
 }
 
 fn sample(body: &Value, mut headers: BTreeMap<String, String>) -> Sample {
