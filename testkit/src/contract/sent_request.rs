@@ -18,8 +18,9 @@ impl SentRequest {
     #[must_use]
     pub fn in_event(event: &Value) -> Option<Self> {
         let of_v2 = &event["requestContext"]["http"];
-        let method = event["httpMethod"].as_str().or(of_v2["method"].as_str())?;
-        let path = event["path"].as_str().or(event["rawPath"].as_str())?;
+        // cargo-lambda also sets members of payload v1, whatever the request.
+        let method = of_v2["method"].as_str().or(event["httpMethod"].as_str())?;
+        let path = event["rawPath"].as_str().or(event["path"].as_str())?;
         let headers = event["headers"].as_object().into_iter().flatten();
         let content_type = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).last();
         let body = event["body"].as_str().unwrap_or_default();
