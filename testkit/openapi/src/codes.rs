@@ -15,6 +15,9 @@ const OF_BODIES: [&str; 4] = ["parse_error", "invalid", "too_large", "unsupporte
 pub(crate) const OWN: &str = "x-errors";
 
 /// The codes of `operation`, of its kind and its own, each once.
+///
+/// # Panics
+/// It lists no codes of its own.
 #[must_use]
 pub fn codes_of(operation: &Value) -> Vec<String> {
     let wants_caller = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());

@@ -7,14 +7,14 @@ pub(crate) struct Components(pub(crate) Value);
 
 impl Components {
     /// Adds a component and returns a reference to it. The same name must mean the same.
-    pub(crate) fn add(&mut self, kind: &str, name: &str, component: Value) -> Value {
+    pub(crate) fn add(&mut self, kind: &str, name: &str, component: &Value) -> Value {
         let all = self.0[kind].as_object_mut();
         let reference = json!({"$ref": format!("#/components/{kind}/{name}")});
         match all {
             None => self.0[kind] = json!({name: component}),
             Some(all) => {
                 let known = all.insert(name.to_owned(), component.clone());
-                assert!(known.is_none_or(|known| known == component), "two {kind} have the name {name}");
+                assert!(known.is_none_or(|known| known == *component), "two {kind} have the name {name}");
             }
         }
         reference

@@ -21,7 +21,7 @@ pub(crate) fn head_of(get: &Value, components: &mut Components) -> Value {
 fn without_body(response: &Value, components: &mut Components) -> Value {
     if let Some(name) = response["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
         let named = without_body(&components.0["responses"][name].clone(), components);
-        return components.add("responses", &format!("head.{name}"), named);
+        return components.add("responses", &format!("head.{name}"), &named);
     }
     let mut response = response.clone();
     if let Some(members) = response.as_object_mut() {

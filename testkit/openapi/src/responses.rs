@@ -44,7 +44,7 @@ fn errors(operation: &Value, path: &str, components: &mut Components) -> Map<Str
         let response = response(&samples, &field, components);
         let origin = origin(&samples, protocol);
         let name = format!("{origin}.{status}.{}", names(&samples, &field).join("."));
-        (status.to_string(), components.add("responses", &name, response))
+        (status.to_string(), components.add("responses", &name, &response))
     });
     responses.collect()
 }
@@ -121,7 +121,7 @@ fn content(samples: &[&Sample], field: &RefusedField, components: &mut Component
         };
         let component = format!("{kind}.{}.{name}", sample.status);
         let example = json!({"summary": sentence(&sample.body), "value": sample.body});
-        examples.insert(name, components.add("examples", &component, example));
+        examples.insert(name, components.add("examples", &component, &example));
     }
     json!({"schema": schema(samples), "examples": examples})
 }

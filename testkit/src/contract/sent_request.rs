@@ -21,8 +21,8 @@ impl SentRequest {
         // cargo-lambda also sets members of payload v1, whatever the request.
         let method = of_v2["method"].as_str().or(event["httpMethod"].as_str())?;
         let path = event["rawPath"].as_str().or(event["path"].as_str())?;
-        let headers = event["headers"].as_object().into_iter().flatten();
-        let content_type = headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).last();
+        let mut headers = event["headers"].as_object().into_iter().flatten();
+        let content_type = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let body = event["body"].as_str().unwrap_or_default();
         let body = match event["isBase64Encoded"].as_bool() {
             Some(true) => STANDARD.decode(body).unwrap_or_default(),

@@ -89,7 +89,7 @@ fn every_operation_has_a_name_of_its_own_a_summary_and_examples() {
     for (path, method, operation) in operations {
         assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path}");
         let responses = operation["responses"].as_object().unwrap().values();
-        for content in responses.flat_map(|response| resolved(response, &document)["content"].as_object()).flatten() {
+        for content in responses.filter_map(|response| resolved(response, &document)["content"].as_object()).flatten() {
             // The document itself is too long for an example.
             assert!(path == "/openapi.json" || content.1["examples"].is_object(), "{method} {path}: {}", content.0);
         }
