@@ -34,6 +34,8 @@ enum DocumentedContent {
     Json(Found),
     /// The schema of each event but `[DONE]`.
     Events(Found),
+    /// The schema of the body as a text.
+    Text(Found),
 }
 
 impl Operation {
@@ -84,11 +86,13 @@ impl Operation {
         self.request.get(media_type).copied().ok_or_else(|| format!("no request has a body of the type {media_type:?}"))
     }
 
-    /// Whatever the type of the answer: `body` may be an event's data.
+    /// Checks a body of any of the answer's types, or an event's data.
     pub(super) fn check_answer_body(&self, status: u16, body: &Value, schemas: &Schemas) -> Result<(), String> {
         let response = self.responses.get(&status).ok_or_else(|| format!("there is no status {status}"))?;
         let mut differences = response.content.values().map(|content| match content {
-            DocumentedContent::Json(schema) | DocumentedContent::Events(schema) => schemas.check(*schema, body),
+            DocumentedContent::Json(schema) | DocumentedContent::Events(schema) | DocumentedContent::Text(schema) => {
+                schemas.check(*schema, body)
+            }
         });
         let first = differences.next().ok_or("there is no body")?;
         if differences.any(|other| other.is_ok()) { Ok(()) } else { first }
@@ -105,10 +109,10 @@ impl DocumentedResponse {
         let headers = headers.collect();
         let content = source["content"].as_object().into_iter().flatten().map(|(media_type, content)| {
             let schema = resolved(&content["schema"], document);
-            let content = if media_type == "text/event-stream" {
-                DocumentedContent::Events(compiler.of_answers(schema_of_data(schema)))
-            } else {
-                DocumentedContent::Json(compiler.of_answers(schema))
+            let content = match media_type.as_str() {
+                "text/event-stream" => DocumentedContent::Events(compiler.of_answers(schema_of_data(schema))),
+                json if json.ends_with("json") => DocumentedContent::Json(compiler.of_answers(schema)),
+                _ => DocumentedContent::Text(compiler.of_answers(schema)),
             };
             (media_type.clone(), content)
         });
@@ -143,6 +147,7 @@ impl DocumentedResponse {
             None => Err(format!("it has no content of the type {media_type:?}")),
             Some(DocumentedContent::Json(schema)) => schemas.check(*schema, &json_of(&response.body)?),
             Some(DocumentedContent::Events(schema)) => check_events(&response.body, *schema, schemas),
+            Some(DocumentedContent::Text(schema)) => schemas.check(*schema, &Value::from(response.body.as_str())),
         }
     }
 }
@@ -180,7 +185,7 @@ pub(super) fn json_of(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("the body is not JSON ({error})"))
 }
 
-/// What `value` refers to in `document`, or itself.
+/// The part of `document` that `value` refers to, or `value` itself.
 fn resolved<'a>(value: &'a Value, document: &'a Value) -> &'a Value {
     let Some(reference) = value["$ref"].as_str() else { return value };
     let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));

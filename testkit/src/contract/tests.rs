@@ -26,6 +26,7 @@ fn contract() -> Contract {
                 "responses": {
                     "200": status(json!({
                         "application/json": {"schema": {"$ref": "#/components/schemas/Thing"}},
+                        "text/plain": {"schema": {"type": "string", "maxLength": 3}},
                         "text/event-stream": {"schema": event},
                     })),
                     "204": {},
@@ -83,6 +84,7 @@ fn an_answer_that_the_document_describes_keeps_the_contract() {
     );
     let events = response(200, "text/event-stream", "data: {\"id\":1}\n\ndata: [DONE]\n\n");
     assert_eq!(difference(&good, &events), "");
+    assert_eq!(difference(&good, &response(200, "text/plain", "abc")), "");
     assert!(SentRequest::in_event(&json!({"action": "grant"})).is_none(), "no gateway sent it");
 }
 
@@ -99,6 +101,7 @@ fn a_wrong_status_type_body_header_or_code_breaks_the_contract() {
     breaks(&json_response(200, &json!({})), "missing properties 'id'");
     breaks(&json_response(200, &json!({"id": 1, "secret": 2})), "additionalProperties 'secret' not allowed");
     breaks(&response(200, "application/json", "{"), "not JSON");
+    breaks(&response(200, "text/plain", "abcd"), "length must be <=3");
     breaks(&problem(409, "too_few"), "value must be 'too_many'");
     breaks(&json_response(204, &json!({})), "it has no header x-count");
     let mut without = json_response(200, &json!({"id": 1}));
