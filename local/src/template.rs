@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+pub use yaml::to_json as yaml_to_json;
+
 /// The template's file name in the workspace.
 pub const FILE_NAME: &str = "template.yaml";
 

@@ -4,8 +4,10 @@
 //! No crate uses it but as a dev-dependency, and it does not use `shared`, whose unit tests use it. It panics with an
 //! explanation where a test could only fail. Begin with [`stack`], or with [`test_table`] for the tests of one crate.
 
+pub mod contract;
 pub mod gateway;
 pub mod isolated_table;
+pub mod json_text;
 pub mod people;
 pub mod recorder;
 pub mod role;

@@ -22,10 +22,12 @@ use process_logs::ProcessLogs;
 use server::{Answer, Progress, RuntimeApi};
 pub use stream::Stream;
 
+use crate::contract::{Contract, SentRequest};
+use crate::gateway::Response;
 use local::background;
 
 /// The longest time of a buffered function behind API Gateway.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(28);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(28);
 
 /// Time for an answer, or for the start.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -44,6 +46,7 @@ pub fn cargo_lambda_deadline() -> SystemTime {
 /// It gets one event at a time, as in Lambda; further events wait in a queue.
 pub struct Function {
     running: Arc<Running>,
+    contract: Option<&'static Contract>,
 }
 
 struct Running {
@@ -62,7 +65,15 @@ impl Function {
     pub fn start(binary: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let running = Running::start(binary, environment.into_iter())
             .unwrap_or_else(|error| panic!("The function {} cannot be started: {error}", binary.display()));
-        Self { running: Arc::new(running) }
+        Self { running: Arc::new(running), contract: None }
+    }
+
+    /// Holds the function to the OpenAPI document of this workspace: an answer to a request of API Gateway that the
+    /// document does not describe fails the test.
+    #[must_use]
+    pub fn held_to_contract(mut self) -> Self {
+        self.contract = Some(Contract::of_workspace());
+        self
     }
 
     /// Waits until the function has asked for its first event.
@@ -86,7 +97,23 @@ impl Function {
     ///
     /// # Errors
     /// As [`Function::invoke`].
+    ///
+    /// # Panics
+    /// The function is held to the contract and breaks it.
     pub async fn invoke_with_deadline(&self, event: &Value, deadline: SystemTime) -> Result<Value, InvocationError> {
+        let answer = self.invoke_with_anything(event, deadline).await?;
+        if let (Some(contract), Some(request)) = (self.contract, SentRequest::in_event(event)) {
+            let checked = contract.check(&request, &Response::from_event(&answer));
+            checked.unwrap_or_else(|difference| panic!("{difference}"));
+        }
+        Ok(answer)
+    }
+
+    /// Sends an event that no gateway makes, whose answer no contract describes.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub async fn invoke_with_anything(&self, event: &Value, deadline: SystemTime) -> Result<Value, InvocationError> {
         let running = Arc::clone(&self.running);
         let event = event.to_string();
         on_server_time(async move { running.invoke(event, deadline).await }).await
@@ -101,10 +128,10 @@ impl Function {
     /// The answer is not streamed.
     pub async fn stream(&self, event: &Value) -> Result<Stream, InvocationError> {
         let running = Arc::clone(&self.running);
-        let event = event.to_string();
-        let answer = on_server_time(async move { running.begin(event, SystemTime::now() + DEFAULT_TIMEOUT).await });
+        let sent = event.to_string();
+        let answer = on_server_time(async move { running.begin(sent, SystemTime::now() + DEFAULT_TIMEOUT).await });
         match answer.await? {
-            Answer::Stream(stream) => Ok(stream),
+            Answer::Stream(stream) => Ok(stream.held_to(self.contract.zip(SentRequest::in_event(event)))),
             Answer::Response(_) | Answer::Error(_) => panic!("The answer is not streamed."),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -11,7 +12,7 @@ use crate::gateway::{Payload, Request, Response};
 use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
 use crate::role::Role;
-use crate::runtime_api::{Function, InvocationError, Stream, cargo_lambda_deadline};
+use crate::runtime_api::{DEFAULT_TIMEOUT, Function, InvocationError, Stream, cargo_lambda_deadline};
 use local::template::{Template, TemplateFunction};
 
 /// The signing secret that every function of a stack gets. It protects nothing.
@@ -91,7 +92,7 @@ impl Stack {
         stream.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Sends any event to a function, by its binary's name.
+    /// Sends any event to a function, by its binary's name. Its answer need not be one that the API describes.
     ///
     /// # Errors
     /// The function answered with an error, ended, or took too long.
@@ -99,7 +100,7 @@ impl Stack {
     /// # Panics
     /// There is no such function, or it does not start.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvocationError> {
-        self.function(function).await.invoke(event).await
+        self.function(function).await.invoke_with_anything(event, SystemTime::now() + DEFAULT_TIMEOUT).await
     }
 
     /// A function by its binary's name, started and ready.
@@ -109,7 +110,7 @@ impl Stack {
     pub async fn function(&self, name: &str) -> &Function {
         let Some(function) = self.functions.get(name) else { panic!("template.yaml has no function {name}") };
         let start = async || {
-            let function = Function::start(&(self.find_binary)(name), self.environment_of(name));
+            let function = Function::start(&(self.find_binary)(name), self.environment_of(name)).held_to_contract();
             function.wait_until_ready().await.unwrap_or_else(|error| panic!("{error}"));
             function
         };

@@ -86,6 +86,7 @@ impl<'a> Requests<'a> {
             "logout" => Asked::of(&Request::post("/logout/").json(&json!({"refresh": self.ended.refresh})), 204),
             "messages" => self.ada_gets("/messages/"),
             "models" => self.ada_gets("/v1/models"),
+            "openapi" => self.ada_gets("/openapi.json"),
             "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
             "password" => self.grace_changes_her_password().await,
             "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),

@@ -44,10 +44,11 @@ async fn no_answer_tells_a_deleted_user_from_a_session_that_has_ended_or_a_name_
     let ended = world.log_in("grace").await;
     assert_eq!(world.stack.send(delete_account(PASSWORD).bearer(&deleted.access)).await.status, 204);
     assert_eq!(world.log_out(&ended, false).await.status, 204);
-    let one = world.stack.send(refresh(&deleted.refresh)).await;
-    assert_eq!((one.status, one), (401, world.stack.send(refresh(&ended.refresh)).await));
-    let one = world.stack.send(log_in("ada", PASSWORD)).await;
-    assert_eq!((one.status, one), (401, world.stack.send(log_in("nobody", PASSWORD)).await));
+    let answer = async |request| world.stack.send(request).await.without_request_id();
+    let one = answer(refresh(&deleted.refresh)).await;
+    assert_eq!((one.status, one), (401, answer(refresh(&ended.refresh)).await));
+    let one = answer(log_in("ada", PASSWORD)).await;
+    assert_eq!((one.status, one), (401, answer(log_in("nobody", PASSWORD)).await));
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 //! it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly has an
 //! `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
-//! In a response, `"*"` stands for any text but none and `"#"` for any number above zero. In a request,
+//! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
+//! but an empty one. In a request,
 //! [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with an `Origin`, pages of
 //! `https://app.example.com` are allowed.
 //!
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared::identity::api_keys::MAX_API_KEYS;
 use testkit::gateway::{Payload, Request, Response};
+use testkit::json_text::written_out;
 use testkit::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
 use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::{Template, workspace_root};
@@ -39,9 +41,6 @@ const WORLDS_AT_ONCE: usize = 4;
 
 /// The endpoints of the Django app that this project replaces: their failures have complete events too.
 const OF_THE_DJANGO_APP: [&str; 5] = ["chat", "login", "register", "token-balance", "token-refresh"];
-
-/// Of the complete events' files.
-const LINE_WIDTH: usize = 80;
 
 const ALLOWED_ORIGIN: (&str, &str) = ("CORS_ORIGINS", "https://app.example.com");
 
@@ -522,37 +521,6 @@ fn with_fixed_stamps(mut event: Value) -> Value {
     event
 }
 
-/// `value` as JSON, in which a part that fits into a line has one; only the outermost part has always several.
-fn written_out(value: &Value, indent: usize) -> String {
-    let line = in_one_line(value);
-    if indent > 0 && indent + line.len() < LINE_WIDTH {
-        return line;
-    }
-    let indent = indent + 2;
-    let (brackets, parts): (_, Vec<String>) = match value {
-        Value::Object(members) => {
-            let written = members.iter().map(|(name, value)| format!("{name:?}: {}", written_out(value, indent)));
-            ("{}", written.collect())
-        }
-        Value::Array(items) => ("[]", items.iter().map(|item| written_out(item, indent)).collect()),
-        _ => return line,
-    };
-    let (open, close) = brackets.split_at(1);
-    let (inner, outer) = (" ".repeat(indent), " ".repeat(indent - 2));
-    format!("{open}\n{inner}{}\n{outer}{close}", parts.join(&format!(",\n{inner}")))
-}
-
-fn in_one_line(value: &Value) -> String {
-    match value {
-        Value::Object(members) => {
-            let written = members.iter().map(|(name, value)| format!("{name:?}: {}", in_one_line(value)));
-            format!("{{{}}}", written.collect::<Vec<_>>().join(", "))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(in_one_line).collect::<Vec<_>>().join(", ")),
-        _ => value.to_string(),
-    }
-}
-
 /// The data of the events of a stream: JSON, or the text `[DONE]`.
 pub fn data_of_events(events: &str) -> Vec<Value> {
     assert!(events.ends_with("\n\n"), "{events:?}");
@@ -564,11 +532,14 @@ fn compare_json(what: &str, found: &Value, expected: &Value) -> Result<(), Strin
     if matches(found, expected) { Ok(()) } else { Err(format!("the {what} is {found} and not {expected}")) }
 }
 
-/// Whether `found` is `expected`, in which `"*"` is any text but none, and `"#"` any number above zero.
+/// Whether `found` is `expected`, in which `"*"` is any text but none, `"#"` any number above zero, and `"{*}"` any object
+/// or array but an empty one.
 fn matches(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::String(text), Value::String(any)) if any == "*" => !text.is_empty(),
         (Value::Number(number), Value::String(any)) if any == "#" => number.as_f64().is_some_and(|found| found > 0.0),
+        (Value::Object(members), Value::String(any)) if any == "{*}" => !members.is_empty(),
+        (Value::Array(items), Value::String(any)) if any == "{*}" => !items.is_empty(),
         (Value::Object(found), Value::Object(expected)) => {
             found.len() == expected.len()
                 && expected.iter().all(|(name, value)| found.get(name).is_some_and(|found| matches(found, value)))
@@ -598,6 +569,8 @@ fn only_the_wildcards_match_more_than_themselves() {
     assert!(!matches(&json!({"a": "1"}), &json!({"a": "#"})));
     assert!(matches(&json!({"a": ["x"]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": [""]}), &json!({"a": ["*"]})));
+    assert!(matches(&json!([{"a": 1}, [1]]), &json!(["{*}", "{*}"])));
+    assert!(!matches(&json!([{}]), &json!(["{*}"])) && !matches(&json!(["x"]), &json!(["{*}"])));
     assert!(!matches(&json!({"a": 1, "b": 2}), &json!({"a": 1})));
     assert!(!matches(&json!({"a": 1}), &json!({"a": 1, "b": 2})));
     assert!(!matches(&json!({"a": 1}), &json!({"a": "*"})));

@@ -59,7 +59,7 @@ async fn ask(world: &World, function: &str, request: &Request, endpoint: &str) -
     let mut environment = world.stack.environment_of(function);
     environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
     environment.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.to_owned()));
-    let function = Function::start(&binary(function), environment);
+    let function = Function::start(&binary(function), environment).held_to_contract();
     function.wait_until_ready().await.unwrap();
     let started = Instant::now();
     let answer = function.invoke(&request.to_rest_event()).await;

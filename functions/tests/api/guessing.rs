@@ -40,7 +40,8 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_ste
             let [known, unknown] = ["ada", "nobody"].map(|name| log_in(name, "a wrong password", address));
             let known = world.stack.send_as(known, payload).await;
             assert_eq!(known.status, 401);
-            assert_eq!(known, world.stack.send_as(unknown, payload).await);
+            let unknown = world.stack.send_as(unknown, payload).await;
+            assert_eq!(known.without_request_id(), unknown.without_request_id());
         }
     }
     for name in ["ada", "nobody"] {
@@ -49,7 +50,7 @@ async fn a_name_that_nobody_has_is_answered_as_one_that_somebody_has_at_each_ste
     let known = world.stack.send(log_in("ada", "a wrong password", "127.0.2.7")).await;
     let unknown = world.stack.send(log_in("nobody", "a wrong password", "127.0.2.7")).await;
     assert!(retry_after(&known).abs_diff(retry_after(&unknown)) <= 2, "{known:?} {unknown:?}");
-    assert_eq!(without_seconds(known), without_seconds(unknown));
+    assert_eq!(without_seconds(known.without_request_id()), without_seconds(unknown.without_request_id()));
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod models;
+mod openapi;
 mod operator;
 mod parameters;
 mod password;

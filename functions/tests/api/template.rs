@@ -21,7 +21,10 @@ use crate::world::World;
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
 
 /// The functions that ask the table for nothing.
-const WITHOUT_TABLE: &[&str] = &[];
+const WITHOUT_TABLE: &[&str] = &["openapi"];
+
+/// The paths that no function has: API Gateway answers there, and a function in its place on a laptop.
+const OF_NOBODY: [&str; 2] = ["/", "/{*path}"];
 
 fn template() -> Template {
     Template::of_workspace().unwrap()
@@ -40,6 +43,7 @@ fn cargo_lambda_routes_every_path_as_the_template_does_with_and_without_the_fina
             let paths = function.routes.into_iter().flat_map(|route| [route.path.clone(), format!("{}/", route.path)]);
             paths.map(move |path| (path, function.binary.clone())).collect::<Vec<_>>()
         })
+        .chain(OF_NOBODY.map(|path| (path.to_owned(), "openapi".to_owned())))
         .collect();
     assert_eq!(router, expected);
 }

@@ -14,7 +14,7 @@ async fn registration(stack: &Stack, settings: &[(&str, &str)]) -> u16 {
     let mut environment = stack.environment();
     environment.retain(|(name, _)| settings.iter().all(|(changed, _)| changed != name));
     environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let register = testkit::runtime_api::Function::start(&binary("register"), environment);
+    let register = testkit::runtime_api::Function::start(&binary("register"), environment).held_to_contract();
     let answer = register.invoke(&event).await.unwrap_or_else(|error| panic!("{error}"));
     testkit::gateway::Response::from_event(&answer).status
 }

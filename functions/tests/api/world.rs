@@ -236,7 +236,9 @@ impl World {
 
     /// Sends each request to a process of its own of `function`, all at the same moment, as Lambda would.
     pub async fn send_at_once(&self, function: &str, requests: &[Request]) -> Vec<Response> {
-        let started = requests.iter().map(|_| Function::start(&binary(function), self.stack.environment_of(function)));
+        let started = requests
+            .iter()
+            .map(|_| Function::start(&binary(function), self.stack.environment_of(function)).held_to_contract());
         let functions: Vec<Function> = started.collect();
         for function in &functions {
             function.wait_until_ready().await.unwrap();

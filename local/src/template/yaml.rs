@@ -3,10 +3,11 @@
 use saphyr::{LoadableYamlNode, Mapping, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// The template as JSON, with the short tags (`!Ref Table`) in their long form (`{"Ref": "Table"}`).
+/// A document as JSON, with `CloudFormation`'s short tags (`!Ref Table`) in their long form (`{"Ref": "Table"}`).
 ///
-/// The error is the rest of a sentence that starts with "The template … is broken".
-pub(super) fn to_json(text: &str) -> Result<Value, String> {
+/// # Errors
+/// The reason, as the rest of a sentence that starts with "The template … is broken".
+pub fn to_json(text: &str) -> Result<Value, String> {
     let documents = Yaml::load_from_str(text).map_err(|error| format!("it is not YAML ({error})"))?;
     let document = documents.first().ok_or("it is empty")?;
     convert(document)

@@ -38,6 +38,13 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("The body is not JSON ({error}): {self:?}"))
     }
 
+    /// The response without the id of its request, which tells it from every other.
+    #[must_use]
+    pub fn without_request_id(mut self) -> Self {
+        self.headers.remove("x-request-id");
+        self
+    }
+
     /// API Gateway's own response to a path without a route, as the template's `GatewayResponses` describe it.
     pub(crate) fn no_such_route() -> Self {
         let headers = [

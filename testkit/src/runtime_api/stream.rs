@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::InvocationFailure;
+use crate::contract::{Contract, SentRequest};
+use crate::gateway::Response;
 
 const DELIMITER: [u8; 8] = [0; 8];
 
@@ -27,6 +29,21 @@ pub struct Stream {
     /// Bytes that have arrived and were not returned yet.
     received: Vec<u8>,
     received_bytes: usize,
+    held: Option<HeldStream>,
+}
+
+/// The part of a stream that was read, and the contract that it is held to.
+struct HeldStream {
+    contract: &'static Contract,
+    request: SentRequest,
+    prelude: Value,
+    body: String,
+}
+
+impl std::fmt::Debug for HeldStream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "HeldStream({:?})", self.request)
+    }
 }
 
 impl Stream {
@@ -44,7 +61,18 @@ impl Stream {
                 }
             }
         };
-        (Self { parts, received: Vec::new(), received_bytes: 0 }, passed_on)
+        (Self { parts, received: Vec::new(), received_bytes: 0, held: None }, passed_on)
+    }
+
+    /// Holds the stream to the contract, once it is read to its end.
+    pub(super) fn held_to(mut self, contract: Option<(&'static Contract, SentRequest)>) -> Self {
+        self.held = contract.map(|(contract, request)| HeldStream {
+            contract,
+            request,
+            prelude: Value::Null,
+            body: String::new(),
+        });
+        self
     }
 
     /// Status and headers, as in an answer of payload v1, with names in lower case. Call it first, and once.
@@ -57,7 +85,11 @@ impl Stream {
                 let rest = self.received.split_off(end + DELIMITER.len());
                 let prelude = std::mem::replace(&mut self.received, rest);
                 let prelude = &prelude[..end];
-                return serde_json::from_slice(prelude).map_err(|_| InvocationFailure::not_json(prelude));
+                let parsed = serde_json::from_slice(prelude).map_err(|_| InvocationFailure::not_json(prelude));
+                if let (Some(held), Ok(prelude)) = (&mut self.held, &parsed) {
+                    held.prelude = Value::clone(prelude);
+                }
+                return parsed;
             }
             let part = self.part().await?.ok_or(self.broken())?;
             self.received.extend_from_slice(&part);
@@ -68,14 +100,26 @@ impl Stream {
     ///
     /// # Errors
     /// The stream broke off, or no part comes within 30 seconds.
+    ///
+    /// # Panics
+    /// The stream is held to the contract, has ended, and breaks it.
     pub async fn next(&mut self) -> Result<Option<String>, InvocationFailure> {
         if self.received.is_empty() {
             match self.part().await? {
-                None => return Ok(None),
+                None => {
+                    if let Some(held) = self.held.take() {
+                        held.check();
+                    }
+                    return Ok(None);
+                }
                 Some(part) => self.received.extend_from_slice(&part),
             }
         }
-        Ok(Some(String::from_utf8_lossy(&std::mem::take(&mut self.received)).into_owned()))
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.received)).into_owned();
+        if let Some(held) = &mut self.held {
+            held.body.push_str(&text);
+        }
+        Ok(Some(text))
     }
 
     /// The whole stream as an answer of payload v1.
@@ -113,6 +157,15 @@ impl Stream {
 
     fn broken(&self) -> InvocationFailure {
         InvocationFailure::BrokenStream { received_bytes: self.received_bytes }
+    }
+}
+
+impl HeldStream {
+    fn check(self) {
+        let Self { contract, request, mut prelude, body } = self;
+        prelude["body"] = Value::from(body);
+        let checked = contract.check(&request, &Response::from_event(&prelude));
+        checked.unwrap_or_else(|difference| panic!("{difference}"));
     }
 }
 

@@ -1,0 +1,199 @@
+//! Answers with errors, each made by the code that answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use providers::error::Refusal;
+use serde_json::Value;
+use shared::domain::cause::Cause;
+use shared::domain::credits::Credits;
+use shared::domain::ids::EntryId;
+use shared::endpoint::EndpointError;
+use shared::error::ApiError;
+use shared::http::BufferedResponse;
+use shared::openai::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
+
+/// A field that is refused, and the reason.
+pub(crate) type RefusedField = (String, &'static str);
+
+/// The protocol of a path, which decides how its errors look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Problems (RFC 9457).
+    Problems,
+    /// OpenAI's.
+    OpenAi,
+}
+
+impl Protocol {
+    pub(crate) fn of(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Problems }
+    }
+
+    /// The beginning of the names of its components.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Problems => "problem",
+            Self::OpenAi => "openai",
+        }
+    }
+}
+
+/// An answer with an error.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// The code by which the API knows the error, also where its body has another word.
+    pub(crate) code: String,
+    pub(crate) status: u16,
+    pub(crate) media_type: String,
+    /// Without the content type, by lower-case name.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+    /// Whether only an operation that asks a model can answer with it.
+    pub(crate) is_of_models: bool,
+    /// Whether API Gateway answers with it, in place of a function.
+    pub(crate) is_of_gateway: bool,
+}
+
+impl Sample {
+    fn of(response: &BufferedResponse, code: &str, is_of_models: bool) -> Self {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let headers = response.headers().iter();
+        let mut headers: BTreeMap<String, String> =
+            headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();
+        let media_type = headers.remove("content-type").unwrap_or_default();
+        let body = serde_json::from_slice(response.body().as_ref());
+        let body = body.unwrap_or_else(|error| panic!("The body of {code} is not JSON: {error}"));
+        let status = response.status().as_u16();
+        Self { code: code.to_owned(), status, media_type, headers, body, is_of_models, is_of_gateway: false }
+    }
+}
+
+/// The answers with `code` in this protocol. An error that refuses a field refuses `field`.
+pub(crate) fn samples_of(code: &str, protocol: Protocol, field: &RefusedField) -> Vec<Sample> {
+    let of_api = api_errors(field).into_iter().filter(|error| error.code() == code).map(|error| {
+        let is_of_models = is_of_models(&error);
+        match protocol {
+            Protocol::Problems => Sample::of(&error.response(), code, is_of_models),
+            Protocol::OpenAi => Sample::of(&ProtocolError::from(error).response(), code, is_of_models),
+        }
+    });
+    let of_openai = openai_errors().into_iter().filter(|error| protocol == Protocol::OpenAi && error.code() == code);
+    let samples: Vec<Sample> =
+        of_api.chain(of_openai.map(|error| Sample::of(&error.response(), code, false))).collect();
+    assert!(!samples.is_empty(), "no error of {protocol:?} has the code {code}");
+    samples
+}
+
+/// Every code that a function can answer with.
+#[must_use]
+pub fn every_code() -> BTreeSet<&'static str> {
+    let field = (String::new(), "");
+    let of_api: Vec<ApiError> = api_errors(&field);
+    of_api.iter().map(ApiError::code).chain(openai_errors().iter().map(EndpointError::code)).collect()
+}
+
+/// Errors that only a path which asks a model, or charges for it, can answer with.
+fn is_of_models(error: &ApiError) -> bool {
+    matches!(
+        error,
+        ApiError::TooManyMessages { .. }
+            | ApiError::ModelThrottled { .. }
+            | ApiError::ModelUnavailable { .. }
+            | ApiError::ReplyLost(_)
+    )
+}
+
+fn api_errors(field: &RefusedField) -> Vec<ApiError> {
+    std::iter::successors(Some(ApiError::Parse("The body is not JSON from line 1, column 2 on.".to_owned())), |error| {
+        after(error, field)
+    })
+    .collect()
+}
+
+/// The next error of a list that has every variant: a new variant does not compile before it has a place in the list.
+fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
+    let next = match error {
+        ApiError::Parse(_) => ApiError::invalid(field.clone(), *reason),
+        ApiError::Invalid(_) => ApiError::ContextTooLong { estimated_tokens: 40_000, max_tokens: 32_768 },
+        ApiError::ContextTooLong { .. } => refused(Refusal::Unsaid),
+        ApiError::ModelRefused { refusal: Refusal::Unsaid, .. } => refused(Refusal::NothingAsked),
+        ApiError::ModelRefused { refusal: Refusal::NothingAsked, .. } => refused(Refusal::Parameter("seed")),
+        ApiError::ModelRefused { refusal: Refusal::Parameter(_), .. } => refused(Refusal::TooLong),
+        ApiError::ModelRefused { refusal: Refusal::TooLong, .. } => ApiError::NotAuthenticated,
+        ApiError::NotAuthenticated => ApiError::TokenNotValid("the token has expired"),
+        ApiError::TokenNotValid(_) => ApiError::UserInactive,
+        ApiError::UserInactive => ApiError::InvalidCredentials,
+        ApiError::InvalidCredentials => ApiError::InsufficientTokens { balance: Credits::ZERO, cost: one_credit() },
+        ApiError::InsufficientTokens { .. } => ApiError::NotFound,
+        ApiError::NotFound => ApiError::MethodNotAllowed { method: "PATCH".to_owned(), allow: "GET, HEAD".to_owned() },
+        ApiError::MethodNotAllowed { .. } => ApiError::UsernameTaken,
+        ApiError::UsernameTaken => ApiError::InProgress,
+        ApiError::InProgress => ApiError::AnswerGone,
+        ApiError::AnswerGone => ApiError::TooManyKeys { limit: 20 },
+        ApiError::TooManyKeys { .. } => ApiError::TooLarge { limit_bytes: 64 * 1024 },
+        ApiError::TooLarge { .. } => ApiError::UnsupportedMediaType,
+        ApiError::UnsupportedMediaType => ApiError::IdempotencyMismatch,
+        ApiError::IdempotencyMismatch => throttled(1),
+        // OpenAI's clients are told not to repeat after a long wait.
+        ApiError::Throttled { retry_after } if retry_after.as_secs() == 1 => throttled(3600),
+        ApiError::Throttled { .. } => ApiError::TooManyMessages { limit: 10, retry_after: Duration::from_secs(1) },
+        ApiError::TooManyMessages { .. } => ApiError::ModelThrottled { retry_after: None, cause: cause() },
+        ApiError::ModelThrottled { .. } => ApiError::ModelFailed(cause()),
+        ApiError::ModelFailed(_) => ApiError::ModelMisconfigured(cause()),
+        ApiError::ModelMisconfigured(_) => ApiError::ModelBrokeOff { message_id: message_id(), cause: cause() },
+        ApiError::ModelBrokeOff { .. } => ApiError::Unavailable(cause()),
+        ApiError::Unavailable(_) => ApiError::ModelUnavailable { retry_after: None, cause: cause() },
+        ApiError::ModelUnavailable { .. } => ApiError::ReplyLost(cause()),
+        ApiError::ReplyLost(_) => ApiError::OutcomeUnknown { message_id: message_id(), cause: cause() },
+        ApiError::OutcomeUnknown { .. } => ApiError::Internal(cause()),
+        ApiError::Internal(_) => return None,
+    };
+    Some(next)
+}
+
+/// The errors that only OpenAI's protocol has.
+fn openai_errors() -> Vec<ProtocolError> {
+    let unknown = ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", &["dummy"]));
+    std::iter::successors(Some(unknown), |error| match error {
+        ProtocolError::ModelNotFound(_) => Some(parameter("model", ParameterFault::Missing, "'model' is required.")),
+        ProtocolError::Parameter(InvalidParameter { fault, .. }) => match fault {
+            ParameterFault::Missing => {
+                Some(parameter("stream", ParameterFault::Type, "'stream' must be true or false."))
+            }
+            ParameterFault::Type => {
+                Some(parameter("temperature", ParameterFault::Value, "'temperature' must be a number from 0 to 2."))
+            }
+            ParameterFault::Value => {
+                Some(parameter("tools", ParameterFault::Unsupported, "'tools' is not supported here."))
+            }
+            ParameterFault::Unsupported => None,
+        },
+        ProtocolError::Api(_) => None,
+    })
+    .collect()
+}
+
+fn parameter(name: &str, fault: ParameterFault, detail: &str) -> ProtocolError {
+    ProtocolError::Parameter(InvalidParameter { name: name.to_owned(), fault, detail: detail.to_owned() })
+}
+
+fn refused(refusal: Refusal) -> ApiError {
+    ApiError::ModelRefused { refusal, cause: cause() }
+}
+
+fn throttled(seconds: u64) -> ApiError {
+    ApiError::Throttled { retry_after: Duration::from_secs(seconds) }
+}
+
+fn cause() -> Cause {
+    Cause::because("nobody reads it")
+}
+
+fn one_credit() -> Credits {
+    Credits::new(1).unwrap_or(Credits::ZERO)
+}
+
+fn message_id() -> EntryId {
+    EntryId::parse("01KB05AY8G3W5VXQ7S4TB2NC6D").unwrap_or_else(|| panic!("The id of the examples is no ULID."))
+}
