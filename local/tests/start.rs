@@ -223,3 +223,16 @@ fn a_changed_source_is_built_and_what_does_not_compile_replaces_nothing() {
     start.launcher.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(errors, "error: expected an item\n");
 }
+
+#[test]
+fn a_killed_process_is_replaced() {
+    let mut start = Start::of(&good_function(), &["--concurrency", "1"]);
+    start.emulate(true);
+    start.line("Ready: ");
+    let process = fs::read_to_string(start.folder.path().join("processes")).unwrap();
+    kill(Pid::from_raw(process.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    let line = start.line("register has ended ");
+    assert!(line.ends_with("another process takes its place."), "{line}");
+    wait_until(|| start.processes() == 2);
+    start.stop();
+}

@@ -21,7 +21,7 @@ use super::environment::Environment;
 use super::error::LaunchError;
 use super::output::{Output, OutputWriter};
 
-/// A process that ends this soon would end as soon again.
+/// A process that ends by itself this soon would end as soon again.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// Time for the first process of a changed function to fail before the others are started.
@@ -29,6 +29,9 @@ const TRIAL: Duration = Duration::from_secs(1);
 
 /// Time between two starts. All at once would keep a small machine from answering for seconds.
 const SPACING: Duration = Duration::from_millis(100);
+
+/// Time between the end of a process and the start of the one in its place.
+const RESTART_DELAY: Duration = Duration::from_millis(500);
 
 /// The end of a process, which nobody asked for.
 pub(super) struct Ended {
@@ -147,17 +150,19 @@ impl Process {
         tokio::time::sleep(delay).await;
         while !self.broken.load(Ordering::Relaxed) {
             let started = Instant::now();
-            let status = match self.run().await {
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
+            let (status, by_itself) = match self.run().await {
+                Ok(status) => (status.to_string(), status.code().is_some()),
+                Err(error) => (error.to_string(), true),
             };
-            let replaced = started.elapsed() > START_LIMIT;
+            // A process that somebody has killed says nothing about the next one.
+            let replaced = !by_itself || started.elapsed() > START_LIMIT;
             if !replaced && self.broken.swap(true, Ordering::Relaxed) {
                 return;
             }
             let ended = Ended { binary: self.executable.binary.clone(), status, replaced };
             // Nobody listens if the launcher ends.
             let _ = self.notify.send(ended);
+            tokio::time::sleep(RESTART_DELAY).await;
         }
     }
 
