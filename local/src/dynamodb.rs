@@ -178,6 +178,8 @@ fn refused(reason: &impl ToString) -> DynamoDbError {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -203,19 +205,28 @@ Resources:
         DynamoDb::start(storage, port, "chat-api", &template(TABLE)).await
     }
 
+    /// By hand: an HTTP client would bring TLS into the launcher, which is built as tests are.
     async fn call(dynamodb: &DynamoDb, operation: &str, body: Value) -> (u16, Value) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
-                             SignedHeaders=host, Signature=0";
-        let request = client
-            .post(dynamodb.endpoint())
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("x-amz-date", "20260101T000000Z")
-            .header("authorization", authorization)
-            .body(body.to_string());
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
+        let body = body.to_string();
+        let request = format!(
+            "POST / HTTP/1.1\r\n\
+             Host: 127.0.0.1\r\n\
+             Connection: close\r\n\
+             Content-Type: application/x-amz-json-1.0\r\n\
+             Content-Length: {}\r\n\
+             X-Amz-Target: DynamoDB_20120810.{operation}\r\n\
+             X-Amz-Date: 20260101T000000Z\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host, Signature=0\r\n\r\n{body}",
+            body.len()
+        );
+        let mut connection = TcpStream::connect(("127.0.0.1", dynamodb.port)).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap())
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The steps of a start: checks, cargo-lambda, DynamoDB, build, `cargo lambda watch`; and of the end.
+//! The steps of a start: checks, cargo-lambda, DynamoDB, build, functions; then what happens until the end.
 
 mod arguments;
 mod build;
@@ -8,28 +8,38 @@ mod child_group;
 mod emulator;
 mod environment;
 mod error;
+mod functions;
 mod interrupt;
-mod orphans;
+mod output;
 mod progress;
 mod readiness;
 mod signing_secret;
+mod sources;
 mod watchdog;
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 
-use local::dynamodb::{DynamoDb, Storage};
+use clap::Parser;
+use tokio::time::Instant;
 
-pub(crate) use arguments::Arguments;
+use crate::dynamodb::{DynamoDb, Storage};
+
+use arguments::Arguments;
+use build::Executable;
 use checks::Plan;
 use emulator::Emulator;
 use environment::Environment;
 use error::LaunchError;
+use functions::{Ended, Functions};
 use interrupt::Interrupt;
-use progress::say;
+use output::Output;
+use progress::{say, step};
+use sources::Sources;
 
-/// Runs until Ctrl-C or until something fails.
-pub(crate) async fn run(arguments: Arguments) -> ExitCode {
-    match launch(&arguments).await {
+/// Does what the command line says, until Ctrl-C or until something fails.
+pub async fn run() -> ExitCode {
+    match launch(&Arguments::parse()).await {
         Ok(()) | Err(LaunchError::Interrupted) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -39,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn launch(arguments: &Arguments) -> Result<(), LaunchError> {
+    let started = Instant::now();
     let mut interrupt = Interrupt::listen()?;
     let plan = checks::make_plan(arguments)?;
     if arguments.only_dynamodb {
@@ -46,18 +57,39 @@ async fn launch(arguments: &Arguments) -> Result<(), LaunchError> {
     }
     checks::find_cargo(&plan)?;
     let cargo_lambda = cargo_lambda::find_or_install(&plan, &mut interrupt).await?;
-    let dynamodb = start_dynamodb(&plan).await?;
+    let (storage, place) = storage(&plan);
+    step(2, format_args!("DynamoDB starts on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
+    let dynamodb = start_dynamodb(&plan, storage).await?;
     let environment = Environment::new(&plan, &dynamodb)?;
-    build::functions(&plan, &environment, &mut interrupt).await?;
-    let emulator = Emulator::start(&cargo_lambda, &plan, &environment)?;
-    let served = serve(&plan, emulator, &mut interrupt).await;
+    step(3, format_args!("Building {} functions: minutes the first time, then seconds.", plan.functions.len()));
+    let executables = build::functions(&plan, &environment, interrupt.received()).await?;
+    step(4, "The functions start: some seconds.");
+    let output = Output::open()?;
+    let emulator = Emulator::start(&cargo_lambda, &plan, &environment, &output)?;
+    let stack = Stack { plan: &plan, environment: &environment, output: &output, started };
+    let served = serve(&stack, executables, emulator, &mut interrupt).await;
+    output.finish().await;
     dynamodb.stop().await;
     served
 }
 
-async fn serve(plan: &Plan, mut emulator: Emulator, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
+/// All that the functions run with.
+struct Stack<'a> {
+    plan: &'a Plan,
+    environment: &'a Environment,
+    output: &'a Output,
+    /// When the launcher was.
+    started: Instant,
+}
+
+async fn serve(
+    stack: &Stack<'_>,
+    executables: Vec<Executable>,
+    mut emulator: Emulator,
+    interrupt: &mut Interrupt,
+) -> Result<(), LaunchError> {
     let served = tokio::select! {
-        error = ready_forever(plan) => Err(error),
+        error = run_functions(stack, executables) => Err(error),
         ended = emulator.ended() => Err(ended),
         () = interrupt.received() => Err(LaunchError::Interrupted),
     };
@@ -66,33 +98,76 @@ async fn serve(plan: &Plan, mut emulator: Emulator, interrupt: &mut Interrupt) -
     served
 }
 
-/// Comes back only if the functions do not become ready.
-async fn ready_forever(plan: &Plan) -> LaunchError {
-    if let Err(error) = readiness::wait_for_functions(plan).await {
-        return error;
-    }
-    say(format_args!("Ready: http://127.0.0.1:{}", plan.port));
-    say(format_args!(
-        "Try:   curl http://127.0.0.1:{}/register/ -H 'Content-Type: application/json' \
-         -d '{{\"username\":\"grace\",\"password\":\"correct horse battery staple\"}}'",
-        plan.port
-    ));
-    say("Ctrl-C stops everything.");
-    std::future::pending().await
+/// Runs the functions until one of them cannot start. Comes back only with an error.
+async fn run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -> LaunchError {
+    let Err(error) = try_to_run_functions(stack, executables).await;
+    error
 }
 
-async fn start_dynamodb(plan: &Plan) -> Result<DynamoDb, LaunchError> {
-    let (storage, place) = if plan.in_memory {
+async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -> Result<Infallible, LaunchError> {
+    let Stack { plan, environment, output, .. } = stack;
+    emulator::listening(plan.port).await;
+    let mut sources = Sources::of(&executables, plan);
+    let mut functions = Functions::start(&executables, plan, environment, output)?;
+    tokio::select! {
+        ready = readiness::wait_for_functions(plan) => ready?,
+        Ended { binary, status, .. } = functions.ended() => {
+            return Err(LaunchError::FunctionEnded { binary, status });
+        }
+    }
+    functions.start_the_others();
+    output.pass_everything_soon().await;
+    say_how_to_begin(stack);
+    loop {
+        tokio::select! {
+            () = sources.changed() => rebuild(stack, &mut functions, &mut sources).await?,
+            ended = functions.ended() => say(ended),
+        }
+    }
+}
+
+/// Starts the functions that a changed source has changed. If it cannot be compiled, they go on as they were.
+async fn rebuild(stack: &Stack<'_>, functions: &mut Functions<'_>, sources: &mut Sources) -> Result<(), LaunchError> {
+    say("A source has changed: building.");
+    match build::functions(stack.plan, stack.environment, std::future::pending()).await {
+        Ok(executables) => {
+            let count = functions.replace(&executables)?;
+            *sources = Sources::of(&executables, stack.plan);
+            let have = if count == 1 { "function has" } else { "functions have" };
+            say(format_args!("Built; {count} {have} started again."));
+        }
+        Err(LaunchError::BuildFailed { .. }) => say("That cannot be compiled: the functions go on as they were."),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn say_how_to_begin(Stack { plan, started, .. }: &Stack<'_>) {
+    let address = format!("http://127.0.0.1:{}", plan.port);
+    say(format_args!("Ready: {address} (after {} s)", started.elapsed().as_secs()));
+    say(format_args!("Try:   curl {address}/register/ -d username=grace -d 'password=correct horse battery staple'"));
+    let has_page = plan.functions.iter().flat_map(|function| &function.routes).any(|route| route.path == "/docs");
+    let page = if has_page { format!("{address}/docs/ and ") } else { String::new() };
+    say(format_args!("Docs:  {page}docs/ in this folder; README.md has a first session"));
+    say("Ctrl-C stops everything. A changed source is built, and its functions start again.");
+}
+
+fn storage(plan: &Plan) -> (Storage, String) {
+    if plan.in_memory {
         (Storage::Memory, "memory".to_owned())
     } else {
         (Storage::Directory(plan.data.clone()), plan.shown(&plan.data))
-    };
-    say(format_args!("Starting DynamoDB on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
+    }
+}
+
+async fn start_dynamodb(plan: &Plan, storage: Storage) -> Result<DynamoDb, LaunchError> {
     Ok(DynamoDb::start(storage, plan.dynamodb_port, &environment::table_name(), &plan.template).await?)
 }
 
 async fn only_dynamodb(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
-    let dynamodb = start_dynamodb(plan).await?;
+    let (storage, place) = storage(plan);
+    say(format_args!("Starting DynamoDB on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
+    let dynamodb = start_dynamodb(plan, storage).await?;
     let environment = Environment::new(plan, &dynamodb)?;
     say(format_args!("Ready: {}", dynamodb.endpoint()));
     say(format_args!(

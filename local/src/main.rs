@@ -1,12 +1,9 @@
-//! Brings up chat-api on this machine: `cargo run -p local`.
+//! Brings up chat-api on this machine: `cargo run -p local`, for those who are used to it. `cargo local` does the same
+//! sooner, since the example that it runs is built as `cargo test` builds.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-mod launcher;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    launcher::run(launcher::Arguments::parse()).await
+    local::launcher::run().await
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Brings up chat-api on this machine: an embedded DynamoDB and the functions under `cargo lambda watch`.
+/// Brings up chat-api on this machine: an embedded DynamoDB and the functions under cargo-lambda's emulator.
 #[derive(Debug, Parser)]
-#[command(name = "cargo run -p local --", max_term_width = 100)]
-pub(crate) struct Arguments {
+#[command(name = "cargo local --", max_term_width = 100)]
+pub(super) struct Arguments {
     /// The API's port on 127.0.0.1; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 9000)]
     pub(super) port: u16,
@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) in_memory: bool,
 
-    /// How many processes of each function may run at once, as Lambda runs one per request in flight.
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    /// How many requests each function answers at once: it has as many processes, as on Lambda.
+    #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(super) concurrency: u16,
 
     /// Start DynamoDB alone, for a `cargo lambda watch` of your own.

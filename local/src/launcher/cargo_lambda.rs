@@ -10,7 +10,7 @@ use super::checks::{self, Plan};
 use super::child_group;
 use super::error::LaunchError;
 use super::interrupt::Interrupt;
-use super::progress::{say, while_saying};
+use super::progress::{PERIOD, say, say_every, step};
 
 const PINNED_VERSION: &str = "1.9.2";
 
@@ -30,11 +30,10 @@ pub(super) async fn find_or_install(plan: &Plan, interrupt: &mut Interrupt) -> R
     let known = [PathBuf::from("cargo-lambda"), program_in(&home)];
     for program in known {
         if let Some(version) = usable_version(&program).await {
-            say(format_args!("Using cargo-lambda {version} ({}).", plan.shown(&program)));
+            step(1, format_args!("cargo-lambda {version} is here ({}).", plan.shown(&program)));
             return Ok(CargoLambda { program });
         }
     }
-    say("cargo-lambda 1.9 or later is not on the PATH.");
     install(plan, &home, interrupt).await?;
     Ok(CargoLambda { program: program_in(&home) })
 }
@@ -42,7 +41,8 @@ pub(super) async fn find_or_install(plan: &Plan, interrupt: &mut Interrupt) -> R
 /// Installs into another folder and renames that at the end, so that an unfinished installation is never used.
 async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
     let unfinished = home.with_file_name(format!("unfinished-{}", std::process::id()));
-    say(format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {} (about 15 MB).", plan.shown(home)));
+    let folder = plan.shown(home);
+    step(1, format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {folder}: 15 MB, some seconds."));
     let installed = install_into(&unfinished, interrupt).await;
     let finished = installed.map(|installed| installed && rename(&unfinished, home));
     remove(&unfinished);
@@ -62,12 +62,12 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     let mut create = Command::new("python3");
     create.args(["-m", "venv"]).arg(folder);
     let mut fill = Command::new(folder.join("bin/python"));
-    // Its only dependency is zig, which `cargo lambda watch` does not use. A source package would compile for minutes
+    // Its only dependency is zig, which the emulator does not use. A source package would compile for minutes
     // without a message.
     fill.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
         .arg(format!("cargo-lambda=={PINNED_VERSION}"));
     let steps = async { Ok(succeeds(create, interrupt).await? && succeeds(fill, interrupt).await?) };
-    let done: Result<bool, LaunchError> = while_saying(steps, || "installing cargo-lambda".to_owned()).await;
+    let done: Result<bool, LaunchError> = say_every(PERIOD, steps, || "still installing".to_owned()).await;
     Ok(done? && usable_version(&program_in(folder)).await.is_some())
 }
 

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use local::dynamodb::DynamoDbError;
-use local::template::{self, Template, TemplateFunction};
+use crate::dynamodb::DynamoDbError;
+use crate::template::{self, Template, TemplateFunction};
 
 use super::arguments::Arguments;
 use super::error::LaunchError;

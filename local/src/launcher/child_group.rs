@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
-use tokio::process::Command;
+use tokio::process::{ChildStderr, ChildStdout, Command};
 
 use super::error::LaunchError;
 use super::interrupt::Interrupt;
@@ -19,6 +19,8 @@ pub(super) struct ChildGroup {
     child: Box<dyn ChildWrapper>,
     /// The number of the group, which is that of its first process.
     number: u32,
+    /// Until the program has ended: then the number may become another's.
+    is_running: bool,
 }
 
 impl ChildGroup {
@@ -28,7 +30,7 @@ impl ChildGroup {
         let child = CommandWrap::from(command).wrap(KillOnDrop).wrap(ProcessGroup::leader()).spawn();
         let child = child.map_err(|source| LaunchError::Run { program: name, source })?;
         let number = child.id().unwrap_or_default();
-        Ok(Self { child, number })
+        Ok(Self { child, number, is_running: true })
     }
 
     /// The group's number, as a shell takes it.
@@ -36,9 +38,16 @@ impl ChildGroup {
         self.number.to_string()
     }
 
+    /// The program's output and errors, where they are piped to the launcher.
+    pub(super) fn take_pipes(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdout().take(), self.child.stderr().take())
+    }
+
     /// Waits until the program ends by itself.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+        let status = self.child.wait().await?;
+        self.is_running = false;
+        Ok(status)
     }
 
     /// Ends the group: by SIGTERM, and by SIGKILL if that has no effect.
@@ -51,6 +60,16 @@ impl ChildGroup {
         if ended.is_err() {
             // It fails only if the program is gone already.
             let _ = self.child.wait().await;
+        }
+        self.is_running = false;
+    }
+}
+
+impl Drop for ChildGroup {
+    /// Ends everything that the program has started.
+    fn drop(&mut self) {
+        if self.is_running {
+            let _ = self.child.start_kill();
         }
     }
 }

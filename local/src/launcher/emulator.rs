@@ -1,5 +1,10 @@
-//! `cargo lambda watch`: the functions behind HTTP, restarted when their source changes.
+//! `cargo lambda watch`: API Gateway and the Lambda Runtime API on one port. The launcher runs the functions itself:
+//! cargo-lambda starts each process by `cargo run`, which takes turns with every other and looks at all crates first.
 
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::cargo_lambda::CargoLambda;
@@ -7,11 +12,12 @@ use super::checks::Plan;
 use super::child_group::ChildGroup;
 use super::environment::Environment;
 use super::error::LaunchError;
-use super::orphans;
-use super::progress::say;
+use super::output::Output;
 use super::watchdog::Watchdog;
 
-const EMULATOR_LOG_VARIABLE: &str = "RUST_LOG";
+const LOG_VARIABLE: &str = "RUST_LOG";
+
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 pub(super) struct Emulator {
     group: ChildGroup,
@@ -23,21 +29,21 @@ impl Emulator {
         cargo_lambda: &CargoLambda,
         plan: &Plan,
         environment: &Environment,
+        output: &Output,
     ) -> Result<Self, LaunchError> {
-        orphans::adopt();
-        say(format_args!("Starting cargo lambda watch on 127.0.0.1:{}.", plan.port));
         let mut command = Command::new(&cargo_lambda.program);
         command
-            .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &plan.port.to_string()])
-            .args(["--concurrency", &plan.concurrency.to_string()])
+            .args(["lambda", "watch", "--only-lambda-apis"])
+            .args(["--invoke-address", "127.0.0.1", "--invoke-port", &plan.port.to_string()])
             // The functions answer CORS themselves, as they do when deployed.
             .arg("--disable-cors")
             .current_dir(&plan.workspace);
-        if std::env::var_os(EMULATOR_LOG_VARIABLE).is_none() {
-            // cargo-lambda's own messages at a lower level are noise; the functions' lines appear at any level.
-            command.env(EMULATOR_LOG_VARIABLE, "cargo_lambda=warn");
+        if std::env::var_os(LOG_VARIABLE).is_none() {
+            // cargo-lambda's own messages at a lower level are noise.
+            command.env(LOG_VARIABLE, "cargo_lambda=warn");
         }
         environment.apply(&mut command);
+        output.writer()?.attach(&mut command)?;
         let group = ChildGroup::start(command)?;
         let watchdog = Watchdog::start(&group)?;
         Ok(Self { group, watchdog })
@@ -52,10 +58,26 @@ impl Emulator {
         LaunchError::EmulatorEnded { status }
     }
 
-    /// Ends cargo-lambda and the functions.
+    /// Ends cargo-lambda.
     pub(super) async fn stop(self) {
         self.watchdog.dismiss().await;
         self.group.stop().await;
-        orphans::end();
     }
+}
+
+/// Waits until the emulator listens: a function that starts earlier ends at once.
+pub(super) async fn listening(port: u16) {
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+        tokio::time::sleep(RETRY_DELAY).await;
+    }
+}
+
+/// The variables that Lambda sets for a function, as cargo-lambda sets them.
+pub(super) fn variables(binary: &str, port: u16) -> [(&'static str, String); 4] {
+    [
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_NAME", binary.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+        ("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{port}/.rt/{binary}")),
+    ]
 }

@@ -1,10 +1,8 @@
 //! The environment of the functions.
 
 use std::env;
-use std::fs;
-use std::path::Path;
 
-use local::dynamodb::{self, DynamoDb};
+use crate::dynamodb::DynamoDb;
 use tokio::process::Command;
 
 use super::checks::Plan;
@@ -24,9 +22,8 @@ const REMOVED: [&str; 6] = [
 /// Variables that cargo sets for the launcher's own package.
 const CARGO_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-const IGNORE_FILE_VARIABLE: &str = "CARGO_LAMBDA_IGNORE_FILE";
-
 /// The launcher's environment, changed so that the functions use the embedded `DynamoDB` and no AWS account.
+#[derive(Clone)]
 pub(super) struct Environment {
     added: Vec<(&'static str, String)>,
 }
@@ -50,9 +47,6 @@ impl Environment {
         if non_empty("JWT_SIGNING_SECRET").is_none() {
             added.push(("JWT_SIGNING_SECRET", signing_secret::load_or_create(&plan.data)?));
         }
-        if let Some(ignore_file) = write_ignore_file(plan)? {
-            added.push((IGNORE_FILE_VARIABLE, ignore_file));
-        }
         Ok(Self { added })
     }
 
@@ -72,28 +66,11 @@ impl Environment {
     /// The variables as the beginning of a shell command, which reads the secret from its file.
     pub(super) fn as_shell_line(&self, plan: &Plan) -> String {
         let secret_file = plan.shown(&plan.data.join(signing_secret::FILE_NAME));
-        let assignments =
-            self.added.iter().filter(|(name, _)| *name != IGNORE_FILE_VARIABLE).map(|(name, value)| match *name {
-                "JWT_SIGNING_SECRET" => format!("{name}=\"$(cat {})\"", quoted(&secret_file)),
-                _ => format!("{name}={}", quoted(value)),
-            });
+        let assignments = self.added.iter().map(|(name, value)| match *name {
+            "JWT_SIGNING_SECRET" => format!("{name}=\"$(cat {})\"", quoted(&secret_file)),
+            _ => format!("{name}={}", quoted(value)),
+        });
         assignments.collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// Tells cargo-lambda to ignore the database if it lies in the workspace: cargo-lambda would restart the functions at
-/// every write to it, unless a .gitignore covers it.
-fn write_ignore_file(plan: &Plan) -> Result<Option<String>, LaunchError> {
-    let inside = plan.data.strip_prefix(&plan.workspace).ok();
-    let (Some(inside), None) = (inside, env::var_os(IGNORE_FILE_VARIABLE)) else { return Ok(None) };
-    let ignored = [dynamodb::FILE_NAME, signing_secret::FILE_NAME];
-    let lines = ignored.map(|name| format!("/{}*\n", Path::new(inside).join(name).display()));
-    let path = plan.data.join("cargo-lambda-ignore");
-    let shown = path.display().to_string();
-    let written = fs::create_dir_all(&plan.data).and_then(|()| fs::write(&path, lines.concat()));
-    match written {
-        Ok(()) => Ok(Some(shown)),
-        Err(source) => Err(LaunchError::File { path: shown, action: "written", source }),
     }
 }
 

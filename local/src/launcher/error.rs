@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use local::dynamodb::DynamoDbError;
-use local::template::TemplateError;
+use crate::dynamodb::DynamoDbError;
+use crate::template::TemplateError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
-pub(crate) enum LaunchError {
+pub(super) enum LaunchError {
     /// Ctrl-C or SIGTERM: not a failure.
     #[error("Interrupted.")]
     Interrupted,
@@ -30,6 +30,8 @@ pub(crate) enum LaunchError {
     BuildFailed { status: String },
     #[error("`cargo lambda watch` ended ({status}); its messages above say why.")]
     EmulatorEnded { status: String },
+    #[error("{binary} ended at its start ({status}); its messages above say why.")]
+    FunctionEnded { binary: String, status: String },
     #[error("{functions} did not answer within {} seconds; the messages above say why.", .limit.as_secs())]
     NotReady { functions: String, limit: Duration },
     #[error("The file {path} cannot be {action}: {source}.")]

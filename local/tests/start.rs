@@ -1,0 +1,238 @@
+//! A whole start, with shell scripts in the place of cargo, cargo-lambda and a function: what it prints, and what it
+//! does when a function ends or a source changes.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is a finding")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+const TEMPLATE: &str = "
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+  RegisterFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: register}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
+";
+
+const ANSWERED: &str = r#"{"level":"INFO","message":"answered","method":"OPTIONS"}"#;
+
+/// How long a line may take on a busy machine.
+const LINE_LIMIT: Duration = Duration::from_secs(60);
+
+struct Start {
+    folder: TempDir,
+    port: u16,
+    launcher: Child,
+    lines: Receiver<String>,
+    printed: Vec<String>,
+}
+
+impl Start {
+    /// Starts the launcher over a function that is this shell script.
+    fn of(function: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::write(path.join("template.yaml"), TEMPLATE).unwrap();
+        fs::write(path.join("register.rs"), "").unwrap();
+        fs::write(path.join("register.d"), format!("register: {}\n", path.join("register.rs").display())).unwrap();
+        let register = script(path, "register", function);
+        script(path, "cargo", &cargo(&register));
+        script(path, "cargo-lambda", &cargo_lambda(path));
+        let port = free_port();
+        let mut launcher = Command::new(env!("CARGO_BIN_EXE_local"));
+        launcher
+            .arg("--workspace")
+            .arg(path)
+            .args(["--port", &port.to_string(), "--dynamodb-port", "0"])
+            .args(arguments);
+        launcher.env("CARGO", path.join("cargo")).env("PATH", format!("{}:/usr/bin:/bin", path.display()));
+        let mut launcher = launcher.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = lines_of(launcher.stdout.take().unwrap());
+        Self { folder, port, launcher, lines, printed: Vec::new() }
+    }
+
+    /// Listens in the place of the emulator, and answers every request if the function `is_good`.
+    fn emulate(&self, is_good: bool) {
+        let started = self.folder.path().join("emulator-started");
+        wait_until(|| started.exists());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let processes = self.folder.path().join("processes");
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for (number, connection) in listener.incoming().enumerate() {
+                let mut connection = connection.unwrap();
+                // The first connection only looks whether the port is open.
+                if is_good && number > 0 {
+                    wait_until(|| processes.exists());
+                    // It fails if the launcher has ended.
+                    let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                }
+                kept.push(connection);
+            }
+        });
+    }
+
+    /// Waits for a line that begins so.
+    fn line(&mut self, beginning: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LINE_LIMIT);
+            let line = line.unwrap_or_else(|_| panic!("no line {beginning:?} came after {:#?}", self.printed));
+            self.printed.push(line.clone());
+            if line.starts_with(beginning) {
+                return line;
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        kill(Pid::from_raw(self.launcher.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        assert!(self.launcher.wait().unwrap().success());
+    }
+
+    /// How many processes of the function have begun so far.
+    fn processes(&self) -> usize {
+        fs::read_to_string(self.folder.path().join("processes")).unwrap_or_default().lines().count()
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        // It fails only if the launcher has ended.
+        let _ = self.launcher.kill();
+    }
+}
+
+fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// Fails if the source holds an error, as rustc does, and else says that the binary was built anew.
+fn cargo(register: &Path) -> String {
+    let artifact = format!(
+        r#"{{"reason":"compiler-artifact","target":{{"kind":["bin"],"name":"register"}},"executable":"{}","fresh":false}}"#,
+        register.display()
+    );
+    format!(
+        "[ \"$1\" = build ] || exit 0\n\
+         printf '   Compiling register v0.1.0\\n    Building [==>  ] 1/2: register\\r' >&2\n\
+         if grep -q error register.rs; then echo 'error: expected an item' >&2; exit 101; fi\n\
+         echo '{artifact}'"
+    )
+}
+
+fn cargo_lambda(folder: &Path) -> String {
+    format!(
+        "[ \"$2\" = --version ] && {{ echo 'cargo-lambda 1.9.2 (0000000 2026-01-01Z)'; exit; }}\n\
+         echo > {}\nexec sleep 600",
+        folder.join("emulator-started").display()
+    )
+}
+
+/// A function that notes its start, prints a line about an answer, and waits.
+fn good_function() -> String {
+    format!("echo '{ANSWERED}'; echo $$ >> processes; exec sleep 600")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = mpsc::channel();
+    thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    lines
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LINE_LIMIT, "it took too long");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_start_says_its_four_steps_and_how_to_begin_and_nothing_of_its_own_probes() {
+    let mut start = Start::of(&good_function(), &["--concurrency", "3"]);
+    start.emulate(true);
+    let ready = start.line("Ready: ");
+    assert!(ready.starts_with(&format!("Ready: http://127.0.0.1:{} (after ", start.port)), "{ready}");
+    for (step, word) in ["cargo-lambda", "DynamoDB", "Building", "start"].into_iter().enumerate() {
+        let beginning = format!("{} of 4: ", step + 1);
+        assert!(
+            start.printed.iter().any(|line| line.starts_with(&beginning) && line.contains(word)),
+            "{beginning}{word}"
+        );
+    }
+    assert!(!start.printed.iter().any(|line| line == ANSWERED), "{:#?}", start.printed);
+    assert!(start.line("Try: ").contains("/register/"));
+    assert!(start.line("Docs: ").contains("docs/"));
+    // The other processes come after that, and their lines are printed.
+    start.line(ANSWERED);
+    start.line(ANSWERED);
+    wait_until(|| start.processes() == 3);
+    start.stop();
+}
+
+#[test]
+fn a_function_that_ends_at_its_start_is_named_after_its_own_words() {
+    let words = r#"{"level":"ERROR","message":"no secret"}"#;
+    let mut start = Start::of(&format!("echo '{words}'; exit 3"), &[]);
+    start.emulate(false);
+    start.line(words);
+    assert_eq!(start.launcher.wait().unwrap().code(), Some(1));
+    let mut errors = String::new();
+    start.launcher.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "register ended at its start (exit status: 3); its messages above say why.\n");
+}
+
+#[test]
+fn a_changed_source_is_built_and_what_does_not_compile_replaces_nothing() {
+    let mut start = Start::of(&good_function(), &["--concurrency", "1"]);
+    start.emulate(true);
+    start.line("Ready: ");
+    let source = start.folder.path().join("register.rs");
+    fs::write(&source, "an error").unwrap();
+    start.line("That cannot be compiled");
+    assert_eq!(start.processes(), 1);
+    fs::write(&source, "a correction").unwrap();
+    start.line("Built; 1 function has started again.");
+    wait_until(|| start.processes() == 2);
+    start.stop();
+    let mut errors = String::new();
+    start.launcher.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "error: expected an item\n");
+}
+
+#[test]
+fn a_killed_process_is_replaced() {
+    let mut start = Start::of(&good_function(), &["--concurrency", "1"]);
+    start.emulate(true);
+    start.line("Ready: ");
+    let process = fs::read_to_string(start.folder.path().join("processes")).unwrap();
+    kill(Pid::from_raw(process.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+    let line = start.line("register has ended ");
+    assert!(line.ends_with("another process takes its place."), "{line}");
+    wait_until(|| start.processes() == 2);
+    start.stop();
+}
