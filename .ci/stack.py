@@ -97,6 +97,10 @@ class Stack:
         assert self.ask("/register/", credentials)[0] == 201
         return self.ask("/login/", credentials)[2]["access_token"]
 
+    def make_key(self, token: str) -> str:
+        """An API key of the person who has this access token."""
+        return self.ask("/keys/", {"name": "a program", "password": PASSWORD}, token)[2]["key"]
+
     def invoke(self, function: str, *data: str) -> str:
         """Sends an event to a function, past its routes, and returns what it printed."""
         answer = invoke(self.port, function, *data)
