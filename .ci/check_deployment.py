@@ -1,7 +1,7 @@
 """Checks a deployment as its users and its operator meet it, undoes what it did, and ends with 1 if something is wrong.
 
     python3 .ci/check_deployment.py --stack chat-api-dev              # on AWS, by the AWS CLI
-    python3 .ci/check_deployment.py --local http://127.0.0.1:9000     # beside `cargo run -p local`
+    python3 .ci/check_deployment.py --local http://127.0.0.1:9000     # beside `cargo local`
 
 It starts every function, registers a user of a random name, talks whole and streamed, compares balance and ledger, runs the
 audit, looks at the alarms, and deletes the user. A model that somebody bills bills two short replies.
@@ -331,7 +331,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--stack", help="the name of a stack, in the account and the region of the AWS CLI")
-    kind.add_argument("--local", metavar="ADDRESS", help="the address that `cargo run -p local` prints")
+    kind.add_argument("--local", metavar="ADDRESS", help="the address that `cargo local` prints")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was done is undone
     try:

@@ -83,7 +83,7 @@ class OnAws:
 
 
 class OnThisMachine:
-    """What `cargo run -p local` serves. It has no alarms."""
+    """What `cargo local` serves. It has no alarms."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
