@@ -22,7 +22,7 @@ LOAD_BEFORE_COPY_S = 3
 LOAD_AFTER_COPY_S = 2
 # The longest time in which a running function does not hear a stop.
 LONGEST_UNHEARD_S = 60
-# So many refusals in a row, and everybody has heard it.
+# Every process has heard it after this many refusals in a row.
 REFUSALS_IN_A_ROW = 10
 PAUSE_S = 0.2
 FUNCTION_TIMEOUT_S, STREAM_TIMEOUT_S = 20, 30

@@ -21,7 +21,7 @@ WORDS = 2
 DELAY_S = 4
 REPLY_S = WORDS * DELAY_S
 REPLY_LIMIT_S = 120
-# What the functions may use in all, with eight replies under way. Memory that processes share counts once.
+# The memory that all functions together may use, with eight replies under way. Memory that processes share counts once.
 MEMORY_LIMIT_MB = 1000
 
 

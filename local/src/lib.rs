@@ -1,4 +1,4 @@
-//! What stands in for AWS on a laptop: the [`launcher`] (`cargo local`), the embedded [`dynamodb`] with the template's
+//! Stand-ins for AWS on a laptop: the [`launcher`] (`cargo local`), the embedded [`dynamodb`] with the template's
 //! table, and the [`template`] read as data. Tests use the last two.
 //!
 //! Nothing here connects to AWS, nor to any address but loopback. Servers live on the runtime of [`background`].

@@ -384,7 +384,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_many_sessions(&world).await);
     compare_with_docs("## What a request asks of DynamoDB\n", &counted);
     compare_with_docs("### What a refusal costs\n", &costs_of_refusals().await);
-    compare_with_docs("### What a start costs\n", &costs_of_starts().await);
+    compare_with_docs("### The cost of a start\n", &costs_of_starts().await);
 }
 
 /// Compares `counted` with the table that follows `heading` in docs/costs.md.

@@ -65,7 +65,7 @@ fn a_system_prompt_that_the_template_takes_starts_the_functions() {
     assert!(!takes(&template, "SystemPrompt", "\u{1}"), "a control character has six bytes as JSON");
 }
 
-/// What Lambda takes for all environment variables of a function.
+/// Lambda's limit for all environment variables of a function.
 const ENVIRONMENT_BYTES: usize = 4096;
 
 /// The most bytes, as JSON, of a value in a function's environment.
