@@ -1,9 +1,9 @@
 //! The cases in `events/`, each sent to the real binary of its function in both payload versions.
 //!
 //! `events/<function>/cases.json` lists the requests of clients and the responses that they get. The body of a request
-//! is its `json`, `form` or `text`, the body of a response its `json`, `problem` or `events` (of a stream); without one
-//! it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly has an
-//! `event` in place of a request, and a `result` or an `error` in place of a response.
+//! is its `json`, `form` or `text`, the body of a response its `json`, `problem`, `events` (of a stream) or `text`;
+//! without one it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly
+//! has an `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
 //! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
 //! but an empty one. In a request,
@@ -178,6 +178,8 @@ struct ExpectedResponse {
     problem: Option<Map<String, Value>>,
     /// The data of the events of a stream.
     events: Option<Value>,
+    /// A body of a type that `headers` names.
+    text: Option<Value>,
 }
 
 impl ExpectedResponse {
@@ -188,16 +190,17 @@ impl ExpectedResponse {
             problem.as_object_mut().unwrap().extend(members.clone());
             problem
         });
-        [self.json.clone(), problem, self.events.clone()].into_iter().flatten().next().unwrap_or_default()
+        let bodies = [self.json.clone(), problem, self.events.clone(), self.text.clone()];
+        bodies.into_iter().flatten().next().unwrap_or_default()
     }
 
-    /// Every header that must be there; nothing of the API but the public keys may be cached.
+    /// Every header that must be there; nothing of the API but what is public may be cached.
     fn headers(&self) -> BTreeMap<String, String> {
-        let content_type = match (&self.json, &self.problem, &self.events) {
-            (None, None, None) => "",
-            (Some(_), None, None) => "application/json",
-            (None, Some(_), None) => "application/problem+json",
-            (None, None, Some(_)) => "text/event-stream",
+        let content_type = match (&self.json, &self.problem, &self.events, &self.text) {
+            (None, None, None, _) => "",
+            (Some(_), None, None, None) => "application/json",
+            (None, Some(_), None, None) => "application/problem+json",
+            (None, None, Some(_), None) => "text/event-stream",
             _ => panic!("an answer has one body"),
         };
         let usual = [("cache-control", "no-store"), ("content-type", content_type), ("x-request-id", "*")];
@@ -220,6 +223,7 @@ impl ExpectedResponse {
         let found = match response.headers.get("content-type").map(String::as_str) {
             _ if response.body.is_empty() => Value::Null,
             Some("text/event-stream") => Value::from(data_of_events(&response.body)),
+            _ if self.text.is_some() => Value::from(response.body.as_str()),
             _ => response.json(),
         };
         compare_json("body", &found, &self.body())

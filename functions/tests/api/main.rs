@@ -18,6 +18,7 @@ mod chat_completions;
 mod cors;
 mod costs;
 mod docs;
+mod docs_page;
 mod events;
 mod faults;
 mod forgery;

@@ -21,7 +21,7 @@ use crate::world::World;
 const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
 
 /// The functions that ask the table for nothing.
-const WITHOUT_TABLE: &[&str] = &["openapi"];
+const WITHOUT_TABLE: &[&str] = &["docs", "openapi"];
 
 /// The paths that no function has: API Gateway answers there, and a function in its place on a laptop.
 const OF_NOBODY: [&str; 2] = ["/", "/{*path}"];

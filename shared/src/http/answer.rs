@@ -37,6 +37,14 @@ impl Answer {
         Ok(Self::json(StatusCode::OK, body)?.header(CACHE_CONTROL, &cache))
     }
 
+    /// A text for everybody, which caches may keep for `seconds`.
+    #[must_use]
+    pub fn text(content_type: &str, text: String, seconds: u64) -> Self {
+        Self(BufferedResponse::new(Body::Text(text)))
+            .header(CONTENT_TYPE, content_type)
+            .header(CACHE_CONTROL, &format!("public, max-age={seconds}"))
+    }
+
     /// Success without a body (RFC 9110, section 15.3.5).
     #[must_use]
     pub fn no_content() -> Self {

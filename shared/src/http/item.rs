@@ -17,6 +17,12 @@ impl Request {
         let is_in = |path: &str| path.rsplit('/').next() == Some(collection);
         (last != collection || is_in(parent)).then_some(last)
     }
+
+    /// Whether the path ends in a slash: a browser resolves a page's relative addresses below it.
+    #[must_use]
+    pub fn has_final_slash(&self) -> bool {
+        self.received.raw_http_path().ends_with('/')
+    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ impl DocumentedResponse {
             let is_empty = response.body.is_empty();
             return if is_empty { Ok(()) } else { Err("there is no body".to_owned()) };
         }
-        let media_type = response.headers.get("content-type").map(String::as_str).unwrap_or_default();
+        let content_type = response.headers.get("content-type").map(String::as_str).unwrap_or_default();
+        let media_type = content_type.strip_suffix("; charset=utf-8").unwrap_or(content_type);
         match self.content.get(media_type) {
             None => Err(format!("it has no content of the type {media_type:?}")),
             Some(DocumentedContent::Json(schema)) => schemas.check(*schema, &json_of(&response.body)?),
