@@ -120,7 +120,10 @@ def run(address: str, accounts: list[str]) -> None:
         check_that_links_were_followed(report)
     print(f"Links: {time.monotonic() - started:.0f} s", flush=True)
     started = time.monotonic()
-    schemathesis(address, accounts[1::2], "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES))
+    # Each HEAD is its GET without a body.
+    chosen = [] if IS_LONG else ["--exclude-method", "HEAD"]
+    phases = ["--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)]
+    schemathesis(address, accounts[1::2], *phases, *chosen)
     print(f"Each operation: {time.monotonic() - started:.0f} s", flush=True)
 
 
