@@ -132,7 +132,7 @@ async fn rebuild(stack: &Stack<'_>, functions: &mut Functions<'_>, sources: &mut
     match build::functions(stack.plan, stack.environment, std::future::pending()).await {
         Ok(executables) => {
             let count = functions.replace(&executables)?;
-            *sources = Sources::of(&executables, stack.plan);
+            sources.follow(&executables, stack.plan);
             let have = if count == 1 { "function has" } else { "functions have" };
             say(format_args!("Built; {count} {have} started again."));
         }

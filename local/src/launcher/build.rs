@@ -1,11 +1,12 @@
 //! Compiles every function before the first request, and again when a source changes.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -46,8 +47,9 @@ const READ_BYTES: usize = 8192;
 pub(super) struct Executable {
     pub(super) binary: String,
     pub(super) path: PathBuf,
-    /// Whether it is the one of the build before.
-    pub(super) unchanged: bool,
+    /// When its file was written. Cargo's word that it is fresh would not do: a build that failed at another function may have
+    /// written it.
+    pub(super) built_at: Option<SystemTime>,
 }
 
 /// Builds the functions until `stop` is ready. A terminal shows Cargo's own progress, and a log a line now and then.
@@ -104,7 +106,6 @@ fn command(plan: &Plan, environment: &Environment, on_terminal: bool) -> Command
 struct Artifact {
     target: Target,
     executable: Option<PathBuf>,
-    fresh: bool,
 }
 
 #[derive(Deserialize)]
@@ -120,9 +121,10 @@ async fn executables(artifacts: Option<ChildStdout>, plan: &Plan) -> Vec<Executa
     let mut found = Vec::new();
     while let Ok(Some(line)) = lines.next_line().await {
         // Lines about other things lack these members.
-        let Ok(Artifact { target, executable: Some(path), fresh }) = serde_json::from_str(&line) else { continue };
+        let Ok(Artifact { target, executable: Some(path) }) = serde_json::from_str(&line) else { continue };
         if target.kind == ["bin"] && wanted.contains(target.name.as_str()) {
-            found.push(Executable { binary: target.name, path, unchanged: fresh });
+            let built_at = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+            found.push(Executable { binary: target.name, path, built_at });
         }
     }
     found

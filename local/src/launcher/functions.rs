@@ -109,12 +109,18 @@ impl<'a> Functions<'a> {
 
     /// Ends the processes of functions that were built anew, and starts new ones. Returns how many functions these are.
     pub(super) fn replace(&mut self, executables: &[Executable]) -> Result<usize, LaunchError> {
-        let changed: Vec<_> = executables.iter().filter(|executable| !executable.unchanged).collect();
+        let changed: Vec<_> = executables.iter().filter(|executable| !self.runs(executable)).collect();
         for executable in &changed {
             self.start_first(executable)?;
         }
         self.start_the_others();
         Ok(changed.len())
+    }
+
+    /// Whether the processes of this function are of this file.
+    fn runs(&self, executable: &Executable) -> bool {
+        let running = self.running.get(&executable.binary);
+        running.is_some_and(|running| running.process.executable.built_at == executable.built_at)
     }
 
     /// Waits for the end of a process.

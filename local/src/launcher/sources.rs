@@ -31,6 +31,17 @@ impl Sources {
         Self { times: times(files) }
     }
 
+    /// Follows the sources of these executables from now on. A file that was saved while they were built has still changed.
+    pub(super) fn follow(&mut self, executables: &[Executable], plan: &Plan) {
+        let mut times = Self::of(executables, plan).times;
+        for (file, time) in &mut times {
+            if let Some(known) = self.times.get(file) {
+                *time = *known;
+            }
+        }
+        self.times = times;
+    }
+
     /// Waits until a file differs from the last call, and no more does for a second: an editor may save many.
     pub(super) async fn changed(&mut self) {
         let mut last = self.times.clone();
