@@ -146,14 +146,14 @@ impl Ledger {
             limit: hourly.unpaid_limit(self.unpaid_per_hour),
             retry_after: hourly.remaining(now),
         };
-        let too_many_holds = LedgerError::TooManyHolds { limit: self.max_holds.min(unpaid_left) };
+        let too_many_holds = || LedgerError::TooManyHolds { limit: self.in_flight(account).limit };
         if unpaid_left == 0 {
             return Err(too_much_unpaid());
         }
         let expired = expired(account.holds.clone(), now);
         let (count, live) = (number_of(&account.holds), number_of(&account.holds) - number_of(&expired));
         if live >= self.max_holds {
-            return Err(too_many_holds);
+            return Err(too_many_holds());
         }
         let takes_over = open.predecessor().is_some();
         let most_holds = if takes_over { unpaid_left } else { self.max_holds.min(unpaid_left) };
@@ -162,7 +162,7 @@ impl Ledger {
         if live + number_of_hour(&in_the_way, hourly) >= unpaid_left {
             return Err(match live {
                 0 => too_much_unpaid(),
-                _ => too_many_holds,
+                _ => too_many_holds(),
             });
         }
         Ok(Room { hourly, most_holds, in_the_way })
