@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stack import PASSWORD, Stack
+from stack import Stack
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPTS = pathlib.Path(__file__).parent / "clients"
@@ -102,9 +102,7 @@ def server(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         yield arguments.base_url, arguments.api_key
         return
     with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
-        status, _, made = stack.ask("/keys/", {"name": "clients", "password": PASSWORD}, stack.log_in("ada"))
-        assert status == 201, made
-        yield f"http://127.0.0.1:{stack.port}/v1", made["key"]
+        yield f"http://127.0.0.1:{stack.port}/v1", stack.make_key(stack.log_in("ada"))
 
 
 def main() -> None:

@@ -95,12 +95,8 @@ class Failures(list):
 
 def enter(stack: Stack, name: str, is_program: bool) -> Person:
     """Registers somebody, logs them in, and makes them an API key."""
-    credentials = {"username": name, "password": PASSWORD}
-    assert stack.ask("/register/", credentials)[0] == 201
-    tokens = stack.ask("/login/", credentials)[2]
-    access = tokens["access_token"]
-    made = stack.ask("/keys/", {"name": "a program", "password": PASSWORD}, access)[2]
-    return Person(name, access, tokens["refresh_token"], made["key"], is_program)
+    access, refresh = stack.enter(name)
+    return Person(name, access, refresh, stack.make_key(access), is_program)
 
 
 def talk_until_stopped(stack: Stack, person: Person, failures: Failures) -> None:
