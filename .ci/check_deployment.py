@@ -34,7 +34,7 @@ QUESTION = "Say hello in one word."
 
 
 class Answer:
-    """What a path answered."""
+    """The answer of a path."""
 
     def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body

@@ -65,7 +65,7 @@ class Client:
         return ["node", str(beside)]
 
     def talk(self, base_url: str, api_key: str) -> str:
-        """What went wrong, or an empty text."""
+        """The fault, or an empty text."""
         environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": api_key}
         command = self.command(self.install())
         try:

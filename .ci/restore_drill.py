@@ -1,5 +1,5 @@
 """The steps of docs/operating.md for a restore, as far as there are any on a laptop: the table is copied as of a second
-while people use it, whatever costs is stopped, and a second stack takes the copy over."""
+while people use it, messages and registrations are stopped, and a second stack takes the copy over."""
 
 import contextlib
 import dataclasses
@@ -79,7 +79,7 @@ class Books:
 
 
 class Failures(list):
-    """What went wrong in threads."""
+    """Faults of threads."""
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
@@ -187,7 +187,7 @@ def audit(stack: Stack, accounts: int) -> None:
 
 
 def use_the_table(stack: Stack, data: pathlib.Path, restored: pathlib.Path) -> tuple[list[Person], str, float]:
-    """Lets people use the stack, copies its table meanwhile, and stops whatever costs.
+    """Lets people use the stack, copies its table meanwhile, and stops messages and registrations.
 
     Returns the people, somebody who registered after the copy, and the time of the copy.
     """
