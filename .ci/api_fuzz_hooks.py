@@ -1,4 +1,4 @@
-"""What Schemathesis is told of this API: who calls it, and which answers are not the API's.
+"""The hooks that tell Schemathesis of this API: its callers, and the answers that are not the API's.
 
 Each operation has an account of its own, so that one which ends sessions or deletes its account disturbs no other; after
 it did so it gets the next account. `CHAT_API_ACCOUNTS` has their access tokens. While links are followed, whoever logged in

@@ -34,7 +34,7 @@ QUESTION = "Say hello in one word."
 
 
 class Answer:
-    """What a path answered."""
+    """The answer of a path."""
 
     def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
@@ -301,13 +301,17 @@ class User:
             cursor = page["next"]
 
     def delete(self) -> None:
-        """Deletes the user, of whom there may be anything from nothing to all."""
+        """Deletes the user, of whom there may be anything from nothing to all.
+
+        It logs in again first, since the access token may be of before a stream that took as long as a token lives.
+        """
         try:
-            if self.token is None:
-                answer = self.check.ask("POST", "/login/", self.credentials)
-                if answer.status == 401:
-                    return
-                self.log_in()
+            answer = self.check.ask("POST", "/login/", self.credentials)
+            if answer.status == 401 and self.token is None:
+                return
+            if answer.status != 200:
+                raise Finding(self.check.refusal("POST", "/login/", answer))
+            self.token = answer.json()["access_token"]
             self.delete_account()
             self.check.expect(401, "POST", "/login/", self.credentials)
         except Finding as finding:

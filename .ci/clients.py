@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stack import PASSWORD, Stack
+from stack import Stack
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPTS = pathlib.Path(__file__).parent / "clients"
@@ -65,7 +65,7 @@ class Client:
         return ["node", str(beside)]
 
     def talk(self, base_url: str, api_key: str) -> str:
-        """What went wrong, or an empty text."""
+        """The fault, or an empty text."""
         environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": api_key}
         command = self.command(self.install())
         try:
@@ -102,9 +102,7 @@ def server(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         yield arguments.base_url, arguments.api_key
         return
     with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
-        status, _, made = stack.ask("/keys/", {"name": "clients", "password": PASSWORD}, stack.log_in("ada"))
-        assert status == 201, made
-        yield f"http://127.0.0.1:{stack.port}/v1", made["key"]
+        yield f"http://127.0.0.1:{stack.port}/v1", stack.make_key(stack.log_in("ada"))
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ class OnAws:
 
 
 class OnThisMachine:
-    """What `cargo local` serves. It has no alarms."""
+    """A stack of `cargo local`. It has no alarms."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")

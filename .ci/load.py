@@ -121,7 +121,7 @@ def problems_of_the_ledger(audited: dict, accounts: int) -> list[str]:
 
 
 def run(users: int, duration_s: int, concurrency: int) -> list[str]:
-    """What was wrong."""
+    """The faults."""
     options = ["--in-memory", "--concurrency", str(concurrency)]
     with tempfile.TemporaryDirectory() as folder, Stack(folder, *options, **SETTINGS, LOG_LEVEL="error") as stack:
         result = pathlib.Path(folder) / "result.json"

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclasses.dataclass
 class Books:
-    """What everybody was charged by the answers' headers, and what their accounts lost."""
+    """The charges of all people by the answers' headers, and the losses of their accounts."""
 
     accounts: int = 0
     charged: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx2
 from openai import APIError, APIStatusError, AuthenticationError, NotFoundError, OpenAI
 
-from stack import PASSWORD, Stack
+from stack import Stack
 
 HANG_UPS = 10
 WAIT_LIMIT_S = 10
@@ -23,9 +23,7 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 def api_key(stack: Stack) -> str:
     """An API key of a user who has just registered."""
-    status, _, made = stack.ask("/keys/", {"name": "a program", "password": PASSWORD}, stack.log_in("ada"))
-    expect("a key is made", status, 201)
-    return made["key"]
+    return stack.make_key(stack.log_in("ada"))
 
 
 def balance(stack: Stack, key: str) -> int:

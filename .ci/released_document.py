@@ -29,7 +29,7 @@ ALL_TYPES = frozenset(("array", "boolean", "integer", "null", "number", "object"
 
 
 def breaks(old: dict, new: dict) -> list[tuple[str, str]]:
-    """What breaks clients, as pairs of a path and a sentence."""
+    """The changes that break clients, as pairs of a path and a sentence."""
     found = [(path, f"{method.upper()} {path}: {what}") for path, method, what in Comparison(old, new).of_paths()]
     # The media types of a body mostly have one schema.
     return list(dict.fromkeys(found))
@@ -120,11 +120,11 @@ class Comparison:
             yield from self.received(*schemas, "has a body that", is_error)
 
     def sent(self, old: object, new: object, where: str) -> Iterator[str]:
-        """What a client may no longer send."""
+        """The changes of a request's schema that break a client."""
         yield from self.of_schemas(old, new, where, Sent(self))
 
     def received(self, old: object, new: object, where: str, is_error: bool) -> Iterator[str]:
-        """What a client can no longer rely on."""
+        """The changes of an answer's schema that break a client."""
         yield from self.of_schemas(old, new, where, Received(self, is_error))
 
     def of_schemas(self, old: object, new: object, where: str, direction: "Sent | Received") -> Iterator[str]:
@@ -168,7 +168,7 @@ class Comparison:
 
 
 class Sent:
-    """The rules for what a client sends."""
+    """The rules for a request's schema."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
@@ -209,7 +209,7 @@ class Sent:
 
 
 class Received:
-    """The rules for what a client reads. An error may get new codes, and clients look for those that they know; of
+    """The rules for an answer's schema. An error may get new codes, and clients look for those that they know; of
     anything else a client may know all values."""
 
     def __init__(self, comparison: Comparison, is_error: bool) -> None:

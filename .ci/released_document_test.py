@@ -1,4 +1,4 @@
-"""Each rule of released_document.py by an example: what breaks a client is found, and what breaks none is not."""
+"""Each rule of released_document.py by an example: a change that breaks a client is found, and one that breaks none is not."""
 
 import copy
 import unittest
@@ -63,7 +63,7 @@ OLD = {
 
 
 def changed(*path: str, to: object = None) -> list[str]:
-    """What breaks if a part of the document is another, or gone."""
+    """The sentences about a document of which a part is another, or gone."""
     new = copy.deepcopy(OLD)
     place = new
     for part in path[:-1]:

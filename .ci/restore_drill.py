@@ -1,5 +1,5 @@
 """The steps of docs/operating.md for a restore, as far as there are any on a laptop: the table is copied as of a second
-while people use it, whatever costs is stopped, and a second stack takes the copy over."""
+while people use it, messages and registrations are stopped, and a second stack takes the copy over."""
 
 import contextlib
 import dataclasses
@@ -79,7 +79,7 @@ class Books:
 
 
 class Failures(list):
-    """What went wrong in threads."""
+    """Faults of threads."""
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
@@ -95,12 +95,8 @@ class Failures(list):
 
 def enter(stack: Stack, name: str, is_program: bool) -> Person:
     """Registers somebody, logs them in, and makes them an API key."""
-    credentials = {"username": name, "password": PASSWORD}
-    assert stack.ask("/register/", credentials)[0] == 201
-    tokens = stack.ask("/login/", credentials)[2]
-    access = tokens["access_token"]
-    made = stack.ask("/keys/", {"name": "a program", "password": PASSWORD}, access)[2]
-    return Person(name, access, tokens["refresh_token"], made["key"], is_program)
+    access, refresh = stack.enter(name)
+    return Person(name, access, refresh, stack.make_key(access), is_program)
 
 
 def talk_until_stopped(stack: Stack, person: Person, failures: Failures) -> None:
@@ -191,7 +187,7 @@ def audit(stack: Stack, accounts: int) -> None:
 
 
 def use_the_table(stack: Stack, data: pathlib.Path, restored: pathlib.Path) -> tuple[list[Person], str, float]:
-    """Lets people use the stack, copies its table meanwhile, and stops whatever costs.
+    """Lets people use the stack, copies its table meanwhile, and stops messages and registrations.
 
     Returns the people, somebody who registered after the copy, and the time of the copy.
     """

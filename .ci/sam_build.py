@@ -71,7 +71,8 @@ def run(command: list[str]) -> None:
 
 def say_that_it_goes_on(finished: threading.Event, started: float) -> None:
     while not finished.wait(STILL_THERE_EVERY_S):
-        print(f"… still building, {time.monotonic() - started:.0f} s; each function is linked as a whole", flush=True)
+        seconds = time.monotonic() - started
+        print(f"… still building, {seconds:.0f} s; each function is linked as a whole, on one core", flush=True)
 
 
 def check(architecture: str, function: str) -> float:

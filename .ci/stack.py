@@ -91,15 +91,23 @@ class Stack:
         except urllib.error.HTTPError as error:
             return error.code, error.headers, json.load(error)
 
-    def log_in(self, username: str) -> str:
-        """Registers somebody, and returns their access token."""
+    def enter(self, username: str) -> tuple[str, str]:
+        """Registers somebody and logs them in; returns their access token and their refresh token."""
         credentials = {"username": username, "password": PASSWORD}
         assert self.ask("/register/", credentials)[0] == 201
-        return self.ask("/login/", credentials)[2]["access_token"]
+        tokens = self.ask("/login/", credentials)[2]
+        return tokens["access_token"], tokens["refresh_token"]
+
+    def log_in(self, username: str) -> str:
+        """Registers somebody, and returns their access token."""
+        access, _ = self.enter(username)
+        return access
 
     def make_key(self, token: str) -> str:
         """An API key of the person who has this access token."""
-        return self.ask("/keys/", {"name": "a program", "password": PASSWORD}, token)[2]["key"]
+        status, _, made = self.ask("/keys/", {"name": "a program", "password": PASSWORD}, token)
+        assert status == 201, made
+        return made["key"]
 
     def invoke(self, function: str, *data: str) -> str:
         """Sends an event to a function, past its routes, and returns what it printed."""

@@ -1,5 +1,5 @@
-//! Brings up chat-api on this machine: `cargo run -p local`, for those who are used to it. `cargo local` does the same
-//! sooner, since the example that it runs is built as `cargo test` builds.
+//! Brings up chat-api on this machine, as `cargo local` does. The launcher's own tests start this binary, which Cargo names
+//! to them as `CARGO_BIN_EXE_local`. `cargo local` starts sooner, since its example is built as `cargo test` builds.
 
 use std::process::ExitCode;
 

@@ -382,8 +382,8 @@ async fn costs_md_says_what_each_request_costs() {
     counted.splice(login + 1..=login, costs_of_guesses(&world).await);
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
-    compare_with_docs("## What a request asks of DynamoDB\n", &counted);
-    compare_with_docs("### What a refusal costs\n", &costs_of_refusals().await);
+    compare_with_docs("## Requests to DynamoDB\n", &counted);
+    compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);
 }
 

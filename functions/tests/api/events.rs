@@ -6,9 +6,8 @@
 //! has an `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
 //! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
-//! but an empty one. In a request,
-//! [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with an `Origin`, pages of
-//! `https://app.example.com` are allowed.
+//! but an empty one. In a request, [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with
+//! an `Origin`, pages of `https://app.example.com` are allowed.
 //!
 //! A case with a `file` has complete events as documentation: `<file>.json` as API Gateway sends it, and
 //! `<file>-locally.json` as cargo-lambda does. To write them anew:

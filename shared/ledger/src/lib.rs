@@ -1,12 +1,11 @@
 //! The ledger: every change in credits, exactly once.
 //!
-//! A **gate** that an operator can close stands before whatever costs. An account is **admitted** before anything is done
-//! for it. A **hold** sets a message's price aside. When the reply is
-//! there, a **capture** turns the hold into an entry; without a reply a **release** returns the credits. A **grant** gives
-//! credits, and a **void** entry says that a message is never charged. Entries hold money only; texts are apart. After
-//! every step, even if a process crashes, `balance + holds = sum of the entries` and `balance >= 0`. The ledger knows a
-//! user as a [`Payer`](account::Payer). It never learns how the payer was authenticated, or by which protocol the message
-//! came.
+//! A **gate** that an operator can close stands before messages and registrations. An account is **admitted** before
+//! anything is done for it. A **hold** sets a message's price aside. When the reply is there, a **capture** turns the hold
+//! into an entry; without a reply a **release** returns the credits. A **grant** gives credits, and a **void** entry says
+//! that a message is never charged. Entries hold money only; texts are apart. After every step, even if a process crashes,
+//! `balance + holds = sum of the entries` and `balance >= 0`. The ledger knows a user as a [`Payer`](account::Payer). It
+//! never learns how the payer was authenticated, or by which protocol the message came.
 //!
 //! Begin with [`Ledger::admit`], then read [`Ledger::hold`], [`Ledger::capture`] and [`Ledger::release`]; [`account`] has
 //! the item.
