@@ -47,19 +47,19 @@ impl Input {
             assert!(matches!(error, ApiError::NotAuthenticated | ApiError::TokenNotValid(_)), "{error:?}");
         }
         if has_authorization {
-            check_authorization(&values, named);
+            check_authorization(&values, &named);
         } else {
-            check_api_key(&keys, named);
+            check_api_key(&keys, &named);
         }
     }
 }
 
-fn check_authorization(values: &[Vec<u8>], named: Result<&str, ApiError>) {
+fn check_authorization(values: &[Vec<u8>], named: &Result<&str, ApiError>) {
     let alone = received(values, &[None, None]);
     let first = alone.headers()[AUTHORIZATION].clone();
     let expected = request(alone);
     assert_eq!(named.as_ref().ok(), expected.bearer().as_ref().ok(), "a header for API keys made a difference");
-    let Ok(token) = named else { return };
+    let Ok(token) = *named else { return };
     assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
     let words: Vec<&str> = first.to_str().unwrap().split_ascii_whitespace().collect();
     assert!(words.len() == 2 && words[0].eq_ignore_ascii_case("bearer") && words[1] == token);
@@ -67,20 +67,20 @@ fn check_authorization(values: &[Vec<u8>], named: Result<&str, ApiError>) {
     assert_eq!(request(received(&[alone], &[None, None])).bearer().unwrap(), token);
 }
 
-fn check_api_key(keys: &[Option<Vec<u8>>; 2], named: Result<&str, ApiError>) {
+fn check_api_key(keys: &[Option<Vec<u8>>; 2], named: &Result<&str, ApiError>) {
     let without_authorization = received(&[], keys);
     let Some(header) = OF_API_KEYS.iter().find_map(|name| without_authorization.headers().get(*name)) else {
         assert!(matches!(named, Err(ApiError::NotAuthenticated)), "{named:?}");
         return;
     };
     let words: Vec<&str> = header.to_str().unwrap_or_default().split_ascii_whitespace().collect();
-    match named {
+    match *named {
         Ok(token) => {
             assert!(token.starts_with("sk-") && words == [token], "{token:?}");
             let as_bearer = format!("Bearer {token}").into_bytes();
             assert_eq!(request(received(&[as_bearer], &[None, None])).bearer().unwrap(), token);
         }
-        Err(error) => {
+        Err(ref error) => {
             let is_key = matches!(&words[..], [word] if word.starts_with("sk-"));
             assert!(!is_key && matches!(error, ApiError::TokenNotValid(_)), "{error:?}");
         }
