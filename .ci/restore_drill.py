@@ -34,7 +34,7 @@ SECRET = "jwt-signing-secret"
 TABLE = "chat-api"
 STOP = {"action": "accepting", "accepting": False, "reason": "A restore of the table"}
 RESUME = {"action": "accepting", "accepting": True, "reason": "The table is restored"}
-# The operator's word in the restored table, before a stack uses it.
+# The operator's last command in the restored table, before a stack uses it.
 STOP_ITEM = {"pk": {"S": "STOP"}, "sk": {"S": "STOP"}, "accepting": {"BOOL": False}, "reason": {"S": "A restore"}}
 SETTINGS = {
     "STARTING_TOKENS": str(BALANCE),
@@ -285,7 +285,7 @@ def main() -> None:
             people, late, copied_at = use_the_table(stack, data, restored)
         books = books_of(restored)
         check_copy(books, people, late)
-        # Functions hear the operator's word as they start, so it is there before they do.
+        # Functions hear the operator's last command as they start, so it is there before they do.
         with Stack(second, "--only-dynamodb") as dynamodb:
             put_item(dynamodb, STOP_ITEM)
         with Stack(second, "--concurrency", "3", **SETTINGS) as stack:

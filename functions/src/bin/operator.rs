@@ -1,5 +1,5 @@
-//! `operator`: grants credits, shows, deactivates and activates accounts, and stops and resumes whatever costs, for the
-//! people who run the API. IAM decides who may invoke it; no path of the API leads to it.
+//! `operator`: grants credits, shows, deactivates and activates accounts, and stops and resumes messages and
+//! registrations, for the people who run the API. IAM decides who may invoke it; no path of the API leads to it.
 
 use serde_json::Value;
 use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};

@@ -120,7 +120,7 @@ async fn cost_and_response(world: &World, name: &'static str, function: &str, re
     (Cost::of(name, &recorded), response)
 }
 
-/// Whether a read is for the operator's word. The clock decides which request makes it: one each half minute.
+/// Whether a read is for the operator's last command. The clock decides which request makes it: one each half minute.
 fn asks_for_a_stop(request: &RecordedRequest) -> bool {
     request.body["Key"]["pk"]["S"] == "STOP"
 }

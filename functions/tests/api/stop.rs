@@ -1,4 +1,4 @@
-//! The deployment-wide stop: whatever costs is refused, and everything else goes on.
+//! The deployment-wide stop: messages and registrations are refused, and everything else goes on.
 
 use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
@@ -145,6 +145,6 @@ async fn a_stop_is_logged_and_counted_by_the_functions_that_hear_it() {
     world.set_accepting(false).await;
     ask(&world, 503, chat().bearer(&ada.access)).await;
     let logs = crate::logs::logs_with(&world, "RequestsNotAccepted\":1", 1).await;
-    assert!(logs.contains("an operator has stopped whatever costs"), "{logs}");
+    assert!(logs.contains("an operator has stopped messages and registrations"), "{logs}");
     assert!(!logs.contains("A restore of the table"), "{logs}");
 }

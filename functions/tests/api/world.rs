@@ -181,7 +181,7 @@ impl World {
         self.stack.table().call("UpdateItem", &update).await.unwrap();
     }
 
-    /// Stops or resumes whatever costs. A function that runs may hear it half a minute later.
+    /// Stops or resumes messages and registrations. A function that runs may hear it half a minute later.
     pub async fn set_accepting(&self, accepting: bool) {
         let command = json!({"action": "accepting", "accepting": accepting, "reason": "A restore of the table"});
         self.stack.invoke("operator", &command).await.unwrap();

@@ -1,4 +1,4 @@
-//! The operator's word: whether the deployment accepts requests that cost.
+//! The operator's last command: whether the deployment accepts messages and registrations.
 
 use domain::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use store::{Key, StoreError, Table};
 
 use crate::reason::Reason;
 
-/// The operator's word, in its one item. Without the item, requests that cost are accepted.
+/// The operator's last command, in its one item. Without the item, messages and registrations are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acceptance {
     /// Whether messages and registrations are accepted.
@@ -32,7 +32,7 @@ impl Default for Acceptance {
     }
 }
 
-/// The switch by which an operator stops and resumes whatever costs.
+/// The switch by which an operator stops and resumes messages and registrations.
 #[derive(Clone, Debug)]
 pub struct Switch {
     table: Table,
@@ -54,8 +54,8 @@ impl Switch {
         Ok(self.table.get(Acceptance::key()).await?.unwrap_or_default())
     }
 
-    /// Writes the operator's word. Functions that run hear it within [`LONGEST_UNHEARD`](crate::gate::LONGEST_UNHEARD).
-    /// Repeating it does no harm.
+    /// Writes the operator's command. Functions that run hear it within
+    /// [`LONGEST_UNHEARD`](crate::gate::LONGEST_UNHEARD). Repeating it does no harm.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it is not known whether it was written.
@@ -66,7 +66,7 @@ impl Switch {
             changed_at: Some(self.clock.now().to_string()),
         };
         self.table.put_until(Acceptance::key().with(&acceptance)?, &self.clock, deadline).await?;
-        tracing::warn!(accepting, "an operator has said whether requests that cost are accepted");
+        tracing::warn!(accepting, "an operator has said whether messages and registrations are accepted");
         Ok(acceptance)
     }
 }

@@ -14,8 +14,8 @@ use crate::gate::GateError;
 /// [`LedgerError::OutcomeUnknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// An operator has stopped whatever costs.
-    #[error("an operator has stopped whatever costs")]
+    /// An operator has stopped messages and registrations.
+    #[error("an operator has stopped messages and registrations")]
     NotAccepting,
     /// The account is not open to the payer.
     #[error("{0}")]

@@ -55,11 +55,11 @@ pub enum Command {
         #[serde(deserialize_with = "username")]
         username: Username,
     },
-    /// Stop or resume whatever costs, or show whether it is stopped.
+    /// Stop or resume messages and registrations, or show whether they are stopped.
     Accepting(AcceptanceCommand),
 }
 
-/// The command about whatever costs: messages and registrations.
+/// The command about messages and registrations.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "AcceptanceFields")]
 pub enum AcceptanceCommand {
@@ -160,7 +160,7 @@ pub enum CommandOutcome {
     },
     /// The account after the command.
     Account(AccountView),
-    /// Whether whatever costs is accepted after the command.
+    /// Whether messages and registrations are accepted after the command.
     Acceptance(Acceptance),
 }
 

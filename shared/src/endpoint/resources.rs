@@ -106,7 +106,7 @@ impl Resources {
         KeySet::start(self.table.clone()).await
     }
 
-    /// The gate before whatever costs.
+    /// The gate before messages and registrations.
     pub async fn gate(&self) -> Gate {
         Gate::start(self.table.clone(), self.clock.clone()).await
     }

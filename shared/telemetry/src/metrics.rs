@@ -51,7 +51,7 @@ pub enum Metric {
     LoginsFailed,
     /// A request was answered with 429.
     RequestsThrottled,
-    /// A request was refused because an operator has stopped whatever costs.
+    /// A request was refused because an operator has stopped messages and registrations.
     RequestsNotAccepted,
     /// The number of accounts that do not add up.
     AuditMismatches(u64),

@@ -126,7 +126,8 @@ async fn a_clock_that_was_set_back_makes_no_word_younger() {
     let scene = Scene::start().await;
     let earlier = Clock::manual(scene.test.clock.now().minus(Duration::from_secs(3600)));
     scene.turn(false).await;
-    let gate = Gate { speaker: Speaker::Operator(scene.test.table.clone()), clock: earlier, heard: scene.gate.heard };
+    let gate =
+        Gate { source: CommandSource::Operator(scene.test.table.clone()), clock: earlier, heard: scene.gate.heard };
     assert!(matches!(gate.accepting().await, Err(GateError::NotAccepting)));
 }
 
