@@ -1,4 +1,13 @@
-# For .ci/run and .ci/nightly: `step` names what begins, and at the end, also of a run that failed, a table says how long each took.
+# For .ci/run and .ci/nightly.
+
+# From here on Clippy's driver compiles the crates of the workspace. It is rustc, and lints besides, so that no crate is
+# compiled once for the lints and once for the tests. The arguments are what `cargo clippy -- --deny warnings` gives it.
+compile_with_clippy() {
+  export RUSTC_WORKSPACE_WRAPPER=clippy-driver
+  export CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+}
+
+# `step` names what begins, and at the end, also of a run that failed, a table says how long each took.
 
 step_names=()
 step_seconds=()
