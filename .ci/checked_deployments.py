@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-from stack import ROOT, START_LIMIT_S, TOOLS, Stack, free_port
+from stack import BINARIES, ROOT, START_LIMIT_S, TOOLS, Stack, free_port, functions
 
 CHECK = [sys.executable, str(ROOT / ".ci" / "check_deployment.py")]
 CHECK_LIMIT_S = 300
@@ -27,7 +27,8 @@ GOOD_ALARMS = {"test-throttles": "OK", "test-audit": "INSUFFICIENT_DATA"}
 
 @contextlib.contextmanager
 def functions_that_do_not_all_start(table: Stack, **settings: str) -> Iterator[str]:
-    """The address of cargo-lambda. The launcher would end by itself, since it waits for every function."""
+    """The address of cargo-lambda, behind which each function has one process, or none if that ended at its start. The
+    launcher would end by itself, since it waits for every function."""
     port = free_port()
     environment = {
         **os.environ,
@@ -41,16 +42,34 @@ def functions_that_do_not_all_start(table: Stack, **settings: str) -> Iterator[s
         "RUST_LOG": "cargo_lambda=warn",
         **settings,
     }
-    command = ["cargo", "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", str(port), "--disable-cors"]
-    # In a session of its own, so that all of it ends together.
-    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as watch:
+    watch = ["cargo", "lambda", "watch", "--only-lambda-apis", "--disable-cors"]
+    address = ["--invoke-address", "127.0.0.1", "--invoke-port", str(port)]
+    with contextlib.ExitStack() as processes:
+        emulator = processes.enter_context(ended_with_its_children([*watch, *address], environment))
+        wait_until_it_listens(emulator, port)
+        for binary in functions():
+            function = {
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "4096",
+                "AWS_LAMBDA_FUNCTION_NAME": binary,
+                "AWS_LAMBDA_FUNCTION_VERSION": "1",
+                "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt/{binary}",
+            }
+            processes.enter_context(ended_with_its_children([str(BINARIES / binary)], environment | function))
+        for path in ("/register/", "/login/", "/account/"):
+            wait_for_an_answer(f"http://127.0.0.1:{port}{path}")
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def ended_with_its_children(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+    """A process in a session of its own."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
         try:
-            wait_until_it_listens(watch, port)
-            for path in ("/register/", "/login/", "/account/"):
-                wait_for_an_answer(f"http://127.0.0.1:{port}{path}")
-            yield f"http://127.0.0.1:{port}"
+            yield process
         finally:
-            os.killpg(watch.pid, signal.SIGTERM)
+            # It may have ended by itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def wait_until_it_listens(watch: subprocess.Popen, port: int) -> None:

@@ -16,12 +16,11 @@ import time
 import urllib.error
 import urllib.request
 
-from stack import ROOT, Stack, free_port
+from stack import BINARIES, ROOT, Stack, free_port, functions
 
 # AWS publishes the emulator inside its SAM CLI.
 ENVIRONMENT = ROOT / ".local" / "ci"
 EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
-BINARIES = ROOT / "target" / "debug"
 START_LIMIT_S = 10
 ANSWER_LIMIT_S = 30
 # Between the head of a streamed answer and its body.
@@ -45,10 +44,9 @@ def install() -> pathlib.Path:
     return found[0]
 
 
-def functions() -> list[str]:
+def in_order() -> list[str]:
     """Every function, in an order in which one person can use all of them."""
-    names = {folder.name for folder in (ROOT / "events").iterdir()}
-    return [*FIRST, *sorted(names - {*FIRST, *LAST}), *LAST]
+    return [*FIRST, *sorted(functions() - {*FIRST, *LAST}), *LAST]
 
 
 def first_event(function: str, placeholders: dict[str, str]) -> tuple[str, dict]:
@@ -96,7 +94,7 @@ def send(process: subprocess.Popen[bytes], request: urllib.request.Request) -> b
 def check_all(emulator: pathlib.Path, environment: dict[str, str]) -> None:
     # The event of a registration is bob's, and that of a login ada's.
     placeholders = {"bob": "ada"}
-    for function in functions():
+    for function in in_order():
         event, expected = first_event(function, placeholders)
         answer = invoke(emulator, function, event, environment)
         # A function that is invoked directly has a result in place of a response.
@@ -110,7 +108,7 @@ def check_all(emulator: pathlib.Path, environment: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    missing = [name for name in functions() if not (BINARIES / name).exists()]
+    missing = [name for name in in_order() if not (BINARIES / name).exists()]
     if missing:
         sys.exit(f"target/debug lacks {', '.join(missing)}; `cargo test --no-run` builds all functions.")
     program = install()

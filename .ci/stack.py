@@ -17,6 +17,8 @@ from pages import block_after
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ROOT / ".local" / "tools" / "cargo-lambda-1.9.2" / "bin"
+# The functions, as the launcher and `cargo test --no-run` leave them.
+BINARIES = ROOT / "target" / "debug"
 START_LIMIT_S = 1200
 STOP_LIMIT_S = 15
 REQUEST_LIMIT_S = 60
@@ -28,6 +30,11 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def functions() -> set[str]:
+    """Every function, by the name of its binary."""
+    return {folder.name for folder in (ROOT / "events").iterdir()}
 
 
 class Stack:
