@@ -87,7 +87,7 @@ mod tests {
     use ledger::Ledger;
     use ledger::account::Payer;
     use ledger::admission::Admission;
-    use ledger::exchange::Exchange;
+    use ledger::exchange::{Bill, Exchange};
     use ledger::gate::Gate;
     use ledger::hold::{HoldOutcome, Order};
 
@@ -121,8 +121,9 @@ mod tests {
             let HoldOutcome::Held(held) = ledger.hold(open, &Order { amount, least, deadline }).await.unwrap() else {
                 panic!("nothing was answered before")
             };
-            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), conversation };
-            ledger.capture(&held, Credits::ZERO, exchange).await.unwrap();
+            let bill = Bill::of(Credits::ZERO);
+            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), conversation, bill };
+            ledger.capture(&held, exchange).await.unwrap();
         }
 
         /// What the model is told when Ada says "now", in the order in which it was said.

@@ -25,7 +25,7 @@ pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64)
 }
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    let usage = Usage::counted(1, 2);
     StoredReply {
         text: text.to_owned(),
         refusal: None,

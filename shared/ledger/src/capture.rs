@@ -51,14 +51,15 @@ impl Failed {
 }
 
 impl Ledger {
-    /// Charges `cost` for a message that was answered, and stores the exchange if it names a conversation. The rest of
-    /// the hold returns to the balance in the same write. A charge is never higher than the hold, because the payer
-    /// agreed to no more.
+    /// Charges for a message that was answered, by the exchange's bill and usage, and stores the exchange if it names a
+    /// conversation. The rest of the hold returns to the balance in the same write. A charge is never higher than the
+    /// hold, because the payer agreed to no more.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and nothing will be.
     /// [`LedgerError::OutcomeUnknown`] if it cannot be found out whether the message was charged.
-    pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Charge, LedgerError> {
+    pub async fn capture(&self, held: &Held, exchange: Exchange<'_>) -> Result<Charge, LedgerError> {
+        let cost = exchange.cost();
         if cost > held.amount {
             tracing::warn!(hold = %held.id, held = %held.amount, %cost, "a message cost more than was held");
         }

@@ -131,7 +131,7 @@ mod tests {
             amount: Credits::MAX.spent(),
             created_at: Timestamp::from_seconds(253_402_300_799).to_string(),
             model: Some("\u{1f600}".repeat(MAX_MODEL_BYTES / 4)),
-            usage: Some(Usage { input_tokens: most, output_tokens: most, estimated: true }),
+            usage: Some(Usage::estimated(most, most)),
             finish_reason: Some(FinishReason::ContentFilter),
             conversation: Some(ConversationId::FIRST),
             texts: Some(TextPlace::Inline),

@@ -15,7 +15,7 @@ use crate::account::{Account, Closed, Payer};
 use crate::admission::Admission;
 use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
-use crate::exchange::Exchange;
+use crate::exchange::{Bill, Exchange};
 use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::holds::Hold;
@@ -86,8 +86,9 @@ impl Scene {
         reply: &str,
         conversation: Option<ConversationId>,
     ) -> Result<Charge, LedgerError> {
-        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply(reply), conversation };
-        self.ledger.capture(held, credits(cost), exchange).await
+        let bill = Bill::of(credits(cost));
+        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply(reply), conversation, bill };
+        self.ledger.capture(held, exchange).await
     }
 
     async fn account(&self) -> Account {

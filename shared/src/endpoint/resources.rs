@@ -147,7 +147,7 @@ impl Resources {
             ledger: self.ledger(),
             gate,
             model: model?.streaming(chat.model_streams),
-            pricing: chat.pricing,
+            prices: chat.prices,
             output_limits: chat.output_limits,
             max_input_tokens: chat.max_input_tokens,
             clock: self.clock.clone(),

@@ -3,7 +3,8 @@
 use std::env;
 use std::time::Duration;
 
-use domain::pricing::{OutputLimits, Pricing};
+use domain::credits::Credits;
+use domain::pricing::{OutputLimits, Prices};
 use domain::setting::SettingError;
 use ledger::entry::MAX_MODEL_BYTES;
 use ledger::past_exchanges::ContextLimits;
@@ -29,7 +30,7 @@ pub struct ChatSettings {
     pub model_streams: bool,
     /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
     /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
-    pub pricing: Pricing,
+    pub prices: Prices,
     /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest tokens that a
     /// balance must cover where usage is charged. Default 16.
     pub output_limits: OutputLimits,
@@ -67,7 +68,7 @@ impl ChatSettings {
         Ok(Self {
             model: variables.model("MODEL")?,
             model_streams: variables.one_of("MODEL_STREAMS", &[("always", true), ("never", false)])?,
-            pricing: variables.pricing("PRICING")?,
+            prices: variables.prices("PRICING")?,
             output_limits: variables.output_limits()?,
             max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
             context_limits: ContextLimits {
@@ -131,11 +132,18 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         }
     }
 
-    fn pricing(&self, name: &'static str) -> Result<Pricing, SettingError> {
-        let by_message = Pricing::Message { cost: self.credits("MESSAGE_COST", 1)? };
-        let by_usage =
-            Pricing::Usage { input_cost: self.credits("INPUT_COST", 1)?, output_cost: self.credits("OUTPUT_COST", 4)? };
+    fn prices(&self, name: &'static str) -> Result<Prices, SettingError> {
+        let by_message = Prices::per_request(self.credits("MESSAGE_COST", 1)?);
+        let by_usage = Prices::per_token(self.per_million("INPUT_COST", 1)?, self.per_million("OUTPUT_COST", 4)?);
         self.one_of(name, &[("message", by_message), ("usage", by_usage)])
+    }
+
+    /// The price of a million tokens, of which the variable gives the thousandth part.
+    fn per_million(&self, name: &'static str, default: u64) -> Result<Credits, SettingError> {
+        let rule = format!("a whole number from 0 to {}", u64::from(Credits::MAX) / 1000);
+        let per_thousand = self.number(name, default, &rule)?;
+        let per_million = per_thousand.checked_mul(1000).and_then(|price| Credits::new(price).ok());
+        per_million.ok_or_else(|| SettingError::new(name, format!("must be {rule}, not \"{per_thousand}\"")))
     }
 
     fn output_limits(&self) -> Result<OutputLimits, SettingError> {
@@ -168,7 +176,6 @@ mod tests {
     use super::*;
 
     use cloud::SecretSource;
-    use domain::credits::Credits;
 
     fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {
         ChatSettings::read(|asked| given.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))
@@ -178,7 +185,7 @@ mod tests {
     fn by_default_the_dummy_answers_for_one_credit() {
         let settings = read(&[]).unwrap();
         assert!(matches!(settings.model, ModelSettings::Dummy(_)));
-        assert_eq!(settings.pricing, Pricing::Message { cost: Credits::new(1).unwrap() });
+        assert_eq!(settings.prices, Prices::per_request(Credits::new(1).unwrap()));
     }
 
     #[test]
@@ -218,7 +225,12 @@ mod tests {
             ("MODEL_STREAMS", "sometimes", "MODEL_STREAMS must be always, never, not \"sometimes\""),
             ("PRICING", "free", "PRICING must be message, usage, not \"free\""),
             ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
-            ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),
+            ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740, not \"1.5\""),
+            (
+                "INPUT_COST",
+                "9007199254741",
+                "INPUT_COST must be a whole number from 0 to 9007199254740, not \"9007199254741\"",
+            ),
             ("MIN_OUTPUT_TOKENS", "2000", "MIN_OUTPUT_TOKENS must be at most MAX_OUTPUT_TOKENS"),
             ("MAX_INPUT_TOKENS", "1023", "MAX_INPUT_TOKENS must be a whole number from 1024 to 1000000, not \"1023\""),
             ("CONTEXT_MESSAGES", "51", "CONTEXT_MESSAGES must be a whole number from 0 to 50, not \"51\""),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::credits::Credits;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
-use ledger::exchange::{Exchange, StoredReply};
+use ledger::exchange::{Bill, Exchange, StoredReply};
 use ledger::{Charge, LedgerError};
 use providers::error::ModelError;
 use telemetry::metrics::{self, Metric};
@@ -35,9 +35,10 @@ impl Till {
         let model = self.model.id().to_owned();
         let reply = StoredReply { text, refusal, model, usage, finish_reason };
         let HeldQuestion { held, message, conversation, .. } = question;
-        let exchange = Exchange { message: &message, reply: &reply, conversation };
-        let captured = self.ledger.capture(&held, self.pricing.cost(&usage), exchange).await;
-        let counted_cost = self.pricing.cost(&counted_usage);
+        let bill = Bill { prices: self.prices, catalogue: None };
+        let captured =
+            self.ledger.capture(&held, Exchange { message: &message, reply: &reply, conversation, bill }).await;
+        let counted_cost = self.prices.cost(&counted_usage);
         metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
         let charge = captured.map_err(not_charged)?;
         Ok(PaidReply { id: held.id, username: held.username, reply, charge, in_flight: held.in_flight })
@@ -47,11 +48,7 @@ impl Till {
 /// `usage` as far as the hold of `question` pays for it. No tokenizer that we know reads more tokens, and no provider
 /// was asked for more.
 fn within_the_hold(usage: Usage, question: &HeldQuestion) -> Usage {
-    Usage {
-        input_tokens: usage.input_tokens.min(question.prompt.most_input_tokens()),
-        output_tokens: usage.output_tokens.min(question.max_output_tokens.into()),
-        estimated: usage.estimated,
-    }
+    usage.within(question.prompt.most_input_tokens(), question.max_output_tokens.into())
 }
 
 /// The error of a capture. If the table is away, the reply is lost, and its provider has worked.

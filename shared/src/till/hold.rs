@@ -1,6 +1,6 @@
 //! Admitting a caller, and holding the price of a question.
 
-use domain::pricing::{OutputLimits, Pricing, Quote};
+use domain::pricing::{OutputLimits, Prices, Quote};
 use domain::time::Clock;
 use ledger::Ledger;
 use ledger::account::Payer;
@@ -25,8 +25,8 @@ pub struct Till {
     pub gate: Gate,
     /// The model that replies.
     pub model: Model,
-    /// The price of a reply.
-    pub pricing: Pricing,
+    /// The prices of a reply.
+    pub prices: Prices,
     /// The length of a reply.
     pub output_limits: OutputLimits,
     /// The most tokens of a prompt, by [`Prompt::estimated_input_tokens`](providers::prompt::Prompt::estimated_input_tokens).
@@ -100,6 +100,6 @@ impl Till {
 
     fn quote(&self, prompt: &Prompt, wanted_output_tokens: Option<u32>) -> Quote {
         let limits = self.output_limits.at_most(wanted_output_tokens.unwrap_or(u32::MAX));
-        self.pricing.quote(prompt.most_input_tokens(), limits)
+        self.prices.quote(prompt.most_input_tokens(), 0, limits)
     }
 }

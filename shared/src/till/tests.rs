@@ -7,7 +7,7 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
-use domain::pricing::{OutputLimits, Pricing, Usage};
+use domain::pricing::{OutputLimits, Prices, Usage};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use ledger::account::{Account, Payer};
@@ -103,7 +103,7 @@ impl ChatModel for &'static ScriptedReply {
 }
 
 fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
-    Usage { input_tokens, output_tokens, estimated: false }
+    Usage::counted(input_tokens, output_tokens)
 }
 
 fn scripted(usage: Option<Usage>, fails: bool) -> &'static ScriptedReply {
@@ -131,7 +131,7 @@ impl ReplyScene {
             ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
             gate: Gate::without_operator(test.clock.clone()),
             model: Model::new(model),
-            pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
+            prices: Prices::per_token(credits(1_000_000), credits(10_000_000)),
             output_limits: OutputLimits { most: 100, least: 5 },
             max_input_tokens: 1000,
             clock: test.clock.clone(),
@@ -272,7 +272,7 @@ async fn tokens_beyond_what_the_hold_was_computed_from_are_neither_charged_nor_s
 async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
     let scene = ReplyScene::with(10_000, scripted(None, false)).await;
     let paid = scene.ask(None).await.unwrap();
-    assert_eq!(paid.reply.usage, Usage { input_tokens: 2 + 5 + 3 + 21, output_tokens: 1, estimated: true });
+    assert_eq!(paid.reply.usage, Usage::estimated(2 + 5 + 3 + 21, 1));
     assert_eq!(u64::from(paid.charge.cost), 31 + 10);
 }
 

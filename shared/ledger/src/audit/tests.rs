@@ -21,7 +21,7 @@ use crate::audit::progress::AuditProgress;
 use crate::audit::run::{MARGIN, Run, Step};
 use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
 use crate::entry;
-use crate::exchange::Exchange;
+use crate::exchange::{Bill, Exchange};
 use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
@@ -106,8 +106,9 @@ impl Scene {
             message: &message("Hello"),
             reply: &stored_reply("Hi"),
             conversation: Some(ConversationId::FIRST),
+            bill: Bill::of(held.amount),
         };
-        self.ledger.capture(&held, held.amount, exchange).await.unwrap();
+        self.ledger.capture(&held, exchange).await.unwrap();
         held.id
     }
 
@@ -170,9 +171,13 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     let _left_to_expire = scene.hold(ada, None).await;
     let released = scene.hold(ada, Some("another")).await;
     scene.ledger.release(&released).await;
-    let exchange =
-        Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), conversation: Some(ConversationId::FIRST) };
-    assert!(scene.ledger.capture(&released, released.amount, exchange).await.is_err(), "leaves a void entry");
+    let exchange = Exchange {
+        message: &message("Hello"),
+        reply: &stored_reply("Hi"),
+        conversation: Some(ConversationId::FIRST),
+        bill: Bill::of(released.amount),
+    };
+    assert!(scene.ledger.capture(&released, exchange).await.is_err(), "leaves a void entry");
     open_account(&scene.test, "bob", 0).await;
     assert_eq!(scene.run().await, clean(2));
     scene.test.clock.advance(Duration::from_secs(48 * 3600));

@@ -26,5 +26,5 @@ pub(super) fn finish_reason(reason: &StopReason) -> Option<FinishReason> {
 pub(super) fn usage(counted: &TokenUsage) -> Option<Usage> {
     let count = |tokens: i32| u64::try_from(tokens).unwrap_or_default();
     let (input_tokens, output_tokens) = (count(counted.input_tokens), count(counted.output_tokens));
-    (input_tokens > 0 || output_tokens > 0).then_some(Usage { input_tokens, output_tokens, estimated: false })
+    (input_tokens > 0 || output_tokens > 0).then_some(Usage::counted(input_tokens, output_tokens))
 }

@@ -101,7 +101,7 @@ fn streaming(messages: &[Vec<u8>]) -> HttpResponse {
     response(200, messages.concat())
 }
 
-const USAGE: Usage = Usage { input_tokens: 9, output_tokens: 2, estimated: false };
+const USAGE: Usage = Usage::counted(9, 2);
 
 fn hello() -> Prompt {
     Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
@@ -285,7 +285,7 @@ async fn a_negative_count_is_as_if_it_were_not_there() {
     let usage = json!({"inputTokens": -9, "outputTokens": 2, "totalTokens": 11});
     let odd = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
     let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), odd])]).await;
-    assert_eq!(end.unwrap().usage, Some(Usage { input_tokens: 0, output_tokens: 2, estimated: false }));
+    assert_eq!(end.unwrap().usage, Some(Usage::counted(0, 2)));
 }
 
 #[tokio::test]

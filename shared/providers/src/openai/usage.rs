@@ -32,7 +32,7 @@ impl Counted {
     /// The usage, unless the server counted nothing.
     pub(super) fn usage(self) -> Option<Usage> {
         let Self { input_tokens, output_tokens } = self;
-        (input_tokens > 0 || output_tokens > 0).then_some(Usage { input_tokens, output_tokens, estimated: false })
+        (input_tokens > 0 || output_tokens > 0).then_some(Usage::counted(input_tokens, output_tokens))
     }
 }
 
@@ -62,11 +62,7 @@ fn whole(number: f64) -> Option<u64> {
 pub(super) fn latest(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
     let (Some(before), Some(now)) = (before, now) else { return now.or(before) };
     let or = |now, before| if now == 0 { before } else { now };
-    Some(Usage {
-        input_tokens: or(now.input_tokens, before.input_tokens),
-        output_tokens: or(now.output_tokens, before.output_tokens),
-        estimated: false,
-    })
+    Some(Usage::counted(or(now.input_tokens, before.input_tokens), or(now.output_tokens, before.output_tokens)))
 }
 
 #[cfg(test)]
@@ -107,7 +103,7 @@ mod tests {
 
     #[test]
     fn of_several_counts_each_number_is_the_last_one_that_is_there() {
-        let counted = |input_tokens, output_tokens| Some(Usage { input_tokens, output_tokens, estimated: false });
+        let counted = |input_tokens, output_tokens| Some(Usage::counted(input_tokens, output_tokens));
         for (before, now, expected) in [
             (None, counted(9, 2), counted(9, 2)),
             (counted(9, 2), None, counted(9, 2)),

@@ -35,5 +35,5 @@ pub(super) fn reply(answer: ServerAnswer) -> Result<Reply, ModelError> {
 
 /// The estimate of an output, part of which is not handed out. The caller, who has the prompt, makes the input's.
 fn output_of(bytes: usize) -> Usage {
-    Usage { input_tokens: 0, output_tokens: bytes.div_ceil(BYTES_PER_TOKEN) as u64, estimated: true }
+    Usage::estimated(0, bytes.div_ceil(BYTES_PER_TOKEN) as u64)
 }

@@ -13,7 +13,7 @@ use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
-use shared::domain::pricing::{OutputLimits, Pricing, Usage};
+use shared::domain::pricing::{OutputLimits, Prices, Usage};
 use shared::error::ApiError;
 use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
@@ -35,8 +35,8 @@ pub(crate) fn model_id(number: usize) -> String {
 }
 
 /// A token of output costs a credit, and input nothing, so that the schedule decides the amounts of holds and charges.
-fn pricing() -> Pricing {
-    Pricing::Usage { input_cost: Credits::ZERO, output_cost: Credits::new(1000).unwrap() }
+fn prices() -> Prices {
+    Prices::per_token(Credits::ZERO, Credits::new(1_000_000).unwrap())
 }
 
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
@@ -44,7 +44,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         ledger: world.ledger.clone(),
         gate: Gate::without_operator(world.clock.clone()),
         model: Model::new(Scripted::of(world, number, chat)),
-        pricing: pricing(),
+        prices: prices(),
         output_limits: OutputLimits { most: chat.amount, least: chat.least },
         max_input_tokens: 1000,
         clock: world.clock.clone(),
@@ -112,7 +112,7 @@ struct Scripted {
 
 impl Scripted {
     fn of(world: &World, number: usize, chat: &Chat) -> Self {
-        let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
+        let usage = Usage::counted(1, chat.cost.into());
         Self {
             id: model_id(number),
             response: response(number, chat.is_long),
