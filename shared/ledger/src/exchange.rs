@@ -46,6 +46,11 @@ impl Exchange<'_> {
         self.bill.prices.cost(&self.reply.usage)
     }
 
+    /// The charge, if `held` was held.
+    pub(crate) fn charged(&self, held: Credits) -> Credits {
+        self.cost().min(held)
+    }
+
     /// The bytes of all texts as JSON strings.
     pub(crate) fn json_bytes(&self) -> u64 {
         let texts = [Some(self.message.as_str()), Some(self.reply.text.as_str()), self.reply.refusal.as_deref()];
