@@ -11,7 +11,8 @@
 //! The [`witness`] of holds and the [`chronicle`] of users see every request that the table accepts. When the last late
 //! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
 //! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
-//! [`verdict_on_texts`] compares lists and texts with the ledger, and [`verdict_on_work`] counts the work that nobody paid.
+//! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and
+//! [`verdict_on_work`] counts the work that nobody paid. At the end the real audit has to find nothing.
 //!
 //! A [`sabotage`] breaks one rule on the way through the network, and [`proof`] demands that the simulation finds it.
 
@@ -36,6 +37,7 @@ mod schedule;
 mod text_witness;
 mod trace;
 mod verdict;
+mod verdict_on_prices;
 mod verdict_on_texts;
 mod verdict_on_users;
 mod verdict_on_visits;

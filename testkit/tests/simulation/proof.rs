@@ -216,3 +216,13 @@ fn the_simulation_finds_an_hour_that_every_hold_begins_anew() {
 fn the_simulation_finds_a_release_that_does_not_look_for_the_charge() {
     assert_found(Sabotage::ChargeNotLookedFor);
 }
+
+#[test]
+fn the_simulation_finds_an_entry_at_another_price_than_was_charged() {
+    assert_found(Sabotage::EntryAtAnotherPrice);
+}
+
+#[test]
+fn the_simulation_finds_a_charge_at_another_price_than_its_entry_says() {
+    assert_found(Sabotage::ChargeAtAnotherPrice);
+}

@@ -59,6 +59,10 @@ pub(super) enum Sabotage {
     HourBegunByEveryHold,
     /// The release of an expired hold does not look whether its message was charged.
     ChargeNotLookedFor,
+    /// The entry of a capture says other prices than those that were charged.
+    EntryAtAnotherPrice,
+    /// A capture charges another price than its entry says, and returns the rest of the hold.
+    ChargeAtAnotherPrice,
 }
 
 impl Sabotage {
@@ -95,6 +99,10 @@ impl Sabotage {
             Self::UnpaidWorkNotCounted => forget_unpaid_work(&mut body),
             Self::UnpaidWorkNotChecked => allow_unpaid_work(&mut body),
             Self::HourBegunByEveryHold => return hold_and_forget(engine, operation, &body),
+            Self::EntryAtAnotherPrice if token(&body).starts_with("capture-") => {
+                body["TransactItems"][1]["Put"]["Item"]["prices"]["M"]["output"] = json!({"N": "2000000"});
+            }
+            Self::ChargeAtAnotherPrice if token(&body).starts_with("capture-") => charge_nothing(&mut body),
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
             }
@@ -256,6 +264,18 @@ fn allow_unpaid_work(body: &mut Value) {
         let values = &mut update["ExpressionAttributeValues"];
         (values[":most"], values[":unpaid"]) = (json!({"N": "1000"}), json!({"N": "1000"}));
     }
+}
+
+/// Gives the whole hold back, and says so in the entry.
+fn charge_nothing(body: &mut Value) {
+    let charged = number(&body["TransactItems"][1]["Put"]["Item"]["amount"]);
+    let returned = &mut body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":returned"];
+    *returned = json!({"N": (number(returned) - charged).to_string()});
+    body["TransactItems"][1]["Put"]["Item"]["amount"] = json!({"N": "0"});
+}
+
+fn number(value: &Value) -> i64 {
+    value["N"].as_str().and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 fn is_key_of_entry(key: &Value) -> bool {

@@ -18,7 +18,7 @@ use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
-use crate::{verdict, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
+use crate::{verdict, verdict_on_prices, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
@@ -32,7 +32,7 @@ use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::admission::Admission;
-use shared::ledger::audit::{DeletionProgress, Tombstone};
+use shared::ledger::audit::{Audit, DeletionProgress, Tombstone};
 use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
@@ -173,12 +173,14 @@ impl Schedule {
         violations.extend(on_everything(&self.network, &self.world.clock));
         let items = self.network.items();
         violations.extend(verdict::on_holds(&items));
+        violations.extend(verdict_on_prices::on_prices(&items));
         violations.extend(verdict_on_work::on_work(&items, &self.world));
         violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
         violations.extend(self.sweep().await);
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
+        violations.extend(self.audit().await);
         violations.extend(self.network.offences());
         violations
     }
@@ -220,6 +222,22 @@ impl Schedule {
             }
         }
         violations
+    }
+
+    /// The findings of the real audit.
+    async fn audit(&self) -> Vec<String> {
+        let audit = Audit::new(self.table.clone(), self.world.clock.clone());
+        match audit.run(&self.world.deletion, soon(&self.world.clock)).await {
+            Ok(report)
+                if report.finished
+                    && report.mismatches.is_empty()
+                    && report.mispriced.is_empty()
+                    && (report.unpriced, report.unsettled) == (0, 0) =>
+            {
+                Vec::new()
+            }
+            found => vec![format!("the audit found {found:?}")],
+        }
     }
 
     /// Holds nothing on each account: every hold first releases the expired ones.

@@ -35,7 +35,7 @@ pub(crate) fn model_id(number: usize) -> String {
 }
 
 /// A token of output costs a credit, and input nothing, so that the schedule decides the amounts of holds and charges.
-fn prices() -> Prices {
+pub(crate) fn prices() -> Prices {
     Prices::per_token(Credits::ZERO, Credits::new(1_000_000).unwrap())
 }
 
