@@ -167,6 +167,8 @@ class Check:
             report = self.deployment.invoke("audit", {})
             if report["mismatches"]:
                 raise Finding(f"These accounts do not add up: {json.dumps(report['mismatches'])[:1000]}")
+            if report["mispriced"]:
+                raise Finding(f"These entries are at a wrong price: {json.dumps(report['mispriced'])[:1000]}")
             if report["finished"]:
                 self.say(f"audit finished: {report['accounts']} accounts, and each adds up.")
                 return
