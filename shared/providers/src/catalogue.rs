@@ -6,6 +6,7 @@
 mod catalogued_model;
 mod error;
 mod parse;
+mod place;
 mod provider;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 pub use catalogued_model::{Ability, CataloguedModel, StreamPolicy};
 pub use error::CatalogueError;
-pub use parse::MAX_CATALOGUE_BYTES;
+pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES};
 pub use provider::{Protocol, Provider};
 
 /// Providers, and models in the order of the file. Each model's provider is one of these providers, and every name, be it
@@ -80,3 +81,6 @@ impl Catalogue {
         &self.providers[&model.provider]
     }
 }
+
+#[cfg(test)]
+mod tests;
