@@ -51,16 +51,19 @@ impl Endpoint for ChatCompletionsEndpoint {
     async fn answer(&self, request: Request) -> Result<Streamable<ProtocolError>, ProtocolError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
-        let asked = CompletionRequest::parse(&request, &self.till.model)?;
-        let remembered = key.map(|key| asked.remembered(key, &self.till.model));
+        let asked = CompletionRequest::parse(&request)?;
+        let remembered = key.map(|key| asked.remembered(key));
         let account = match self.till.admit(caller.payer(), remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return again(&reply, asked.delivery),
         };
-        let CompletionRequest { prompt, message, max_output_tokens, delivery, store } = asked;
+        let offers = self.till.offers().await?;
+        let candidates = asked.candidates(&offers)?;
+        asked.check(&candidates.first)?;
+        let CompletionRequest { prompt, message, max_output_tokens, delivery, store, .. } = asked;
         let conversation = store.then_some(ConversationId::COMPLETIONS);
         let deadline = self.deadline(&request, delivery);
-        let question = Question { prompt, message, max_output_tokens, conversation, deadline };
+        let question = Question { candidates, prompt, message, max_output_tokens, conversation, deadline };
         match (self.till.hold(account, question).await?, delivery) {
             (HeldOrReplay::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
             (HeldOrReplay::Question(question), Delivery::Streamed { include_usage }) => {
@@ -86,7 +89,7 @@ impl ChatCompletionsEndpoint {
     ) -> Result<Streamable<ProtocolError>, ProtocolError> {
         let in_flight = question.in_flight();
         let stream = self.till.stream(question).await?;
-        let chunks = Chunks::new(stream.id(), self.till.model.id(), include_usage);
+        let chunks = Chunks::new(stream.id(), stream.model_id(), include_usage);
         let beginning = Answer::event_stream().message_id(stream.id()).rate_limit(in_flight);
         Ok(Streamable::Events(beginning, events(stream, chunks)))
     }

@@ -79,10 +79,6 @@ fn timeout_configuration() -> TimeoutConfig {
 }
 
 impl ChatModel for Bedrock {
-    fn id(&self) -> &str {
-        &self.model_id
-    }
-
     fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
         [
             ("temperature", sampling.temperature.is_some_and(|temperature| temperature > MAX_TEMPERATURE)),

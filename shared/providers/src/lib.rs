@@ -10,6 +10,9 @@ pub mod catalogue;
 pub mod catalogues;
 pub mod stored_catalogue;
 
+pub mod connections;
+pub mod offers;
+
 pub mod model;
 pub mod prompt;
 pub mod reply;

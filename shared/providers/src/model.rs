@@ -75,12 +75,6 @@ impl Model {
         self.model.reads_context()
     }
 
-    /// The model's name, for callers and for receipts.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.model.id()
-    }
-
     /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
     #[must_use]
     pub fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {

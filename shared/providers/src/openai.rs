@@ -57,10 +57,6 @@ impl fmt::Debug for OpenAi {
 }
 
 impl ChatModel for OpenAi {
-    fn id(&self) -> &str {
-        &self.model_id
-    }
-
     /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
