@@ -96,7 +96,7 @@ impl ChatCompletionsEndpoint {
 }
 
 fn whole(paid: &PaidReply) -> Result<Answer, ProtocolError> {
-    let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply))?;
+    let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply, paid.charge.cost))?;
     Ok(answer.message_id(paid.id).charge(paid.charge).rate_limit(paid.in_flight))
 }
 
@@ -107,7 +107,7 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
         let event = match stream.next().await? {
             Ok(ReplyPiece::Text(text)) => Ok(chunks.text(&text)),
             Ok(ReplyPiece::Refusal(text)) => Ok(chunks.refusal(&text)),
-            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply)),
+            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply, paid.charge.cost)),
             Err(error) => Err(error.into()),
         };
         Some((event, (stream, chunks)))
@@ -128,7 +128,7 @@ fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolE
     let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
     let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));
     let refusal = paid.reply.refusal.as_ref().map(|text| chunks.refusal(text));
-    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply))];
+    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply, paid.charge.cost))];
     let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
     Streamable::Events(beginning, stream::iter(events.into_iter().flatten()).map(Ok).boxed())
 }

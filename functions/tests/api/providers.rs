@@ -230,7 +230,14 @@ async fn what_a_provider_bills_is_a_reply_that_is_charged_and_not_asked_for_agai
         (json!({"content": "Hi"}), "content_filter".to_owned(), "Hi", None),
         (json!({"content": null, "refusal": refusal}), "stop".to_owned(), "", Some(refusal)),
     ];
-    let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
+    let usage = json!({
+        "prompt_tokens": 30,
+        "completion_tokens": 200,
+        "total_tokens": 230,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+        "cost": 30,
+    });
     for streams in ["always", "never"] {
         let settings = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "0"), ("MODEL_STREAMS", streams)];
         let (provider, chatting) = with_openai(&settings).await;

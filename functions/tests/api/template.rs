@@ -40,7 +40,11 @@ fn cargo_lambda_routes_every_path_as_the_template_does_with_and_without_the_fina
         .functions()
         .into_iter()
         .flat_map(|function| {
-            let paths = function.routes.into_iter().flat_map(|route| [route.path.clone(), format!("{}/", route.path)]);
+            let paths = function.routes.into_iter().flat_map(|route| match route.path.strip_suffix("{id+}") {
+                // A final slash is a part of the rest of the path.
+                Some(before) => vec![format!("{before}{{*id}}")],
+                None => vec![route.path.clone(), format!("{}/", route.path)],
+            });
             paths.map(move |path| (path, function.binary.clone())).collect::<Vec<_>>()
         })
         .chain(OF_NOBODY.map(|path| (path.to_owned(), "openapi".to_owned())))
@@ -351,9 +355,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
-/// Whether a function has the prices. `models` knows the model's name only.
+/// Whether a function asks a model. `models` knows names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
-    function.properties["Environment"]["Variables"]["PRICING"].is_object()
+    ["chat", "chat-completions"].contains(&function.binary.as_str())
 }
 
 /// IAM refuses a policy with two statements of the same `Sid`.
