@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub use catalogued_model::{Ability, CataloguedModel, StreamPolicy};
 pub use error::CatalogueError;
-pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES};
+pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES, MAX_PROVIDERS};
 pub use provider::{Protocol, Provider};
 
 /// Providers, and models in the order of the file. Each model's provider is one of these providers, and every name, be it

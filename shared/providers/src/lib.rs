@@ -12,6 +12,8 @@ pub mod stored_catalogue;
 
 pub mod connections;
 pub mod offers;
+#[cfg(feature = "openai")]
+pub mod provider_keys;
 
 pub mod model;
 pub mod prompt;
@@ -24,8 +26,11 @@ pub mod settings;
 #[cfg(feature = "bedrock")]
 mod bedrock;
 pub mod dummy;
+mod misconfigured;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod renewable_secret;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
 mod written;

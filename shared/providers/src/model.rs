@@ -32,13 +32,14 @@ const NOT_BUILT_IN: &str = "names a model that is not built into this function: 
 pub struct Model {
     model: Arc<dyn ChatModel>,
     streams: bool,
+    timeout: Option<Duration>,
 }
 
 impl Model {
     /// Puts limits on `model`, which is asked for streams.
     #[must_use]
     pub fn new(model: impl ChatModel + 'static) -> Self {
-        Self { model: Arc::new(model), streams: true }
+        Self { model: Arc::new(model), streams: true, timeout: None }
     }
 
     /// The same model. It is asked for streams if `streams`, and otherwise for whole replies, of which nothing is there
@@ -46,6 +47,12 @@ impl Model {
     #[must_use]
     pub fn streaming(self, streams: bool) -> Self {
         Self { streams, ..self }
+    }
+
+    /// The same model, whose replies end within `timeout` also where the caller would wait for longer.
+    #[must_use]
+    pub fn ending_within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Connects to the model that `settings` name.
@@ -86,7 +93,7 @@ impl Model {
     /// # Errors
     /// As [`Pieces::next`].
     pub async fn stream(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Pieces, ModelError> {
-        let ends_at = Instant::now() + limit;
+        let ends_at = Instant::now() + self.timeout.map_or(limit, |timeout| timeout.min(limit));
         let stream = if self.streams {
             guard(ends_at, self.model.stream(prompt, max_output_tokens)).await??
         } else {

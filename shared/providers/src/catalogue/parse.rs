@@ -15,7 +15,8 @@ use crate::catalogue::provider::{Protocol, Provider};
 /// The most bytes of a catalogue as it is stored: 8 read units of DynamoDB where an eventual read is enough.
 pub const MAX_CATALOGUE_BYTES: usize = 64 * 1024;
 
-const MAX_PROVIDERS: usize = 50;
+/// The most providers of a catalogue.
+pub const MAX_PROVIDERS: usize = 50;
 const MAX_MODELS: usize = 200;
 const MAX_HEADERS: usize = 20;
 const MAX_ALIASES: usize = 20;
@@ -291,13 +292,11 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
 /// An id or an alias, which no other model may have.
 fn name(position: usize, place: &Place<'_>, names: &mut Names<'_>) -> Option<String> {
     let name = place.text(MAX_ID_BYTES, RULE_OF_IDS, is_id)?;
-    match names.models.get(&name) {
-        Some(other) => place.refuse(format!("is a name of models[{other}] too")),
-        None => {
-            names.models.insert(name.clone(), position);
-            Some(name)
-        }
+    if let Some(other) = names.models.get(&name) {
+        return place.refuse(format!("is a name of models[{other}] too"));
     }
+    names.models.insert(name.clone(), position);
+    Some(name)
 }
 
 fn prices(place: &Place<'_>) -> Option<Prices> {
