@@ -307,6 +307,19 @@ async fn reasoning_and_calls_are_hidden_pieces() {
     assert_eq!(pieces[..3], expected);
 }
 
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>: the input is the sum of all three.
+#[tokio::test]
+async fn tokens_of_the_cache_are_input_tokens_too() {
+    let usage = json!({
+        "inputTokens": 9, "outputTokens": 2, "totalTokens": 161,
+        "cacheReadInputTokens": 100, "cacheWriteInputTokens": 50,
+    });
+    let metadata = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
+    let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), metadata])]).await;
+    let expected = Usage { cached_input_tokens: 100, cache_write_tokens: 50, ..Usage::counted(159, 2) };
+    assert_eq!(end.unwrap().usage, Some(expected));
+}
+
 #[tokio::test]
 async fn a_stream_is_texts_and_an_end_whose_usage_may_be_missing() {
     let start = event("messageStart", &json!({"role": "assistant"}));
