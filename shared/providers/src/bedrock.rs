@@ -67,10 +67,13 @@ impl Bedrock {
 /// [`SettingError`] if AWS cannot be reached with what the environment says.
 pub(super) fn client(region: Option<&str>, connect_timeout: Duration) -> Result<Client, SettingError> {
     let configuration = Builder::from(&cloud::configuration(Service::BedrockRuntime)?);
-    Ok(client_of(match region {
-        Some(region) => configuration.region(Region::new(region.to_owned())),
-        None => configuration,
-    }, connect_timeout))
+    Ok(client_of(
+        match region {
+            Some(region) => configuration.region(Region::new(region.to_owned())),
+            None => configuration,
+        },
+        connect_timeout,
+    ))
 }
 
 fn client_of(configuration: Builder, connect_timeout: Duration) -> Client {

@@ -199,3 +199,6 @@ fn unreadable(cause: &str) -> StoreError {
     metrics::emit(&[Metric::ModelMisconfigured]);
     StoreError::Unavailable(Cause::because(&format!("the catalogue in the table cannot be used: {cause}")))
 }
+
+#[cfg(test)]
+mod tests;

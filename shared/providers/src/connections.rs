@@ -5,18 +5,18 @@
 
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 use std::collections::BTreeMap;
-#[cfg(any(feature = "bedrock", feature = "openai"))]
-use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "openai")]
 use std::sync::Arc;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+use std::sync::{Mutex, PoisonError};
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 use std::time::Duration;
 
 #[cfg(feature = "bedrock")]
 use crate::bedrock::{self, Bedrock};
-use crate::catalogue::{CataloguedModel, Protocol, Provider, StreamPolicy};
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 use crate::catalogue::MAX_PROVIDERS;
+use crate::catalogue::{CataloguedModel, Protocol, Provider, StreamPolicy};
 use crate::dummy::Dummy;
 use crate::misconfigured::Misconfigured;
 use crate::model::Model;
@@ -150,5 +150,6 @@ impl<K: Ord, C: Clone> KeptClients<K, C> {
     }
 }
 
-#[cfg(all(test, feature = "bedrock", feature = "openai"))]
+#[cfg(test)]
+#[cfg(all(feature = "bedrock", feature = "openai"))]
 mod tests;

@@ -33,7 +33,8 @@ impl ProviderKeys {
 
     /// The header `Authorization` with the key `name`. A key that is not there is looked for again after a minute.
     pub(crate) async fn authorization(&self, name: &str) -> Result<HeaderValue, ModelError> {
-        let missing = |problem: &str| ModelError::Misconfigured(Cause::because(&format!("the API key {name} {problem}")));
+        let missing =
+            |problem: &str| ModelError::Misconfigured(Cause::because(&format!("the API key {name} {problem}")));
         let Some(secret) = &self.0 else {
             return Err(missing("is not there, because PROVIDER_KEYS is not set"));
         };
@@ -101,7 +102,10 @@ mod tests {
         let named = "the API key azure is not in the secret of keys";
         assert_eq!(problem(&keys(r#"{"openai": "sk-1"}"#).await, "azure").await, named);
         let without = ProviderKeys::connect(None).await.unwrap();
-        assert_eq!(problem(&without, "azure").await, "the API key azure is not there, because PROVIDER_KEYS is not set");
+        assert_eq!(
+            problem(&without, "azure").await,
+            "the API key azure is not there, because PROVIDER_KEYS is not set"
+        );
     }
 
     #[tokio::test]

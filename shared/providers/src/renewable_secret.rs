@@ -148,7 +148,10 @@ mod tests {
                 .build();
             let client = aws_sdk_secretsmanager::Client::from_conf(configuration);
             let stored = StoredSecret::SecretsManager { client, arn: "key".to_owned() };
-            RenewableSecret::new(stored, |text| if text == "broken" { Err("it is broken") } else { Ok(text.to_owned()) })
+            RenewableSecret::new(
+                stored,
+                |text| if text == "broken" { Err("it is broken") } else { Ok(text.to_owned()) },
+            )
         }
     }
 

@@ -135,3 +135,6 @@ fn found(error: SdkError<PutItemError>) -> Result<StoredCatalogue, StoreError> {
     };
     item.map_or_else(|| Ok(StoredCatalogue::default()), from_item)
 }
+
+#[cfg(test)]
+mod tests;

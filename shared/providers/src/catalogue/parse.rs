@@ -12,7 +12,7 @@ use crate::catalogue::error::CatalogueError;
 use crate::catalogue::place::{FoundErrors, Members, Place};
 use crate::catalogue::provider::{Protocol, Provider};
 
-/// The most bytes of a catalogue as it is stored: 8 read units of DynamoDB where an eventual read is enough.
+/// The most bytes of a catalogue as it is stored: an eventual read of the item takes at most 8.5 read units of DynamoDB.
 pub const MAX_CATALOGUE_BYTES: usize = 64 * 1024;
 
 /// The most providers of a catalogue.

@@ -141,7 +141,7 @@ impl<'a> Place<'a> {
     fn path_of(&self, name: &str) -> String {
         let is_plain = |name: &str| {
             (1..=MAX_NAME_IN_PATH).contains(&name.len())
-                && name.chars().all(|character| character.is_ascii_alphanumeric() || "_-".contains(character))
+                && name.chars().all(|character| character.is_ascii_alphanumeric() || "$_-".contains(character))
         };
         if is_plain(name) {
             let dot = if self.path.is_empty() { "" } else { "." };

@@ -15,8 +15,8 @@ use reqwest::{Response, Url, redirect};
 use secrecy::SecretString;
 
 use crate::error::ModelError;
-use crate::openai::authorization::Authorization;
 use crate::openai::answer_body::{as_events, limited};
+use crate::openai::authorization::Authorization;
 use crate::openai::failure::{failure, transport};
 use crate::openai::protocol::Length;
 use crate::openai::rejection::Rejection;
@@ -52,11 +52,7 @@ pub(super) struct Server {
 ///
 /// # Errors
 /// [`Cause`] for an address that is none.
-pub(super) fn client(
-    http: reqwest::Client,
-    base_url: Option<&str>,
-    server: Server,
-) -> Result<Client<Address>, Cause> {
+pub(super) fn client(http: reqwest::Client, base_url: Option<&str>, server: Server) -> Result<Client<Address>, Cause> {
     let base_url = base_url.unwrap_or(OPENAI_API_BASE);
     Url::parse(base_url).map_err(|error| Cause::because(&format!("is no address: {error}")))?;
     let server = Arc::new(server);
