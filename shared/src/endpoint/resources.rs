@@ -17,6 +17,7 @@ use ledger::history::History;
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
+use providers::stored_catalogue::CatalogueKeeper;
 use store::Table;
 
 use crate::conversation::Conversations;
@@ -116,6 +117,12 @@ impl Resources {
     #[must_use]
     pub fn switch(&self) -> Switch {
         Switch::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The keeper of the catalogue of models.
+    #[must_use]
+    pub fn catalogue_keeper(&self) -> CatalogueKeeper {
+        CatalogueKeeper::new(self.table.clone(), self.clock.clone())
     }
 
     /// The ledger.
