@@ -4,6 +4,7 @@ use domain::ids::{ConversationId, UserId};
 use domain::message::Message;
 use ledger::admission::OpenAccount;
 use ledger::past_exchanges::{ContextLimits, PastExchange, PastExchanges};
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use store::{StoreError, Table};
 
@@ -25,7 +26,8 @@ impl Conversations {
     }
 
     /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt is short
-    /// enough and `account` can pay for it. The conversation is read only if the message alone can be answered.
+    /// enough for the first of the `candidates` and `account` can pay for it. The conversation is read only if the model
+    /// reads it, and if the message alone can be answered.
     ///
     /// # Errors
     /// As [`Till::check`] for the message alone; [`ApiError::Unavailable`] if the table cannot be read.
@@ -33,11 +35,16 @@ impl Conversations {
         &self,
         till: &Till,
         account: &OpenAccount,
+        candidates: &Candidates,
         conversation: ConversationId,
         message: &Message,
     ) -> Result<Prompt, ApiError> {
-        till.check(account, &self.prompt_after(&[], message))?;
-        let fits = |prompt: &Prompt| till.check(account, prompt).is_ok();
+        let alone = self.prompt_after(&[], message);
+        till.check(account, candidates, &alone)?;
+        if !candidates.first.reads_context() {
+            return Ok(alone);
+        }
+        let fits = |prompt: &Prompt| till.check(account, candidates, prompt).is_ok();
         Ok(self.prompt_that_fits(account.user_id(), conversation, message, fits).await?)
     }
 

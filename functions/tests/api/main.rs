@@ -20,6 +20,7 @@ mod costs;
 mod docs;
 mod docs_page;
 mod events;
+mod fallbacks;
 mod faults;
 mod forgery;
 mod guessing;

@@ -36,10 +36,6 @@ pub enum DummyFailure {
 }
 
 impl ChatModel for Dummy {
-    fn id(&self) -> &'static str {
-        "dummy"
-    }
-
     fn reads_context(&self) -> bool {
         false
     }

@@ -3,11 +3,13 @@
 use std::env;
 use std::time::Duration;
 
+use cloud::SecretSource;
 use domain::credits::Credits;
 use domain::pricing::{OutputLimits, Prices};
 use domain::setting::SettingError;
 use ledger::entry::MAX_MODEL_BYTES;
 use ledger::past_exchanges::ContextLimits;
+use providers::catalogue::{Catalogue, StreamPolicy};
 use providers::dummy::{Dummy, DummyFailure};
 use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 
@@ -28,6 +30,8 @@ pub struct ChatSettings {
     /// `MODEL_STREAMS`: `always` (the default) asks the model for a stream also where a whole reply is wanted, so that a
     /// deadline ends the reply and does not lose it. `never` is for servers and models that cannot stream.
     pub model_streams: bool,
+    /// `PROVIDER_KEYS` or `PROVIDER_KEYS_ARN`: the API keys of the catalogue's providers, a JSON object of names and keys.
+    pub provider_keys: Option<SecretSource>,
     /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
     /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
     pub prices: Prices,
@@ -68,6 +72,7 @@ impl ChatSettings {
         Ok(Self {
             model: variables.model("MODEL")?,
             model_streams: variables.one_of("MODEL_STREAMS", &[("always", true), ("never", false)])?,
+            provider_keys: variables.secret("PROVIDER_KEYS", "PROVIDER_KEYS_ARN"),
             prices: variables.prices("PRICING")?,
             output_limits: variables.output_limits()?,
             max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
@@ -78,6 +83,15 @@ impl ChatSettings {
             system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
             stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 30..=900)?,
         })
+    }
+
+    /// The catalogue of the one model that these settings name, which applies while there is none in the table.
+    #[must_use]
+    pub fn catalogue(&self) -> Catalogue {
+        let Self { model, prices, max_input_tokens, output_limits, .. } = self;
+        let (provider, mut terms) = model.catalogued(*prices, *max_input_tokens, output_limits.most);
+        terms.streams = if self.model_streams { StreamPolicy::Always } else { StreamPolicy::Never };
+        Catalogue::of_one(provider, terms)
     }
 }
 
@@ -175,8 +189,6 @@ fn bytes_as_json(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    use cloud::SecretSource;
-
     fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {
         ChatSettings::read(|asked| given.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))
     }
@@ -186,6 +198,24 @@ mod tests {
         let settings = read(&[]).unwrap();
         assert!(matches!(settings.model, ModelSettings::Dummy(_)));
         assert_eq!(settings.prices, Prices::per_request(Credits::new(1).unwrap()));
+    }
+
+    #[test]
+    fn the_model_of_the_settings_is_a_catalogue_of_one() {
+        let given = [
+            ("MODEL", "openai"),
+            ("MODEL_ID", "m"),
+            ("MODEL_STREAMS", "never"),
+            ("PRICING", "usage"),
+            ("MAX_INPUT_TOKENS", "2000"),
+            ("MAX_OUTPUT_TOKENS", "300"),
+        ];
+        let catalogue = read(&given).unwrap().catalogue();
+        let [terms] = catalogue.models() else { panic!("not one model: {catalogue:?}") };
+        assert_eq!((terms.id.as_str(), terms.context_tokens, terms.max_output_tokens), ("m", 2000, 300));
+        let per_million = |amount| Credits::new(amount).unwrap();
+        assert_eq!(terms.prices, Prices::per_token(per_million(1000), per_million(4000)));
+        assert_eq!((terms.streams, terms.hidden), (StreamPolicy::Never, false));
     }
 
     #[test]

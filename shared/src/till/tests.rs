@@ -1,5 +1,7 @@
 //! The charge for whole replies.
 
+mod fallbacks;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,17 +9,16 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
-use domain::pricing::{OutputLimits, Prices, Usage};
+use domain::pricing::{Prices, Usage};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use ledger::Charge;
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
-use ledger::gate::Gate;
 use ledger::idempotency::{IdempotencyKey, Remembered};
-use ledger::{Charge, Ledger};
 use providers::chat_model::ChatModel;
 use providers::error::{ModelError, Refusal};
-use providers::model::Model;
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use telemetry::metrics::Metric;
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::error::ApiError;
-use crate::testing::{TestTable, open_account, stored_message};
+use crate::testing::{TestTable, offer, open_account, stored_message, till};
 
 /// The stalls of a model that says nothing more. During a stall tokio's clock is paused and runs ahead to the next timer;
 /// it goes on when the model's future is dropped.
@@ -68,10 +69,6 @@ struct ScriptedReply {
 }
 
 impl ChatModel for &'static ScriptedReply {
-    fn id(&self) -> &'static str {
-        "scripted"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -126,17 +123,14 @@ impl ReplyScene {
     async fn with(balance: u64, model: &'static ScriptedReply) -> Self {
         let test = TestTable::start().await;
         let ada = open_account(&test, "ada", balance).await;
-        let credits = |amount| Credits::new(amount).unwrap();
-        let till = Till {
-            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            gate: Gate::without_operator(test.clock.clone()),
-            model: Model::new(model),
-            prices: Prices::per_token(credits(1_000_000), credits(10_000_000)),
-            output_limits: OutputLimits { most: 100, least: 5 },
-            max_input_tokens: 1000,
-            clock: test.clock.clone(),
-        };
+        let till = till(&test, 5);
         Self { test, ada, till, model }
+    }
+
+    fn candidates(&self) -> Candidates {
+        let credits = |amount| Credits::new(amount).unwrap();
+        let first = offer("scripted", self.model, Prices::per_token(credits(1_000_000), credits(10_000_000)));
+        Candidates { first, fallbacks: Vec::new(), catalogue: None }
     }
 
     async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
@@ -158,6 +152,7 @@ impl ReplyScene {
             Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
         };
         let question = Question {
+            candidates: self.candidates(),
             prompt: prompt(),
             max_output_tokens: None,
             conversation: Some(ConversationId::FIRST),
@@ -184,8 +179,9 @@ async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
     };
     let around = prompt(0).estimated_input_tokens();
     let longest = 4 * (1000 - usize::try_from(around).unwrap());
-    scene.till.check_input(&prompt(longest)).unwrap();
-    let refusal = scene.till.check_input(&prompt(longest + 1)).unwrap_err();
+    let model = scene.candidates().first;
+    hold::check_input(&model, &prompt(longest)).unwrap();
+    let refusal = hold::check_input(&model, &prompt(longest + 1)).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "context_length_exceeded"));
     let sentence = "This model's maximum context length is 1000 tokens. However, your messages resulted in 1001 tokens. \
                     Please reduce the length of the messages.";

@@ -86,10 +86,6 @@ fn busy() -> ModelError {
 }
 
 impl ChatModel for Recited {
-    fn id(&self) -> &'static str {
-        "recited"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }

@@ -6,24 +6,21 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::Message;
-use domain::pricing::Usage;
-use domain::pricing::{OutputLimits, Prices};
+use domain::pricing::{Prices, Usage};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use ledger::Ledger;
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
-use ledger::gate::Gate;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
-use providers::model::Model;
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use testkit::recorder::Fault;
 
 use super::*;
-use crate::testing::{TestTable, open_account, stored_message};
+use crate::testing::{TestTable, offer, open_account, stored_message, till};
 use crate::till::hold::{Admitted, HeldOrReplay};
 use crate::till::question::Question;
 use crate::till::tests::Stalls;
@@ -52,10 +49,6 @@ enum StreamStep {
 }
 
 impl ChatModel for ScriptedStream {
-    fn id(&self) -> &'static str {
-        "scripted"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -102,6 +95,7 @@ fn credits(amount: u64) -> Credits {
 struct StreamScene {
     test: TestTable,
     till: Arc<Till>,
+    model: Arc<Offer>,
     stalls: Stalls,
     ada: Payer,
 }
@@ -113,17 +107,10 @@ impl StreamScene {
     async fn start(steps: &[StreamStep], prices: Prices) -> Self {
         let test = TestTable::start().await;
         let stalls = Stalls::default();
-        let till = Arc::new(Till {
-            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            gate: Gate::without_operator(test.clock.clone()),
-            model: Model::new(ScriptedStream(steps.to_vec(), stalls.clone())),
-            prices,
-            output_limits: OutputLimits { most: 100, least: 1 },
-            max_input_tokens: 1000,
-            clock: test.clock.clone(),
-        });
+        let till = Arc::new(till(&test, 1));
+        let model = offer("scripted", ScriptedStream(steps.to_vec(), stalls.clone()), prices);
         let ada = open_account(&test, "ada", BALANCE).await;
-        Self { test, till, stalls, ada }
+        Self { test, till, model, stalls, ada }
     }
 
     async fn stream_for(&self, timeout: Duration) -> Result<TillStream, ApiError> {
@@ -131,7 +118,9 @@ impl StreamScene {
     }
 
     async fn hold_for(&self, timeout: Duration) -> Result<HeldQuestion, ApiError> {
+        let first = Arc::clone(&self.model);
         let question = Question {
+            candidates: Candidates { first, fallbacks: Vec::new(), catalogue: None },
             prompt: prompt(),
             message: Message::try_from("12345678".to_owned()).unwrap(),
             max_output_tokens: None,
@@ -482,7 +471,7 @@ async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, prices: P
             return;
         }
     };
-    let (id, most_output) = (question.id(), u64::from(question.max_output_tokens));
+    let (id, most_output) = (question.id(), u64::from(question.candidates[0].max_output_tokens));
     let (spendable, held) = scene.spendable_and_held().await;
     assert_eq!(spendable + held, BALANCE);
     let outcome = if is_streamed {

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
+use providers::catalogues::Catalogues;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
+use providers::offers::{Connect, OfferDesk};
 use providers::prompt::{Prompt, Sampling};
 use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
-use shared::domain::pricing::{OutputLimits, Prices, Usage};
+use shared::domain::pricing::{Prices, Usage};
 use shared::error::ApiError;
 use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
@@ -39,14 +42,29 @@ pub(crate) fn prices() -> Prices {
     Prices::per_token(Credits::ZERO, Credits::new(1_000_000).unwrap())
 }
 
+/// The one model of a process. It writes as many tokens as the hold is to cover.
+fn catalogue(number: usize, chat: &Chat) -> Catalogue {
+    let terms = CataloguedModel::of_the_settings(&model_id(number), prices(), 1000, chat.amount);
+    Catalogue::of_one(Provider::new(Protocol::Dummy), terms)
+}
+
+/// The connection to a model with a script.
+#[derive(Debug)]
+struct ScriptedConnection(Model);
+
+impl Connect for ScriptedConnection {
+    fn connect(&self, _provider: &Provider, _model: &CataloguedModel) -> Model {
+        self.0.clone()
+    }
+}
+
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
+    let scripted = ScriptedConnection(Model::new(Scripted::of(world, number, chat)));
     let till = Arc::new(Till {
         ledger: world.ledger.clone(),
         gate: Gate::without_operator(world.clock.clone()),
-        model: Model::new(Scripted::of(world, number, chat)),
-        prices: prices(),
-        output_limits: OutputLimits { most: chat.amount, least: chat.least },
-        max_input_tokens: 1000,
+        offers: OfferDesk::new(Catalogues::without_table(catalogue(number, chat)), Box::new(scripted)),
+        least_output_tokens: chat.least,
         clock: world.clock.clone(),
     });
     let message = Message::try_from(chat.message.clone()).unwrap();
@@ -57,6 +75,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         Admitted::Replay(replay) => return Ok(replayed(replay)),
     };
     let question = Question {
+        candidates: till.offers().await?.first(),
         prompt: Prompt::default(),
         message,
         max_output_tokens: None,
@@ -97,7 +116,6 @@ async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
 /// A model with a script.
 #[derive(Debug)]
 struct Scripted {
-    id: String,
     response: String,
     usage: Usage,
     thinks: Duration,
@@ -114,7 +132,6 @@ impl Scripted {
     fn of(world: &World, number: usize, chat: &Chat) -> Self {
         let usage = Usage::counted(1, chat.cost.into());
         Self {
-            id: model_id(number),
             response: response(number, chat.is_long),
             usage,
             thinks: chat.thinks,
@@ -140,10 +157,6 @@ impl Scripted {
 }
 
 impl ChatModel for Scripted {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
