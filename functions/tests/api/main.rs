@@ -13,6 +13,7 @@ mod attacks;
 mod audit;
 mod bad_input;
 mod binaries;
+mod catalogue;
 mod chat;
 mod chat_completions;
 mod cors;

@@ -54,10 +54,12 @@ impl Connections {
         streams: bool,
         keys: Option<SecretSource>,
     ) -> Result<Self, SettingError> {
+        // Boxed: the futures of the SDK are larger than a function's stack should hold.
+        let model = Box::pin(Model::connect(settings));
         #[cfg(feature = "openai")]
-        let (model, keys) = tokio::try_join!(Model::connect(settings), ProviderKeys::connect(keys))?;
+        let (model, keys) = tokio::try_join!(model, Box::pin(ProviderKeys::connect(keys)))?;
         #[cfg(not(feature = "openai"))]
-        let (model, _) = (Model::connect(settings).await?, keys);
+        let (model, _) = (model.await?, keys);
         Ok(Self {
             of_the_settings: model.streaming(streams),
             #[cfg(feature = "openai")]
