@@ -83,7 +83,7 @@ impl SimulatedClient {
 
 /// The model that is asked for. All requests with one key name the same one.
 fn model(key: Option<&str>, generator: &mut fastrand::Rng) -> Option<&'static str> {
-    let names = [None, Some(ALIAS), None, Some(MODELS[0]), None, Some(MODELS[1])];
+    let names = [None, None, Some(ALIAS), None, None, Some(MODELS[0]), None, Some(MODELS[1])];
     let number = key.and_then(|key| key.strip_prefix("key-")?.parse().ok());
     names[number.unwrap_or_else(|| generator.usize(..names.len()))]
 }
@@ -91,8 +91,8 @@ fn model(key: Option<&str>, generator: &mut fastrand::Rng) -> Option<&'static st
 fn failure(generator: &mut fastrand::Rng, failures_of_eight: u8) -> Option<ModelFailure> {
     match generator.u8(..16) {
         0 => Some(ModelFailure::TurnsAway),
-        1..4 => Some(ModelFailure::FirstTurnsAway),
-        number if number < 2 * (2 + failures_of_eight) => Some(ModelFailure::Fails),
+        1..3 => Some(ModelFailure::FirstTurnsAway),
+        number if number < 3 + 2 * failures_of_eight => Some(ModelFailure::Fails),
         _ => None,
     }
 }

@@ -64,7 +64,7 @@ fn model(id: &str, generator: &mut fastrand::Rng) -> Value {
     let input = [0, 0, 10_000, 30_000];
     let prices = json!({
         "input": one_of(&input), "cached_input": one_of(&input), "cache_write": one_of(&input),
-        "output": one_of(&[0, 500_000, 1_000_000, 1_000_000, 2_000_000, 3_000_000]), "request": one_of(&[0, 0, 1]),
+        "output": one_of(&[0, 500_000, 1_000_000, 1_000_000, 2_000_000]), "request": one_of(&[0, 0, 1]),
     });
     let others: Vec<&str> = MODELS.into_iter().filter(|other| *other != id).collect();
     let fallbacks = if generator.u8(..4) > 0 { others } else { Vec::new() };

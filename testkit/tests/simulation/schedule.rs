@@ -94,7 +94,7 @@ impl Schedule {
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
-            people.push(newcomer(&table, &clock, number, generator.u64(..=25)).await);
+            people.push(newcomer(&table, &clock, number, generator.u64(..=40)).await);
         }
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
