@@ -6,6 +6,7 @@
 
 mod capture;
 mod hold;
+mod outcome_metrics;
 mod paid_reply;
 mod question;
 mod reply;

@@ -1,5 +1,7 @@
 //! Fallbacks of the catalogue's models: who is asked, who is charged for, and what a caller is told.
 
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 use testkit::gateway::Request;
 use wiremock::{MockServer, ResponseTemplate};
@@ -19,9 +21,16 @@ struct FallbackWorld {
 
 impl FallbackWorld {
     async fn start() -> Self {
+        let first = MockServer::start().await;
+        let address = first.uri();
+        Self::with_first_at(first, &address).await
+    }
+
+    /// The first model is at `address`, which need not be that of its server.
+    async fn with_first_at(first: MockServer, address: &str) -> Self {
         let (world, Tokens { access, .. }) = World::with_ada(5000, &[]).await;
-        let (first, fallback) = (MockServer::start().await, MockServer::start().await);
-        let provider = |server: &MockServer| json!({"protocol": "openai", "base_url": format!("{}/v1", server.uri())});
+        let fallback = MockServer::start().await;
+        let provider = |address: &str| json!({"protocol": "openai", "base_url": format!("{address}/v1")});
         let model = |id: &str, price: u64, fallbacks: &[&str]| {
             json!({
                 "id": id,
@@ -34,7 +43,7 @@ impl FallbackWorld {
             })
         };
         let catalogue = json!({
-            "providers": {"first": provider(&first), "second": provider(&fallback)},
+            "providers": {"first": provider(address), "second": provider(&fallback.uri())},
             "models": [model("first", 2, &["second"]), model("second", 3, &[])],
         });
         world.put_catalogue(Some(&catalogue)).await;
@@ -111,11 +120,14 @@ async fn a_model_that_may_have_worked_or_does_not_take_the_request_is_not_replac
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_replaced() {
-    let FallbackWorld { world, access, first, fallback } = FallbackWorld::start().await;
-    drop(first);
-    answer(&fallback, says(&json!({"content": "Hi"}))).await;
-    let response = world.stack.send(completion_by("first", false).bearer(&access)).await;
-    assert_eq!((response.status, &response.json()["model"]), (200, &json!("second")));
+    // The port is free again when the listener is dropped.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let scene = FallbackWorld::with_first_at(MockServer::start().await, &format!("http://{nobody}")).await;
+    answer(&scene.fallback, says(&json!({"content": "Hi"}))).await;
+    for request in scene.requests() {
+        assert_eq!(scene.world.stack.send(request).await.status, 200);
+    }
+    assert_eq!(scene.asked().await, (0, 3));
 }
 
 #[tokio::test]

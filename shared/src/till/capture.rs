@@ -1,16 +1,12 @@
 //! Capturing the price of a reply.
 
-use std::time::Duration;
-
-use domain::credits::Credits;
-use domain::message::FinishReason;
+use ledger::LedgerError;
 use ledger::exchange::{Bill, Exchange, StoredReply};
-use ledger::{Charge, LedgerError};
-use providers::error::ModelError;
-use telemetry::metrics::{self, Metric};
+use telemetry::metrics;
 
 use crate::error::ApiError;
 use crate::till::hold::Till;
+use crate::till::outcome_metrics::counted;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::{Candidate, HeldQuestion};
 use crate::till::under_way::EndedReply;
@@ -41,39 +37,4 @@ fn not_charged(error: LedgerError) -> ApiError {
         LedgerError::Unavailable(cause) => ApiError::ReplyLost(cause),
         error => error.into(),
     }
-}
-
-/// The metrics of a question without a reply.
-pub(super) fn failed(error: &ModelError, latency: Duration) -> Vec<Metric> {
-    match error {
-        // A refusal is the caller's fault, and must not raise an alarm about the model.
-        ModelError::Refused { .. } => Vec::new(),
-        ModelError::Misconfigured(_) => {
-            vec![Metric::ModelLatency(latency), Metric::ModelFailures, Metric::ModelMisconfigured]
-        }
-        _ => vec![Metric::ModelLatency(latency), Metric::ModelFailures],
-    }
-}
-
-/// The metrics of a reply that cost `cost` by its provider's count. There is no `charge` if the capture failed.
-pub(super) fn counted(
-    held: Credits,
-    cost: Credits,
-    charge: Option<&Charge>,
-    finish_reason: FinishReason,
-    latency: Duration,
-) -> Vec<Metric> {
-    let mut metrics = vec![Metric::ModelLatency(latency)];
-    if finish_reason == FinishReason::BrokenOff {
-        metrics.push(Metric::ModelFailures);
-    }
-    let Some(charge) = charge else { return metrics };
-    metrics.extend([Metric::Messages, Metric::CreditsCaptured(charge.cost)]);
-    if charge.cost < held {
-        metrics.push(Metric::CreditsReleased(held.saturating_minus(charge.cost)));
-    }
-    if charge.cost < cost {
-        metrics.push(Metric::CaptureOverruns);
-    }
-    metrics
 }

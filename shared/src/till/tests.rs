@@ -319,12 +319,12 @@ fn a_failure_is_counted_unless_the_caller_caused_it_and_the_operators_fault_twic
     let cause = || Cause::because("a reason");
     let failed = [Metric::ModelLatency(latency), Metric::ModelFailures];
     let refused = ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() };
-    assert_eq!(capture::failed(&refused, latency), []);
-    assert_eq!(capture::failed(&ModelError::Failed(cause()), latency), failed);
+    assert_eq!(outcome_metrics::failed(&refused, latency), []);
+    assert_eq!(outcome_metrics::failed(&ModelError::Failed(cause()), latency), failed);
     let throttled = ModelError::Throttled { retry_after: None, cause: cause() };
-    assert_eq!(capture::failed(&throttled, latency), failed);
+    assert_eq!(outcome_metrics::failed(&throttled, latency), failed);
     let expected = [&failed[..], &[Metric::ModelMisconfigured]].concat();
-    assert_eq!(capture::failed(&ModelError::Misconfigured(cause()), latency), expected);
+    assert_eq!(outcome_metrics::failed(&ModelError::Misconfigured(cause()), latency), expected);
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn a_reply_is_counted_with_what_was_charged_for_it_and_what_was_not() {
     let credits = |amount| Credits::new(amount).unwrap();
     let count = |held, cost, charged: Option<u64>, end| {
         let charge = charged.map(|cost| Charge { cost: credits(cost), balance: Credits::ZERO });
-        let metrics = capture::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
+        let metrics = outcome_metrics::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
         assert_eq!(metrics[0], Metric::ModelLatency(latency));
         metrics[1..].to_vec()
     };

@@ -12,8 +12,8 @@ use providers::offers::Offer;
 use telemetry::metrics;
 
 use crate::error::ApiError;
-use crate::till::capture::failed;
 use crate::till::hold::Till;
+use crate::till::outcome_metrics::failed;
 use crate::till::question::{Candidate, HeldQuestion};
 
 /// The least time that is worth asking a model in. With less, a question would cost its provider and bring no reply.
