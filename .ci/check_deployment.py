@@ -78,7 +78,7 @@ class Check:
 
     def function_at(self, path: str) -> str:
         plain = path.partition("?")[0].rstrip("/")
-        patterns = ((re.sub(r"\{\w+\}", "[^/]+", pattern), name) for pattern, name in self.functions_by_path.items())
+        patterns = ((as_expression(pattern), name) for pattern, name in self.functions_by_path.items())
         return next((name for pattern, name in patterns if re.fullmatch(pattern, plain)), "API Gateway")
 
     def ask(
@@ -127,7 +127,7 @@ class Check:
         """A setting that a function cannot use, or two that contradict each other, stop its start."""
         paths: dict[str, str] = {}
         for path, function in self.functions_by_path.items():
-            paths.setdefault(function, re.sub(r"\{\w+\}", "none", path))
+            paths.setdefault(function, re.sub(r"\{\*?\w+\}", "none", path))
         with concurrent.futures.ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
             outcomes = list(pool.map(self.start, paths, paths.values()))
         for function, outcome in zip(paths, outcomes):
@@ -167,6 +167,8 @@ class Check:
             report = self.deployment.invoke("audit", {})
             if report["mismatches"]:
                 raise Finding(f"These accounts do not add up: {json.dumps(report['mismatches'])[:1000]}")
+            if report["mispriced"]:
+                raise Finding(f"These entries are at a wrong price: {json.dumps(report['mispriced'])[:1000]}")
             if report["finished"]:
                 self.say(f"audit finished: {report['accounts']} accounts, and each adds up.")
                 return
@@ -186,6 +188,11 @@ class Check:
         self.say(f"{len(alarms)} alarms: {', '.join(f'{count} {state}' for state, count in sorted(counts.items()))}.")
         if not any(alarm.tells_somebody for alarm in alarms):
             self.say("Nobody is told of alarms: AlarmEmail and AlarmTopicArn are empty.")
+
+
+def as_expression(route: str) -> str:
+    """The paths of a route, in which `{id}` is one segment, and `{*id}` all that is left."""
+    return re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{\*\w+\}", ".+", route))
 
 
 def opened(request: urllib.request.Request, limit_s: float = REQUEST_LIMIT_S) -> http.client.HTTPResponse:
@@ -266,6 +273,7 @@ class User:
 
     def stream(self, key: str) -> None:
         model = self.check.expect(200, "GET", "/v1/models", token=key).json()["data"][0]["id"]
+        self.check.expect(200, "GET", f"/v1/models/{model}", token=key)
         body = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "stream": True}
         answer = self.paid(lambda: self.check.ask("POST", "/v1/chat/completions", body, key))
         if answer.status != 200:

@@ -115,7 +115,7 @@ def problems(result: dict) -> list[str]:
 
 
 def problems_of_the_ledger(audited: dict, accounts: int) -> list[str]:
-    if (audited["mismatches"], audited["unsettled"], audited["accounts"]) == ([], 0, accounts):
+    if (audited["mismatches"], audited["mispriced"], audited["unsettled"], audited["accounts"]) == ([], [], 0, accounts):
         return []
     return [f"The audit found something else than {accounts} accounts that add up: {audited}"]
 

@@ -32,10 +32,12 @@ def balance(stack: Stack, key: str) -> int:
 
 def talk(client: OpenAI) -> None:
     expect("models", [model.id for model in client.models.list()], ["dummy"])
+    expect("one model", client.models.retrieve("dummy").id, "dummy")
     whole = client.chat.completions.create(model="dummy", messages=HELLO)
     expect("whole", whole.choices[0].message.content, "Dummy Response")
     expect("its end", whole.choices[0].finish_reason, "stop")
     expect("its usage", whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)
+    expect("its cost", whole.usage.cost, 1)
     expect("its request has an id", bool(whole._request_id), True)
 
     options = {"include_usage": True}
@@ -96,6 +98,7 @@ def be_refused(client: OpenAI) -> None:
     expect("a wrong key", type(refusal(client.with_options(api_key="sk-wrong"))), AuthenticationError)
     unknown = refusal(client, model="gpt-0")
     expect("an unknown model", type(unknown), NotFoundError)
+    expect("its cost", whole.usage.cost, 1)
     expect("its request has an id", bool(unknown.request_id), True)
     expect("the models that there are", "This deployment has: dummy." in unknown.message, True)
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]

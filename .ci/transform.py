@@ -194,7 +194,7 @@ def faults_of(template: dict) -> list[str]:
                 faults.append(f"{name} may {statement['Action']} everywhere.")
     groups = Counter(function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values())
     faults += [f"{group} is written to by {count} functions." for group, count in groups.items() if count > 1]
-    paths = {re.sub(r"\{\w+\}", "*", f"*{route.partition(' ')[2]}") for route in routes(resources)}
+    paths = {re.sub(r"\{\w+\+?\}", "*", f"*{route.partition(' ')[2]}") for route in routes(resources)}
     sources = {short(each["SourceArn"]) for each in of_type(resources, "AWS::Lambda::Permission").values()}
     for path in paths:
         if not any(str(source).endswith(path[1:]) for source in sources):

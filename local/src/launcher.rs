@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod cargo_lambda;
+mod catalogue;
 mod checks;
 mod child_group;
 mod emulator;
@@ -12,6 +13,7 @@ mod functions;
 mod interrupt;
 mod output;
 mod progress;
+mod provider_keys;
 mod readiness;
 mod signing_secret;
 mod sources;
@@ -108,13 +110,13 @@ async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -
     let Stack { plan, environment, output, .. } = stack;
     emulator::listening(plan.port).await;
     let mut sources = Sources::of(&executables, plan);
-    let mut functions = Functions::start(&executables, plan, environment, output)?;
-    tokio::select! {
-        ready = readiness::wait_for_functions(plan) => ready?,
-        Ended { binary, status, .. } = functions.ended() => {
-            return Err(LaunchError::FunctionEnded { binary, status });
-        }
+    let mut functions = Functions::new(plan, environment, output);
+    if let Some(change) = &plan.catalogue {
+        functions.start(&executables, |executable| executable.binary == catalogue::KEEPER)?;
+        say(unless_one_ends(change.make(plan.port), &mut functions).await?);
     }
+    functions.start(&executables, |_| true)?;
+    unless_one_ends(readiness::wait_for_functions(plan), &mut functions).await?;
     functions.start_the_others();
     output.pass_everything_soon().await;
     say_how_to_begin(stack);
@@ -123,6 +125,17 @@ async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -
             () = sources.changed() => rebuild(stack, &mut functions, &mut sources).await?,
             ended = functions.ended() => say(ended),
         }
+    }
+}
+
+/// Waits for `work`, or for the end of a function, which is an error.
+async fn unless_one_ends<T>(
+    work: impl Future<Output = Result<T, LaunchError>>,
+    functions: &mut Functions<'_>,
+) -> Result<T, LaunchError> {
+    tokio::select! {
+        done = work => done,
+        Ended { binary, status, .. } = functions.ended() => Err(LaunchError::FunctionEnded { binary, status }),
     }
 }
 

@@ -27,6 +27,12 @@ Resources:
     Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
 ";
 
+const OPERATOR: &str = "
+  OperatorFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: operator}}
+";
+
 fn workspace(template: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("template.yaml"), template).unwrap();
@@ -118,6 +124,57 @@ fn a_missing_cargo_is_one_sentence_with_the_way_to_get_it() {
     let sentence = complaint(launcher(workspace.path()).env("CARGO", "/nowhere/cargo"), workspace.path());
     assert!(sentence.starts_with("Cargo, Rust's build tool, cannot be run ("), "{sentence}");
     assert!(sentence.ends_with("install Rust from https://rustup.rs.\n"), "{sentence}");
+}
+
+#[test]
+fn a_catalogue_that_is_no_json_is_named_before_anything_is_built() {
+    let workspace = workspace(&(TEMPLATE.to_owned() + OPERATOR.trim_start_matches('\n')));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("models.json");
+    let with_models = || {
+        let mut command = launcher(workspace.path());
+        command.arg("--models").arg(&file);
+        command
+    };
+    let missing = complaint(&mut with_models(), workspace.path());
+    assert!(missing.contains("models.json cannot be read: No such file"), "{missing}");
+    fs::write(&file, "{\"models\": [}").unwrap();
+    let sentence = complaint(&mut with_models(), workspace.path());
+    assert!(sentence.ends_with("models.json is no JSON: expected value at line 1 column 13.\n"), "{sentence}");
+}
+
+#[test]
+fn a_catalogue_needs_the_function_that_keeps_it() {
+    let workspace = workspace(TEMPLATE);
+    let sentence = complaint(launcher(workspace.path()).arg("--no-models"), workspace.path());
+    assert_eq!(sentence, "The template has no function operator, which --models and --no-models need.\n");
+}
+
+#[test]
+fn no_start_is_with_a_catalogue_and_without_one_or_without_functions() {
+    let workspace = workspace(TEMPLATE);
+    for arguments in
+        [["--no-models", "--models=a.json"], ["--only-dynamodb", "--no-models"], ["--only-dynamodb", "--models=a.json"]]
+    {
+        let output = launcher(workspace.path()).args(arguments).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("cannot be used with"), "{stderr}");
+    }
+}
+
+#[test]
+fn provider_keys_in_the_data_are_read_from_their_file_by_the_shell_too() {
+    let workspace = workspace(TEMPLATE);
+    fs::create_dir(workspace.path().join(".local")).unwrap();
+    fs::write(workspace.path().join(".local/provider-keys.json"), r#"{"openai": "swordfish"}"#).unwrap();
+    let mut command = launcher(workspace.path());
+    let mut child = command.arg("--only-dynamodb").stdout(Stdio::piped()).spawn().unwrap();
+    let lines = lines_until(&mut child, "Try:");
+    let hint = lines.last().unwrap();
+    assert!(hint.contains("PROVIDER_KEYS=\"$(cat .local/provider-keys.json)\""), "{hint}");
+    assert!(!lines.concat().contains("swordfish"), "{lines:?}");
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

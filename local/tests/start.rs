@@ -5,16 +5,18 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const TEMPLATE: &str = "
@@ -29,12 +31,18 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: register}}
     Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
+  OperatorFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: operator}}
 ";
 
 const ANSWERED: &str = r#"{"level":"INFO","message":"answered","method":"OPTIONS"}"#;
 
 /// How long a line may take on a busy machine.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The operator's function, and the events that it was invoked with.
+type Invocations = Arc<Mutex<Vec<Value>>>;
 
 struct Start {
     folder: TempDir,
@@ -50,10 +58,14 @@ impl Start {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         fs::write(path.join("template.yaml"), TEMPLATE).unwrap();
-        fs::write(path.join("register.rs"), "").unwrap();
-        fs::write(path.join("register.d"), format!("register: {}\n", path.join("register.rs").display())).unwrap();
+        for name in ["register", "operator"] {
+            let source = path.join(format!("{name}.rs"));
+            fs::write(&source, "").unwrap();
+            fs::write(path.join(format!("{name}.d")), format!("{name}: {}\n", source.display())).unwrap();
+        }
         let register = script(path, "register", function);
-        script(path, "cargo", &cargo(&register));
+        let operator = script(path, "operator", "exec sleep 600");
+        script(path, "cargo", &cargo(&register, &operator));
         script(path, "cargo-lambda", &cargo_lambda(path));
         let port = free_port();
         let mut launcher = Command::new(env!("CARGO_BIN_EXE_local"));
@@ -70,16 +82,35 @@ impl Start {
 
     /// Listens in the place of the emulator, and answers every request if the function `is_good`.
     fn emulate(&self, is_good: bool) {
+        self.emulate_operator(is_good, Vec::new());
+    }
+
+    /// The same. The operator's function gives these answers, one after the other, and is invoked before any process of
+    /// another function has begun.
+    fn emulate_operator(&self, is_good: bool, answers: Vec<Value>) -> Invocations {
         let started = self.folder.path().join("emulator-started");
         wait_until(|| started.exists());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         let processes = self.folder.path().join("processes");
+        let invocations = Invocations::default();
+        let invoked = Arc::clone(&invocations);
         thread::spawn(move || {
+            let mut answers = answers.into_iter();
             let mut kept = Vec::new();
             for (number, connection) in listener.incoming().enumerate() {
                 let mut connection = connection.unwrap();
                 // The first connection only looks whether the port is open.
-                if is_good && number > 0 {
+                if number == 0 {
+                    continue;
+                }
+                if let Some(event) = event_in(&mut connection) {
+                    invoked.lock().unwrap().push(event);
+                    assert!(!processes.exists());
+                    let answer = answers.next().unwrap();
+                    write!(connection, "HTTP/1.0 200 OK\r\n\r\n{answer}").unwrap();
+                    continue;
+                }
+                if is_good {
                     wait_until(|| processes.exists());
                     // It fails if the launcher has ended.
                     let _ = connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -87,6 +118,7 @@ impl Start {
                 kept.push(connection);
             }
         });
+        invocations
     }
 
     /// Waits for a line that begins so.
@@ -112,6 +144,24 @@ impl Start {
     }
 }
 
+/// The event of an invocation of the operator's function, if the request is one.
+fn event_in(connection: &mut TcpStream) -> Option<Value> {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap() == 0 {
+            return None;
+        }
+    }
+    if !head.starts_with("POST /2015-03-31/functions/operator/invocations ") {
+        return None;
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    Some(serde_json::from_slice(&body).unwrap())
+}
+
 impl Drop for Start {
     fn drop(&mut self) {
         // It fails only if the launcher has ended.
@@ -128,16 +178,18 @@ fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 /// Fails if the source holds an error, as rustc does, when it has already written the binary. Else it has nothing to write,
 /// and says where the binary is.
-fn cargo(register: &Path) -> String {
-    let artifact = format!(
-        r#"{{"reason":"compiler-artifact","target":{{"kind":["bin"],"name":"register"}},"executable":"{}","fresh":true}}"#,
-        register.display()
-    );
+fn cargo(register: &Path, operator: &Path) -> String {
+    let artifacts = [("register", register), ("operator", operator)].map(|(name, path)| {
+        let path = path.display();
+        let target = format!(r#""target":{{"kind":["bin"],"name":"{name}"}}"#);
+        format!(r#"echo '{{"reason":"compiler-artifact",{target},"executable":"{path}","fresh":true}}'"#)
+    });
     format!(
         "[ \"$1\" = build ] || exit 0\n\
          printf '   Compiling register v0.1.0\\n    Building [==>  ] 1/2: register\\r' >&2\n\
          if grep -q error register.rs; then touch register; echo 'error: expected an item' >&2; exit 101; fi\n\
-         echo '{artifact}'"
+         {}",
+        artifacts.join("\n")
     )
 }
 
@@ -236,4 +288,59 @@ fn a_killed_process_is_replaced() {
     assert!(line.ends_with("another process takes its place."), "{line}");
     wait_until(|| start.processes() == 2);
     start.stop();
+}
+
+/// A file with a catalogue, for `--models`.
+fn models(document: &Value) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("models.json");
+    fs::write(&file, document.to_string()).unwrap();
+    (folder, file.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_catalogue_is_stored_before_any_other_function_starts() {
+    let document = json!({"providers": {}, "models": []});
+    let (_folder, file) = models(&document);
+    let mut start = Start::of(&good_function(), &["--concurrency", "1", "--models", &file]);
+    let stored = json!({"version": 3, "changed_at": null, "catalogue": null, "errors": []});
+    let invocations = start.emulate_operator(true, vec![stored, json!({"version": 4, "models": []})]);
+    let line = start.line("The catalogue ");
+    assert_eq!(line, format!("The catalogue {file} is in use, stored now as version 4."));
+    start.line("Ready: ");
+    let expected = [json!({"action": "catalogue"}), json!({"action": "catalogue", "replace": document, "version": 3})];
+    assert_eq!(*invocations.lock().unwrap(), expected);
+    start.stop();
+}
+
+#[test]
+fn a_catalogue_that_is_stored_already_keeps_its_version() {
+    let document = json!({"providers": {}, "models": []});
+    let (_folder, file) = models(&document);
+    for (arguments, stored, sentence) in [
+        (vec!["--models", &file], document, "is in use, as it was as version 3."),
+        (vec!["--no-models"], Value::Null, "There is no catalogue: MODEL names the model."),
+    ] {
+        let mut start = Start::of(&good_function(), &arguments);
+        let invocations = start.emulate_operator(true, vec![json!({"version": 3, "catalogue": stored})]);
+        let line = start.line("The");
+        assert!(line.ends_with(sentence), "{line}");
+        start.line("Ready: ");
+        assert_eq!(invocations.lock().unwrap().len(), 1);
+        start.stop();
+    }
+}
+
+#[test]
+fn a_bad_catalogue_ends_the_start_with_all_of_its_errors() {
+    let (_folder, file) = models(&json!({"providers": {}}));
+    let mut start = Start::of(&good_function(), &["--models", &file]);
+    let errors = "This is no catalogue, and nothing was changed.\nproviders: must be an object\nmodels: is missing";
+    let refusal = json!({"errorType": "InvalidCatalogue", "errorMessage": errors});
+    start.emulate_operator(true, vec![json!({"version": 0, "catalogue": null}), refusal]);
+    assert_eq!(start.launcher.wait().unwrap().code(), Some(1));
+    let mut printed = String::new();
+    start.launcher.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
+    // Before it come the compiler's messages.
+    assert!(printed.ends_with(&format!("{file}: {errors}\n")), "{printed}");
 }

@@ -4,6 +4,7 @@ use domain::ids::{ConversationId, UserId};
 use domain::message::Message;
 use ledger::admission::OpenAccount;
 use ledger::past_exchanges::{ContextLimits, PastExchange, PastExchanges};
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use store::{StoreError, Table};
 
@@ -25,7 +26,8 @@ impl Conversations {
     }
 
     /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt is short
-    /// enough and `account` can pay for it. The conversation is read only if the message alone can be answered.
+    /// enough for the first of the `candidates` and `account` can pay for it. The conversation is read only if the model
+    /// reads it, and if the message alone can be answered.
     ///
     /// # Errors
     /// As [`Till::check`] for the message alone; [`ApiError::Unavailable`] if the table cannot be read.
@@ -33,11 +35,16 @@ impl Conversations {
         &self,
         till: &Till,
         account: &OpenAccount,
+        candidates: &Candidates,
         conversation: ConversationId,
         message: &Message,
     ) -> Result<Prompt, ApiError> {
-        till.check(account, &self.prompt_after(&[], message))?;
-        let fits = |prompt: &Prompt| till.check(account, prompt).is_ok();
+        let alone = self.prompt_after(&[], message);
+        till.check(account, candidates, &alone)?;
+        if !candidates.first.reads_context() {
+            return Ok(alone);
+        }
+        let fits = |prompt: &Prompt| till.check(account, candidates, prompt).is_ok();
         Ok(self.prompt_that_fits(account.user_id(), conversation, message, fits).await?)
     }
 
@@ -87,7 +94,7 @@ mod tests {
     use ledger::Ledger;
     use ledger::account::Payer;
     use ledger::admission::Admission;
-    use ledger::exchange::Exchange;
+    use ledger::exchange::{Bill, Exchange};
     use ledger::gate::Gate;
     use ledger::hold::{HoldOutcome, Order};
 
@@ -121,8 +128,9 @@ mod tests {
             let HoldOutcome::Held(held) = ledger.hold(open, &Order { amount, least, deadline }).await.unwrap() else {
                 panic!("nothing was answered before")
             };
-            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), conversation };
-            ledger.capture(&held, Credits::ZERO, exchange).await.unwrap();
+            let bill = Bill::of(Credits::ZERO);
+            let exchange = Exchange { message: &message(text), reply: &stored_reply(reply), conversation, bill };
+            ledger.capture(&held, exchange).await.unwrap();
         }
 
         /// What the model is told when Ada says "now", in the order in which it was said.

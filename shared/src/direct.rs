@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use identity::ActivationError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::grant::GrantError;
+use providers::catalogue::CatalogueError;
 use serde::Serialize;
 use serde_json::Value;
 use store::StoreError;
@@ -48,6 +49,13 @@ pub enum DirectError {
     },
     /// The grant's id was used for another grant.
     GrantMismatch,
+    /// The document is no catalogue, for these reasons. Nothing was changed.
+    InvalidCatalogue(Vec<CatalogueError>),
+    /// Another version of the catalogue is stored than the one that was seen. Nothing was changed.
+    CatalogueChanged {
+        /// The version that is stored.
+        version: u64,
+    },
     /// The table cannot be reached, and it is not known whether the request was done. Every request can be repeated
     /// without harm.
     Unavailable(Cause),
@@ -66,6 +74,8 @@ impl DirectError {
             Self::InsufficientTokens { .. } => "InsufficientTokens",
             Self::TooManyTokens { .. } => "TooManyTokens",
             Self::GrantMismatch => "GrantMismatch",
+            Self::InvalidCatalogue(_) => "InvalidCatalogue",
+            Self::CatalogueChanged { .. } => "CatalogueChanged",
             Self::Unavailable(_) => "Unavailable",
             Self::Internal(_) => "Internal",
         }
@@ -95,6 +105,14 @@ impl fmt::Display for DirectError {
                 write!(formatter, "The user has {owned} and cannot have more than {}.", Credits::MAX)
             }
             Self::GrantMismatch => formatter.write_str("This grant_id was used for another user, amount or reason."),
+            Self::InvalidCatalogue(errors) => {
+                formatter.write_str("This is no catalogue, and nothing was changed.")?;
+                errors.iter().try_for_each(|error| write!(formatter, "\n{error}"))
+            }
+            Self::CatalogueChanged { version } => write!(
+                formatter,
+                "The catalogue has version {version}, and nothing was changed. Look at it again before you replace it."
+            ),
             Self::Unavailable(_) => formatter.write_str(
                 "It is not known whether this was done. Repeat it as it is, a grant with the same grant_id: \
                  what was done already is not done again.",
@@ -228,6 +246,13 @@ mod tests {
         let diagnostic = Diagnostic::from(error);
         assert_eq!(diagnostic.error_type, "Internal");
         assert!(!diagnostic.error_message.contains("secret"), "{}", diagnostic.error_message);
+    }
+
+    #[test]
+    fn a_bad_catalogue_is_told_with_a_line_for_each_error() {
+        let error = |path: &str| CatalogueError { path: path.to_owned(), problem: "is missing".to_owned() };
+        let told = DirectError::InvalidCatalogue(vec![error("providers"), error("models")]).to_string();
+        assert_eq!(told, "This is no catalogue, and nothing was changed.\nproviders: is missing\nmodels: is missing");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
-pub use {domain, identity, ledger};
+pub use {domain, identity, ledger, providers};
 
 pub mod conversation;
 pub mod direct;

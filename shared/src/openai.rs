@@ -10,13 +10,15 @@ mod completion;
 mod error;
 mod error_response;
 mod messages;
+mod models;
 mod parameters;
 mod rate_limit;
 mod request;
 mod unsupported;
 
 pub use chunks::Chunks;
-pub use completion::{ModelList, WholeCompletion};
+pub use completion::WholeCompletion;
 pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
 pub(crate) use error_response::ErrorBody;
+pub use models::{ModelItem, ModelList};
 pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};

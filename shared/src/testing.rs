@@ -1,18 +1,28 @@
 //! Accounts and replies for the tests of this crate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
 use domain::message::FinishReason;
-use domain::pricing::Usage;
+use domain::pricing::{Prices, Usage};
 use domain::username::Username;
+use ledger::Ledger;
 use ledger::account::{Account, Epoch, Payer};
 use ledger::exchange::StoredReply;
-use ledger::gate::Accepting;
+use ledger::gate::{Accepting, Gate};
 use ledger::history::{AnsweredMessage, History, PageRequest};
+use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
+use providers::catalogues::Catalogues;
+use providers::chat_model::ChatModel;
+use providers::dummy::Dummy;
+use providers::model::Model;
+use providers::offers::{Connect, Offer, OfferDesk};
 use store::Table;
 pub(crate) use testkit::test_table::TestTable;
+
+use crate::till::Till;
 
 /// Opens an account in its first epoch, without a login.
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
@@ -24,8 +34,42 @@ pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64)
     Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST))
 }
 
+/// A connection to the dummy, whatever the catalogue says.
+#[derive(Debug)]
+struct DummyConnection;
+
+impl Connect for DummyConnection {
+    fn connect(&self, _provider: &Provider, _model: &CataloguedModel) -> Model {
+        Model::new(Dummy::default())
+    }
+}
+
+/// The offer of `model`, which takes prompts of up to 1,000 tokens and writes up to 100.
+pub(crate) fn offer(id: &str, model: impl ChatModel + 'static, prices: Prices) -> Arc<Offer> {
+    let terms = CataloguedModel::of_the_settings(id, prices, 1000, 100);
+    Arc::new(Offer { terms, model: Model::new(model) })
+}
+
+/// The dummy as the one model that there is.
+pub(crate) fn offers_of_the_dummy() -> OfferDesk {
+    let terms = CataloguedModel::of_the_settings("dummy", Prices::default(), 1000, 100);
+    let catalogue = Catalogue::of_one(Provider::new(Protocol::Dummy), terms);
+    OfferDesk::new(Catalogues::without_table(catalogue), Box::new(DummyConnection))
+}
+
+/// A till for up to three messages of an account at once. A test asks it with candidates of its own.
+pub(crate) fn till(test: &TestTable, least_output_tokens: u32) -> Till {
+    Till {
+        ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
+        gate: Gate::without_operator(test.clock.clone()),
+        offers: offers_of_the_dummy(),
+        least_output_tokens,
+        clock: test.clock.clone(),
+    }
+}
+
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    let usage = Usage::counted(1, 2);
     StoredReply {
         text: text.to_owned(),
         refusal: None,

@@ -1,11 +1,12 @@
-//! The till: it holds the price of a question, asks the model, and captures the price of the reply.
+//! The till: it holds the price of a question, asks the model, and captures the price of the reply. Where the model
+//! turns the question away, the till asks the fallbacks that the hold covers.
 //!
 //! It knows no protocol: a handler makes a [`Question`] of a request, and an answer of a [`PaidReply`]. Begin with
 //! [`Till::admit`], then read [`Till::hold`].
 
 mod capture;
 mod hold;
-mod input;
+mod outcome_metrics;
 mod paid_reply;
 mod question;
 mod reply;

@@ -24,6 +24,9 @@ pub use sent_request::SentRequest;
 /// The document, from the workspace's root on.
 const DOCUMENT: &str = "functions/openapi.json";
 
+/// The path whose last parameter takes all that is left, slashes included. OpenAPI has no words for that.
+const TAKES_THE_REST: &str = "/v1/models/{id}";
+
 /// The contract of this workspace, compiled once.
 static OF_WORKSPACE: LazyLock<Contract> = LazyLock::new(|| {
     let path = workspace_root().join(DOCUMENT);
@@ -135,8 +138,9 @@ impl Contract {
         let found = self.paths.iter().find(|(template, _)| {
             let template = template.strip_suffix('/').unwrap_or(template);
             let matches = |(expected, found): (&str, &str)| expected == found || expected.starts_with('{');
-            template.split('/').count() == path.split('/').count()
-                && template.split('/').zip(path.split('/')).all(matches)
+            let (expected, sent) = (template.split('/').count(), path.split('/').count());
+            let is_long_enough = if template == TAKES_THE_REST { sent >= expected } else { sent == expected };
+            is_long_enough && template.split('/').zip(path.split('/')).all(matches)
         });
         found.map(|(_, operations)| operations)
     }

@@ -187,11 +187,13 @@ impl Stack {
     }
 }
 
-/// Whether `path` matches `route`, in which `{id}` is any one segment.
+/// Whether `path` matches `route`, in which `{id}` is any one segment, and `{id+}` at the end all that is left.
 fn is_path_of(route: &str, path: &str) -> bool {
     let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
     let matches = |(expected, found): (&str, &str)| expected == found || (is_parameter(expected) && !found.is_empty());
-    route.split('/').count() == path.split('/').count() && route.split('/').zip(path.split('/')).all(matches)
+    let (expected, found) = (route.split('/').count(), path.split('/').count());
+    let is_long_enough = if route.ends_with("+}") { found >= expected } else { found == expected };
+    is_long_enough && route.split('/').zip(path.split('/')).all(matches)
 }
 
 /// The role of each function that has one, by the access key that it signs with.
@@ -239,6 +241,10 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: session}}
     Properties: {Events: {Any: {Type: Api, Properties: {Path: '/sessions/{id}', Method: any}}}}
+  ModelsFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: models}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: '/v1/models/{id+}', Method: any}}}}
   KeysFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: jwks}}
@@ -271,6 +277,17 @@ Resources:
         assert_eq!(stack.route(&Request::delete("/sessions/x/")), Some(("session", "/sessions/{id}")));
         assert_eq!(stack.route(&Request::delete("/sessions/")), None);
         assert_eq!(stack.route(&Request::delete("/sessions/x/y")), None);
+    }
+
+    #[tokio::test]
+    async fn the_last_parameter_of_a_path_can_take_the_rest() {
+        let stack = start(&[]).await;
+        for path in ["/v1/models/x", "/v1/models/x/", "/v1/models/a/b", "/v1/models/a/b/c/", "/v1/models/a%2Fb"] {
+            assert_eq!(stack.route(&Request::get(path)), Some(("models", "/v1/models/{id+}")), "{path}");
+        }
+        for path in ["/v1/models", "/v1/models/", "/v1/x"] {
+            assert_eq!(stack.route(&Request::get(path)), None, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -51,16 +51,19 @@ impl Endpoint for ChatCompletionsEndpoint {
     async fn answer(&self, request: Request) -> Result<Streamable<ProtocolError>, ProtocolError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
-        let asked = CompletionRequest::parse(&request, &self.till.model)?;
-        let remembered = key.map(|key| asked.remembered(key, &self.till.model));
+        let asked = CompletionRequest::parse(&request)?;
+        let remembered = key.map(|key| asked.remembered(key));
         let account = match self.till.admit(caller.payer(), remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return again(&reply, asked.delivery),
         };
-        let CompletionRequest { prompt, message, max_output_tokens, delivery, store } = asked;
+        let offers = self.till.offers().await?;
+        let candidates = asked.candidates(&offers)?;
+        asked.check(&candidates.first)?;
+        let CompletionRequest { prompt, message, max_output_tokens, delivery, store, .. } = asked;
         let conversation = store.then_some(ConversationId::COMPLETIONS);
         let deadline = self.deadline(&request, delivery);
-        let question = Question { prompt, message, max_output_tokens, conversation, deadline };
+        let question = Question { candidates, prompt, message, max_output_tokens, conversation, deadline };
         match (self.till.hold(account, question).await?, delivery) {
             (HeldOrReplay::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
             (HeldOrReplay::Question(question), Delivery::Streamed { include_usage }) => {
@@ -86,14 +89,14 @@ impl ChatCompletionsEndpoint {
     ) -> Result<Streamable<ProtocolError>, ProtocolError> {
         let in_flight = question.in_flight();
         let stream = self.till.stream(question).await?;
-        let chunks = Chunks::new(stream.id(), self.till.model.id(), include_usage);
+        let chunks = Chunks::new(stream.id(), stream.model_id(), include_usage);
         let beginning = Answer::event_stream().message_id(stream.id()).rate_limit(in_flight);
         Ok(Streamable::Events(beginning, events(stream, chunks)))
     }
 }
 
 fn whole(paid: &PaidReply) -> Result<Answer, ProtocolError> {
-    let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply))?;
+    let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply, paid.charge.cost))?;
     Ok(answer.message_id(paid.id).charge(paid.charge).rate_limit(paid.in_flight))
 }
 
@@ -104,7 +107,7 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
         let event = match stream.next().await? {
             Ok(ReplyPiece::Text(text)) => Ok(chunks.text(&text)),
             Ok(ReplyPiece::Refusal(text)) => Ok(chunks.refusal(&text)),
-            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply)),
+            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply, paid.charge.cost)),
             Err(error) => Err(error.into()),
         };
         Some((event, (stream, chunks)))
@@ -125,7 +128,7 @@ fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolE
     let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
     let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));
     let refusal = paid.reply.refusal.as_ref().map(|text| chunks.refusal(text));
-    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply))];
+    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply, paid.charge.cost))];
     let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
     Streamable::Events(beginning, stream::iter(events.into_iter().flatten()).map(Ok).boxed())
 }

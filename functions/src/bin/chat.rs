@@ -1,15 +1,19 @@
 //! `POST /chatView/`: the model replies to a message, and the reply is charged exactly once.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use shared::conversation::Conversations;
 use shared::domain::ids::ConversationId;
+use shared::domain::invalid_field::InvalidField;
 use shared::domain::message::Message;
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::callers::Callers;
-use shared::ledger::idempotency::Remembered;
+use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
+use shared::openai::UnknownModel;
+use shared::providers::offers::{Candidates, Offers};
 use shared::settings::ChatSettings;
 use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, Till};
 
@@ -33,22 +37,26 @@ impl Endpoint for ChatEndpoint {
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         let chat = ChatSettings::from_environment()?;
         let (callers, till) = resources.callers_and_till(&chat).await?;
-        Ok(Self { callers, conversations: resources.conversations(&chat, &till.model), till })
+        Ok(Self { callers, conversations: resources.conversations(&chat), till })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
-        let message: Message = request.fields()?.single("message")?;
-        let remembered = key.map(|key| Remembered::message(key, &message));
+        let ChatRequest { message, model } = ChatRequest::parse(&request)?;
+        let remembered = key.map(|key| remembered(key, &message, model.as_deref()));
         let account = match self.till.admit(caller.payer(), remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return Ok(answer(&message, &reply)?.replayed()),
         };
+        let offers = self.till.offers().await?;
+        let candidates = candidates(&offers, model.as_deref())?;
+        let conversation = ConversationId::FIRST;
         let question = Question {
-            prompt: self.conversations.prompt(&self.till, &account, ConversationId::FIRST, &message).await?,
+            prompt: self.conversations.prompt(&self.till, &account, &candidates, conversation, &message).await?,
+            candidates,
             max_output_tokens: None,
-            conversation: Some(ConversationId::FIRST),
+            conversation: Some(conversation),
             message: message.clone(),
             deadline: request.deadline(),
         };
@@ -57,6 +65,53 @@ impl Endpoint for ChatEndpoint {
             HeldOrReplay::Replay(reply) => Ok(answer(&message, &reply)?.replayed()),
         }
     }
+}
+
+/// The body of a request.
+struct ChatRequest {
+    message: Message,
+    /// An id or an alias of a model, as the caller wrote it.
+    model: Option<String>,
+}
+
+impl ChatRequest {
+    fn parse(request: &Request) -> Result<Self, ApiError> {
+        let mut fields = request.fields()?;
+        let (message, model) = (fields.take("message"), fields.take_or_default::<ModelName>("model"));
+        match (message, model) {
+            (Some(message), Some(ModelName(model))) => Ok(Self { message, model }),
+            _ => Err(fields.refuse()),
+        }
+    }
+}
+
+/// The name of a model, if there is one.
+#[derive(Default)]
+struct ModelName(Option<String>);
+
+impl TryFrom<Value> for ModelName {
+    type Error = InvalidField;
+
+    fn try_from(value: Value) -> Result<Self, InvalidField> {
+        match value {
+            Value::String(name) => Ok(Self(Some(name))),
+            _ => Err(InvalidField::new("Not a valid string.")),
+        }
+    }
+}
+
+/// The request as it is remembered under `key`. One that names no model is remembered by its message alone, whatever the
+/// default is by the time of a repetition.
+fn remembered(key: IdempotencyKey, message: &Message, model: Option<&str>) -> Remembered {
+    let Some(model) = model else { return Remembered::message(key, message) };
+    let canonical = json!([model, message.as_str()]).to_string();
+    Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", canonical.as_bytes()) }
+}
+
+/// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
+fn candidates(offers: &Offers, model: Option<&str>) -> Result<Candidates, ApiError> {
+    let Some(name) = model else { return Ok(offers.first()) };
+    offers.find(name).ok_or_else(|| ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail()))
 }
 
 fn answer(message: &Message, paid: &PaidReply) -> Result<Answer, ApiError> {

@@ -1,11 +1,12 @@
-//! `GET /v1/models`: the model that the API offers, in OpenAI's protocol.
+//! `GET /v1/models` and `/v1/models/{id}`: the models that the API offers, in OpenAI's protocol, and their prices.
 
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::accounts::Accounts;
 use shared::identity::callers::Callers;
-use shared::openai::{ModelList, ProtocolError};
+use shared::openai::{ModelItem, ModelList, ProtocolError, UnknownModel};
+use shared::providers::catalogues::{Catalogues, CurrentCatalogue};
 use shared::settings::ChatSettings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,7 +17,7 @@ async fn main() -> Result<(), Error> {
 struct ModelsEndpoint {
     callers: Callers,
     accounts: Accounts,
-    model_id: String,
+    catalogues: Catalogues,
 }
 
 impl Endpoint for ModelsEndpoint {
@@ -26,15 +27,27 @@ impl Endpoint for ModelsEndpoint {
     const METHODS: &'static [Method] = &[Method::GET];
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        let chat = ChatSettings::from_environment()?;
-        let model_id = chat.model.id().to_owned();
-        Ok(Self { callers: resources.callers().await, accounts: resources.accounts(), model_id })
+        let catalogues = resources.catalogues(&ChatSettings::from_environment()?);
+        Ok(Self { callers: resources.callers().await, accounts: resources.accounts(), catalogues })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ProtocolError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         // A valid token may have been revoked: only the account tells.
         self.accounts.read(caller).await?;
-        Ok(Answer::private(StatusCode::OK, &ModelList::of(&self.model_id))?)
+        let current = self.catalogues.current().await?;
+        match request.rest_of("models") {
+            None => Ok(Answer::private(StatusCode::OK, &ModelList::of(&current))?),
+            Some(name) => Ok(Answer::private(StatusCode::OK, &find(&current, &name)?)?),
+        }
     }
+}
+
+/// The model with this id or alias. A hidden one is found too.
+fn find<'a>(current: &'a CurrentCatalogue, name: &str) -> Result<ModelItem<'a>, ProtocolError> {
+    let found = current.catalogue.find(name).map(|model| ModelItem::of(&current.catalogue, model));
+    found.ok_or_else(|| {
+        let listed = current.catalogue.models().iter().filter(|model| !model.hidden);
+        ProtocolError::ModelNotFound(UnknownModel::new(name, listed.map(|model| model.id.as_str())))
+    })
 }

@@ -1,5 +1,6 @@
-//! `operator`: grants credits, shows, deactivates and activates accounts, and stops and resumes messages and
-//! registrations, for the people who run the API. IAM decides who may invoke it; no path of the API leads to it.
+//! `operator`: grants credits, shows, deactivates and activates accounts, stops and resumes messages and registrations,
+//! and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
+//! leads to it.
 
 use serde_json::Value;
 use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};
@@ -12,6 +13,7 @@ use shared::identity::login::Logins;
 use shared::ledger::Ledger;
 use shared::ledger::acceptance::Switch;
 use shared::ledger::grant::Grant;
+use shared::providers::stored_catalogue::CatalogueKeeper;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,6 +25,7 @@ struct Operator {
     logins: Logins,
     ledger: Ledger,
     switch: Switch,
+    catalogue: CatalogueKeeper,
     clock: Clock,
 }
 
@@ -35,6 +38,7 @@ impl Task for Operator {
             logins: resources.logins(),
             ledger: resources.ledger(),
             switch: resources.switch(),
+            catalogue: resources.catalogue_keeper(),
             clock: resources.clock.clone(),
         }
     }
@@ -45,6 +49,9 @@ impl Task for Operator {
                 return self.grant(&username, &Grant { amount, reason, id: grant_id }, deadline).await;
             }
             Command::Accepting(command) => return self.accepting(command, deadline).await,
+            Command::Catalogue(command) => {
+                return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
+            }
             Command::Deactivate { username } => self.accounts.deactivate(&username, deadline).await?,
             Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
             Command::Show { username } => self.accounts.find(&username).await?,

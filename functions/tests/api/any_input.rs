@@ -16,6 +16,7 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::runtime_api::{InvocationFailure, cargo_lambda_deadline};
 use testkit::template::Template;
 
+use crate::requests::path_with_id;
 use crate::world::World;
 
 /// Both numbers take some seconds in a debug build on two cores.
@@ -122,7 +123,7 @@ async fn routes(world: &World) -> Vec<Target> {
     let mut routes = Vec::new();
     for function in Template::of_workspace().unwrap().functions() {
         for route in &function.routes {
-            let path = route.path.replace("{id}", "01BX5ZZKBKACTAV9WEVGEMMVRZ");
+            let path = path_with_id(&route.path, "01BX5ZZKBKACTAV9WEVGEMMVRZ");
             let response = world.stack.send(Request::new("BREW", &path)).await;
             let methods: Vec<String> = response.headers["allow"].split(", ").map(str::to_owned).collect();
             for path in [format!("{path}/"), path] {

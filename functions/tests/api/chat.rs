@@ -9,7 +9,7 @@ use wiremock::MockServer;
 
 use crate::providers;
 use crate::refusals::refused;
-use crate::requests::{balance, chat, message};
+use crate::requests::{balance, catalogue_of_dummies, chat, message};
 use crate::world::{PASSWORD, Tokens, World};
 
 #[tokio::test]
@@ -77,6 +77,50 @@ async fn a_session_of_forms_in_parts_goes_as_one_of_json() {
         assert_eq!((reply.status, &reply.json()["message"]), (200, &json!("a\r\nb \u{e9}")));
     }
     assert_eq!(world.stack.send(balance().bearer(access)).await.json()["tokens"], 1);
+}
+
+#[tokio::test]
+async fn without_a_model_the_first_of_the_catalogue_replies() {
+    let (world, Tokens { access, .. }) = World::with_ada(100, &[]).await;
+    let mut catalogue = catalogue_of_dummies(&[("dear", 7), ("cheap", 2)]);
+    // The first one is the default, also if lists leave it out.
+    catalogue["models"][0]["hidden"] = json!(true);
+    catalogue["models"][1]["aliases"] = json!(["small"]);
+    world.put_catalogue(Some(&catalogue)).await;
+    let fields = |model: &'static str| [("message", "Hello"), ("model", model)];
+    let chat_view = || Request::post("/chatView/").bearer(&access);
+    for (request, model, cost) in [
+        (chat_view().json(&json!({"message": "Hello"})), "dear", "7"),
+        (chat_view().json(&json!({"message": "Hello", "model": null})), "dear", "7"),
+        (chat_view().json(&json!({"message": "Hello", "model": "dear"})), "dear", "7"),
+        (chat_view().json(&json!({"message": "Hello", "model": "cheap"})), "cheap", "2"),
+        (chat_view().form(&fields("small")), "cheap", "2"),
+        (chat_view().multipart(&fields("cheap")), "cheap", "2"),
+    ] {
+        let response = world.stack.send(request).await;
+        assert_eq!((response.status, response.headers["x-token-cost"].as_str()), (200, cost), "{response:?}");
+        let chats = world.chats().await;
+        assert_eq!(chats.last().unwrap()["model"]["S"], model);
+    }
+    let unknown = chat_view().json(&json!({"message": "Hello", "model": "gpt-5"}));
+    let problem = refused(&world, unknown, 400, "invalid").await.json();
+    let sentence = "The model 'gpt-5' does not exist. This deployment has: cheap.";
+    assert_eq!(problem["errors"], json!({"model": [sentence]}));
+    let both = chat_view().json(&json!({"message": " ", "model": 1}));
+    let problem = refused(&world, both, 400, "invalid").await.json();
+    assert_eq!(problem["errors"].as_object().unwrap().len(), 2, "{problem}");
+}
+
+#[tokio::test]
+async fn a_key_for_another_model_is_a_mismatch() {
+    let (world, Tokens { access, .. }) = World::with_ada(10, &[]).await;
+    let ask = |body: Value| Request::post("/chatView/").json(&body).bearer(&access).header("Idempotency-Key", "key");
+    let named = || ask(json!({"message": "Hello", "model": "dummy"}));
+    let first = world.stack.send(named()).await;
+    let again = world.stack.send(named()).await;
+    assert_eq!((again.status, &again.body, again.headers["idempotent-replayed"].as_str()), (200, &first.body, "true"));
+    refused(&world, ask(json!({"message": "Hello"})), 422, "idempotency_mismatch").await;
+    assert_eq!(world.chats().await.len(), 1);
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use testkit::gateway::Request;
 
 use crate::events::data_of_events;
 use crate::refusals::{refused_by_openai, status_and_openai_code};
-use crate::requests::{COMPLETIONS, chat, completion, completion_body, end_api_key};
+use crate::requests::{
+    COMPLETIONS, catalogue_of_dummies, chat, completion, completion_body, completion_by, end_api_key,
+};
 use crate::world::{Tokens, World};
 
 /// Limit of the wait for a capture that needs no more than the model takes.
@@ -204,6 +206,48 @@ async fn the_same_key_gets_the_same_answer_whole_or_streamed_and_costs_once() {
         assert!(same, "{first:?}");
         assert_eq!(world.chats().await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_repetition_gets_its_answer_whatever_became_of_the_model() {
+    let (world, Tokens { access, .. }) = World::with_ada(100, &[]).await;
+    let catalogue = |model: &str, cost: u64| {
+        let mut catalogue = catalogue_of_dummies(&[(model, cost)]);
+        catalogue["models"][0]["aliases"] = json!(["best"]);
+        catalogue
+    };
+    world.put_catalogue(Some(&catalogue("old", 3))).await;
+    let ask = || completion_by("best", false).bearer(&access).header("Idempotency-Key", "8e03978e");
+    let first = world.stack.send(ask()).await;
+    assert_eq!((first.status, &first.json()["model"], &first.json()["usage"]["cost"]), (200, &json!("old"), &json!(3)));
+    // The alias means another model, no model has the name, the settings name the model, no catalogue can be read.
+    let broken = json!({"models": "none"});
+    for catalogue in [Some(&catalogue("new", 5)), Some(&catalogue_of_dummies(&[("new", 5)])), None, Some(&broken)] {
+        world.put_catalogue(catalogue).await;
+        let again = world.send_to_new("chat-completions", ask()).await;
+        assert_eq!((again.status, &again.body), (200, &first.body), "{catalogue:?}");
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+    }
+    let other = completion_by("best", false).bearer(&access).header("Idempotency-Key", "another");
+    let unread = world.send_to_new("chat-completions", other).await;
+    assert_eq!(status_and_openai_code(&unread), (503, json!("unavailable")));
+    assert_eq!(world.chats().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_ends_at_the_prices_that_it_began_with() {
+    let (world, Tokens { access, .. }) = World::with_ada(100, &[("DUMMY_DELAY_MS", "1000")]).await;
+    let mut stream = world.stack.stream(completion(true).bearer(&access)).await;
+    stream.prelude().await.unwrap();
+    world.put_catalogue(Some(&catalogue_of_dummies(&[("dummy", 50)]))).await;
+    let mut events = String::new();
+    while let Some(part) = stream.next().await.unwrap() {
+        events += &part;
+    }
+    assert!(events.ends_with("data: [DONE]\n\n"), "{events}");
+    assert_eq!(world.balance(&access).await, (json!(99), "0".to_owned()));
+    let later = world.send_to_new("chat-completions", completion(false).bearer(&access)).await;
+    assert_eq!((later.status, later.headers["x-token-cost"].as_str()), (200, "50"));
 }
 
 #[tokio::test]

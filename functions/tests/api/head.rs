@@ -6,6 +6,7 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::template::Template;
 
 use crate::logs::logs_with;
+use crate::requests::path_with_id;
 use crate::world::{Tokens, World};
 
 /// Every path of the API, with its `Allow`.
@@ -13,7 +14,7 @@ async fn paths(world: &World) -> Vec<(String, String)> {
     let functions = Template::of_workspace().unwrap().functions();
     let mut paths = Vec::new();
     for route in functions.into_iter().flat_map(|function| function.routes) {
-        let path = route.path.replace("{id}", "x");
+        let path = path_with_id(&route.path, "x");
         let response = world.stack.send(Request::new("BREW", &path)).await;
         paths.push((path, response.headers["allow"].clone()));
     }

@@ -22,7 +22,7 @@ const NEW_PASSWORD: &str = "an even better horse";
 const NAME_OF_KEY: &str = "The doctor's program";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 32;
+const REQUESTS: usize = 33;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -63,6 +63,7 @@ async fn use_everything(world: &World) -> Vec<String> {
         world.stack.send(Request::post(COMPLETIONS).json(&body).bearer(access)).await;
     }
     world.stack.send(Request::get("/v1/models").bearer(access)).await;
+    world.stack.send(Request::get("/v1/models/dummy").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     for path in ["/.well-known/jwks.json", "/openapi.json", "/docs/", "/docs/start.js"] {

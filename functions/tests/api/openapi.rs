@@ -11,6 +11,7 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::runtime_api::Function;
 use testkit::template::{Template, TemplateFunction, workspace_root};
 
+use crate::requests::path_with_id;
 use crate::world::{World, binary};
 
 /// The document of this version.
@@ -55,15 +56,20 @@ async fn at_a_path_of_nobody_the_function_says_what_the_gateway_says() {
     }
 }
 
+/// A path of the template as the document has it: OpenAPI cannot say that a parameter takes the rest of a path.
+fn documented(path: &str) -> String {
+    path.replace("+}", "}")
+}
+
 /// The methods of each path that the binaries answer, by the header `Allow`.
 async fn answered() -> BTreeMap<String, BTreeSet<String>> {
     let world = World::start().await;
     let mut methods = BTreeMap::new();
     for route in Template::of_workspace().unwrap().functions().into_iter().flat_map(|function| function.routes) {
-        let request = Request::new("BREW", &route.path.replace("{id}", "01BX5ZZKBKACTAV9WEVGEMMVRZ"));
+        let request = Request::new("BREW", &path_with_id(&route.path, "01BX5ZZKBKACTAV9WEVGEMMVRZ"));
         let response = world.stack.send(request).await;
         let allowed = response.headers["allow"].split(", ").map(str::to_owned);
-        methods.insert(route.path, allowed.collect());
+        methods.insert(documented(&route.path), allowed.collect());
     }
     methods
 }
@@ -81,7 +87,7 @@ async fn the_document_has_every_path_of_the_template_with_every_method_of_its_bi
 /// The function behind a path of the document.
 fn function_at<'a>(path: &str, functions: &'a [TemplateFunction]) -> &'a TemplateFunction {
     let path = path.strip_suffix('/').unwrap_or(path);
-    let found = functions.iter().find(|function| function.routes.iter().any(|route| route.path == path));
+    let found = functions.iter().find(|function| function.routes.iter().any(|route| documented(&route.path) == path));
     found.unwrap_or_else(|| panic!("no function is at {path}"))
 }
 

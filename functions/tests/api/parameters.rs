@@ -36,14 +36,38 @@ fn a_limit_of_waf_that_waf_would_refuse_is_refused_at_once() {
 fn the_arn_of_a_secret_has_the_six_characters_at_its_end() {
     let template = template();
     let secret = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
-    assert!(
-        takes(&template, "OpenaiApiKeyArn", "")
-            && takes(&template, "OpenaiApiKeyArn", &secret("chat-api/openai-AbC123"))
-    );
-    for refused in ["chat-api/openai", "openai-AbC12", "openai-AbC1234", "-AbC123"] {
-        assert!(!takes(&template, "OpenaiApiKeyArn", &secret(refused)), "{refused}");
+    for parameter in ["OpenaiApiKeyArn", "ProviderKeysArn"] {
+        assert!(takes(&template, parameter, "") && takes(&template, parameter, &secret("chat-api/openai-AbC123")));
+        for refused in ["chat-api/openai", "openai-AbC12", "openai-AbC1234", "-AbC123"] {
+            assert!(!takes(&template, parameter, &secret(refused)), "{refused}");
+        }
+        assert!(!takes(&template, parameter, "chat-api/openai-AbC123"));
     }
-    assert!(!takes(&template, "OpenaiApiKeyArn", "chat-api/openai-AbC123"));
+}
+
+/// `CloudFormation` compares each text of the list with the pattern.
+#[test]
+fn the_arns_of_bedrock_are_of_models_and_inference_profiles_and_of_no_wildcard() {
+    let template = template();
+    for taken in [
+        "",
+        "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:::foundation-model/anthropic.claude-sonnet-4-20250514-v1:0",
+        "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:application-inference-profile/abc123",
+    ] {
+        assert!(takes(&template, "BedrockModelArns", taken), "{taken}");
+    }
+    for refused in [
+        "*",
+        "amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1::foundation-model/*",
+        "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc",
+        "arn:aws:s3:::bucket",
+    ] {
+        assert!(!takes(&template, "BedrockModelArns", refused), "{refused}");
+    }
 }
 
 /// The widest characters that each alternative of the pattern allows, and how many of them.

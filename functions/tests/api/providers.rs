@@ -230,7 +230,14 @@ async fn what_a_provider_bills_is_a_reply_that_is_charged_and_not_asked_for_agai
         (json!({"content": "Hi"}), "content_filter".to_owned(), "Hi", None),
         (json!({"content": null, "refusal": refusal}), "stop".to_owned(), "", Some(refusal)),
     ];
-    let usage = json!({"prompt_tokens": 30, "completion_tokens": 200, "total_tokens": 230});
+    let usage = json!({
+        "prompt_tokens": 30,
+        "completion_tokens": 200,
+        "total_tokens": 230,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+        "cost": 30,
+    });
     for streams in ["always", "never"] {
         let settings = [("PRICING", "usage"), ("INPUT_COST", "1000"), ("OUTPUT_COST", "0"), ("MODEL_STREAMS", streams)];
         let (provider, chatting) = with_openai(&settings).await;
@@ -278,6 +285,44 @@ async fn what_a_provider_bills_is_a_reply_that_is_charged_and_not_asked_for_agai
             assert_eq!(provider.received_requests().await.unwrap().len(), WAYS.len(), "it is not asked again");
         }
     }
+}
+
+/// Two credits for a token that is read, one for a cached one, three for a written one, whether it is shown or not.
+#[tokio::test]
+async fn a_cached_token_costs_its_own_price_and_is_shown_like_one_that_was_reasoned_in() {
+    let provider = MockServer::start().await;
+    let chatting = Chatting::start(&[]).await;
+    let catalogue = json!({
+        "providers": {"p": {"protocol": "openai", "base_url": format!("{}/v1", provider.uri())}},
+        "models": [{
+            "id": "some-model",
+            "provider": "p",
+            "provider_model": "m",
+            "prices": {"input": 2_000_000, "cached_input": 1_000_000, "output": 3_000_000},
+            "context_tokens": 4096,
+            "max_output_tokens": 512,
+        }],
+    });
+    chatting.world.put_catalogue(Some(&catalogue)).await;
+    let counted = json!({
+        "prompt_tokens": 30,
+        "completion_tokens": 10,
+        "total_tokens": 40,
+        "prompt_tokens_details": {"cached_tokens": 20},
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    });
+    let chunks = [chunk(&json!({"content": "Hi"}), Some("stop")), json!({"choices": [], "usage": counted})];
+    answer(&provider, streams(&chunks)).await;
+    let cost = 10 * 2 + 20 + 10 * 3;
+    let mut expected = counted;
+    expected["cost"] = json!(cost);
+    let whole = chatting.ask(Way::Whole).await;
+    assert_eq!((whole.status, &whole.json()["usage"]), (200, &expected));
+    assert_eq!(whole.headers["x-token-cost"], cost.to_string());
+    assert_eq!(chatting.balance().await, (json!(5000 - cost), "0".to_owned()));
+    let usage = &chatting.chats().await[0]["usage"]["M"];
+    let stored = ["cached_input_tokens", "reasoning_tokens"].map(|name| usage[name]["N"].as_str().unwrap());
+    assert_eq!(stored, ["20", "4"]);
 }
 
 /// Several servers send the empty word in every chunk.

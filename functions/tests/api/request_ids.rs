@@ -7,14 +7,14 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::template::Template;
 
 use crate::logs::logs_with;
-use crate::requests::{balance, chat, completion, message};
+use crate::requests::{balance, chat, completion, message, path_with_id};
 use crate::world::{Tokens, World};
 
 /// A request of this method to every path of the template.
 fn everywhere(method: &str) -> Vec<Request> {
     let functions = Template::of_workspace().unwrap().functions();
     let paths = functions.into_iter().flat_map(|function| function.routes).map(|route| route.path);
-    paths.map(|path| Request::new(method, &path.replace("{id}", "x"))).collect()
+    paths.map(|path| Request::new(method, &path_with_id(&path, "x"))).collect()
 }
 
 /// The ids of the answers, which must all be different.

@@ -66,6 +66,35 @@ pub fn end_session(id: &str) -> Request {
     Request::delete(&format!("/sessions/{id}/"))
 }
 
+/// A catalogue of the dummy under these names, each with its price of a request in credits. Further members of a model
+/// can be set.
+pub fn catalogue_of_dummies(models: &[(&str, u64)]) -> Value {
+    let model = |(id, cost): &(&str, u64)| {
+        json!({
+            "id": id,
+            "provider": "dummy",
+            "provider_model": "dummy",
+            "prices": {"input": 0, "output": 0, "request": cost},
+            "context_tokens": 4096,
+            "max_output_tokens": 512,
+        })
+    };
+    let models: Vec<Value> = models.iter().map(model).collect();
+    json!({"providers": {"dummy": {"protocol": "dummy"}}, "models": models})
+}
+
+/// A completion by the model of this name.
+pub fn completion_by(model: &str, stream: bool) -> Request {
+    let mut body = completion_body(stream);
+    body["model"] = json!(model);
+    Request::post(COMPLETIONS).json(&body)
+}
+
+/// A path of the template, with `id` in place of its parameter, which may take the rest of the path.
+pub fn path_with_id(route: &str, id: &str) -> String {
+    route.replace("{id}", id).replace("{id+}", id)
+}
+
 /// One request to each endpoint that is for people and not for programs, to be sent with an access token.
 pub fn of_people() -> Vec<Request> {
     vec![

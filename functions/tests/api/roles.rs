@@ -159,6 +159,8 @@ async fn operate(world: &World, ada: &Tokens) {
     operator(json!({"action": "show", "username": "ada"})).await;
     operator(json!({"action": "accepting", "accepting": true, "reason": "Nothing was stopped"})).await;
     operator(json!({"action": "accepting"})).await;
+    operator(json!({"action": "catalogue"})).await;
+    operator(json!({"action": "catalogue", "replace": null, "version": 0})).await;
     leave_a_hold(world, "ada").await;
     for _ in 0..2 {
         let reason = "She fell ill";

@@ -40,7 +40,11 @@ fn cargo_lambda_routes_every_path_as_the_template_does_with_and_without_the_fina
         .functions()
         .into_iter()
         .flat_map(|function| {
-            let paths = function.routes.into_iter().flat_map(|route| [route.path.clone(), format!("{}/", route.path)]);
+            let paths = function.routes.into_iter().flat_map(|route| match route.path.strip_suffix("{id+}") {
+                // A final slash is a part of the rest of the path.
+                Some(before) => vec![format!("{before}{{*id}}")],
+                None => vec![route.path.clone(), format!("{}/", route.path)],
+            });
             paths.map(move |path| (path, function.binary.clone())).collect::<Vec<_>>()
         })
         .chain(OF_NOBODY.map(|path| (path.to_owned(), "openapi".to_owned())))
@@ -104,7 +108,7 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
         // These are no parameters: CloudFormation names table and stack, a deployed dummy neither fails nor waits, and
         // a secret is given by its ARN.
         assert!(
-            ["TABLE_NAME", "STACK_NAME", "OPENAI_API_KEY"].contains(&variable.as_str())
+            ["TABLE_NAME", "STACK_NAME", "OPENAI_API_KEY", "PROVIDER_KEYS"].contains(&variable.as_str())
                 || variable.starts_with("DUMMY_")
                 || defaults.contains_key(&parameter_of(&variable)),
             "{variable}"
@@ -231,6 +235,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
                     [
                         "APIKEY#*",
                         "AUDIT",
+                        "CATALOGUE",
                         "DIR#AGE",
                         "FAILURES#*",
                         "GRANT#*",
@@ -319,6 +324,11 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
         ["chat", "chat-completions", "operator", "register"]
     );
+    assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
+    assert_eq!(
+        who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
+        ["chat", "chat-completions", "models", "operator"]
+    );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
         [
@@ -342,7 +352,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
         own.collect::<Vec<_>>().iter().filter(of_secrets).any(|statement| statement["Resource"]["Ref"] == secret)
     };
     assert_eq!(who(&|function| may_read(function, "JwtSigningSecret")), ["login", "token-refresh"]);
-    assert_eq!(who(&|function| may_read(function, "OpenaiApiKeyArn")), who(&asks_a_model));
+    for secret in ["OpenaiApiKeyArn", "ProviderKeysArn"] {
+        assert_eq!(who(&|function| may_read(function, secret)), who(&asks_a_model), "{secret}");
+    }
     assert_eq!(
         who(&|function| json!(function.statements).to_string().contains("secretsmanager:")).len(),
         2 + who(&asks_a_model).len(),
@@ -351,9 +363,9 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
-/// Whether a function has the prices. `models` knows the model's name only.
+/// Whether a function asks a model. `models` knows names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
-    function.properties["Environment"]["Variables"]["PRICING"].is_object()
+    ["chat", "chat-completions"].contains(&function.binary.as_str())
 }
 
 /// IAM refuses a policy with two statements of the same `Sid`.
@@ -368,13 +380,17 @@ fn each_statement_of_a_policy_has_a_name_of_its_own() {
 }
 
 #[test]
-fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
+fn who_asks_a_model_may_do_so_or_read_its_key_only_where_a_parameter_says_so() {
     let template = template();
     let conditions = &template.document()["Conditions"];
     let is_model = |model: &str| json!({"Fn::Equals": [{"Ref": "Model"}, model]});
     let has_key = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "OpenaiApiKeyArn"}, ""]}]});
     assert_eq!(conditions["AsksBedrock"], is_model("bedrock"));
     assert_eq!(conditions["ReadsOpenaiApiKey"], json!({"Fn::And": [is_model("openai"), has_key]}));
+    let has_keys = json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderKeysArn"}, ""]}]});
+    assert_eq!(conditions["ReadsProviderKeys"], has_keys);
+    let arns = json!({"Fn::Join": ["", {"Ref": "BedrockModelArns"}]});
+    assert_eq!(conditions["AsksModelsByArn"], json!({"Fn::Not": [{"Fn::Equals": [arns, ""]}]}));
 
     let arn = |rest: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:bedrock:{rest}/${{ModelId}}")});
     let profile = arn("${AWS::Region}:${AWS::AccountId}:inference-profile");
@@ -395,6 +411,14 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_that_is_the_model() {
                 "Resource": {"Fn::Sub": "arn:${AWS::Partition}:bedrock:*::foundation-model/*"},
                 "Condition": {"StringEquals": {"bedrock:InferenceProfileArn": profile}},
             }),
+        ),
+        (
+            ("ReadsProviderKeys".to_owned(), "ReadProviderKeys".to_owned()),
+            json!({"Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "ProviderKeysArn"}}),
+        ),
+        (
+            ("AsksModelsByArn".to_owned(), "AskCataloguedModels".to_owned()),
+            json!({"Action": invoke, "Resource": {"Ref": "BedrockModelArns"}}),
         ),
     ]);
     let asking: Vec<_> = template.functions().into_iter().filter(asks_a_model).collect();

@@ -23,6 +23,7 @@ use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
 use shared::ledger::gate::Accepting;
+use shared::providers::stored_catalogue::{CatalogueKeeper, Replaced};
 use shared::settings::{Settings, SigningSettings};
 use store::Table;
 use testkit::gateway::{Request, Response};
@@ -185,6 +186,20 @@ impl World {
     pub async fn set_accepting(&self, accepting: bool) {
         let command = json!({"action": "accepting", "accepting": accepting, "reason": "A restore of the table"});
         self.stack.invoke("operator", &command).await.unwrap();
+    }
+
+    /// Replaces the catalogue, past the operator's function. `None`: the settings name the model again. A function that
+    /// runs may notice it a minute later; one that starts reads it.
+    pub async fn put_catalogue(&self, catalogue: Option<&Value>) {
+        let keeper = CatalogueKeeper::new(self.table.clone(), Clock::system());
+        let seen = keeper.read().await.unwrap().version;
+        let replaced = keeper.replace(catalogue, seen, soon()).await.unwrap();
+        assert!(matches!(replaced, Replaced::Written(_)), "{replaced:?}");
+    }
+
+    /// Sends a request to a process of `function` that starts for it.
+    pub async fn send_to_new(&self, function: &str, request: Request) -> Response {
+        self.send_at_once(function, &[request]).await.remove(0)
     }
 
     /// Adds to the balance of `username` without an entry, so that the audit finds a mismatch.

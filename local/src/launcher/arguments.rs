@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub(super) dynamodb_port: u16,
 
-    /// Where the data and the signing secret are kept [default: .local in the workspace].
+    /// Where the data, the signing secret and provider-keys.json are kept [default: .local in the workspace].
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
 
@@ -27,6 +27,14 @@ pub(super) struct Arguments {
     /// How many requests each function answers at once: it has as many processes, as on Lambda.
     #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(super) concurrency: u16,
+
+    /// Store this catalogue of models, which replaces the one of an earlier start (docs/models.schema.json).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_models", "only_dynamodb"])]
+    pub(super) models: Option<PathBuf>,
+
+    /// Go back to the one model that MODEL names, after a start with --models.
+    #[arg(long, conflicts_with = "only_dynamodb")]
+    pub(super) no_models: bool,
 
     /// Start DynamoDB alone, for a `cargo lambda watch` of your own.
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! Checks before anything slow begins: the template, the ports, cargo.
+//! Checks before anything slow begins: the template, the catalogue's file, the ports, cargo.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,6 +9,7 @@ use crate::dynamodb::DynamoDbError;
 use crate::template::{self, Template, TemplateFunction};
 
 use super::arguments::Arguments;
+use super::catalogue::{CatalogueChange, KEEPER};
 use super::error::LaunchError;
 
 /// The functions to start, their workspace and their ports.
@@ -22,6 +23,7 @@ pub(super) struct Plan {
     pub(super) data: PathBuf,
     pub(super) in_memory: bool,
     pub(super) concurrency: u16,
+    pub(super) catalogue: Option<CatalogueChange>,
 }
 
 impl Plan {
@@ -31,7 +33,7 @@ impl Plan {
     }
 }
 
-/// Reads the template and checks that the ports are free.
+/// Reads the template and the catalogue, and checks that the ports are free.
 pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     let workspace = absolute(&arguments.workspace.clone().unwrap_or_else(template::workspace_root))?;
     let template_path = workspace.join(template::FILE_NAME);
@@ -39,6 +41,10 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     let functions = template.functions();
     if functions.iter().all(|function| function.routes.is_empty()) && !arguments.only_dynamodb {
         return Err(LaunchError::NoRoutes { path: template_path.display().to_string() });
+    }
+    let catalogue = CatalogueChange::of(arguments)?;
+    if catalogue.is_some() && functions.iter().all(|function| function.binary != KEEPER) {
+        return Err(LaunchError::NoKeeper);
     }
     let (port, dynamodb_port) = free_ports(arguments)?;
     let data = match &arguments.data {
@@ -54,6 +60,7 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
         data,
         in_memory: arguments.in_memory,
         concurrency: arguments.concurrency,
+        catalogue,
     })
 }
 

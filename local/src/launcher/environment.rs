@@ -7,17 +7,21 @@ use tokio::process::Command;
 
 use super::checks::Plan;
 use super::error::LaunchError;
-use super::signing_secret;
+use super::{provider_keys, signing_secret};
 
 /// Variables that could lead the functions to a real AWS account, in spite of the credentials and the address set here.
-const REMOVED: [&str; 6] = [
+const REMOVED: [&str; 7] = [
     "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
     "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
     "JWT_SIGNING_SECRET_ARN",
+    "PROVIDER_KEYS_ARN",
 ];
+
+/// The API keys of the catalogue's providers, a JSON object of names and keys.
+const PROVIDER_KEYS: &str = "PROVIDER_KEYS";
 
 /// Variables that cargo sets for the launcher's own package.
 const CARGO_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
@@ -47,6 +51,9 @@ impl Environment {
         if non_empty("JWT_SIGNING_SECRET").is_none() {
             added.push(("JWT_SIGNING_SECRET", signing_secret::load_or_create(&plan.data)?));
         }
+        if let Some(keys) = provider_keys::load(&plan.data)?.filter(|_| non_empty(PROVIDER_KEYS).is_none()) {
+            added.push((PROVIDER_KEYS, keys));
+        }
         Ok(Self { added })
     }
 
@@ -63,11 +70,13 @@ impl Environment {
         command.envs(self.added.iter().map(|(name, value)| (name, value)));
     }
 
-    /// The variables as the beginning of a shell command, which reads the secret from its file.
+    /// The variables as the beginning of a shell command, which reads the secrets from their files.
     pub(super) fn as_shell_line(&self, plan: &Plan) -> String {
-        let secret_file = plan.shown(&plan.data.join(signing_secret::FILE_NAME));
+        let from_file =
+            |name: &str, file: &str| format!("{name}=\"$(cat {})\"", quoted(&plan.shown(&plan.data.join(file))));
         let assignments = self.added.iter().map(|(name, value)| match *name {
-            "JWT_SIGNING_SECRET" => format!("{name}=\"$(cat {})\"", quoted(&secret_file)),
+            "JWT_SIGNING_SECRET" => from_file(name, signing_secret::FILE_NAME),
+            PROVIDER_KEYS => from_file(name, provider_keys::FILE_NAME),
             _ => format!("{name}={}", quoted(value)),
         });
         assignments.collect::<Vec<_>>().join(" ")

@@ -7,6 +7,8 @@ use crate::dynamodb::DynamoDbError;
 use crate::template::TemplateError;
 use thiserror::Error;
 
+use super::catalogue::KEEPER;
+
 #[derive(Debug, Error)]
 pub(super) enum LaunchError {
     /// Ctrl-C or SIGTERM: not a failure.
@@ -36,6 +38,15 @@ pub(super) enum LaunchError {
     NotReady { functions: String, limit: Duration },
     #[error("The file {path} cannot be {action}: {source}.")]
     File { path: String, action: &'static str, source: io::Error },
+    #[error("The file {path} is no JSON: {reason}.")]
+    NoJson { path: String, reason: String },
+    #[error("The provider keys in {path} are no JSON object of names and keys.")]
+    NoKeys { path: String },
+    #[error("The template has no function {KEEPER}, which --models and --no-models need.")]
+    NoKeeper,
+    /// The function's reason may have several lines, each with an error of the file.
+    #[error("{file}: {reason}")]
+    Catalogue { file: String, reason: String },
     #[error("The signing secret in {path} has fewer than 32 characters; delete the file and a new one is made.")]
     ShortSecret { path: String },
     #[error("{program} cannot be run: {source}.")]

@@ -77,19 +77,24 @@ struct Process {
 }
 
 impl<'a> Functions<'a> {
-    /// Starts one process of each function.
-    pub(super) fn start(
-        executables: &[Executable],
-        plan: &'a Plan,
-        environment: &'a Environment,
-        output: &'a Output,
-    ) -> Result<Self, LaunchError> {
+    /// No function runs yet.
+    pub(super) fn new(plan: &'a Plan, environment: &'a Environment, output: &'a Output) -> Self {
         let (notify, ended) = mpsc::unbounded_channel();
-        let mut functions = Self { plan, environment, output, running: BTreeMap::new(), notify, ended };
-        for executable in executables {
-            functions.start_first(executable)?;
+        Self { plan, environment, output, running: BTreeMap::new(), notify, ended }
+    }
+
+    /// Starts one process of each function that has none yet, and that is `wanted`.
+    pub(super) fn start(
+        &mut self,
+        executables: &[Executable],
+        wanted: impl Fn(&Executable) -> bool,
+    ) -> Result<(), LaunchError> {
+        for executable in executables.iter().filter(|executable| wanted(executable)) {
+            if !self.running.contains_key(&executable.binary) {
+                self.start_first(executable)?;
+            }
         }
-        Ok(functions)
+        Ok(())
     }
 
     /// Starts as many processes of each function as `--concurrency` says, one after the other and each function's next

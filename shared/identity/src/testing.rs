@@ -22,7 +22,7 @@ use crate::password_hash::PasswordHash;
 use crate::sessions::{Opening, Session, Sessions};
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    let usage = Usage::counted(1, 2);
     StoredReply {
         text: text.to_owned(),
         refusal: None,

@@ -51,24 +51,24 @@ impl Failed {
 }
 
 impl Ledger {
-    /// Charges `cost` for a message that was answered, and stores the exchange if it names a conversation. The rest of
-    /// the hold returns to the balance in the same write. A charge is never higher than the hold, because the payer
-    /// agreed to no more.
+    /// Charges for a message that was answered, by the exchange's bill and usage, and stores the exchange if it names a
+    /// conversation. The rest of the hold returns to the balance in the same write. A charge is never higher than the
+    /// hold, because the payer agreed to no more.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and nothing will be.
     /// [`LedgerError::OutcomeUnknown`] if it cannot be found out whether the message was charged.
-    pub async fn capture(&self, held: &Held, cost: Credits, exchange: Exchange<'_>) -> Result<Charge, LedgerError> {
+    pub async fn capture(&self, held: &Held, exchange: Exchange<'_>) -> Result<Charge, LedgerError> {
+        let cost = exchange.cost();
         if cost > held.amount {
             tracing::warn!(hold = %held.id, held = %held.amount, %cost, "a message cost more than was held");
         }
-        let charge = Charge {
-            cost: cost.min(held.amount),
-            balance: held.balance.saturating_plus(held.amount.saturating_minus(cost)),
-        };
+        let charged = exchange.charged(held.amount);
+        let charge =
+            Charge { cost: charged, balance: held.balance.saturating_plus(held.amount.saturating_minus(charged)) };
         let texts = self.keep_texts(held, exchange).await?;
         // Built once, because transactions under one token must be identical.
-        let items = self.capture_items(held, charge.cost, exchange, texts)?;
+        let items = self.capture_items(held, exchange, texts)?;
         let until = held.deadline.minus(SETTLING_TIME);
         if let Err(failed) = self.transact_until(&format!("capture-{}", held.id), items, until).await {
             Box::pin(self.settle(held, texts, failed.into_cause())).await?;
@@ -146,18 +146,18 @@ impl Ledger {
     fn capture_items(
         &self,
         held: &Held,
-        cost: Credits,
         exchange: Exchange<'_>,
         texts: Option<TextPlace>,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let mut items = vec![self.end_hold(held, cost)?, self.put_entry(held, cost, exchange, texts)?];
+        let charged = exchange.charged(held.amount);
+        let mut items = vec![self.end_hold(held, charged)?, self.put_entry(held, exchange, texts)?];
         let Some(place) = texts else { return Ok(items) };
         if let Some(conversation) = exchange.conversation {
             let key = MessageItem::key(held.user_id, conversation, held.id);
             items.push(self.table.put(key.with(&MessageItem::new(exchange, place))?)?);
         }
         if let Some(remembered) = &held.remembered {
-            let record = self.record(held, remembered, cost, exchange, place);
+            let record = self.record(held, remembered, charged, exchange, place);
             items.push(self.table.put(IdempotencyRecord::key(held.user_id, &remembered.key).with(&record)?)?);
         }
         Ok(items)
@@ -188,7 +188,7 @@ impl Ledger {
         }
     }
 
-    fn end_hold(&self, held: &Held, cost: Credits) -> Result<TransactWriteItem, StoreError> {
+    fn end_hold(&self, held: &Held, charged: Credits) -> Result<TransactWriteItem, StoreError> {
         let account = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Account::key(held.user_id).into_item()))
@@ -198,7 +198,7 @@ impl Ledger {
             .condition_expression(HOLD_IS_OURS)
             .expression_attribute_names("#place", &held.place)
             .expression_attribute_values(":id", AttributeValue::S(held.id.to_string()))
-            .expression_attribute_values(":returned", number(held.amount.saturating_minus(cost)))
+            .expression_attribute_values(":returned", number(held.amount.saturating_minus(charged)))
             .expression_attribute_values(":one", number(1_u64))
             .build()?;
         Ok(TransactWriteItem::builder().update(account).build())
@@ -207,11 +207,10 @@ impl Ledger {
     fn put_entry(
         &self,
         held: &Held,
-        cost: Credits,
         exchange: Exchange<'_>,
         texts: Option<TextPlace>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let entry = Entry::chat(cost, exchange, texts, self.clock.now().to_string());
+        let entry = Entry::chat(held.amount, exchange, texts, self.clock.now().to_string());
         self.table.put_new(entry::key(held.user_id, held.id).with(&entry)?)
     }
 }

@@ -3,7 +3,7 @@
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::message::FinishReason;
-use domain::pricing::Usage;
+use domain::pricing::{Prices, Usage};
 use serde::{Deserialize, Serialize};
 use store::Key;
 
@@ -32,12 +32,21 @@ pub struct Entry {
     pub amount: i64,
     /// The time of the change, in RFC 3339.
     pub created_at: String,
-    /// Of a chat: the model that replied.
+    /// Of a chat: the id of the model that replied, as the catalogue has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Of a chat: the tokens that the message took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Of a chat: the prices of its model. Entries of releases before the catalogue have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
+    /// Of a chat: the version of the catalogue that has these prices. Absent if they are those of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<u64>,
+    /// Of a chat that cost more than was held: what was held, which is all that was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capped_at: Option<Credits>,
     /// Of a chat: the reason why the reply ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<FinishReason>,
@@ -68,18 +77,30 @@ impl Entry {
         Self::bare(kind, amount, created_at)
     }
 
-    /// The entry of a message that was answered. `texts` is the place of the exchange's texts, if it is stored.
-    pub(crate) fn chat(cost: Credits, exchange: Exchange<'_>, texts: Option<TextPlace>, created_at: String) -> Self {
+    /// The entry of a message that was answered, for which `held` was held. `texts` is the place of the exchange's texts,
+    /// if it is stored.
+    pub(crate) fn chat(held: Credits, exchange: Exchange<'_>, texts: Option<TextPlace>, created_at: String) -> Self {
         let StoredReply { model, usage, finish_reason, .. } = exchange.reply;
         Self {
             model: Some(model.clone()),
             usage: Some(*usage),
+            prices: Some(exchange.bill.prices),
+            catalogue: exchange.bill.catalogue,
+            capped_at: (exchange.cost() > held).then_some(held),
             finish_reason: Some(*finish_reason),
             conversation: exchange.conversation,
             texts: exchange.conversation.and(texts),
             json_bytes: exchange.conversation.map(|_| exchange.json_bytes()),
-            ..Self::bare(EntryKind::Chat, cost.spent(), created_at)
+            ..Self::bare(EntryKind::Chat, exchange.charged(held).spent(), created_at)
         }
+    }
+
+    /// The cost of a chat, computed again from its usage and prices. `None` for other kinds, and for entries of releases
+    /// before the catalogue, which have no prices.
+    #[must_use]
+    pub fn cost_by_its_prices(&self) -> Option<Credits> {
+        let prices = self.prices.filter(|_| self.kind == EntryKind::Chat)?;
+        Some(prices.cost(&self.usage?))
     }
 
     /// The entry of a message that is never charged.
@@ -94,6 +115,9 @@ impl Entry {
             created_at,
             model: None,
             usage: None,
+            prices: None,
+            catalogue: None,
+            capped_at: None,
             finish_reason: None,
             conversation: None,
             texts: None,
@@ -123,15 +147,43 @@ mod tests {
     use domain::time::Timestamp;
     use store::item_bytes;
 
+    use crate::exchange::Bill;
+    use crate::testing::{message, stored_reply};
+
+    #[test]
+    fn an_entry_without_prices_is_read_and_only_a_chat_with_them_has_a_cost() {
+        let old =
+            r#"{"kind": "chat", "amount": -3, "created_at": "", "usage": {"input_tokens": 1, "output_tokens": 2}}"#;
+        let old: Entry = serde_json::from_str(old).unwrap();
+        assert_eq!((old.prices, old.catalogue, old.capped_at, old.cost_by_its_prices()), (None, None, None, None));
+        let (message, reply, cost) = (message("Hello"), stored_reply("Hi"), Credits::new(3).unwrap());
+        let bill = Bill { catalogue: Some(7), ..Bill::of(cost) };
+        let exchange = Exchange { message: &message, reply: &reply, conversation: None, bill };
+        let chat = Entry::chat(Credits::MAX, exchange, None, String::new());
+        assert_eq!((chat.prices, chat.catalogue, chat.cost_by_its_prices()), (Some(bill.prices), Some(7), Some(cost)));
+        let grant = Entry { prices: chat.prices, usage: chat.usage, ..Entry::by_operator(5, String::new()) };
+        assert_eq!(grant.cost_by_its_prices(), None);
+    }
+
     #[test]
     fn an_entry_with_every_field_at_its_longest_is_one_write_unit() {
-        let most = u64::from(Credits::MAX);
+        let (most, max) = (u64::from(Credits::MAX), Credits::MAX);
+        let usage = Usage {
+            cached_input_tokens: most,
+            cache_write_tokens: most,
+            reasoning_tokens: most,
+            images: u32::MAX,
+            ..Usage::estimated(most, most)
+        };
         let entry = Entry {
             kind: EntryKind::Adjustment,
             amount: Credits::MAX.spent(),
             created_at: Timestamp::from_seconds(253_402_300_799).to_string(),
             model: Some("\u{1f600}".repeat(MAX_MODEL_BYTES / 4)),
-            usage: Some(Usage { input_tokens: most, output_tokens: most, estimated: true }),
+            usage: Some(usage),
+            prices: Some(Prices { request: max, image: max, ..Prices::per_token(max, max) }),
+            catalogue: Some(u64::MAX),
+            capped_at: Some(max),
             finish_reason: Some(FinishReason::ContentFilter),
             conversation: Some(ConversationId::FIRST),
             texts: Some(TextPlace::Inline),

@@ -2,9 +2,10 @@
 
 use std::{fmt, io};
 
+use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
-use domain::pricing::Usage;
+use domain::pricing::{Prices, Usage};
 
 /// A message and its reply.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +17,40 @@ pub struct Exchange<'a> {
     /// The conversation in which both are stored. Without one, no text is stored, and with an idempotency key the reply
     /// is kept for a repetition alone.
     pub conversation: Option<ConversationId>,
+    /// The prices by which the message is charged.
+    pub bill: Bill,
+}
+
+/// The prices of the model that replied, as they were when the price of the message was held. The ledger computes the cost
+/// from them, so that no entry can say one cost and other prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bill {
+    /// The prices.
+    pub prices: Prices,
+    /// The version of the catalogue that has these prices; `None` for those of the settings.
+    pub catalogue: Option<u64>,
+}
+
+#[cfg(any(test, feature = "test-util"))]
+impl Bill {
+    /// A bill of `cost`, whatever the usage is.
+    #[must_use]
+    pub const fn of(cost: Credits) -> Self {
+        Self { prices: Prices::per_request(cost), catalogue: None }
+    }
 }
 
 impl Exchange<'_> {
+    /// The cost of the message by its prices.
+    pub(crate) fn cost(&self) -> Credits {
+        self.bill.prices.cost(&self.reply.usage)
+    }
+
+    /// The charge, if `held` was held.
+    pub(crate) fn charged(&self, held: Credits) -> Credits {
+        self.cost().min(held)
+    }
+
     /// The bytes of all texts as JSON strings.
     pub(crate) fn json_bytes(&self) -> u64 {
         let texts = [Some(self.message.as_str()), Some(self.reply.text.as_str()), self.reply.refusal.as_deref()];

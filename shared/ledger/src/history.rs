@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
     use crate::account::Closed;
-    use crate::exchange::{Exchange, StoredReply};
+    use crate::exchange::{Bill, Exchange, StoredReply};
     use crate::testing::{TestTable, message, open_account, payer, stored_reply};
     use crate::texts::{MessageItem, TextPlace, Texts, text_key};
     use domain::credits::Credits;
@@ -239,7 +239,8 @@ mod tests {
         /// Writes a stored exchange as a capture does.
         async fn write_chat(&mut self, said: &str, reply: &StoredReply, place: TextPlace) -> EntryId {
             let said = message(said);
-            let exchange = Exchange { message: &said, reply, conversation: Some(ConversationId::FIRST) };
+            let (conversation, bill) = (Some(ConversationId::FIRST), Bill::of(Credits::new(1).unwrap()));
+            let exchange = Exchange { message: &said, reply, conversation, bill };
             let now = self.test.clock.now().plus(Duration::from_millis(1)).to_string();
             let id = self.write_entry(&Entry::chat(Credits::new(1).unwrap(), exchange, Some(place), now)).await;
             let item = MessageItem::new(exchange, place);
@@ -317,7 +318,8 @@ mod tests {
         let stored = scene.ids_of(|kind| kind == EntryKind::Chat);
         let created_at = scene.test.clock.now().to_string();
         let (said, reply) = (message("unstored"), stored_reply("unstored"));
-        let exchange = Exchange { message: &said, reply: &reply, conversation: None };
+        let bill = Bill::of(Credits::ZERO);
+        let exchange = Exchange { message: &said, reply: &reply, conversation: None, bill };
         scene.write_entry(&Entry::chat(Credits::ZERO, exchange, None, NOW.to_string())).await;
         let page = scene.messages(100, None).await;
         let ids: Vec<EntryId> = page.entries.iter().map(|entry| entry.id).collect();

@@ -35,7 +35,7 @@ pub(crate) fn message(text: &str) -> Message {
 }
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+    let usage = Usage::counted(1, 2);
     StoredReply {
         text: text.to_owned(),
         refusal: None,

@@ -15,7 +15,7 @@ use crate::account::{Account, Closed, Payer};
 use crate::admission::Admission;
 use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
-use crate::exchange::Exchange;
+use crate::exchange::{Bill, Exchange};
 use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::holds::Hold;
@@ -86,8 +86,9 @@ impl Scene {
         reply: &str,
         conversation: Option<ConversationId>,
     ) -> Result<Charge, LedgerError> {
-        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply(reply), conversation };
-        self.ledger.capture(held, credits(cost), exchange).await
+        let bill = Bill::of(credits(cost));
+        let exchange = Exchange { message: &message("Hello"), reply: &stored_reply(reply), conversation, bill };
+        self.ledger.capture(held, exchange).await
     }
 
     async fn account(&self) -> Account {
@@ -161,10 +162,13 @@ async fn a_capture_returns_the_rest_of_the_hold_and_never_takes_more_than_was_he
     let held = scene.hold(5).await.unwrap();
     assert_eq!(scene.capture(&held, 2).await.unwrap(), charge(2, 8));
     assert_eq!(scene.balance().await, 8);
+    let entry = scene.entry(held.id).await.unwrap();
+    assert_eq!((entry.amount, entry.capped_at, entry.cost_by_its_prices()), (-2, None, Some(credits(2))));
     let held = scene.hold(5).await.unwrap();
     assert_eq!(scene.capture(&held, 9).await.unwrap(), charge(5, 3));
     assert_eq!(scene.balance().await, 3);
-    assert_eq!(scene.entry(held.id).await.unwrap().amount, -5);
+    let entry = scene.entry(held.id).await.unwrap();
+    assert_eq!((entry.amount, entry.capped_at, entry.cost_by_its_prices()), (-5, Some(credits(5)), Some(credits(9))));
 }
 
 #[tokio::test]

@@ -11,8 +11,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::config::Builder;
+use aws_sdk_bedrockruntime::config::{Builder, Region};
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput as Answer;
 use aws_sdk_bedrockruntime::types::{ContentBlock, ConverseOutput};
 use futures_util::FutureExt;
@@ -22,6 +21,7 @@ use crate::bedrock::attempts::OnlyIfTurnedAway;
 use crate::bedrock::conversation::Conversation;
 use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::failure;
+use crate::catalogue::Provider;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::prompt::{Prompt, Sampling};
@@ -31,8 +31,8 @@ use cloud::Service;
 use domain::cause::Cause;
 use domain::setting::SettingError;
 
-/// A connection that is not there within this time is not coming.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) use aws_sdk_bedrockruntime::Client;
+
 /// The first and one more.
 const MAX_ATTEMPTS: u32 = 2;
 /// The most that Converse takes as a temperature.
@@ -52,26 +52,45 @@ impl Bedrock {
     /// # Errors
     /// [`SettingError`] if AWS cannot be reached with what the environment says.
     pub(super) fn connect(settings: &BedrockSettings) -> Result<Self, SettingError> {
-        let configuration = Builder::from(&cloud::configuration(Service::BedrockRuntime)?);
-        Ok(Self::new(configuration, &settings.model_id))
+        Ok(Self::new(client(None, Provider::CONNECT_TIMEOUT)?, &settings.model_id))
     }
 
-    fn new(configuration: Builder, model_id: &str) -> Self {
-        let configuration = configuration
-            .timeout_config(timeout_configuration())
-            // A model may think for longer than a download may stall.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
-            .retry_classifier(OnlyIfTurnedAway)
-            .build();
-        Self { client: Client::from_conf(configuration), model_id: model_id.to_owned() }
+    /// The model `model_id` of `client`.
+    pub(super) fn new(client: Client, model_id: &str) -> Self {
+        Self { client, model_id: model_id.to_owned() }
     }
 }
 
+/// A client of Bedrock in `region`, or in the region of the environment, with the credentials of the environment.
+///
+/// # Errors
+/// [`SettingError`] if AWS cannot be reached with what the environment says.
+pub(super) fn client(region: Option<&str>, connect_timeout: Duration) -> Result<Client, SettingError> {
+    let configuration = Builder::from(&cloud::configuration(Service::BedrockRuntime)?);
+    Ok(client_of(
+        match region {
+            Some(region) => configuration.region(Region::new(region.to_owned())),
+            None => configuration,
+        },
+        connect_timeout,
+    ))
+}
+
+fn client_of(configuration: Builder, connect_timeout: Duration) -> Client {
+    let configuration = configuration
+        .timeout_config(timeout_configuration(connect_timeout))
+        // A model may think for longer than a download may stall.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .retry_classifier(OnlyIfTurnedAway)
+        .build();
+    Client::from_conf(configuration)
+}
+
 /// None but for connecting: whoever asks has a limit around all of it.
-fn timeout_configuration() -> TimeoutConfig {
+fn timeout_configuration(connect_timeout: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(connect_timeout)
         .disable_read_timeout()
         .disable_operation_attempt_timeout()
         .disable_operation_timeout()
@@ -79,10 +98,6 @@ fn timeout_configuration() -> TimeoutConfig {
 }
 
 impl ChatModel for Bedrock {
-    fn id(&self) -> &str {
-        &self.model_id
-    }
-
     fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
         [
             ("temperature", sampling.temperature.is_some_and(|temperature| temperature > MAX_TEMPERATURE)),

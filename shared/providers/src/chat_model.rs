@@ -10,9 +10,6 @@ use crate::reply::{Reply, ReplyStream};
 
 /// A model that continues conversations.
 pub trait ChatModel: fmt::Debug + Send + Sync {
-    /// The model's name, for callers and for receipts.
-    fn id(&self) -> &str;
-
     /// Whether the model reads the prompt. One that does not needs no earlier messages in it.
     fn reads_context(&self) -> bool {
         true

@@ -36,10 +36,6 @@ pub enum DummyFailure {
 }
 
 impl ChatModel for Dummy {
-    fn id(&self) -> &'static str {
-        "dummy"
-    }
-
     fn reads_context(&self) -> bool {
         false
     }
@@ -92,5 +88,5 @@ impl Dummy {
 /// The dummy has no tokenizer and no chat template, so it counts a token for every four bytes.
 fn usage(prompt: &Prompt) -> Usage {
     let input_tokens = prompt.turns.iter().map(|turn| estimated_tokens(&turn.text)).sum::<u64>().max(1);
-    Usage { input_tokens, output_tokens: estimated_tokens(&PIECES.concat()), estimated: true }
+    Usage::estimated(input_tokens, estimated_tokens(&PIECES.concat()))
 }

@@ -55,6 +55,17 @@ impl ModelError {
         }
     }
 
+    /// Whether the provider turned the request away for now, so that another model may be asked: it was busy, it could
+    /// not be reached, or it wants fewer requests. After any other failure the model may have been at work, or the
+    /// request or the operator's settings are wrong.
+    #[must_use]
+    pub fn turned_away(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } => true,
+            Self::Failed(_) | Self::Refused { .. } | Self::Misconfigured(_) => false,
+        }
+    }
+
     /// The cause, for the log.
     #[must_use]
     pub fn into_cause(self) -> Cause {

@@ -1,9 +1,19 @@
 //! Models and the providers that serve them: the dummy, OpenAI's protocol as a client, Amazon Bedrock.
 //!
-//! A prompt goes in; a reply comes out, whole or in pieces, or an [`error::ModelError`]. Nothing here knows prices,
-//! balances or callers. Prompts and providers' error texts are never logged.
+//! A prompt goes in; a reply comes out, whole or in pieces, or an [`error::ModelError`]. The [`catalogue`] says which
+//! models there are and at which prices; nothing here charges them, or knows balances or callers. Prompts and providers'
+//! error texts are never logged.
 //!
 //! Begin with [`model::Model`], which puts limits on any [`chat_model::ChatModel`].
+
+pub mod catalogue;
+pub mod catalogues;
+pub mod stored_catalogue;
+
+pub mod connections;
+pub mod offers;
+#[cfg(feature = "openai")]
+pub mod provider_keys;
 
 pub mod model;
 pub mod prompt;
@@ -16,8 +26,11 @@ pub mod settings;
 #[cfg(feature = "bedrock")]
 mod bedrock;
 pub mod dummy;
+mod misconfigured;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod renewable_secret;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
 mod written;

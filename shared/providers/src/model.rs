@@ -30,15 +30,16 @@ const NOT_BUILT_IN: &str = "names a model that is not built into this function: 
 /// a failure too.
 #[derive(Clone, Debug)]
 pub struct Model {
-    model: Arc<dyn ChatModel>,
+    unlimited: Arc<dyn ChatModel>,
     streams: bool,
+    timeout: Option<Duration>,
 }
 
 impl Model {
     /// Puts limits on `model`, which is asked for streams.
     #[must_use]
     pub fn new(model: impl ChatModel + 'static) -> Self {
-        Self { model: Arc::new(model), streams: true }
+        Self { unlimited: Arc::new(model), streams: true, timeout: None }
     }
 
     /// The same model. It is asked for streams if `streams`, and otherwise for whole replies, of which nothing is there
@@ -46,6 +47,12 @@ impl Model {
     #[must_use]
     pub fn streaming(self, streams: bool) -> Self {
         Self { streams, ..self }
+    }
+
+    /// The same model, whose replies end within `timeout` also where the caller would wait for longer.
+    #[must_use]
+    pub fn ending_within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Connects to the model that `settings` name.
@@ -72,19 +79,13 @@ impl Model {
     /// Whether the model reads the prompt. One that does not needs no earlier messages in it.
     #[must_use]
     pub fn reads_context(&self) -> bool {
-        self.model.reads_context()
-    }
-
-    /// The model's name, for callers and for receipts.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.model.id()
+        self.unlimited.reads_context()
     }
 
     /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
     #[must_use]
     pub fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        self.model.unsupported(sampling)
+        self.unlimited.unsupported(sampling)
     }
 
     /// The reply to `prompt` piece by piece, as far as it comes within `limit`.
@@ -92,11 +93,11 @@ impl Model {
     /// # Errors
     /// As [`Pieces::next`].
     pub async fn stream(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Pieces, ModelError> {
-        let ends_at = Instant::now() + limit;
+        let ends_at = Instant::now() + self.timeout.map_or(limit, |timeout| timeout.min(limit));
         let stream = if self.streams {
-            guard(ends_at, self.model.stream(prompt, max_output_tokens)).await??
+            guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
         } else {
-            in_one_piece(guard(ends_at, self.model.reply(prompt, max_output_tokens)).await??)
+            in_one_piece(guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??)
         };
         Ok(Pieces { stream, ends_at, written: Written::in_reply_to(prompt), shown_bytes: 0, is_full: false })
     }

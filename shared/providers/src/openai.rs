@@ -1,34 +1,42 @@
 //! OpenAI's chat completions, as a client: models of any server that speaks the protocol.
 
 mod answer_body;
+mod authorization;
 mod failure;
 mod finish_reason;
 mod lenient;
 mod protocol;
 mod provider;
 mod rejection;
-mod server_key;
 mod stream;
 mod usage;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_openai::Client;
 use async_openai::traits::RequestOptionsBuilder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 
+use crate::catalogue::{CataloguedModel, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
+use crate::openai::authorization::Authorization;
 use crate::openai::failure::failure;
 use crate::openai::protocol::{SentRequest, ServerAnswer};
-use crate::openai::provider::{Address, EVENT_STREAM};
+use crate::openai::provider::{Address, EVENT_STREAM, Server};
 use crate::prompt::{Prompt, Sampling};
+use crate::provider_keys::ProviderKeys;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
+use domain::cause::Cause;
 use domain::setting::SettingError;
+
+pub(crate) use provider::http_client;
 
 /// One model of a server that speaks `OpenAI`'s protocol.
 pub(super) struct OpenAi {
@@ -42,12 +50,46 @@ impl OpenAi {
     /// # Errors
     /// [`SettingError`] for an address that is none, and where TLS cannot be set up.
     pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Self, SettingError> {
-        Ok(Self { client: provider::connect(settings).await?, model_id: settings.model_id.clone() })
+        let http = http_client(Provider::CONNECT_TIMEOUT)
+            .map_err(|cause| SettingError::new("MODEL", format!("cannot be reached: {cause}")))?;
+        let authorization = Authorization::of_the_settings(settings.api_key.clone()).await?;
+        let server = Server { headers: HeaderMap::new(), authorization };
+        let client = provider::client(http, settings.base_url.as_deref(), server)
+            .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))?;
+        Ok(Self { client, model_id: settings.model_id.clone() })
+    }
+
+    /// The `model` of a `provider` of the catalogue, whose key is one of `keys`.
+    ///
+    /// # Errors
+    /// [`Cause`] for an address or a header that is none.
+    pub(super) fn catalogued(
+        http: reqwest::Client,
+        provider: &Provider,
+        model: &CataloguedModel,
+        keys: &Arc<ProviderKeys>,
+    ) -> Result<Self, Cause> {
+        let authorization = match &provider.key {
+            Some(name) => Authorization::Named { keys: Arc::clone(keys), name: name.clone() },
+            None => Authorization::None,
+        };
+        let server = Server { headers: headers(&provider.headers)?, authorization };
+        let client = provider::client(http, provider.base_url.as_deref(), server)?;
+        Ok(Self { client, model_id: model.provider_model.clone() })
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
         SentRequest::new(&self.model_id, prompt, self.client.config().length(max_output_tokens))
     }
+}
+
+fn headers(of_provider: &BTreeMap<String, String>) -> Result<HeaderMap, Cause> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in of_provider {
+        let name = HeaderName::try_from(name).map_err(Cause::new)?;
+        headers.insert(name, HeaderValue::try_from(value).map_err(Cause::new)?);
+    }
+    Ok(headers)
 }
 
 impl fmt::Debug for OpenAi {
@@ -57,10 +99,6 @@ impl fmt::Debug for OpenAi {
 }
 
 impl ChatModel for OpenAi {
-    fn id(&self) -> &str {
-        &self.model_id
-    }
-
     /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None

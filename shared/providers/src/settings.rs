@@ -1,8 +1,9 @@
 //! The settings of a model: plain values, which the crate above reads.
 
 use cloud::SecretSource;
+use domain::pricing::Prices;
 
-use crate::chat_model::ChatModel;
+use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::dummy::Dummy;
 
 /// The model that answers, and the settings of its provider.
@@ -21,10 +22,30 @@ impl ModelSettings {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Dummy(dummy) => dummy.id(),
+            Self::Dummy(_) => "dummy",
             Self::OpenAi(settings) => &settings.model_id,
             Self::Bedrock(settings) => &settings.model_id,
         }
+    }
+
+    /// The model as a catalogue would list it, and its provider. The key of the provider and the dummy's delay are not in
+    /// them: `Connections` has them from these settings.
+    #[must_use]
+    pub fn catalogued(
+        &self,
+        prices: Prices,
+        context_tokens: u32,
+        max_output_tokens: u32,
+    ) -> (Provider, CataloguedModel) {
+        let provider = match self {
+            Self::Dummy(_) => Provider::new(Protocol::Dummy),
+            Self::OpenAi(settings) => {
+                Provider { base_url: settings.base_url.clone(), ..Provider::new(Protocol::OpenAi) }
+            }
+            Self::Bedrock(_) => Provider::new(Protocol::Bedrock),
+        };
+        let model = CataloguedModel::of_the_settings(self.id(), prices, context_tokens, max_output_tokens);
+        (provider, model)
     }
 }
 

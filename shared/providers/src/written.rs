@@ -35,7 +35,7 @@ impl Written {
     /// an event for less than a token.
     pub(crate) fn usage(&self) -> Usage {
         let output_tokens = (self.bytes.div_ceil(BYTES_PER_TOKEN) as u64).max(self.events);
-        Usage { input_tokens: self.input_tokens, output_tokens, estimated: true }
+        Usage::estimated(self.input_tokens, output_tokens)
     }
 
     /// The provider's count, with the estimate in place of each number that cannot be true: a prompt has at least the
@@ -47,6 +47,6 @@ impl Written {
         let (input_tokens, output_tokens) =
             (or(counted.input_tokens, estimate.input_tokens), or(counted.output_tokens, estimate.output_tokens));
         let is_corrected = (input_tokens, output_tokens) != (counted.input_tokens, counted.output_tokens);
-        Usage { input_tokens, output_tokens, estimated: counted.estimated || is_corrected }
+        Usage { input_tokens, output_tokens, estimated: counted.estimated || is_corrected, ..counted }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! It reads JSON and writes JSON: the function `operator` carries the commands out. Begin with [`Command`].
 
+pub mod catalogue;
+
 use domain::credits::Credits;
 use domain::ids::UserId;
 use domain::invalid_field::InvalidField;
@@ -17,6 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::direct::DirectError;
+
+pub use catalogue::{CatalogueCommand, CatalogueOutcome};
 
 /// One command of an operator.
 #[derive(Debug, Deserialize)]
@@ -57,6 +61,8 @@ pub enum Command {
     },
     /// Stop or resume messages and registrations, or show whether they are stopped.
     Accepting(AcceptanceCommand),
+    /// Show, check or replace the catalogue of models.
+    Catalogue(CatalogueCommand),
 }
 
 /// The command about messages and registrations.
@@ -162,6 +168,8 @@ pub enum CommandOutcome {
     Account(AccountView),
     /// Whether messages and registrations are accepted after the command.
     Acceptance(Acceptance),
+    /// The catalogue of models.
+    Catalogue(CatalogueOutcome),
 }
 
 /// An account as an operator sees it.
@@ -221,6 +229,9 @@ mod tests {
         let stop = Command::parse(json!({"action": "accepting", "accepting": false, "reason": "A restore"})).unwrap();
         let Command::Accepting(AcceptanceCommand::Set { accepting, reason }) = stop else { panic!("{stop:?}") };
         assert_eq!((accepting, reason.as_str()), (false, "A restore"));
+        let catalogue = Command::parse(json!({"action": "catalogue", "replace": null, "version": 0})).unwrap();
+        let expected = CatalogueCommand::Replace { catalogue: None, version: 0 };
+        assert!(matches!(catalogue, Command::Catalogue(command) if command == expected));
     }
 
     #[test]
@@ -243,6 +254,9 @@ mod tests {
                 "`reason`: This field may not be blank.",
             ),
             (json!({"action": "accepting", "accept": false, "reason": "A restore"}), "unknown field `accept`"),
+            (json!({"action": "catalogue", "replace": {}}), "give `check` alone, or `replace` and the `version`"),
+            (json!({"action": "catalogue", "replace": {}, "version": -1}), "invalid value: integer `-1`, expected u64"),
+            (json!({"action": "catalogue", "models": []}), "unknown field `models`"),
             (grant(json!("5")), "`amount`: Give a whole number from"),
             (grant(json!(0)), "and not 0."),
             (grant(json!(1.5)), "`amount`: Give a whole number from"),

@@ -14,8 +14,10 @@ use ledger::acceptance::Switch;
 use ledger::audit::Audit;
 use ledger::gate::Gate;
 use ledger::history::History;
-use ledger::past_exchanges::ContextLimits;
-use providers::model::Model;
+use providers::catalogues::Catalogues;
+use providers::connections::Connections;
+use providers::offers::OfferDesk;
+use providers::stored_catalogue::CatalogueKeeper;
 use store::Table;
 
 use crate::conversation::Conversations;
@@ -117,6 +119,12 @@ impl Resources {
         Switch::new(self.table.clone(), self.clock.clone())
     }
 
+    /// The keeper of the catalogue of models.
+    #[must_use]
+    pub fn catalogue_keeper(&self) -> CatalogueKeeper {
+        CatalogueKeeper::new(self.table.clone(), self.clock.clone())
+    }
+
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
@@ -135,31 +143,41 @@ impl Resources {
         Audit::new(self.table.clone(), self.clock.clone())
     }
 
-    /// The verifier of JWTs and API keys, and the till of the model that `chat` names. The reads of the table go one after
-    /// the other, over one connection: opening another takes longer than a read.
+    /// The catalogue in the table, and the model that `chat` names where there is none. Nothing is read before the first
+    /// request.
+    #[must_use]
+    pub fn catalogues(&self, chat: &ChatSettings) -> Catalogues {
+        Catalogues::new(self.table.clone(), self.clock.clone(), chat.catalogue())
+    }
+
+    /// The verifier of JWTs and API keys, and the till of the catalogue's models. The reads of the table go one after the
+    /// other, over one connection: opening another takes longer than a read.
     ///
     /// # Errors
-    /// [`SettingError`] if the model is not built into this function, or cannot be reached with these settings.
+    /// [`SettingError`] if the model that `chat` names is not built into this function, or cannot be reached with these
+    /// settings.
     pub async fn callers_and_till(&self, chat: &ChatSettings) -> Result<(Callers, Till), SettingError> {
-        let from_table = async { (self.callers().await, self.gate().await) };
-        let ((callers, gate), model) = tokio::join!(from_table, Model::connect(&chat.model));
+        let catalogues = self.catalogues(chat);
+        let from_table = async {
+            let callers_and_gate = (self.callers().await, self.gate().await);
+            catalogues.warm_up().await;
+            callers_and_gate
+        };
+        let connections = Connections::start(&chat.model, chat.model_streams, chat.provider_keys.clone());
+        let ((callers, gate), connections) = tokio::join!(from_table, connections);
         let till = Till {
             ledger: self.ledger(),
             gate,
-            model: model?.streaming(chat.model_streams),
-            pricing: chat.pricing,
-            output_limits: chat.output_limits,
-            max_input_tokens: chat.max_input_tokens,
+            offers: OfferDesk::new(catalogues, Box::new(connections?)),
+            least_output_tokens: chat.output_limits.least,
             clock: self.clock.clone(),
         };
         Ok((callers, till))
     }
 
-    /// The conversations at `/chatView/`, as `model` reads them.
+    /// The conversations at `/chatView/`.
     #[must_use]
-    pub fn conversations(&self, chat: &ChatSettings, model: &Model) -> Conversations {
-        let nothing = ContextLimits { messages: 0, chars: 0 };
-        let limits = if model.reads_context() { chat.context_limits } else { nothing };
-        Conversations::new(self.table.clone(), limits, chat.system_prompt.clone())
+    pub fn conversations(&self, chat: &ChatSettings) -> Conversations {
+        Conversations::new(self.table.clone(), chat.context_limits, chat.system_prompt.clone())
     }
 }

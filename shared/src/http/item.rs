@@ -1,5 +1,7 @@
 //! The id in a path.
 
+use std::borrow::Cow;
+
 use lambda_http::RequestExt;
 
 use crate::http::request::Request;
@@ -18,11 +20,50 @@ impl Request {
         (last != collection || is_in(parent)).then_some(last)
     }
 
+    /// The rest of the path after `collection`, of any number of segments: `a/b` of `/v1/models/a/b`, and none of
+    /// `/v1/models/`, where `collection` is `models`. A final slash makes no difference. Escapes are decoded once, since
+    /// clients send a slash in an id as it is or as `%2F`.
+    ///
+    /// The path itself is read, for the reason of [`Request::item_of`].
+    #[must_use]
+    pub fn rest_of(&self, collection: &str) -> Option<Cow<'_, str>> {
+        let path = self.received.raw_http_path();
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let mut segments = path.split('/');
+        let end: usize =
+            segments.by_ref().take_while(|segment| *segment != collection).map(|other| other.len() + 1).sum();
+        let rest = path.get(end + collection.len()..)?.strip_prefix('/')?;
+        Some(percent_decoded(rest))
+    }
+
     /// Whether the path ends in a slash: a browser resolves a page's relative addresses below it.
     #[must_use]
     pub fn has_final_slash(&self) -> bool {
         self.received.raw_http_path().ends_with('/')
     }
+}
+
+/// `text` with each `%` and two hexadecimal digits after it as the byte that they stand for. Bytes that are no UTF-8 become
+/// the replacement character.
+fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten().and_then(byte_of);
+        decoded.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// The byte that two hexadecimal digits write.
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let [high, low] = digits else { return None };
+    u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()
 }
 
 #[cfg(test)]
@@ -50,6 +91,35 @@ mod tests {
             let received = lambda_http::Request::new(Body::Empty).with_raw_http_path(path);
             let request = Request::from(received);
             assert_eq!(request.item_of("sessions"), id, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_path_may_have_slashes_which_clients_may_escape() {
+        for (path, id) in [
+            ("/v1/models", None),
+            ("/v1/models/", None),
+            ("/v1/models/x", Some("x")),
+            ("/v1/models/x/", Some("x")),
+            ("/v1/models/a/b", Some("a/b")),
+            ("/v1/models/a%2Fb/", Some("a/b")),
+            ("/v1/models/a%2fb%3A1", Some("a/b:1")),
+            ("/v1/models/a%252Fb", Some("a%2Fb")),
+            ("/v1/models/models", Some("models")),
+            ("/v1/models/a/models/b", Some("a/models/b")),
+            ("/base/v1/models/x", Some("x")),
+            ("/v1/models//", Some("")),
+            ("/v1/models/%", Some("%")),
+            ("/v1/models/%2", Some("%2")),
+            ("/v1/models/%\u{fc}/%zz", Some("%\u{fc}/%zz")),
+            ("/v1/models/%ff", Some("\u{fffd}")),
+            ("/v1/modelsx", None),
+            ("/elsewhere", None),
+            ("", None),
+        ] {
+            let received = lambda_http::Request::new(Body::Empty).with_raw_http_path(path);
+            let request = Request::from(received);
+            assert_eq!(request.rest_of("models").as_deref(), id, "{path}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is answered as it is written: server-sent events (WHATWG HTML, section 9.2).
 
+use domain::credits::Credits;
 use domain::ids::EntryId;
 use ledger::exchange::StoredReply;
 use serde::Serialize;
@@ -72,12 +73,12 @@ impl Chunks {
         self.choice(Delta { refusal: Some(text), ..Delta::default() }, None)
     }
 
-    /// What comes last: why the text ends, what the model counted if that is wanted, and `[DONE]`.
+    /// The last events: why the text ends, the usage and the `cost` in credits if they are wanted, and `[DONE]`.
     #[must_use]
-    pub fn end(&self, reply: &StoredReply) -> String {
+    pub fn end(&self, reply: &StoredReply, cost: Credits) -> String {
         let mut events = self.choice(Delta::default(), Some(finish_reason(reply.finish_reason)));
         if self.include_usage {
-            events.push_str(&self.chunk(&[], Some(Some(reply.usage.into()))));
+            events.push_str(&self.chunk(&[], Some(Some(TokenCounts::new(&reply.usage, cost)))));
         }
         events.push_str("data: [DONE]\n\n");
         events
@@ -121,8 +122,11 @@ mod tests {
     #[test]
     fn a_streamed_answer_has_openais_events() {
         let chunks = chunks(false);
-        let events =
-            [chunks.beginning(), chunks.text("Hel\n\nlo"), chunks.end(&crate::testing::stored_reply("Hel\n\nlo"))];
+        let events = [
+            chunks.beginning(),
+            chunks.text("Hel\n\nlo"),
+            chunks.end(&crate::testing::stored_reply("Hel\n\nlo"), Credits::ZERO),
+        ];
         let events = data(&events.concat());
         let chunk = |delta: Value, finish_reason: Value| {
             json!({
@@ -145,11 +149,20 @@ mod tests {
     #[test]
     fn usage_comes_in_an_event_of_its_own_before_the_end_and_the_others_have_none() {
         let chunks = chunks(true);
-        let events = data(&(chunks.text("x") + &chunks.end(&crate::testing::stored_reply("x"))));
+        let events =
+            data(&(chunks.text("x") + &chunks.end(&crate::testing::stored_reply("x"), Credits::new(7).unwrap())));
         assert_eq!(events.len(), 4);
         assert!(events[..2].iter().all(|event| event.as_object().unwrap()["usage"].is_null()));
         assert_eq!(events[2]["choices"], json!([]));
-        assert_eq!(events[2]["usage"], json!({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}));
+        let usage = json!({
+            "prompt_tokens": 1,
+            "completion_tokens": 2,
+            "total_tokens": 3,
+            "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+            "cost": 7,
+        });
+        assert_eq!(events[2]["usage"], usage);
         assert_eq!(events[3], "[DONE]");
     }
 }

@@ -1,5 +1,6 @@
 //! What is answered in one piece.
 
+use domain::credits::Credits;
 use domain::ids::EntryId;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -39,19 +40,33 @@ impl std::fmt::Debug for AssistantMessage<'_> {
     }
 }
 
-/// OpenAI's `usage`.
+/// OpenAI's `usage`, and the cost in credits beside it, as `OpenRouter` has it.
 #[derive(Clone, Copy, Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "as OpenAI has it")]
 pub(super) struct TokenCounts {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
+    prompt_tokens_details: PromptTokenCounts,
+    completion_tokens_details: CompletionTokenCounts,
+    cost: Credits,
+}
+
+/// Parts of `prompt_tokens`.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct PromptTokenCounts {
+    cached_tokens: u64,
+}
+
+/// Parts of `completion_tokens`.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct CompletionTokenCounts {
+    reasoning_tokens: u64,
 }
 
 impl<'a> WholeCompletion<'a> {
-    /// The answer to the message of this id.
+    /// The answer to the message of this id, which cost `cost` credits.
     #[must_use]
-    pub fn new(id: EntryId, reply: &'a StoredReply) -> Self {
+    pub fn new(id: EntryId, reply: &'a StoredReply, cost: Credits) -> Self {
         let refusal = reply.refusal.as_deref();
         // A refusal has no text beside it, and OpenAI says so by `null`.
         let content = Some(reply.text.as_str()).filter(|text| refusal.is_none() || !text.is_empty());
@@ -63,17 +78,20 @@ impl<'a> WholeCompletion<'a> {
             created: id.made_at().seconds(),
             model: &reply.model,
             choices: [WholeChoice { index: 0, message, logprobs: (), finish_reason }],
-            usage: reply.usage.into(),
+            usage: TokenCounts::new(&reply.usage, cost),
         }
     }
 }
 
-impl From<Usage> for TokenCounts {
-    fn from(usage: Usage) -> Self {
+impl TokenCounts {
+    pub(super) fn new(usage: &Usage, cost: Credits) -> Self {
         Self {
             prompt_tokens: usage.input_tokens,
             completion_tokens: usage.output_tokens,
             total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+            prompt_tokens_details: PromptTokenCounts { cached_tokens: usage.cached_input_tokens },
+            completion_tokens_details: CompletionTokenCounts { reasoning_tokens: usage.reasoning_tokens },
+            cost,
         }
     }
 }
@@ -93,29 +111,6 @@ pub(super) fn finish_reason(reason: FinishReason) -> &'static str {
     }
 }
 
-/// The models that there are: OpenAI's `list`.
-#[derive(Debug, Serialize)]
-pub struct ModelList<'a> {
-    object: &'static str,
-    data: [ModelItem<'a>; 1],
-}
-
-#[derive(Debug, Serialize)]
-struct ModelItem<'a> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    owned_by: &'static str,
-}
-
-impl<'a> ModelList<'a> {
-    /// One model. When it was made is not known here.
-    #[must_use]
-    pub fn of(id: &'a str) -> Self {
-        Self { object: "list", data: [ModelItem { id, object: "model", created: 0, owned_by: "chat-api" }] }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,7 +121,9 @@ mod tests {
     #[test]
     fn a_whole_answer_has_openais_members() {
         let id = EntryId::new(&Clock::manual(Timestamp::from_milliseconds(1_800_000_000_999)));
-        let reply = crate::testing::stored_reply("Hello");
+        let counted = crate::testing::stored_reply("Hello");
+        let usage = Usage { cached_input_tokens: 1, reasoning_tokens: 2, ..counted.usage };
+        let (reply, cost) = (StoredReply { usage, ..counted }, Credits::new(7).unwrap());
         let expected = json!({
             "id": format!("chatcmpl-{id}"),
             "object": "chat.completion",
@@ -138,18 +135,16 @@ mod tests {
                 "logprobs": null,
                 "finish_reason": "stop",
             }],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+            "usage": {
+                "prompt_tokens": 1,
+                "completion_tokens": 2,
+                "total_tokens": 3,
+                "prompt_tokens_details": {"cached_tokens": 1},
+                "completion_tokens_details": {"reasoning_tokens": 2},
+                "cost": 7,
+            },
         });
-        assert_eq!(json!(WholeCompletion::new(id, &reply)), expected);
-        assert!(!format!("{:?}", WholeCompletion::new(id, &reply)).contains("Hello"));
-    }
-
-    #[test]
-    fn the_list_of_models_has_openais_members() {
-        let expected = json!({
-            "object": "list",
-            "data": [{"id": "dummy", "object": "model", "created": 0, "owned_by": "chat-api"}],
-        });
-        assert_eq!(json!(ModelList::of("dummy")), expected);
+        assert_eq!(json!(WholeCompletion::new(id, &reply, cost)), expected);
+        assert!(!format!("{:?}", WholeCompletion::new(id, &reply, cost)).contains("Hello"));
     }
 }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn unknown_model() -> ProtocolError {
-        ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", &["dummy"]))
+        ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"]))
     }
 
     fn too_long() -> ApiError {

@@ -2,7 +2,7 @@
 
 use domain::message::Message;
 use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
-use providers::model::Model;
+use providers::offers::{Candidates, Offer, Offers};
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use serde::Serialize;
 
@@ -48,9 +48,11 @@ const PARAMETERS: [&str; 27] = [
 const MAX_STOPS: usize = 4;
 const MAX_STOP_BYTES: usize = 1024;
 
-/// A request that can be honoured.
+/// A request that some model can honour.
 #[derive(Debug)]
 pub struct CompletionRequest {
+    /// `model`: an id or an alias of a model, as the caller wrote it.
+    pub model: String,
     /// The conversation, and how to go on.
     pub prompt: Prompt,
     /// What is stored of it: the beginning of the last message of the user.
@@ -76,29 +78,24 @@ pub enum Delivery {
 }
 
 impl CompletionRequest {
-    /// Reads the body of `request`, which is for `model`.
+    /// Reads the body of `request`. Its model is not looked up: that takes the catalogue, which is read for open accounts
+    /// alone.
     ///
     /// # Errors
     /// [`ProtocolError::Api`] as [`Request::json_object`] if it is no JSON object of at most [`MAX_BODY_BYTES`],
-    /// [`ProtocolError::ModelNotFound`] if it is for another model, [`ProtocolError::Parameter`] naming the first that
-    /// the model cannot honour.
-    pub fn parse(request: &Request, model: &Model) -> Result<Self, ProtocolError> {
-        Self::of_object(request.json_object(MAX_BODY_BYTES, &PARAMETERS)?, model)
+    /// [`ProtocolError::Parameter`] naming the first that no model can honour.
+    pub fn parse(request: &Request) -> Result<Self, ProtocolError> {
+        Self::of_object(request.json_object(MAX_BODY_BYTES, &PARAMETERS)?)
     }
 
-    fn of_object(object: JsonObject<'_>, model: &Model) -> Result<Self, ProtocolError> {
+    fn of_object(object: JsonObject<'_>) -> Result<Self, ProtocolError> {
         let fields = &Parameters::new(object);
-        let wanted = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
-        if wanted != model.id() {
-            return Err(ProtocolError::ModelNotFound(UnknownModel::new(&wanted, &[model.id()])));
-        }
+        let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         unsupported::refuse_unsupported(fields)?;
         let sampling = sampling(fields)?;
-        if let Some(name) = model.unsupported(&sampling) {
-            return Err(fields.refuse(name, ParameterFault::Unsupported, ": the model does not know it"));
-        }
         let (turns, message) = messages::parse(fields)?;
         Ok(Self {
+            model: model.into_owned(),
             prompt: Prompt { turns, sampling },
             message,
             max_output_tokens: max_output_tokens(fields)?,
@@ -107,13 +104,37 @@ impl CompletionRequest {
         })
     }
 
-    /// What this is remembered by under `key`: all that determines the answer, which is the same whole and
-    /// streamed.
+    /// The models that may answer this.
+    ///
+    /// # Errors
+    /// [`ProtocolError::ModelNotFound`] if no model of `offers` has the name.
+    pub fn candidates(&self, offers: &Offers) -> Result<Candidates, ProtocolError> {
+        let unknown = || ProtocolError::ModelNotFound(UnknownModel::new(&self.model, offers.listed()));
+        offers.find(&self.model).ok_or_else(unknown)
+    }
+
+    /// Checks that the model of `offer` can honour every parameter.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Parameter`] naming the first that it cannot honour.
+    pub fn check(&self, offer: &Offer) -> Result<(), ProtocolError> {
+        match offer.unsupported(&self.prompt.sampling) {
+            None => Ok(()),
+            Some(name) => {
+                let detail = format!("'{name}' is not supported here: the model does not know it.");
+                Err(refuse(name, ParameterFault::Unsupported, detail))
+            }
+        }
+    }
+
+    /// The request as it is remembered under `key`: all that determines the answer, which is the same whole and streamed.
+    /// The model counts by the name that the caller wrote, so that a repetition is the same request also if an alias
+    /// means another model by then.
     #[must_use]
-    pub fn remembered(&self, key: IdempotencyKey, model: &Model) -> Remembered {
+    pub fn remembered(&self, key: IdempotencyKey) -> Remembered {
         let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = &self.prompt.sampling;
         let canonical = Canonical {
-            model: model.id(),
+            model: &self.model,
             turns: self.prompt.turns.iter().map(|Turn { role, text }| (*role, text.as_str())).collect(),
             numbers: [*temperature, *top_p, *presence_penalty, *frequency_penalty],
             stop,

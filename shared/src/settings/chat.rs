@@ -3,10 +3,13 @@
 use std::env;
 use std::time::Duration;
 
-use domain::pricing::{OutputLimits, Pricing};
+use cloud::SecretSource;
+use domain::credits::Credits;
+use domain::pricing::{OutputLimits, Prices};
 use domain::setting::SettingError;
 use ledger::entry::MAX_MODEL_BYTES;
 use ledger::past_exchanges::ContextLimits;
+use providers::catalogue::{Catalogue, StreamPolicy};
 use providers::dummy::{Dummy, DummyFailure};
 use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 
@@ -27,9 +30,11 @@ pub struct ChatSettings {
     /// `MODEL_STREAMS`: `always` (the default) asks the model for a stream also where a whole reply is wanted, so that a
     /// deadline ends the reply and does not lose it. `never` is for servers and models that cannot stream.
     pub model_streams: bool,
+    /// `PROVIDER_KEYS` or `PROVIDER_KEYS_ARN`: the API keys of the catalogue's providers, a JSON object of names and keys.
+    pub provider_keys: Option<SecretSource>,
     /// `PRICING`: `message` (the default) for `MESSAGE_COST` credits each (default 1), or `usage` for
     /// `INPUT_COST` (default 1) and `OUTPUT_COST` (default 4) credits per 1,000 tokens.
-    pub pricing: Pricing,
+    pub prices: Prices,
     /// `MAX_OUTPUT_TOKENS`: the most tokens of a reply. Default 1024. `MIN_OUTPUT_TOKENS`: the fewest tokens that a
     /// balance must cover where usage is charged. Default 16.
     pub output_limits: OutputLimits,
@@ -67,7 +72,8 @@ impl ChatSettings {
         Ok(Self {
             model: variables.model("MODEL")?,
             model_streams: variables.one_of("MODEL_STREAMS", &[("always", true), ("never", false)])?,
-            pricing: variables.pricing("PRICING")?,
+            provider_keys: variables.secret("PROVIDER_KEYS", "PROVIDER_KEYS_ARN"),
+            prices: variables.prices("PRICING")?,
             output_limits: variables.output_limits()?,
             max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
             context_limits: ContextLimits {
@@ -77,6 +83,15 @@ impl ChatSettings {
             system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
             stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 30..=900)?,
         })
+    }
+
+    /// The catalogue of the one model that these settings name, which applies while there is none in the table.
+    #[must_use]
+    pub fn catalogue(&self) -> Catalogue {
+        let Self { model, prices, max_input_tokens, output_limits, .. } = self;
+        let (provider, mut terms) = model.catalogued(*prices, *max_input_tokens, output_limits.most);
+        terms.streams = if self.model_streams { StreamPolicy::Always } else { StreamPolicy::Never };
+        Catalogue::of_one(provider, terms)
     }
 }
 
@@ -131,11 +146,18 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
         }
     }
 
-    fn pricing(&self, name: &'static str) -> Result<Pricing, SettingError> {
-        let by_message = Pricing::Message { cost: self.credits("MESSAGE_COST", 1)? };
-        let by_usage =
-            Pricing::Usage { input_cost: self.credits("INPUT_COST", 1)?, output_cost: self.credits("OUTPUT_COST", 4)? };
+    fn prices(&self, name: &'static str) -> Result<Prices, SettingError> {
+        let by_message = Prices::per_request(self.credits("MESSAGE_COST", 1)?);
+        let by_usage = Prices::per_token(self.per_million("INPUT_COST", 1)?, self.per_million("OUTPUT_COST", 4)?);
         self.one_of(name, &[("message", by_message), ("usage", by_usage)])
+    }
+
+    /// The price of a million tokens, of which the variable gives the thousandth part.
+    fn per_million(&self, name: &'static str, default: u64) -> Result<Credits, SettingError> {
+        let rule = format!("a whole number from 0 to {}", u64::from(Credits::MAX) / 1000);
+        let per_thousand = self.number(name, default, &rule)?;
+        let per_million = per_thousand.checked_mul(1000).and_then(|price| Credits::new(price).ok());
+        per_million.ok_or_else(|| SettingError::new(name, format!("must be {rule}, not \"{per_thousand}\"")))
     }
 
     fn output_limits(&self) -> Result<OutputLimits, SettingError> {
@@ -167,9 +189,6 @@ fn bytes_as_json(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    use cloud::SecretSource;
-    use domain::credits::Credits;
-
     fn read(given: &[(&str, &str)]) -> Result<ChatSettings, SettingError> {
         ChatSettings::read(|asked| given.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned()))
     }
@@ -178,7 +197,25 @@ mod tests {
     fn by_default_the_dummy_answers_for_one_credit() {
         let settings = read(&[]).unwrap();
         assert!(matches!(settings.model, ModelSettings::Dummy(_)));
-        assert_eq!(settings.pricing, Pricing::Message { cost: Credits::new(1).unwrap() });
+        assert_eq!(settings.prices, Prices::per_request(Credits::new(1).unwrap()));
+    }
+
+    #[test]
+    fn the_model_of_the_settings_is_a_catalogue_of_one() {
+        let given = [
+            ("MODEL", "openai"),
+            ("MODEL_ID", "m"),
+            ("MODEL_STREAMS", "never"),
+            ("PRICING", "usage"),
+            ("MAX_INPUT_TOKENS", "2000"),
+            ("MAX_OUTPUT_TOKENS", "300"),
+        ];
+        let catalogue = read(&given).unwrap().catalogue();
+        let [terms] = catalogue.models() else { panic!("not one model: {catalogue:?}") };
+        assert_eq!((terms.id.as_str(), terms.context_tokens, terms.max_output_tokens), ("m", 2000, 300));
+        let per_million = |amount| Credits::new(amount).unwrap();
+        assert_eq!(terms.prices, Prices::per_token(per_million(1000), per_million(4000)));
+        assert_eq!((terms.streams, terms.hidden), (StreamPolicy::Never, false));
     }
 
     #[test]
@@ -218,7 +255,12 @@ mod tests {
             ("MODEL_STREAMS", "sometimes", "MODEL_STREAMS must be always, never, not \"sometimes\""),
             ("PRICING", "free", "PRICING must be message, usage, not \"free\""),
             ("MESSAGE_COST", "-1", "MESSAGE_COST must be a whole number from 0 to 9007199254740991, not \"-1\""),
-            ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740991, not \"1.5\""),
+            ("OUTPUT_COST", "1.5", "OUTPUT_COST must be a whole number from 0 to 9007199254740, not \"1.5\""),
+            (
+                "INPUT_COST",
+                "9007199254741",
+                "INPUT_COST must be a whole number from 0 to 9007199254740, not \"9007199254741\"",
+            ),
             ("MIN_OUTPUT_TOKENS", "2000", "MIN_OUTPUT_TOKENS must be at most MAX_OUTPUT_TOKENS"),
             ("MAX_INPUT_TOKENS", "1023", "MAX_INPUT_TOKENS must be a whole number from 1024 to 1000000, not \"1023\""),
             ("CONTEXT_MESSAGES", "51", "CONTEXT_MESSAGES must be a whole number from 0 to 50, not \"51\""),

@@ -1,56 +1,33 @@
-//! Capturing the price of a reply, or releasing the hold where there is none.
+//! Capturing the price of a reply.
 
-use std::time::Duration;
-
-use domain::credits::Credits;
-use domain::message::FinishReason;
-use domain::pricing::Usage;
-use ledger::exchange::{Exchange, StoredReply};
-use ledger::{Charge, LedgerError};
-use providers::error::ModelError;
-use telemetry::metrics::{self, Metric};
+use ledger::LedgerError;
+use ledger::exchange::{Bill, Exchange, StoredReply};
+use telemetry::metrics;
 
 use crate::error::ApiError;
 use crate::till::hold::Till;
+use crate::till::outcome_metrics::counted;
 use crate::till::paid_reply::PaidReply;
-use crate::till::question::HeldQuestion;
+use crate::till::question::{Candidate, HeldQuestion};
 use crate::till::under_way::EndedReply;
 
 impl Till {
-    /// Releases the hold of a question that the model did not reply to. `latency` is the model's time.
-    pub(super) async fn model_failed(&self, question: &HeldQuestion, error: &ModelError, latency: Duration) {
-        metrics::emit(&failed(error, latency));
-        if error.may_have_worked() {
-            self.ledger.release_unpaid(&question.held, self.model.id()).await;
-        } else {
-            self.ledger.release(&question.held).await;
-        }
-    }
-
-    /// Charges for the reply and stores it. The usage that is charged and shown stays within the limits that the hold
-    /// was computed from.
-    pub(super) async fn capture(&self, written: EndedReply) -> Result<PaidReply, ApiError> {
-        let EndedReply { question, text, refusal, finish_reason, usage: counted_usage, latency } = written;
-        let usage = within_the_hold(counted_usage, &question);
-        let model = self.model.id().to_owned();
-        let reply = StoredReply { text, refusal, model, usage, finish_reason };
-        let HeldQuestion { held, message, conversation, .. } = question;
-        let exchange = Exchange { message: &message, reply: &reply, conversation };
-        let captured = self.ledger.capture(&held, self.pricing.cost(&usage), exchange).await;
-        let counted_cost = self.pricing.cost(&counted_usage);
+    /// Charges for the reply at the prices of the model that wrote it, and stores it. The usage that is charged and shown
+    /// stays within the limits that the hold was computed from: no tokenizer that we know reads more tokens, and no
+    /// provider was asked for more.
+    pub(super) async fn capture(&self, ended: EndedReply) -> Result<PaidReply, ApiError> {
+        let EndedReply { question, candidate, text, refusal, finish_reason, usage: counted_usage, latency } = ended;
+        let HeldQuestion { held, prompt, message, conversation, catalogue, .. } = question;
+        let Candidate { offer, max_output_tokens } = candidate;
+        let usage = counted_usage.within(prompt.most_input_tokens(), max_output_tokens.into());
+        let bill = Bill { prices: offer.terms.prices, catalogue };
+        let reply = StoredReply { text, refusal, model: offer.id().to_owned(), usage, finish_reason };
+        let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
+        let captured = self.ledger.capture(&held, exchange).await;
+        let counted_cost = bill.prices.cost(&counted_usage);
         metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
         let charge = captured.map_err(not_charged)?;
         Ok(PaidReply { id: held.id, username: held.username, reply, charge, in_flight: held.in_flight })
-    }
-}
-
-/// `usage` as far as the hold of `question` pays for it. No tokenizer that we know reads more tokens, and no provider
-/// was asked for more.
-fn within_the_hold(usage: Usage, question: &HeldQuestion) -> Usage {
-    Usage {
-        input_tokens: usage.input_tokens.min(question.prompt.most_input_tokens()),
-        output_tokens: usage.output_tokens.min(question.max_output_tokens.into()),
-        estimated: usage.estimated,
     }
 }
 
@@ -60,39 +37,4 @@ fn not_charged(error: LedgerError) -> ApiError {
         LedgerError::Unavailable(cause) => ApiError::ReplyLost(cause),
         error => error.into(),
     }
-}
-
-/// The metrics of a question without a reply.
-pub(super) fn failed(error: &ModelError, latency: Duration) -> Vec<Metric> {
-    match error {
-        // A refusal is the caller's fault, and must not raise an alarm about the model.
-        ModelError::Refused { .. } => Vec::new(),
-        ModelError::Misconfigured(_) => {
-            vec![Metric::ModelLatency(latency), Metric::ModelFailures, Metric::ModelMisconfigured]
-        }
-        _ => vec![Metric::ModelLatency(latency), Metric::ModelFailures],
-    }
-}
-
-/// The metrics of a reply that cost `cost` by its provider's count. There is no `charge` if the capture failed.
-pub(super) fn counted(
-    held: Credits,
-    cost: Credits,
-    charge: Option<&Charge>,
-    finish_reason: FinishReason,
-    latency: Duration,
-) -> Vec<Metric> {
-    let mut metrics = vec![Metric::ModelLatency(latency)];
-    if finish_reason == FinishReason::BrokenOff {
-        metrics.push(Metric::ModelFailures);
-    }
-    let Some(charge) = charge else { return metrics };
-    metrics.extend([Metric::Messages, Metric::CreditsCaptured(charge.cost)]);
-    if charge.cost < held {
-        metrics.push(Metric::CreditsReleased(held.saturating_minus(charge.cost)));
-    }
-    if charge.cost < cost {
-        metrics.push(Metric::CaptureOverruns);
-    }
-    metrics
 }

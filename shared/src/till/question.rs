@@ -1,20 +1,25 @@
 //! A question to a model, before and after its price is held.
 
+use std::sync::Arc;
+
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId};
 use domain::message::Message;
 use domain::time::Timestamp;
 use ledger::{Held, InFlight};
+use providers::offers::{Candidates, Offer};
 use providers::prompt::Prompt;
 
-/// A caller's question to the model.
+/// A caller's question to a model.
 #[derive(Debug)]
 pub struct Question {
+    /// The model that is asked, and its fallbacks.
+    pub candidates: Candidates,
     /// The whole conversation, as the model reads it.
     pub prompt: Prompt,
     /// The message that is stored with the reply.
     pub message: Message,
-    /// The most output tokens that the caller wants, if they want fewer than the settings allow.
+    /// The most output tokens that the caller wants, if they want fewer than the model can write.
     pub max_output_tokens: Option<u32>,
     /// The conversation in which message and reply are stored, if they are.
     pub conversation: Option<ConversationId>,
@@ -27,11 +32,22 @@ pub struct Question {
 #[must_use = "the hold is captured or released by Till::reply or Till::stream"]
 pub struct HeldQuestion {
     pub(super) held: Held,
+    /// The models that the hold covers, in the order in which they are asked. There is at least one: the first.
+    pub(super) candidates: Vec<Candidate>,
+    /// The version of the catalogue that the candidates are in.
+    pub(super) catalogue: Option<u64>,
     pub(super) prompt: Prompt,
     pub(super) message: Message,
-    pub(super) max_output_tokens: u32,
     pub(super) conversation: Option<ConversationId>,
     pub(super) deadline: Timestamp,
+}
+
+/// A model that the hold covers.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) offer: Arc<Offer>,
+    /// The longest reply that the hold pays for at the model's prices, in tokens.
+    pub(super) max_output_tokens: u32,
 }
 
 impl HeldQuestion {

@@ -10,7 +10,7 @@ use crate::till::question::HeldQuestion;
 use crate::till::reserves::REPLY_RESERVE;
 
 impl Till {
-    /// Asks the model, gathers its reply and captures the price. If the model writes nothing, the hold is released. If it
+    /// Asks the model or a fallback, gathers the reply and captures the price. If the model writes nothing, the hold is released. If it
     /// breaks off after its first words, these are the reply: they are handed out, and so they are charged.
     ///
     /// # Errors

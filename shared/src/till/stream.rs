@@ -8,6 +8,7 @@ use domain::message::FinishReason;
 use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::ShownPiece;
+use providers::offers::Offer;
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
@@ -39,6 +40,8 @@ pub enum ReplyPiece {
 pub struct TillStream {
     till: Arc<Till>,
     id: EntryId,
+    /// The model that replies.
+    offer: Arc<Offer>,
     /// `None` once the reply is captured.
     under_way: Option<UnderWay>,
 }
@@ -51,7 +54,8 @@ impl Till {
     pub async fn stream(self: &Arc<Self>, question: HeldQuestion) -> Result<TillStream, ApiError> {
         let id = question.id();
         let under_way = self.ask(question, STREAM_RESERVE).await?;
-        Ok(TillStream { till: Arc::clone(self), id, under_way: Some(under_way) })
+        let offer = Arc::clone(under_way.offer());
+        Ok(TillStream { till: Arc::clone(self), id, offer, under_way: Some(under_way) })
     }
 }
 
@@ -60,6 +64,12 @@ impl TillStream {
     #[must_use]
     pub fn id(&self) -> EntryId {
         self.id
+    }
+
+    /// The id of the model that replies: the one that was asked for, or a fallback.
+    #[must_use]
+    pub fn model_id(&self) -> &str {
+        self.offer.id()
     }
 
     /// The next piece: texts and refusals, then the paid reply or an error, then `None`. A reply whose time is up ends

@@ -1,5 +1,7 @@
 //! The charge for whole replies.
 
+mod fallbacks;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,17 +9,16 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message};
-use domain::pricing::{OutputLimits, Pricing, Usage};
+use domain::pricing::{Prices, Usage};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use ledger::Charge;
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
-use ledger::gate::Gate;
 use ledger::idempotency::{IdempotencyKey, Remembered};
-use ledger::{Charge, Ledger};
 use providers::chat_model::ChatModel;
 use providers::error::{ModelError, Refusal};
-use providers::model::Model;
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use telemetry::metrics::Metric;
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::error::ApiError;
-use crate::testing::{TestTable, open_account, stored_message};
+use crate::testing::{TestTable, offer, open_account, stored_message, till};
 
 /// The stalls of a model that says nothing more. During a stall tokio's clock is paused and runs ahead to the next timer;
 /// it goes on when the model's future is dropped.
@@ -68,10 +69,6 @@ struct ScriptedReply {
 }
 
 impl ChatModel for &'static ScriptedReply {
-    fn id(&self) -> &'static str {
-        "scripted"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -103,7 +100,7 @@ impl ChatModel for &'static ScriptedReply {
 }
 
 fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
-    Usage { input_tokens, output_tokens, estimated: false }
+    Usage::counted(input_tokens, output_tokens)
 }
 
 fn scripted(usage: Option<Usage>, fails: bool) -> &'static ScriptedReply {
@@ -126,17 +123,14 @@ impl ReplyScene {
     async fn with(balance: u64, model: &'static ScriptedReply) -> Self {
         let test = TestTable::start().await;
         let ada = open_account(&test, "ada", balance).await;
-        let credits = |amount| Credits::new(amount).unwrap();
-        let till = Till {
-            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            gate: Gate::without_operator(test.clock.clone()),
-            model: Model::new(model),
-            pricing: Pricing::Usage { input_cost: credits(1_000), output_cost: credits(10_000) },
-            output_limits: OutputLimits { most: 100, least: 5 },
-            max_input_tokens: 1000,
-            clock: test.clock.clone(),
-        };
+        let till = till(&test, 5);
         Self { test, ada, till, model }
+    }
+
+    fn candidates(&self) -> Candidates {
+        let credits = |amount| Credits::new(amount).unwrap();
+        let first = offer("scripted", self.model, Prices::per_token(credits(1_000_000), credits(10_000_000)));
+        Candidates { first, fallbacks: Vec::new(), catalogue: None }
     }
 
     async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
@@ -158,6 +152,7 @@ impl ReplyScene {
             Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
         };
         let question = Question {
+            candidates: self.candidates(),
             prompt: prompt(),
             max_output_tokens: None,
             conversation: Some(ConversationId::FIRST),
@@ -184,8 +179,9 @@ async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
     };
     let around = prompt(0).estimated_input_tokens();
     let longest = 4 * (1000 - usize::try_from(around).unwrap());
-    scene.till.check_input(&prompt(longest)).unwrap();
-    let refusal = scene.till.check_input(&prompt(longest + 1)).unwrap_err();
+    let model = scene.candidates().first;
+    hold::check_input(&model, &prompt(longest)).unwrap();
+    let refusal = hold::check_input(&model, &prompt(longest + 1)).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "context_length_exceeded"));
     let sentence = "This model's maximum context length is 1000 tokens. However, your messages resulted in 1001 tokens. \
                     Please reduce the length of the messages.";
@@ -272,7 +268,7 @@ async fn tokens_beyond_what_the_hold_was_computed_from_are_neither_charged_nor_s
 async fn a_model_that_does_not_count_is_charged_by_the_estimate() {
     let scene = ReplyScene::with(10_000, scripted(None, false)).await;
     let paid = scene.ask(None).await.unwrap();
-    assert_eq!(paid.reply.usage, Usage { input_tokens: 2 + 5 + 3 + 21, output_tokens: 1, estimated: true });
+    assert_eq!(paid.reply.usage, Usage::estimated(2 + 5 + 3 + 21, 1));
     assert_eq!(u64::from(paid.charge.cost), 31 + 10);
 }
 
@@ -323,12 +319,12 @@ fn a_failure_is_counted_unless_the_caller_caused_it_and_the_operators_fault_twic
     let cause = || Cause::because("a reason");
     let failed = [Metric::ModelLatency(latency), Metric::ModelFailures];
     let refused = ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() };
-    assert_eq!(capture::failed(&refused, latency), []);
-    assert_eq!(capture::failed(&ModelError::Failed(cause()), latency), failed);
+    assert_eq!(outcome_metrics::failed(&refused, latency), []);
+    assert_eq!(outcome_metrics::failed(&ModelError::Failed(cause()), latency), failed);
     let throttled = ModelError::Throttled { retry_after: None, cause: cause() };
-    assert_eq!(capture::failed(&throttled, latency), failed);
+    assert_eq!(outcome_metrics::failed(&throttled, latency), failed);
     let expected = [&failed[..], &[Metric::ModelMisconfigured]].concat();
-    assert_eq!(capture::failed(&ModelError::Misconfigured(cause()), latency), expected);
+    assert_eq!(outcome_metrics::failed(&ModelError::Misconfigured(cause()), latency), expected);
 }
 
 #[test]
@@ -337,7 +333,7 @@ fn a_reply_is_counted_with_what_was_charged_for_it_and_what_was_not() {
     let credits = |amount| Credits::new(amount).unwrap();
     let count = |held, cost, charged: Option<u64>, end| {
         let charge = charged.map(|cost| Charge { cost: credits(cost), balance: Credits::ZERO });
-        let metrics = capture::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
+        let metrics = outcome_metrics::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
         assert_eq!(metrics[0], Metric::ModelLatency(latency));
         metrics[1..].to_vec()
     };

@@ -1,5 +1,6 @@
 //! A question whose reply the model is writing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::cause::Cause;
@@ -7,10 +8,13 @@ use domain::message::FinishReason;
 use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::{Pieces, ShownPiece};
+use providers::offers::Offer;
+use telemetry::metrics;
 
 use crate::error::ApiError;
 use crate::till::hold::Till;
-use crate::till::question::HeldQuestion;
+use crate::till::outcome_metrics::failed;
+use crate::till::question::{Candidate, HeldQuestion};
 
 /// The least time that is worth asking a model in. With less, a question would cost its provider and bring no reply.
 const LEAST_TIME: Duration = Duration::from_secs(1);
@@ -18,6 +22,8 @@ const LEAST_TIME: Duration = Duration::from_secs(1);
 /// A held question, and its reply as far as it was handed out.
 pub(super) struct UnderWay {
     question: HeldQuestion,
+    /// The model that replies.
+    candidate: Candidate,
     pieces: Pieces,
     /// The model's first piece, until it is handed out.
     first: Option<ShownPiece>,
@@ -30,6 +36,8 @@ pub(super) struct UnderWay {
 /// A held question with its reply, which is to be charged and stored.
 pub(super) struct EndedReply {
     pub(super) question: HeldQuestion,
+    /// The model that replied.
+    pub(super) candidate: Candidate,
     pub(super) text: String,
     pub(super) refusal: Option<String>,
     pub(super) finish_reason: FinishReason,
@@ -38,30 +46,43 @@ pub(super) struct EndedReply {
 }
 
 impl Till {
-    /// Asks the model and waits for the beginning of its reply, which may be its end. If there is none, the hold is
-    /// released. `reserve` is the time before the deadline that the model does not get.
+    /// Asks the candidates of `question`, one after the other while they turn it away, and waits for the beginning of a
+    /// reply, which may be its end. If there is none, the hold is released. `reserve` is the time before the deadline
+    /// that the models do not get.
     ///
     /// # Errors
-    /// As [`Pieces::next`].
-    pub(super) async fn ask(&self, question: HeldQuestion, reserve: Duration) -> Result<UnderWay, ApiError> {
-        let asked = Instant::now();
-        let begun = self.first_piece(&question, reserve).await;
-        let latency = asked.elapsed();
-        match begun {
-            Ok((first, pieces)) => {
-                let (first, text, refusal) = (Some(first), String::new(), None);
-                Ok(UnderWay { question, pieces, first, text, refusal, latency })
+    /// As [`Pieces::next`], of the candidate that was asked last.
+    pub(super) async fn ask(&self, mut question: HeldQuestion, reserve: Duration) -> Result<UnderWay, ApiError> {
+        let mut candidates = std::mem::take(&mut question.candidates).into_iter().peekable();
+        let mut failure = ModelError::Misconfigured(Cause::because("the hold covers no model"));
+        while let Some(candidate) = candidates.next() {
+            let asked = Instant::now();
+            let begun = self.first_piece(&question, &candidate, reserve).await;
+            let latency = asked.elapsed();
+            failure = match begun {
+                Ok((first, pieces)) => {
+                    let (first, text, refusal) = (Some(first), String::new(), None);
+                    return Ok(UnderWay { question, candidate, pieces, first, text, refusal, latency });
+                }
+                Err(error) => error,
+            };
+            metrics::emit(&failed(&failure, latency));
+            if failure.may_have_worked() {
+                self.ledger.release_unpaid(&question.held, candidate.offer.id()).await;
+                return Err(failure.into());
             }
-            Err(error) => {
-                self.model_failed(&question, &error, latency).await;
-                Err(error.into())
-            }
+            let Some(next) = candidates.peek().filter(|_| failure.turned_away()) else { break };
+            let (model, fallback) = (candidate.offer.id(), next.offer.id());
+            tracing::warn!(model, fallback, cause = %failure, "the model turned the request away, and a fallback is asked");
         }
+        self.ledger.release(&question.held).await;
+        Err(failure.into())
     }
 
     async fn first_piece(
         &self,
         question: &HeldQuestion,
+        candidate: &Candidate,
         reserve: Duration,
     ) -> Result<(ShownPiece, Pieces), ModelError> {
         let limit = question.deadline.since(self.clock.now()).saturating_sub(reserve);
@@ -71,12 +92,18 @@ impl Till {
                 cause: Cause::because("no time is left to ask it"),
             });
         }
-        let mut pieces = self.model.stream(&question.prompt, question.max_output_tokens, limit).await?;
+        let Candidate { offer, max_output_tokens } = candidate;
+        let mut pieces = offer.model.stream(&question.prompt, *max_output_tokens, limit).await?;
         Ok((pieces.next().await?, pieces))
     }
 }
 
 impl UnderWay {
+    /// The model that replies.
+    pub(super) fn offer(&self) -> &Arc<Offer> {
+        &self.candidate.offer
+    }
+
     /// The next piece, whose words count as handed out from now on.
     pub(super) async fn next(&mut self) -> Result<ShownPiece, ModelError> {
         let piece = match self.first.take() {
@@ -105,7 +132,7 @@ impl UnderWay {
 
     /// The reply, which ended so. The model's stream is dropped.
     pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> EndedReply {
-        let Self { question, text, refusal, latency, .. } = self;
-        EndedReply { question, text, refusal, finish_reason, usage, latency }
+        let Self { question, candidate, text, refusal, latency, .. } = self;
+        EndedReply { question, candidate, text, refusal, finish_reason, usage, latency }
     }
 }

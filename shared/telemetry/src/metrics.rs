@@ -53,7 +53,7 @@ pub enum Metric {
     RequestsThrottled,
     /// A request was refused because an operator has stopped messages and registrations.
     RequestsNotAccepted,
-    /// The number of accounts that do not add up.
+    /// The number of accounts that do not add up, and of chats whose amount is not what they cost at their prices.
     AuditMismatches(u64),
 }
 

@@ -155,7 +155,7 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
 
 /// The errors that only OpenAI's protocol has.
 fn openai_errors() -> Vec<ProtocolError> {
-    let unknown = ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", &["dummy"]));
+    let unknown = ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"]));
     std::iter::successors(Some(unknown), |error| match error {
         ProtocolError::ModelNotFound(_) => Some(parameter("model", ParameterFault::Missing, "'model' is required.")),
         ProtocolError::Parameter(InvalidParameter { fault, .. }) => match fault {

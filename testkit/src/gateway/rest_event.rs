@@ -42,10 +42,13 @@ fn resource_of(request: &Request) -> &str {
 
 /// The values of the parameters in the resource, by their names.
 fn path_parameters_of(request: &Request) -> Value {
-    let segments = resource_of(request).split('/').zip(request.path.split('/'));
-    let parameters = segments.filter_map(|(name, value)| {
+    let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+    let parameters = resource_of(request).split('/').enumerate().filter_map(|(place, name)| {
         let name = name.strip_prefix('{')?.strip_suffix('}')?;
-        Some((name.to_owned(), json!(value)))
+        // `{id+}` takes all that is left of the path.
+        let (name, segments) = name.strip_suffix('+').map_or((name, 1), |name| (name, usize::MAX));
+        let value: Vec<&str> = path.split('/').skip(place).take(segments).collect();
+        Some((name.to_owned(), json!(value.join("/"))))
     });
     null_if_empty(parameters.collect())
 }
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(event["resource"], "/sessions/{id}");
         assert_eq!(event["requestContext"]["resourcePath"], "/sessions/{id}");
         assert_eq!(event["pathParameters"], json!({"id": "x"}));
+        let event = Request::get("/v1/models/a/b/").to_resource("/v1/models/{id+}").to_rest_event();
+        assert_eq!(event["pathParameters"], json!({"id": "a/b"}));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::operator::{ALIAS, MODELS};
 use crate::process::Fate;
 use crate::request::{Chat, ModelFailure, Request, Told, Wish};
 use crate::world::World;
@@ -60,14 +61,15 @@ impl SimulatedClient {
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
         let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
-        let amount = generator.u32(1..=4);
+        let most_tokens = generator.u32(1..=4);
         let chat = Chat {
             access,
             key: key.map(str::to_owned),
             message: format!("{} {}", if is_mistaken { "Bye" } else { "Hello" }, key.unwrap_or_default()),
-            amount,
-            least: generator.u32(1..=amount),
-            cost: generator.u32(..=5),
+            model: model(key, generator),
+            most_tokens,
+            least_tokens: generator.u32(1..=most_tokens),
+            tokens: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             failure: failure(generator, self.world.failures_of_eight),
             conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
@@ -79,10 +81,18 @@ impl SimulatedClient {
     }
 }
 
+/// The model that is asked for. All requests with one key name the same one.
+fn model(key: Option<&str>, generator: &mut fastrand::Rng) -> Option<&'static str> {
+    let names = [None, None, Some(ALIAS), None, None, Some(MODELS[0]), None, Some(MODELS[1])];
+    let number = key.and_then(|key| key.strip_prefix("key-")?.parse().ok());
+    names[number.unwrap_or_else(|| generator.usize(..names.len()))]
+}
+
 fn failure(generator: &mut fastrand::Rng, failures_of_eight: u8) -> Option<ModelFailure> {
     match generator.u8(..16) {
-        0..2 => Some(ModelFailure::TurnsAway),
-        number if number < 2 * (1 + failures_of_eight) => Some(ModelFailure::Fails),
+        0 => Some(ModelFailure::TurnsAway),
+        1..3 => Some(ModelFailure::FirstTurnsAway),
+        number if number < 3 + 2 * failures_of_eight => Some(ModelFailure::Fails),
         _ => None,
     }
 }

@@ -116,7 +116,7 @@ fn plain_member((name, value): (&String, &Value)) -> (String, Value) {
 }
 
 /// The plain JSON of a value: 1 for `{"N": "1"}`.
-fn plain(value: &Value) -> Value {
+pub(super) fn plain(value: &Value) -> Value {
     let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
     match kind.as_str() {
         "S" | "BOOL" | "SS" => value.clone(),

@@ -18,6 +18,7 @@ use testkit::isolated_table::TABLE_NAME;
 use tokio::sync::oneshot;
 
 use crate::capacity::Capacity;
+use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{Engine, Reply, StoredItem};
 use crate::fault::{Fault, Notice, Plan, Weather};
@@ -37,6 +38,7 @@ struct Inner {
     engine: Engine,
     weather: Mutex<Weather>,
     witness: Mutex<Witness>,
+    catalogues: Mutex<CatalogueWitness>,
     text_witness: Mutex<TextWitness>,
     chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
@@ -47,6 +49,8 @@ struct Inner {
     /// Whether there are no faults now.
     is_calm: AtomicBool,
     under_way: AtomicUsize,
+    /// The number of requests that the table has accepted.
+    moment: AtomicUsize,
 }
 
 /// A request on its way.
@@ -65,6 +69,8 @@ impl Network {
             engine: Engine::start(),
             weather: Mutex::new(weather),
             witness: Mutex::default(),
+            catalogues: Mutex::default(),
+            moment: AtomicUsize::new(0),
             text_witness: Mutex::default(),
             chronicle: Mutex::default(),
             sabotage,
@@ -127,6 +133,21 @@ impl Network {
         self.0.chronicle.lock().unwrap()
     }
 
+    /// The number of requests that the table has accepted.
+    pub(super) fn moment(&self) -> usize {
+        self.0.moment.load(Ordering::SeqCst)
+    }
+
+    /// The holds that the table has accepted.
+    pub(super) fn witness(&self) -> MutexGuard<'_, Witness> {
+        self.0.witness.lock().unwrap()
+    }
+
+    /// The catalogues that the table has accepted.
+    pub(super) fn catalogues(&self) -> MutexGuard<'_, CatalogueWitness> {
+        self.0.catalogues.lock().unwrap()
+    }
+
     /// The requests about text items.
     pub(super) fn text_witness(&self) -> MutexGuard<'_, TextWitness> {
         self.0.text_witness.lock().unwrap()
@@ -134,8 +155,9 @@ impl Network {
 
     /// The accepted requests that break a rule.
     pub(super) fn offences(&self) -> Vec<String> {
-        let of_holds = self.0.witness.lock().unwrap().offences().to_vec();
-        [of_holds, self.chronicle().offences().to_vec()].concat()
+        let of_holds = self.witness().offences().to_vec();
+        let of_catalogues = self.catalogues().offences().to_vec();
+        [of_holds, of_catalogues, self.chronicle().offences().to_vec()].concat()
     }
 
     fn plan(&self, process: ProcessId, operation: &str) -> Plan {
@@ -230,9 +252,10 @@ impl Network {
                 sabotage.answer(&self.0.engine, operation, body, strikes)
             }
         };
-        let now = self.0.clock.now();
-        self.0.witness.lock().unwrap().applied(*process, operation, body, &reply, now);
         if reply.is_success() {
+            let moment = self.0.moment.fetch_add(1, Ordering::SeqCst) + 1;
+            self.witness().accepted(*process, operation, body, self.0.clock.now(), moment);
+            self.catalogues().accepted(operation, body, moment);
             self.chronicle().accepted(*process, operation, body);
             self.text_witness().accepted(*process, operation, body);
         }

@@ -42,8 +42,8 @@ pub(super) enum Fate {
 
 impl Fate {
     pub(super) fn random(generator: &mut fastrand::Rng) -> Self {
-        // A message without faults has about seven await points, and a message with faults many more.
-        let points = if generator.u8(..3) == 0 { 30 } else { 8 };
+        // A message without faults has up to eleven await points, and a message with faults many more.
+        let points = if generator.u8(..3) == 0 { 30 } else { 12 };
         let point = generator.usize(..points);
         match generator.u8(..100) {
             0..12 => Self::DiesAt(point),

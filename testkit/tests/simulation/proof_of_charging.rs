@@ -20,7 +20,7 @@ use shared::domain::random::Seeded;
 use shared::domain::time::Clock;
 use shared::ledger::admission::Admission;
 use shared::ledger::entry::EntryKind;
-use shared::ledger::exchange::{Exchange, StoredReply};
+use shared::ledger::exchange::{Bill, Exchange, StoredReply};
 use shared::ledger::gate::Gate;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::{Charge, Held, Ledger, LedgerError};
@@ -67,8 +67,8 @@ async fn capture(ledger: &Ledger, held: &Held) -> Result<Charge, LedgerError> {
         usage: Usage::default(),
         finish_reason: FinishReason::Stop,
     };
-    let exchange = Exchange { message: &message, reply: &reply, conversation: Some(ConversationId::FIRST) };
-    ledger.capture(held, held.amount, exchange).await
+    let (conversation, bill) = (Some(ConversationId::FIRST), Bill::of(held.amount));
+    ledger.capture(held, Exchange { message: &message, reply: &reply, conversation, bill }).await
 }
 
 #[test]

@@ -23,7 +23,7 @@ use shared::identity::jwt::LoggedIn;
 use shared::ledger::LedgerError;
 use shared::ledger::account::Payer;
 use shared::ledger::admission::Admission;
-use shared::ledger::exchange::{Exchange, StoredReply};
+use shared::ledger::exchange::{Bill, Exchange, StoredReply};
 use shared::ledger::gate::Gate;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
@@ -93,7 +93,8 @@ struct Taken {
     held: Held,
     user: usize,
     key: Option<u8>,
-    captured: Option<Charge>,
+    /// The cost that was captured, and the charge, which is at most the hold.
+    captured: Option<(Credits, Charge)>,
     is_refused: bool,
 }
 
@@ -154,15 +155,16 @@ impl Bench {
             return;
         }
         // A capture is repeated by the same request, and so with the same cost.
-        let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |charge| charge.cost);
-        let usage = Usage { input_tokens: 1, output_tokens: 2, estimated: false };
+        let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |(cost, _)| cost);
+        let usage = Usage::counted(1, 2);
         let (text, model, finish_reason) = ("Reply".to_owned(), "dummy".to_owned(), FinishReason::Stop);
         let reply = StoredReply { text, refusal: None, model, usage, finish_reason };
-        let exchange = Exchange { message: &message, reply: &reply, conversation: Some(ConversationId::FIRST) };
-        match self.ledger.capture(&taken.held, cost, exchange).await {
+        let (conversation, bill) = (Some(ConversationId::FIRST), Bill::of(cost));
+        let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
+        match self.ledger.capture(&taken.held, exchange).await {
             Ok(charge) => {
                 assert!(charge.cost <= taken.held.amount);
-                taken.captured = Some(charge);
+                taken.captured = Some((cost, charge));
                 self.paid.extend(taken.key.map(|key| (taken.user, key)));
             }
             Err(LedgerError::Unavailable(_)) => {

@@ -54,11 +54,14 @@ pub(super) struct Chat {
     pub(super) access: LoggedIn,
     pub(super) key: Option<String>,
     pub(super) message: String,
-    /// The highest cost. It is held, or the balance if that is lower.
-    pub(super) amount: u32,
-    pub(super) least: u32,
-    /// The cost, which can be lower than the hold, or higher.
-    pub(super) cost: u32,
+    /// The model by its id or alias; `None` for the first of the catalogue.
+    pub(super) model: Option<&'static str>,
+    /// The most output tokens. Their cost is held, or the balance if that is lower.
+    pub(super) most_tokens: u32,
+    /// The fewest output tokens that the balance must cover.
+    pub(super) least_tokens: u32,
+    /// The output tokens that the model counts, which can be fewer than the hold covers, or more.
+    pub(super) tokens: u32,
     pub(super) thinks: Duration,
     /// How the model fails before its first word, if it does.
     pub(super) failure: Option<ModelFailure>,
@@ -77,15 +80,17 @@ pub(super) struct Chat {
 pub(super) enum ModelFailure {
     /// It may have worked.
     Fails,
-    /// It has not accepted the request.
+    /// It has not accepted the request, and neither has any fallback.
     TurnsAway,
+    /// It has not accepted the request, and the first fallback does.
+    FirstTurnsAway,
 }
 
 /// The answer to a client.
 #[derive(Clone, Debug)]
 pub(super) enum Told {
-    /// 200 to a message, with the amount of its hold.
-    Charged { id: EntryId, cost: u64, held: u64 },
+    /// 200 to a message, with the amount of its hold. `by_fallback`: another model than the first has answered.
+    Charged { id: EntryId, cost: u64, held: u64, by_fallback: bool },
     /// A reply that broke off or whose time was up, and that was charged, with the amount of its hold.
     BrokenOff { id: EntryId, held: u64 },
     /// 200 to a message, replayed.
@@ -126,6 +131,7 @@ impl Told {
     /// The name in a count.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Charged { by_fallback: true, .. } => "charged by a fallback",
             Self::Charged { cost, held, .. } if cost < held => "charged less than was held",
             Self::Charged { .. } => "charged",
             Self::BrokenOff { .. } => "broken off",

@@ -1,9 +1,12 @@
 //! Sabotages: each breaks one rule of the ledger or of accounts, and the simulation has to find it.
 
 use serde_json::{Value, json};
+use testkit::isolated_table::TABLE_NAME;
 
-use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem};
+use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
+use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
+use shared::domain::pricing::{Prices, Usage};
 
 /// A condition that every account meets.
 const EXISTS: &str = "attribute_exists(pk)";
@@ -11,6 +14,8 @@ const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 /// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
+/// Both keys of the catalogue's item.
+const CATALOGUE: &str = "CATALOGUE";
 /// A value that only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
@@ -59,6 +64,18 @@ pub(super) enum Sabotage {
     HourBegunByEveryHold,
     /// The release of an expired hold does not look whether its message was charged.
     ChargeNotLookedFor,
+    /// The entry of a capture says other prices than those that were charged.
+    EntryAtAnotherPrice,
+    /// A capture charges another price than its entry says, and returns the rest of the hold.
+    ChargeAtAnotherPrice,
+    /// A read of the catalogue gives the newest document under the version before.
+    PricesOfAnotherVersion,
+    /// A capture charges by the newest catalogue, and not by the one of its request. Its entry agrees.
+    ChargeAtTheNewestPrice,
+    /// The entry has the name and the prices of the first model, although its fallback has answered.
+    EntryNamesTheFirstOffer,
+    /// A replacement of the catalogue does not look whether another one was faster.
+    ReplacedWithoutLooking,
 }
 
 impl Sabotage {
@@ -95,6 +112,20 @@ impl Sabotage {
             Self::UnpaidWorkNotCounted => forget_unpaid_work(&mut body),
             Self::UnpaidWorkNotChecked => allow_unpaid_work(&mut body),
             Self::HourBegunByEveryHold => return hold_and_forget(engine, operation, &body),
+            Self::EntryAtAnotherPrice if token(&body).starts_with("capture-") => {
+                entry_of(&mut body)["prices"]["M"]["output"] = json!({"N": "9000000"});
+            }
+            Self::ChargeAtAnotherPrice if token(&body).starts_with("capture-") => charge(&mut body, 0),
+            Self::ChargeAtTheNewestPrice if token(&body).starts_with("capture-") => charge_by_newest(engine, &mut body),
+            Self::EntryNamesTheFirstOffer if token(&body).starts_with("capture-") => {
+                name_first_offer(engine, &mut body);
+            }
+            Self::ReplacedWithoutLooking if operation == "PutItem" && is_catalogue(&body["Item"]) => {
+                weaken(&mut body, |_| true, ANYTHING);
+            }
+            Self::PricesOfAnotherVersion if operation == "GetItem" && is_catalogue(&body["Key"]) => {
+                return read_under_version_before(engine, &body);
+            }
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
             }
@@ -256,6 +287,75 @@ fn allow_unpaid_work(body: &mut Value) {
         let values = &mut update["ExpressionAttributeValues"];
         (values[":most"], values[":unpaid"]) = (json!({"N": "1000"}), json!({"N": "1000"}));
     }
+}
+
+/// The entry in the transaction of a capture.
+fn entry_of(body: &mut Value) -> &mut Value {
+    &mut body["TransactItems"][1]["Put"]["Item"]
+}
+
+/// Charges `cost`, as far as it was held, and returns the rest.
+fn charge(body: &mut Value, cost: i64) {
+    let charged = -number(&entry_of(body)["amount"]);
+    let returned = &mut body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":returned"];
+    let held = number(returned) + charged;
+    let cost = cost.min(held);
+    *returned = json!({"N": (held - cost).to_string()});
+    entry_of(body)["amount"] = json!({"N": (-cost).to_string()});
+}
+
+fn number(value: &Value) -> i64 {
+    value["N"].as_str().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn is_catalogue(key: &Value) -> bool {
+    key["pk"]["S"] == CATALOGUE
+}
+
+/// The newest catalogue, with its version as a request has it.
+fn newest_catalogue(engine: &Engine) -> Option<(Value, Catalogue)> {
+    let key = json!({"pk": {"S": CATALOGUE}, "sk": {"S": CATALOGUE}});
+    let item = engine.answer("GetItem", &json!({"TableName": TABLE_NAME, "Key": key})).body["Item"].take();
+    let document = item["catalogue"]["S"].as_str()?;
+    Some((item["version"].clone(), Catalogue::parse(document).unwrap()))
+}
+
+fn charge_by_newest(engine: &Engine, body: &mut Value) {
+    let entry = entry_of(body);
+    let Some((version, catalogue)) = newest_catalogue(engine) else { return };
+    let Some(model) = catalogue.find(entry["model"]["S"].as_str().unwrap()) else { return };
+    if entry["catalogue"] != version {
+        let usage: Usage = serde_json::from_value(plain(&entry["usage"])).unwrap();
+        (entry["prices"], entry["catalogue"]) = (attribute_of(&model.prices), version);
+        charge(body, model.prices.cost(&usage).gained());
+    }
+}
+
+fn name_first_offer(engine: &Engine, body: &mut Value) {
+    let entry = entry_of(body);
+    let Some((version, catalogue)) = newest_catalogue(engine) else { return };
+    let answered = entry["model"]["S"].as_str().unwrap();
+    let first = catalogue.models().iter().find(|model| model.fallbacks.iter().any(|fallback| fallback == answered));
+    if let Some(first) = first.filter(|_| entry["catalogue"] == version) {
+        (entry["model"], entry["prices"]) = (json!({"S": first.id}), attribute_of(&first.prices));
+    }
+}
+
+/// The prices as `DynamoDB` has them.
+fn attribute_of(prices: &Prices) -> Value {
+    let members = serde_json::to_value(prices).unwrap();
+    let members = members.as_object().unwrap().iter();
+    let members = members.map(|(name, price)| (name.clone(), json!({"N": price.to_string()})));
+    json!({"M": members.collect::<serde_json::Map<_, _>>()})
+}
+
+fn read_under_version_before(engine: &Engine, body: &Value) -> Reply {
+    let mut reply = engine.answer("GetItem", body);
+    if let Some(item) = reply.body["Item"].as_object_mut() {
+        let before = number(&item["version"]) - 1;
+        item["version"] = json!({"N": before.to_string()});
+    }
+    reply
 }
 
 fn is_key_of_entry(key: &Value) -> bool {

@@ -12,13 +12,15 @@ use crate::engine::{ACCOUNT, StoredItem};
 use crate::fault::Weather;
 use crate::function::{self, new_terms};
 use crate::network::Network;
+use crate::operator::{Operator, any_catalogue};
 use crate::owner::Owner;
 use crate::person::{Person, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
-use crate::{verdict, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
+use crate::{verdict, verdict_on_prices, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
+use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
@@ -32,7 +34,7 @@ use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
 use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::admission::Admission;
-use shared::ledger::audit::{DeletionProgress, Tombstone};
+use shared::ledger::audit::{Audit, DeletionProgress, Tombstone};
 use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
@@ -84,16 +86,23 @@ impl Schedule {
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
         let ledger = Ledger::new(table.clone(), clock.clone(), max_holds).with_unpaid_per_hour(unpaid_per_hour);
+        if generator.u8(..4) > 0 {
+            let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
+            let first = any_catalogue(&mut generator);
+            keeper.replace(Some(&first), 0, soon(&clock)).await.unwrap();
+        }
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
-            people.push(newcomer(&table, &clock, number, generator.u64(..=15)).await);
+            people.push(newcomer(&table, &clock, number, generator.u64(..=40)).await);
         }
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
             deletion: Deletion::new(table.clone(), clock.clone()),
             logins: Logins::new(table.clone(), clock.clone()),
             ledger,
+            network: network.clone(),
+            table: table.clone(),
             began_at: clock.now(),
             max_holds,
             unpaid_per_hour,
@@ -105,6 +114,8 @@ impl Schedule {
             keys: [1, 1, 2, 4][generator.usize(..4)],
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
+            beginnings: Mutex::default(),
+            answered: Arc::default(),
             asked: Arc::default(),
         });
         let has_owners = generator.u8(..5) < 2;
@@ -137,11 +148,19 @@ impl Schedule {
                 tasks.push(tokio::spawn(owner.run()));
             }
         }
+        let mut operators = Vec::new();
+        for _ in 0..[0, 1, 1, 2][self.generator.usize(..4)] {
+            let operator = Operator { world: self.world.clone(), generator: self.generator.fork() };
+            operators.push(tokio::spawn(operator.run()));
+        }
         let intruder = tokio::spawn(interrupt(self.network.clone(), self.world.clone(), self.generator.fork()));
         for task in tasks {
             task.await.unwrap();
         }
-        let violations = intruder.await.unwrap();
+        let mut violations = intruder.await.unwrap();
+        for operator in operators {
+            violations.extend(operator.await.unwrap());
+        }
         self.network.settle().await;
         violations
     }
@@ -163,8 +182,14 @@ impl Schedule {
         self.network.set_calm(true);
         let mut violations = on_everything(&self.network, &self.world.clock);
         let items = self.network.items();
-        violations.extend(verdict::on_messages(&items, &self.world, &self.network.chronicle()));
+        violations.extend(verdict::on_messages(
+            &items,
+            &self.world,
+            &self.network.chronicle(),
+            &self.network.witness(),
+        ));
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(self.on_prices(&items));
         violations.extend(self.on_lists(&items).await);
         violations.extend(self.finish_deletions().await);
         self.world.clock.advance(Duration::from_secs(200));
@@ -173,22 +198,30 @@ impl Schedule {
         violations.extend(on_everything(&self.network, &self.world.clock));
         let items = self.network.items();
         violations.extend(verdict::on_holds(&items));
-        violations.extend(verdict_on_work::on_work(&items, &self.world));
+        violations.extend(self.on_prices(&items));
+        violations.extend(verdict_on_work::on_work(&items, &self.world, &self.network.witness()));
         violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
         violations.extend(self.sweep().await);
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
+        violations.extend(self.audit().await);
         violations.extend(self.network.offences());
         violations
+    }
+
+    /// Judges every charge by itself.
+    fn on_prices(&self, items: &[StoredItem]) -> Vec<String> {
+        verdict_on_prices::on_prices(items, &self.world, &self.network.witness(), &self.network.catalogues())
     }
 
     /// Judges every user's list of messages.
     async fn on_lists(&self, items: &[StoredItem]) -> Vec<String> {
         let history = History::new(self.table.clone());
+        let processes = self.network.witness().processes();
         let mut violations = Vec::new();
         for (user_id, account) in accounts(items) {
-            violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account).await);
+            violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account, &processes).await);
         }
         violations
     }
@@ -220,6 +253,22 @@ impl Schedule {
             }
         }
         violations
+    }
+
+    /// The findings of the real audit.
+    async fn audit(&self) -> Vec<String> {
+        let audit = Audit::new(self.table.clone(), self.world.clock.clone());
+        match audit.run(&self.world.deletion, soon(&self.world.clock)).await {
+            Ok(report)
+                if report.finished
+                    && report.mismatches.is_empty()
+                    && report.mispriced.is_empty()
+                    && (report.unpriced, report.unsettled) == (0, 0) =>
+            {
+                Vec::new()
+            }
+            found => vec![format!("the audit found {found:?}")],
+        }
     }
 
     /// Holds nothing on each account: every hold first releases the expired ones.

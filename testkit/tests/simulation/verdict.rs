@@ -4,10 +4,14 @@ use std::collections::HashMap;
 
 use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
-use crate::function::{self, model_id, response};
+use crate::function::{counted, is_response, response};
 use crate::request::{Chat, Told, Wish};
+use crate::witness::Witness;
 use crate::world::World;
-use providers::prompt::estimated_tokens;
+use providers::prompt::{Prompt, estimated_tokens};
+use shared::domain::credits::Credits;
+use shared::domain::ids::EntryId;
+use shared::domain::pricing::{OutputLimits, Usage};
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::{Entry, EntryKind};
 
@@ -45,8 +49,13 @@ pub(super) fn on_holds(items: &[StoredItem]) -> Vec<String> {
 }
 
 /// Every answer to a message agrees with the ledger, which has nothing of a deleted user.
-pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
-    let charges = Charges::of(items);
+pub(super) fn on_messages(
+    items: &[StoredItem],
+    world: &World,
+    chronicle: &Chronicle,
+    witness: &Witness,
+) -> Vec<String> {
+    let charges = Charges::of(items, witness);
     let journal = world.journal.lock().unwrap();
     let mut violations = charges.repeated.clone();
     let mut charged_keys = HashMap::new();
@@ -64,7 +73,7 @@ pub(super) fn on_messages(items: &[StoredItem], world: &World, chronicle: &Chron
         if let Some(what) = charges.contradiction(number, chat, told) {
             violations.push(format!("process {number}, {what}: it was told {told:?}"));
         }
-        if let (Some(key), true) = (&chat.key, charges.by_model.contains_key(&model_id(number)))
+        if let (Some(key), true) = (&chat.key, charges.by_process.contains_key(&number))
             && let Some(other) = charged_keys.insert((partition, key), number)
         {
             violations.push(format!("{key} was charged for process {other} and for process {number}"));
@@ -110,22 +119,25 @@ fn on_kept_replies(items: &[StoredItem], world: &World, chronicle: &Chronicle) -
 
 /// The charges.
 struct Charges {
-    /// Id and cost by the model's name, which differs for each process.
-    by_model: HashMap<String, (String, u64)>,
-    /// Cost and model by the id.
-    by_id: HashMap<String, (u64, String)>,
-    /// Models that were charged for more than once.
+    /// Ids and entries by the number of the process that held for them.
+    by_process: HashMap<usize, (String, Entry)>,
+    /// Cost and process by the id.
+    by_id: HashMap<String, (u64, usize)>,
+    /// Charges beside another one of their process, or without a hold.
     repeated: Vec<String>,
 }
 
 impl Charges {
-    fn of(items: &[StoredItem]) -> Self {
-        let mut charges = Self { by_model: HashMap::new(), by_id: HashMap::new(), repeated: Vec::new() };
+    fn of(items: &[StoredItem], witness: &Witness) -> Self {
+        let mut charges = Self { by_process: HashMap::new(), by_id: HashMap::new(), repeated: Vec::new() };
         for (_, id, entry) in entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat) {
-            let (model, cost) = (entry.model.unwrap(), entry.amount.unsigned_abs());
-            charges.by_id.insert(id.clone(), (cost, model.clone()));
-            if charges.by_model.insert(model.clone(), (id, cost)).is_some() {
-                charges.repeated.push(format!("{model} was charged for twice"));
+            let Some(number) = witness.process_of(&id) else {
+                charges.repeated.push(format!("{id} was charged without a hold"));
+                continue;
+            };
+            charges.by_id.insert(id.clone(), (entry.amount.unsigned_abs(), number));
+            if charges.by_process.insert(number, (id, entry)).is_some() {
+                charges.repeated.push(format!("process {number} was charged for twice"));
             }
         }
         charges
@@ -133,22 +145,21 @@ impl Charges {
 
     /// The contradiction between the ledger and the answer of a process, if there is one.
     fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
-        let charge = self.by_model.get(&model_id(number));
+        let charge = self.by_process.get(&number);
         match told {
-            Told::Charged { id, cost, held } => {
-                let agreed = cost_of_a_whole_reply(number, chat).min(*held);
-                let is_right = *cost == agreed && is_held_as_asked(chat, *held);
-                (!is_right || charge != Some(&(id.to_string(), *cost)))
-                    .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
+            Told::Charged { id, cost, held, .. } => {
+                let agreed = of_a_whole_reply(number, chat);
+                let is_right = charge.is_some_and(|charge| is_charge_of(charge, *id, Some(*cost), agreed, chat, *held));
+                (!is_right).then(|| format!("which agreed to {agreed:?}, has the entry {charge:?}"))
             }
             Told::BrokenOff { id, held } => {
-                let agreed = cost_of_what_was_delivered(number, chat).min(*held);
-                (!is_held_as_asked(chat, *held) || charge != Some(&(id.to_string(), agreed)))
-                    .then(|| format!("which agreed to {agreed}, has the entry {charge:?}"))
+                let agreed = of_what_was_delivered(number, chat);
+                let is_right = charge.is_some_and(|charge| is_charge_of(charge, *id, None, agreed, chat, *held));
+                (!is_right).then(|| format!("which agreed to {agreed:?}, has the entry {charge:?}"))
             }
             Told::Replayed { id, cost, response } => {
                 let first = self.by_id.get(&id.to_string());
-                let is_there = first.is_some_and(|(first, model)| first == cost && is_reply_of(model, response));
+                let is_there = first.is_some_and(|(first, number)| first == cost && is_response(*number, response));
                 (!is_there || charge.is_some()).then(|| format!("has the entry {charge:?}, and the first {first:?}"))
             }
             Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
@@ -157,6 +168,27 @@ impl Charges {
             Told::Registered(_) | Told::Admitted(_) | Told::Done => Some("which was to chat".to_owned()),
         }
     }
+}
+
+/// Whether a charge has this id, the usage `agreed` as far as the hold pays for it at the entry's prices, and its cost.
+fn is_charge_of(
+    (id, entry): &(String, Entry),
+    told: EntryId,
+    told_cost: Option<u64>,
+    agreed: Usage,
+    chat: &Chat,
+    held: u64,
+) -> bool {
+    let Some(prices) = entry.prices else { return false };
+    let most_input = Prompt::default().most_input_tokens();
+    let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
+    let limit = prices.quote(most_input, 0, limits).max_output_tokens(Credits::new(held).unwrap());
+    let usage = agreed.within(most_input, limit.into());
+    let cost = prices.cost(&usage);
+    *id == told.to_string()
+        && entry.usage == Some(usage)
+        && entry.amount == cost.spent()
+        && told_cost.is_none_or(|told| told == u64::from(cost))
 }
 
 fn account(item: &StoredItem) -> Account {
@@ -171,22 +203,17 @@ pub(super) fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, Strin
     })
 }
 
-fn is_held_as_asked(chat: &Chat, held: u64) -> bool {
-    (u64::from(chat.least)..=chat.amount.into()).contains(&held)
-}
-
 /// A count of no tokens for a text is not believed.
-fn cost_of_a_whole_reply(number: usize, chat: &Chat) -> u64 {
-    if chat.cost == 0 { cost_of_what_was_delivered(number, chat) } else { chat.cost.into() }
+fn of_a_whole_reply(number: usize, chat: &Chat) -> Usage {
+    let counted = counted(chat);
+    if counted.output_tokens > 0 {
+        return counted;
+    }
+    Usage { output_tokens: of_what_was_delivered(number, chat).output_tokens, estimated: true, ..counted }
 }
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
-fn cost_of_what_was_delivered(number: usize, chat: &Chat) -> u64 {
-    estimated_tokens(&response(number, chat.is_long))
-}
-
-/// Whether the model of this name wrote `response`.
-pub(super) fn is_reply_of(model: &str, response: &str) -> bool {
-    let number = model.strip_prefix("model-").and_then(|number| number.parse().ok());
-    number.is_some_and(|number| [true, false].iter().any(|is_long| function::response(number, *is_long) == response))
+fn of_what_was_delivered(number: usize, chat: &Chat) -> Usage {
+    let input_tokens = Prompt::default().estimated_input_tokens();
+    Usage::estimated(input_tokens, estimated_tokens(&response(number, chat.is_long)))
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::engine::{ACCOUNT, PREFIX_OF_TEXTS, StoredItem, partition_of};
+use crate::function::is_response;
 use crate::process::ProcessId;
 use crate::request::Told;
 use crate::text_witness::TextWitness;
-use crate::verdict::{entries, is_reply_of};
+use crate::verdict::entries;
 use crate::world::World;
 use shared::domain::ids::UserId;
 use shared::ledger::account::{Account, Epoch, Payer, Status};
@@ -15,11 +16,13 @@ use shared::ledger::history::{AnsweredMessage, Cursor, History, PageRequest};
 use shared::ledger::texts::TextPlace;
 
 /// A user's list of messages has exactly the charged exchanges that are stored, with the words of their models.
+/// `processes` are those that held for them, by the id.
 pub(super) async fn on_list(
     items: &[StoredItem],
     history: &History,
     user_id: UserId,
     account: &Account,
+    processes: &HashMap<String, usize>,
 ) -> Vec<String> {
     if account.status != Status::Active {
         return Vec::new();
@@ -44,7 +47,8 @@ pub(super) async fn on_list(
         if message.tokens != -entry.amount || Some(message.usage) != entry.usage {
             violations.push(format!("the list of {partition} shows {id} with another price or usage than its entry"));
         }
-        if message.text_lost != is_lost || (!is_lost && !is_reply_of(&message.model, &message.response)) {
+        let is_reply = processes.get(&id).is_some_and(|number| is_response(*number, &message.response));
+        if message.text_lost != is_lost || (!is_lost && !is_reply) {
             let place = entry.texts;
             violations.push(format!("the list of {partition} shows {id}, whose texts are {place:?}, as {message:?}"));
         }

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 
 use crate::engine::{ACCOUNT, StoredItem, partition_of};
-use crate::function::model_id;
 use crate::verdict::entries;
+use crate::witness::Witness;
 use crate::world::World;
+use shared::ledger::entry::EntryKind;
 
 /// In the hours of a schedule, the models that were asked for an account and not charged for are at most as many as the
 /// ledger allows. A hold that expires in a later hour than it was made in is not counted by the ledger, so each turn of
 /// the hour allows as many more as may be in flight.
-pub(super) fn on_work(items: &[StoredItem], world: &World) -> Vec<String> {
-    let charged: Vec<(String, String)> =
-        entries(items).filter_map(|(of, _, entry)| Some((of.to_owned(), entry.model?))).collect();
+pub(super) fn on_work(items: &[StoredItem], world: &World, witness: &Witness) -> Vec<String> {
+    let charged: Vec<(String, usize)> = entries(items)
+        .filter(|(.., entry)| entry.kind == EntryKind::Chat)
+        .filter_map(|(of, id, _)| Some((of.to_owned(), witness.process_of(&id)?)))
+        .collect();
     let asked = world.asked.lock().unwrap();
     let hour = |seconds: u64| seconds / 3600;
     let turns = hour(world.clock.now().seconds()) - hour(world.began_at.seconds());
@@ -20,7 +23,7 @@ pub(super) fn on_work(items: &[StoredItem], world: &World) -> Vec<String> {
     let mut unpaid: HashMap<String, u32> = HashMap::new();
     for asked in asked.iter() {
         let partition = partition_of(asked.user_id);
-        let is_charged = charged.iter().any(|(of, model)| *of == partition && *model == model_id(asked.process));
+        let is_charged = charged.iter().any(|(of, process)| *of == partition && *process == asked.process);
         *unpaid.entry(partition).or_default() += u32::from(!is_charged);
     }
     let allowed = |partition: &str| {

@@ -1,9 +1,11 @@
 //! The state that all clients and owners of a schedule share, and the way of a request.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::function;
+use crate::network::Network;
 use crate::person::Person;
 use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
@@ -14,6 +16,7 @@ use shared::identity::accounts::{Accounts, Deletion};
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
 use shared::ledger::Ledger;
+use store::Table;
 
 /// The world of one schedule.
 pub(super) struct World {
@@ -21,6 +24,8 @@ pub(super) struct World {
     pub(super) deletion: Deletion,
     pub(super) logins: Logins,
     pub(super) ledger: Ledger,
+    pub(super) network: Network,
+    pub(super) table: Table,
     pub(super) sessions: Sessions,
     pub(super) clock: Clock,
     pub(super) trace: Trace,
@@ -31,6 +36,10 @@ pub(super) struct World {
     pub(super) session_lifetime: Duration,
     /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
+    /// The moment at which each process began: the number of requests that the table had accepted.
+    pub(super) beginnings: Mutex<Vec<usize>>,
+    /// The model that answered in each process.
+    pub(super) answered: Arc<Mutex<HashMap<usize, String>>>,
     /// How many of eight models fail before their first word.
     pub(super) failures_of_eight: u8,
     /// The beginning of the schedule.
@@ -56,6 +65,7 @@ impl World {
         let number = {
             let mut journal = self.journal.lock().unwrap();
             journal.push((request.clone(), Told::Nothing));
+            self.beginnings.lock().unwrap().push(self.network.moment());
             journal.len() - 1
         };
         let id = ProcessId(number);

@@ -13,6 +13,9 @@ pub(super) struct Examination {
     pub(super) version: u64,
     /// The sum of the entries up to `entry`.
     pub(super) sum: i64,
+    /// The chats without prices among the entries up to `entry`.
+    #[serde(default)]
+    pub(super) unpriced: u64,
     /// The sort key of the last entry in the sum. Absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
@@ -22,7 +25,7 @@ pub(super) struct Examination {
 
 impl Examination {
     pub(super) fn begin(user_id: UserId, sums: &Sums, attempt: u32) -> Self {
-        Self { user_id, version: sums.version, sum: 0, entry: None, attempt }
+        Self { user_id, version: sums.version, sum: 0, unpriced: 0, entry: None, attempt }
     }
 
     pub(super) fn is_decisive(&self) -> bool {

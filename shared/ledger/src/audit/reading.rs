@@ -9,6 +9,7 @@ use store::directory::{DIRECTORY, DirectoryKey, LIST, USERS_BY_AGE};
 use store::{Key, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Status};
+use crate::audit::audited_entry::AuditedEntry;
 use crate::audit::listing::{ListedItem, ListingPage};
 use crate::audit::tombstone::Tombstone;
 use crate::entry;
@@ -48,16 +49,13 @@ impl Sums {
 }
 
 /// A page of a user's entries.
-pub(super) struct AmountPage {
-    /// `None` if an entry has no amount.
-    pub(super) sum: Option<i64>,
+pub(super) struct EntryPage {
+    /// The entries that can be read.
+    pub(super) entries: Vec<AuditedEntry>,
+    /// Whether there is an entry that cannot be read.
+    pub(super) has_unreadable: bool,
     /// The sort key of the last entry, if more may follow.
     pub(super) next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    amount: i64,
 }
 
 #[derive(Deserialize)]
@@ -109,8 +107,9 @@ impl AuditReader {
         user_id: UserId,
         after: Option<String>,
         consistent: bool,
-    ) -> Result<AmountPage, StoreError> {
+    ) -> Result<EntryPage, StoreError> {
         let start = after.map(|sort| Key::of_user(user_id, sort).into_item());
+        let names = AuditedEntry::NAMES.into_iter().map(|(name, attribute)| (name.to_owned(), attribute.to_owned()));
         let answer = self
             .table
             .client()
@@ -119,15 +118,17 @@ impl AuditReader {
             .key_condition_expression("pk = :user AND begins_with(sk, :entry)")
             .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":entry", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
-            .projection_expression("amount")
+            .projection_expression(AuditedEntry::PROJECTION)
+            .set_expression_attribute_names(Some(names.collect()))
             .limit(self.page_items)
             .consistent_read(consistent)
             .set_exclusive_start_key(start)
             .send()
             .await?;
-        let mut amounts = answer.items.unwrap_or_default().into_iter().map(from_item::<Amount>);
-        let sum = amounts.try_fold(0_i64, |sum, amount| Some(sum.saturating_add(amount.ok()?.amount)));
+        let items = answer.items.unwrap_or_default();
+        let all = items.len();
+        let entries: Vec<AuditedEntry> = items.into_iter().filter_map(|item| AuditedEntry::of(item).ok()).collect();
         let next = answer.last_evaluated_key.map(from_item::<SortKey>).transpose()?.map(|key| key.sk);
-        Ok(AmountPage { sum, next })
+        Ok(EntryPage { has_unreadable: entries.len() < all, entries, next })
     }
 }

@@ -1,6 +1,7 @@
 //! The report of a run of the audit.
 
-use domain::ids::UserId;
+use domain::credits::Credits;
+use domain::ids::{EntryId, UserId};
 use serde::Serialize;
 
 /// The result of one run.
@@ -12,6 +13,10 @@ pub struct Report {
     pub accounts: u64,
     /// The accounts that do not add up.
     pub mismatches: Vec<Mismatch>,
+    /// The chats whose amount is not what their usage costs at their prices: the first [`Report::MAX_MISPRICED`].
+    pub mispriced: Vec<MispricedEntry>,
+    /// The number of chats without prices, of releases before the catalogue, whose cost cannot be computed again.
+    pub unpriced: u64,
     /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
     /// or whose deletion could not be finished; and the number of deleted users who could not be swept.
     pub unsettled: u64,
@@ -19,6 +24,11 @@ pub struct Report {
     pub deletions: u64,
     /// The number of deleted users whose partitions this run swept, and whose tombstones it removed.
     pub tombstones: u64,
+}
+
+impl Report {
+    /// Most entries that a report names.
+    pub const MAX_MISPRICED: usize = 100;
 }
 
 /// An account whose balance and holds are not the sum of its entries.
@@ -32,4 +42,17 @@ pub struct Mismatch {
     pub held: i64,
     /// The sum of its entries.
     pub entries: i64,
+}
+
+/// A chat whose amount is not what its usage costs at its prices.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct MispricedEntry {
+    /// The user.
+    pub user_id: UserId,
+    /// The entry.
+    pub entry: EntryId,
+    /// The amount of the entry: negative, since a chat spends credits.
+    pub amount: i64,
+    /// The credits that should have been charged.
+    pub cost: Credits,
 }

@@ -9,12 +9,13 @@ use store::{StoreError, Table};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Status};
+use crate::audit::audited_entry::{AuditedEntry, Recomputed};
 use crate::audit::deletions::{DeletionProgress, Deletions, is_abandoned};
 use crate::audit::examination::Examination;
 use crate::audit::listing::{ListedItem, ListedKind};
 use crate::audit::progress::AuditProgress;
 use crate::audit::reading::{AuditReader, Sums};
-use crate::audit::report::{Mismatch, Report};
+use crate::audit::report::{Mismatch, MispricedEntry, Report};
 
 /// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
@@ -55,7 +56,7 @@ pub(super) struct Run<'a, D> {
 enum Added {
     Sum(i64),
     OutOfTime,
-    /// An entry has no amount.
+    /// An entry cannot be read.
     Unreadable,
 }
 
@@ -180,18 +181,24 @@ impl<'a, D: Deletions> Run<'a, D> {
         Ok(Step::Done)
     }
 
-    /// Adds the entries up until the account can be judged.
-    async fn decide(&mut self, mut examination: Examination, mut sums: Sums) -> Result<Step, StoreError> {
+    /// Adds the entries up until the account can be judged, or keeps the examination for the next run.
+    async fn decide(&mut self, mut examination: Examination, sums: Sums) -> Result<Step, StoreError> {
+        let step = self.compare(&mut examination, sums).await?;
+        match step {
+            Step::Done => self.report.unpriced += examination.unpriced,
+            Step::OutOfTime => self.progress.examination = Some(examination),
+        }
+        Ok(step)
+    }
+
+    async fn compare(&mut self, examination: &mut Examination, mut sums: Sums) -> Result<Step, StoreError> {
         let user_id = examination.user_id;
         while examination.attempt <= MAX_ATTEMPTS {
-            let entries = match self.add_up(&mut examination).await? {
+            let entries = match self.add_up(examination).await? {
                 Added::Sum(entries) => entries,
-                Added::OutOfTime => {
-                    self.progress.examination = Some(examination);
-                    return Ok(Step::OutOfTime);
-                }
+                Added::OutOfTime => return Ok(Step::OutOfTime),
                 Added::Unreadable => {
-                    self.unsettled(Some(user_id), "an entry has no amount");
+                    self.unsettled(Some(user_id), "an entry cannot be read");
                     return Ok(Step::Done);
                 }
             };
@@ -203,7 +210,7 @@ impl<'a, D: Deletions> Run<'a, D> {
                 self.mismatch(user_id, &now, entries);
                 return Ok(Step::Done);
             }
-            examination = Examination::begin(user_id, &now, examination.attempt + 1);
+            *examination = Examination::begin(user_id, &now, examination.attempt + 1);
             sums = now;
         }
         self.unsettled(Some(user_id), "the account keeps changing");
@@ -215,14 +222,48 @@ impl<'a, D: Deletions> Run<'a, D> {
         while !self.is_out_of_time() {
             let page = self.audit.reader.entries(examination.user_id, examination.entry.clone(), consistent).await?;
             self.pages += 1;
-            let Some(sum) = page.sum else { return Ok(Added::Unreadable) };
-            examination.sum = examination.sum.saturating_add(sum);
+            examination.unpriced += self.recompute(examination.user_id, &page.entries);
+            if page.has_unreadable {
+                return Ok(Added::Unreadable);
+            }
+            let amounts = page.entries.iter().map(AuditedEntry::amount);
+            examination.sum = amounts.fold(examination.sum, i64::saturating_add);
             examination.entry = page.next;
             if examination.entry.is_none() {
                 return Ok(Added::Sum(examination.sum));
             }
         }
         Ok(Added::OutOfTime)
+    }
+
+    /// Computes the cost of each of these entries again. Returns how many have no prices. An entry that an earlier sum of
+    /// this run found is not told again.
+    fn recompute(&mut self, user_id: UserId, entries: &[AuditedEntry]) -> u64 {
+        let (mut unpriced, mut mispriced) = (0, 0);
+        for entry in entries {
+            let cost = match entry.recomputed() {
+                Recomputed::Right => continue,
+                Recomputed::Unpriced => {
+                    unpriced += 1;
+                    continue;
+                }
+                Recomputed::Mispriced { cost } => cost,
+            };
+            let found = MispricedEntry { user_id, entry: entry.id, amount: entry.amount(), cost };
+            if self.report.mispriced.contains(&found) {
+                continue;
+            }
+            mispriced += 1;
+            if self.report.mispriced.len() < Report::MAX_MISPRICED {
+                let (entry, amount) = (found.entry, found.amount);
+                tracing::error!(%user_id, %entry, amount, %cost, "an entry is not what its usage costs at its prices");
+                self.report.mispriced.push(found);
+            }
+        }
+        if mispriced > 0 {
+            metrics::emit(&[Metric::AuditMismatches(mispriced)]);
+        }
+        unpriced
     }
 
     /// The account as it is now.

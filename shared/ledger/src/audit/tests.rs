@@ -6,9 +6,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
+use domain::pricing::Prices;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::StoreError;
 use store::directory::DirectoryKey;
 use testkit::recorder::Fault;
@@ -19,13 +20,14 @@ use crate::admission::Admission;
 use crate::audit::listing::ListedKind;
 use crate::audit::progress::AuditProgress;
 use crate::audit::run::{MARGIN, Run, Step};
-use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, Report};
+use crate::audit::{Audit, DeletionProgress, Deletions, Mismatch, MispricedEntry, Report};
 use crate::entry;
-use crate::exchange::Exchange;
+use crate::error::LedgerError;
+use crate::exchange::{Bill, Exchange};
 use crate::gate::Gate;
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord, Remembered};
-use crate::ledger::{Held, Ledger};
+use crate::ledger::{Charge, Held, Ledger};
 use crate::testing::{TestTable, message, open_account, stored_reply};
 use crate::texts::text_key;
 
@@ -77,6 +79,8 @@ impl Scene {
             let report = audit.run(&NoDeletions, NOW).await.unwrap();
             all.accounts += report.accounts;
             all.mismatches.extend(report.mismatches);
+            all.mispriced.extend(report.mispriced);
+            all.unpriced += report.unpriced;
             all.unsettled += report.unsettled;
             if report.finished {
                 all.finished = true;
@@ -87,8 +91,12 @@ impl Scene {
     }
 
     async fn hold(&self, payer: Payer, key: Option<&str>) -> Held {
+        self.hold_of(payer, 1, key).await
+    }
+
+    async fn hold_of(&self, payer: Payer, amount: u64, key: Option<&str>) -> Held {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
-        let amount = Credits::new(1).unwrap();
+        let amount = Credits::new(amount).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         let gate = Gate::without_operator(self.test.clock.clone());
         let Admission::Open(open) = self.ledger.admit(&gate, payer, remembered).await.unwrap() else {
@@ -102,13 +110,33 @@ impl Scene {
 
     async fn chat(&self, payer: Payer, key: Option<&str>) -> EntryId {
         let held = self.hold(payer, key).await;
-        let exchange = Exchange {
-            message: &message("Hello"),
-            reply: &stored_reply("Hi"),
-            conversation: Some(ConversationId::FIRST),
-        };
-        self.ledger.capture(&held, held.amount, exchange).await.unwrap();
+        self.capture(&held, Bill::of(held.amount)).await.unwrap();
         held.id
+    }
+
+    /// A chat at a credit a token, which costs three. The audit reads it after those before.
+    async fn chat_by_tokens(&self, payer: Payer, held: u64) -> EntryId {
+        self.test.clock.advance(Duration::from_millis(1));
+        let (held, million) = (self.hold_of(payer, held, None).await, Credits::new(1_000_000).unwrap());
+        let bill = Bill { prices: Prices::per_token(million, million), catalogue: Some(7) };
+        self.capture(&held, bill).await.unwrap();
+        held.id
+    }
+
+    async fn capture(&self, held: &Held, bill: Bill) -> Result<Charge, LedgerError> {
+        let (message, reply, conversation) = (message("Hello"), stored_reply("Hi"), Some(ConversationId::FIRST));
+        self.ledger.capture(held, Exchange { message: &message, reply: &reply, conversation, bill }).await
+    }
+
+    async fn tamper_with_entry(&self, payer: Payer, entry: EntryId, attribute: &str, value: AttributeValue) {
+        self.test.set(entry::key(payer.user_id(), entry), attribute, value).await;
+    }
+
+    async fn remove_from_entry(&self, payer: Payer, entry: EntryId, attribute: &str) {
+        let update = self.test.table.client().update_item().table_name(self.test.table.name());
+        let key = entry::key(payer.user_id(), entry).into_item();
+        let update = update.set_key(Some(key)).update_expression("REMOVE #attribute");
+        update.expression_attribute_names("#attribute", attribute).send().await.unwrap();
     }
 
     async fn tamper_with_balance(&self, payer: Payer, balance: i64) {
@@ -170,9 +198,7 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     let _left_to_expire = scene.hold(ada, None).await;
     let released = scene.hold(ada, Some("another")).await;
     scene.ledger.release(&released).await;
-    let exchange =
-        Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), conversation: Some(ConversationId::FIRST) };
-    assert!(scene.ledger.capture(&released, released.amount, exchange).await.is_err(), "leaves a void entry");
+    assert!(scene.capture(&released, Bill::of(released.amount)).await.is_err(), "leaves a void entry");
     open_account(&scene.test, "bob", 0).await;
     assert_eq!(scene.run().await, clean(2));
     scene.test.clock.advance(Duration::from_secs(48 * 3600));
@@ -207,6 +233,97 @@ async fn an_entry_that_was_tampered_with_is_found_and_holds_are_counted() {
     let cheaper = AttributeValue::N("-3".to_owned());
     scene.test.set(entry::key(ada.user_id(), entry), "amount", cheaper).await;
     assert_eq!(scene.run().await.mismatches, [mismatch(ada, 8, 1, 7)]);
+}
+
+/// Of each chat another part is changed, so that the amount is no longer what the usage costs at the prices.
+#[tokio::test]
+async fn an_amount_a_price_or_a_usage_that_was_tampered_with_is_found_once_however_often_it_is_read() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 100).await;
+    let number = |number: u64| AttributeValue::N(number.to_string());
+    let map = |members: &[(&str, u64)]| {
+        AttributeValue::M(members.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect())
+    };
+    let mut expected = Vec::new();
+    for (attribute, value, amount, cost) in [
+        ("amount", AttributeValue::N("-2".to_owned()), -2, 3),
+        ("amount", AttributeValue::N("3".to_owned()), 3, 3),
+        ("prices", map(&[("output", 1_000_000)]), -3, 2),
+        ("prices", map(&[]), -3, 0),
+        ("usage", map(&[("input_tokens", 1), ("output_tokens", 3)]), -3, 4),
+        ("usage", AttributeValue::Null(true), -3, 0),
+        ("capped_at", number(2), -3, 2),
+    ] {
+        let entry = scene.chat_by_tokens(ada, 5).await;
+        scene.tamper_with_entry(ada, entry, attribute, value).await;
+        let cost = Credits::new(cost).unwrap();
+        expected.push(MispricedEntry { user_id: ada.user_id(), entry, amount, cost });
+    }
+    scene.chat_by_tokens(ada, 5).await;
+    let report = scene.run().await;
+    assert_eq!(report.mispriced, expected);
+    assert_eq!((report.mismatches.len(), report.unsettled), (1, 0), "two amounts are not what the balance says");
+    scene.tamper_with_balance(ada, 100 - 6 * 3 - 2 + 3).await;
+    for page_items in [1, 3, 500] {
+        let (report, _) = scene.run_page_by_page(page_items).await;
+        assert_eq!((report.mispriced.as_slice(), report.mismatches.len()), (expected.as_slice(), 0));
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_cost_more_than_was_held_is_right_at_what_was_held() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    let capped = scene.chat_by_tokens(ada, 2).await;
+    assert_eq!(scene.run().await, clean(1));
+    scene.remove_from_entry(ada, capped, "capped_at").await;
+    let cost = Credits::new(3).unwrap();
+    let found = MispricedEntry { user_id: ada.user_id(), entry: capped, amount: -2, cost };
+    assert_eq!(scene.run().await.mispriced, [found]);
+}
+
+#[tokio::test]
+async fn chats_of_releases_before_the_catalogue_are_counted_and_not_judged() {
+    let scene = Scene::start().await;
+    for name in ["ada", "bob"] {
+        let payer = open_account(&scene.test, name, 100).await;
+        scene.chat_by_tokens(payer, 5).await;
+        for _ in 0..3 {
+            let entry = scene.chat_by_tokens(payer, 5).await;
+            scene.remove_from_entry(payer, entry, "prices").await;
+            scene.remove_from_entry(payer, entry, "catalogue").await;
+        }
+    }
+    assert_eq!(scene.run().await, Report { unpriced: 6, ..clean(2) });
+    for page_items in [1, 2, 500] {
+        assert_eq!(scene.run_page_by_page(page_items).await.0, Report { unpriced: 6, ..clean(2) });
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_hides_no_wrong_price_beside_it() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 100).await;
+    let (unreadable, mispriced) = (scene.chat_by_tokens(ada, 5).await, scene.chat_by_tokens(ada, 5).await);
+    scene.tamper_with_entry(ada, unreadable, "usage", AttributeValue::S("many".to_owned())).await;
+    scene.tamper_with_entry(ada, mispriced, "amount", AttributeValue::N("-2".to_owned())).await;
+    let report = scene.run().await;
+    assert_eq!((report.mispriced.len(), report.mismatches.len(), report.unsettled), (1, 0, 1));
+    assert_eq!(report.mispriced[0].entry, mispriced);
+}
+
+#[tokio::test]
+async fn a_report_names_a_hundred_entries_and_no_more() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    for _ in 0..=Report::MAX_MISPRICED {
+        let key = entry::key(ada.user_id(), EntryId::new(&scene.test.clock));
+        let prices = json!({"request": 1});
+        let entry = json!({"kind": "chat", "amount": 0, "prices": prices, "created_at": NOW.to_string()});
+        scene.test.table.put_until(key.with(&entry).unwrap(), &scene.test.clock, later()).await.unwrap();
+    }
+    let report = scene.run().await;
+    assert_eq!((report.mispriced.len(), report.mismatches.len()), (Report::MAX_MISPRICED, 0));
 }
 
 #[tokio::test]
@@ -359,7 +476,7 @@ async fn accounts_that_are_used_all_the_while_are_no_false_alarm() {
 }
 
 #[tokio::test]
-async fn the_directory_says_whom_the_audit_reads_and_entries_say_amounts_alone() {
+async fn the_directory_says_whom_the_audit_reads_and_entries_say_amounts_usage_and_prices_alone() {
     let scene = Scene::start().await;
     open_account(&scene.test, "ada", 10).await;
     scene.test.recorder.clear();
@@ -369,7 +486,7 @@ async fn the_directory_says_whom_the_audit_reads_and_entries_say_amounts_alone()
     assert_eq!(operations, ["GetItem", "Query", "GetItem", "Query", "DeleteItem"]);
     assert_eq!(requests[1].body["IndexName"], "directory");
     assert_eq!(requests[2].body["ConsistentRead"], true, "the directory is late");
-    assert_eq!(requests[3].body["ProjectionExpression"], "amount");
+    assert_eq!(requests[3].body["ProjectionExpression"], "sk, amount, #kind, #usage, #prices, #capped_at");
 }
 
 /// Texts, messages, records and sessions are in no read of the audit, whose cost depends on accounts and entries alone.
@@ -382,7 +499,7 @@ async fn an_audit_reads_as_many_units_after_a_megabyte_of_texts_as_before() {
     let before = scene.read_units_of_a_run().await;
     for _ in 0..4 {
         let key = text_key(ada.user_id(), EntryId::new(&scene.test.clock));
-        let item = key.with(&serde_json::json!({"texts": {"response": "x".repeat(256 * 1024)}})).unwrap();
+        let item = key.with(&json!({"texts": {"response": "x".repeat(256 * 1024)}})).unwrap();
         scene.test.table.put_until(item, &scene.test.clock, later()).await.unwrap();
     }
     let after = scene.read_units_of_a_run().await;
@@ -438,10 +555,14 @@ async fn what_is_gone_or_is_no_users_is_skipped_and_only_the_latter_is_told() {
 fn a_report_is_what_the_docs_say() {
     let user_id = UserId::new(&Clock::system());
     let mismatches = vec![Mismatch { user_id, balance: 11, held: 1, entries: 10 }];
-    let report = Report { mismatches, ..clean(3) };
-    let found = serde_json::json!([{"user_id": user_id.to_string(), "balance": 11, "held": 1, "entries": 10}]);
-    let expected = serde_json::json!({
-        "finished": true, "accounts": 3, "mismatches": found, "unsettled": 0, "deletions": 0, "tombstones": 0,
+    let (entry, cost) = (EntryId::new(&Clock::system()), Credits::new(3).unwrap());
+    let mispriced = vec![MispricedEntry { user_id, entry, amount: -2, cost }];
+    let report = Report { mismatches, mispriced, unpriced: 4, ..clean(3) };
+    let found = json!([{"user_id": user_id.to_string(), "balance": 11, "held": 1, "entries": 10}]);
+    let mispriced = json!([{"user_id": user_id.to_string(), "entry": entry.to_string(), "amount": -2, "cost": 3}]);
+    let expected = json!({
+        "finished": true, "accounts": 3, "mismatches": found, "mispriced": mispriced, "unpriced": 4,
+        "unsettled": 0, "deletions": 0, "tombstones": 0,
     });
     assert_eq!(serde_json::to_value(report).unwrap(), expected);
 }

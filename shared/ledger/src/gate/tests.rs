@@ -12,7 +12,7 @@ use testkit::test_table::TestTable;
 use crate::acceptance::Switch;
 use crate::admission::Admission;
 use crate::error::LedgerError;
-use crate::exchange::Exchange;
+use crate::exchange::{Bill, Exchange};
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, Remembered};
 use crate::ledger::Ledger;
@@ -179,8 +179,9 @@ async fn an_answer_that_was_paid_for_passes_a_closed_gate() {
     let one = Credits::new(1).unwrap();
     let order = Order { amount: one, least: one, deadline: scene.test.clock.now().plus(Duration::from_secs(28)) };
     let Ok(HoldOutcome::Held(held)) = ledger.hold(open, &order).await else { panic!("nothing was answered before") };
-    let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), conversation: None };
-    ledger.capture(&held, one, exchange).await.unwrap();
+    let bill = Bill::of(one);
+    let exchange = Exchange { message: &message("Hello"), reply: &stored_reply("Hi"), conversation: None, bill };
+    ledger.capture(&held, exchange).await.unwrap();
 
     scene.turn(false).await;
     scene.test.clock.advance(LONGEST_UNHEARD);

@@ -22,9 +22,19 @@ pub(super) fn finish_reason(reason: &StopReason) -> Option<FinishReason> {
     })
 }
 
-/// Bedrock's count of tokens, unless both numbers are missing. A negative number is 0, as if it were missing.
+/// Bedrock's count of tokens, unless all of its numbers are missing. A negative number is 0, as if it were missing.
+///
+/// Its `inputTokens` are those that the cache had no part in, so those that were read from it or written to it are added.
+/// The reasoning is among its `outputTokens`, and is not counted by itself.
 pub(super) fn usage(counted: &TokenUsage) -> Option<Usage> {
     let count = |tokens: i32| u64::try_from(tokens).unwrap_or_default();
-    let (input_tokens, output_tokens) = (count(counted.input_tokens), count(counted.output_tokens));
-    (input_tokens > 0 || output_tokens > 0).then_some(Usage { input_tokens, output_tokens, estimated: false })
+    let cached_input_tokens = counted.cache_read_input_tokens.map_or(0, count);
+    let cache_write_tokens = counted.cache_write_input_tokens.map_or(0, count);
+    let input_tokens = count(counted.input_tokens) + cached_input_tokens + cache_write_tokens;
+    let output_tokens = count(counted.output_tokens);
+    (input_tokens > 0 || output_tokens > 0).then_some(Usage {
+        cached_input_tokens,
+        cache_write_tokens,
+        ..Usage::counted(input_tokens, output_tokens)
+    })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_bedrockruntime::config::http::{HttpRequest, HttpResponse};
-use aws_sdk_bedrockruntime::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_bedrockruntime::config::{BehaviorVersion, Config, Credentials};
 use aws_sdk_bedrockruntime::primitives::event_stream::{Header, HeaderValue, Message};
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
@@ -32,12 +32,16 @@ fn configuration() -> Builder {
         .credentials_provider(Credentials::for_tests())
 }
 
+fn at(configuration: Builder) -> Bedrock {
+    Bedrock::new(client_of(configuration, Provider::CONNECT_TIMEOUT), MODEL_ID)
+}
+
 /// A model for which Bedrock sends these answers, one after the other.
 fn model(answers: Vec<HttpResponse>) -> (Bedrock, StaticReplayClient) {
     let unchecked = || HttpRequest::empty();
     let events = answers.into_iter().map(|answer| ReplayEvent::new(unchecked(), answer)).collect();
     let client = StaticReplayClient::new(events);
-    (Bedrock::new(configuration().http_client(client.clone()), MODEL_ID), client)
+    (at(configuration().http_client(client.clone())), client)
 }
 
 fn requests(client: &StaticReplayClient) -> usize {
@@ -101,7 +105,7 @@ fn streaming(messages: &[Vec<u8>]) -> HttpResponse {
     response(200, messages.concat())
 }
 
-const USAGE: Usage = Usage { input_tokens: 9, output_tokens: 2, estimated: false };
+const USAGE: Usage = Usage::counted(9, 2);
 
 fn hello() -> Prompt {
     Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
@@ -285,7 +289,7 @@ async fn a_negative_count_is_as_if_it_were_not_there() {
     let usage = json!({"inputTokens": -9, "outputTokens": 2, "totalTokens": 11});
     let odd = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
     let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), odd])]).await;
-    assert_eq!(end.unwrap().usage, Some(Usage { input_tokens: 0, output_tokens: 2, estimated: false }));
+    assert_eq!(end.unwrap().usage, Some(Usage::counted(0, 2)));
 }
 
 #[tokio::test]
@@ -301,6 +305,19 @@ async fn reasoning_and_calls_are_hidden_pieces() {
     let pieces: Vec<_> = model.stream(&hello(), 5).await.unwrap().map(Result::unwrap).collect().await;
     let expected = [Piece::Hidden { bytes: 3 }, Piece::Hidden { bytes: 2 }, Piece::Text("Hi".to_owned())];
     assert_eq!(pieces[..3], expected);
+}
+
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>: the input is the sum of all three.
+#[tokio::test]
+async fn tokens_of_the_cache_are_input_tokens_too() {
+    let usage = json!({
+        "inputTokens": 9, "outputTokens": 2, "totalTokens": 161,
+        "cacheReadInputTokens": 100, "cacheWriteInputTokens": 50,
+    });
+    let metadata = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
+    let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), metadata])]).await;
+    let expected = Usage { cached_input_tokens: 100, cache_write_tokens: 50, ..Usage::counted(159, 2) };
+    assert_eq!(end.unwrap().usage, Some(expected));
 }
 
 #[tokio::test]
@@ -433,7 +450,7 @@ async fn without_an_answer_nothing_is_sent_again_since_the_model_may_be_at_work(
         let network = Broken { requests: Arc::default(), failure };
         let connector = SharedHttpConnector::new(network.clone());
         let client = http_client_fn(move |_, _| connector.clone());
-        let model = Bedrock::new(configuration().http_client(client), MODEL_ID);
+        let model = at(configuration().http_client(client));
         assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Failed);
         assert_eq!(kind(streamed(&model).await.1), Kind::Failed);
         assert_eq!(network.requests.load(Ordering::Relaxed), 2);
@@ -445,7 +462,7 @@ async fn bedrock_that_is_not_there_is_unavailable_since_nothing_was_sent() {
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = aws_smithy_http_client::Builder::new().build_http();
     let configuration = configuration().endpoint_url(format!("http://{address}")).http_client(client);
-    let model = Bedrock::new(configuration, MODEL_ID);
+    let model = at(configuration);
     assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Unavailable(None));
     assert_eq!(kind(streamed(&model).await.1), Kind::Unavailable(None));
 }

@@ -43,11 +43,11 @@ fn hello() -> Prompt {
 }
 
 fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
-    Usage { input_tokens, output_tokens, estimated: false }
+    Usage::counted(input_tokens, output_tokens)
 }
 
 fn estimated(output_tokens: u64) -> Usage {
-    Usage { input_tokens: hello().estimated_input_tokens(), output_tokens, estimated: true }
+    Usage::estimated(hello().estimated_input_tokens(), output_tokens)
 }
 
 /// A step of a model that does as it is told.
@@ -86,10 +86,6 @@ fn busy() -> ModelError {
 }
 
 impl ChatModel for Recited {
-    fn id(&self) -> &'static str {
-        "recited"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -127,7 +123,7 @@ async fn the_dummy_answers_as_the_django_app_did_and_counts_a_token_for_four_byt
     for (streams, expected) in [(true, &["Dummy", " Response"][..]), (false, &["Dummy Response"])] {
         let (handed, end) = handed(&Model::new(Dummy::default()).streaming(streams)).await;
         assert_eq!(handed.texts, expected);
-        let usage = Usage { input_tokens: 2, output_tokens: 4, estimated: true };
+        let usage = Usage::estimated(2, 4);
         assert_eq!(end.unwrap(), (FinishReason::Stop, usage));
     }
 }
@@ -284,8 +280,8 @@ async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_numbe
         (texts(), Some(counted(9, 2)), counted(9, 2)),
         (texts(), None, estimated(5)),
         (texts(), Some(counted(0, 0)), estimated(5)),
-        (texts(), Some(counted(9, 0)), Usage { input_tokens: 9, output_tokens: 5, estimated: true }),
-        (texts(), Some(counted(0, 2)), Usage { input_tokens: input, output_tokens: 2, estimated: true }),
+        (texts(), Some(counted(9, 0)), Usage::estimated(9, 5)),
+        (texts(), Some(counted(0, 2)), Usage::estimated(input, 2)),
         (with_hidden(), None, estimated((10 + 401_u64).div_ceil(4))),
         (vec![], Some(counted(9, 0)), counted(9, 0)),
         (vec![], Some(counted(0, 0)), estimated(0)),

@@ -16,16 +16,12 @@ use secrecy::SecretString;
 
 use crate::error::ModelError;
 use crate::openai::answer_body::{as_events, limited};
+use crate::openai::authorization::Authorization;
 use crate::openai::failure::{failure, transport};
 use crate::openai::protocol::Length;
 use crate::openai::rejection::Rejection;
-use crate::openai::server_key::ServerKey;
-use crate::settings::OpenAiSettings;
 use domain::cause::Cause;
-use domain::setting::SettingError;
 
-/// A connection that is not there within this time is not coming.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than any server's or network's own patience with a connection that is not used.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_REPETITIONS: u32 = 2;
@@ -34,21 +30,35 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The content type of a request that wants a stream.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
-/// A client of the server that `settings` name.
-pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>, SettingError> {
-    let base_url = settings.base_url.as_deref().unwrap_or(OPENAI_API_BASE);
-    Url::parse(base_url).map_err(|error| SettingError::new("OPENAI_BASE_URL", format!("is no address: {error}")))?;
-    let http = reqwest::Client::builder()
+/// The connections to servers, which all of them can share.
+pub(crate) fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, Cause> {
+    reqwest::Client::builder()
         // Whoever is at the other end may not send prompts elsewhere.
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
-        .map_err(|error| SettingError::new("MODEL", format!("cannot be reached: {}", Cause::new(error))))?;
-    let key = Arc::new(ServerKey::connect(settings.api_key.clone()).await?);
+        .map_err(Cause::new)
+}
+
+/// A server: the headers that it is sent, and its key.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) headers: HeaderMap,
+    pub(super) authorization: Authorization,
+}
+
+/// A client of `server`, which is at `base_url` or is OpenAI's own.
+///
+/// # Errors
+/// [`Cause`] for an address that is none.
+pub(super) fn client(http: reqwest::Client, base_url: Option<&str>, server: Server) -> Result<Client<Address>, Cause> {
+    let base_url = base_url.unwrap_or(OPENAI_API_BASE);
+    Url::parse(base_url).map_err(|error| Cause::because(&format!("is no address: {error}")))?;
+    let server = Arc::new(server);
     let service = tower::service_fn({
         let http = http.clone();
-        move |request| send(http.clone(), Arc::clone(&key), request)
+        move |request| send(http.clone(), Arc::clone(&server), request)
     });
     Ok(Client::build(http, Address::new(base_url)).with_http_service(service))
 }
@@ -56,13 +66,13 @@ pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Client<Address>
 /// Sends `request`, and again where the server says when.
 async fn send(
     http: reqwest::Client,
-    key: Arc<ServerKey>,
+    server: Arc<Server>,
     request: HttpRequestFactory,
 ) -> Result<Response, OpenAIError> {
     let mut remaining_wait = MAX_WAIT;
     let mut repetitions = 0;
     loop {
-        let rejection = match attempt(&http, &key, &request).await.map_err(boxed)? {
+        let rejection = match attempt(&http, &server, &request).await.map_err(boxed)? {
             Ok(response) => return Ok(response),
             Err(rejection) => rejection,
         };
@@ -80,11 +90,13 @@ async fn send(
 
 async fn attempt(
     http: &reqwest::Client,
-    key: &ServerKey,
+    server: &Server,
     request: &HttpRequestFactory,
 ) -> Result<Result<Response, Rejection>, ModelError> {
     let mut request = request.build().await.map_err(failure)?;
-    if let Some(authorization) = key.authorization().await? {
+    let headers = server.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+    request.headers_mut().extend(headers);
+    if let Some(authorization) = server.authorization.header().await? {
         request.headers_mut().insert(AUTHORIZATION, authorization);
     }
     let wants_events = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENT_STREAM);
@@ -94,7 +106,7 @@ async fn attempt(
     }
     let rejection = Rejection::read(response).await;
     if rejection.is_of_the_key() {
-        key.was_refused().await;
+        server.authorization.was_refused().await;
     }
     Ok(Err(rejection))
 }

@@ -83,7 +83,7 @@ fn usage_chunk() -> Value {
     json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}})
 }
 
-const USAGE: Usage = Usage { input_tokens: 9, output_tokens: 2, estimated: false };
+const USAGE: Usage = Usage::counted(9, 2);
 
 fn hello() -> Prompt {
     Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
@@ -274,7 +274,7 @@ const REASONS: [(&str, FinishReason); 16] = [
 #[tokio::test]
 async fn servers_that_count_nothing_or_oddly_are_borne_with() {
     let members = |input: Value, output: Value| json!({"prompt_tokens": input, "completion_tokens": output});
-    let counted = |input_tokens, output_tokens| Some(Usage { input_tokens, output_tokens, estimated: false });
+    let counted = |input_tokens, output_tokens| Some(Usage::counted(input_tokens, output_tokens));
     for (usage, expected) in [
         (json!(null), None),
         (json!({}), None),
@@ -431,7 +431,7 @@ async fn a_whole_answer_with_words_and_without_an_end_broke_off() {
 async fn the_reasoning_in_a_whole_answer_without_a_count_is_in_the_estimate() {
     let message = json!({"content": "Four", "reasoning_content": "Hmm, let me think.."});
     let (_server, model) = answering(ok(&json!({"choices": [{"message": message, "finish_reason": "stop"}]}))).await;
-    let usage = Usage { input_tokens: 0, output_tokens: 6, estimated: true };
+    let usage = Usage::estimated(0, 6);
     assert_eq!(reply(&model).await.unwrap().end.usage, Some(usage));
 }
 

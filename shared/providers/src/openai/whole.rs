@@ -27,13 +27,13 @@ pub(super) fn reply(answer: ServerAnswer) -> Result<Reply, ModelError> {
     }
     if end.usage.is_none_or(|usage| usage.output_tokens == 0) && hidden_bytes > 0 {
         let shown_bytes = text.len() + refusal.as_ref().map_or(0, String::len);
-        let input_tokens = end.usage.map_or(0, |usage| usage.input_tokens);
-        end.usage = Some(Usage { input_tokens, ..output_of(shown_bytes + hidden_bytes) });
+        let counted = end.usage.unwrap_or_default();
+        end.usage = Some(Usage { output_tokens: output_of(shown_bytes + hidden_bytes), estimated: true, ..counted });
     }
     Ok(Reply { text, refusal, end })
 }
 
 /// The estimate of an output, part of which is not handed out. The caller, who has the prompt, makes the input's.
-fn output_of(bytes: usize) -> Usage {
-    Usage { input_tokens: 0, output_tokens: bytes.div_ceil(BYTES_PER_TOKEN) as u64, estimated: true }
+fn output_of(bytes: usize) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN) as u64
 }

@@ -1,10 +1,10 @@
 //! What is asked, and what is refused.
 
+use domain::pricing::Prices;
 use futures_util::future::BoxFuture;
 use lambda_http::Body;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
-use providers::dummy::Dummy;
 use providers::error::ModelError;
 use providers::prompt::Role;
 use providers::reply::{Reply, ReplyStream};
@@ -12,10 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::openai::error::InvalidParameter;
-
-fn dummy() -> Model {
-    Model::new(Dummy::default())
-}
+use crate::testing::{offer, offers_of_the_dummy};
 
 fn minimal() -> Value {
     json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}]})
@@ -26,7 +23,7 @@ fn received(body: &Value) -> Request {
 }
 
 fn read(body: &Value) -> Result<CompletionRequest, ProtocolError> {
-    CompletionRequest::parse(&received(body), &dummy())
+    CompletionRequest::parse(&received(body))
 }
 
 /// The minimal request with one member more, or another one.
@@ -192,12 +189,15 @@ fn a_reply_is_stored_where_the_request_says_so() {
     }
 }
 
-#[test]
-fn another_model_is_not_found() {
-    let Err(ProtocolError::ModelNotFound(unknown)) = read(&with("model", json!("gpt-5"))) else {
+#[tokio::test]
+async fn another_model_is_not_found() {
+    let offers = offers_of_the_dummy().current().await.unwrap();
+    assert_eq!(read(&minimal()).unwrap().candidates(&offers).unwrap().first.id(), "dummy");
+    let Err(ProtocolError::ModelNotFound(unknown)) = read(&with("model", json!("gpt-5"))).unwrap().candidates(&offers)
+    else {
         panic!("it is found")
     };
-    assert_eq!(unknown, UnknownModel::new("gpt-5", &["dummy"]));
+    assert_eq!(unknown, UnknownModel::new("gpt-5", ["dummy"]));
 }
 
 /// A model that knows no seed.
@@ -205,10 +205,6 @@ fn another_model_is_not_found() {
 struct Seedless;
 
 impl ChatModel for Seedless {
-    fn id(&self) -> &'static str {
-        "dummy"
-    }
-
     fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
         sampling.seed.map(|_| "seed")
     }
@@ -224,9 +220,12 @@ impl ChatModel for Seedless {
 
 #[test]
 fn a_parameter_that_the_model_does_not_know_is_refused() {
-    let refused = CompletionRequest::parse(&received(&with("seed", json!(1))), &Model::new(Seedless));
+    let seedless = offer("seedless", Seedless, Prices::default());
+    read(&minimal()).unwrap().check(&seedless).unwrap();
+    let refused = read(&with("seed", json!(1))).unwrap().check(&seedless);
     let Err(ProtocolError::Parameter(refusal)) = refused else { panic!("{refused:?}") };
     assert_eq!((refusal.name.as_str(), refusal.fault), ("seed", ParameterFault::Unsupported));
+    assert_eq!(refusal.detail, "'seed' is not supported here: the model does not know it.");
 }
 
 #[test]
@@ -290,7 +289,7 @@ fn a_text_that_is_no_unicode_and_a_number_beyond_all_are_refused_by_name() {
     ] {
         let body = format!(r#"{{"model":"dummy",{member}}}"#);
         let request = Request::from(lambda_http::Request::new(Body::from(body)));
-        let refused = CompletionRequest::parse(&request, &dummy());
+        let refused = CompletionRequest::parse(&request);
         let Err(ProtocolError::Parameter(refusal)) = refused else { panic!("{member}: {refused:?}") };
         assert_eq!((refusal.name.as_str(), refusal.fault), (name, fault), "{member}");
     }
@@ -300,7 +299,7 @@ fn a_text_that_is_no_unicode_and_a_number_beyond_all_are_refused_by_name() {
 fn the_last_of_two_members_with_the_same_name_counts() {
     let body = r#"{"model":"x","messages":1,"messages":[{"role":"user","content":"a","content":"b"}],"model":"dummy"}"#;
     let request = Request::from(lambda_http::Request::new(Body::from(body)));
-    assert_eq!(CompletionRequest::parse(&request, &dummy()).unwrap().message.as_str(), "b");
+    assert_eq!(CompletionRequest::parse(&request).unwrap().message.as_str(), "b");
 }
 
 #[test]
@@ -358,7 +357,7 @@ const MAX_MESSAGES_AND_ONE: usize = 2049;
 fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered() {
     let remembered = |body: &Value| {
         let key = IdempotencyKey::parse("key").unwrap();
-        read(body).unwrap().remembered(key, &dummy())
+        read(body).unwrap().remembered(key)
     };
     let plain = remembered(&minimal());
     let mut streamed = with("stream", json!(true));
@@ -367,6 +366,7 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
         assert_eq!(remembered(&same), plain, "{same}");
     }
     for other in [
+        with("model", json!("an-alias")),
         with("temperature", json!(1)),
         with("top_p", json!(1)),
         with("stop", json!("x")),

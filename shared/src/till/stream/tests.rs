@@ -6,24 +6,21 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::Message;
-use domain::pricing::Usage;
-use domain::pricing::{OutputLimits, Pricing};
+use domain::pricing::{Prices, Usage};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use ledger::Ledger;
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
-use ledger::gate::Gate;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
-use providers::model::Model;
+use providers::offers::Candidates;
 use providers::prompt::{Prompt, Role, Sampling, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use testkit::recorder::Fault;
 
 use super::*;
-use crate::testing::{TestTable, open_account, stored_message};
+use crate::testing::{TestTable, offer, open_account, stored_message, till};
 use crate::till::hold::{Admitted, HeldOrReplay};
 use crate::till::question::Question;
 use crate::till::tests::Stalls;
@@ -52,10 +49,6 @@ enum StreamStep {
 }
 
 impl ChatModel for ScriptedStream {
-    fn id(&self) -> &'static str {
-        "scripted"
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -86,13 +79,13 @@ fn says(text: &str) -> StreamStep {
     StreamStep::Says(text.to_owned())
 }
 
-fn by_message() -> Pricing {
-    Pricing::Message { cost: credits(MESSAGE_COST) }
+fn by_message() -> Prices {
+    Prices::per_request(credits(MESSAGE_COST))
 }
 
 /// A credit for each token read or written.
-fn by_usage() -> Pricing {
-    Pricing::Usage { input_cost: credits(1000), output_cost: credits(1000) }
+fn by_usage() -> Prices {
+    Prices::per_token(credits(1_000_000), credits(1_000_000))
 }
 
 fn credits(amount: u64) -> Credits {
@@ -102,6 +95,7 @@ fn credits(amount: u64) -> Credits {
 struct StreamScene {
     test: TestTable,
     till: Arc<Till>,
+    model: Arc<Offer>,
     stalls: Stalls,
     ada: Payer,
 }
@@ -110,20 +104,13 @@ struct StreamScene {
 type HeardStream = (Vec<String>, Result<PaidReply, ApiError>);
 
 impl StreamScene {
-    async fn start(steps: &[StreamStep], pricing: Pricing) -> Self {
+    async fn start(steps: &[StreamStep], prices: Prices) -> Self {
         let test = TestTable::start().await;
         let stalls = Stalls::default();
-        let till = Arc::new(Till {
-            ledger: Ledger::new(test.table.clone(), test.clock.clone(), 3),
-            gate: Gate::without_operator(test.clock.clone()),
-            model: Model::new(ScriptedStream(steps.to_vec(), stalls.clone())),
-            pricing,
-            output_limits: OutputLimits { most: 100, least: 1 },
-            max_input_tokens: 1000,
-            clock: test.clock.clone(),
-        });
+        let till = Arc::new(till(&test, 1));
+        let model = offer("scripted", ScriptedStream(steps.to_vec(), stalls.clone()), prices);
         let ada = open_account(&test, "ada", BALANCE).await;
-        Self { test, till, stalls, ada }
+        Self { test, till, model, stalls, ada }
     }
 
     async fn stream_for(&self, timeout: Duration) -> Result<TillStream, ApiError> {
@@ -131,7 +118,9 @@ impl StreamScene {
     }
 
     async fn hold_for(&self, timeout: Duration) -> Result<HeldQuestion, ApiError> {
+        let first = Arc::clone(&self.model);
         let question = Question {
+            candidates: Candidates { first, fallbacks: Vec::new(), catalogue: None },
             prompt: prompt(),
             message: Message::try_from("12345678".to_owned()).unwrap(),
             max_output_tokens: None,
@@ -198,14 +187,14 @@ async fn to_its_end(mut stream: TillStream) -> HeardStream {
 
 #[tokio::test]
 async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
-    let counted = Usage { input_tokens: 20, output_tokens: 3, estimated: false };
-    for (pricing, usage, cost) in [
+    let counted = Usage::counted(20, 3);
+    for (prices, usage, cost) in [
         (by_message(), Some(counted), MESSAGE_COST),
         (by_usage(), Some(counted), 23),
         // Three tokens are guessed of the reply.
         (by_usage(), None, INPUT + 3),
     ] {
-        let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(usage)], pricing).await;
+        let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(usage)], prices).await;
         let (texts, end) = scene.hear().await;
         let reply = end.unwrap();
         assert_eq!(texts, ["Hello ", "Ada!"]);
@@ -233,9 +222,9 @@ async fn while_a_reply_is_being_written_its_price_is_held() {
 #[tokio::test]
 async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
     for last in [Some(StreamStep::Fails), Some(StreamStep::Panics), None] {
-        for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 3)] {
+        for (prices, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 3)] {
             let steps: Vec<StreamStep> = [says("Hello "), says("Ada!")].into_iter().chain(last.clone()).collect();
-            let scene = StreamScene::start(&steps, pricing).await;
+            let scene = StreamScene::start(&steps, prices).await;
             let (texts, end) = scene.hear().await;
             assert_eq!(texts, ["Hello ", "Ada!"]);
             let Err(ApiError::ModelBrokeOff { message_id, .. }) = end else { panic!("{last:?}: {end:?}") };
@@ -249,8 +238,8 @@ async fn a_model_that_breaks_off_is_paid_for_what_it_delivered() {
 
 #[tokio::test]
 async fn a_reply_whose_time_is_up_ends_there_and_costs_what_there_is_of_it() {
-    for (pricing, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 2)] {
-        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], pricing).await;
+    for (prices, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 2)] {
+        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], prices).await;
         let (texts, end) = scene.hear().await;
         let reply = end.unwrap().reply;
         assert_eq!((texts, reply.text.as_str()), (vec!["Hello".to_owned()], "Hello"));
@@ -332,8 +321,8 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
         vec![StreamStep::Thinks, StreamStep::Fails],
         vec![StreamStep::EndsWith(FinishReason::BrokenOff)],
     ] {
-        for pricing in [by_message(), by_usage()] {
-            let scene = StreamScene::start(&steps, pricing).await;
+        for prices in [by_message(), by_usage()] {
+            let scene = StreamScene::start(&steps, prices).await;
             let error = scene.stream_for(TIMEOUT).await.err();
             assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
             let error = scene.whole().await.err();
@@ -345,8 +334,8 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
 
 #[tokio::test]
 async fn a_process_that_ends_before_the_capture_charges_nothing() {
-    for pricing in [by_message(), by_usage()] {
-        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], pricing).await;
+    for prices in [by_message(), by_usage()] {
+        let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], prices).await;
         let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
         assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Text(_)))));
         let id = stream.id();
@@ -397,10 +386,18 @@ async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
     assert_eq!(texts.concat(), reply.text);
 }
 
-fn any_pricing() -> impl Strategy<Value = Pricing> {
-    let by_usage = (0_u64..3000, 0_u64..3000)
-        .prop_map(|(input, output)| Pricing::Usage { input_cost: credits(input), output_cost: credits(output) });
-    prop_oneof![(0_u64..BALANCE).prop_map(|cost| Pricing::Message { cost: credits(cost) }), by_usage]
+fn any_prices() -> impl Strategy<Value = Prices> {
+    let price = || prop_oneof![Just(0), 0_u64..3_000_000].prop_map(credits);
+    let tokens = (price(), price(), price(), price());
+    let request = prop_oneof![Just(0), 0_u64..BALANCE].prop_map(credits);
+    (tokens, request).prop_map(|((input, cached_input, cache_write, output), request)| Prices {
+        input,
+        cached_input,
+        cache_write,
+        output,
+        request,
+        image: Credits::ZERO,
+    })
 }
 
 /// Counts as they should be, and whatever else a server may say.
@@ -409,11 +406,15 @@ fn any_count() -> impl Strategy<Value = u64> {
 }
 
 fn any_end() -> impl Strategy<Value = Option<StreamStep>> {
-    let counted = (any_count(), any_count()).prop_map(|(input_tokens, output_tokens)| Usage {
-        input_tokens,
-        output_tokens,
-        estimated: false,
-    });
+    let input = (any_count(), any_count(), any_count());
+    let output = (any_count(), any_count());
+    let counted =
+        (input, output).prop_map(|((input, cached_input_tokens, cache_write_tokens), (output, reasoning))| Usage {
+            cached_input_tokens,
+            cache_write_tokens,
+            reasoning_tokens: reasoning,
+            ..Usage::counted(input, output)
+        });
     prop_oneof![
         prop::option::of(counted).prop_map(|usage| Some(StreamStep::Ends(usage))),
         Just(Some(StreamStep::Fails)),
@@ -458,9 +459,9 @@ fn expected_usage(steps: &[StreamStep], counted: Option<Usage>, most_output: u64
 }
 
 /// Hears a reply of such steps and such an end, whole or streamed, and looks at the bill.
-async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, pricing: Pricing, is_streamed: bool) {
+async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, prices: Prices, is_streamed: bool) {
     let all: Vec<StreamStep> = steps.iter().cloned().chain(end.clone()).collect();
-    let scene = StreamScene::start(&all, pricing).await;
+    let scene = StreamScene::start(&all, prices).await;
     let (text, refusal) = words(steps);
     let ends = matches!(end, Some(StreamStep::Ends(_)));
     let question = match scene.hold_for(TIMEOUT).await {
@@ -470,7 +471,7 @@ async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, pricing: 
             return;
         }
     };
-    let (id, most_output) = (question.id(), u64::from(question.max_output_tokens));
+    let (id, most_output) = (question.id(), u64::from(question.candidates[0].max_output_tokens));
     let (spendable, held) = scene.spendable_and_held().await;
     assert_eq!(spendable + held, BALANCE);
     let outcome = if is_streamed {
@@ -498,7 +499,7 @@ async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, pricing: 
     let usage = entry.usage.unwrap();
     let counted = if let Some(StreamStep::Ends(usage)) = end { usage } else { None };
     assert_eq!((usage.input_tokens, usage.output_tokens), expected_usage(steps, counted, most_output));
-    let cost = u64::from(pricing.cost(&usage));
+    let cost = u64::from(prices.cost(&usage));
     assert!(cost <= held);
     assert_eq!(entry.amount.unsigned_abs(), cost, "what is shown is what is charged");
     assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
@@ -514,10 +515,10 @@ proptest! {
     fn what_is_heard_is_stored_and_charged_once_as_it_is_shown_and_never_above_what_was_held(
         steps in proptest::collection::vec(any_step(), 0..6),
         end in any_end(),
-        pricing in any_pricing(),
+        prices in any_prices(),
         is_streamed in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(check_the_bill(&steps, end, pricing, is_streamed));
+        runtime.block_on(check_the_bill(&steps, end, prices, is_streamed));
     }
 }

@@ -1,19 +1,24 @@
-//! The function `chat`, with prices by usage.
+//! The function `chat`, with the prices of the catalogue.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
+use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
+use providers::catalogues::Catalogues;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
+use providers::offers::{Connect, OfferDesk};
 use providers::prompt::{Prompt, Sampling};
 use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
-use shared::domain::pricing::{OutputLimits, Pricing, Usage};
+use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
 use shared::error::ApiError;
 use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
@@ -29,24 +34,47 @@ pub(crate) fn response(number: usize, is_long: bool) -> String {
     format!("Reply {number}{padding}")
 }
 
-/// The model's name in a process. It differs for each process, so an entry shows which process was charged.
-pub(crate) fn model_id(number: usize) -> String {
-    format!("model-{number}")
+/// Whether the model in the process of this number wrote `text`.
+pub(crate) fn is_response(number: usize, text: &str) -> bool {
+    [true, false].into_iter().any(|is_long| response(number, is_long) == text)
 }
 
-/// A token of output costs a credit, and input nothing, so that the schedule decides the amounts of holds and charges.
-fn pricing() -> Pricing {
-    Pricing::Usage { input_cost: Credits::ZERO, output_cost: Credits::new(1000).unwrap() }
+/// The catalogue of the settings: one model, whose output costs a credit a token.
+pub(crate) fn catalogue_of_settings() -> Catalogue {
+    let prices = Prices::per_token(Credits::ZERO, Credits::new(1_000_000).unwrap());
+    let terms = CataloguedModel::of_the_settings("settings", prices, 1000, 1000);
+    Catalogue::of_one(Provider::new(Protocol::Dummy), terms)
+}
+
+/// The range of costs of `chat` with this model.
+pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
+    let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
+    model.prices.quote(Prompt::default().most_input_tokens(), 0, limits)
+}
+
+/// The usage that the model of `chat` counts: some of the input was in its cache.
+pub(crate) fn counted(chat: &Chat) -> Usage {
+    Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(20, chat.tokens.into()) }
+}
+
+/// The connection of a process to all models, which follow one script.
+#[derive(Debug)]
+struct ScriptedConnection(Arc<Script>);
+
+impl Connect for ScriptedConnection {
+    fn connect(&self, _provider: &Provider, model: &CataloguedModel) -> Model {
+        Model::new(Scripted { id: model.id.clone(), script: Arc::clone(&self.0) })
+    }
 }
 
 pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<Told, ApiError> {
+    let catalogues = Catalogues::new(world.table.clone(), world.clock.clone(), catalogue_of_settings());
+    let connection = ScriptedConnection(Arc::new(Script::of(world, number, chat)));
     let till = Arc::new(Till {
         ledger: world.ledger.clone(),
         gate: Gate::without_operator(world.clock.clone()),
-        model: Model::new(Scripted::of(world, number, chat)),
-        pricing: pricing(),
-        output_limits: OutputLimits { most: chat.amount, least: chat.least },
-        max_input_tokens: 1000,
+        offers: OfferDesk::new(catalogues, Box::new(connection)),
+        least_output_tokens: chat.least_tokens,
         clock: world.clock.clone(),
     });
     let message = Message::try_from(chat.message.clone()).unwrap();
@@ -56,10 +84,16 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         Admitted::Open(account) => account,
         Admitted::Replay(replay) => return Ok(replayed(replay)),
     };
+    let offers = till.offers().await?;
+    let Some(candidates) = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name)) else {
+        return Ok(Told::Refused("model_not_found"));
+    };
+    let first = candidates.first.id().to_owned();
     let question = Question {
+        candidates,
         prompt: Prompt::default(),
         message,
-        max_output_tokens: None,
+        max_output_tokens: Some(chat.most_tokens),
         conversation: chat.conversation,
         deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
@@ -72,7 +106,9 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
             match paid {
                 // Its time was up, or the model broke off: nobody has counted.
                 Ok(paid) if paid.reply.finish_reason != FinishReason::Stop => Ok(Told::BrokenOff { id: paid.id, held }),
-                Ok(paid) => Ok(Told::Charged { id: paid.id, cost: paid.charge.cost.into(), held }),
+                Ok(PaidReply { id, reply, charge, .. }) => {
+                    Ok(Told::Charged { id, cost: charge.cost.into(), held, by_fallback: reply.model != first })
+                }
                 Err(ApiError::ModelBrokeOff { message_id, .. }) => Ok(Told::BrokenOff { id: message_id, held }),
                 Err(error) => Err(error),
             }
@@ -94,56 +130,74 @@ async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
     unreachable!("a stream ends with a reply or an error")
 }
 
-/// A model with a script.
+/// The script of all models of a process.
 #[derive(Debug)]
-struct Scripted {
-    id: String,
+struct Script {
+    number: usize,
     response: String,
     usage: Usage,
     thinks: Duration,
     /// The time from the words to the end. The end of a whole reply comes with them.
     goes_on: Duration,
     /// The failure before the first word.
-    failure: Option<fn() -> ModelError>,
+    failure: Option<ModelFailure>,
     breaks_off: bool,
     question: AskedModel,
+    /// How many models were asked.
+    asks: AtomicUsize,
     asked: Arc<Mutex<Vec<AskedModel>>>,
+    answered: Arc<Mutex<HashMap<usize, String>>>,
+}
+
+/// A model that follows the script of its process.
+#[derive(Debug)]
+struct Scripted {
+    id: String,
+    script: Arc<Script>,
+}
+
+impl Script {
+    fn of(world: &World, number: usize, chat: &Chat) -> Self {
+        Self {
+            number,
+            response: response(number, chat.is_long),
+            usage: counted(chat),
+            thinks: chat.thinks,
+            goes_on: if chat.is_streamed { chat.thinks } else { Duration::ZERO },
+            failure: chat.failure,
+            breaks_off: chat.breaks_off,
+            question: AskedModel { process: number, user_id: chat.access.user_id() },
+            asks: AtomicUsize::new(0),
+            asked: Arc::clone(&world.asked),
+            answered: Arc::clone(&world.answered),
+        }
+    }
 }
 
 impl Scripted {
-    fn of(world: &World, number: usize, chat: &Chat) -> Self {
-        let usage = Usage { input_tokens: 1, output_tokens: chat.cost.into(), estimated: false };
-        Self {
-            id: model_id(number),
-            response: response(number, chat.is_long),
-            usage,
-            thinks: chat.thinks,
-            goes_on: if chat.is_streamed { chat.thinks } else { Duration::ZERO },
-            failure: chat.failure.map(|failure| match failure {
-                ModelFailure::Fails => failed as fn() -> ModelError,
-                ModelFailure::TurnsAway => turned_away,
-            }),
-            breaks_off: chat.breaks_off,
-            question: AskedModel { process: number, user_id: chat.access.user_id() },
-            asked: Arc::clone(&world.asked),
-        }
-    }
-
     /// Notes that the model is asked, unless it turns the question away, and waits while it thinks.
     async fn think(&self) -> Result<(), ModelError> {
-        if self.failure.is_none_or(|failure| failure().may_have_worked()) {
-            self.asked.lock().unwrap().push(self.question);
+        let script = &self.script;
+        let is_first = script.asks.fetch_add(1, Ordering::SeqCst) == 0;
+        let error = match script.failure {
+            Some(ModelFailure::Fails) => Some(failed()),
+            Some(ModelFailure::TurnsAway) => Some(turned_away()),
+            Some(ModelFailure::FirstTurnsAway) if is_first => Some(turned_away()),
+            _ => None,
+        };
+        if error.as_ref().is_none_or(ModelError::may_have_worked) {
+            script.asked.lock().unwrap().push(script.question);
         }
-        tokio::time::sleep(self.thinks).await;
-        self.failure.map_or(Ok(()), |failure| Err(failure()))
+        tokio::time::sleep(script.thinks).await;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        script.answered.lock().unwrap().insert(script.number, self.id.clone());
+        Ok(())
     }
 }
 
 impl ChatModel for Scripted {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
         None
     }
@@ -151,8 +205,8 @@ impl ChatModel for Scripted {
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async {
             self.think().await?;
-            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
-            Ok(Reply { text: self.response.clone(), refusal: None, end })
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.script.usage) };
+            Ok(Reply { text: self.script.response.clone(), refusal: None, end })
         }
         .boxed()
     }
@@ -161,10 +215,11 @@ impl ChatModel for Scripted {
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async {
             self.think().await?;
-            let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
-            let end = if self.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
-            let text = stream::iter([Ok(Piece::Text(self.response.clone()))]);
-            let goes_on = self.goes_on;
+            let script = &self.script;
+            let end = End { finish_reason: FinishReason::Stop, usage: Some(script.usage) };
+            let end = if script.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
+            let text = stream::iter([Ok(Piece::Text(script.response.clone()))]);
+            let goes_on = script.goes_on;
             let last = stream::once(async move {
                 tokio::time::sleep(goes_on).await;
                 end

@@ -7,7 +7,7 @@ use domain::ids::{ConversationId, EntryId, SessionId};
 use domain::message::Message;
 use ledger::admission::Admission;
 use ledger::audit::{Audit, Report};
-use ledger::exchange::Exchange;
+use ledger::exchange::{Bill, Exchange};
 use ledger::gate::{Accepting, Gate};
 use ledger::grant::GrantError;
 use ledger::grant::{Grant, GrantAmount};
@@ -74,10 +74,10 @@ impl DeletionScene {
     }
 
     async fn capture(&self, held: &Held) -> Result<(), LedgerError> {
-        let (message, cost) = (message(), Credits::new(1).unwrap());
-        let exchange =
-            Exchange { message: &message, reply: &stored_reply("Hi"), conversation: Some(ConversationId::FIRST) };
-        self.ledger.capture(held, cost, exchange).await.map(|_| ())
+        let (message, bill) = (message(), Bill::of(Credits::new(1).unwrap()));
+        let (reply, conversation) = (stored_reply("Hi"), Some(ConversationId::FIRST));
+        let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
+        self.ledger.capture(held, exchange).await.map(|_| ())
     }
 
     /// Sends this number of messages, each with an idempotency record.

@@ -1,0 +1,384 @@
+//! The parser of catalogues: every rule of `models.json`, each with its sentence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use domain::credits::Credits;
+use domain::pricing::Prices;
+use serde_json::Value;
+
+use crate::catalogue::catalogued_model::{Ability, CataloguedModel, StreamPolicy};
+use crate::catalogue::error::CatalogueError;
+use crate::catalogue::place::{FoundErrors, Members, Place};
+use crate::catalogue::provider::{Protocol, Provider};
+
+/// The most bytes of a catalogue as it is stored: an eventual read of the item takes at most 8.5 read units of DynamoDB.
+pub const MAX_CATALOGUE_BYTES: usize = 64 * 1024;
+
+/// The most providers of a catalogue.
+pub const MAX_PROVIDERS: usize = 50;
+const MAX_MODELS: usize = 200;
+const MAX_HEADERS: usize = 20;
+const MAX_ALIASES: usize = 20;
+/// A hold is of the dearest of them, and all of them are asked within one request's time.
+const MAX_FALLBACKS: usize = 3;
+const MAX_EXTRA_PARAMETERS: usize = 50;
+
+/// The highest price, in credits. Whatever the body of a request, its quote at this price stays below
+/// [`Credits::MAX`], and so bounds its cost.
+const MAX_PRICE: u64 = 1_000_000_000_000;
+const MAX_CONTEXT_TOKENS: u32 = 10_000_000;
+const MAX_IMAGE_TOKENS: u32 = 1_000_000;
+
+/// The most bytes of a model's id: an entry of the ledger has room for them.
+pub const MAX_ID_BYTES: usize = 256;
+/// The longest ARN that Bedrock takes for a model.
+const MAX_PROVIDER_MODEL: usize = 2048;
+const MAX_NAME: usize = 64;
+const MAX_TEXT: usize = 500;
+
+/// Members of a request that bear on its price, or on who answers it. The door understands some and refuses the others;
+/// none goes through unread.
+const NOT_EXTRA: [&str; 29] = [
+    "audio",
+    "best_of",
+    "extra_body",
+    "function_call",
+    "functions",
+    "max_completion_tokens",
+    "max_cost",
+    "max_new_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "messages",
+    "modalities",
+    "model",
+    "models",
+    "n",
+    "n_predict",
+    "plugins",
+    "prediction",
+    "prompt",
+    "provider",
+    "response_format",
+    "route",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "tool_choice",
+    "tools",
+    "web_search_options",
+];
+
+/// Headers that the client sets itself, or that change how it has to read the answer.
+const NOT_A_HEADER: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Words in the names of headers that carry secrets. A catalogue is no place for a secret: `key` names one.
+const WORDS_OF_SECRETS: [&str; 4] = ["auth", "key", "secret", "token"];
+
+const ABILITIES: [(&str, Ability); 5] = [
+    ("tools", Ability::Tools),
+    ("json_schema", Ability::JsonSchema),
+    ("images", Ability::Images),
+    ("reasoning", Ability::Reasoning),
+    ("embeddings", Ability::Embeddings),
+];
+
+/// Providers by name, and models.
+pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
+
+/// The JSON that `text` is.
+pub(super) fn json(text: &str) -> Result<Value, Vec<CatalogueError>> {
+    let problem = if text.len() > MAX_CATALOGUE_BYTES {
+        too_long(text.len())
+    } else {
+        match serde_json::from_str(text) {
+            Ok(json) => return Ok(json),
+            Err(error) => format!("is no JSON: {error}"),
+        }
+    };
+    Err(vec![CatalogueError { path: String::new(), problem }])
+}
+
+/// The parts of the catalogue that `json` is.
+pub(super) fn catalogue(json: &Value) -> Result<Parts, Vec<CatalogueError>> {
+    let errors = FoundErrors::default();
+    let root = Place::root(json, &errors);
+    let bytes = json.to_string().len();
+    if bytes > MAX_CATALOGUE_BYTES {
+        root.refuse::<()>(too_long(bytes));
+        return errors.or(Parts::default());
+    }
+    let parts = parts(&root).unwrap_or_default();
+    errors.or(parts)
+}
+
+fn too_long(bytes: usize) -> String {
+    format!("has {bytes} bytes without spaces, and may have {MAX_CATALOGUE_BYTES}")
+}
+
+fn parts(root: &Place<'_>) -> Option<Parts> {
+    let mut members = root.members()?;
+    // An editor finds the schema by it.
+    if let Some(schema) = members.optional("$schema") {
+        schema.text(MAX_TEXT, "an address", |_| true);
+    }
+    let entries = members.required("providers").map(|place| place.entries(1..=MAX_PROVIDERS)).unwrap_or_default();
+    let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
+    let providers =
+        entries.iter().filter_map(|(name, place)| Some(((*name).to_owned(), provider(name, place)?))).collect();
+
+    let mut names = Names { providers: names, models: HashMap::new(), fallbacks: Vec::new() };
+    let places = members.required("models").map(|place| place.items(1..=MAX_MODELS)).unwrap_or_default();
+    let models = places.iter().enumerate().filter_map(|(position, place)| model(position, place, &mut names)).collect();
+    check_fallbacks(&names);
+    members.end();
+    Some((providers, models))
+}
+
+/// The names that were read so far, and those that may mean a model that comes later.
+struct Names<'a> {
+    providers: BTreeSet<&'a str>,
+    /// Ids and aliases, each with the position of its model.
+    models: HashMap<String, usize>,
+    /// Fallbacks: the position of the model that has them, their place, and the name.
+    fallbacks: Vec<(usize, Place<'a>, String)>,
+}
+
+fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
+    if !(1..=MAX_NAME).contains(&name.len()) || !name.bytes().all(is_of_a_provider) {
+        place.refuse::<()>(format!("must have a name of 1 to {MAX_NAME} of a-z, 0-9, _ and -"));
+    }
+    let mut members = place.members()?;
+    let protocols = [("openai", Protocol::OpenAi), ("bedrock", Protocol::Bedrock), ("dummy", Protocol::Dummy)];
+    let protocol = members.required("protocol").and_then(|place| place.word(&protocols));
+    let base_url = members.optional("base_url").and_then(|place| {
+        only_for(&[Protocol::OpenAi], protocol, &place);
+        let rule = "as in https://example.com/v1, without user, query and fragment";
+        place.text(MAX_TEXT, rule, is_address).map(|url| url.trim_end_matches('/').to_owned())
+    });
+    let region = members.optional("region").and_then(|place| {
+        only_for(&[Protocol::Bedrock], protocol, &place);
+        place.text(32, "of a-z, 0-9 and -", |text| text.bytes().all(|byte| is_of_a_provider(byte) && byte != b'_'))
+    });
+    let key = members.optional("key").and_then(|place| {
+        only_for(&[Protocol::OpenAi], protocol, &place);
+        place.text(MAX_NAME, "of A-Z, a-z, 0-9, _ and -: the name of a key, not the key", |text| {
+            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        })
+    });
+    let headers = members.optional("headers").map(|place| {
+        only_for(&[Protocol::OpenAi], protocol, &place);
+        headers(&place)
+    });
+    let connect_timeout = members.optional("connect_timeout_ms").and_then(|place| {
+        only_for(&[Protocol::OpenAi, Protocol::Bedrock], protocol, &place);
+        place.whole(100..=10_000).map(Duration::from_millis)
+    });
+    let timeout = members.optional("timeout_ms").and_then(|place| place.whole(1000..=900_000));
+    members.end();
+    Some(Provider {
+        protocol: protocol?,
+        base_url,
+        region,
+        key,
+        headers: headers.unwrap_or_default(),
+        connect_timeout: connect_timeout.unwrap_or(Provider::CONNECT_TIMEOUT),
+        timeout: timeout.map(Duration::from_millis),
+    })
+}
+
+/// Refuses a member that means nothing for the provider's protocol.
+fn only_for(protocols: &[Protocol], protocol: Option<Protocol>, place: &Place<'_>) {
+    if protocol.is_some_and(|protocol| !protocols.contains(&protocol)) {
+        place.refuse::<()>("means nothing for a provider of this protocol");
+    }
+}
+
+fn headers(place: &Place<'_>) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for (name, place) in place.entries(0..=MAX_HEADERS) {
+        let is_valid =
+            |text: &str| text.trim() == text && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        let value = place.text(MAX_TEXT, "all of them printable ASCII, with no space at an end", is_valid);
+        let name = name.to_ascii_lowercase();
+        let is_name = (1..=MAX_NAME).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if !is_name {
+            place.refuse::<()>(format!("must have a name of 1 to {MAX_NAME} of A-Z, a-z, 0-9, _ and -"));
+        } else if NOT_A_HEADER.contains(&name.as_str()) {
+            place.refuse::<()>("is a header that the client sets itself");
+        } else if WORDS_OF_SECRETS.iter().any(|word| name.contains(word)) {
+            place.refuse::<()>("may be a secret, which has no place here: `key` names one");
+        } else if headers.insert(name, value.unwrap_or_default()).is_some() {
+            place.refuse::<()>("is there twice");
+        }
+    }
+    headers
+}
+
+fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Option<CataloguedModel> {
+    let mut members = place.members()?;
+    let id = members.required("id").and_then(|place| name(position, &place, names));
+    let provider = members.required("provider").and_then(|place| {
+        let is_known = |text: &str| names.providers.contains(text);
+        place.text(MAX_NAME, "the name of one of the providers", is_known)
+    });
+    let provider_model = members.required("provider_model").and_then(|place| printable(&place, MAX_PROVIDER_MODEL));
+    let prices = members.required("prices").and_then(|place| prices(&place));
+    let context_tokens = members.required("context_tokens").and_then(|place| place.count(1..=MAX_CONTEXT_TOKENS));
+    let max_output_tokens = members.required("max_output_tokens").and_then(|place| {
+        let most = place.count(1..=MAX_CONTEXT_TOKENS)?;
+        match context_tokens {
+            Some(context_tokens) if most > context_tokens => place.refuse("must be at most context_tokens"),
+            _ => Some(most),
+        }
+    });
+    let takes = members.optional("takes").map(|place| place.set(ABILITIES.len(), |item| item.word(&ABILITIES)));
+    let takes = takes.unwrap_or_default();
+    let image_tokens = image_tokens(&mut members, takes.contains(&Ability::Images));
+    let policies =
+        [("always", StreamPolicy::Always), ("text_only", StreamPolicy::TextOnly), ("never", StreamPolicy::Never)];
+    let streams = members.optional("streams").and_then(|place| place.word(&policies));
+    let extra_parameters =
+        members.optional("extra_parameters").map(|place| place.set(MAX_EXTRA_PARAMETERS, extra_parameter));
+    let aliases = members
+        .optional("aliases")
+        .map(|place| place.items(0..=MAX_ALIASES).iter().filter_map(|item| name(position, item, names)).collect());
+    let mut fallbacks = Vec::new();
+    for item in members.optional("fallbacks").iter().flat_map(|place| place.items(0..=MAX_FALLBACKS)) {
+        if let Some(name) = item.text(MAX_ID_BYTES, RULE_OF_IDS, is_id) {
+            fallbacks.push(name.clone());
+            names.fallbacks.push((position, item, name));
+        }
+    }
+    let hidden = members.optional("hidden").and_then(|place| place.boolean());
+    let description = members.optional("description").and_then(|place| printable(&place, MAX_TEXT));
+    members.end();
+    Some(CataloguedModel {
+        id: id?,
+        provider: provider?,
+        provider_model: provider_model?,
+        prices: prices?,
+        context_tokens: context_tokens?,
+        max_output_tokens: max_output_tokens?,
+        image_tokens,
+        takes,
+        streams: streams.unwrap_or_default(),
+        extra_parameters: extra_parameters.unwrap_or_default(),
+        aliases: aliases.unwrap_or_default(),
+        fallbacks,
+        hidden: hidden.unwrap_or_default(),
+        description,
+    })
+}
+
+/// An id or an alias, which no other model may have.
+fn name(position: usize, place: &Place<'_>, names: &mut Names<'_>) -> Option<String> {
+    let name = place.text(MAX_ID_BYTES, RULE_OF_IDS, is_id)?;
+    if let Some(other) = names.models.get(&name) {
+        return place.refuse(format!("is a name of models[{other}] too"));
+    }
+    names.models.insert(name.clone(), position);
+    Some(name)
+}
+
+fn prices(place: &Place<'_>) -> Option<Prices> {
+    let mut members = place.members()?;
+    let price = |place: Place<'_>| place.whole(0..=MAX_PRICE).and_then(|price| Credits::new(price).ok());
+    let input = members.required("input").and_then(price);
+    let cached_input = members.optional("cached_input").map(price);
+    let cache_write = members.optional("cache_write").map(price);
+    let output = members.required("output").and_then(price);
+    let request = members.optional("request").map(price);
+    let image = members.optional("image").map(price);
+    members.end();
+    Some(Prices {
+        input: input?,
+        cached_input: cached_input.unwrap_or(input)?,
+        cache_write: cache_write.unwrap_or(input)?,
+        output: output?,
+        request: request.unwrap_or(Some(Credits::ZERO))?,
+        image: image.unwrap_or(Some(Credits::ZERO))?,
+    })
+}
+
+/// Without a bound on an image's tokens, what is held for it would not bound what it costs.
+fn image_tokens(members: &mut Members<'_>, takes_images: bool) -> Option<u32> {
+    let place = if takes_images { members.required("image_tokens") } else { members.optional("image_tokens") };
+    place.and_then(|place| place.count(1..=MAX_IMAGE_TOKENS))
+}
+
+fn extra_parameter(place: &Place<'_>) -> Option<String> {
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let name = place.text(MAX_NAME, "of A-Z, a-z, 0-9 and _", is_name)?;
+    if NOT_EXTRA.contains(&name.as_str()) {
+        return place.refuse("bears on the price or on who answers, and is never passed on unread");
+    }
+    Some(name)
+}
+
+/// Checks that the fallbacks of each model mean other models, and each of them one of its own.
+fn check_fallbacks(names: &Names<'_>) {
+    let mut seen = BTreeSet::new();
+    for (position, place, name) in &names.fallbacks {
+        match names.models.get(name) {
+            None => place.refuse::<()>("must be an id or an alias of a model"),
+            Some(found) if found == position => place.refuse("must be another model"),
+            Some(found) if !seen.insert((position, found)) => place.refuse("is a model that is in the list twice"),
+            Some(_) => None,
+        };
+    }
+}
+
+const RULE_OF_IDS: &str = "of A-Z, a-z, 0-9, . _ : @ + - and single slashes inside";
+
+fn is_id(text: &str) -> bool {
+    let is_of_a_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@+-".contains(&byte);
+    text.split('/').all(|part| !part.is_empty() && part.bytes().all(is_of_a_part))
+}
+
+fn is_of_a_provider(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
+}
+
+fn printable(place: &Place<'_>, most: usize) -> Option<String> {
+    place.text(most, "none of them a control character", |text| !text.chars().any(char::is_control))
+}
+
+/// An address of http or https: a host, perhaps a port, perhaps a path.
+fn is_address(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // The host of an IPv6 address is in brackets, and has colons itself.
+    let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']')) {
+        Some(colon) => (&authority[..colon], Some(&authority[colon + 1..])),
+        None => (authority, None),
+    };
+    let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_ipv6 = |host: &str| {
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        })
+    };
+    let is_port =
+        |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_of_a_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._~:%!$&'()*+,;=-".contains(&byte);
+    !host.is_empty() && (is_name(host) || is_ipv6(host)) && port.is_none_or(is_port) && path.bytes().all(is_of_a_path)
+}

@@ -1,0 +1,47 @@
+//! The offers of the newest catalogue that the process has read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use store::StoreError;
+
+use crate::catalogues::{Catalogues, CurrentCatalogue};
+use crate::offers::{Connect, Offers};
+
+/// The offers of the catalogue in the table, connected once for each version. A request keeps the offers that it began
+/// with, also if the catalogue is replaced meanwhile.
+#[derive(Debug)]
+pub struct OfferDesk {
+    catalogues: Catalogues,
+    connect: Box<dyn Connect>,
+    connected: Mutex<Option<ConnectedOffers>>,
+}
+
+/// Offers, and the catalogue that they were made of.
+#[derive(Debug)]
+struct ConnectedOffers {
+    of: Arc<CurrentCatalogue>,
+    offers: Arc<Offers>,
+}
+
+impl OfferDesk {
+    /// The offers of `catalogues`, connected by `connect`. Nothing is read or connected before the first request.
+    #[must_use]
+    pub fn new(catalogues: Catalogues, connect: Box<dyn Connect>) -> Self {
+        Self { catalogues, connect, connected: Mutex::new(None) }
+    }
+
+    /// The offers of the current catalogue, as [`Catalogues::current`] reads it.
+    ///
+    /// # Errors
+    /// As [`Catalogues::current`].
+    pub async fn current(&self) -> Result<Arc<Offers>, StoreError> {
+        let current = self.catalogues.current().await?;
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connected) = connected.as_ref().filter(|connected| Arc::ptr_eq(&connected.of, &current)) {
+            return Ok(Arc::clone(&connected.offers));
+        }
+        let offers = Arc::new(Offers::new(&current, self.connect.as_ref()));
+        *connected = Some(ConnectedOffers { of: current, offers: Arc::clone(&offers) });
+        Ok(offers)
+    }
+}

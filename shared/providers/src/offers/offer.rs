@@ -1,0 +1,57 @@
+//! A model that can be asked, at the prices and within the limits of the catalogue.
+
+use domain::pricing::{OutputLimits, Quote};
+
+use crate::catalogue::CataloguedModel;
+use crate::model::Model;
+use crate::prompt::{Prompt, Sampling};
+
+/// A model of the catalogue with the connection to its provider.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The model's entry of the catalogue.
+    pub terms: CataloguedModel,
+    /// The connection to the model.
+    pub model: Model,
+}
+
+impl Offer {
+    /// The model's name, for callers and for ledger entries. Its provider may call it otherwise.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.terms.id
+    }
+
+    /// Whether the model reads the prompt. One that does not needs no earlier messages in it.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        self.model.reads_context()
+    }
+
+    /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
+    #[must_use]
+    pub fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
+        self.model.unsupported(sampling)
+    }
+
+    /// The limits on the length of a reply, in tokens: at most what the model can write or what is `wanted`, whichever
+    /// is less, and at least `least_output_tokens` where that is not more.
+    #[must_use]
+    pub fn limits(&self, wanted: Option<u32>, least_output_tokens: u32) -> OutputLimits {
+        let most = self.terms.max_output_tokens;
+        let own = OutputLimits { most, least: least_output_tokens.min(most) };
+        own.at_most(wanted.unwrap_or(u32::MAX))
+    }
+
+    /// Whether `prompt` is short enough for the model, by the [estimate](Prompt::estimated_input_tokens).
+    #[must_use]
+    pub fn has_room_for(&self, prompt: &Prompt) -> bool {
+        prompt.estimated_input_tokens() <= self.terms.context_tokens.into()
+    }
+
+    /// The quote for a reply to `prompt` within `limits`, at the model's prices.
+    #[must_use]
+    pub fn quote(&self, prompt: &Prompt, limits: OutputLimits) -> Quote {
+        self.terms.prices.quote(prompt.most_input_tokens(), 0, limits)
+    }
+}

@@ -1,0 +1,131 @@
+//! Names, fallbacks, and connections that are kept.
+
+use std::sync::Mutex;
+
+use domain::credits::Credits;
+use domain::pricing::{OutputLimits, Prices};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::catalogue::{Catalogue, Protocol};
+use crate::catalogues::Catalogues;
+use crate::dummy::Dummy;
+use crate::prompt::{Prompt, Role, Turn};
+
+/// A connection to the dummy, which notes the models that it connects.
+#[derive(Clone, Debug, Default)]
+struct NotedConnection(Arc<Mutex<Vec<String>>>);
+
+impl Connect for NotedConnection {
+    fn connect(&self, _provider: &Provider, model: &CataloguedModel) -> Model {
+        self.0.lock().unwrap().push(model.id.clone());
+        Model::new(Dummy::default())
+    }
+}
+
+fn terms(id: &str) -> CataloguedModel {
+    CataloguedModel::of_the_settings(id, Prices::default(), 1000, 100)
+}
+
+fn offer(terms: CataloguedModel) -> Offer {
+    Offer { terms, model: Model::new(Dummy::default()) }
+}
+
+fn prompt(bytes: usize) -> Prompt {
+    Prompt { turns: vec![Turn { role: Role::User, text: "x".repeat(bytes) }], ..Prompt::default() }
+}
+
+#[test]
+fn a_model_is_found_by_its_id_and_its_aliases() {
+    let model = CataloguedModel { aliases: vec!["small".to_owned(), "s".to_owned()], ..terms("some/model") };
+    let catalogue = Catalogue::of_one(Provider::new(Protocol::Dummy), model);
+    let offers = Offers::new(&CurrentCatalogue { version: Some(7), catalogue }, &NotedConnection::default());
+    for name in ["some/model", "small", "s"] {
+        let found = offers.find(name).unwrap();
+        assert_eq!((found.first.id(), found.fallbacks.len(), found.catalogue), ("some/model", 0, Some(7)), "{name}");
+    }
+    assert!(offers.find("model").is_none() && offers.find("").is_none());
+    assert_eq!(offers.first().first.id(), "some/model");
+    assert_eq!(offers.listed().collect::<Vec<_>>(), ["some/model"]);
+}
+
+#[test]
+fn a_hidden_model_is_found_and_not_listed() {
+    let catalogue =
+        Catalogue::of_one(Provider::new(Protocol::Dummy), CataloguedModel { hidden: true, ..terms("secret") });
+    let offers = Offers::new(&CurrentCatalogue { version: None, catalogue }, &NotedConnection::default());
+    assert!(offers.find("secret").is_some());
+    assert_eq!(offers.listed().count(), 0);
+}
+
+fn of_three() -> Offers {
+    let model = |id: &str, aliases: Value, fallbacks: Value| {
+        json!({
+            "id": id,
+            "provider": "p",
+            "provider_model": "m",
+            "prices": {"input": 1, "output": 1},
+            "context_tokens": 1000,
+            "max_output_tokens": 100,
+            "aliases": aliases,
+            "fallbacks": fallbacks,
+        })
+    };
+    let models = [
+        model("first", json!([]), json!(["two", "third"])),
+        model("second", json!(["two"]), json!(["third"])),
+        model("third", json!([]), json!([])),
+    ];
+    let catalogue = json!({"providers": {"p": {"protocol": "dummy"}}, "models": models});
+    let catalogue = Catalogue::from_value(&catalogue).unwrap();
+    Offers::new(&CurrentCatalogue { version: Some(1), catalogue }, &NotedConnection::default())
+}
+
+#[test]
+fn fallbacks_come_in_their_order_and_bring_none_of_their_own() {
+    let ids = |candidates: Candidates| -> Vec<String> {
+        [candidates.first].iter().chain(&candidates.fallbacks).map(|offer| offer.id().to_owned()).collect()
+    };
+    let offers = of_three();
+    assert_eq!(ids(offers.first()), ["first", "second", "third"]);
+    assert_eq!(ids(offers.find("two").unwrap()), ["second", "third"]);
+    assert_eq!(ids(offers.find("third").unwrap()), ["third"]);
+    assert_eq!(offers.listed().collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn the_models_of_a_catalogue_are_connected_once() {
+    let connection = NotedConnection::default();
+    let catalogues = Catalogues::without_table(Catalogue::of_one(Provider::new(Protocol::Dummy), terms("m")));
+    let desk = OfferDesk::new(catalogues, Box::new(connection.clone()));
+    let (first, second) = (desk.current().await.unwrap(), desk.current().await.unwrap());
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(*connection.0.lock().unwrap(), ["m"]);
+}
+
+#[test]
+fn a_reply_is_as_long_as_the_model_writes_or_the_caller_wants() {
+    let offer = offer(terms("m"));
+    for (wanted, least_output_tokens, most, least) in
+        [(None, 16, 100, 16), (Some(50), 16, 50, 16), (Some(5), 16, 5, 5), (Some(500), 500, 100, 100)]
+    {
+        let limits = offer.limits(wanted, least_output_tokens);
+        assert_eq!(limits, OutputLimits { most, least }, "{wanted:?} {least_output_tokens}");
+    }
+}
+
+#[test]
+fn a_prompt_has_room_up_to_the_context_window_by_the_estimate() {
+    let offer = offer(terms("m"));
+    let around = usize::try_from(prompt(0).estimated_input_tokens()).unwrap();
+    assert!(offer.has_room_for(&prompt(4 * (1000 - around))));
+    assert!(!offer.has_room_for(&prompt(4 * (1000 - around) + 1)));
+}
+
+#[test]
+fn a_quote_is_at_the_models_prices_for_the_most_tokens_that_the_prompt_can_be() {
+    let prices = Prices { request: Credits::new(3).unwrap(), ..Prices::default() };
+    let offer = offer(CataloguedModel { prices, ..terms("m") });
+    let (prompt, limits) = (prompt(9), offer.limits(None, 16));
+    assert_eq!(offer.quote(&prompt, limits), prices.quote(prompt.most_input_tokens(), 0, limits));
+}

@@ -1,0 +1,182 @@
+//! Models as programs see them: OpenAI's members, and beside them those of `OpenRouter`, by which clients find prices and limits.
+
+use domain::credits::Credits;
+use providers::catalogue::{Catalogue, CataloguedModel, Protocol};
+use providers::catalogues::CurrentCatalogue;
+use serde::Serialize;
+
+/// The parameters that every provider honours.
+const OF_ALL: [&str; 5] = ["max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"];
+
+/// The parameters that a server with OpenAI's protocol honours too.
+const OF_OPENAI: [&str; 3] = ["frequency_penalty", "presence_penalty", "seed"];
+
+/// The models that are not hidden, in the catalogue's order: OpenAI's `list`.
+#[derive(Debug, Serialize)]
+pub struct ModelList<'a> {
+    object: &'static str,
+    data: Vec<ModelItem<'a>>,
+}
+
+/// A model, as a list has it. It names neither the provider nor the provider's name for the model: an operator may resell.
+#[derive(Debug, Serialize)]
+pub struct ModelItem<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Nobody knows when a model was made.
+    created: u64,
+    owned_by: &'static str,
+    context_length: u32,
+    pricing: PublicPrices,
+    supported_parameters: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+}
+
+/// Prices in credits, each an exact decimal number in a text: of a token, of a request, of an image.
+#[derive(Debug, Serialize)]
+struct PublicPrices {
+    prompt: String,
+    completion: String,
+    request: String,
+    image: String,
+    input_cache_read: String,
+    input_cache_write: String,
+}
+
+impl<'a> ModelList<'a> {
+    /// The list of `current`'s models.
+    #[must_use]
+    pub fn of(current: &'a CurrentCatalogue) -> Self {
+        let catalogue = &current.catalogue;
+        let shown = catalogue.models().iter().filter(|model| !model.hidden);
+        Self { object: "list", data: shown.map(|model| ModelItem::of(catalogue, model)).collect() }
+    }
+}
+
+impl<'a> ModelItem<'a> {
+    /// `model`, which is in `catalogue`.
+    #[must_use]
+    pub fn of(catalogue: &Catalogue, model: &'a CataloguedModel) -> Self {
+        let prices = &model.prices;
+        Self {
+            id: &model.id,
+            object: "model",
+            created: 0,
+            owned_by: "chat-api",
+            context_length: model.context_tokens,
+            pricing: PublicPrices {
+                prompt: of_a_token(prices.input),
+                completion: of_a_token(prices.output),
+                request: prices.request.to_string(),
+                image: prices.image.to_string(),
+                input_cache_read: of_a_token(prices.cached_input),
+                input_cache_write: of_a_token(prices.cache_write),
+            },
+            supported_parameters: supported_parameters(catalogue.provider_of(model).protocol),
+            description: model.description.as_deref(),
+        }
+    }
+}
+
+/// The price of a token, in credits, where a million tokens cost `per_million`.
+fn of_a_token(per_million: Credits) -> String {
+    const MILLION: u64 = 1_000_000;
+    let (whole, millionths) = (u64::from(per_million) / MILLION, u64::from(per_million) % MILLION);
+    let exact = format!("{whole}.{millionths:06}");
+    exact.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The parameters that change an answer of a model behind `protocol`, and are not refused.
+fn supported_parameters(protocol: Protocol) -> Vec<&'static str> {
+    let more = match protocol {
+        Protocol::OpenAi | Protocol::Dummy => &OF_OPENAI[..],
+        Protocol::Bedrock => &[],
+    };
+    let mut parameters = [&OF_ALL[..], more].concat();
+    parameters.sort_unstable();
+    parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use domain::pricing::Prices;
+    use proptest::prelude::*;
+    use providers::catalogue::Provider;
+    use serde_json::json;
+
+    fn credits(amount: u64) -> Credits {
+        Credits::new(amount).unwrap()
+    }
+
+    fn catalogue(protocol: Protocol, prices: Prices) -> CurrentCatalogue {
+        let terms = CataloguedModel {
+            description: Some("Small and quick.".to_owned()),
+            ..CataloguedModel::of_the_settings("some/model", prices, 4096, 512)
+        };
+        CurrentCatalogue { version: None, catalogue: Catalogue::of_one(Provider::new(protocol), terms) }
+    }
+
+    #[test]
+    fn a_list_has_openais_members_and_openrouters() {
+        let prices = Prices {
+            input: credits(3),
+            cached_input: credits(500_000),
+            cache_write: credits(0),
+            output: credits(12_000_000),
+            request: credits(2),
+            image: credits(700),
+        };
+        let expected = json!({
+            "object": "list",
+            "data": [{
+                "id": "some/model",
+                "object": "model",
+                "created": 0,
+                "owned_by": "chat-api",
+                "context_length": 4096,
+                "pricing": {
+                    "prompt": "0.000003",
+                    "completion": "12",
+                    "request": "2",
+                    "image": "700",
+                    "input_cache_read": "0.5",
+                    "input_cache_write": "0",
+                },
+                "supported_parameters": [
+                    "frequency_penalty",
+                    "max_completion_tokens",
+                    "max_tokens",
+                    "presence_penalty",
+                    "seed",
+                    "stop",
+                    "temperature",
+                    "top_p",
+                ],
+                "description": "Small and quick.",
+            }],
+        });
+        assert_eq!(json!(ModelList::of(&catalogue(Protocol::OpenAi, prices))), expected);
+    }
+
+    #[test]
+    fn a_model_of_bedrock_supports_what_converse_takes() {
+        let current = catalogue(Protocol::Bedrock, Prices::default());
+        let item = json!(ModelItem::of(&current.catalogue, &current.catalogue.models()[0]));
+        let expected = ["max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"];
+        assert_eq!(item["supported_parameters"], json!(expected));
+    }
+
+    proptest! {
+        #[test]
+        fn the_price_of_a_token_is_a_millionth_to_the_last_digit(per_million in 0..=u64::from(Credits::MAX)) {
+            let shown = of_a_token(credits(per_million));
+            let (whole, fraction) = shown.split_once('.').unwrap_or((&shown, ""));
+            prop_assert!(fraction.len() <= 6 && !fraction.ends_with('0'));
+            let digits: u64 = format!("{whole}{fraction:0<6}").parse().unwrap();
+            prop_assert_eq!(digits, per_million);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Models that turn a request away, and the fallbacks that are asked in their place.
+
+use proptest::prelude::*;
+use providers::catalogue::CataloguedModel;
+use providers::model::Model;
+use providers::offers::Offer;
+
+use super::*;
+
+/// The end of a model's work for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Replies,
+    IsThrottled,
+    IsUnavailable,
+    Fails,
+    Refuses,
+    IsMisconfigured,
+    /// It writes a word before it says that it is busy.
+    SpeaksFirst,
+    /// It reasons before it says that it is busy.
+    ThinksFirst,
+}
+
+/// The acts after which a fallback is asked.
+const TURNING_AWAY: [Act; 2] = [Act::IsThrottled, Act::IsUnavailable];
+
+/// The acts without a word after which no fallback is asked.
+const ENDING: [Act; 4] = [Act::Fails, Act::Refuses, Act::IsMisconfigured, Act::ThinksFirst];
+
+/// A model that acts so, and notes the longest reply that it was asked for.
+#[derive(Clone, Debug)]
+struct ActingModel {
+    act: Act,
+    asked: Arc<Mutex<Vec<u32>>>,
+    knows_seeds: bool,
+}
+
+impl ActingModel {
+    fn new(act: Act) -> Self {
+        Self { act, asked: Arc::default(), knows_seeds: true }
+    }
+
+    fn asked(&self) -> Vec<u32> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl ChatModel for ActingModel {
+    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
+        sampling.seed.filter(|_| !self.knows_seeds).map(|_| "seed")
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        async { panic!("these are streamed") }.boxed()
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        self.asked.lock().unwrap().push(limit);
+        let cause = || Cause::because("it was told to");
+        let busy = || ModelError::Throttled { retry_after: None, cause: cause() };
+        let end = End { finish_reason: FinishReason::Stop, usage: Some(counted(20, 3)) };
+        let pieces = match self.act {
+            Act::Replies => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Ok(Piece::End(end))]),
+            Act::IsThrottled => Err(busy()),
+            Act::IsUnavailable => Err(ModelError::Unavailable { retry_after: None, cause: cause() }),
+            Act::Fails => Err(ModelError::Failed(cause())),
+            Act::Refuses => Err(ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }),
+            Act::IsMisconfigured => Err(ModelError::Misconfigured(cause())),
+            Act::SpeaksFirst => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Err(busy())]),
+            Act::ThinksFirst => Ok(vec![Ok(Piece::Hidden { bytes: 40 }), Err(busy())]),
+        };
+        async { Ok(stream::iter(pieces?).boxed()) }.boxed()
+    }
+}
+
+/// Two models: a token of the first costs `prices.0` credits, read or written, and one of its fallback `prices.1`.
+struct FallbackScene {
+    test: TestTable,
+    ada: Payer,
+    till: Arc<Till>,
+    first: ActingModel,
+    fallback: ActingModel,
+    prices: (u64, u64),
+}
+
+/// The outcome of a request: the id of the model that answered, and what was paid.
+type Answered = Result<(String, PaidReply), ApiError>;
+
+impl FallbackScene {
+    async fn start(balance: u64, prices: (u64, u64), first: Act, fallback: Act) -> Self {
+        let test = TestTable::start().await;
+        let ada = open_account(&test, "ada", balance).await;
+        let till = Arc::new(till(&test, 5));
+        Self { test, ada, till, first: ActingModel::new(first), fallback: ActingModel::new(fallback), prices }
+    }
+
+    fn candidates(&self) -> Candidates {
+        let at = |price| Prices::per_token(millions(price), millions(price));
+        Candidates {
+            first: offer("first", self.first.clone(), at(self.prices.0)),
+            fallbacks: vec![offer("fallback", self.fallback.clone(), at(self.prices.1))],
+            catalogue: Some(7),
+        }
+    }
+
+    async fn hold(&self) -> Result<HeldQuestion, ApiError> {
+        self.hold_for(self.candidates(), prompt()).await
+    }
+
+    async fn hold_for(&self, candidates: Candidates, prompt: Prompt) -> Result<HeldQuestion, ApiError> {
+        let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
+        let question = Question {
+            candidates,
+            prompt,
+            message: Message::try_from("Hello".to_owned()).unwrap(),
+            max_output_tokens: None,
+            conversation: None,
+            deadline: self.test.clock.now().plus(Duration::from_secs(28)),
+        };
+        match self.till.hold(account, question).await? {
+            HeldOrReplay::Question(question) => Ok(question),
+            HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
+        }
+    }
+
+    async fn ask(&self, is_streamed: bool) -> Answered {
+        let question = self.hold().await?;
+        if !is_streamed {
+            let paid = self.till.reply(question).await?;
+            return Ok((paid.reply.model.clone(), paid));
+        }
+        let mut stream = self.till.stream(question).await?;
+        let model = stream.model_id().to_owned();
+        loop {
+            if let ReplyPiece::Paid(paid) = stream.next().await.unwrap()? {
+                return Ok((model, paid));
+            }
+        }
+    }
+
+    async fn spendable_and_held(&self) -> (u64, u64) {
+        let account: Account = self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap();
+        let (spendable, held) = account.spendable_and_held(self.test.clock.now());
+        (spendable.into(), held.into())
+    }
+}
+
+fn millions(amount: u64) -> Credits {
+    Credits::new(amount * 1_000_000).unwrap()
+}
+
+#[tokio::test]
+async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_away() {
+    for (act, is_streamed) in TURNING_AWAY.into_iter().flat_map(|act| [(act, false), (act, true)]) {
+        for prices in [(3, 2), (2, 3)] {
+            let scene = FallbackScene::start(100_000, prices, act, Act::Replies).await;
+            let (model, paid) = scene.ask(is_streamed).await.unwrap();
+            assert_eq!((model.as_str(), paid.reply.model.as_str()), ("fallback", "fallback"), "{act:?}");
+            assert_eq!(u64::from(paid.charge.cost), prices.1 * 23);
+            assert_eq!(scene.spendable_and_held().await, (100_000 - prices.1 * 23, 0));
+            assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![100]));
+            let key = ledger::entry::key(scene.ada.user_id(), paid.id);
+            let entry: Entry = scene.test.table.get(key).await.unwrap().unwrap();
+            let amount = -i64::try_from(prices.1 * 23).unwrap();
+            assert_eq!((entry.model.as_deref(), entry.amount), (Some("fallback"), amount));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_answers_is_asked_alone_and_the_rest_of_the_dearer_hold_returns() {
+    let scene = FallbackScene::start(100_000, (2, 3), Act::Replies, Act::Replies).await;
+    let (model, paid) = scene.ask(false).await.unwrap();
+    assert_eq!((model.as_str(), u64::from(paid.charge.cost)), ("first", 2 * 23));
+    assert!(scene.fallback.asked().is_empty());
+    assert_eq!(scene.spendable_and_held().await, (100_000 - 2 * 23, 0));
+}
+
+/// The model may have been at work, or no other model would do better.
+#[tokio::test]
+async fn after_any_other_failure_no_fallback_is_asked() {
+    for (act, is_streamed) in ENDING.into_iter().flat_map(|act| [(act, false), (act, true)]) {
+        let scene = FallbackScene::start(100_000, (2, 3), act, Act::Replies).await;
+        assert!(scene.ask(is_streamed).await.is_err(), "{act:?}");
+        assert!(scene.fallback.asked().is_empty(), "{act:?}");
+        assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+    }
+}
+
+#[tokio::test]
+async fn after_its_first_word_a_model_is_never_replaced_and_what_it_wrote_is_charged() {
+    for is_streamed in [false, true] {
+        let scene = FallbackScene::start(100_000, (2, 3), Act::SpeaksFirst, Act::Replies).await;
+        match scene.ask(is_streamed).await {
+            Ok((model, paid)) => assert_eq!((model.as_str(), paid.reply.text.as_str()), ("first", "Hi")),
+            Err(error) => assert!(is_streamed && matches!(error, ApiError::ModelBrokeOff { .. }), "{error:?}"),
+        }
+        assert!(scene.fallback.asked().is_empty());
+        assert_eq!(scene.spendable_and_held().await.1, 0);
+        assert!(scene.spendable_and_held().await.0 < 100_000);
+    }
+}
+
+#[tokio::test]
+async fn where_every_model_turns_the_request_away_the_last_one_says_why_and_nothing_is_charged() {
+    for is_streamed in [false, true] {
+        let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, Act::IsUnavailable).await;
+        assert!(matches!(scene.ask(is_streamed).await, Err(ApiError::ModelUnavailable { .. })));
+        let scene = FallbackScene::start(100_000, (2, 3), Act::IsUnavailable, Act::IsThrottled).await;
+        assert!(matches!(scene.ask(is_streamed).await, Err(ApiError::ModelThrottled { .. })));
+        assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 1));
+        assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+    }
+}
+
+#[tokio::test]
+async fn the_hold_is_that_of_the_dearest_candidate() {
+    for prices in [(2, 3), (3, 2)] {
+        let scene = FallbackScene::start(100_000, prices, Act::Replies, Act::Replies).await;
+        let question = scene.hold().await.unwrap();
+        assert_eq!(u64::from(question.held()), 3 * (most_input() + 100));
+        let limits: Vec<u32> = question.candidates.iter().map(|candidate| candidate.max_output_tokens).collect();
+        assert_eq!(limits, [100, 100]);
+        scene.till.ledger.release(&question.held).await;
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_that_the_balance_does_not_cover_is_not_asked() {
+    // It covers all of the first at 1 credit a token, and of the fallback at 10 not even the input.
+    let scene = FallbackScene::start(most_input() + 100, (1, 10), Act::IsThrottled, Act::Replies).await;
+    assert!(matches!(scene.ask(false).await, Err(ApiError::ModelThrottled { .. })));
+    assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![]));
+    assert_eq!(scene.spendable_and_held().await, (most_input() + 100, 0));
+}
+
+#[tokio::test]
+async fn each_candidate_may_write_as_much_as_the_balance_pays_for_at_its_own_price() {
+    let balance = 2 * (most_input() + 30);
+    let scene = FallbackScene::start(balance, (1, 2), Act::IsThrottled, Act::Replies).await;
+    let (model, paid) = scene.ask(false).await.unwrap();
+    assert_eq!((model.as_str(), u64::from(paid.charge.balance)), ("fallback", balance - 2 * 23));
+    assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![30]));
+}
+
+#[tokio::test]
+async fn who_cannot_pay_for_the_model_gets_no_cheaper_one_and_who_can_needs_not_pay_for_the_dearer() {
+    let scene = FallbackScene::start(2 * (most_input() + 5) - 1, (2, 1), Act::Replies, Act::Replies).await;
+    let refused = scene.ask(false).await;
+    let Err(ApiError::InsufficientTokens { cost, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(u64::from(cost), 2 * (most_input() + 5));
+    let scene = FallbackScene::start(most_input() + 5, (1, 2), Act::Replies, Act::Replies).await;
+    assert_eq!(scene.ask(false).await.unwrap().0, "first");
+}
+
+#[tokio::test]
+async fn a_fallback_without_room_for_the_prompt_or_without_its_parameter_is_left_out() {
+    let scene = FallbackScene::start(100_000, (1, 2), Act::IsThrottled, Act::Replies).await;
+    let names = |question: &HeldQuestion| -> Vec<String> {
+        question.candidates.iter().map(|candidate| candidate.offer.id().to_owned()).collect()
+    };
+    let small = CataloguedModel::of_the_settings("small", Prices::default(), 10, 10);
+    let small = Arc::new(Offer { terms: small, model: Model::new(scene.fallback.clone()) });
+    let seedless = ActingModel { knows_seeds: false, ..scene.fallback.clone() };
+    let seedless = offer("seedless", seedless, Prices::default());
+    let Candidates { first, mut fallbacks, catalogue } = scene.candidates();
+    fallbacks.extend([small, seedless]);
+    let candidates = Candidates { first, fallbacks, catalogue };
+    let mut seeded = prompt();
+    seeded.sampling.seed = Some(1);
+    for (prompt, expected) in [(prompt(), &["first", "fallback", "seedless"][..]), (seeded, &["first", "fallback"])] {
+        let question = scene.hold_for(candidates.clone(), prompt).await.unwrap();
+        assert_eq!(names(&question), expected);
+        scene.till.ledger.release(&question.held).await;
+    }
+}
+
+/// Several accounts must have failed with one provider before its failures count as an outage.
+#[tokio::test]
+async fn unpaid_work_is_noted_for_the_model_that_may_have_worked() {
+    let mut scene = FallbackScene::start(100_000, (1, 2), Act::Replies, Act::Replies).await;
+    scene.ask(false).await.unwrap();
+    for (first, fallback, noted) in
+        [(Act::Fails, Act::Replies, "FAILURES#first"), (Act::IsThrottled, Act::Fails, "FAILURES#fallback")]
+    {
+        (scene.first, scene.fallback) = (ActingModel::new(first), ActingModel::new(fallback));
+        scene.test.recorder.clear();
+        assert!(matches!(scene.ask(false).await, Err(ApiError::ModelFailed(_))));
+        let written: Vec<String> = scene
+            .test
+            .recorder
+            .requests()
+            .iter()
+            .filter(|request| request.operation == "UpdateItem")
+            .filter_map(|request| request.body["Key"]["pk"]["S"].as_str().map(str::to_owned))
+            .filter(|key| key.starts_with("FAILURES#"))
+            .collect();
+        assert_eq!(written, [noted]);
+    }
+}
+
+fn any_price() -> impl Strategy<Value = Credits> {
+    prop_oneof![Just(0), 0..10_000_000_u64, Just(1_000_000_000_000)].prop_map(|amount| Credits::new(amount).unwrap())
+}
+
+fn any_prices() -> impl Strategy<Value = Prices> {
+    (any_price(), any_price(), any_price(), any_price(), 0..1000_u64).prop_map(
+        |(input, cached_input, cache_write, output, request)| Prices {
+            input,
+            cached_input,
+            cache_write,
+            output,
+            request: Credits::new(request).unwrap(),
+            image: Credits::ZERO,
+        },
+    )
+}
+
+/// Holds for models at `prices`, the first of which was named, and looks whether the hold bounds every bill.
+async fn check_the_hold(balance: u64, prices: &[Prices], usage: Usage) {
+    let scene = FallbackScene::start(balance, (1, 1), Act::Replies, Act::Replies).await;
+    let offers: Vec<_> = prices.iter().map(|prices| offer("m", scene.first.clone(), *prices)).collect();
+    let candidates = Candidates { first: Arc::clone(&offers[0]), fallbacks: offers[1..].to_vec(), catalogue: None };
+    let Ok(question) = scene.hold_for(candidates, prompt()).await else {
+        let least = offers[0].quote(&prompt(), offers[0].limits(None, 5)).least();
+        assert!(u64::from(least) > balance, "it could have been paid");
+        return;
+    };
+    assert!(Arc::ptr_eq(&question.candidates[0].offer, &offers[0]), "the model that was named is asked first");
+    for candidate in &question.candidates {
+        assert!((5..=100).contains(&candidate.max_output_tokens));
+        let used = usage.within(most_input(), candidate.max_output_tokens.into());
+        assert!(candidate.offer.terms.prices.cost(&used) <= question.held(), "{candidate:?} {used:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_prices_are_the_hold_pays_for_every_reply_of_every_candidate(
+        balance in prop_oneof![0..5_000_u64, Just(1_000_000_000_000)],
+        prices in proptest::collection::vec(any_prices(), 1..=4),
+        (input, output) in (0..1_000_u64, any::<u64>()),
+        (cached_input_tokens, cache_write_tokens) in any::<(u64, u64)>(),
+    ) {
+        let usage = Usage { cached_input_tokens, cache_write_tokens, ..Usage::counted(input, output) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(check_the_hold(balance, &prices, usage));
+    }
+}
