@@ -194,7 +194,7 @@ fn functions_that_only_read_the_catalogue_link_no_client_of_models() {
     };
     for text in ["async-openai", "bedrock-runtime"] {
         assert!(has("chat", text), "{text} is no string of the clients any more");
-        for name in ["models", "operator"] {
+        for name in ["models", "operator", "quote"] {
             assert!(!has(name, text), "{name} has {text}");
         }
     }
