@@ -44,7 +44,7 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
     }
     let catalogue = CatalogueChange::of(arguments)?;
     if catalogue.is_some() && functions.iter().all(|function| function.binary != KEEPER) {
-        return Err(LaunchError::NoKeeper);
+        return Err(LaunchError::NoKeeper { binary: KEEPER });
     }
     let (port, dynamodb_port) = free_ports(arguments)?;
     let data = match &arguments.data {

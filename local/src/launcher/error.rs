@@ -7,8 +7,6 @@ use crate::dynamodb::DynamoDbError;
 use crate::template::TemplateError;
 use thiserror::Error;
 
-use super::catalogue::KEEPER;
-
 #[derive(Debug, Error)]
 pub(super) enum LaunchError {
     /// Ctrl-C or SIGTERM: not a failure.
@@ -42,8 +40,8 @@ pub(super) enum LaunchError {
     NoJson { path: String, reason: String },
     #[error("The provider keys in {path} are no JSON object of names and keys.")]
     NoKeys { path: String },
-    #[error("The template has no function {KEEPER}, which --models and --no-models need.")]
-    NoKeeper,
+    #[error("The template has no function {binary}, which --models and --no-models need.")]
+    NoKeeper { binary: &'static str },
     /// The function's reason may have several lines, each with an error of the file.
     #[error("{file}: {reason}")]
     Catalogue { file: String, reason: String },

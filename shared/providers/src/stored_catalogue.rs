@@ -28,9 +28,14 @@ impl StoredCatalogue {
         Key::new("CATALOGUE", "CATALOGUE")
     }
 
-    /// Whether a replacement of the version before, by `catalogue`, would have written this item.
-    fn is_written_by(&self, catalogue: Option<&str>, seen: u64) -> bool {
-        self.version == next(seen) && self.catalogue.as_deref() == catalogue
+    /// Whether a replacement of the version `seen` by `catalogue` wrote this item. Its members may come in another order.
+    fn is_written_by(&self, catalogue: Option<&Value>, seen: u64) -> bool {
+        let is_same = match (self.catalogue.as_deref(), catalogue) {
+            (Some(text), Some(catalogue)) => serde_json::from_str(text).is_ok_and(|stored: Value| stored == *catalogue),
+            (None, None) => true,
+            _ => false,
+        };
+        is_same && self.version == next(seen)
     }
 }
 
@@ -93,7 +98,7 @@ impl CatalogueKeeper {
         Ok(match outcome {
             Ok(()) => Replaced::Written(stored),
             // The answer to an earlier attempt may have been lost.
-            Err(found) if found.is_written_by(stored.catalogue.as_deref(), seen) => Replaced::Written(found),
+            Err(found) if found.is_written_by(catalogue, seen) => Replaced::Written(found),
             Err(found) => Replaced::Changed { version: found.version },
         })
     }

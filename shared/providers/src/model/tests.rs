@@ -230,6 +230,18 @@ async fn a_reply_whose_time_is_up_after_its_first_words_ends_there_and_one_witho
     assert!(handed(&whole).await.1.unwrap_err().may_have_worked(), "nothing of a whole reply is there");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_model_ends_in_its_own_time_where_the_caller_would_wait_for_longer() {
+    let seconds = Duration::from_secs;
+    for (timeout, ends_after) in [(Some(seconds(2)), seconds(2)), (Some(seconds(60)), LIMIT), (None, LIMIT)] {
+        let model = Recited::model([says("Hello")], Some(Step::Stalls)).ending_within(timeout);
+        let began = Instant::now();
+        let (_, end) = handed(&model).await;
+        assert_eq!(began.elapsed(), ends_after, "{timeout:?}");
+        assert_eq!(end.unwrap().0, FinishReason::Length, "{timeout:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_provider_that_has_begun_to_write_has_accepted_the_request() {
     for (pieces, may_have_worked) in [

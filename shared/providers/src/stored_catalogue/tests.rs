@@ -75,6 +75,14 @@ async fn a_replacement_whose_answer_was_lost_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_repetition_may_have_its_members_in_another_order() {
+    let scene = Scene::start().await;
+    let [one, other] = [r#"{"a": 1, "b": 2}"#, r#"{"b": 2, "a": 1}"#].map(|text| serde_json::from_str(text).unwrap());
+    let first = scene.replace(Some(&one), 0).await.unwrap();
+    assert_eq!(scene.replace(Some(&other), 0).await.unwrap(), first);
+}
+
+#[tokio::test]
 async fn of_two_replacements_at_once_one_is_written() {
     let scene = Scene::start().await;
     let (one, two) = (json!({"models": 1}), json!({"models": 2}));
