@@ -7,8 +7,6 @@
 use domain::time::Timestamp;
 use ledger::idempotency::IdempotencyKey;
 use peak_alloc::PeakAlloc;
-use providers::dummy::Dummy;
-use providers::model::Model;
 use serde_json::{Value, json};
 use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
 use shared::openai::{CompletionRequest, MAX_BODY_BYTES};
@@ -24,7 +22,6 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 #[test]
 fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
-    let model = Model::new(Dummy::default());
     let mut measured = Vec::new();
     for body in worst_completions() {
         let name = beginning(&body);
@@ -32,9 +29,9 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
         let event = event("application/json", &body);
         let peak = peak_of(|| {
             let request = request(&event);
-            if let Ok(asked) = CompletionRequest::parse(&request, &model) {
+            if let Ok(asked) = CompletionRequest::parse(&request) {
                 let key = IdempotencyKey::parse("key").unwrap();
-                let _ = asked.remembered(key, &model);
+                let _ = asked.remembered(key);
             }
         });
         measured.push((peak, name));

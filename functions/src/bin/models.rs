@@ -45,12 +45,9 @@ impl Endpoint for ModelsEndpoint {
 
 /// The model with this id or alias. A hidden one is found too.
 fn find<'a>(current: &'a CurrentCatalogue, name: &str) -> Result<ModelItem<'a>, ProtocolError> {
-    match current.catalogue.find(name) {
-        Some(model) => Ok(ModelItem::of(&current.catalogue, model)),
-        None => {
-            let listed = current.catalogue.models().iter().filter(|model| !model.hidden);
-            let unknown = UnknownModel::new(name, listed.map(|model| model.id.as_str()));
-            Err(ProtocolError::ModelNotFound(unknown))
-        }
-    }
+    let found = current.catalogue.find(name).map(|model| ModelItem::of(&current.catalogue, model));
+    found.ok_or_else(|| {
+        let listed = current.catalogue.models().iter().filter(|model| !model.hidden);
+        ProtocolError::ModelNotFound(UnknownModel::new(name, listed.map(|model| model.id.as_str())))
+    })
 }
