@@ -98,7 +98,6 @@ impl FallbackScene {
     }
 
     fn candidates(&self) -> Candidates {
-        let at = |price| Prices::per_token(millions(price), millions(price));
         Candidates {
             first: offer("first", self.first.clone(), at(self.prices.0)),
             fallbacks: vec![offer("fallback", self.fallback.clone(), at(self.prices.1))],
@@ -157,8 +156,10 @@ impl FallbackScene {
     }
 }
 
-fn millions(amount: u64) -> Credits {
-    Credits::new(amount * 1_000_000).unwrap()
+/// Prices at which a token costs this many credits, read or written.
+fn at(credits: u64) -> Prices {
+    let per_million = Credits::new(credits * 1_000_000).unwrap();
+    Prices::per_token(per_million, per_million)
 }
 
 #[tokio::test]
@@ -175,6 +176,7 @@ async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_
             let entry: Entry = scene.test.table.get(key).await.unwrap().unwrap();
             let amount = -i64::try_from(prices.1 * 23).unwrap();
             assert_eq!((entry.model.as_deref(), entry.amount), (Some("fallback"), amount));
+            assert_eq!((entry.prices, entry.catalogue), (Some(at(prices.1)), Some(7)));
         }
     }
 }
