@@ -46,6 +46,11 @@ pub enum ApiError {
         /// The most tokens of a prompt.
         max_tokens: u64,
     },
+    /// 400 `invalid_value`: the caller's bound on the cost does not cover the request. Nothing was held.
+    MaxCostTooLow {
+        /// The least cost of the request.
+        least: Credits,
+    },
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
     /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind. The reason is logged
@@ -226,9 +231,11 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Parse(_) | Self::Invalid(_) | Self::ModelRefused { .. } | Self::ContextTooLong { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Parse(_)
+            | Self::Invalid(_)
+            | Self::ModelRefused { .. }
+            | Self::ContextTooLong { .. }
+            | Self::MaxCostTooLow { .. } => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
@@ -262,6 +269,7 @@ impl ApiError {
             Self::Invalid(_) => "invalid",
             Self::ModelRefused { refusal, .. } => refusal_code(*refusal),
             Self::ContextTooLong { .. } => refusal_code(Refusal::TooLong),
+            Self::MaxCostTooLow { .. } => "invalid_value",
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
@@ -299,6 +307,9 @@ impl ApiError {
                 "This model's maximum context length is {max_tokens} tokens. However, your messages resulted in \
                  {estimated_tokens} tokens. Please reduce the length of the messages."
             ),
+            Self::MaxCostTooLow { least } => {
+                format!("'max_cost' must be at least {least}, the credits that the shortest reply to this may cost.")
+            }
             Self::NotAuthenticated => "Authentication credentials were not provided.".to_owned(),
             Self::TokenNotValid(_) => "Token is invalid or expired.".to_owned(),
             Self::InvalidCredentials => "No active account found with the given credentials.".to_owned(),

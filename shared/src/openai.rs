@@ -1,7 +1,7 @@
 //! OpenAI's protocol for chat completions, as a server: requests, answers, chunks and errors as its clients know them.
 //!
 //! After <https://platform.openai.com/docs/api-reference/chat>. Nothing here asks a model or touches the table: it reads
-//! and writes JSON, for `POST /v1/chat/completions` and `GET /v1/models`. The client of the same protocol is a provider.
+//! and writes JSON, for `POST /v1/chat/completions`, `POST /v1/quote` and `GET /v1/models`. The client of the same protocol is a provider.
 //!
 //! Begin with [`CompletionRequest`].
 
@@ -12,6 +12,7 @@ mod error_response;
 mod messages;
 mod models;
 mod parameters;
+mod quote;
 mod rate_limit;
 mod request;
 mod unsupported;
@@ -21,4 +22,5 @@ pub use completion::WholeCompletion;
 pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
 pub(crate) use error_response::ErrorBody;
 pub use models::{ModelItem, ModelList};
+pub use quote::QuoteAnswer;
 pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};

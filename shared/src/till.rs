@@ -9,6 +9,7 @@ mod hold;
 mod outcome_metrics;
 mod paid_reply;
 mod question;
+mod quotation;
 mod reply;
 mod reserves;
 mod stream;
@@ -18,5 +19,6 @@ mod under_way;
 
 pub use hold::{Admitted, HeldOrReplay, Till};
 pub use paid_reply::PaidReply;
-pub use question::{HeldQuestion, Question};
+pub use question::{CallerLimits, HeldQuestion, Question};
+pub use quotation::Quotation;
 pub use stream::{ReplyPiece, TillStream};

@@ -90,6 +90,7 @@ impl<'a> Requests<'a> {
             "openapi" => self.ada_gets("/openapi.json"),
             "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
             "password" => self.grace_changes_her_password().await,
+            "quote" => self.ada_posts("/v1/quote", &completion),
             "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),
             "sessions" => self.ada_gets("/sessions/"),
             "token-balance" => self.ada_gets("/token_balance/"),

@@ -60,10 +60,11 @@ impl Endpoint for ChatCompletionsEndpoint {
         let offers = self.till.offers().await?;
         let candidates = asked.candidates(&offers)?;
         asked.check(&candidates.first)?;
-        let CompletionRequest { prompt, message, max_output_tokens, delivery, store, .. } = asked;
+        let limits = asked.limits();
+        let CompletionRequest { prompt, message, delivery, store, .. } = asked;
         let conversation = store.then_some(ConversationId::COMPLETIONS);
         let deadline = self.deadline(&request, delivery);
-        let question = Question { candidates, prompt, message, max_output_tokens, conversation, deadline };
+        let question = Question { candidates, prompt, message, limits, conversation, deadline };
         match (self.till.hold(account, question).await?, delivery) {
             (HeldOrReplay::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
             (HeldOrReplay::Question(question), Delivery::Streamed { include_usage }) => {

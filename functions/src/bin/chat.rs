@@ -15,7 +15,7 @@ use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use shared::openai::UnknownModel;
 use shared::providers::offers::{Candidates, Offers};
 use shared::settings::ChatSettings;
-use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, Till};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Till};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -55,7 +55,7 @@ impl Endpoint for ChatEndpoint {
         let question = Question {
             prompt: self.conversations.prompt(&self.till, &account, &candidates, conversation, &message).await?,
             candidates,
-            max_output_tokens: None,
+            limits: CallerLimits::default(),
             conversation: Some(conversation),
             message: message.clone(),
             deadline: request.deadline(),

@@ -197,7 +197,7 @@ fn functions_that_only_read_the_catalogue_link_no_client_of_models() {
     };
     for text in ["https://api.openai.com/v1", "bedrock-runtime-fips"] {
         assert!(has("chat", text), "{text} is no string of the clients any more");
-        for name in ["models", "operator"] {
+        for name in ["models", "operator", "quote"] {
             assert!(!has(name, text), "{name} has {text}");
         }
     }

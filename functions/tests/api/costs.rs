@@ -17,7 +17,7 @@ use testkit::template::workspace_root;
 
 use crate::requests::{
     balance, change_password, chat, completion, completion_body, delete_account, end_api_key, end_session, log_in,
-    make_api_key, message, refresh, register, verify,
+    make_api_key, message, quote, refresh, register, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -147,6 +147,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`POST /v1/chat/completions`", "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "… streamed", "chat-completions", completion(true).bearer(&ada.access)).await,
         cost(world, "… stored", "chat-completions", stored_completion().bearer(&ada.access)).await,
+        cost(world, "`POST /v1/quote`", "quote", quote().bearer(&ada.access)).await,
         cost(world, "`GET /v1/models`", "models", get("/v1/models")).await,
     ];
     for _ in 4..20 {
@@ -183,6 +184,7 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
         cost(world, "`POST /chatView/` with an API key", "chat", by_program(chat())).await,
         cost(world, "`POST /v1/chat/completions` with an API key", "chat-completions", by_program(completion(false)))
             .await,
+        cost(world, "`POST /v1/quote` with an API key", "quote", by_program(quote())).await,
         cost(world, "`GET /v1/models` with an API key", "models", by_program(Request::get("/v1/models"))).await,
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
         cost(world, "`POST /keys/`", "keys", make_api_key("my program").bearer(&one.access)).await,

@@ -10,8 +10,8 @@ use testkit::runtime_api::Function;
 use tokio::net::TcpListener;
 
 use crate::requests::{
-    UNKNOWN_ID, balance, change_password, chat, completion, end_api_key, end_session, log_in, make_api_key, refresh,
-    register, verify,
+    UNKNOWN_ID, balance, change_password, chat, completion, end_api_key, end_session, log_in, make_api_key, quote,
+    refresh, register, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -41,6 +41,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("chat", chat().bearer(&api_key)),
         ("chat-completions", completion(false).bearer(&ada.access)),
         ("chat-completions", completion(true).bearer(&ada.access)),
+        ("quote", quote().bearer(&ada.access)),
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),

@@ -10,7 +10,7 @@ use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, balance, change_password, delete_account, end_api_key, log_in, make_api_key, message, refresh,
+    COMPLETIONS, QUOTE, balance, change_password, delete_account, end_api_key, log_in, make_api_key, message, refresh,
     register, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
@@ -22,7 +22,7 @@ const NEW_PASSWORD: &str = "an even better horse";
 const NAME_OF_KEY: &str = "The doctor's program";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 33;
+const REQUESTS: usize = 34;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -62,6 +62,8 @@ async fn use_everything(world: &World) -> Vec<String> {
         let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}], "stream": stream});
         world.stack.send(Request::post(COMPLETIONS).json(&body).bearer(access)).await;
     }
+    let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}]});
+    world.stack.send(Request::post(QUOTE).json(&body).bearer(access)).await;
     world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/v1/models/dummy").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;

@@ -39,6 +39,7 @@ mod operator;
 mod parameters;
 mod password;
 mod providers;
+mod quote;
 mod rate_limits;
 mod refusals;
 mod register;

@@ -7,6 +7,8 @@ use crate::world::PASSWORD;
 
 pub const COMPLETIONS: &str = "/v1/chat/completions";
 
+pub const QUOTE: &str = "/v1/quote";
+
 /// An id that no session and no API key has.
 pub const UNKNOWN_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
@@ -44,6 +46,10 @@ pub fn completion(stream: bool) -> Request {
 
 pub fn completion_body(stream: bool) -> Value {
     json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream})
+}
+
+pub fn quote() -> Request {
+    Request::post(QUOTE).json(&completion_body(false))
 }
 
 pub fn change_password(current: &str, new: &str) -> Request {

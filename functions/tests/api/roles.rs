@@ -14,8 +14,8 @@ use testkit::template::Template;
 
 use crate::providers;
 use crate::requests::{
-    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, refresh, register,
-    verify,
+    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, quote, refresh,
+    register, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -75,7 +75,7 @@ async fn live(world: &World, ada: &Tokens) {
 /// The requests of programs, and those that make and end their API keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
-    for request in [chat(), completion(false), balance(), Request::get("/v1/models")] {
+    for request in [chat(), completion(false), quote(), balance(), Request::get("/v1/models")] {
         ask(world, 200, request.bearer(&made.key)).await;
     }
     let ended = world.make_api_key(&ada.access).await;

@@ -8,8 +8,8 @@ use testkit::runtime_api::Function;
 use crate::events::data_of_events;
 use crate::refusals::{refused, refused_by_openai};
 use crate::requests::{
-    balance, change_password, chat, completion, delete_account, end_api_key, log_in, make_api_key, refresh, register,
-    verify,
+    balance, change_password, chat, completion, delete_account, end_api_key, log_in, make_api_key, quote, refresh,
+    register, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -52,7 +52,7 @@ async fn a_stop_refuses_whatever_costs_and_nothing_else() {
     let is_count = |item: &Value| item["pk"]["S"].as_str().unwrap().starts_with("REGISTRATIONS#");
     assert!(!items.iter().any(is_count), "nobody uses up registrations by asking");
 
-    for request in [balance(), Request::get("/v1/models")] {
+    for request in [balance(), Request::get("/v1/models"), quote()] {
         ask(&world, 200, request.bearer(&program.key)).await;
     }
     for path in ["/transactions/", "/messages/", "/sessions/", "/account/", "/keys/"] {

@@ -308,7 +308,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
-        ["chat", "chat-completions", "models", "token-balance"]
+        ["chat", "chat-completions", "models", "quote", "token-balance"]
     );
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
@@ -327,7 +327,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
-        ["chat", "chat-completions", "models", "operator"]
+        ["chat", "chat-completions", "models", "operator", "quote"]
     );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
@@ -363,7 +363,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&asks_a_model));
 }
 
-/// Whether a function asks a model. `models` knows names and prices only.
+/// Whether a function asks a model. `models` and `quote` know names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
     ["chat", "chat-completions"].contains(&function.binary.as_str())
 }

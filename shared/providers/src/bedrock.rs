@@ -21,7 +21,7 @@ use crate::bedrock::attempts::OnlyIfTurnedAway;
 use crate::bedrock::conversation::Conversation;
 use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::failure;
-use crate::catalogue::Provider;
+use crate::catalogue::{Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::prompt::{Prompt, Sampling};
@@ -35,8 +35,6 @@ pub(super) use aws_sdk_bedrockruntime::Client;
 
 /// The first and one more.
 const MAX_ATTEMPTS: u32 = 2;
-/// The most that Converse takes as a temperature.
-const MAX_TEMPERATURE: f32 = 1.0;
 
 /// One model of Amazon Bedrock.
 #[derive(Debug)]
@@ -99,14 +97,7 @@ fn timeout_configuration(connect_timeout: Duration) -> TimeoutConfig {
 
 impl ChatModel for Bedrock {
     fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        [
-            ("temperature", sampling.temperature.is_some_and(|temperature| temperature > MAX_TEMPERATURE)),
-            ("presence_penalty", sampling.presence_penalty.is_some()),
-            ("frequency_penalty", sampling.frequency_penalty.is_some()),
-            ("seed", sampling.seed.is_some()),
-        ]
-        .into_iter()
-        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+        Protocol::Bedrock.unsupported(sampling)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

@@ -14,6 +14,7 @@ pub mod connections;
 pub mod offers;
 #[cfg(feature = "openai")]
 pub mod provider_keys;
+pub mod unconnected;
 
 pub mod model;
 pub mod prompt;

@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 
-use crate::catalogue::{CataloguedModel, Provider};
+use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::authorization::Authorization;
@@ -100,8 +100,8 @@ impl fmt::Debug for OpenAi {
 
 impl ChatModel for OpenAi {
     /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
-        None
+    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
+        Protocol::OpenAi.unsupported(sampling)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

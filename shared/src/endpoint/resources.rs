@@ -18,6 +18,7 @@ use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
 use providers::stored_catalogue::CatalogueKeeper;
+use providers::unconnected::Unconnected;
 use store::Table;
 
 use crate::conversation::Conversations;
@@ -148,6 +149,13 @@ impl Resources {
     #[must_use]
     pub fn catalogues(&self, chat: &ChatSettings) -> Catalogues {
         Catalogues::new(self.table.clone(), self.clock.clone(), chat.catalogue())
+    }
+
+    /// The models of the catalogue with their prices, none of which can be asked. Nothing is read before the first
+    /// request.
+    #[must_use]
+    pub fn priced_offers(&self, chat: &ChatSettings) -> OfferDesk {
+        OfferDesk::new(self.catalogues(chat), Box::new(Unconnected))
     }
 
     /// The verifier of JWTs and API keys, and the till of the catalogue's models. The reads of the table go one after the

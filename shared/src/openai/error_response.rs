@@ -161,6 +161,7 @@ fn api_parameter(error: &ApiError) -> Option<String> {
     match error {
         ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(str::to_owned),
         ApiError::ContextTooLong { .. } => Some("messages".to_owned()),
+        ApiError::MaxCostTooLow { .. } => Some("max_cost".to_owned()),
         ApiError::Invalid(errors) => errors.keys().next().map(ToString::to_string),
         _ => None,
     }
@@ -217,6 +218,7 @@ mod tests {
             (refused(Refusal::Unsaid), 400, invalid, "model_refused"),
             (refused(Refusal::NothingAsked), 400, invalid, "model_refused"),
             (too_long().into(), 400, invalid, "context_length_exceeded"),
+            (ApiError::MaxCostTooLow { least: Credits::MAX }.into(), 400, invalid, "invalid_value"),
             (ApiError::NotAuthenticated.into(), 401, invalid, "invalid_api_key"),
             (ApiError::TokenNotValid("the reason").into(), 401, invalid, "invalid_api_key"),
             (ApiError::UserInactive.into(), 401, invalid, "invalid_api_key"),
@@ -331,6 +333,7 @@ mod tests {
         for error in [refused(Refusal::TooLong), refused(Refusal::NothingAsked), too_long().into()] {
             assert_eq!(name(&error), "messages");
         }
+        assert_eq!(name(&ApiError::MaxCostTooLow { least: Credits::ZERO }.into()), "max_cost");
         assert_eq!(name(&refused(Refusal::Unsaid)), Value::Null);
         assert_eq!(name(&ApiError::InProgress.into()), Value::Null);
     }

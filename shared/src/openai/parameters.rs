@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use domain::credits::Credits;
 use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
@@ -108,14 +109,24 @@ impl<'a> Parameters<'a> {
 
     /// A whole number from 1 on; one that is too large for anybody is the largest.
     pub(super) fn count(&self, name: &str) -> Result<Option<u32>, ProtocolError> {
-        let rule = "a whole number from 1 on";
+        let count = self.whole_number(name, 1)?;
+        Ok(count.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+
+    /// Credits, a whole number from 0 on; more than an account can have are the most that it can have.
+    pub(super) fn credits(&self, name: &str) -> Result<Option<Credits>, ProtocolError> {
+        let amount = self.whole_number(name, 0)?;
+        Ok(amount.map(|amount| Credits::new(amount).unwrap_or(Credits::MAX)))
+    }
+
+    fn whole_number(&self, name: &str, least: u64) -> Result<Option<u64>, ProtocolError> {
+        let rule = format!("a whole number from {least} on");
         let Some(value) = self.get(name) else { return Ok(None) };
-        let number = number(value).ok_or_else(|| self.refuse(name, ParameterFault::Type, rule))?;
+        let number = number(value).ok_or_else(|| self.refuse(name, ParameterFault::Type, &rule))?;
         match number.as_u64() {
-            Some(0) => Err(self.refuse(name, ParameterFault::Value, rule)),
-            Some(count) => Ok(Some(u32::try_from(count).unwrap_or(u32::MAX))),
-            None if number.is_i64() => Err(self.refuse(name, ParameterFault::Value, rule)),
-            None => Err(self.refuse(name, ParameterFault::Type, rule)),
+            Some(whole) if whole >= least => Ok(Some(whole)),
+            None if !number.is_i64() => Err(self.refuse(name, ParameterFault::Type, &rule)),
+            Some(_) | None => Err(self.refuse(name, ParameterFault::Value, &rule)),
         }
     }
 

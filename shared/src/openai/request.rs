@@ -1,5 +1,6 @@
 //! What is asked of `POST /v1/chat/completions`.
 
+use domain::credits::Credits;
 use domain::message::Message;
 use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use providers::offers::{Candidates, Offer, Offers};
@@ -10,12 +11,13 @@ use crate::http::{Elements, JsonObject, Request};
 use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
 use crate::openai::parameters::{Parameters, refuse};
 use crate::openai::{messages, unsupported};
+use crate::till::CallerLimits;
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The parameters that are honoured, or refused because nothing here can honour them.
-const PARAMETERS: [&str; 27] = [
+const PARAMETERS: [&str; 28] = [
     "audio",
     "frequency_penalty",
     "function_call",
@@ -23,6 +25,7 @@ const PARAMETERS: [&str; 27] = [
     "logit_bias",
     "logprobs",
     "max_completion_tokens",
+    "max_cost",
     "max_tokens",
     "messages",
     "modalities",
@@ -59,6 +62,8 @@ pub struct CompletionRequest {
     pub message: Message,
     /// The most output tokens that are wanted, if not as many as there may be.
     pub max_output_tokens: Option<u32>,
+    /// `max_cost`: the most credits that may be held and charged, if the caller sets a bound. OpenAI has no such parameter.
+    pub max_cost: Option<Credits>,
     /// How the answer is wanted.
     pub delivery: Delivery,
     /// `store`: whether the message and its reply are to be kept. Default `false`.
@@ -99,6 +104,7 @@ impl CompletionRequest {
             prompt: Prompt { turns, sampling },
             message,
             max_output_tokens: max_output_tokens(fields)?,
+            max_cost: fields.credits("max_cost")?,
             delivery: delivery(fields)?,
             store: fields.switch("store")?,
         })
@@ -127,6 +133,12 @@ impl CompletionRequest {
         }
     }
 
+    /// The limits that the caller sets.
+    #[must_use]
+    pub fn limits(&self) -> CallerLimits {
+        CallerLimits { max_output_tokens: self.max_output_tokens, max_cost: self.max_cost }
+    }
+
     /// The request as it is remembered under `key`: all that determines the answer, which is the same whole and streamed.
     /// The model counts by the name that the caller wrote, so that a repetition is the same request also if an alias
     /// means another model by then.
@@ -140,6 +152,7 @@ impl CompletionRequest {
             stop,
             seed: *seed,
             max_output_tokens: self.max_output_tokens,
+            max_cost: self.max_cost,
         };
         let canonical = serde_json::to_vec(&canonical).unwrap_or_default();
         Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) }
@@ -155,6 +168,9 @@ struct Canonical<'a> {
     stop: &'a [String],
     seed: Option<i64>,
     max_output_tokens: Option<u32>,
+    /// Absent without a bound, so that the requests of before have the fingerprints of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_cost: Option<Credits>,
 }
 
 fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {

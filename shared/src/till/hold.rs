@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use domain::credits::Credits;
-use domain::pricing::Quote;
 use domain::time::Clock;
 use ledger::Ledger;
 use ledger::account::Payer;
@@ -11,12 +10,13 @@ use ledger::admission::{Admission, OpenAccount};
 use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
 use ledger::idempotency::Remembered;
-use providers::offers::{Candidates, Offer, OfferDesk, Offers};
+use providers::offers::{Candidates, OfferDesk, Offers};
 use providers::prompt::Prompt;
 
 use crate::error::ApiError;
 use crate::till::paid_reply::PaidReply;
-use crate::till::question::{Candidate, HeldQuestion, Question};
+use crate::till::question::{HeldQuestion, Question};
+use crate::till::quotation::{Quotation, QuotedOffer, check_input};
 use crate::till::reserves::ANSWER_TIME;
 
 /// The till of all models.
@@ -53,12 +53,6 @@ pub enum HeldOrReplay {
     Replay(PaidReply),
 }
 
-/// An offer with its quote for a question.
-struct QuotedOffer {
-    offer: Arc<Offer>,
-    quote: Quote,
-}
-
 impl Till {
     /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered before.
     /// `remembered` is the idempotency key and the fingerprint of the request.
@@ -88,34 +82,29 @@ impl Till {
     /// [`ApiError::ContextTooLong`] or [`ApiError::InsufficientTokens`].
     pub fn check(&self, open: &OpenAccount, candidates: &Candidates, prompt: &Prompt) -> Result<(), ApiError> {
         check_input(&candidates.first, prompt)?;
-        Ok(open.check_covers(self.quoted(&candidates.first, prompt, None).quote.least(), self.clock.now())?)
+        let first = QuotedOffer::new(&candidates.first, prompt, None, self.least_output_tokens);
+        Ok(open.check_covers(first.quote.least(), self.clock.now())?)
     }
 
-    /// Holds the most that any of the candidates can cost for `question`. If the balance does not cover that, the hold is
-    /// the balance, down to the shortest reply of the first candidate: replies may be shorter, and a fallback that the
-    /// hold does not cover is not asked.
+    /// Holds the most that any of the candidates can cost for `question`, or the caller's bound. If the balance does not
+    /// cover that, the hold is the balance, down to the shortest reply of the first candidate: replies may be shorter, and
+    /// a fallback that the hold does not cover is not asked.
     ///
     /// # Errors
-    /// [`ApiError::ContextTooLong`]; as [`Ledger::hold`].
+    /// As [`Quotation::of`] and [`Ledger::hold`].
     pub async fn hold(&self, open: OpenAccount, question: Question) -> Result<HeldOrReplay, ApiError> {
-        let Question { candidates, prompt, message, max_output_tokens, conversation, deadline } = question;
-        check_input(&candidates.first, &prompt)?;
-        let first = self.quoted(&candidates.first, &prompt, max_output_tokens);
-        if !first.quote.is_covered_by(first.quote.most()) {
-            // The quote is above the most credits that an account can have, so that no hold bounds the cost.
+        let Question { candidates, prompt, message, limits, conversation, deadline } = question;
+        let quotation = Quotation::of(&candidates, &prompt, limits, self.least_output_tokens)?;
+        if !quotation.is_payable() {
             let balance = open.spendable(self.clock.now());
             return Err(ApiError::InsufficientTokens { balance, cost: Credits::MAX });
         }
-        let least = first.quote.least();
-        let fallbacks = candidates.fallbacks.iter().filter(|offer| can_answer(offer, &prompt));
-        let fallbacks = fallbacks.map(|offer| self.quoted(offer, &prompt, max_output_tokens));
-        let quoted: Vec<QuotedOffer> = std::iter::once(first).chain(fallbacks).collect();
-        let amount = quoted.iter().map(|quoted| quoted.quote.most()).max().unwrap_or(least);
         let deadline = deadline.minus(ANSWER_TIME);
-        Ok(match self.ledger.hold(open, &Order { amount, least, deadline }).await? {
+        let order = Order { amount: quotation.most(), least: quotation.least(), deadline };
+        Ok(match self.ledger.hold(open, &order).await? {
             HoldOutcome::Replay(replay) => HeldOrReplay::Replay(replay.into()),
             HoldOutcome::Held(held) => HeldOrReplay::Question(HeldQuestion {
-                candidates: quoted.into_iter().filter_map(|quoted| quoted.candidate(held.amount)).collect(),
+                candidates: quotation.covered_by(held.amount),
                 catalogue: candidates.catalogue,
                 held,
                 prompt,
@@ -125,38 +114,4 @@ impl Till {
             }),
         })
     }
-
-    fn quoted(&self, offer: &Arc<Offer>, prompt: &Prompt, wanted_output_tokens: Option<u32>) -> QuotedOffer {
-        let limits = offer.limits(wanted_output_tokens, self.least_output_tokens);
-        QuotedOffer { quote: offer.quote(prompt, limits), offer: Arc::clone(offer) }
-    }
-}
-
-impl QuotedOffer {
-    /// The offer with the longest reply that `held` pays for, if it pays for the shortest.
-    fn candidate(self, held: Credits) -> Option<Candidate> {
-        let Self { offer, quote } = self;
-        quote.is_covered_by(held).then(|| Candidate { offer, max_output_tokens: quote.max_output_tokens(held) })
-    }
-}
-
-/// Whether a fallback can answer what the first model was asked.
-fn can_answer(fallback: &Offer, prompt: &Prompt) -> bool {
-    fallback.has_room_for(prompt) && fallback.unsupported(&prompt.sampling).is_none()
-}
-
-/// Refuses a prompt of more tokens than the model of `offer` takes, by the estimate. It reads nothing and holds nothing,
-/// so a prompt that is too long costs the operator nothing.
-///
-/// The hold counts by an upper limit and not by this estimate, which is what the model will count of English text.
-/// By the upper limit, a prompt would have to be a quarter as long.
-///
-/// # Errors
-/// [`ApiError::ContextTooLong`] with both numbers.
-pub(super) fn check_input(offer: &Offer, prompt: &Prompt) -> Result<(), ApiError> {
-    if offer.has_room_for(prompt) {
-        return Ok(());
-    }
-    let max_tokens = offer.terms.context_tokens.into();
-    Err(ApiError::ContextTooLong { estimated_tokens: prompt.estimated_input_tokens(), max_tokens })
 }

@@ -10,6 +10,15 @@ use ledger::{Held, InFlight};
 use providers::offers::{Candidates, Offer};
 use providers::prompt::Prompt;
 
+/// The limits that a caller sets for an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallerLimits {
+    /// The most output tokens that the caller wants, if they want fewer than the model can write.
+    pub max_output_tokens: Option<u32>,
+    /// The most credits that may be held and charged, if the caller sets a bound.
+    pub max_cost: Option<Credits>,
+}
+
 /// A caller's question to a model.
 #[derive(Debug)]
 pub struct Question {
@@ -19,8 +28,8 @@ pub struct Question {
     pub prompt: Prompt,
     /// The message that is stored with the reply.
     pub message: Message,
-    /// The most output tokens that the caller wants, if they want fewer than the model can write.
-    pub max_output_tokens: Option<u32>,
+    /// The limits that the caller sets.
+    pub limits: CallerLimits,
     /// The conversation in which message and reply are stored, if they are.
     pub conversation: Option<ConversationId>,
     /// The time by which the answer must be out.

@@ -154,7 +154,7 @@ impl ReplyScene {
         let question = Question {
             candidates: self.candidates(),
             prompt: prompt(),
-            max_output_tokens: None,
+            limits: CallerLimits::default(),
             conversation: Some(ConversationId::FIRST),
             message,
             deadline: self.test.clock.now().plus(Duration::from_secs(28)),
@@ -180,8 +180,8 @@ async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
     let around = prompt(0).estimated_input_tokens();
     let longest = 4 * (1000 - usize::try_from(around).unwrap());
     let model = scene.candidates().first;
-    hold::check_input(&model, &prompt(longest)).unwrap();
-    let refusal = hold::check_input(&model, &prompt(longest + 1)).unwrap_err();
+    quotation::check_input(&model, &prompt(longest)).unwrap();
+    let refusal = quotation::check_input(&model, &prompt(longest + 1)).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "context_length_exceeded"));
     let sentence = "This model's maximum context length is 1000 tokens. However, your messages resulted in 1001 tokens. \
                     Please reduce the length of the messages.";

@@ -116,7 +116,8 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
     let next = match error {
         ApiError::Parse(_) => ApiError::invalid(field.clone(), *reason),
         ApiError::Invalid(_) => ApiError::ContextTooLong { estimated_tokens: 40_000, max_tokens: 32_768 },
-        ApiError::ContextTooLong { .. } => refused(Refusal::Unsaid),
+        ApiError::ContextTooLong { .. } => ApiError::MaxCostTooLow { least: one_credit() },
+        ApiError::MaxCostTooLow { .. } => refused(Refusal::Unsaid),
         ApiError::ModelRefused { refusal: Refusal::Unsaid, .. } => refused(Refusal::NothingAsked),
         ApiError::ModelRefused { refusal: Refusal::NothingAsked, .. } => refused(Refusal::Parameter("seed")),
         ApiError::ModelRefused { refusal: Refusal::Parameter(_), .. } => refused(Refusal::TooLong),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::prompt::Sampling;
+
 /// The protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -12,6 +14,30 @@ pub enum Protocol {
     Bedrock,
     /// None: the dummy answers.
     Dummy,
+}
+
+impl Protocol {
+    /// The most that Converse takes as a temperature.
+    const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
+
+    /// The first parameter of `sampling` that the protocol cannot carry, by its name in OpenAI's protocol.
+    #[must_use]
+    pub fn unsupported(self, sampling: &Sampling) -> Option<&'static str> {
+        match self {
+            Self::OpenAi | Self::Dummy => None,
+            Self::Bedrock => {
+                let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_CONVERSE;
+                [
+                    ("temperature", sampling.temperature.is_some_and(is_too_hot)),
+                    ("presence_penalty", sampling.presence_penalty.is_some()),
+                    ("frequency_penalty", sampling.frequency_penalty.is_some()),
+                    ("seed", sampling.seed.is_some()),
+                ]
+                .into_iter()
+                .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+            }
+        }
+    }
 }
 
 /// A server of models. Two that are equal can share a client.

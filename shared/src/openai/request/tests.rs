@@ -69,6 +69,7 @@ fn everything_that_can_be_honoured_is_read() {
         ("stop", json!(["a", "b"])),
         ("seed", json!(-5)),
         ("max_completion_tokens", json!(99_999_999_999_u64)),
+        ("max_cost", json!(250)),
         ("stream", json!(true)),
         ("stream_options", json!({"include_usage": true, "include_obfuscation": false})),
     ] {
@@ -85,6 +86,7 @@ fn everything_that_can_be_honoured_is_read() {
     };
     assert_eq!(request.prompt.sampling, sampling);
     assert_eq!(request.max_output_tokens, Some(u32::MAX));
+    assert_eq!(request.max_cost, Some(Credits::new(250).unwrap()));
     assert_eq!(request.delivery, Delivery::Streamed { include_usage: true });
     assert_eq!(read(&with("max_tokens", json!(5))).unwrap().max_output_tokens, Some(5));
     assert_eq!(read(&with("stop", json!("a"))).unwrap().prompt.sampling.stop, ["a"]);
@@ -372,12 +374,41 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
         with("stop", json!("x")),
         with("seed", json!(1)),
         with("max_tokens", json!(1)),
+        with("max_cost", json!(1)),
         messages(&json!([{"role": "system", "content": ""}, {"role": "user", "content": "Hello"}])),
         messages(&json!([{"role": "user", "content": "Hello"}, {"role": "user", "content": "Hello"}])),
     ] {
         assert_ne!(remembered(&other), plain, "{other}");
     }
     assert_ne!(remembered(&with("temperature", json!(1))), remembered(&with("top_p", json!(1))));
+}
+
+/// A release that remembers requests otherwise would answer and charge a repetition anew.
+#[test]
+fn a_bound_on_the_cost_is_a_part_of_the_fingerprint_and_without_one_it_is_that_of_before() {
+    let fingerprint = |body: &Value| {
+        let key = IdempotencyKey::parse("key").unwrap();
+        read(body).unwrap().remembered(key).fingerprint
+    };
+    let before = br#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
+    let before = Fingerprint::of_request("/v1/chat/completions", before);
+    assert_eq!(fingerprint(&minimal()), before);
+    assert_eq!(fingerprint(&with("max_cost", Value::Null)), before);
+    assert_ne!(fingerprint(&with("max_cost", json!(1))), fingerprint(&with("max_cost", json!(2))));
+}
+
+#[test]
+fn a_bound_on_the_cost_is_whole_credits_from_nothing_on() {
+    for (value, bound) in [(json!(0), Some(0)), (json!(7), Some(7)), (Value::Null, None)] {
+        assert_eq!(read(&with("max_cost", value)).unwrap().max_cost.map(u64::from), bound);
+    }
+    assert_eq!(read(&with("max_cost", json!(u64::MAX))).unwrap().max_cost, Some(Credits::MAX));
+    for value in [json!(-1), json!(i64::MIN)] {
+        assert_refused(&with("max_cost", value), "max_cost", ParameterFault::Value);
+    }
+    for value in [json!("1"), json!(1.5), json!(true), json!([1])] {
+        assert_refused(&with("max_cost", value), "max_cost", ParameterFault::Type);
+    }
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -400,7 +431,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_is_asked_is_read_within_the_limits_or_refused_without_panic(
-        name in "model|messages|temperature|top_p|stop|seed|max_tokens|stream|stream_options|n|tools|tool_choice",
+        name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|tools|tool_choice",
         value in any_value(),
     ) {
         if let Ok(request) = read(&with(&name, value)) {

@@ -22,7 +22,7 @@ use testkit::recorder::Fault;
 use super::*;
 use crate::testing::{TestTable, offer, open_account, stored_message, till};
 use crate::till::hold::{Admitted, HeldOrReplay};
-use crate::till::question::Question;
+use crate::till::question::{CallerLimits, Question};
 use crate::till::tests::Stalls;
 
 const BALANCE: u64 = 1000;
@@ -123,7 +123,7 @@ impl StreamScene {
             candidates: Candidates { first, fallbacks: Vec::new(), catalogue: None },
             prompt: prompt(),
             message: Message::try_from("12345678".to_owned()).unwrap(),
-            max_output_tokens: None,
+            limits: CallerLimits::default(),
             conversation: Some(ConversationId::FIRST),
             deadline: self.test.clock.now().plus(timeout),
         };

@@ -34,11 +34,13 @@ struct ActingModel {
     act: Act,
     asked: Arc<Mutex<Vec<u32>>>,
     knows_seeds: bool,
+    /// The tokens that it counts.
+    usage: Usage,
 }
 
 impl ActingModel {
     fn new(act: Act) -> Self {
-        Self { act, asked: Arc::default(), knows_seeds: true }
+        Self { act, asked: Arc::default(), knows_seeds: true, usage: counted(20, 3) }
     }
 
     fn asked(&self) -> Vec<u32> {
@@ -59,7 +61,7 @@ impl ChatModel for ActingModel {
         self.asked.lock().unwrap().push(limit);
         let cause = || Cause::because("it was told to");
         let busy = || ModelError::Throttled { retry_after: None, cause: cause() };
-        let end = End { finish_reason: FinishReason::Stop, usage: Some(counted(20, 3)) };
+        let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
         let pieces = match self.act {
             Act::Replies => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Ok(Piece::End(end))]),
             Act::IsThrottled => Err(busy()),
@@ -108,12 +110,21 @@ impl FallbackScene {
     }
 
     async fn hold_for(&self, candidates: Candidates, prompt: Prompt) -> Result<HeldQuestion, ApiError> {
+        self.hold_within(CallerLimits::default(), candidates, prompt).await
+    }
+
+    async fn hold_within(
+        &self,
+        limits: CallerLimits,
+        candidates: Candidates,
+        prompt: Prompt,
+    ) -> Result<HeldQuestion, ApiError> {
         let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
         let question = Question {
             candidates,
             prompt,
             message: Message::try_from("Hello".to_owned()).unwrap(),
-            max_output_tokens: None,
+            limits,
             conversation: None,
             deadline: self.test.clock.now().plus(Duration::from_secs(28)),
         };
@@ -302,6 +313,26 @@ async fn unpaid_work_is_noted_for_the_model_that_may_have_worked() {
     }
 }
 
+#[tokio::test]
+async fn a_callers_bound_makes_replies_shorter_and_leaves_out_what_it_does_not_cover() {
+    let scene = FallbackScene::start(100_000, (1, 10), Act::Replies, Act::Replies).await;
+    let bound = |tokens: u64| CallerLimits {
+        max_output_tokens: None,
+        max_cost: Some(Credits::new(most_input() + tokens).unwrap()),
+    };
+    for (tokens, limits) in [(7, &[7][..]), (100, &[100]), (9 * most_input() + 70, &[100, 7])] {
+        let question = scene.hold_within(bound(tokens), scene.candidates(), prompt()).await.unwrap();
+        assert_eq!(u64::from(question.held()), most_input() + tokens);
+        let asked: Vec<u32> = question.candidates.iter().map(|candidate| candidate.max_output_tokens).collect();
+        assert_eq!(asked, limits);
+        scene.till.ledger.release(&question.held).await;
+    }
+    let refused = scene.hold_within(bound(4), scene.candidates(), prompt()).await;
+    let Err(ApiError::MaxCostTooLow { least }) = refused else { panic!("{refused:?}") };
+    assert_eq!(u64::from(least), most_input() + 5);
+    assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+}
+
 fn any_price() -> impl Strategy<Value = Credits> {
     prop_oneof![Just(0), 0..10_000_000_u64, Just(1_000_000_000_000)].prop_map(|amount| Credits::new(amount).unwrap())
 }
@@ -319,36 +350,58 @@ fn any_prices() -> impl Strategy<Value = Prices> {
     )
 }
 
-/// Holds for models at `prices`, the first of which was named, and looks whether the hold bounds every bill.
-async fn check_the_hold(balance: u64, prices: &[Prices], usage: Usage) {
-    let scene = FallbackScene::start(balance, (1, 1), Act::Replies, Act::Replies).await;
+/// Holds for models at `prices`, the first of which was named, and captures the reply of the first. The hold bounds every
+/// bill, and the caller's limits bound the hold.
+async fn check_the_hold(balance: u64, prices: &[Prices], prompt: Prompt, limits: CallerLimits, usage: Usage) {
+    let mut scene = FallbackScene::start(balance, (1, 1), Act::Replies, Act::Replies).await;
+    scene.first.usage = usage;
     let offers: Vec<_> = prices.iter().map(|prices| offer("m", scene.first.clone(), *prices)).collect();
     let candidates = Candidates { first: Arc::clone(&offers[0]), fallbacks: offers[1..].to_vec(), catalogue: None };
-    let Ok(question) = scene.hold_for(candidates, prompt()).await else {
-        let least = offers[0].quote(&prompt(), offers[0].limits(None, 5)).least();
-        assert!(u64::from(least) > balance, "it could have been paid");
-        return;
+    let (most_input, first) = (prompt.most_input_tokens(), &offers[0]);
+    let least = first.quote(&prompt, first.limits(limits.max_output_tokens, 5)).least();
+    let bound = limits.max_cost.unwrap_or(Credits::MAX);
+    let question = match scene.hold_within(limits, candidates, prompt).await {
+        Ok(question) => question,
+        Err(error) => {
+            let is_too_low = matches!(error, ApiError::MaxCostTooLow { least: told } if told == least);
+            assert_eq!(is_too_low, bound < least, "{error:?}");
+            assert!(is_too_low || u64::from(least) > balance, "it could have been paid");
+            assert_eq!(scene.spendable_and_held().await, (balance, 0));
+            return;
+        }
     };
+    let held = question.held();
+    assert!(least <= held && held <= bound && u64::from(held) <= balance);
     assert!(Arc::ptr_eq(&question.candidates[0].offer, &offers[0]), "the model that was named is asked first");
+    let wanted = limits.max_output_tokens.unwrap_or(u32::MAX);
     for candidate in &question.candidates {
-        assert!((5..=100).contains(&candidate.max_output_tokens));
-        let used = usage.within(most_input(), candidate.max_output_tokens.into());
-        assert!(candidate.offer.terms.prices.cost(&used) <= question.held(), "{candidate:?} {used:?}");
+        assert!((wanted.min(5)..=wanted.min(100)).contains(&candidate.max_output_tokens));
+        let used = usage.within(most_input, candidate.max_output_tokens.into());
+        assert!(candidate.offer.terms.prices.cost(&used) <= held, "{candidate:?} {used:?}");
     }
+    let paid = scene.till.reply(question).await.unwrap();
+    assert!(paid.charge.cost <= held);
+    assert_eq!(scene.spendable_and_held().await, (balance - u64::from(paid.charge.cost), 0));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_prices_are_the_hold_pays_for_every_reply_of_every_candidate(
+    fn whatever_the_prices_and_the_callers_bound_are_the_hold_keeps_to_it_and_pays_for_every_reply_of_every_candidate(
         balance in prop_oneof![0..5_000_u64, Just(1_000_000_000_000)],
         prices in proptest::collection::vec(any_prices(), 1..=4),
+        text in ".{0,200}",
+        max_output_tokens in proptest::option::of(1..200_u32),
+        max_cost in proptest::option::of(prop_oneof![0..5_000_u64, Just(1_000_000_000_000)]),
         (input, output) in (0..1_000_u64, any::<u64>()),
         (cached_input_tokens, cache_write_tokens) in any::<(u64, u64)>(),
     ) {
+        let prompt = Prompt { turns: vec![Turn { role: Role::User, text }], sampling: Sampling::default() };
+        let max_cost = max_cost.map(|bound| Credits::new(bound).unwrap());
+        let limits = CallerLimits { max_output_tokens, max_cost };
         let usage = Usage { cached_input_tokens, cache_write_tokens, ..Usage::counted(input, output) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(check_the_hold(balance, &prices, usage));
+        runtime.block_on(check_the_hold(balance, &prices, prompt, limits, usage));
     }
 }

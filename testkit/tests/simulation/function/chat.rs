@@ -22,7 +22,7 @@ use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
 use shared::error::ApiError;
 use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
-use shared::till::{Admitted, HeldOrReplay, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, ReplyPiece, Till, TillStream};
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, ModelFailure, Told};
@@ -93,7 +93,7 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         candidates,
         prompt: Prompt::default(),
         message,
-        max_output_tokens: Some(chat.most_tokens),
+        limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
         conversation: chat.conversation,
         deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
     };
