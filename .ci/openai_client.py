@@ -98,7 +98,6 @@ def be_refused(client: OpenAI) -> None:
     expect("a wrong key", type(refusal(client.with_options(api_key="sk-wrong"))), AuthenticationError)
     unknown = refusal(client, model="gpt-0")
     expect("an unknown model", type(unknown), NotFoundError)
-    expect("its cost", whole.usage.cost, 1)
     expect("its request has an id", bool(unknown.request_id), True)
     expect("the models that there are", "This deployment has: dummy." in unknown.message, True)
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
