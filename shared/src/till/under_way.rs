@@ -51,15 +51,24 @@ impl Till {
     /// that the models do not get.
     ///
     /// # Errors
-    /// As [`Pieces::next`], of the candidate that was asked last.
+    /// As [`Pieces::next`], of the last candidate that turned the question away or may have worked on it. A fallback that
+    /// is misconfigured or refuses the question does not hide that the model before it is only busy.
     pub(super) async fn ask(&self, mut question: HeldQuestion, reserve: Duration) -> Result<UnderWay, ApiError> {
-        let mut candidates = std::mem::take(&mut question.candidates).into_iter().peekable();
-        let mut failure = ModelError::Misconfigured(Cause::because("the hold covers no model"));
-        while let Some(candidate) = candidates.next() {
+        let mut told: Option<(Arc<Offer>, ModelError)> = None;
+        for candidate in std::mem::take(&mut question.candidates) {
+            let limit = question.deadline.since(self.clock.now()).saturating_sub(reserve);
+            if let Some((before, cause)) = &told {
+                let (model, fallback) = (before.id(), candidate.offer.id());
+                if limit < LEAST_TIME {
+                    tracing::warn!(model, fallback, %cause, "the model turned the request away too late for a fallback");
+                    break;
+                }
+                tracing::warn!(model, fallback, %cause, "the model turned the request away, and a fallback is asked");
+            }
             let asked = Instant::now();
-            let begun = self.first_piece(&question, &candidate, reserve).await;
+            let begun = first_piece(&question, &candidate, limit).await;
             let latency = asked.elapsed();
-            failure = match begun {
+            let failure = match begun {
                 Ok((first, pieces)) => {
                     let (first, text, refusal) = (Some(first), String::new(), None);
                     return Ok(UnderWay { question, candidate, pieces, first, text, refusal, latency });
@@ -71,31 +80,35 @@ impl Till {
                 self.ledger.release_unpaid(&question.held, candidate.offer.id()).await;
                 return Err(failure.into());
             }
-            let Some(next) = candidates.peek().filter(|_| failure.turned_away()) else { break };
-            let (model, fallback) = (candidate.offer.id(), next.offer.id());
-            tracing::warn!(model, fallback, cause = %failure, "the model turned the request away, and a fallback is asked");
+            let turned_away = failure.turned_away();
+            if turned_away || told.is_none() {
+                told = Some((candidate.offer, failure));
+            } else {
+                tracing::warn!(fallback = candidate.offer.id(), cause = %failure, "the fallback cannot answer");
+            }
+            if !turned_away {
+                break;
+            }
         }
         self.ledger.release(&question.held).await;
-        Err(failure.into())
+        let uncovered = || ModelError::Misconfigured(Cause::because("the hold covers no model"));
+        Err(told.map_or_else(uncovered, |(_, failure)| failure).into())
     }
+}
 
-    async fn first_piece(
-        &self,
-        question: &HeldQuestion,
-        candidate: &Candidate,
-        reserve: Duration,
-    ) -> Result<(ShownPiece, Pieces), ModelError> {
-        let limit = question.deadline.since(self.clock.now()).saturating_sub(reserve);
-        if limit < LEAST_TIME {
-            return Err(ModelError::Unavailable {
-                retry_after: None,
-                cause: Cause::because("no time is left to ask it"),
-            });
-        }
-        let Candidate { offer, max_output_tokens } = candidate;
-        let mut pieces = offer.model.stream(&question.prompt, *max_output_tokens, limit).await?;
-        Ok((pieces.next().await?, pieces))
+/// The beginning of the reply of `candidate` within `limit`.
+async fn first_piece(
+    question: &HeldQuestion,
+    candidate: &Candidate,
+    limit: Duration,
+) -> Result<(ShownPiece, Pieces), ModelError> {
+    if limit < LEAST_TIME {
+        let cause = Cause::because("no time is left to ask it");
+        return Err(ModelError::Unavailable { retry_after: None, cause });
     }
+    let Candidate { offer, max_output_tokens } = candidate;
+    let mut pieces = offer.model.stream(&question.prompt, *max_output_tokens, limit).await?;
+    Ok((pieces.next().await?, pieces))
 }
 
 impl UnderWay {

@@ -1,11 +1,14 @@
 //! Models that turn a request away, and the fallbacks that are asked in their place.
 
+use domain::time::Clock;
 use proptest::prelude::*;
 use providers::catalogue::CataloguedModel;
 use providers::model::Model;
 use providers::offers::Offer;
 
 use super::*;
+
+const TIME_FOR_A_REQUEST: Duration = Duration::from_secs(28);
 
 /// The end of a model's work for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ enum Act {
     SpeaksFirst,
     /// It reasons before it says that it is busy.
     ThinksFirst,
+    /// It says that it is busy when the time for its reply is over.
+    IsThrottledLate,
 }
 
 /// The acts after which a fallback is asked.
@@ -36,11 +41,13 @@ struct ActingModel {
     knows_seeds: bool,
     /// The tokens that it counts.
     usage: Usage,
+    /// The till's clock.
+    clock: Clock,
 }
 
 impl ActingModel {
-    fn new(act: Act) -> Self {
-        Self { act, asked: Arc::default(), knows_seeds: true, usage: counted(20, 3) }
+    fn new(act: Act, clock: &Clock) -> Self {
+        Self { act, asked: Arc::default(), knows_seeds: true, usage: counted(20, 3), clock: clock.clone() }
     }
 
     fn asked(&self) -> Vec<u32> {
@@ -65,6 +72,10 @@ impl ChatModel for ActingModel {
         let pieces = match self.act {
             Act::Replies => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Ok(Piece::End(end))]),
             Act::IsThrottled => Err(busy()),
+            Act::IsThrottledLate => {
+                self.clock.advance(TIME_FOR_A_REQUEST);
+                Err(busy())
+            }
             Act::IsUnavailable => Err(ModelError::Unavailable { retry_after: None, cause: cause() }),
             Act::Fails => Err(ModelError::Failed(cause())),
             Act::Refuses => Err(ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }),
@@ -94,7 +105,8 @@ impl FallbackScene {
         let test = TestTable::start().await;
         let ada = open_account(&test, "ada", balance).await;
         let till = Arc::new(till(&test, 5));
-        Self { test, ada, till, first: ActingModel::new(first), fallback: ActingModel::new(fallback), prices }
+        let (first, fallback) = (ActingModel::new(first, &test.clock), ActingModel::new(fallback, &test.clock));
+        Self { test, ada, till, first, fallback, prices }
     }
 
     fn candidates(&self) -> Candidates {
@@ -126,7 +138,7 @@ impl FallbackScene {
             message: Message::try_from("Hello".to_owned()).unwrap(),
             limits,
             conversation: None,
-            deadline: self.test.clock.now().plus(Duration::from_secs(28)),
+            deadline: self.test.clock.now().plus(TIME_FOR_A_REQUEST),
         };
         match self.till.hold(account, question).await? {
             HeldOrReplay::Question(question) => Ok(question),
@@ -227,6 +239,31 @@ async fn where_every_model_turns_the_request_away_the_last_one_says_why_and_noth
     }
 }
 
+/// The caller may repeat a request to a busy model. They cannot mend the fallback.
+#[tokio::test]
+async fn a_fallback_that_cannot_answer_does_not_hide_that_the_model_is_only_busy() {
+    for fallback in [Act::IsMisconfigured, Act::Refuses] {
+        for is_streamed in [false, true] {
+            let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, fallback).await;
+            let answered = scene.ask(is_streamed).await;
+            assert!(matches!(answered, Err(ApiError::ModelThrottled { .. })), "{fallback:?}: {answered:?}");
+            assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 1));
+            assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_time_for_a_fallback_the_model_that_turned_the_request_away_says_why() {
+    for is_streamed in [false, true] {
+        let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottledLate, Act::Replies).await;
+        let answered = scene.ask(is_streamed).await;
+        assert!(matches!(answered, Err(ApiError::ModelThrottled { .. })), "{answered:?}");
+        assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 0));
+        assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+    }
+}
+
 #[tokio::test]
 async fn the_hold_is_that_of_the_dearest_candidate() {
     for prices in [(2, 3), (3, 2)] {
@@ -297,7 +334,8 @@ async fn unpaid_work_is_noted_for_the_model_that_may_have_worked() {
     for (first, fallback, noted) in
         [(Act::Fails, Act::Replies, "FAILURES#first"), (Act::IsThrottled, Act::Fails, "FAILURES#fallback")]
     {
-        (scene.first, scene.fallback) = (ActingModel::new(first), ActingModel::new(fallback));
+        let clock = &scene.test.clock;
+        (scene.first, scene.fallback) = (ActingModel::new(first, clock), ActingModel::new(fallback, clock));
         scene.test.recorder.clear();
         assert!(matches!(scene.ask(false).await, Err(ApiError::ModelFailed(_))));
         let written: Vec<String> = scene
