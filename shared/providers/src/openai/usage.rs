@@ -78,22 +78,27 @@ impl Default for CompletionDetails {
 impl Counted {
     /// The usage, unless the server counted nothing. No part of it is greater than its whole.
     pub(super) fn usage(self) -> Option<Usage> {
+        let (input, output) = self.input_and_output();
         let usage = Usage {
             cached_input_tokens: self.cached,
             cache_write_tokens: self.cache_write,
             reasoning_tokens: self.reasoning,
-            ..Usage::counted(self.prompt, self.output())
+            ..Usage::counted(input, output)
         };
         (usage.input_tokens > 0 || usage.output_tokens > 0).then(|| usage.within(u64::MAX, u64::MAX))
     }
 
-    /// All tokens that the model wrote. `OpenAI` counts the reasoning among the completion's tokens. xAI counts it beside
-    /// them, and then the total has all three.
-    fn output(self) -> u64 {
-        let Self { prompt, completion, total, reasoning, .. } = self;
-        let with_reasoning = completion + reasoning;
-        let is_beside = reasoning > completion || prompt + with_reasoning == total;
-        if is_beside { with_reasoning } else { completion }
+    /// All tokens that the model read, and all that it wrote. `OpenAI` counts cached tokens among the prompt's, and the
+    /// reasoning among the completion's. Other servers count them beside: xAI the reasoning, and a proxy that copies
+    /// Anthropic's counts the cached tokens. A part is beside its whole if it is greater, or if only so the total is the sum.
+    fn input_and_output(self) -> (u64, u64) {
+        let Self { prompt, completion, total, cached, cache_write, reasoning } = self;
+        let (with_cache, with_reasoning) = (prompt + cached + cache_write, completion + reasoning);
+        let inputs = if cached + cache_write > prompt { [with_cache; 2] } else { [prompt, with_cache] };
+        let outputs = if reasoning > completion { [with_reasoning; 2] } else { [completion, with_reasoning] };
+        let readings = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(input, output)| (inputs[input], outputs[output]));
+        let is_total = |(input, output): &(u64, u64)| input + output == total;
+        readings.into_iter().find(is_total).unwrap_or(readings[0])
     }
 }
 
@@ -236,10 +241,47 @@ mod tests {
         assert_eq!(output([32, 9, 41], 0), 9);
     }
 
+    /// As in the API of Anthropic: <https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching>
+    #[test]
+    fn cached_tokens_that_are_counted_beside_the_prompt_are_input_too() {
+        for (whole, parts, expected, why) in [
+            ([1000, 300, 1300], [900, 50, 0], (1000, 300), "OpenAI's prompt has the cached tokens"),
+            ([1000, 300, 0], [900, 100, 0], (1000, 300), "no more cached tokens than the prompt's, and no total"),
+            ([10, 300, 0], [900, 0, 0], (910, 300), "more cached tokens than the prompt's, and no total"),
+            ([10, 300, 310], [900, 0, 0], (910, 300), "… and a total that leaves them out"),
+            ([10, 300, 1260], [900, 50, 0], (960, 300), "the total has all of them"),
+            ([1000, 300, 1350], [50, 0, 0], (1050, 300), "the total has them, though the prompt is longer"),
+            ([500, 300, 0], [400, 400, 0], (1300, 300), "together more than the prompt"),
+            ([10, 9, 1119], [900, 0, 200], (910, 209), "reasoning is beside the completion too"),
+            ([1000, 9, 1209], [900, 0, 200], (1000, 209), "the reasoning alone"),
+            ([10, 209, 1119], [900, 0, 200], (910, 209), "the cache alone"),
+            ([10, 300, 310], [0, 0, 0], (10, 300), "no parts"),
+            ([10, 300, 7], [3, 2, 1], (10, 300), "a total that is no sum"),
+        ] {
+            let usage = with_parts(whole, parts);
+            assert_eq!((usage.input_tokens, usage.output_tokens), expected, "{why}");
+            assert_eq!([usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens], parts, "{why}");
+        }
+    }
+
+    /// The counts are up to the greatest that are read, and the parts are those that the server counted.
     #[test]
     fn no_part_is_greater_than_its_whole() {
-        let usage = with_parts([10, 5, 15], [12, 4, 3]);
-        assert_eq!((usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens), (10, 0, 3));
+        let counts = [0, 1, 3, 10, MAX_COUNT];
+        let each = || counts.into_iter();
+        for (prompt, completion) in each().flat_map(|prompt| each().map(move |completion| (prompt, completion))) {
+            for (cached, cache_write) in each().flat_map(|cached| each().map(move |written| (cached, written))) {
+                for (reasoning, total) in each().flat_map(|reasoning| each().map(move |total| (reasoning, total))) {
+                    let counted = Counted { prompt, completion, total, cached, cache_write, reasoning };
+                    let Some(usage) = counted.usage() else { continue };
+                    assert!(usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens, "{usage:?}");
+                    assert!(usage.reasoning_tokens <= usage.output_tokens, "{usage:?}");
+                    let parts = (usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens);
+                    assert_eq!(parts, (cached, cache_write, reasoning), "nothing that was counted is given away");
+                    assert!(usage.input_tokens >= prompt && usage.output_tokens >= completion);
+                }
+            }
+        }
     }
 
     #[test]
