@@ -26,7 +26,7 @@ impl ProviderKeys {
     /// [`SettingError`] if Secrets Manager cannot be reached with the environment's settings.
     pub async fn connect(source: Option<SecretSource>) -> Result<Self, SettingError> {
         Ok(Self(match source {
-            Some(source) => Some(RenewableSecret::connect(source, named_keys).await?),
+            Some(source) => Some(RenewableSecret::connect("PROVIDER_KEYS", source, named_keys).await?),
             None => None,
         }))
     }
@@ -57,10 +57,10 @@ impl ProviderKeys {
 fn named_keys(text: &str) -> Result<Arc<NamedKeys>, &'static str> {
     // The error of serde_json may quote the text.
     let Ok(Value::Object(members)) = serde_json::from_str(text) else {
-        return Err("the secret of keys is no JSON object of names and keys");
+        return Err("is no JSON object of names and keys");
     };
     let keys = members.into_iter().map(|(name, key)| {
-        let key = key.as_str().ok_or("a key in the secret of keys is no text")?;
+        let key = key.as_str().ok_or("has a key that is no text")?;
         Ok((name, bearer(key)?))
     });
     keys.collect::<Result<_, _>>().map(Arc::new)
@@ -70,7 +70,7 @@ fn named_keys(text: &str) -> Result<Arc<NamedKeys>, &'static str> {
 pub(crate) fn bearer(key: &str) -> Result<HeaderValue, &'static str> {
     // Whoever saves a key from an editor saves its last line break too.
     let authorization = HeaderValue::from_str(&format!("Bearer {}", key.trim()));
-    let mut authorization = authorization.map_err(|_| "the API key cannot be sent in a header")?;
+    let mut authorization = authorization.map_err(|_| "cannot be sent in a header")?;
     authorization.set_sensitive(true);
     Ok(authorization)
 }
@@ -111,12 +111,12 @@ mod tests {
     #[tokio::test]
     async fn a_secret_that_is_no_object_of_texts_is_the_operators_to_mend_and_is_not_quoted() {
         for (text, expected) in [
-            ("swordfish", "the secret of keys is no JSON object of names and keys"),
-            ("[\"swordfish\"]", "the secret of keys is no JSON object of names and keys"),
-            ("{\"openai\": {\"key\": \"swordfish\"}}", "a key in the secret of keys is no text"),
-            ("{\"openai\": \"swordfish\\nof two lines\"}", "the API key cannot be sent in a header"),
+            ("swordfish", "is no JSON object of names and keys"),
+            ("[\"swordfish\"]", "is no JSON object of names and keys"),
+            ("{\"openai\": {\"key\": \"swordfish\"}}", "has a key that is no text"),
+            ("{\"openai\": \"swordfish\\nof two lines\"}", "cannot be sent in a header"),
         ] {
-            assert_eq!(problem(&keys(text).await, "openai").await, expected);
+            assert_eq!(problem(&keys(text).await, "openai").await, format!("PROVIDER_KEYS {expected}"));
         }
     }
 

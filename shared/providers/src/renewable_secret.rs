@@ -20,12 +20,14 @@ const READ_INTERVAL: Duration = Duration::from_secs(60);
 /// A secret, and the keys in it once it is read. They never print.
 #[derive(Debug)]
 pub(crate) struct RenewableSecret<K> {
+    /// The setting that holds or names the secret, for the log.
+    name: &'static str,
     stored: StoredSecret,
     parse: Parse<K>,
     known: Mutex<Option<KnownSecret<K>>>,
 }
 
-/// The keys in a secret, or the sentence that says why it has none. The sentence does not quote the secret.
+/// The keys in a secret, or a predicate that says why it has none, as in "is empty". It does not quote the secret.
 type Parse<K> = fn(&str) -> Result<K, &'static str>;
 
 /// The keys in a secret, as they were last read.
@@ -36,22 +38,26 @@ struct KnownSecret<K> {
 }
 
 impl<K: Clone> RenewableSecret<K> {
-    /// The secret at `source`, read if it can be read at once.
+    /// The secret of the setting `name`, which is at `source`. It is read if it can be read at once.
     ///
     /// # Errors
     /// [`SettingError`] if Secrets Manager cannot be reached with the environment's settings.
-    pub(crate) async fn connect(source: SecretSource, parse: Parse<K>) -> Result<Self, SettingError> {
-        let secret = Self::new(StoredSecret::connect(source)?, parse);
+    pub(crate) async fn connect(
+        name: &'static str,
+        source: SecretSource,
+        parse: Parse<K>,
+    ) -> Result<Self, SettingError> {
+        let secret = Self::new(name, StoredSecret::connect(source)?, parse);
         match timeout(FIRST_READ_LIMIT, secret.keys()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the model's API key cannot be read yet"),
-            Err(_) => tracing::warn!("the model's API key is not there yet"),
+            Ok(Err(error)) => tracing::warn!(secret = name, %error, "a secret of API keys cannot be read yet"),
+            Err(_) => tracing::warn!(secret = name, "a secret of API keys takes too long to read: the start goes on"),
         }
         Ok(secret)
     }
 
-    pub(crate) fn new(stored: StoredSecret, parse: Parse<K>) -> Self {
-        Self { stored, parse, known: Mutex::default() }
+    pub(crate) fn new(name: &'static str, stored: StoredSecret, parse: Parse<K>) -> Self {
+        Self { name, stored, parse, known: Mutex::default() }
     }
 
     /// The keys. They are read if they are not known, and also if one of them [`RenewableSecret::was_refused`].
@@ -60,20 +66,21 @@ impl<K: Clone> RenewableSecret<K> {
     /// [`ModelError::Unavailable`] if the secret cannot be read and never could, [`ModelError::Misconfigured`] if it is
     /// not what it should be.
     pub(crate) async fn keys(&self) -> Result<K, ModelError> {
+        let secret = self.name;
         let mut known = self.known.lock().await;
         match &mut *known {
             Some(known) if !known.is_due(&self.stored) => {}
             Some(known) => {
                 known.read_at = Instant::now();
                 match self.read().await {
-                    Ok(read) => known.renew(read),
-                    Err(error) => tracing::warn!(%error, "the model's API key cannot be read again"),
+                    Ok(read) => known.renew(secret, read),
+                    Err(error) => tracing::warn!(secret, %error, "a secret of API keys cannot be read again"),
                 }
             }
             None => *known = Some(self.read().await?),
         }
-        let keys = known.as_ref().map_or(Err("there is no key"), |known| known.keys.clone());
-        keys.map_err(|problem| ModelError::Misconfigured(Cause::because(problem)))
+        let keys = known.as_ref().map_or(Err("has no key"), |known| known.keys.clone());
+        keys.map_err(|problem| ModelError::Misconfigured(Cause::because(&format!("{secret} {problem}"))))
     }
 
     /// A server refused one of the keys that [`RenewableSecret::keys`] gave, or one that is needed is not among them.
@@ -97,9 +104,11 @@ impl<K> KnownSecret<K> {
     }
 
     /// Keys stay in use until there are others: a secret that was saved with a mistake changes nothing.
-    fn renew(&mut self, read: Self) {
+    fn renew(&mut self, secret: &'static str, read: Self) {
         match &read.keys {
-            Err(problem) if self.keys.is_ok() => tracing::warn!(problem, "the secret is not what it was"),
+            Err(problem) if self.keys.is_ok() => {
+                tracing::warn!(secret, problem, "a secret of API keys was saved with a mistake");
+            }
             _ => *self = read,
         }
     }
@@ -148,10 +157,9 @@ mod tests {
                 .build();
             let client = aws_sdk_secretsmanager::Client::from_conf(configuration);
             let stored = StoredSecret::SecretsManager { client, arn: "key".to_owned() };
-            RenewableSecret::new(
-                stored,
-                |text| if text == "broken" { Err("it is broken") } else { Ok(text.to_owned()) },
-            )
+            RenewableSecret::new("API_KEY", stored, |text| {
+                if text == "broken" { Err("is broken") } else { Ok(text.to_owned()) }
+            })
         }
     }
 
@@ -220,7 +228,10 @@ mod tests {
         let key = store.secret();
         for _ in 0..3 {
             let error = key.keys().await.unwrap_err();
-            assert!(matches!(&error, ModelError::Misconfigured(cause) if cause.as_str() == "it is broken"), "{error}");
+            assert!(
+                matches!(&error, ModelError::Misconfigured(cause) if cause.as_str() == "API_KEY is broken"),
+                "{error}"
+            );
         }
         assert_eq!(store.reads(), 1);
         store.put(Some("mended"));

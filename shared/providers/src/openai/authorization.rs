@@ -30,7 +30,7 @@ impl Authorization {
     /// The key at `source`, read if it can be read at once.
     pub(super) async fn of_the_settings(source: Option<SecretSource>) -> Result<Self, SettingError> {
         Ok(match source {
-            Some(source) => Self::OfTheSettings(RenewableSecret::connect(source, bearer).await?),
+            Some(source) => Self::OfTheSettings(RenewableSecret::connect("OPENAI_API_KEY", source, bearer).await?),
             None => Self::None,
         })
     }
