@@ -16,8 +16,8 @@ use domain::setting::SettingError;
 #[derive(Debug)]
 pub struct ProviderKeys(Option<RenewableSecret<Arc<NamedKeys>>>);
 
-/// The header `Authorization` of each key.
-type NamedKeys = BTreeMap<String, HeaderValue>;
+/// The header `Authorization` of each key, or why it cannot be sent.
+type NamedKeys = BTreeMap<String, Result<HeaderValue, &'static str>>;
 
 impl ProviderKeys {
     /// The keys in the secret at `source`, read if it can be read at once. Without a secret there are none.
@@ -31,18 +31,20 @@ impl ProviderKeys {
         }))
     }
 
-    /// The header `Authorization` with the key `name`. A key that is not there is looked for again after a minute.
+    /// The header `Authorization` with the key `name`. A key that is not there, or cannot be sent, is looked for again
+    /// after a minute.
     pub(crate) async fn authorization(&self, name: &str) -> Result<HeaderValue, ModelError> {
-        let missing =
+        let unusable =
             |problem: &str| ModelError::Misconfigured(Cause::because(&format!("the API key {name} {problem}")));
         let Some(secret) = &self.0 else {
-            return Err(missing("is not there, because PROVIDER_KEYS is not set"));
+            return Err(unusable("is not there, because PROVIDER_KEYS is not set"));
         };
-        if let Some(key) = secret.keys().await?.get(name) {
+        if let Some(Ok(key)) = secret.keys().await?.get(name) {
             return Ok(key.clone());
         }
         secret.was_refused().await;
-        secret.keys().await?.get(name).cloned().ok_or_else(|| missing("is not in the secret of keys"))
+        let key = secret.keys().await?.get(name).cloned();
+        key.unwrap_or(Err("is not in the secret of keys")).map_err(unusable)
     }
 
     /// A server refused a key. All of them are read again, at most once a minute.
@@ -59,18 +61,20 @@ fn named_keys(text: &str) -> Result<Arc<NamedKeys>, &'static str> {
     let Ok(Value::Object(members)) = serde_json::from_str(text) else {
         return Err("is no JSON object of names and keys");
     };
-    let keys = members.into_iter().map(|(name, key)| {
-        let key = key.as_str().ok_or("has a key that is no text")?;
-        Ok((name, bearer(key)?))
-    });
-    keys.collect::<Result<_, _>>().map(Arc::new)
+    // A mistake in one key leaves the others in use.
+    let keys = members.into_iter().map(|(name, key)| (name, key.as_str().ok_or("is no text").and_then(bearer)));
+    Ok(Arc::new(keys.collect()))
 }
 
-/// The header `Authorization` with `key`.
+/// The header `Authorization` with `key`, or what is wrong with the key.
 pub(crate) fn bearer(key: &str) -> Result<HeaderValue, &'static str> {
-    // Whoever saves a key from an editor saves its last line break too.
-    let authorization = HeaderValue::from_str(&format!("Bearer {}", key.trim()));
-    let mut authorization = authorization.map_err(|_| "cannot be sent in a header")?;
+    // A key that was saved in an editor ends in a line break.
+    let key = key.trim();
+    if key.is_empty() {
+        return Err("is empty");
+    }
+    let mut authorization =
+        HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "cannot be sent in a header")?;
     authorization.set_sensitive(true);
     Ok(authorization)
 }
@@ -109,14 +113,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_is_no_object_of_texts_is_the_operators_to_mend_and_is_not_quoted() {
-        for (text, expected) in [
-            ("swordfish", "is no JSON object of names and keys"),
-            ("[\"swordfish\"]", "is no JSON object of names and keys"),
-            ("{\"openai\": {\"key\": \"swordfish\"}}", "has a key that is no text"),
-            ("{\"openai\": \"swordfish\\nof two lines\"}", "cannot be sent in a header"),
+    async fn a_secret_that_is_no_object_is_the_operators_to_mend_and_is_not_quoted() {
+        for text in ["swordfish", "[\"swordfish\"]"] {
+            let expected = "PROVIDER_KEYS is no JSON object of names and keys";
+            assert_eq!(problem(&keys(text).await, "openai").await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_key_disables_only_itself_and_is_not_quoted() {
+        for (bad, expected) in [
+            (r#"{"key": "swordfish"}"#, "the API key openai is no text"),
+            (r#""swordfish\nof two lines""#, "the API key openai cannot be sent in a header"),
+            (r#""""#, "the API key openai is empty"),
+            (r#"" \n""#, "the API key openai is empty"),
+            ("null", "the API key openai is no text"),
         ] {
-            assert_eq!(problem(&keys(text).await, "openai").await, format!("PROVIDER_KEYS {expected}"));
+            let keys = keys(&format!(r#"{{"openai": {bad}, "openrouter": "or-2"}}"#)).await;
+            assert_eq!(problem(&keys, "openai").await, expected);
+            assert_eq!(keys.authorization("openrouter").await.unwrap(), "Bearer or-2");
         }
     }
 
