@@ -95,12 +95,12 @@ impl Entry {
         }
     }
 
-    /// The cost of a chat, computed again from its usage and prices. `None` for other kinds, and for entries of releases
-    /// before the catalogue, which have no prices.
+    /// The cost of a chat, as the audit computes it again. `None` for other kinds, and for entries of releases before the
+    /// catalogue, which have no prices.
     #[must_use]
     pub fn cost_by_its_prices(&self) -> Option<Credits> {
-        let prices = self.prices.filter(|_| self.kind == EntryKind::Chat)?;
-        Some(prices.cost(&self.usage?))
+        let Self { kind, usage, prices, capped_at, .. } = *self;
+        Costing { kind, usage, prices, capped_at }.cost()
     }
 
     /// The entry of a message that is never charged.
@@ -123,6 +123,27 @@ impl Entry {
             texts: None,
             json_bytes: None,
         }
+    }
+}
+
+/// The attributes of an entry that the amount of a chat follows from.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Costing {
+    pub(crate) kind: EntryKind,
+    #[serde(default)]
+    pub(crate) usage: Option<Usage>,
+    #[serde(default)]
+    pub(crate) prices: Option<Prices>,
+    #[serde(default)]
+    pub(crate) capped_at: Option<Credits>,
+}
+
+impl Costing {
+    /// The cost of a chat by its prices, whatever was held. Without a usage it is that of no tokens. `None` for other
+    /// kinds, and without prices.
+    pub(crate) fn cost(&self) -> Option<Credits> {
+        let prices = self.prices.filter(|_| self.kind == EntryKind::Chat)?;
+        Some(prices.cost(&self.usage.unwrap_or_default()))
     }
 }
 

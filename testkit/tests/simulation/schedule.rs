@@ -263,7 +263,7 @@ impl Schedule {
                 if report.finished
                     && report.mismatches.is_empty()
                     && report.mispriced.is_empty()
-                    && (report.unpriced, report.unsettled) == (0, 0) =>
+                    && (report.unpriced, report.unreadable, report.unsettled) == (0, 0, 0) =>
             {
                 Vec::new()
             }

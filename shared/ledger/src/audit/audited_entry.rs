@@ -5,30 +5,28 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credits::Credits;
 use domain::ids::EntryId;
-use domain::pricing::{Prices, Usage};
 use serde::Deserialize;
 use store::{StoreError, from_item};
 
-use crate::entry::EntryKind;
+use crate::entry::{Costing, EntryKind};
 use crate::texts::id_in_sort_key;
 
-/// The amount of an entry, and the usage and prices that it follows from.
+/// The amount of an entry, and the attributes that it follows from.
+///
+/// Another release may have written the entry, so only the amount must be as this one writes it: an entry of another shape
+/// does not keep its account from being added up.
 #[derive(Clone, Debug)]
 pub(super) struct AuditedEntry {
-    pub(super) id: EntryId,
-    amounts: Amounts,
+    pub(super) sort_key: String,
+    pub(super) amount: i64,
+    /// `None` if it cannot be read.
+    costing: Option<(EntryId, Costing)>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Amounts {
-    kind: EntryKind,
+#[derive(Deserialize)]
+struct SortKeyAndAmount {
+    sk: String,
     amount: i64,
-    #[serde(default)]
-    usage: Option<Usage>,
-    #[serde(default)]
-    prices: Option<Prices>,
-    #[serde(default)]
-    capped_at: Option<Credits>,
 }
 
 /// The outcome of computing the cost of an entry again.
@@ -37,9 +35,11 @@ pub(super) enum Recomputed {
     /// Its amount is what it costs by its prices, or it is no chat.
     Right,
     /// It should have been charged at `cost`.
-    Mispriced { cost: Credits },
+    Mispriced { entry: EntryId, cost: Credits },
     /// It is a chat of a release before the catalogue, without prices.
     Unpriced,
+    /// Its id, kind, usage or prices are not as this release writes them.
+    Unreadable,
 }
 
 impl AuditedEntry {
@@ -48,23 +48,23 @@ impl AuditedEntry {
     pub(super) const NAMES: [(&'static str, &'static str); 4] =
         [("#kind", "kind"), ("#usage", "usage"), ("#prices", "prices"), ("#capped_at", "capped_at")];
 
+    /// # Errors
+    /// [`StoreError::Internal`] if its amount is no whole number.
     pub(super) fn of(item: HashMap<String, AttributeValue>) -> Result<Self, StoreError> {
-        Ok(Self { id: id_in_sort_key(&item)?, amounts: from_item(item)? })
-    }
-
-    pub(super) fn amount(&self) -> i64 {
-        self.amounts.amount
+        let id = id_in_sort_key(&item).ok();
+        let SortKeyAndAmount { sk, amount } = from_item(item.clone())?;
+        Ok(Self { sort_key: sk, amount, costing: id.zip(from_item(item).ok()) })
     }
 
     /// Computes the cost again from usage and prices. Prices without a usage are wrong, whatever they are.
     pub(super) fn recomputed(&self) -> Recomputed {
-        let Amounts { kind, amount, usage, prices, capped_at } = &self.amounts;
-        if *kind != EntryKind::Chat {
-            return Recomputed::Right;
-        }
-        let Some(prices) = prices else { return Recomputed::Unpriced };
-        let cost = prices.cost(&usage.unwrap_or_default()).min(capped_at.unwrap_or(Credits::MAX));
-        if usage.is_some() && *amount == cost.spent() { Recomputed::Right } else { Recomputed::Mispriced { cost } }
+        let Some((entry, costing)) = self.costing else { return Recomputed::Unreadable };
+        let Some(cost) = costing.cost() else {
+            return if costing.kind == EntryKind::Chat { Recomputed::Unpriced } else { Recomputed::Right };
+        };
+        let cost = cost.min(costing.capped_at.unwrap_or(Credits::MAX));
+        let is_right = costing.usage.is_some() && self.amount == cost.spent();
+        if is_right { Recomputed::Right } else { Recomputed::Mispriced { entry, cost } }
     }
 }
 
@@ -73,6 +73,7 @@ mod tests {
     use super::*;
 
     use domain::ids::UserId;
+    use domain::pricing::{Prices, Usage};
     use domain::time::{Clock, Timestamp};
     use proptest::prelude::*;
 
@@ -110,11 +111,10 @@ mod tests {
         })
     }
 
-    /// The entry as the table has it.
-    fn read_back(entry: &Entry) -> AuditedEntry {
+    /// The entry of the id, as the table has it.
+    fn read_back(id: EntryId, entry: &Entry) -> AuditedEntry {
         let clock = Clock::manual(Timestamp::from_seconds(1));
-        let key = entry::key(UserId::new(&clock), EntryId::new(&clock));
-        AuditedEntry::of(key.with(entry).unwrap()).unwrap()
+        AuditedEntry::of(entry::key(UserId::new(&clock), id).with(entry).unwrap()).unwrap()
     }
 
     proptest! {
@@ -130,12 +130,13 @@ mod tests {
             let bill = Bill { prices, catalogue };
             let exchange = Exchange { message: &message, reply: &reply, conversation: None, bill };
             let entry = Entry::chat(held, exchange, None, String::new());
+            let id = EntryId::new(&Clock::manual(Timestamp::from_seconds(1)));
             prop_assert_eq!(entry.amount, prices.cost(&usage).min(held).spent());
-            prop_assert_eq!(read_back(&entry).recomputed(), Recomputed::Right);
+            prop_assert_eq!(read_back(id, &entry).recomputed(), Recomputed::Right);
             if other.spent() != entry.amount {
                 let cost = exchange.charged(held);
                 let changed = Entry { amount: other.spent(), ..entry };
-                prop_assert_eq!(read_back(&changed).recomputed(), Recomputed::Mispriced { cost });
+                prop_assert_eq!(read_back(id, &changed).recomputed(), Recomputed::Mispriced { entry: id, cost });
             }
         }
     }

@@ -16,6 +16,9 @@ pub(super) struct Examination {
     /// The chats without prices among the entries up to `entry`.
     #[serde(default)]
     pub(super) unpriced: u64,
+    /// The entries up to `entry` whose cost cannot be computed again for another reason.
+    #[serde(default)]
+    pub(super) unreadable: u64,
     /// The sort key of the last entry in the sum. Absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<String>,
@@ -25,7 +28,7 @@ pub(super) struct Examination {
 
 impl Examination {
     pub(super) fn begin(user_id: UserId, sums: &Sums, attempt: u32) -> Self {
-        Self { user_id, version: sums.version, sum: 0, unpriced: 0, entry: None, attempt }
+        Self { user_id, version: sums.version, sum: 0, unpriced: 0, unreadable: 0, entry: None, attempt }
     }
 
     pub(super) fn is_decisive(&self) -> bool {

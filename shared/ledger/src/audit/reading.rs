@@ -50,9 +50,9 @@ impl Sums {
 
 /// A page of a user's entries.
 pub(super) struct EntryPage {
-    /// The entries that can be read.
+    /// The entries whose amount can be read.
     pub(super) entries: Vec<AuditedEntry>,
-    /// Whether there is an entry that cannot be read.
+    /// Whether there is an entry whose amount cannot be read.
     pub(super) has_unreadable: bool,
     /// The sort key of the last entry, if more may follow.
     pub(super) next: Option<String>,

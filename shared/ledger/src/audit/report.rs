@@ -17,6 +17,9 @@ pub struct Report {
     pub mispriced: Vec<MispricedEntry>,
     /// The number of chats without prices, of releases before the catalogue, whose cost cannot be computed again.
     pub unpriced: u64,
+    /// The number of entries whose cost cannot be computed again, because their id, kind, usage or prices are not as this
+    /// release writes them. Their amounts are added up like all others.
+    pub unreadable: u64,
     /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
     /// or whose deletion could not be finished; and the number of deleted users who could not be swept.
     pub unsettled: u64,

@@ -1,5 +1,6 @@
 //! One run of the audit.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::ids::UserId;
@@ -50,13 +51,16 @@ pub(super) struct Run<'a, D> {
     pages: u64,
     progress: AuditProgress,
     pub(super) report: Report,
+    /// The sort keys of the entries of the account under examination that were logged and counted. An account is added up
+    /// several times.
+    told: HashSet<String>,
 }
 
 /// The outcome of adding up an account's entries.
 enum Added {
     Sum(i64),
     OutOfTime,
-    /// An entry cannot be read.
+    /// The amount of an entry cannot be read.
     Unreadable,
 }
 
@@ -103,7 +107,7 @@ impl Audit {
 
 impl<'a, D: Deletions> Run<'a, D> {
     pub(super) fn new(audit: &'a Audit, deletions: &'a D, deadline: Timestamp, progress: AuditProgress) -> Self {
-        Self { audit, deletions, deadline, pages: 0, progress, report: Report::default() }
+        Self { audit, deletions, deadline, pages: 0, progress, report: Report::default(), told: HashSet::new() }
     }
 
     async fn go_on(&mut self) -> Result<Step, StoreError> {
@@ -183,9 +187,13 @@ impl<'a, D: Deletions> Run<'a, D> {
 
     /// Adds the entries up until the account can be judged, or keeps the examination for the next run.
     async fn decide(&mut self, mut examination: Examination, sums: Sums) -> Result<Step, StoreError> {
+        self.told.clear();
         let step = self.compare(&mut examination, sums).await?;
         match step {
-            Step::Done => self.report.unpriced += examination.unpriced,
+            Step::Done => {
+                self.report.unpriced += examination.unpriced;
+                self.report.unreadable += examination.unreadable;
+            }
             Step::OutOfTime => self.progress.examination = Some(examination),
         }
         Ok(step)
@@ -198,7 +206,7 @@ impl<'a, D: Deletions> Run<'a, D> {
                 Added::Sum(entries) => entries,
                 Added::OutOfTime => return Ok(Step::OutOfTime),
                 Added::Unreadable => {
-                    self.unsettled(Some(user_id), "an entry cannot be read");
+                    self.unsettled(Some(user_id), "the amount of an entry cannot be read");
                     return Ok(Step::Done);
                 }
             };
@@ -222,11 +230,14 @@ impl<'a, D: Deletions> Run<'a, D> {
         while !self.is_out_of_time() {
             let page = self.audit.reader.entries(examination.user_id, examination.entry.clone(), consistent).await?;
             self.pages += 1;
-            examination.unpriced += self.recompute(examination.user_id, &page.entries);
+            let mispriced = self.recompute(examination, &page.entries);
+            if mispriced > 0 {
+                metrics::emit(&[Metric::AuditMismatches(mispriced)]);
+            }
             if page.has_unreadable {
                 return Ok(Added::Unreadable);
             }
-            let amounts = page.entries.iter().map(AuditedEntry::amount);
+            let amounts = page.entries.iter().map(|entry| entry.amount);
             examination.sum = amounts.fold(examination.sum, i64::saturating_add);
             examination.entry = page.next;
             if examination.entry.is_none() {
@@ -236,34 +247,31 @@ impl<'a, D: Deletions> Run<'a, D> {
         Ok(Added::OutOfTime)
     }
 
-    /// Computes the cost of each of these entries again. Returns how many have no prices. An entry that an earlier sum of
-    /// this run found is not told again.
-    fn recompute(&mut self, user_id: UserId, entries: &[AuditedEntry]) -> u64 {
-        let (mut unpriced, mut mispriced) = (0, 0);
+    /// Computes the cost of each of these entries again. Returns how many are mispriced and were not known to be. An entry
+    /// that an earlier sum found is not told again, whether or not the report had room for it.
+    pub(super) fn recompute(&mut self, examination: &mut Examination, entries: &[AuditedEntry]) -> u64 {
+        let (user_id, mut mispriced) = (examination.user_id, 0);
         for entry in entries {
-            let cost = match entry.recomputed() {
-                Recomputed::Right => continue,
-                Recomputed::Unpriced => {
-                    unpriced += 1;
-                    continue;
+            let amount = entry.amount;
+            match entry.recomputed() {
+                Recomputed::Right => {}
+                Recomputed::Unpriced => examination.unpriced += 1,
+                Recomputed::Unreadable => {
+                    examination.unreadable += 1;
+                    if self.told.insert(entry.sort_key.clone()) {
+                        let entry = &entry.sort_key;
+                        tracing::warn!(%user_id, entry, amount, "the cost of an entry cannot be computed again");
+                    }
                 }
-                Recomputed::Mispriced { cost } => cost,
-            };
-            let found = MispricedEntry { user_id, entry: entry.id, amount: entry.amount(), cost };
-            if self.report.mispriced.contains(&found) {
-                continue;
-            }
-            mispriced += 1;
-            if self.report.mispriced.len() < Report::MAX_MISPRICED {
-                let (entry, amount) = (found.entry, found.amount);
-                tracing::error!(%user_id, %entry, amount, %cost, "an entry is not what its usage costs at its prices");
-                self.report.mispriced.push(found);
+                Recomputed::Mispriced { entry: id, cost } => {
+                    if self.told.insert(entry.sort_key.clone()) {
+                        mispriced += 1;
+                        self.mispriced(MispricedEntry { user_id, entry: id, amount, cost });
+                    }
+                }
             }
         }
-        if mispriced > 0 {
-            metrics::emit(&[Metric::AuditMismatches(mispriced)]);
-        }
-        unpriced
+        mispriced
     }
 
     /// The account as it is now.
@@ -277,6 +285,14 @@ impl<'a, D: Deletions> Run<'a, D> {
                 Ok(Found::Unreadable)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn mispriced(&mut self, found: MispricedEntry) {
+        let MispricedEntry { user_id, entry, amount, cost } = &found;
+        tracing::error!(%user_id, %entry, amount, %cost, "an entry is not what its usage costs at its prices");
+        if self.report.mispriced.len() < Report::MAX_MISPRICED {
+            self.report.mispriced.push(found);
         }
     }
 
