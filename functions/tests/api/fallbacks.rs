@@ -87,7 +87,9 @@ async fn a_busy_model_is_replaced_by_its_fallback_which_is_named_and_whose_price
             }
         }
         assert_eq!(scene.asked().await, (3, 3));
-        for chat in scene.world.chats().await {
+        let chats = scene.world.chats().await;
+        assert_eq!(chats.len(), 3);
+        for chat in chats {
             assert_eq!(chat["model"]["S"], "second");
         }
         let sent: Value = scene.fallback.received_requests().await.unwrap()[0].body_json().unwrap();

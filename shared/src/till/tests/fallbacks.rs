@@ -1,5 +1,6 @@
 //! Models that turn a request away, and the fallbacks that are asked in their place.
 
+use domain::ids::EntryId;
 use domain::time::Clock;
 use proptest::prelude::*;
 use providers::catalogue::CataloguedModel;
@@ -161,6 +162,11 @@ impl FallbackScene {
         }
     }
 
+    async fn entry(&self, id: EntryId) -> Entry {
+        let key = ledger::entry::key(self.ada.user_id(), id);
+        self.test.table.get(key).await.unwrap().unwrap()
+    }
+
     async fn spendable_and_held(&self) -> (u64, u64) {
         let account: Account = self.test.table.get(Account::key(self.ada.user_id())).await.unwrap().unwrap();
         let (spendable, held) = account.spendable_and_held(self.test.clock.now());
@@ -184,8 +190,7 @@ async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_
             assert_eq!(u64::from(paid.charge.cost), prices.1 * 23);
             assert_eq!(scene.spendable_and_held().await, (100_000 - prices.1 * 23, 0));
             assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![100]));
-            let key = ledger::entry::key(scene.ada.user_id(), paid.id);
-            let entry: Entry = scene.test.table.get(key).await.unwrap().unwrap();
+            let entry = scene.entry(paid.id).await;
             let amount = -i64::try_from(prices.1 * 23).unwrap();
             assert_eq!((entry.model.as_deref(), entry.amount), (Some("fallback"), amount));
             assert_eq!((entry.prices, entry.catalogue), (Some(at(prices.1)), Some(7)));
@@ -207,7 +212,13 @@ async fn a_model_that_answers_is_asked_alone_and_the_rest_of_the_dearer_hold_ret
 async fn after_any_other_failure_no_fallback_is_asked() {
     for (act, is_streamed) in ENDING.into_iter().flat_map(|act| [(act, false), (act, true)]) {
         let scene = FallbackScene::start(100_000, (2, 3), act, Act::Replies).await;
-        assert!(scene.ask(is_streamed).await.is_err(), "{act:?}");
+        let answered = scene.ask(is_streamed).await;
+        let is_told = match act {
+            Act::Refuses => matches!(answered, Err(ApiError::ModelRefused { .. })),
+            Act::IsMisconfigured => matches!(answered, Err(ApiError::ModelMisconfigured(_))),
+            _ => matches!(answered, Err(ApiError::ModelFailed(_))),
+        };
+        assert!(is_told, "{act:?}: {answered:?}");
         assert!(scene.fallback.asked().is_empty(), "{act:?}");
         assert_eq!(scene.spendable_and_held().await, (100_000, 0));
     }
@@ -217,25 +228,40 @@ async fn after_any_other_failure_no_fallback_is_asked() {
 async fn after_its_first_word_a_model_is_never_replaced_and_what_it_wrote_is_charged() {
     for is_streamed in [false, true] {
         let scene = FallbackScene::start(100_000, (2, 3), Act::SpeaksFirst, Act::Replies).await;
-        match scene.ask(is_streamed).await {
-            Ok((model, paid)) => assert_eq!((model.as_str(), paid.reply.text.as_str()), ("first", "Hi")),
-            Err(error) => assert!(is_streamed && matches!(error, ApiError::ModelBrokeOff { .. }), "{error:?}"),
-        }
+        let id = match scene.ask(is_streamed).await {
+            Ok((model, paid)) => {
+                assert_eq!((model.as_str(), paid.reply.text.as_str()), ("first", "Hi"));
+                paid.id
+            }
+            Err(ApiError::ModelBrokeOff { message_id, .. }) if is_streamed => message_id,
+            Err(error) => panic!("{error:?}"),
+        };
         assert!(scene.fallback.asked().is_empty());
-        assert_eq!(scene.spendable_and_held().await.1, 0);
-        assert!(scene.spendable_and_held().await.0 < 100_000);
+        let entry = scene.entry(id).await;
+        let usage = entry.usage.unwrap();
+        let cost = 2 * (usage.input_tokens + usage.output_tokens);
+        assert!(usage.input_tokens > 0 && usage.output_tokens > 0, "{usage:?}");
+        assert_eq!((entry.model.as_deref(), entry.prices), (Some("first"), Some(at(2))));
+        assert_eq!(entry.amount, -i64::try_from(cost).unwrap());
+        assert_eq!(scene.spendable_and_held().await, (100_000 - cost, 0));
     }
 }
 
 #[tokio::test]
 async fn where_every_model_turns_the_request_away_the_last_one_says_why_and_nothing_is_charged() {
+    let [one, other] = TURNING_AWAY;
     for is_streamed in [false, true] {
-        let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, Act::IsUnavailable).await;
-        assert!(matches!(scene.ask(is_streamed).await, Err(ApiError::ModelUnavailable { .. })));
-        let scene = FallbackScene::start(100_000, (2, 3), Act::IsUnavailable, Act::IsThrottled).await;
-        assert!(matches!(scene.ask(is_streamed).await, Err(ApiError::ModelThrottled { .. })));
-        assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 1));
-        assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+        for (first, last) in [(one, other), (other, one)] {
+            let scene = FallbackScene::start(100_000, (2, 3), first, last).await;
+            let answered = scene.ask(is_streamed).await;
+            let is_told = match last {
+                Act::IsThrottled => matches!(answered, Err(ApiError::ModelThrottled { .. })),
+                _ => matches!(answered, Err(ApiError::ModelUnavailable { .. })),
+            };
+            assert!(is_told, "{last:?}: {answered:?}");
+            assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 1));
+            assert_eq!(scene.spendable_and_held().await, (100_000, 0));
+        }
     }
 }
 
