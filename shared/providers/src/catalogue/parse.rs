@@ -1,6 +1,7 @@
 //! The parser of catalogues: every rule of `models.json`, each with its sentence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use domain::credits::Credits;
@@ -183,6 +184,11 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
             text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         })
     });
+    if key.is_some() && base_url.as_deref().is_some_and(is_plain_beyond_this_machine) {
+        place.refuse::<()>(
+            "has a key, so its base_url must begin with https://, or be of localhost, 127.0.0.1 or [::1]",
+        );
+    }
     let headers = members.optional("headers").map(|place| {
         only_for(&[Protocol::OpenAi], protocol, &place);
         headers(&place)
@@ -365,12 +371,7 @@ fn printable(place: &Place<'_>, most: usize) -> Option<String> {
 /// An address of http or https: a host, perhaps a port, perhaps a path.
 fn is_address(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // The host of an IPv6 address is in brackets, and has colons itself.
-    let (host, port) = match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']')) {
-        Some(colon) => (&authority[..colon], Some(&authority[colon + 1..])),
-        None => (authority, None),
-    };
+    let (host, port, path) = host_port_and_path(rest);
     let is_name = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     let is_ipv6 = |host: &str| {
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| {
@@ -381,4 +382,22 @@ fn is_address(text: &str) -> bool {
         |port: &str| port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     let is_of_a_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/._~:%!$&'()*+,;=-".contains(&byte);
     !host.is_empty() && (is_name(host) || is_ipv6(host)) && port.is_none_or(is_port) && path.bytes().all(is_of_a_path)
+}
+
+/// Whether everybody on the way to an address could read a key that is sent there.
+fn is_plain_beyond_this_machine(address: &str) -> bool {
+    let Some(rest) = address.strip_prefix("http://") else { return false };
+    let (host, ..) = host_port_and_path(rest);
+    let is_loopback = |host: &str| host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    host != "localhost" && host != "[::1]" && !is_loopback(host)
+}
+
+/// The parts of an address after its scheme.
+fn host_port_and_path(rest: &str) -> (&str, Option<&str>, &str) {
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // The host of an IPv6 address is in brackets, and has colons itself.
+    match authority.rfind(':').filter(|colon| !authority[*colon..].contains(']')) {
+        Some(colon) => (&authority[..colon], Some(&authority[colon + 1..]), path),
+        None => (authority, None, path),
+    }
 }

@@ -500,6 +500,7 @@ fn an_id_is_of_ascii_letters_and_has_slashes_between_its_parts_alone() {
 fn an_address_has_a_host_and_neither_user_nor_query_nor_fragment() {
     let schema = Schema::new();
     let at = |url: &str| with(full(), "/providers/open/base_url", json!(url));
+    // The provider has a key, so that `http://` is of this machine alone.
     for (url, kept) in [
         ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
         ("https://openrouter.ai/api/v1/", "https://openrouter.ai/api/v1"),
@@ -537,6 +538,45 @@ fn an_address_has_a_host_and_neither_user_nor_query_nor_fragment() {
         assert!(!schema.takes(&json), "{url}");
     }
     assert_eq!(errors(&at("https://example.com:65536/v1")).len(), 1, "a schema cannot count to 65535");
+}
+
+#[test]
+fn a_key_is_sent_without_encryption_to_this_machine_alone() {
+    let schema = Schema::new();
+    let provider = |url: &str, key: Option<&str>| {
+        let mut provider = json!({"protocol": "openai", "base_url": url});
+        if let Some(key) = key {
+            provider["key"] = json!(key);
+        }
+        with(full(), "/providers/open", provider)
+    };
+    for (host, is_of_this_machine) in [
+        ("localhost", true),
+        ("127.0.0.1", true),
+        ("127.8.8.8", true),
+        ("[::1]", true),
+        ("example.com", false),
+        ("localhost.example.com", false),
+        ("127.0.0.1.example.com", false),
+        ("10.0.0.1", false),
+        ("0.0.0.0", false),
+        ("[::2]", false),
+        ("[::1:1]", false),
+    ] {
+        for rest in ["", ":8080", "/v1", ":8080/v1"] {
+            let (plain, encrypted) = (format!("http://{host}{rest}"), format!("https://{host}{rest}"));
+            let json = provider(&plain, Some("main"));
+            let expected = "providers.open: has a key, so its base_url must begin with https://, or be of localhost, \
+                            127.0.0.1 or [::1]";
+            let found = Catalogue::from_value(&json).map(|_| ()).map_err(|_| errors(&json));
+            let expected = if is_of_this_machine { Ok(()) } else { Err(vec![expected.to_owned()]) };
+            assert_eq!(found, expected, "{plain}");
+            assert_eq!(schema.takes(&json), is_of_this_machine, "{plain}");
+            for json in [provider(&encrypted, Some("main")), provider(&plain, None)] {
+                assert!(Catalogue::from_value(&json).is_ok() && schema.takes(&json), "{json}");
+            }
+        }
+    }
 }
 
 #[test]
