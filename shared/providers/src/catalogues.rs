@@ -113,6 +113,11 @@ impl Catalogues {
         }
     }
 
+    /// The catalogue that was read last, however old it is. `None` before the first read.
+    pub(crate) fn last_read(&self) -> Option<Arc<CurrentCatalogue>> {
+        self.known().map(|known| known.current)
+    }
+
     /// The catalogue as it is now, or the `last` one for another minute if the table does not answer at once.
     async fn renewed(&self, last: KnownCatalogue, now: Timestamp) -> Arc<CurrentCatalogue> {
         match tokio::time::timeout(RENEWAL_TIMEOUT, self.read(Some(&last), now)).await {

@@ -173,10 +173,12 @@ impl Resources {
         };
         let connections = Connections::start(&chat.model, chat.model_streams, chat.provider_keys.clone());
         let ((callers, gate), connections) = tokio::join!(from_table, connections);
+        let offers = OfferDesk::new(catalogues, Box::new(connections?));
+        offers.warm_up();
         let till = Till {
             ledger: self.ledger(),
             gate,
-            offers: OfferDesk::new(catalogues, Box::new(connections?)),
+            offers,
             least_output_tokens: chat.output_limits.least,
             clock: self.clock.clone(),
         };

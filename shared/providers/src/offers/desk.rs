@@ -24,10 +24,18 @@ struct ConnectedOffers {
 }
 
 impl OfferDesk {
-    /// The offers of `catalogues`, connected by `connect`. Nothing is read or connected before the first request.
+    /// The offers of `catalogues`, connected by `connect`. Nothing is read or connected yet.
     #[must_use]
     pub fn new(catalogues: Catalogues, connect: Box<dyn Connect>) -> Self {
         Self { catalogues, connect, connected: Mutex::new(None) }
+    }
+
+    /// Connects the models of the catalogue that was read already, if one was, so that the first request need not. Nothing
+    /// is read.
+    pub fn warm_up(&self) {
+        if let Some(known) = self.catalogues.last_read() {
+            self.connected(known);
+        }
     }
 
     /// The offers of the current catalogue, as [`Catalogues::current`] reads it.
@@ -35,13 +43,16 @@ impl OfferDesk {
     /// # Errors
     /// As [`Catalogues::current`].
     pub async fn current(&self) -> Result<Arc<Offers>, StoreError> {
-        let current = self.catalogues.current().await?;
+        Ok(self.connected(self.catalogues.current().await?))
+    }
+
+    fn connected(&self, current: Arc<CurrentCatalogue>) -> Arc<Offers> {
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connected) = connected.as_ref().filter(|connected| Arc::ptr_eq(&connected.of, &current)) {
-            return Ok(Arc::clone(&connected.offers));
+            return Arc::clone(&connected.offers);
         }
         let offers = Arc::new(Offers::new(&current, self.connect.as_ref()));
         *connected = Some(ConnectedOffers { of: current, offers: Arc::clone(&offers) });
-        Ok(offers)
+        offers
     }
 }

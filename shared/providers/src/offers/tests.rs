@@ -103,6 +103,23 @@ async fn the_models_of_a_catalogue_are_connected_once() {
     assert_eq!(*connection.0.lock().unwrap(), ["m"]);
 }
 
+#[tokio::test]
+async fn a_start_connects_the_catalogue_that_it_has_read_and_reads_none_for_that() {
+    let desk = |catalogues, connection: &NotedConnection| OfferDesk::new(catalogues, Box::new(connection.clone()));
+    let catalogues = || Catalogues::without_table(Catalogue::of_one(Provider::new(Protocol::Dummy), terms("m")));
+    let unread = NotedConnection::default();
+    desk(catalogues(), &unread).warm_up();
+    assert!(unread.0.lock().unwrap().is_empty());
+
+    let (read, connection) = (catalogues(), NotedConnection::default());
+    read.warm_up().await;
+    let desk = desk(read, &connection);
+    desk.warm_up();
+    assert_eq!(*connection.0.lock().unwrap(), ["m"]);
+    desk.current().await.unwrap();
+    assert_eq!(*connection.0.lock().unwrap(), ["m"], "the first request connects nothing");
+}
+
 #[test]
 fn a_reply_is_as_long_as_the_model_writes_or_the_caller_wants() {
     let offer = offer(terms("m"));
