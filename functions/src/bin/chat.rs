@@ -94,6 +94,8 @@ impl TryFrom<Value> for ModelName {
 
     fn try_from(value: Value) -> Result<Self, InvalidField> {
         match value {
+            // A form cannot leave a field out that its page has, or say null.
+            Value::String(name) if name.is_empty() => Ok(Self(None)),
             Value::String(name) => Ok(Self(Some(name))),
             _ => Err(InvalidField::new("Not a valid string.")),
         }

@@ -92,6 +92,9 @@ async fn without_a_model_the_first_of_the_catalogue_replies() {
     for (request, model, cost) in [
         (chat_view().json(&json!({"message": "Hello"})), "dear", "7"),
         (chat_view().json(&json!({"message": "Hello", "model": null})), "dear", "7"),
+        (chat_view().json(&json!({"message": "Hello", "model": ""})), "dear", "7"),
+        (chat_view().form(&fields("")), "dear", "7"),
+        (chat_view().multipart(&fields("")), "dear", "7"),
         (chat_view().json(&json!({"message": "Hello", "model": "dear"})), "dear", "7"),
         (chat_view().json(&json!({"message": "Hello", "model": "cheap"})), "cheap", "2"),
         (chat_view().form(&fields("small")), "cheap", "2"),
