@@ -40,6 +40,8 @@ impl Endpoint for QuoteEndpoint {
 
     async fn answer(&self, request: Request) -> Result<Answer, ProtocolError> {
         let caller = self.callers.caller(request.bearer()?).await?;
+        // A quote needs no key, and refuses one that the completion would refuse.
+        request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request)?;
         // A valid token may have been revoked: only the account tells.
         self.accounts.read(caller).await?;

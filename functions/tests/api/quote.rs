@@ -128,6 +128,15 @@ async fn a_quote_is_refused_for_what_a_completion_is_refused_for() {
         let completion = refused_by_openai(&world, completion_of(&body).bearer(&access), status, code).await;
         assert_eq!(quote.json(), completion.json(), "{members}");
     }
+    let body = with(&json!({"model": "dear"}));
+    for key in ["", "a key", &"x".repeat(256)] {
+        let refusal = async |request: Request| {
+            let response = world.stack.send(request.bearer(&access).header("Idempotency-Key", key)).await;
+            assert_eq!(response.status, 400, "{key:?}: {response:?}");
+            response.json()
+        };
+        assert_eq!(refusal(quote_of(&body)).await, refusal(completion_of(&body)).await, "{key:?}");
+    }
     for (content_type, text) in [("application/json", "{"), ("text/plain", "{}")] {
         let refusal = async |path: &str| {
             let request = Request::post(path).body(Some(content_type), text.into()).bearer(&access);
