@@ -141,6 +141,9 @@ fn a_catalogue_that_is_no_json_is_named_before_anything_is_built() {
     fs::write(&file, "{\"models\": [}").unwrap();
     let sentence = complaint(&mut with_models(), workspace.path());
     assert!(sentence.ends_with("models.json is no JSON: expected value at line 1 column 13.\n"), "{sentence}");
+    fs::write(&file, format!("[{}]", " ".repeat(1024 * 1024 - 1))).unwrap();
+    let sentence = complaint(&mut with_models(), workspace.path());
+    assert!(sentence.ends_with("models.json has more than 1024 KiB, and is no catalogue.\n"), "{sentence}");
 }
 
 #[test]

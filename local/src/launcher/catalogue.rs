@@ -21,7 +21,7 @@ use super::error::LaunchError;
 pub(super) const KEEPER: &str = "operator";
 
 /// A larger file is no catalogue, which has at most 64 KiB without spaces.
-const READ_LIMIT_BYTES: u64 = 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Time for one invocation, the start of the function included.
 const INVOCATION_LIMIT: Duration = Duration::from_secs(60);
@@ -54,7 +54,8 @@ impl CatalogueChange {
     pub(super) async fn make(&self, port: u16) -> Result<String, LaunchError> {
         let stored = self.invoke(port, &json!({"action": "catalogue"})).await?;
         let (version, wanted) = (&stored["version"], self.document());
-        if stored["catalogue"] == *wanted {
+        // A stored document with errors is of another release. Its replacement is refused with all of them.
+        if stored["catalogue"] == *wanted && stored["errors"] == json!([]) {
             return Ok(self.sentence(version, "as it was"));
         }
         let replacement = json!({"action": "catalogue", "replace": wanted, "version": version});
@@ -95,9 +96,12 @@ impl CatalogueChange {
 /// The JSON in a file.
 fn document(path: &Path, shown: &str) -> Result<Value, LaunchError> {
     let unreadable = |source| LaunchError::File { path: shown.to_owned(), action: "read", source };
-    let mut text = String::new();
-    File::open(path).map_err(unreadable)?.take(READ_LIMIT_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    serde_json::from_str(&text)
+    let mut text = Vec::new();
+    File::open(path).map_err(unreadable)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(LaunchError::TooLarge { path: shown.to_owned(), most_kib: MAX_FILE_BYTES / 1024 });
+    }
+    serde_json::from_slice(&text)
         .map_err(|error| LaunchError::NoJson { path: shown.to_owned(), reason: error.to_string() })
 }
 

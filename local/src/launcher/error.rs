@@ -38,6 +38,8 @@ pub(super) enum LaunchError {
     File { path: String, action: &'static str, source: io::Error },
     #[error("The file {path} is no JSON: {reason}.")]
     NoJson { path: String, reason: String },
+    #[error("The file {path} has more than {most_kib} KiB, and is no catalogue.")]
+    TooLarge { path: String, most_kib: u64 },
     #[error("The provider keys in {path} are no JSON object of names and keys.")]
     NoKeys { path: String },
     #[error("The template has no function {binary}, which --models and --no-models need.")]
