@@ -23,7 +23,7 @@ impl Owner {
                 0..7 => self.log_in().await,
                 7..11 => self.change_password().await,
                 11..14 => self.refresh().await,
-                14..16 => self.log_out().await,
+                14..17 => self.log_out().await,
                 _ => self.leave_and_come_back().await,
             }
         }
@@ -64,7 +64,7 @@ impl Owner {
 
     async fn log_out(&mut self) {
         let claim = self.tokens().refresh;
-        let everywhere = self.generator.u8(..3) == 0;
+        let everywhere = self.generator.bool();
         self.insist(Wish::Logout { claim, everywhere }).await;
     }
 
