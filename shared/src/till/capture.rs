@@ -13,8 +13,9 @@ use crate::till::under_way::EndedReply;
 
 impl Till {
     /// Charges for the reply at the prices of the model that wrote it, and stores it. The usage that is charged and shown
-    /// stays within the limits that the hold was computed from: no tokenizer that we know reads more tokens, and no
-    /// provider was asked for more.
+    /// is lowered to the limits that the hold was computed from. No tokenizer that we know counts more input. A provider
+    /// may count more output, if it applies its limit to the completion alone and counts the reasoning beside it: the
+    /// operator pays for the difference.
     pub(super) async fn capture(&self, ended: EndedReply) -> Result<PaidReply, ApiError> {
         let EndedReply { question, candidate, text, refusal, finish_reason, usage: counted_usage, latency } = ended;
         let HeldQuestion { held, prompt, message, conversation, catalogue, .. } = question;
