@@ -1,4 +1,5 @@
-//! `POST /v1/quote`: the least and the most that a chat completion can cost. Nothing is held, and no model is asked.
+//! `POST /v1/quote`: the least balance that a chat completion needs, and the most that it can cost. Nothing is held, and no
+//! model is asked.
 
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
