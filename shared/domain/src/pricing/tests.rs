@@ -112,7 +112,7 @@ fn a_price_of_zero_is_left_out_of_json_and_may_be_missing() {
     }
 }
 
-/// The cost at so many credits for 1,000 tokens, as releases before the catalogue computed it.
+/// The cost at prices for 1,000 tokens, as releases before the catalogue computed it.
 fn cost_by_thousands(input_cost: u64, output_cost: u64, usage: &Usage) -> Credits {
     let thousandths = u128::from(input_cost) * u128::from(usage.input_tokens)
         + u128::from(output_cost) * u128::from(usage.output_tokens);

@@ -19,7 +19,7 @@ pub struct Usage {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reasoning_tokens: u64,
     /// Images that the model read.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub images: u32,
     /// Whether the counts are our estimate, because the model reported none.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -47,8 +47,9 @@ impl Usage {
         Self { estimated: true, ..Self::counted(input_tokens, output_tokens) }
     }
 
-    /// The usage, lowered to at most so many input and output tokens. A part that is larger than its whole is lowered
-    /// to it, and of the two parts of the input the cached one comes first.
+    /// The usage, lowered to at most `most_input` input and `most_output` output tokens. A part that is larger than its
+    /// whole is lowered to the whole. If the two parts of the input do not fit into it together, the cache's writes are
+    /// lowered.
     #[must_use]
     pub fn within(self, most_input: u64, most_output: u64) -> Self {
         let input_tokens = self.input_tokens.min(most_input);
@@ -65,14 +66,8 @@ impl Usage {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_none(images: &u32) -> bool {
-    *images == 0
+fn is_zero<T: Default + PartialEq>(count: &T) -> bool {
+    *count == T::default()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
