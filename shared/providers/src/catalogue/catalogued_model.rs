@@ -10,7 +10,7 @@ pub enum StreamPolicy {
     /// For a stream, also where a whole reply is wanted, so that a deadline ends the reply and does not lose it.
     #[default]
     Always,
-    /// For a stream of texts. Calls of tools are asked for whole.
+    /// For a stream of texts. Calls of tools are asked for whole. No model is asked for calls yet, so this is as `Always`.
     TextOnly,
     /// For whole replies alone.
     Never,
@@ -46,13 +46,13 @@ pub struct CataloguedModel {
     pub context_tokens: u32,
     /// The most tokens of a reply.
     pub max_output_tokens: u32,
-    /// The most tokens that one image counts. It is there if the model takes images.
+    /// The most tokens that one image counts. It is there if the model takes images. Not used yet.
     pub image_tokens: Option<u32>,
-    /// The abilities of the model.
+    /// The abilities of the model. Not used yet.
     pub takes: BTreeSet<Ability>,
     /// How the model is asked.
     pub streams: StreamPolicy,
-    /// Members of a request that are passed on although OpenAI's protocol does not have them.
+    /// Members of a request that are to be passed on although OpenAI's protocol does not have them. Not used yet.
     pub extra_parameters: BTreeSet<String>,
     /// Other names of the model at the API.
     pub aliases: Vec<String>,
