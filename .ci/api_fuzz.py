@@ -70,8 +70,9 @@ def scenarios(report: pathlib.Path) -> list[dict[str, Step]]:
         finished = json.loads(line).get("ScenarioFinished")
         if finished is not None:
             recorder = finished["recorder"]
-            answers = {id: each.get("response") for id, each in recorder["interactions"].items()}
-            found.append({id: Step(case, answers.get(id)) for id, case in recorder["cases"].items()})
+            # A scenario that sent nothing has neither.
+            answers = {id: each.get("response") for id, each in recorder.get("interactions", {}).items()}
+            found.append({id: Step(case, answers.get(id)) for id, case in recorder.get("cases", {}).items()})
     return found
 
 
