@@ -1,7 +1,9 @@
 """Builds the functions with `sam build` and checks the files that it made: of all functions, or of those named by their
 logical id in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
 
-    python3 .ci/sam_build.py [--architecture arm64] [Function …]
+    python3 .ci/sam_build.py [--architecture arm64] [--unoptimised] [Function …]
+
+--unoptimised takes a third of the time, and tells nothing about sizes: docs/decisions/compiled-together.md.
 """
 
 import argparse
@@ -27,6 +29,11 @@ ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 GLIBC_MINOR = 34
 # A zip is fetched and unpacked at every cold start.
 ZIP_LIMIT_MB = 4.0
+UNOPTIMISED = {
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
+}
 STILL_THERE_EVERY_S = 60
 
 
@@ -107,11 +114,14 @@ def zipped_size(file: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architecture", choices=sorted(ELF_MACHINES), default="x86_64")
+    parser.add_argument("--unoptimised", action="store_true")
     parser.add_argument("functions", nargs="*", metavar="Function")
     arguments = parser.parse_args()
     if shutil.which("cargo") is None:
         sys.exit("Rust is needed to build; there is no cargo on the PATH.")
     install_tools()
+    if arguments.unoptimised:
+        os.environ.update(UNOPTIMISED)
     sizes = {}
     if not arguments.functions:
         compile_together(arguments.architecture)
@@ -119,6 +129,9 @@ def main() -> None:
         build(arguments.architecture, function)
         built = [function] if function else sorted(folder.name for folder in BUILD.iterdir() if folder.is_dir())
         sizes |= {name: check(arguments.architecture, name) for name in built}
+    if arguments.unoptimised:
+        print(f"{len(sizes)} functions built for {arguments.architecture}, not optimised.")
+        return
     too_large = [name for name, size in sizes.items() if size > ZIP_LIMIT_MB]
     if too_large:
         sys.exit(f"Zipped, these have more than {ZIP_LIMIT_MB} MB: {', '.join(too_large)}.")
