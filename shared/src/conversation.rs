@@ -5,7 +5,7 @@ use domain::message::Message;
 use ledger::admission::OpenAccount;
 use ledger::past_exchanges::{ContextLimits, PastExchange, PastExchanges};
 use providers::offers::Candidates;
-use providers::prompt::{Prompt, Role, Sampling, Turn};
+use providers::prompt::{Prompt, Role, Turn};
 use store::{StoreError, Table};
 
 use crate::error::ApiError;
@@ -73,14 +73,13 @@ impl Conversations {
     }
 
     fn prompt_after(&self, past: &[PastExchange], message: &Message) -> Prompt {
-        let turn = |role, text: &str| Turn { role, text: text.to_owned() };
         let mut turns = Vec::new();
-        turns.extend(self.system_prompt.iter().map(|text| turn(Role::System, text)));
+        turns.extend(self.system_prompt.iter().map(|text| Turn::text(Role::System, text)));
         for PastExchange { message, response } in past {
-            turns.extend([turn(Role::User, message), turn(Role::Assistant, response)]);
+            turns.extend([Turn::text(Role::User, message), Turn::text(Role::Assistant, response)]);
         }
-        turns.push(turn(Role::User, message.as_str()));
-        Prompt { turns, sampling: Sampling::default() }
+        turns.push(Turn::text(Role::User, message.as_str()));
+        Prompt { turns, ..Prompt::default() }
     }
 }
 

@@ -9,12 +9,15 @@ mod chunks;
 mod completion;
 mod error;
 mod error_response;
+mod fingerprint;
 mod messages;
 mod models;
 mod parameters;
 mod quote;
 mod rate_limit;
 mod request;
+mod response_format;
+mod tools;
 mod unsupported;
 
 pub use chunks::Chunks;

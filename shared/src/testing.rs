@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
-use domain::message::FinishReason;
+use domain::message::ToolCall;
 use domain::pricing::{Prices, Usage};
 use domain::username::Username;
 use ledger::Ledger;
@@ -69,14 +69,12 @@ pub(crate) fn till(test: &TestTable, least_output_tokens: u32) -> Till {
 }
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage::counted(1, 2);
-    StoredReply {
-        text: text.to_owned(),
-        refusal: None,
-        model: "dummy".to_owned(),
-        usage,
-        finish_reason: FinishReason::Stop,
-    }
+    StoredReply::of_text(text, "dummy", Usage::counted(1, 2))
+}
+
+/// A call of a tool that adds.
+pub(crate) fn stored_call(id: &str) -> ToolCall {
+    ToolCall { id: id.to_owned(), name: "add".to_owned(), arguments: r#"{"a": 1}"#.to_owned() }
 }
 
 /// The stored message of this id, as its owner lists it.

@@ -78,8 +78,17 @@ fn worst_completions() -> Vec<String> {
     let unknown = [r#""":0,"#, r#""a":{"":0},"#, r#""\u0061":"\u0061\n","#];
     let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BODY_BYTES));
     let values = FILLINGS.map(|(before, part, after)| {
-        let members = ["messages", "content", "stop", "metadata"];
+        let members = ["messages", "content", "calls", "parameters", "schema", "tools", "stop", "metadata"];
         members.map(|name| match name {
+            "calls" => in_members(r#""messages":[{"role":"assistant","tool_calls":"#, before, part, after, "}]"),
+            "parameters" => {
+                let tool = r#""messages":[{"role":"user","content":""}],"tools":[{"type":"function","function":{"name":"f","parameters":"#;
+                in_members(tool, before, part, after, "}}]")
+            }
+            "schema" => {
+                let format = r#""messages":[{"role":"user","content":""}],"response_format":{"type":"json_schema","json_schema":{"name":"f","schema":"#;
+                in_members(format, before, part, after, "}}")
+            }
             "content" => in_members(r#""messages":[{"role":"user","content":"#, before, part, after, "}]"),
             name => in_members(&format!("\"{name}\":"), before, part, after, ""),
         })
@@ -88,11 +97,15 @@ fn worst_completions() -> Vec<String> {
         let depth = (MAX_BODY_BYTES - 100) / 2;
         format!(r#"{{"model":"dummy","{name}":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
     });
-    unknown.into_iter().chain(values.into_iter().flatten()).chain(nested).collect()
+    let call = r#"{"id":"","function":{"name":"","arguments":""}},"#;
+    let calling =
+        format!(r#"{{"role":"assistant","tool_calls":[{}{}]}},"#, call.repeat(127), call.trim_end_matches(','));
+    let calling = filled(r#"{"model":"dummy","messages":["#, &calling, r#"{"role":"assistant"}]}"#, MAX_BODY_BYTES);
+    unknown.into_iter().chain(values.into_iter().flatten()).chain(nested).chain([calling]).collect()
 }
 
 /// The beginning of a JSON value, what is repeated in it, and its end.
-const FILLINGS: [(&str, &str, &str); 11] = [
+const FILLINGS: [(&str, &str, &str); 13] = [
     ("[", "0,", "0]"),
     ("[", "[],", "[]]"),
     ("[", "{},", "{}]"),
@@ -104,6 +117,8 @@ const FILLINGS: [(&str, &str, &str); 11] = [
     ("\"", r"\n", "\""),
     ("[", r#"{"type":"text","text":""},"#, r#"{"type":"text","text":"x"}]"#),
     ("[", r#"{"role":"user","content":""},"#, r#"{"role":"user","content":"x"}]"#),
+    ("[", r#"{"function":{"name":"","arguments":""},"id":""},"#, r#"{"function":{"name":"","arguments":""},"id":""}]"#),
+    (r#"{"a":["#, "{},", "{}]}"),
 ];
 
 fn in_members(name: &str, before: &str, part: &str, after: &str, end: &str) -> String {

@@ -108,6 +108,8 @@ fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
         let event = match stream.next().await? {
             Ok(ReplyPiece::Text(text)) => Ok(chunks.text(&text)),
             Ok(ReplyPiece::Refusal(text)) => Ok(chunks.refusal(&text)),
+            Ok(ReplyPiece::Reasoning(text)) => Ok(chunks.reasoning(&text)),
+            Ok(ReplyPiece::ToolCall(delta)) => Ok(chunks.tool_call(&delta)),
             Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply, paid.charge.cost)),
             Err(error) => Err(error.into()),
         };
@@ -127,9 +129,7 @@ fn again(paid: &PaidReply, delivery: Delivery) -> Result<Streamable<ProtocolErro
 /// The chunks of that reply.
 fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolError> {
     let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
-    let text = Some(&paid.reply.text).filter(|text| !text.is_empty()).map(|text| chunks.text(text));
-    let refusal = paid.reply.refusal.as_ref().map(|text| chunks.refusal(text));
-    let events = [Some(chunks.beginning()), text, refusal, Some(chunks.end(&paid.reply, paid.charge.cost))];
+    let events = chunks.of_reply(&paid.reply, paid.charge.cost);
     let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
-    Streamable::Events(beginning, stream::iter(events.into_iter().flatten()).map(Ok).boxed())
+    Streamable::Events(beginning, stream::iter(events).map(Ok).boxed())
 }

@@ -211,7 +211,18 @@ fn any_completion() -> impl Strategy<Value = Vec<u8>> {
     let role = select(vec!["user", "user", "assistant", "system", "tool"]);
     let content = prop_oneof![4 => any_text().prop_map(Value::from), 1 => any_json()];
     let messages = vec((role, content).prop_map(|(role, content)| json!({"role": role, "content": content})), 1..4);
-    let names = vec!["temperature", "stop", "seed", "max_tokens", "stream_options", "n", "tools", "something"];
+    let names = vec![
+        "temperature",
+        "stop",
+        "seed",
+        "max_tokens",
+        "stream_options",
+        "n",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "something",
+    ];
     let more = prop::option::weighted(0.3, (select(names), any_json()));
     (messages, any::<bool>(), more).prop_map(|(messages, stream, more)| {
         let mut body = json!({"model": "dummy", "messages": messages, "stream": stream});

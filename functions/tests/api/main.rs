@@ -53,5 +53,6 @@ mod tls;
 mod token_balance;
 mod token_refresh;
 mod token_verify;
+mod tools;
 mod transactions;
 mod world;

@@ -38,7 +38,7 @@ pub struct Chatting {
 }
 
 impl Chatting {
-    async fn start(settings: &[(&str, &str)]) -> Self {
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
         let given = [settings, &[("MODEL_ID", "some-model"), ("LOG_LEVEL", "trace")]].concat();
         let (world, Tokens { access, .. }) = World::with_ada(5000, &given).await;
         Self { world, access }
@@ -67,11 +67,11 @@ impl Chatting {
         Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
     }
 
-    async fn balance(&self) -> (Value, String) {
+    pub async fn balance(&self) -> (Value, String) {
         self.world.balance(&self.access).await
     }
 
-    async fn chats(&self) -> Vec<Value> {
+    pub async fn chats(&self) -> Vec<Value> {
         self.world.chats().await
     }
 
@@ -135,13 +135,13 @@ pub fn says(message: &Value) -> ResponseTemplate {
 }
 
 /// A stream of these chunks.
-fn streams(chunks: &[Value]) -> ResponseTemplate {
+pub fn streams(chunks: &[Value]) -> ResponseTemplate {
     let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<Vec<_>>().concat();
     ResponseTemplate::new(200).set_body_raw(events + "data: [DONE]\n\n", "text/event-stream")
 }
 
 /// A chunk of a stream.
-fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
+pub fn chunk(delta: &Value, finish_reason: Option<&str>) -> Value {
     json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 }
 

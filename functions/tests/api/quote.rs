@@ -100,6 +100,10 @@ async fn a_completion_holds_what_its_quote_says_and_is_refused_below_the_least()
     }
 }
 
+fn look_up() -> Value {
+    json!({"type": "function", "function": {"name": "look_up"}})
+}
+
 #[tokio::test]
 async fn a_quote_is_refused_for_what_a_completion_is_refused_for() {
     let (world, Tokens { access, .. }) = World::with_ada(100_000, &[]).await;
@@ -110,7 +114,9 @@ async fn a_quote_is_refused_for_what_a_completion_is_refused_for() {
         (json!({"model": "dear", "messages": "Hello"}), 400, "invalid_type"),
         (json!({"model": "dear", "messages": []}), 400, "invalid_value"),
         (json!({"model": "dear", "temperature": 3}), 400, "invalid_value"),
-        (json!({"model": "dear", "tools": [{}]}), 400, "unsupported_parameter"),
+        (json!({"model": "dear", "tools": [{}]}), 400, "missing_required_parameter"),
+        (json!({"model": "dear", "tools": [look_up()]}), 400, "unsupported_parameter"),
+        (json!({"model": "of-bedrock", "tools": [look_up()]}), 400, "unsupported_parameter"),
         (json!({"model": "of-bedrock", "seed": 1}), 400, "unsupported_parameter"),
         (json!({"model": "of-bedrock", "temperature": 1.5}), 400, "unsupported_parameter"),
         (

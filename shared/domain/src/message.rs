@@ -1,4 +1,4 @@
-//! A user's message, and the finish reason of a reply.
+//! A user's message, and of a reply its calls of tools and its finish reason.
 
 use std::fmt;
 
@@ -44,6 +44,23 @@ impl TryFrom<String> for Message {
             return Err(InvalidField::new(format!("Ensure this field has no more than {} bytes.", Self::MAX_BYTES)));
         }
         Ok(Self(text))
+    }
+}
+
+/// A model's call of a tool, which the caller runs. The arguments never print.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The name by which the tool's result refers to the call.
+    pub id: String,
+    /// The name of the tool.
+    pub name: String,
+    /// The arguments as the model wrote them: mostly JSON, but nothing makes a model write JSON.
+    pub arguments: String,
+}
+
+impl fmt::Debug for ToolCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ToolCall({} bytes of arguments)", self.arguments.len())
     }
 }
 

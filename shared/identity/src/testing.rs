@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::ids::{SessionId, TokenId, UserId};
-use domain::message::FinishReason;
 use domain::pricing::Usage;
 use domain::source_network::SourceNetwork;
 use domain::time::Timestamp;
@@ -22,14 +21,7 @@ use crate::password_hash::PasswordHash;
 use crate::sessions::{Opening, Session, Sessions};
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage::counted(1, 2);
-    StoredReply {
-        text: text.to_owned(),
-        refusal: None,
-        model: "dummy".to_owned(),
-        usage,
-        finish_reason: FinishReason::Stop,
-    }
+    StoredReply::of_text(text, "dummy", Usage::counted(1, 2))
 }
 
 /// The proof of a password, without the cost of it.

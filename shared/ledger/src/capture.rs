@@ -154,7 +154,7 @@ impl Ledger {
         let Some(place) = texts else { return Ok(items) };
         if let Some(conversation) = exchange.conversation {
             let key = MessageItem::key(held.user_id, conversation, held.id);
-            items.push(self.table.put(key.with(&MessageItem::new(exchange, place))?)?);
+            items.push(self.table.put(key.with(&MessageItem::new(exchange, held.remembered.is_some(), place))?)?);
         }
         if let Some(remembered) = &held.remembered {
             let record = self.record(held, remembered, charged, exchange, place);

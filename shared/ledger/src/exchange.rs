@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use domain::credits::Credits;
 use domain::ids::ConversationId;
-use domain::message::{FinishReason, Message};
+use domain::message::{FinishReason, Message, ToolCall};
 use domain::pricing::{Prices, Usage};
 
 /// A message and its reply.
@@ -53,8 +53,10 @@ impl Exchange<'_> {
 
     /// The bytes of all texts as JSON strings.
     pub(crate) fn json_bytes(&self) -> u64 {
-        let texts = [Some(self.message.as_str()), Some(self.reply.text.as_str()), self.reply.refusal.as_deref()];
-        texts.into_iter().flatten().map(json_bytes).sum()
+        let StoredReply { text, refusal, reasoning, calls, .. } = self.reply;
+        let texts = [Some(self.message.as_str()), Some(text), refusal.as_deref(), reasoning.as_deref()];
+        let of_calls = calls.iter().flat_map(|ToolCall { id, name, arguments }| [id.as_str(), name, arguments]);
+        texts.into_iter().flatten().chain(of_calls).map(json_bytes).sum()
     }
 }
 
@@ -87,6 +89,10 @@ pub struct StoredReply {
     pub text: String,
     /// The model's words in place of a text, if it refused to reply.
     pub refusal: Option<String>,
+    /// The model's reasoning before its words, where its provider shows it.
+    pub reasoning: Option<String>,
+    /// The tools that the model calls.
+    pub calls: Vec<ToolCall>,
     /// The model's name.
     pub model: String,
     /// The tokens that the message took.
@@ -96,6 +102,21 @@ pub struct StoredReply {
 }
 
 impl StoredReply {
+    /// A reply of `text` and nothing else, which is complete.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn of_text(text: impl Into<String>, model: impl Into<String>, usage: Usage) -> Self {
+        Self {
+            text: text.into(),
+            refusal: None,
+            reasoning: None,
+            calls: Vec::new(),
+            model: model.into(),
+            usage,
+            finish_reason: FinishReason::Stop,
+        }
+    }
+
     /// The words that are shown where there is room for one text: the text, or else the refusal.
     #[must_use]
     pub fn shown(&self) -> &str {

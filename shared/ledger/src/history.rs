@@ -243,7 +243,7 @@ mod tests {
             let exchange = Exchange { message: &said, reply, conversation, bill };
             let now = self.test.clock.now().plus(Duration::from_millis(1)).to_string();
             let id = self.write_entry(&Entry::chat(Credits::new(1).unwrap(), exchange, Some(place), now)).await;
-            let item = MessageItem::new(exchange, place);
+            let item = MessageItem::new(exchange, false, place);
             self.put(MessageItem::key(self.ada.user_id(), ConversationId::FIRST, id).with(&item).unwrap()).await;
             if place == TextPlace::Apart {
                 let texts = Texts { message: Some(said.as_str().to_owned()), ..Texts::of_reply(reply) };

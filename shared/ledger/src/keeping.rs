@@ -32,10 +32,11 @@ impl Ledger {
         exchange: Exchange<'_>,
     ) -> Result<Option<TextPlace>, StoreError> {
         let (inline, texts, expires_at) = match (exchange.conversation, &held.remembered) {
-            (Some(conversation), _) => {
-                let message = MessageItem::new(exchange, TextPlace::Inline);
+            (Some(conversation), remembered) => {
+                let is_remembered = remembered.is_some();
+                let message = MessageItem::new(exchange, is_remembered, TextPlace::Inline);
                 let item = MessageItem::key(held.user_id, conversation, held.id).with(&message)?;
-                (item, Texts::of_exchange(exchange), None)
+                (item, Texts::of_exchange(exchange, is_remembered), None)
             }
             (None, Some(remembered)) => {
                 let record = self.record(held, remembered, held.amount, exchange, TextPlace::Inline);

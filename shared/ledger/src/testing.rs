@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::ids::UserId;
-use domain::message::{FinishReason, Message};
+use domain::message::Message;
 use domain::pricing::Usage;
 use domain::username::Username;
 pub(crate) use testkit::test_table::TestTable;
@@ -35,14 +35,7 @@ pub(crate) fn message(text: &str) -> Message {
 }
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
-    let usage = Usage::counted(1, 2);
-    StoredReply {
-        text: text.to_owned(),
-        refusal: None,
-        model: "dummy".to_owned(),
-        usage,
-        finish_reason: FinishReason::Stop,
-    }
+    StoredReply::of_text(text, "dummy", Usage::counted(1, 2))
 }
 
 /// The account of `payer`, which is open.

@@ -10,6 +10,7 @@
 
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
+use domain::message::ToolCall;
 use serde::{Deserialize, Serialize};
 use store::{Item, Key, StoreError};
 
@@ -41,16 +42,24 @@ pub(crate) struct Texts {
     pub(crate) response: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refusal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) calls: Vec<ToolCall>,
 }
 
 impl Texts {
     /// The texts of `reply`, for a repetition.
     pub(crate) fn of_reply(reply: &StoredReply) -> Self {
-        Self { message: None, response: reply.text.clone(), refusal: reply.refusal.clone() }
+        let StoredReply { text, refusal, reasoning, calls, .. } = reply.clone();
+        Self { message: None, response: text, refusal, reasoning, calls }
     }
 
-    pub(crate) fn of_exchange(exchange: Exchange<'_>) -> Self {
-        Self { message: Some(exchange.message.as_str().to_owned()), ..Self::of_reply(exchange.reply) }
+    /// The texts of `exchange`, for its conversation, and for a repetition if `is_remembered`. A conversation shows neither
+    /// reasoning nor calls, so that they are kept for a repetition alone.
+    pub(crate) fn of_exchange(exchange: Exchange<'_>, is_remembered: bool) -> Self {
+        let texts = Self { message: Some(exchange.message.as_str().to_owned()), ..Self::of_reply(exchange.reply) };
+        if is_remembered { texts } else { Self { reasoning: None, calls: Vec::new(), ..texts } }
     }
 
     /// The words of the model that a conversation shows: its reply, or its refusal if there is nothing else.
@@ -62,8 +71,10 @@ impl Texts {
     }
 
     fn chars(&self) -> u64 {
-        let texts = [self.message.as_deref(), Some(self.response.as_str()), self.refusal.as_deref()];
-        texts.into_iter().flatten().map(|text| text.chars().count() as u64).sum()
+        let Self { message, response, refusal, reasoning, calls } = self;
+        let texts = [message.as_deref(), Some(response.as_str()), refusal.as_deref(), reasoning.as_deref()];
+        let of_calls = calls.iter().flat_map(|ToolCall { id, name, arguments }| [id.as_str(), name, arguments]);
+        texts.into_iter().flatten().chain(of_calls).map(|text| text.chars().count() as u64).sum()
     }
 }
 
@@ -109,8 +120,8 @@ pub(crate) struct MessageItem {
 }
 
 impl MessageItem {
-    pub(crate) fn new(exchange: Exchange<'_>, place: TextPlace) -> Self {
-        let texts = Texts::of_exchange(exchange);
+    pub(crate) fn new(exchange: Exchange<'_>, is_remembered: bool, place: TextPlace) -> Self {
+        let texts = Texts::of_exchange(exchange, is_remembered);
         Self { place, chars: texts.chars(), texts: (place == TextPlace::Inline).then_some(texts) }
     }
 

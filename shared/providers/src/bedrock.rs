@@ -24,7 +24,7 @@ use crate::bedrock::failure::failure;
 use crate::catalogue::{Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::Prompt;
 use crate::reply::{End, Reply, ReplyStream};
 use crate::settings::BedrockSettings;
 use cloud::Service;
@@ -96,8 +96,8 @@ fn timeout_configuration(connect_timeout: Duration) -> TimeoutConfig {
 }
 
 impl ChatModel for Bedrock {
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        Protocol::Bedrock.unsupported(sampling)
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        Protocol::Bedrock.unsupported(prompt)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
@@ -139,7 +139,7 @@ fn reply(answer: Answer) -> Result<Reply, ModelError> {
     let text: String = texts.collect();
     match end {
         None if text.is_empty() => Err(ModelError::Failed(Cause::because("the answer is no reply"))),
-        end => Ok(Reply { text, refusal: None, end: end.unwrap_or(End::BROKEN_OFF) }),
+        end => Ok(Reply::text(text, end.unwrap_or(End::BROKEN_OFF))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 
 use crate::error::ModelError;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::Prompt;
 use crate::reply::{Reply, ReplyStream};
 
 /// A model that continues conversations.
@@ -15,8 +15,8 @@ pub trait ChatModel: fmt::Debug + Send + Sync {
         true
     }
 
-    /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str>;
+    /// The first parameter of `prompt` that the model cannot honour, by its name in OpenAI's protocol.
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str>;
 
     /// The whole reply, of at most `max_output_tokens` tokens. Dropping the future cancels the request.
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>>;

@@ -61,7 +61,7 @@ impl Connections {
         #[cfg(not(feature = "openai"))]
         let (model, _) = (model.await?, keys);
         Ok(Self {
-            of_the_settings: model.streaming(streams),
+            of_the_settings: model.streaming(if streams { StreamPolicy::Always } else { StreamPolicy::Never }),
             #[cfg(feature = "openai")]
             keys: Arc::new(keys),
             #[cfg(feature = "openai")]
@@ -118,7 +118,7 @@ impl Connect for Connections {
             tracing::error!(%cause, model = model.id, provider = model.provider, "a model cannot be asked");
             Model::new(Misconfigured::because(&cause))
         });
-        connected.streaming(model.streams != StreamPolicy::Never).ending_within(provider.timeout)
+        connected.streaming(model.streams).ending_within(provider.timeout)
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
+use crate::catalogue::Protocol;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
-use crate::prompt::{Prompt, Sampling, estimated_tokens};
+use crate::prompt::{Prompt, estimated_tokens};
 use crate::reply::{End, Piece, Reply, ReplyStream};
 use domain::cause::Cause;
 use domain::message::FinishReason;
@@ -40,9 +41,9 @@ impl ChatModel for Dummy {
         false
     }
 
-    /// The dummy accepts all parameters and ignores them.
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
-        None
+    /// The dummy accepts all parameters of sampling and ignores them.
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        Protocol::Dummy.unsupported(prompt)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
@@ -51,9 +52,9 @@ impl ChatModel for Dummy {
             let mut pieces = self.stream(prompt, max_output_tokens).await?;
             while let Some(piece) = pieces.next().await {
                 match piece? {
-                    Piece::End(end) => return Ok(Reply { text, refusal: None, end }),
+                    Piece::End(end) => return Ok(Reply::text(text, end)),
                     Piece::Text(piece) => text.push_str(&piece),
-                    Piece::Refusal(_) | Piece::Hidden { .. } => {}
+                    Piece::Refusal(_) | Piece::Reasoning(_) | Piece::ToolCall(_) | Piece::Hidden { .. } => {}
                 }
             }
             Err(ModelError::Failed(Cause::because("the dummy was told to break off")))

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::Prompt;
 use crate::reply::{Reply, ReplyStream};
 use domain::cause::Cause;
 
@@ -26,7 +26,7 @@ impl Misconfigured {
 }
 
 impl ChatModel for Misconfigured {
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
         None
     }
 

@@ -9,12 +9,13 @@ use tokio::time::{Instant, timeout_at};
 
 #[cfg(feature = "bedrock")]
 use crate::bedrock::Bedrock;
+use crate::catalogue::StreamPolicy;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 #[cfg(feature = "openai")]
 use crate::openai::OpenAi;
-use crate::prompt::{Prompt, Sampling};
-use crate::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
+use crate::prompt::Prompt;
+use crate::reply::{End, MAX_REPLY_BYTES, MAX_TOOL_CALLS, Piece, Reply, ReplyStream, ToolCallDelta};
 use crate::settings::ModelSettings;
 use crate::written::Written;
 use domain::cause::Cause;
@@ -31,7 +32,7 @@ const NOT_BUILT_IN: &str = "names a model that is not built into this function: 
 #[derive(Clone, Debug)]
 pub struct Model {
     unlimited: Arc<dyn ChatModel>,
-    streams: bool,
+    streams: StreamPolicy,
     timeout: Option<Duration>,
 }
 
@@ -39,13 +40,13 @@ impl Model {
     /// Puts limits on `model`, which is asked for streams.
     #[must_use]
     pub fn new(model: impl ChatModel + 'static) -> Self {
-        Self { unlimited: Arc::new(model), streams: true, timeout: None }
+        Self { unlimited: Arc::new(model), streams: StreamPolicy::Always, timeout: None }
     }
 
-    /// The same model. It is asked for streams if `streams`, and otherwise for whole replies, of which nothing is there
+    /// The same model. It is asked for streams as `streams` says, and otherwise for whole replies, of which nothing is there
     /// if they are not complete in time.
     #[must_use]
-    pub fn streaming(self, streams: bool) -> Self {
+    pub fn streaming(self, streams: StreamPolicy) -> Self {
         Self { streams, ..self }
     }
 
@@ -82,10 +83,10 @@ impl Model {
         self.unlimited.reads_context()
     }
 
-    /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
+    /// The first parameter of `prompt` that the model cannot honour, by its name in OpenAI's protocol.
     #[must_use]
-    pub fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        self.unlimited.unsupported(sampling)
+    pub fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        self.unlimited.unsupported(prompt)
     }
 
     /// The reply to `prompt` piece by piece, as far as it comes within `limit`.
@@ -94,7 +95,12 @@ impl Model {
     /// As [`Pieces::next`].
     pub async fn stream(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Pieces, ModelError> {
         let ends_at = Instant::now() + self.timeout.map_or(limit, |timeout| timeout.min(limit));
-        let stream = if self.streams {
+        let streams = match self.streams {
+            StreamPolicy::Always => true,
+            StreamPolicy::TextOnly => prompt.tools.offered.is_empty(),
+            StreamPolicy::Never => false,
+        };
+        let stream = if streams {
             guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
         } else {
             in_one_piece(guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??)
@@ -110,6 +116,10 @@ pub enum ShownPiece {
     Text(String),
     /// The next part of the refusal, not empty.
     Refusal(String),
+    /// The next part of the reasoning, not empty.
+    Reasoning(String),
+    /// The next part of a call of a tool. Only a call that was cut lacks something.
+    ToolCall(ToolCallDelta),
     /// The reply is complete.
     End {
         /// Why the reply ended.
@@ -124,20 +134,20 @@ pub struct Pieces {
     stream: ReplyStream,
     ends_at: Instant,
     written: Written,
-    /// The bytes of text and refusal that were handed out.
+    /// The bytes of texts and calls that were handed out.
     shown_bytes: usize,
     is_full: bool,
 }
 
 impl Pieces {
-    /// The next piece: any number of texts and refusals, then the end. A reply that is too long, or whose time is up
-    /// after its first words, ends with [`FinishReason::Length`].
+    /// The next piece: any number of texts, refusals, reasoning and parts of calls, then the end. A reply that is too long
+    /// or has too many calls, or whose time is up after its first words, ends with [`FinishReason::Length`].
     ///
     /// # Errors
     /// [`ModelError::Failed`] if the model fails, panics, or has written nothing when its time is up. Before the model
     /// has written anything: [`ModelError::Refused`] if it does not accept the request, [`ModelError::Throttled`],
-    /// [`ModelError::Misconfigured`] and [`ModelError::Unavailable`] if the provider turns it away. After a text or a
-    /// refusal, an error means that the reply broke off.
+    /// [`ModelError::Misconfigured`] and [`ModelError::Unavailable`] if the provider turns it away. After its first
+    /// words, an error means that the reply broke off.
     pub async fn next(&mut self) -> Result<ShownPiece, ModelError> {
         loop {
             if self.is_full {
@@ -172,6 +182,8 @@ impl Pieces {
         Ok(match piece {
             Piece::Text(text) => self.cut(text).map(ShownPiece::Text),
             Piece::Refusal(text) => self.cut(text).map(ShownPiece::Refusal),
+            Piece::Reasoning(text) => self.cut(text).map(ShownPiece::Reasoning),
+            Piece::ToolCall(delta) => self.cut_call(delta).map(ShownPiece::ToolCall),
             Piece::Hidden { bytes } => {
                 self.written.add(bytes);
                 None
@@ -184,15 +196,39 @@ impl Pieces {
     }
 
     /// `text` as far as there is room for it, unless nothing is left of it.
-    fn cut(&mut self, mut text: String) -> Option<String> {
+    fn cut(&mut self, text: String) -> Option<String> {
         self.written.add(text.len());
-        let room = MAX_REPLY_BYTES - self.shown_bytes;
+        Some(self.fitting(text)).filter(|text| !text.is_empty())
+    }
+
+    /// `delta` with as much of its arguments as there is room for. There is nothing left of it if its id and its name
+    /// do not fit, or if it begins one call too many.
+    fn cut_call(&mut self, mut delta: ToolCallDelta) -> Option<ToolCallDelta> {
+        self.written.add(delta.bytes());
+        let names_bytes = delta.names_bytes();
+        let is_one_too_many = usize::try_from(delta.index).is_ok_and(|index| index >= MAX_TOOL_CALLS);
+        if is_one_too_many || names_bytes > self.room() {
+            self.is_full = true;
+            return None;
+        }
+        self.shown_bytes += names_bytes;
+        delta.arguments = self.fitting(delta.arguments);
+        (delta.bytes() > 0).then_some(delta)
+    }
+
+    /// The beginning of `text` for which there is room. It counts as handed out.
+    fn fitting(&mut self, mut text: String) -> String {
+        let room = self.room();
         if text.len() > room {
             text.truncate(text.floor_char_boundary(room));
             self.is_full = true;
         }
         self.shown_bytes += text.len();
-        Some(text).filter(|text| !text.is_empty())
+        text
+    }
+
+    fn room(&self) -> usize {
+        MAX_REPLY_BYTES - self.shown_bytes
     }
 
     /// The end of a reply whose rest is not read, so that the provider's count stays unknown.
@@ -201,7 +237,7 @@ impl Pieces {
     }
 
     fn time_is_up(&self) -> Result<ShownPiece, ModelError> {
-        // Reasoning that is not handed out is billed too.
+        // Words that are not handed out are billed too.
         if self.written.is_something() { Ok(self.cut_short()) } else { Err(Interruption::TimeIsUp.into()) }
     }
 
@@ -213,9 +249,10 @@ impl Pieces {
 
 /// The pieces of a reply that came whole.
 fn in_one_piece(reply: Reply) -> ReplyStream {
-    let Reply { text, refusal, end } = reply;
-    let refusal = refusal.map(Piece::Refusal);
-    stream::iter([Some(Piece::Text(text)), refusal, Some(Piece::End(end))].into_iter().flatten()).map(Ok).boxed()
+    let Reply { text, refusal, reasoning, calls, end } = reply;
+    let words = [reasoning.map(Piece::Reasoning), Some(Piece::Text(text)), refusal.map(Piece::Refusal)];
+    let calls = calls.into_iter().enumerate().map(|(index, call)| Piece::ToolCall(ToolCallDelta::whole(index, call)));
+    stream::iter(words.into_iter().flatten().chain(calls).chain([Piece::End(end)])).map(Ok).boxed()
 }
 
 /// The reason why work for a model has no result.

@@ -2,12 +2,14 @@
 
 mod answer_body;
 mod authorization;
+mod calls;
 mod failure;
 mod finish_reason;
 mod lenient;
 mod protocol;
 mod provider;
 mod rejection;
+mod request;
 mod stream;
 mod usage;
 mod whole;
@@ -27,9 +29,10 @@ use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::authorization::Authorization;
 use crate::openai::failure::failure;
-use crate::openai::protocol::{SentRequest, ServerAnswer};
+use crate::openai::protocol::ServerAnswer;
 use crate::openai::provider::{Address, EVENT_STREAM, Server};
-use crate::prompt::{Prompt, Sampling};
+use crate::openai::request::SentRequest;
+use crate::prompt::Prompt;
 use crate::provider_keys::ProviderKeys;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
@@ -79,7 +82,8 @@ impl OpenAi {
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
-        SentRequest::new(&self.model_id, prompt, self.client.config().length(max_output_tokens))
+        let server = self.client.config();
+        SentRequest::new(&self.model_id, prompt, server.length(max_output_tokens), server.reads_reasoning())
     }
 }
 
@@ -100,8 +104,8 @@ impl fmt::Debug for OpenAi {
 
 impl ChatModel for OpenAi {
     /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        Protocol::OpenAi.unsupported(sampling)
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        Protocol::OpenAi.unsupported(prompt)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

@@ -1,78 +1,82 @@
 //! Prompts: a conversation, and the parameters of its continuation.
 
+mod input_tokens;
+
 use std::fmt;
 
+use domain::message::ToolCall;
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use serde_json::value::RawValue;
+
+pub(crate) use input_tokens::BYTES_PER_TOKEN;
+pub use input_tokens::estimated_tokens;
 
 /// A conversation that a model continues.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Prompt {
     /// The turns, oldest first.
     pub turns: Vec<Turn>,
     /// How the model chooses words.
     pub sampling: Sampling,
+    /// The tools that the model may call.
+    pub tools: Tools,
+    /// The form of the reply. None means text.
+    pub response_format: Option<ResponseFormat>,
+    /// How much the model reasons: one of the provider's own words, such as `low`.
+    pub reasoning_effort: Option<String>,
+    /// How much the model writes: one of the provider's own words, such as `low`.
+    pub verbosity: Option<String>,
 }
 
 impl Prompt {
-    /// An upper limit of the conversation's input tokens, for every model that we know. A tokenizer that can write any
-    /// text has no token of less than a byte. The limit allows for a chat template's words around each turn and before
-    /// all of them, where some templates put a system prompt.
+    /// Whether only a model that calls tools can continue the conversation.
     #[must_use]
-    pub fn most_input_tokens(&self) -> u64 {
-        const PER_PROMPT: usize = 64;
-        const PER_TURN: usize = 16;
-        let turns = self.turns.iter().map(|turn| most_bytes(&turn.text) + PER_TURN);
-        (PER_PROMPT + turns.sum::<usize>()) as u64
+    pub fn needs_tools(&self) -> bool {
+        let has_tools = |turn: &Turn| turn.role == Role::Tool || !turn.calls.is_empty();
+        !self.tools.offered.is_empty() || self.turns.iter().any(has_tools)
     }
 
-    /// Estimated input tokens: one for every four bytes of a turn or part of them, and the words of a chat template.
-    /// Templates differ, and the estimate is of `ChatML`'s, which Qwen and many others use: 5 tokens around each turn
-    /// (two marks, the role, two line breaks), 3 for the beginning of the reply, and 21 for the system prompt that
-    /// Qwen's template writes where the conversation has none. It is at most [`Prompt::most_input_tokens`].
-    #[must_use]
-    pub fn estimated_input_tokens(&self) -> u64 {
-        const PER_TURN: u64 = 5;
-        const BEGINNING_OF_REPLY: u64 = 3;
-        const DEFAULT_SYSTEM_PROMPT: u64 = 21;
-        let turns: u64 = self.turns.iter().map(|turn| estimated_tokens(&turn.text) + PER_TURN).sum();
-        let has_system_prompt = self.turns.iter().any(|turn| turn.role == Role::System);
-        turns + BEGINNING_OF_REPLY + if has_system_prompt { 0 } else { DEFAULT_SYSTEM_PROMPT }
+    /// The first parameter that a model of texts alone cannot honour, by its name in OpenAI's protocol.
+    pub(crate) fn beyond_texts(&self) -> Option<&'static str> {
+        [
+            ("tools", self.needs_tools()),
+            ("response_format", self.response_format.is_some()),
+            ("reasoning_effort", self.reasoning_effort.is_some()),
+            ("verbosity", self.verbosity.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_there)| is_there.then_some(name))
     }
 }
 
-/// English has about four bytes a token with the tokenizers of today.
-pub(crate) const BYTES_PER_TOKEN: usize = 4;
-
-/// Estimated tokens of `text`: one for every four bytes or part of them.
-#[must_use]
-pub fn estimated_tokens(text: &str) -> u64 {
-    text.len().div_ceil(BYTES_PER_TOKEN) as u64
-}
-
-/// The bytes of `text` in the longest of the forms that tokenizers bring it into first: as it is, NFC
-/// (Qwen's), or NFKC (`SentencePiece`'s default). A character of three bytes can become one of 33.
-fn most_bytes(text: &str) -> usize {
-    if text.is_ascii() {
-        return text.len();
-    }
-    let composed = text.nfc().map(char::len_utf8).sum();
-    let compatible = text.nfkc().map(char::len_utf8).sum();
-    text.len().max(composed).max(compatible)
-}
-
-/// One side's text. It never prints.
+/// One side's words. They never print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Turn {
     /// The side that spoke.
     pub role: Role,
-    /// The words of that side.
+    /// The words of that side. They are empty where a model only called tools.
     pub text: String,
+    /// The tools that the model called.
+    pub calls: Vec<ToolCall>,
+    /// The id of the call whose result the turn of a [`Role::Tool`] is.
+    pub answers: Option<String>,
+    /// The name of the speaker, where several speak for one side.
+    pub name: Option<String>,
+    /// The model's reasoning before its words.
+    pub reasoning: Option<String>,
+}
+
+impl Turn {
+    /// A turn of `text` and nothing else.
+    #[must_use]
+    pub fn text(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), calls: Vec::new(), answers: None, name: None, reasoning: None }
+    }
 }
 
 impl fmt::Debug for Turn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?}({} bytes)", self.role, self.text.len())
+        write!(formatter, "{:?}({} bytes, {} calls)", self.role, self.text.len(), self.calls.len())
     }
 }
 
@@ -86,6 +90,95 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// The result of a tool that the model called.
+    Tool,
+}
+
+/// The tools that a model may call, and how it chooses among them.
+#[derive(Clone, Debug, Default)]
+pub struct Tools {
+    /// The tools.
+    pub offered: Vec<Tool>,
+    /// Whether the model must call a tool. None means the model's own default.
+    pub choice: Option<ToolChoice>,
+    /// Whether the model may call several tools at once. None means the model's own default.
+    pub parallel: Option<bool>,
+}
+
+/// A function that a model may call. It never prints: it may be a part of what was asked.
+#[derive(Clone)]
+pub struct Tool {
+    /// The name of the function.
+    pub name: String,
+    /// What the function does, for the model.
+    pub description: Option<String>,
+    /// The JSON Schema of its arguments, as the caller wrote it. None means a function without arguments.
+    pub parameters: Option<Box<RawValue>>,
+    /// Whether the arguments must match the schema exactly.
+    pub strict: Option<bool>,
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Tool({} bytes of parameters)", self.parameters.as_deref().map_or(0, json_bytes))
+    }
+}
+
+/// Whether a model must call a tool.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// It calls none.
+    None,
+    /// It decides.
+    Auto,
+    /// It calls any of them.
+    Required,
+    /// It calls the function of this name.
+    Function(String),
+}
+
+impl fmt::Debug for ToolChoice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::None => "None",
+            Self::Auto => "Auto",
+            Self::Required => "Required",
+            Self::Function(_) => "Function",
+        })
+    }
+}
+
+/// The form of a reply other than text. A schema never prints.
+#[derive(Clone)]
+pub enum ResponseFormat {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON of a schema.
+    JsonSchema {
+        /// The name of the schema.
+        name: String,
+        /// What the schema is for, for the model.
+        description: Option<String>,
+        /// The JSON Schema, as the caller wrote it.
+        schema: Option<Box<RawValue>>,
+        /// Whether the reply must match the schema exactly.
+        strict: Option<bool>,
+    },
+}
+
+impl fmt::Debug for ResponseFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::JsonObject => formatter.write_str("JsonObject"),
+            Self::JsonSchema { schema, .. } => {
+                write!(formatter, "JsonSchema({} bytes)", schema.as_deref().map_or(0, json_bytes))
+            }
+        }
+    }
+}
+
+fn json_bytes(value: &RawValue) -> usize {
+    value.get().len()
 }
 
 /// How a model chooses words: parameters of OpenAI's protocol. An absent one means the model's own default.
@@ -107,51 +200,50 @@ pub struct Sampling {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use serde_json::value::to_raw_value;
 
     use super::*;
 
     #[test]
-    fn each_turn_counts_the_bytes_of_its_longest_form() {
-        for (text, bytes) in [
-            ("", 0),
-            ("Hello", 5),
-            ("\u{fc}", 2),
-            // One that both forms make shorter, and one that only the second makes longer.
-            ("u\u{308}", 3),
-            ("\u{1d160}", 12),
-            ("\u{fdfa}", 33),
+    fn nothing_of_a_prompt_prints_what_was_said() {
+        let secret = || "a secret".to_owned();
+        let schema = || Some(to_raw_value(&secret()).unwrap());
+        let call = ToolCall { id: secret(), name: secret(), arguments: secret() };
+        let turn = Turn { calls: vec![call], reasoning: Some(secret()), ..Turn::text(Role::User, secret()) };
+        assert_eq!(format!("{turn:?}"), "User(8 bytes, 1 calls)");
+        let tool = Tool { name: secret(), description: Some(secret()), parameters: schema(), strict: None };
+        let choice = Some(ToolChoice::Function(secret()));
+        let format =
+            ResponseFormat::JsonSchema { name: secret(), description: None, schema: schema(), strict: Some(true) };
+        let prompt = Prompt {
+            turns: vec![turn],
+            tools: Tools { offered: vec![tool], choice, parallel: Some(true) },
+            response_format: Some(format),
+            ..Prompt::default()
+        };
+        let printed = format!("{prompt:?}");
+        assert!(!printed.contains("secret"), "{printed}");
+    }
+
+    #[test]
+    fn the_first_parameter_beyond_texts_is_named() {
+        let tool = || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+        let call = || ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
+        let turn = || Turn::text(Role::User, "Hello");
+        let plain = || Prompt { turns: vec![turn()], ..Prompt::default() };
+        let tools = |tools| Prompt { tools, ..plain() };
+        for (prompt, expected) in [
+            (plain(), None),
+            (tools(Tools { choice: Some(ToolChoice::Auto), parallel: Some(true), ..Tools::default() }), None),
+            (tools(Tools { offered: vec![tool()], ..Tools::default() }), Some("tools")),
+            (Prompt { turns: vec![Turn { calls: vec![call()], ..turn() }], ..plain() }, Some("tools")),
+            (Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..plain() }, Some("tools")),
+            (Prompt { response_format: Some(ResponseFormat::JsonObject), ..plain() }, Some("response_format")),
+            (Prompt { reasoning_effort: Some("low".to_owned()), ..plain() }, Some("reasoning_effort")),
+            (Prompt { verbosity: Some("low".to_owned()), ..plain() }, Some("verbosity")),
         ] {
-            let turns = vec![Turn { role: Role::User, text: text.to_owned() }; 2];
-            let prompt = Prompt { turns, ..Prompt::default() };
-            assert_eq!(prompt.most_input_tokens(), 64 + 2 * (16 + bytes), "{text}");
+            assert_eq!(prompt.beyond_texts(), expected, "{prompt:?}");
+            assert_eq!(prompt.needs_tools(), expected == Some("tools"), "{prompt:?}");
         }
-    }
-
-    /// Seen with llama.cpp's Python server and Qwen's template: 33 tokens for a message of 4.
-    #[test]
-    fn the_estimate_has_a_token_for_four_bytes_and_the_words_of_a_chat_template() {
-        let turn = |role, text: &str| Turn { role, text: text.to_owned() };
-        let estimated = |turns| Prompt { turns, ..Prompt::default() }.estimated_input_tokens();
-        assert_eq!(estimated(vec![turn(Role::User, "Who was Ada then")]), 33);
-        assert_eq!(estimated(vec![turn(Role::System, ""), turn(Role::User, "Hell")]), 5 + 1 + 5 + 3);
-    }
-
-    proptest! {
-        #[test]
-        fn the_estimate_is_never_above_the_upper_limit(
-            turns in prop::collection::vec((any::<bool>(), ".{0,40}"), 0..20),
-        ) {
-            let role = |is_system| if is_system { Role::System } else { Role::User };
-            let turns = turns.into_iter().map(|(is_system, text)| Turn { role: role(is_system), text }).collect();
-            let prompt = Prompt { turns, ..Prompt::default() };
-            prop_assert!(prompt.estimated_input_tokens() <= prompt.most_input_tokens());
-        }
-    }
-
-    #[test]
-    fn neither_turns_nor_replies_print_what_was_said() {
-        let turn = Turn { role: Role::User, text: "a secret".to_owned() };
-        assert_eq!(format!("{turn:?}"), "User(8 bytes)");
     }
 }

@@ -1,9 +1,11 @@
 //! The settings of a model: plain values, which the crate above reads.
 
+use std::collections::BTreeSet;
+
 use cloud::SecretSource;
 use domain::pricing::Prices;
 
-use crate::catalogue::{CataloguedModel, Protocol, Provider};
+use crate::catalogue::{Ability, CataloguedModel, Protocol, Provider};
 use crate::dummy::Dummy;
 
 /// The model that answers, and the settings of its provider.
@@ -45,7 +47,16 @@ impl ModelSettings {
             Self::Bedrock(_) => Provider::new(Protocol::Bedrock),
         };
         let model = CataloguedModel::of_the_settings(self.id(), prices, context_tokens, max_output_tokens);
-        (provider, model)
+        (provider, CataloguedModel { takes: self.takes(), ..model })
+    }
+
+    /// The abilities of the model, of which no setting tells. A server that speaks OpenAI's protocol judges itself what its
+    /// model can do.
+    fn takes(&self) -> BTreeSet<Ability> {
+        match self {
+            Self::OpenAi(_) => BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Reasoning]),
+            Self::Dummy(_) | Self::Bedrock(_) => BTreeSet::new(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::model::Model;
 use crate::offers::Connect;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::Prompt;
 use crate::reply::{Reply, ReplyStream};
 
 /// Connects to no provider, for functions that say what a request costs. They link no client, because nothing here uses
@@ -34,8 +34,8 @@ fn never_asked() -> ModelError {
 }
 
 impl ChatModel for PricedModel {
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        self.protocol.unsupported(sampling)
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        self.protocol.unsupported(prompt)
     }
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

@@ -2,10 +2,12 @@
 
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use domain::message::ToolCall;
 use ledger::exchange::StoredReply;
+use providers::reply::ToolCallDelta;
 use serde::Serialize;
 
-use crate::openai::completion::{TokenCounts, completion_id, finish_reason};
+use crate::openai::completion::{CalledFunction, FUNCTION, TokenCounts, completion_id, finish_reason};
 
 /// The events of one answer, each a `chat.completion.chunk`.
 #[derive(Clone, Debug)]
@@ -45,6 +47,21 @@ struct Delta<'a> {
     content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_calls: Option<[CallDelta<'a>; 1]>,
+}
+
+/// The next part of a call. The first part has the id, the type and the function's name.
+#[derive(Serialize)]
+struct CallDelta<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    function: CalledFunction<'a>,
 }
 
 impl Chunks {
@@ -58,7 +75,7 @@ impl Chunks {
     /// What comes first: who speaks.
     #[must_use]
     pub fn beginning(&self) -> String {
-        self.choice(Delta { role: Some("assistant"), content: Some(""), refusal: None }, None)
+        self.choice(Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None)
     }
 
     /// What comes next of the text.
@@ -71,6 +88,36 @@ impl Chunks {
     #[must_use]
     pub fn refusal(&self, text: &str) -> String {
         self.choice(Delta { refusal: Some(text), ..Delta::default() }, None)
+    }
+
+    /// The next part of the model's reasoning.
+    #[must_use]
+    pub fn reasoning(&self, text: &str) -> String {
+        self.choice(Delta { reasoning_content: Some(text), ..Delta::default() }, None)
+    }
+
+    /// The next part of a call of a tool.
+    #[must_use]
+    pub fn tool_call(&self, delta: &ToolCallDelta) -> String {
+        let ToolCallDelta { index, id, name, arguments } = delta;
+        let (index, id, name) = (*index, id.as_deref(), name.as_deref());
+        let r#type = (id.is_some() || name.is_some()).then_some(FUNCTION);
+        let call = CallDelta { index, id, r#type, function: CalledFunction { name, arguments } };
+        self.choice(Delta { tool_calls: Some([call]), ..Delta::default() }, None)
+    }
+
+    /// All events of `reply`, which was given before. The cost was `cost` credits.
+    #[must_use]
+    pub fn of_reply(&self, reply: &StoredReply, cost: Credits) -> Vec<String> {
+        let reasoning = reply.reasoning.as_ref().map(|text| self.reasoning(text));
+        let text = Some(&reply.text).filter(|text| !text.is_empty()).map(|text| self.text(text));
+        let refusal = reply.refusal.as_ref().map(|text| self.refusal(text));
+        let words = [Some(self.beginning()), reasoning, text, refusal].into_iter().flatten();
+        let calls = (0..).zip(&reply.calls).map(|(index, call)| {
+            let ToolCall { id, name, arguments } = call.clone();
+            self.tool_call(&ToolCallDelta { index, id: Some(id), name: Some(name), arguments })
+        });
+        words.chain(calls).chain([self.end(reply, cost)]).collect()
     }
 
     /// The last events: why the text ends, the usage and the `cost` in credits if they are wanted, and `[DONE]`.
@@ -106,8 +153,11 @@ pub(super) fn event(data: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
+    use domain::message::FinishReason;
     use domain::time::{Clock, Timestamp};
     use serde_json::{Value, json};
+
+    use crate::testing::stored_call;
 
     fn chunks(include_usage: bool) -> Chunks {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
@@ -144,6 +194,51 @@ mod tests {
             json!("[DONE]"),
         ];
         assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn the_parts_of_a_call_have_its_place_and_the_first_has_its_id_and_name() {
+        let chunks = chunks(false);
+        let delta = |event: String| data(&event).remove(0)["choices"][0]["delta"].clone();
+        let first = ToolCallDelta {
+            index: 1,
+            id: Some("call-1".to_owned()),
+            name: Some("add".to_owned()),
+            arguments: String::new(),
+        };
+        let function = json!({"name": "add", "arguments": ""});
+        let expected = json!({"tool_calls": [{"index": 1, "id": "call-1", "type": "function", "function": function}]});
+        assert_eq!(delta(chunks.tool_call(&first)), expected);
+        let next = ToolCallDelta { index: 1, arguments: "{\"a\"".to_owned(), ..ToolCallDelta::default() };
+        let expected = json!({"tool_calls": [{"index": 1, "function": {"arguments": "{\"a\""}}]});
+        assert_eq!(delta(chunks.tool_call(&next)), expected);
+        assert_eq!(delta(chunks.reasoning("Hm.")), json!({"reasoning_content": "Hm."}));
+    }
+
+    #[test]
+    fn the_events_of_an_answer_that_was_given_before_have_all_of_it() {
+        let reply = StoredReply {
+            reasoning: Some("Hm.".to_owned()),
+            calls: vec![stored_call("call-1"), stored_call("call-2")],
+            finish_reason: FinishReason::ToolCalls,
+            ..crate::testing::stored_reply("Let me see.")
+        };
+        let events = data(&chunks(false).of_reply(&reply, Credits::ZERO).concat());
+        let deltas: Vec<&Value> = events.iter().map(|event| &event["choices"][0]["delta"]).collect();
+        let call = |index, id| {
+            let function = json!({"name": "add", "arguments": "{\"a\": 1}"});
+            json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})
+        };
+        let expected = [
+            json!({"role": "assistant", "content": ""}),
+            json!({"reasoning_content": "Hm."}),
+            json!({"content": "Let me see."}),
+            call(0, "call-1"),
+            call(1, "call-2"),
+            json!({}),
+        ];
+        assert_eq!(deltas[..6].to_vec(), expected.iter().collect::<Vec<_>>());
+        assert_eq!((&events[5]["choices"][0]["finish_reason"], &events[6]), (&json!("tool_calls"), &json!("[DONE]")));
     }
 
     #[test]

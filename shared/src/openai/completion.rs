@@ -2,7 +2,7 @@
 
 use domain::credits::Credits;
 use domain::ids::EntryId;
-use domain::message::FinishReason;
+use domain::message::{FinishReason, ToolCall};
 use domain::pricing::Usage;
 use ledger::exchange::StoredReply;
 use serde::Serialize;
@@ -31,12 +31,43 @@ struct AssistantMessage<'a> {
     role: &'static str,
     content: Option<&'a str>,
     refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WholeCall<'a>>,
+}
+
+/// A call of a tool.
+#[derive(Serialize)]
+struct WholeCall<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: CalledFunction<'a>,
+}
+
+/// The function that a call names, and its arguments.
+#[derive(Serialize)]
+pub(super) struct CalledFunction<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    pub(super) arguments: &'a str,
+}
+
+/// The kind of all tools that there are.
+pub(super) const FUNCTION: &str = "function";
+
+impl<'a> From<&'a ToolCall> for WholeCall<'a> {
+    fn from(call: &'a ToolCall) -> Self {
+        let ToolCall { id, name, arguments } = call;
+        Self { id, r#type: FUNCTION, function: CalledFunction { name: Some(name), arguments } }
+    }
 }
 
 impl std::fmt::Debug for AssistantMessage<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let bytes = |text: Option<&str>| text.map_or(0, str::len);
-        write!(formatter, "AssistantMessage({} bytes)", bytes(self.content) + bytes(self.refusal))
+        let (bytes, calls) = (bytes(self.content) + bytes(self.refusal), self.tool_calls.len());
+        write!(formatter, "AssistantMessage({bytes} bytes, {calls} calls)")
     }
 }
 
@@ -68,9 +99,12 @@ impl<'a> WholeCompletion<'a> {
     #[must_use]
     pub fn new(id: EntryId, reply: &'a StoredReply, cost: Credits) -> Self {
         let refusal = reply.refusal.as_deref();
-        // A refusal has no text beside it, and OpenAI says so by `null`.
-        let content = Some(reply.text.as_str()).filter(|text| refusal.is_none() || !text.is_empty());
-        let message = AssistantMessage { role: "assistant", content, refusal };
+        // A refusal and calls have no text beside them, and OpenAI says so by `null`.
+        let may_be_empty = refusal.is_none() && reply.calls.is_empty();
+        let content = Some(reply.text.as_str()).filter(|text| may_be_empty || !text.is_empty());
+        let (reasoning_content, tool_calls) =
+            (reply.reasoning.as_deref(), reply.calls.iter().map(Into::into).collect());
+        let message = AssistantMessage { role: "assistant", content, refusal, reasoning_content, tool_calls };
         let finish_reason = finish_reason(reply.finish_reason);
         Self {
             id: completion_id(id),
@@ -115,6 +149,8 @@ pub(super) fn finish_reason(reason: FinishReason) -> &'static str {
 mod tests {
     use super::*;
 
+    use crate::testing::stored_call;
+
     use domain::time::{Clock, Timestamp};
     use serde_json::json;
 
@@ -146,5 +182,32 @@ mod tests {
         });
         assert_eq!(json!(WholeCompletion::new(id, &reply, cost)), expected);
         assert!(!format!("{:?}", WholeCompletion::new(id, &reply, cost)).contains("Hello"));
+    }
+
+    #[test]
+    fn calls_of_tools_and_reasoning_stand_beside_the_text_which_may_be_missing() {
+        let id = EntryId::new(&Clock::manual(Timestamp::from_seconds(1_800_000_000)));
+        let reply = |text: &str| StoredReply {
+            reasoning: Some("Hm.".to_owned()),
+            calls: vec![stored_call("call-1"), stored_call("call-2")],
+            finish_reason: FinishReason::ToolCalls,
+            ..crate::testing::stored_reply(text)
+        };
+        for (text, content) in [("", json!(null)), ("Let me see.", json!("Let me see."))] {
+            let answer = json!(WholeCompletion::new(id, &reply(text), Credits::ZERO));
+            let call =
+                |id| json!({"id": id, "type": "function", "function": {"name": "add", "arguments": "{\"a\": 1}"}});
+            let expected = json!({
+                "role": "assistant",
+                "content": content,
+                "refusal": null,
+                "reasoning_content": "Hm.",
+                "tool_calls": [call("call-1"), call("call-2")],
+            });
+            assert_eq!(
+                (&answer["choices"][0]["message"], &answer["choices"][0]["finish_reason"]),
+                (&expected, &json!("tool_calls"))
+            );
+        }
     }
 }

@@ -2,19 +2,31 @@
 
 use std::borrow::Cow;
 
-use domain::message::Message;
+use domain::message::{Message, ToolCall};
 use providers::prompt::{Role, Turn};
 use serde_json::value::RawValue;
 
 use crate::http::Elements;
 use crate::openai::error::{ParameterFault, ProtocolError};
 use crate::openai::parameters::{Parameters, is_empty, is_object, is_text};
+use crate::openai::tools;
 
 /// The most messages of a conversation.
 const MAX_MESSAGES: usize = 2048;
 
 /// The members of a message that are asked for.
-const MEMBERS: [&str; 6] = ["role", "content", "refusal", "tool_calls", "function_call", "audio"];
+const MEMBERS: [&str; 10] = [
+    "role",
+    "content",
+    "refusal",
+    "name",
+    "tool_calls",
+    "tool_call_id",
+    "reasoning_content",
+    "reasoning",
+    "function_call",
+    "audio",
+];
 
 /// Reads `messages`: the turns, and what is stored of the last that the user said.
 pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), ProtocolError> {
@@ -34,12 +46,41 @@ pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), Pro
 fn turn(message: &RawValue, index: usize) -> Result<Turn, ProtocolError> {
     let fields = Parameters::of(message, format!("messages[{index}]"), &MEMBERS)?;
     let role = role(&fields)?;
-    for calls in ["tool_calls", "function_call", "audio"] {
-        if fields.get(calls).is_some_and(|calls| !calls.get().starts_with('[') || !is_empty(calls)) {
-            return Err(fields.refuse(calls, ParameterFault::Unsupported, ""));
+    for unsupported in ["function_call", "audio"] {
+        if fields.get(unsupported).is_some_and(|value| !value.get().starts_with('[') || !is_empty(value)) {
+            return Err(fields.refuse(unsupported, ParameterFault::Unsupported, ""));
         }
     }
-    Ok(Turn { role, text: content(&fields, role)? })
+    let of_assistant = role == Role::Assistant;
+    Ok(Turn {
+        calls: if of_assistant { tools::calls(&fields)? } else { no_calls(&fields)? },
+        answers: (role == Role::Tool).then(|| tools::required_text(&fields, "tool_call_id")).transpose()?,
+        name: fields.short_text("name", tools::MAX_ID_BYTES)?.filter(|name| !name.is_empty()),
+        reasoning: if of_assistant { reasoning(&fields)? } else { None },
+        text: content(&fields, role)?,
+        role,
+    })
+}
+
+/// Only an assistant calls tools.
+fn no_calls(fields: &Parameters<'_>) -> Result<Vec<ToolCall>, ProtocolError> {
+    match fields.get("tool_calls") {
+        Some(calls) if !calls.get().starts_with('[') || !is_empty(calls) => {
+            Err(fields.refuse("tool_calls", ParameterFault::Unsupported, ", except for an assistant"))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Reasoning has two names. Where it is no text, nobody here said it, and it is left out.
+fn reasoning(fields: &Parameters<'_>) -> Result<Option<String>, ProtocolError> {
+    for name in ["reasoning_content", "reasoning"] {
+        if let Some(value) = fields.get(name).filter(|value| is_text(value)) {
+            let text = fields.text_of(name, value, "a string")?.into_owned();
+            return Ok(Some(text).filter(|text| !text.is_empty()));
+        }
+    }
+    Ok(None)
 }
 
 fn role(fields: &Parameters<'_>) -> Result<Role, ProtocolError> {
@@ -49,8 +90,9 @@ fn role(fields: &Parameters<'_>) -> Result<Role, ProtocolError> {
         "system" | "developer" => Ok(Role::System),
         "user" => Ok(Role::User),
         "assistant" => Ok(Role::Assistant),
-        "tool" | "function" => Err(fields.refuse("role", ParameterFault::Unsupported, " as tool or function")),
-        _ => Err(fields.refuse("role", ParameterFault::Value, "system, developer, user or assistant")),
+        "tool" => Ok(Role::Tool),
+        "function" => Err(fields.refuse("role", ParameterFault::Unsupported, " as function: give tool")),
+        _ => Err(fields.refuse("role", ParameterFault::Value, "system, developer, user, assistant or tool")),
     }
 }
 

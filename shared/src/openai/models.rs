@@ -1,15 +1,25 @@
 //! Models as programs see them: OpenAI's members, and beside them those of `OpenRouter`, by which clients find prices and limits.
 
 use domain::credits::Credits;
-use providers::catalogue::{Catalogue, CataloguedModel, Protocol};
+use providers::catalogue::{Ability, Catalogue, CataloguedModel, Protocol};
 use providers::catalogues::CurrentCatalogue;
 use serde::Serialize;
 
 /// The parameters that every provider honours.
 const OF_ALL: [&str; 5] = ["max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"];
 
-/// The parameters that a server with OpenAI's protocol honours too.
+/// The parameters that a server with OpenAI's protocol honours too, and that the dummy takes and ignores.
 const OF_OPENAI: [&str; 3] = ["frequency_penalty", "presence_penalty", "seed"];
+
+/// The parameters that are passed on to a server with OpenAI's protocol alone.
+const PASSED_ON: [&str; 2] = ["response_format", "verbosity"];
+
+/// The parameters of models with an ability, by the names that `OpenRouter` gives them.
+const OF_ABILITIES: [(Ability, &[&str]); 3] = [
+    (Ability::Tools, &["parallel_tool_calls", "tool_choice", "tools"]),
+    (Ability::JsonSchema, &["structured_outputs"]),
+    (Ability::Reasoning, &["reasoning_effort"]),
+];
 
 /// The models that are not hidden, in the catalogue's order: OpenAI's `list`.
 #[derive(Debug, Serialize)]
@@ -73,7 +83,7 @@ impl<'a> ModelItem<'a> {
                 input_cache_read: of_a_token(prices.cached_input),
                 input_cache_write: of_a_token(prices.cache_write),
             },
-            supported_parameters: supported_parameters(catalogue.provider_of(model).protocol),
+            supported_parameters: supported_parameters(catalogue.provider_of(model).protocol, model),
             description: model.description.as_deref(),
         }
     }
@@ -87,13 +97,17 @@ fn of_a_token(per_million: Credits) -> String {
     exact.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The parameters that change an answer of a model behind `protocol`, and are not refused.
-fn supported_parameters(protocol: Protocol) -> Vec<&'static str> {
-    let more = match protocol {
-        Protocol::OpenAi | Protocol::Dummy => &OF_OPENAI[..],
-        Protocol::Bedrock => &[],
+/// The parameters that change an answer of `model` behind `protocol`, and are not refused.
+fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&'static str> {
+    let mut parameters = match protocol {
+        Protocol::Bedrock => OF_ALL.to_vec(),
+        Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),
+        Protocol::OpenAi => [&OF_ALL[..], &OF_OPENAI, &PASSED_ON].concat(),
     };
-    let mut parameters = [&OF_ALL[..], more].concat();
+    if protocol == Protocol::OpenAi {
+        let taken = OF_ABILITIES.iter().filter(|(ability, _)| model.takes.contains(ability));
+        parameters.extend(taken.flat_map(|(_, names)| *names));
+    }
     parameters.sort_unstable();
     parameters
 }
@@ -150,10 +164,12 @@ mod tests {
                     "max_completion_tokens",
                     "max_tokens",
                     "presence_penalty",
+                    "response_format",
                     "seed",
                     "stop",
                     "temperature",
                     "top_p",
+                    "verbosity",
                 ],
                 "description": "Small and quick.",
             }],

@@ -85,6 +85,41 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// `true` or `false`, where the difference to an absent one matters.
+    pub(super) fn switch_if_given(&self, name: &str) -> Result<Option<bool>, ProtocolError> {
+        self.get(name).map(|_| self.switch(name)).transpose()
+    }
+
+    /// A text of at most `most_bytes`.
+    pub(super) fn short_text(&self, name: &str, most_bytes: usize) -> Result<Option<String>, ProtocolError> {
+        match self.text(name)? {
+            Some(text) if text.len() > most_bytes => {
+                Err(self.refuse(name, ParameterFault::Value, &format!("a string of at most {most_bytes} bytes")))
+            }
+            text => Ok(text.map(Cow::into_owned)),
+        }
+    }
+
+    /// The name of a function or of a schema, which must be there.
+    pub(super) fn identifier(&self, name: &str) -> Result<String, ProtocolError> {
+        let rule = format!("1 to {MAX_IDENTIFIER_CHARS} letters, digits, underscores and dashes");
+        let text = self.text(name)?.ok_or_else(|| self.refuse(name, ParameterFault::Missing, ""))?;
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !(1..=MAX_IDENTIFIER_CHARS).contains(&text.len()) || !text.bytes().all(is_allowed) {
+            return Err(self.refuse(name, ParameterFault::Value, &rule));
+        }
+        Ok(text.into_owned())
+    }
+
+    /// A JSON Schema, as it was sent. Nothing here reads it.
+    pub(super) fn schema(&self, name: &str) -> Result<Option<Box<RawValue>>, ProtocolError> {
+        let Some(schema) = self.get(name) else { return Ok(None) };
+        if !is_object(schema) {
+            return Err(self.refuse(name, ParameterFault::Type, "a JSON Schema: an object"));
+        }
+        Ok(Some(schema.to_owned()))
+    }
+
     pub(super) fn object(
         &self,
         name: &str,
@@ -138,6 +173,9 @@ impl<'a> Parameters<'a> {
         self.get(name).map(integer).transpose()
     }
 }
+
+/// The most characters of the name of a function or of a schema, as OpenAI has it.
+const MAX_IDENTIFIER_CHARS: usize = 64;
 
 /// The rule that a text with half of a surrogate pair breaks.
 const UNICODE: &str = "Unicode text: it has half of a surrogate pair";

@@ -4,20 +4,21 @@ use domain::credits::Credits;
 use domain::message::Message;
 use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use providers::offers::{Candidates, Offer, Offers};
-use providers::prompt::{Prompt, Role, Sampling, Turn};
+use providers::prompt::{Prompt, Role, Sampling};
 use serde::Serialize;
 
 use crate::http::{Elements, JsonObject, Request};
 use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
+use crate::openai::fingerprint::CanonicalTools;
 use crate::openai::parameters::{Parameters, refuse};
-use crate::openai::{messages, unsupported};
+use crate::openai::{messages, response_format, tools, unsupported};
 use crate::till::CallerLimits;
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The parameters that are honoured, or refused because nothing here can honour them.
-const PARAMETERS: [&str; 28] = [
+const PARAMETERS: [&str; 31] = [
     "audio",
     "frequency_penalty",
     "function_call",
@@ -31,10 +32,13 @@ const PARAMETERS: [&str; 28] = [
     "modalities",
     "model",
     "n",
+    "parallel_tool_calls",
+    "prediction",
     "presence_penalty",
     "reasoning_effort",
     "response_format",
     "seed",
+    "service_tier",
     "stop",
     "store",
     "stream",
@@ -101,7 +105,15 @@ impl CompletionRequest {
         let (turns, message) = messages::parse(fields)?;
         Ok(Self {
             model: model.into_owned(),
-            prompt: Prompt { turns, sampling },
+            prompt: Prompt {
+                turns,
+                sampling,
+                tools: tools::parse(fields)?,
+                response_format: response_format::parse(fields)?,
+                reasoning_effort: word(fields, "reasoning_effort")?,
+                // OpenAI's default, which asks for nothing.
+                verbosity: word(fields, "verbosity")?.filter(|verbosity| verbosity != "medium"),
+            },
             message,
             max_output_tokens: max_output_tokens(fields)?,
             max_cost: fields.credits("max_cost")?,
@@ -124,10 +136,10 @@ impl CompletionRequest {
     /// # Errors
     /// [`ProtocolError::Parameter`] naming the first that it cannot honour.
     pub fn check(&self, offer: &Offer) -> Result<(), ProtocolError> {
-        match offer.unsupported(&self.prompt.sampling) {
+        match offer.unsupported(&self.prompt) {
             None => Ok(()),
             Some(name) => {
-                let detail = format!("'{name}' is not supported here: the model does not know it.");
+                let detail = format!("'{name}' is not supported by the model '{}'.", offer.id());
                 Err(refuse(name, ParameterFault::Unsupported, detail))
             }
         }
@@ -144,14 +156,16 @@ impl CompletionRequest {
     /// means another model by then.
     #[must_use]
     pub fn remembered(&self, key: IdempotencyKey) -> Remembered {
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = &self.prompt.sampling;
+        let Prompt { turns, sampling, .. } = &self.prompt;
+        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = sampling;
         let canonical = Canonical {
             model: &self.model,
-            turns: self.prompt.turns.iter().map(|Turn { role, text }| (*role, text.as_str())).collect(),
+            turns: turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect(),
             numbers: [*temperature, *top_p, *presence_penalty, *frequency_penalty],
             stop,
             seed: *seed,
             max_output_tokens: self.max_output_tokens,
+            more: CanonicalTools::of(&self.prompt),
             max_cost: self.max_cost,
         };
         let canonical = serde_json::to_vec(&canonical).unwrap_or_default();
@@ -168,6 +182,9 @@ struct Canonical<'a> {
     stop: &'a [String],
     seed: Option<i64>,
     max_output_tokens: Option<u32>,
+    /// It is left out where there is nothing in it, so that a request without tools has the digest that it always had.
+    #[serde(flatten)]
+    more: CanonicalTools<'a>,
     /// Absent without a bound, so that the requests of before have the fingerprints of before.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_cost: Option<Credits>,
@@ -197,6 +214,21 @@ fn stops(fields: &Parameters<'_>) -> Result<Vec<String>, ProtocolError> {
             Err(fields.refuse("stop", ParameterFault::Value, &rule))
         }
         Some(stops) => stops.map(stop).collect(),
+    }
+}
+
+/// A word of a provider's own, such as `low`. The model's server judges it.
+fn word(fields: &Parameters<'_>, name: &str) -> Result<Option<String>, ProtocolError> {
+    const MAX_WORD_BYTES: usize = 32;
+    let rule = format!("a word of 1 to {MAX_WORD_BYTES} small letters");
+    match fields.text(name)? {
+        None => Ok(None),
+        Some(word)
+            if (1..=MAX_WORD_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase()) =>
+        {
+            Ok(Some(word.into_owned()))
+        }
+        Some(_) => Err(fields.refuse(name, ParameterFault::Value, &rule)),
     }
 }
 

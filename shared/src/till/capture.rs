@@ -9,7 +9,7 @@ use crate::till::hold::Till;
 use crate::till::outcome_metrics::counted;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::{Candidate, HeldQuestion};
-use crate::till::under_way::EndedReply;
+use crate::till::under_way::{EndedReply, Written};
 
 impl Till {
     /// Charges for the reply at the prices of the model that wrote it, and stores it. The usage that is charged and shown
@@ -17,12 +17,15 @@ impl Till {
     /// may count more output, if it applies its limit to the completion alone and counts the reasoning beside it: the
     /// operator pays for the difference.
     pub(super) async fn capture(&self, ended: EndedReply) -> Result<PaidReply, ApiError> {
-        let EndedReply { question, candidate, text, refusal, finish_reason, usage: counted_usage, latency } = ended;
+        let EndedReply { question, candidate, written, finish_reason, usage: counted_usage, latency } = ended;
         let HeldQuestion { held, prompt, message, conversation, catalogue, .. } = question;
         let Candidate { offer, max_output_tokens } = candidate;
         let usage = counted_usage.within(prompt.most_input_tokens(), max_output_tokens.into());
         let bill = Bill { prices: offer.terms.prices, catalogue };
-        let reply = StoredReply { text, refusal, model: offer.id().to_owned(), usage, finish_reason };
+        let Written { text, refusal, reasoning, calls } = written;
+        let calls = calls.into_calls();
+        let model = offer.id().to_owned();
+        let reply = StoredReply { text, refusal, reasoning, calls, model, usage, finish_reason };
         let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
         let captured = self.ledger.capture(&held, exchange).await;
         let counted_cost = bill.prices.cost(&counted_usage);

@@ -107,7 +107,7 @@ impl Till {
                 candidates: quotation.covered_by(held.amount),
                 catalogue: candidates.catalogue,
                 held,
-                prompt,
+                prompt: Box::new(prompt),
                 message,
                 conversation,
                 deadline,

@@ -45,7 +45,7 @@ pub struct HeldQuestion {
     pub(super) candidates: Vec<Candidate>,
     /// The version of the catalogue that the candidates are in.
     pub(super) catalogue: Option<u64>,
-    pub(super) prompt: Prompt,
+    pub(super) prompt: Box<Prompt>,
     pub(super) message: Message,
     pub(super) conversation: Option<ConversationId>,
     pub(super) deadline: Timestamp,

@@ -112,7 +112,7 @@ impl QuotedOffer {
 
 /// Whether a fallback can answer what the first model was asked.
 fn can_answer(fallback: &Offer, prompt: &Prompt) -> bool {
-    fallback.has_room_for(prompt) && fallback.unsupported(&prompt.sampling).is_none()
+    fallback.has_room_for(prompt) && fallback.unsupported(prompt).is_none()
 }
 
 /// Refuses a prompt of more tokens than the model of `offer` takes, by the estimate. It reads nothing and holds nothing,

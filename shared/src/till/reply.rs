@@ -10,8 +10,9 @@ use crate::till::question::HeldQuestion;
 use crate::till::reserves::REPLY_RESERVE;
 
 impl Till {
-    /// Asks the model or a fallback, gathers the reply and captures the price. If the model writes nothing, the hold is released. If it
-    /// breaks off after its first words, these are the reply: they are handed out, and so they are charged.
+    /// Asks the model or a fallback, gathers the reply and captures the price. If the model writes nothing, or breaks off
+    /// while it reasons, the hold is released. If it breaks off after its first words, these are the reply: they are
+    /// handed out, and so they are charged.
     ///
     /// # Errors
     /// As [`Pieces::next`](providers::model::Pieces::next) before the model has written anything, and then as
@@ -20,8 +21,11 @@ impl Till {
         let mut under_way = self.ask(question, REPLY_RESERVE).await?;
         let (finish_reason, usage) = loop {
             match under_way.next().await {
-                Ok(ShownPiece::Text(_) | ShownPiece::Refusal(_)) => {}
+                Ok(
+                    ShownPiece::Text(_) | ShownPiece::Refusal(_) | ShownPiece::Reasoning(_) | ShownPiece::ToolCall(_),
+                ) => {}
                 Ok(ShownPiece::End { finish_reason, usage }) => break (finish_reason, usage),
+                Err(error) if under_way.has_only_reasoned() => return Err(self.give_up(under_way, error).await),
                 Err(error) => {
                     tracing::warn!(cause = %error, "the model broke off, and what it had written is the reply");
                     break (FinishReason::BrokenOff, under_way.estimated_usage());

@@ -9,6 +9,7 @@ use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::ShownPiece;
 use providers::offers::Offer;
+use providers::reply::ToolCallDelta;
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
@@ -28,6 +29,10 @@ pub enum ReplyPiece {
     Text(String),
     /// The next part of the words by which the model refuses to reply.
     Refusal(String),
+    /// The next part of the model's reasoning.
+    Reasoning(String),
+    /// The next part of a call of a tool.
+    ToolCall(ToolCallDelta),
     /// The end: the reply is charged and stored.
     Paid(PaidReply),
 }
@@ -72,7 +77,7 @@ impl TillStream {
         self.offer.id()
     }
 
-    /// The next piece: texts and refusals, then the paid reply or an error, then `None`. A reply whose time is up ends
+    /// The next piece: texts, refusals, reasoning and calls of tools, then the paid reply or an error, then `None`. A reply whose time is up ends
     /// with [`FinishReason::Length`].
     ///
     /// # Errors
@@ -83,6 +88,8 @@ impl TillStream {
         match under_way.next().await {
             Ok(ShownPiece::Text(text)) => Some(Ok(ReplyPiece::Text(text))),
             Ok(ShownPiece::Refusal(text)) => Some(Ok(ReplyPiece::Refusal(text))),
+            Ok(ShownPiece::Reasoning(text)) => Some(Ok(ReplyPiece::Reasoning(text))),
+            Ok(ShownPiece::ToolCall(delta)) => Some(Ok(ReplyPiece::ToolCall(delta))),
             Ok(ShownPiece::End { finish_reason, usage }) => {
                 Some(self.capture(finish_reason, usage).await?.map(ReplyPiece::Paid))
             }

@@ -19,7 +19,7 @@ use ledger::idempotency::{IdempotencyKey, Remembered};
 use providers::chat_model::ChatModel;
 use providers::error::{ModelError, Refusal};
 use providers::offers::Candidates;
-use providers::prompt::{Prompt, Role, Sampling, Turn};
+use providers::prompt::{Prompt, Role, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
 use telemetry::metrics::Metric;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ struct ScriptedReply {
 }
 
 impl ChatModel for &'static ScriptedReply {
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
         None
     }
 
@@ -79,7 +79,7 @@ impl ChatModel for &'static ScriptedReply {
         let reply = if self.fails {
             Err(ModelError::Unavailable { retry_after: None, cause: Cause::because("busy") })
         } else {
-            Ok(Reply { text: self.text.clone(), refusal: None, end })
+            Ok(Reply::text(&self.text, end))
         };
         async {
             match &self.stalls {
@@ -174,8 +174,8 @@ impl ReplyScene {
 async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
     let scene = ReplyScene::with(1000, scripted(None, false)).await;
     let prompt = |bytes: usize| {
-        let turns = vec![Turn { role: Role::User, text: "x".repeat(bytes) }];
-        Prompt { turns, sampling: Sampling::default() }
+        let turns = vec![Turn::text(Role::User, "x".repeat(bytes))];
+        Prompt { turns, ..Prompt::default() }
     };
     let around = prompt(0).estimated_input_tokens();
     let longest = 4 * (1000 - usize::try_from(around).unwrap());
@@ -189,8 +189,8 @@ async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
 }
 
 fn prompt() -> Prompt {
-    let turns = vec![Turn { role: Role::User, text: "Hello".to_owned() }];
-    Prompt { turns, sampling: Sampling::default() }
+    let turns = vec![Turn::text(Role::User, "Hello")];
+    Prompt { turns, ..Prompt::default() }
 }
 
 fn most_input() -> u64 {

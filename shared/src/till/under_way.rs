@@ -9,6 +9,7 @@ use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::{Pieces, ShownPiece};
 use providers::offers::Offer;
+use providers::reply::GatheredCalls;
 use telemetry::metrics;
 
 use crate::error::ApiError;
@@ -27,10 +28,18 @@ pub(super) struct UnderWay {
     pieces: Pieces,
     /// The model's first piece, until it is handed out.
     first: Option<ShownPiece>,
-    text: String,
-    refusal: Option<String>,
+    written: Written,
     /// The model's time. It does not include the reader's.
     latency: Duration,
+}
+
+/// The words of a reply that were handed out.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) text: String,
+    pub(super) refusal: Option<String>,
+    pub(super) reasoning: Option<String>,
+    pub(super) calls: GatheredCalls,
 }
 
 /// A held question with its reply, which is to be charged and stored.
@@ -38,8 +47,7 @@ pub(super) struct EndedReply {
     pub(super) question: HeldQuestion,
     /// The model that replied.
     pub(super) candidate: Candidate,
-    pub(super) text: String,
-    pub(super) refusal: Option<String>,
+    pub(super) written: Written,
     pub(super) finish_reason: FinishReason,
     pub(super) usage: Usage,
     pub(super) latency: Duration,
@@ -70,8 +78,8 @@ impl Till {
             let latency = asked.elapsed();
             let failure = match begun {
                 Ok((first, pieces)) => {
-                    let (first, text, refusal) = (Some(first), String::new(), None);
-                    return Ok(UnderWay { question, candidate, pieces, first, text, refusal, latency });
+                    let (first, written) = (Some(first), Written::default());
+                    return Ok(UnderWay { question, candidate, pieces, first, written, latency });
                 }
                 Err(error) => error,
             };
@@ -93,6 +101,14 @@ impl Till {
         self.ledger.release(&question.held).await;
         let uncovered = || ModelError::Misconfigured(Cause::because("the hold covers no model"));
         Err(told.map_or_else(uncovered, |(_, failure)| failure).into())
+    }
+
+    /// Releases the hold of a reply that broke off, and of which nothing is handed out.
+    pub(super) async fn give_up(&self, under_way: UnderWay, error: ModelError) -> ApiError {
+        let UnderWay { question, candidate, latency, .. } = under_way;
+        metrics::emit(&failed(&error, latency));
+        self.ledger.release_unpaid(&question.held, candidate.offer.id()).await;
+        error.into()
     }
 }
 
@@ -123,11 +139,7 @@ impl UnderWay {
             Some(first) => first,
             None => self.wait().await?,
         };
-        match &piece {
-            ShownPiece::Text(text) => self.text.push_str(text),
-            ShownPiece::Refusal(text) => self.refusal.get_or_insert_default().push_str(text),
-            ShownPiece::End { .. } => {}
-        }
+        self.written.add(&piece);
         Ok(piece)
     }
 
@@ -138,6 +150,12 @@ impl UnderWay {
         piece
     }
 
+    /// Whether there is neither a text nor a refusal nor a call of a tool yet.
+    pub(super) fn has_only_reasoned(&self) -> bool {
+        let Written { text, refusal, reasoning: _, calls } = &self.written;
+        text.is_empty() && refusal.is_none() && calls.is_empty()
+    }
+
     /// Our estimate of the tokens that the reply took so far.
     pub(super) fn estimated_usage(&self) -> Usage {
         self.pieces.estimated_usage()
@@ -145,7 +163,19 @@ impl UnderWay {
 
     /// The reply, which ended so. The model's stream is dropped.
     pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> EndedReply {
-        let Self { question, candidate, text, refusal, latency, .. } = self;
-        EndedReply { question, candidate, text, refusal, finish_reason, usage, latency }
+        let Self { question, candidate, written, latency, .. } = self;
+        EndedReply { question, candidate, written, finish_reason, usage, latency }
+    }
+}
+
+impl Written {
+    fn add(&mut self, piece: &ShownPiece) {
+        match piece {
+            ShownPiece::Text(text) => self.text.push_str(text),
+            ShownPiece::Refusal(text) => self.refusal.get_or_insert_default().push_str(text),
+            ShownPiece::Reasoning(text) => self.reasoning.get_or_insert_default().push_str(text),
+            ShownPiece::ToolCall(delta) => self.calls.add(delta),
+            ShownPiece::End { .. } => {}
+        }
     }
 }

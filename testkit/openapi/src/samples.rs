@@ -167,7 +167,7 @@ fn openai_errors() -> Vec<ProtocolError> {
                 Some(parameter("temperature", ParameterFault::Value, "'temperature' must be a number from 0 to 2."))
             }
             ParameterFault::Value => {
-                Some(parameter("tools", ParameterFault::Unsupported, "'tools' is not supported here."))
+                Some(parameter("tools", ParameterFault::Unsupported, "'tools' is not supported by the model 'dummy'."))
             }
             ParameterFault::Unsupported => None,
         },

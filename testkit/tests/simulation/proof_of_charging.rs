@@ -14,7 +14,7 @@ use crate::trace::Trace;
 use crate::verdict::{self, entries};
 use shared::domain::credits::Credits;
 use shared::domain::ids::ConversationId;
-use shared::domain::message::{FinishReason, Message};
+use shared::domain::message::Message;
 use shared::domain::pricing::Usage;
 use shared::domain::random::Seeded;
 use shared::domain::time::Clock;
@@ -60,13 +60,7 @@ async fn capture_at_once(seed: u64, counts_tries: bool) -> (Vec<Result<Charge, L
 
 async fn capture(ledger: &Ledger, held: &Held) -> Result<Charge, LedgerError> {
     let message = Message::try_from("Hello".to_owned()).unwrap();
-    let reply = StoredReply {
-        text: "x".repeat(LONG_TEXT_BYTES),
-        refusal: None,
-        model: "model-0".to_owned(),
-        usage: Usage::default(),
-        finish_reason: FinishReason::Stop,
-    };
+    let reply = StoredReply::of_text("x".repeat(LONG_TEXT_BYTES), "model-0", Usage::default());
     let (conversation, bill) = (Some(ConversationId::FIRST), Bill::of(held.amount));
     ledger.capture(held, Exchange { message: &message, reply: &reply, conversation, bill }).await
 }

@@ -15,7 +15,6 @@ use crate::trace::Trace;
 use crate::verdict;
 use shared::domain::credits::Credits;
 use shared::domain::ids::ConversationId;
-use shared::domain::message::FinishReason;
 use shared::domain::message::Message;
 use shared::domain::pricing::Usage;
 use shared::domain::time::Clock;
@@ -156,9 +155,7 @@ impl Bench {
         }
         // A capture is repeated by the same request, and so with the same cost.
         let cost = taken.captured.map_or(Credits::new(cost).unwrap(), |(cost, _)| cost);
-        let usage = Usage::counted(1, 2);
-        let (text, model, finish_reason) = ("Reply".to_owned(), "dummy".to_owned(), FinishReason::Stop);
-        let reply = StoredReply { text, refusal: None, model, usage, finish_reason };
+        let reply = StoredReply::of_text("Reply", "dummy", Usage::counted(1, 2));
         let (conversation, bill) = (Some(ConversationId::FIRST), Bill::of(cost));
         let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
         match self.ledger.capture(&taken.held, exchange).await {

@@ -1,9 +1,11 @@
 //! Texts: where they are kept, what that costs, and who deletes them.
 
+use domain::message::{FinishReason, ToolCall};
 use serde_json::Value;
 
 use super::*;
 use crate::capture::CAPTURE_RESERVE;
+use crate::exchange::StoredReply;
 use crate::history::{History, PageRequest};
 use crate::texts::{ItemTexts, text_key};
 
@@ -87,6 +89,35 @@ async fn a_reply_that_is_not_stored_is_kept_for_a_repetition_alone() {
     scene.test.table.delete(text_key(scene.ada.user_id(), kept.id)).await.unwrap();
     assert!(matches!(scene.with_key("Hello").await, Err(LedgerError::AnswerGone)));
     assert_eq!(scene.balance().await, 8);
+}
+
+/// A conversation shows texts alone, so that the rest is kept for a repetition, and only where there can be one.
+#[tokio::test]
+async fn calls_of_tools_and_reasoning_are_given_again_and_no_conversation_has_them() {
+    for conversation in [None, Some(ConversationId::FIRST)] {
+        for bytes in [10, 5000] {
+            let scene = Scene::with_balance(10).await;
+            let reply = StoredReply {
+                reasoning: Some("Hm.".to_owned()),
+                calls: vec![ToolCall { id: "c1".to_owned(), name: "add".to_owned(), arguments: "x".repeat(bytes) }; 2],
+                finish_reason: FinishReason::ToolCalls,
+                ..stored_reply("")
+            };
+            let said = message("Hello");
+            let exchange = Exchange { message: &said, reply: &reply, conversation, bill: Bill::of(credits(1)) };
+            let kept = held(scene.with_key("Hello").await.unwrap());
+            scene.ledger.capture(&kept, exchange).await.unwrap();
+            let again = replay(scene.with_key("Hello").await.unwrap());
+            assert!(again.reply == reply, "{conversation:?}, {bytes} bytes: {:?}", again.reply);
+            let unkept = scene.hold(1).await.unwrap();
+            scene.ledger.capture(&unkept, exchange).await.unwrap();
+            assert_eq!(scene.text(unkept.id).await, None, "nothing long is left to keep");
+            let history = History::new(scene.test.table.clone());
+            let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
+            assert_eq!(listed.len(), if conversation.is_some() { 2 } else { 0 });
+            assert!(listed.iter().all(|message| message.response.is_empty() && !message.text_lost));
+        }
+    }
 }
 
 #[tokio::test]

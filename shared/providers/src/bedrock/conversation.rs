@@ -69,7 +69,7 @@ mod tests {
 
     fn any_turn() -> impl Strategy<Value = Turn> {
         let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant)];
-        (role, "[ a-c]{0,4}").prop_map(|(role, text)| Turn { role, text })
+        (role, "[ a-c]{0,4}").prop_map(|(role, text)| Turn::text(role, text))
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Refusal;
-use crate::prompt::{Role, Turn};
+use crate::prompt::{Role, Sampling, Turn};
 use crate::reply::Piece;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -108,7 +108,7 @@ fn streaming(messages: &[Vec<u8>]) -> HttpResponse {
 const USAGE: Usage = Usage::counted(9, 2);
 
 fn hello() -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+    Prompt { turns: vec![Turn::text(Role::User, "Hello")], ..Prompt::default() }
 }
 
 async fn reply_of(answers: Vec<HttpResponse>) -> (Result<Reply, ModelError>, usize) {
@@ -132,7 +132,7 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(Piece::Text(piece)) => text.push_str(&piece),
-            Ok(Piece::Refusal(_) | Piece::Hidden { .. }) => {}
+            Ok(Piece::Refusal(_) | Piece::Reasoning(_) | Piece::ToolCall(_) | Piece::Hidden { .. }) => {}
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));
@@ -178,11 +178,12 @@ async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_the
         (Role::User, " "),
         (Role::User, "Bye"),
     ];
-    let turns = turns.map(|(role, text)| Turn { role, text: text.to_owned() }).to_vec();
+    let turns = turns.map(|(role, text)| Turn::text(role, text)).to_vec();
     let sampling =
         Sampling { temperature: Some(0.5), top_p: Some(0.25), stop: vec!["END".to_owned()], ..Sampling::default() };
-    assert_eq!(model.unsupported(&sampling), None);
-    model.reply(&Prompt { turns, sampling }, 77).await.unwrap();
+    let prompt = Prompt { turns, sampling, ..Prompt::default() };
+    assert_eq!(model.unsupported(&prompt), None);
+    model.reply(&prompt, 77).await.unwrap();
     model.reply(&hello(), 5).await.unwrap();
     streamed(&model).await.1.unwrap();
 
@@ -220,8 +221,10 @@ fn what_converse_has_no_room_for_is_named() {
         (Sampling { frequency_penalty: Some(0.5), ..none.clone() }, Some("frequency_penalty")),
         (Sampling { seed: Some(1), ..none.clone() }, Some("seed")),
     ] {
-        assert_eq!(model.unsupported(&sampling), expected);
+        assert_eq!(model.unsupported(&Prompt { sampling, ..Prompt::default() }), expected);
     }
+    let of_tool = Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..Prompt::default() };
+    assert_eq!(model.unsupported(&of_tool), Some("tools"));
 }
 
 const REASONS: [(&str, FinishReason); 11] = [
@@ -245,7 +248,7 @@ async fn a_whole_reply_has_text_reason_and_usage() {
         for (content, text) in [(json!([thinking, {"text": "H"}, {"text": "i"}]), "Hi"), (json!([]), "")] {
             let (reply, _) = reply_of(vec![answer(&content, reason)]).await;
             let end = End { finish_reason, usage: Some(USAGE) };
-            assert_eq!(reply.unwrap(), Reply { text: text.to_owned(), refusal: None, end }, "{reason}");
+            assert_eq!(reply.unwrap(), Reply::text(text, end), "{reason}");
         }
     }
 }
@@ -281,7 +284,7 @@ async fn what_ends_after_its_reason_or_with_a_count_is_a_reply() {
     }
     let (reply, _) = reply_of(vec![response(200, "{\"stopReason\": \"end_turn\"}")]).await;
     let end = End { finish_reason: FinishReason::Stop, usage: None };
-    assert_eq!(reply.unwrap(), Reply { text: String::new(), refusal: None, end });
+    assert_eq!(reply.unwrap(), Reply::text("", end));
 }
 
 #[tokio::test]
@@ -396,7 +399,7 @@ async fn an_exception_says_whether_the_model_may_have_worked_and_only_what_was_t
 
 #[tokio::test]
 async fn a_conversation_in_which_the_user_says_nothing_is_refused_before_bedrock_is_asked() {
-    let turn = |role, text: &str| Turn { role, text: text.to_owned() };
+    let turn = |role, text: &str| Turn::text(role, text);
     for turns in [
         vec![turn(Role::System, "Be brief.")],
         vec![turn(Role::System, "Be brief."), turn(Role::User, " \n"), turn(Role::Assistant, "Hi!")],

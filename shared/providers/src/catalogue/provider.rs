@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::prompt::Sampling;
+use crate::prompt::Prompt;
 
 /// The protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,12 +20,15 @@ impl Protocol {
     /// The most that Converse takes as a temperature.
     const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
 
-    /// The first parameter of `sampling` that the protocol cannot carry, by its name in OpenAI's protocol.
+    /// The first parameter of `prompt` that the protocol cannot carry, by its name in OpenAI's protocol. The dummy reads
+    /// no parameter, and takes those that bear on the choice of words.
     #[must_use]
-    pub fn unsupported(self, sampling: &Sampling) -> Option<&'static str> {
+    pub fn unsupported(self, prompt: &Prompt) -> Option<&'static str> {
         match self {
-            Self::OpenAi | Self::Dummy => None,
+            Self::OpenAi => None,
+            Self::Dummy => prompt.beyond_texts(),
             Self::Bedrock => {
+                let sampling = &prompt.sampling;
                 let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_CONVERSE;
                 [
                     ("temperature", sampling.temperature.is_some_and(is_too_hot)),
@@ -35,6 +38,7 @@ impl Protocol {
                 ]
                 .into_iter()
                 .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+                .or_else(|| prompt.beyond_texts())
             }
         }
     }

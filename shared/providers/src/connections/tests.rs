@@ -7,6 +7,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::catalogue::Ability;
 use crate::error::ModelError;
 use crate::model::ShownPiece;
 use crate::prompt::{Prompt, Role, Turn};
@@ -33,7 +34,7 @@ fn model() -> CataloguedModel {
 }
 
 fn hello() -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+    Prompt { turns: vec![Turn::text(Role::User, "Hello")], ..Prompt::default() }
 }
 
 async fn text(model: &Model) -> Result<String, ModelError> {
@@ -42,6 +43,7 @@ async fn text(model: &Model) -> Result<String, ModelError> {
     loop {
         match pieces.next().await? {
             ShownPiece::Text(piece) | ShownPiece::Refusal(piece) => text.push_str(&piece),
+            ShownPiece::Reasoning(_) | ShownPiece::ToolCall(_) => {}
             ShownPiece::End { .. } => return Ok(text),
         }
     }
@@ -137,7 +139,8 @@ async fn the_model_of_the_settings_is_the_one_that_the_start_connected() {
     let request = &server.received_requests().await.unwrap()[0];
     assert_eq!(request.headers["authorization"], "Bearer sk-0");
     assert_eq!(request.body_json::<serde_json::Value>().unwrap().get("stream"), None);
-    assert_eq!((provider.protocol, model.takes), (Protocol::OpenAi, BTreeSet::new()));
+    let takes = BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Reasoning]);
+    assert_eq!((provider.protocol, model.takes), (Protocol::OpenAi, takes));
     let bedrock = ModelSettings::Bedrock(BedrockSettings { model_id: "b".to_owned() });
     assert_eq!(bedrock.catalogued(Prices::default(), 100, 10).0, Provider::new(Protocol::Bedrock));
 }

@@ -8,21 +8,41 @@ use proptest::prelude::*;
 use super::*;
 use crate::dummy::{Dummy, DummyFailure};
 use crate::error::Refusal;
-use crate::prompt::{Role, Turn};
+use crate::prompt::{Role, Tool, Tools, Turn};
+use crate::reply::GatheredCalls;
+use domain::message::ToolCall;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The pieces of a reply that are handed out: its texts, its refusals, its end.
+/// The pieces of a reply that are handed out, except for its end.
 #[derive(Debug, Default)]
 struct Handed {
     texts: Vec<String>,
     refusals: Vec<String>,
+    reasoning: String,
+    deltas: Vec<ToolCallDelta>,
     estimate: Usage,
 }
 
+impl Handed {
+    fn calls(&self) -> Vec<ToolCall> {
+        let mut calls = GatheredCalls::default();
+        self.deltas.iter().for_each(|delta| calls.add(delta));
+        calls.into_calls()
+    }
+}
+
+fn policy(streams: bool) -> StreamPolicy {
+    if streams { StreamPolicy::Always } else { StreamPolicy::Never }
+}
+
 async fn handed(model: &Model) -> (Handed, Result<(FinishReason, Usage), ModelError>) {
+    handed_of(model, &hello()).await
+}
+
+async fn handed_of(model: &Model, prompt: &Prompt) -> (Handed, Result<(FinishReason, Usage), ModelError>) {
     let mut handed = Handed::default();
-    let mut pieces = match model.stream(&hello(), 10, LIMIT).await {
+    let mut pieces = match model.stream(prompt, 10, LIMIT).await {
         Ok(pieces) => pieces,
         Err(error) => return (handed, Err(error)),
     };
@@ -30,6 +50,8 @@ async fn handed(model: &Model) -> (Handed, Result<(FinishReason, Usage), ModelEr
         match pieces.next().await {
             Ok(ShownPiece::Text(text)) => handed.texts.push(text),
             Ok(ShownPiece::Refusal(text)) => handed.refusals.push(text),
+            Ok(ShownPiece::Reasoning(text)) => handed.reasoning.push_str(&text),
+            Ok(ShownPiece::ToolCall(delta)) => handed.deltas.push(delta),
             Ok(ShownPiece::End { finish_reason, usage }) => break Ok((finish_reason, usage)),
             Err(error) => break Err(error),
         }
@@ -39,7 +61,7 @@ async fn handed(model: &Model) -> (Handed, Result<(FinishReason, Usage), ModelEr
 }
 
 fn hello() -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+    Prompt { turns: vec![Turn::text(Role::User, "Hello")], ..Prompt::default() }
 }
 
 fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
@@ -86,19 +108,23 @@ fn busy() -> ModelError {
 }
 
 impl ChatModel for Recited {
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
         None
     }
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async {
-            let (mut text, mut refusal, mut steps) = (String::new(), None::<String>, self.steps());
+            let mut steps = self.steps();
+            let mut reply = Reply::text("", End { finish_reason: FinishReason::Stop, usage: None });
+            let mut calls = GatheredCalls::default();
             loop {
                 match steps.next().await.unwrap()? {
-                    Piece::Text(piece) => text.push_str(&piece),
-                    Piece::Refusal(piece) => refusal.get_or_insert_default().push_str(&piece),
+                    Piece::Text(piece) => reply.text.push_str(&piece),
+                    Piece::Refusal(piece) => reply.refusal.get_or_insert_default().push_str(&piece),
+                    Piece::Reasoning(piece) => reply.reasoning.get_or_insert_default().push_str(&piece),
+                    Piece::ToolCall(delta) => calls.add(&delta),
                     Piece::Hidden { .. } => {}
-                    Piece::End(end) => return Ok(Reply { text, refusal, end }),
+                    Piece::End(end) => return Ok(Reply { calls: calls.into_calls(), end, ..reply }),
                 }
             }
         }
@@ -121,7 +147,7 @@ fn ends(finish_reason: FinishReason, usage: Option<Usage>) -> Piece {
 #[tokio::test]
 async fn the_dummy_answers_as_the_django_app_did_and_counts_a_token_for_four_bytes() {
     for (streams, expected) in [(true, &["Dummy", " Response"][..]), (false, &["Dummy Response"])] {
-        let (handed, end) = handed(&Model::new(Dummy::default()).streaming(streams)).await;
+        let (handed, end) = handed(&Model::new(Dummy::default()).streaming(policy(streams))).await;
         assert_eq!(handed.texts, expected);
         let usage = Usage::estimated(2, 4);
         assert_eq!(end.unwrap(), (FinishReason::Stop, usage));
@@ -133,7 +159,7 @@ async fn a_model_that_is_asked_for_whole_replies_gives_text_refusal_and_end_in_a
     let pieces = [says("Hel"), says("lo"), Piece::Refusal("No".to_owned()), Piece::Refusal(".".to_owned())];
     let end = ends(FinishReason::ContentFilter, Some(counted(9, 2)));
     for streams in [true, false] {
-        let model = Recited::model(pieces.iter().cloned().chain([end.clone()]), None).streaming(streams);
+        let model = Recited::model(pieces.iter().cloned().chain([end.clone()]), None).streaming(policy(streams));
         let (handed, last) = handed(&model).await;
         assert_eq!((handed.texts.concat().as_str(), handed.refusals.concat().as_str()), ("Hello", "No."));
         assert_eq!((handed.texts.len(), handed.refusals.len()), if streams { (2, 2) } else { (1, 1) });
@@ -159,7 +185,7 @@ async fn a_longer_reply_is_cut_before_a_character_that_no_longer_fits() {
         ] {
             let expected = format!("x{}", "\u{fc}".repeat(MAX_REPLY_BYTES / 2 - 1));
             let pieces = texts.into_iter().map(says).chain([ends(FinishReason::Stop, Some(counted(1, 2)))]);
-            let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+            let (handed, end) = handed(&Recited::model(pieces, None).streaming(policy(streams))).await;
             assert!(handed.texts.concat() == expected, "{} bytes", handed.texts.concat().len());
             assert!(handed.texts.iter().all(|text| !text.is_empty()));
             let (finish_reason, usage) = end.unwrap();
@@ -176,13 +202,97 @@ async fn text_and_refusal_share_the_limit() {
     assert_eq!(end.unwrap().0, FinishReason::Length);
 }
 
+/// A part of the call `index`, which begins with an id and a name.
+fn calls(index: u32, arguments: &str) -> Piece {
+    let (id, name) = (Some(format!("call_{index}")), Some("f".to_owned()));
+    Piece::ToolCall(ToolCallDelta { index, id, name, arguments: arguments.to_owned() })
+}
+
+fn goes_on(index: u32, arguments: &str) -> Piece {
+    Piece::ToolCall(ToolCallDelta { index, arguments: arguments.to_owned(), ..ToolCallDelta::default() })
+}
+
+fn call(index: u32, arguments: &str) -> ToolCall {
+    ToolCall { id: format!("call_{index}"), name: "f".to_owned(), arguments: arguments.to_owned() }
+}
+
+#[tokio::test]
+async fn calls_and_reasoning_are_handed_out_streamed_and_whole() {
+    let thinks = |text: &str| Piece::Reasoning(text.to_owned());
+    let pieces = [thinks("H"), thinks("m"), says("Hi"), calls(0, "{"), goes_on(0, ""), calls(1, "[]"), goes_on(0, "}")];
+    for streams in [true, false] {
+        let pieces = pieces.iter().cloned().chain([ends(FinishReason::ToolCalls, None)]);
+        let (handed, end) = handed(&Recited::model(pieces, None).streaming(policy(streams))).await;
+        assert_eq!((handed.reasoning.as_str(), handed.texts.concat().as_str()), ("Hm", "Hi"));
+        assert_eq!(handed.calls(), [call(0, "{}"), call(1, "[]")]);
+        assert_eq!(handed.deltas.len(), if streams { 3 } else { 2 }, "an empty part is none");
+        let bytes: u64 = 2 + 2 + 2 * 7 + 4;
+        assert_eq!(
+            end.unwrap(),
+            (FinishReason::ToolCalls, estimated(bytes.div_ceil(4).max(if streams { 6 } else { 4 })))
+        );
+    }
+}
+
+#[tokio::test]
+async fn calls_and_reasoning_share_the_limit_and_a_cut_call_ends_with_length() {
+    let long = "x".repeat(MAX_REPLY_BYTES - 10);
+    for (pieces, reasoning_bytes, expected) in [
+        // 7 bytes of id and name, and 3 of arguments.
+        (vec![Piece::Reasoning(long.clone()), calls(0, "{\"a\"")], long.len(), vec![call(0, "{\"a")]),
+        (vec![Piece::Reasoning(long.clone()), calls(0, "{}"), calls(1, "{}")], long.len(), vec![call(0, "{}")]),
+        (vec![Piece::Reasoning(long.repeat(2)), calls(0, "{}")], MAX_REPLY_BYTES, vec![]),
+        (vec![calls(0, &long), goes_on(0, "1234")], 0, vec![call(0, &(long.clone() + "123"))]),
+    ] {
+        for streams in [true, false] {
+            let pieces = pieces.iter().cloned().chain([ends(FinishReason::ToolCalls, None)]);
+            let (handed, end) = handed(&Recited::model(pieces, None).streaming(policy(streams))).await;
+            assert!(handed.calls() == expected, "{:?}", handed.calls());
+            assert_eq!(handed.reasoning.len(), reasoning_bytes);
+            assert_eq!(end.unwrap().0, FinishReason::Length);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_with_a_call_too_many_ends_before_it() {
+    for (number, expected) in [(128, FinishReason::ToolCalls), (129, FinishReason::Length), (500, FinishReason::Length)]
+    {
+        let pieces = (0..number).map(|index| calls(index, "{}")).chain([ends(FinishReason::ToolCalls, None)]);
+        let (handed, end) = handed(&Recited::model(pieces, None)).await;
+        assert_eq!((handed.calls().len(), end.unwrap().0), (128, expected), "{number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cut_by_the_deadline_ends_with_length() {
+    let (handed, end) = handed(&Recited::model([calls(0, "{\"a\"")], Some(Step::Stalls))).await;
+    assert_eq!((handed.calls(), end.unwrap().0), (vec![call(0, "{\"a\"")], FinishReason::Length));
+}
+
+#[tokio::test]
+async fn a_model_that_streams_only_texts_is_asked_for_calls_of_tools_whole() {
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let with_tools = Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, ..hello() };
+    for (policy, prompt, parts) in [
+        (StreamPolicy::Always, &with_tools, 2),
+        (StreamPolicy::TextOnly, &with_tools, 1),
+        (StreamPolicy::TextOnly, &hello(), 2),
+        (StreamPolicy::Never, &hello(), 1),
+    ] {
+        let pieces = [calls(0, "{"), goes_on(0, "}"), ends(FinishReason::ToolCalls, None)];
+        let (handed, _) = handed_of(&Recited::model(pieces, None).streaming(policy), prompt).await;
+        assert_eq!((handed.deltas.len(), handed.calls()), (parts, vec![call(0, "{}")]), "{policy:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_reply_that_ends_without_a_word_is_a_reply() {
     for streams in [true, false] {
         for reason in [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::ToolCalls] {
             for usage in [Some(counted(9, 100)), Some(counted(9, 0)), None] {
                 let pieces = [says(""), ends(reason, usage)];
-                let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+                let (handed, end) = handed(&Recited::model(pieces, None).streaming(policy(streams))).await;
                 assert!(handed.texts.is_empty() && handed.refusals.is_empty());
                 assert_eq!(end.unwrap(), (reason, usage.unwrap_or(estimated(0))));
             }
@@ -199,7 +309,7 @@ async fn a_model_that_fails_panics_breaks_off_or_is_silent_for_too_long_has_fail
         (Duration::from_secs(6), None, 0),
     ] {
         for streams in [true, false] {
-            let (handed, end) = handed(&Model::new(Dummy { delay, failure }).streaming(streams)).await;
+            let (handed, end) = handed(&Model::new(Dummy { delay, failure }).streaming(policy(streams))).await;
             assert!(matches!(end, Err(ModelError::Failed(_))), "{failure:?}");
             assert_eq!(handed.texts.len(), if streams { delivered } else { 0 }, "{failure:?}");
         }
@@ -226,7 +336,7 @@ async fn a_reply_whose_time_is_up_after_its_first_words_ends_there_and_one_witho
             (end, _) => panic!("{pieces:?}: {end:?}"),
         }
     }
-    let whole = Recited::model([says("Hello")], Some(Step::Stalls)).streaming(false);
+    let whole = Recited::model([says("Hello")], Some(Step::Stalls)).streaming(StreamPolicy::Never);
     assert!(handed(&whole).await.1.unwrap_err().may_have_worked(), "nothing of a whole reply is there");
 }
 
@@ -276,7 +386,7 @@ fn only_after_a_failure_the_provider_may_have_worked() {
 async fn a_reply_that_its_provider_says_is_broken_off_has_failed_after_what_was_written() {
     for streams in [true, false] {
         let pieces = [says("Hi"), ends(FinishReason::BrokenOff, None)];
-        let (handed, end) = handed(&Recited::model(pieces, None).streaming(streams)).await;
+        let (handed, end) = handed(&Recited::model(pieces, None).streaming(policy(streams))).await;
         assert_eq!((handed.texts, handed.estimate), (vec!["Hi".to_owned()], estimated(1)));
         assert!(matches!(end, Err(ModelError::Failed(_))));
     }

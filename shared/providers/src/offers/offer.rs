@@ -2,9 +2,9 @@
 
 use domain::pricing::{OutputLimits, Quote};
 
-use crate::catalogue::CataloguedModel;
+use crate::catalogue::{Ability, CataloguedModel};
 use crate::model::Model;
-use crate::prompt::{Prompt, Sampling};
+use crate::prompt::{Prompt, ResponseFormat};
 
 /// A model of the catalogue with the connection to its provider.
 #[derive(Clone, Debug)]
@@ -28,10 +28,19 @@ impl Offer {
         self.model.reads_context()
     }
 
-    /// The first parameter of `sampling` that the model cannot honour, by its name in OpenAI's protocol.
+    /// The first parameter of `prompt` that the model cannot honour, by its name in OpenAI's protocol: one for which the
+    /// catalogue does not list the ability, or that the model's provider does not know.
     #[must_use]
-    pub fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        self.model.unsupported(sampling)
+    pub fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        let has_schema = matches!(prompt.response_format, Some(ResponseFormat::JsonSchema { .. }));
+        [
+            ("tools", prompt.needs_tools(), Ability::Tools),
+            ("response_format", has_schema, Ability::JsonSchema),
+            ("reasoning_effort", prompt.reasoning_effort.is_some(), Ability::Reasoning),
+        ]
+        .into_iter()
+        .find_map(|(name, is_there, ability)| (is_there && !self.terms.takes.contains(&ability)).then_some(name))
+        .or_else(|| self.model.unsupported(prompt))
     }
 
     /// The limits on the length of a reply, in tokens: at most what the model can write or what is `wanted`, whichever

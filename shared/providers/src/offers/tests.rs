@@ -1,16 +1,22 @@
 //! Names, fallbacks, and connections that are kept.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use domain::credits::Credits;
 use domain::pricing::{OutputLimits, Prices};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::catalogue::{Catalogue, Protocol};
+use crate::catalogue::{Ability, Catalogue, Protocol};
 use crate::catalogues::Catalogues;
+use crate::chat_model::ChatModel;
 use crate::dummy::Dummy;
-use crate::prompt::{Prompt, Role, Turn};
+use crate::error::ModelError;
+use crate::prompt::{Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::reply::{Reply, ReplyStream};
+use crate::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 
 /// A connection to the dummy, which notes the models that it connects.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +38,7 @@ fn offer(terms: CataloguedModel) -> Offer {
 }
 
 fn prompt(bytes: usize) -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: "x".repeat(bytes) }], ..Prompt::default() }
+    Prompt { turns: vec![Turn::text(Role::User, "x".repeat(bytes))], ..Prompt::default() }
 }
 
 #[test]
@@ -145,4 +151,65 @@ fn a_quote_is_at_the_models_prices_for_the_most_tokens_that_the_prompt_can_be() 
     let offer = offer(CataloguedModel { prices, ..terms("m") });
     let (prompt, limits) = (prompt(9), offer.limits(None, 16));
     assert_eq!(offer.quote(&prompt, limits), prices.quote(prompt.most_input_tokens(), 0, limits));
+}
+
+#[derive(Debug)]
+struct Seedless;
+
+impl ChatModel for Seedless {
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        prompt.sampling.seed.map(|_| "seed")
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        panic!("is never asked")
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        panic!("is never asked")
+    }
+}
+
+#[test]
+fn a_parameter_is_refused_unless_the_catalogue_lists_its_ability_and_the_model_knows_it() {
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let with_tools = Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, ..prompt(1) };
+    let schema = ResponseFormat::JsonSchema { name: "s".to_owned(), description: None, schema: None, strict: None };
+    let with_schema = Prompt { response_format: Some(schema), ..prompt(1) };
+    let with_object = Prompt { response_format: Some(ResponseFormat::JsonObject), ..prompt(1) };
+    let with_effort = Prompt { reasoning_effort: Some("low".to_owned()), ..prompt(1) };
+    let with_seed = Prompt { sampling: Sampling { seed: Some(1), ..Sampling::default() }, ..prompt(1) };
+    for (prompt, name, ability) in [
+        (prompt(1), None, None),
+        (with_object, None, None),
+        (with_tools, Some("tools"), Some(Ability::Tools)),
+        (Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..Prompt::default() }, Some("tools"), Some(Ability::Tools)),
+        (with_schema, Some("response_format"), Some(Ability::JsonSchema)),
+        (with_effort, Some("reasoning_effort"), Some(Ability::Reasoning)),
+        (with_seed, Some("seed"), None),
+    ] {
+        let takes = |takes| {
+            let terms = CataloguedModel { takes, ..terms("m") };
+            Offer { terms, model: Model::new(Seedless) }.unsupported(&prompt)
+        };
+        assert_eq!(takes(BTreeSet::new()), name);
+        let others = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into_iter();
+        assert_eq!(takes(others.filter(|other| Some(*other) != ability).collect()), name);
+        let expected = if ability.is_some() { None } else { name };
+        assert_eq!(takes(ability.into_iter().collect()), expected);
+    }
+}
+
+#[test]
+fn the_model_of_the_settings_takes_what_its_protocol_has() {
+    let openai = OpenAiSettings { base_url: None, model_id: "m".to_owned(), api_key: None };
+    let bedrock = BedrockSettings { model_id: "m".to_owned() };
+    for (settings, takes) in [
+        (ModelSettings::OpenAi(openai), &[Ability::Tools, Ability::JsonSchema, Ability::Reasoning][..]),
+        (ModelSettings::Bedrock(bedrock), &[]),
+        (ModelSettings::Dummy(Dummy::default()), &[]),
+    ] {
+        let (_, model) = settings.catalogued(Prices::default(), 1000, 100);
+        assert_eq!(model.takes, takes.iter().copied().collect(), "{settings:?}");
+    }
 }

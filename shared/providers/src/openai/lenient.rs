@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A text: a string, or a list of parts with a member `text`, as some servers send beside their reasoning.
 #[derive(Default)]
@@ -17,14 +18,14 @@ pub(super) struct Weight(pub(super) usize);
 
 /// A summary of a JSON value's strings.
 trait Strings: Default {
-    fn of(text: &str) -> Self;
+    fn of_string(text: &str) -> Self;
     fn add(&mut self, other: Self);
     /// Whether a member of an object counts.
     fn counts(member: &str) -> bool;
 }
 
 impl Strings for LenientText {
-    fn of(text: &str) -> Self {
+    fn of_string(text: &str) -> Self {
         Self(text.to_owned())
     }
 
@@ -38,7 +39,7 @@ impl Strings for LenientText {
 }
 
 impl Strings for Weight {
-    fn of(text: &str) -> Self {
+    fn of_string(text: &str) -> Self {
         Self(text.len())
     }
 
@@ -61,7 +62,7 @@ impl<'de, S: Strings + Deserialize<'de>> Visitor<'de> for StringsVisitor<S> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<S, E> {
-        Ok(S::of(text))
+        Ok(S::of_string(text))
     }
 
     fn visit_unit<E>(self) -> Result<S, E> {
@@ -102,6 +103,20 @@ impl<'de, S: Strings + Deserialize<'de>> Visitor<'de> for StringsVisitor<S> {
             }
         }
         Ok(all)
+    }
+}
+
+impl LenientText {
+    /// The text of a value that was read.
+    pub(super) fn of(value: &Value) -> Self {
+        Self::deserialize(value).unwrap_or_default()
+    }
+}
+
+impl Weight {
+    /// The bytes of all strings of a value that was read.
+    pub(super) fn of(value: &Value) -> Self {
+        Self::deserialize(value).unwrap_or_default()
     }
 }
 

@@ -1,97 +1,18 @@
-//! Requests and answers on the wire. Answers are read leniently, because some servers speak the protocol only nearly:
-//! unknown members are ignored, and optional ones may be missing.
+//! Answers on the wire. They are read leniently, because some servers speak the protocol only nearly: unknown members are
+//! ignored, and optional ones may be missing.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::ModelError;
+use crate::openai::calls::{CallReader, SentCalls};
 use crate::openai::finish_reason::finish_reason;
 use crate::openai::lenient::{LenientText, Weight};
 use crate::openai::rejection::ErrorObject;
 use crate::openai::usage::Counted;
-use crate::prompt::{Prompt, Role, Sampling};
 use crate::reply::Piece;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
-
-/// How a server wants to hear how long a reply may be.
-///
-/// `OpenAI`'s newer models refuse `max_tokens`, while llama.cpp's Python server and older vLLM know
-/// nothing else, and would let a reply run on; both together are refused by `OpenAI`.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Length {
-    /// For `OpenAI` itself. Its reasoning models count what they think in.
-    MaxCompletionTokens(u32),
-    /// For all others.
-    MaxTokens(u32),
-}
-
-#[derive(Serialize)]
-pub(super) struct SentRequest<'a> {
-    model: &'a str,
-    messages: Vec<SentMessage<'a>>,
-    #[serde(flatten)]
-    length: Length,
-    #[serde(flatten)]
-    sampling: SentParameters<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-}
-
-#[derive(Serialize)]
-struct SentMessage<'a> {
-    role: Role,
-    content: &'a str,
-}
-
-#[derive(Serialize)]
-struct SentParameters<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<f32>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct StreamOptions {
-    include_usage: bool,
-}
-
-impl<'a> SentRequest<'a> {
-    pub(super) fn new(model: &'a str, prompt: &'a Prompt, length: Length) -> Self {
-        let messages = prompt.turns.iter().map(|turn| SentMessage { role: turn.role, content: &turn.text });
-        Self {
-            model,
-            messages: messages.collect(),
-            length,
-            sampling: SentParameters::from(&prompt.sampling),
-            stream: None,
-            stream_options: None,
-        }
-    }
-
-    /// The same, for a reply as it is written, and what it took at the end.
-    pub(super) fn streamed(self) -> Self {
-        Self { stream: Some(true), stream_options: Some(StreamOptions { include_usage: true }), ..self }
-    }
-}
-
-impl<'a> From<&'a Sampling> for SentParameters<'a> {
-    fn from(sampling: &'a Sampling) -> Self {
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
-        Self { temperature, top_p, presence_penalty, frequency_penalty, stop, seed }
-    }
-}
 
 /// An answer, or a chunk of one in a stream: they differ in the name of what was said.
 #[derive(Deserialize)]
@@ -120,11 +41,12 @@ struct Said {
     refusal: LenientText,
     /// Reasoning has two names, and some servers send it under both.
     #[serde(default)]
-    reasoning_content: Weight,
+    reasoning_content: Value,
     #[serde(default)]
-    reasoning: Weight,
+    reasoning: Value,
     #[serde(default)]
-    tool_calls: Weight,
+    tool_calls: SentCalls,
+    /// No request of ours offers tools under this old name.
     #[serde(default)]
     function_call: Weight,
 }
@@ -138,13 +60,14 @@ pub(super) struct News {
 }
 
 impl ServerAnswer {
-    pub(super) fn into_news(self) -> Result<News, ModelError> {
+    /// The news, in which `calls` are the calls of the answer's earlier chunks.
+    pub(super) fn into_news(self, calls: &mut CallReader) -> Result<News, ModelError> {
         if let Some(error) = self.error {
             return Err(error.into());
         }
         let choice = self.choices.and_then(|choices| choices.into_iter().next()).unwrap_or_default();
         Ok(News {
-            pieces: choice.message.map(Said::into_pieces).unwrap_or_default(),
+            pieces: choice.message.map(|said| said.into_pieces(calls)).unwrap_or_default(),
             finish_reason: choice.finish_reason.as_deref().and_then(finish_reason),
             usage: self.usage.usage(),
         })
@@ -152,11 +75,127 @@ impl ServerAnswer {
 }
 
 impl Said {
-    fn into_pieces(self) -> Vec<Piece> {
-        let bytes = self.reasoning_content.0.max(self.reasoning.0) + self.tool_calls.0 + self.function_call.0;
+    fn into_pieces(self, calls: &mut CallReader) -> Vec<Piece> {
+        let Self { content, refusal, reasoning_content, reasoning, tool_calls, function_call } = self;
+        let reasonings = [reasoning_content, reasoning].map(|value| (LenientText::of(&value).0, Weight::of(&value).0));
+        let weight = reasonings.iter().map(|(_, weight)| *weight).max().unwrap_or_default();
+        let reasoning = reasonings.into_iter().map(|(text, _)| text).find(|text| !text.is_empty());
+        // Reasoning in a form that is no text.
+        let unread = if reasoning.is_none() { weight } else { 0 };
+        let bytes = unread + tool_calls.hidden_bytes + function_call.0;
         let hidden = (bytes > 0).then_some(Piece::Hidden { bytes });
-        let text = Some(self.content.0).filter(|text| !text.is_empty()).map(Piece::Text);
-        let refusal = Some(self.refusal.0).filter(|text| !text.is_empty()).map(Piece::Refusal);
-        [hidden, text, refusal].into_iter().flatten().collect()
+        let text = Some(content.0).filter(|text| !text.is_empty()).map(Piece::Text);
+        let refusal = Some(refusal.0).filter(|text| !text.is_empty()).map(Piece::Refusal);
+        let calls = calls.news(tool_calls).into_iter().map(Piece::ToolCall);
+        [hidden, reasoning.map(Piece::Reasoning), text, refusal].into_iter().flatten().chain(calls).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use domain::message::ToolCall;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::openai::whole;
+    use crate::reply::{End, GatheredCalls, Reply};
+
+    fn any_calls() -> impl Strategy<Value = Vec<ToolCall>> {
+        // A name that has its beginning twice could not be told from one that is repeated.
+        let call = ("[a-m]{1,6}_[n-z]{0,6}", "\\PC{0,20}");
+        prop::collection::vec(call, 0..5).prop_map(|calls| {
+            let with_id = |(position, (name, arguments))| ToolCall { id: format!("id_{position}"), name, arguments };
+            calls.into_iter().enumerate().map(with_id).collect()
+        })
+    }
+
+    /// `text` cut at these places, in characters. Some parts may be empty.
+    fn cut(text: &str, places: &[usize]) -> Vec<String> {
+        let characters: Vec<char> = text.chars().collect();
+        let mut places: Vec<usize> = places.iter().map(|place| place % (characters.len() + 1)).collect();
+        places.sort_unstable();
+        let ends = places.iter().copied().chain([characters.len()]);
+        let begins = iter::once(0).chain(places.iter().copied());
+        begins.zip(ends).map(|(begin, end)| characters[begin..end].iter().collect()).collect()
+    }
+
+    /// The deltas of a server that streams `calls`. One that `repeats` says in each part of which call it is.
+    fn call_deltas(calls: &[ToolCall], places: &[usize], repeats: bool, cuts_names: bool) -> Vec<Value> {
+        let deltas = calls.iter().enumerate().flat_map(|(index, call)| {
+            let parts = cut(&call.arguments, places).into_iter().enumerate();
+            let names = if cuts_names { cut(&call.name, &[1]) } else { vec![call.name.clone()] };
+            parts.map(move |(position, arguments)| {
+                let mut function = json!({"arguments": arguments});
+                let mut part = json!({"index": index});
+                if position == 0 || repeats {
+                    part["id"] = json!(call.id);
+                    function["name"] = json!(call.name);
+                }
+                if cuts_names && position < names.len() {
+                    function["name"] = json!(names[position]);
+                }
+                part["function"] = function;
+                json!({"tool_calls": [part]})
+            })
+        });
+        deltas.collect()
+    }
+
+    fn chunk(delta: &Value) -> ServerAnswer {
+        serde_json::from_value(json!({"choices": [{"index": 0, "delta": delta}]})).unwrap()
+    }
+
+    fn gathered(deltas: &[Value]) -> Reply {
+        let end = End { finish_reason: FinishReason::ToolCalls, usage: None };
+        let (mut reply, mut calls, mut reader) =
+            (Reply::text("", end), GatheredCalls::default(), CallReader::default());
+        for delta in deltas {
+            for piece in chunk(delta).into_news(&mut reader).unwrap().pieces {
+                match piece {
+                    Piece::Text(text) => reply.text.push_str(&text),
+                    Piece::Refusal(text) => reply.refusal.get_or_insert_default().push_str(&text),
+                    Piece::Reasoning(text) => reply.reasoning.get_or_insert_default().push_str(&text),
+                    Piece::ToolCall(delta) => calls.add(&delta),
+                    Piece::Hidden { .. } | Piece::End(_) => panic!("{piece:?}"),
+                }
+            }
+        }
+        Reply { calls: calls.into_calls(), ..reply }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_pieces_of_a_stream_put_together_are_the_whole_answer(
+            words in ["\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"],
+            calls in any_calls(),
+            places in prop::collection::vec(any::<usize>(), 1..4),
+            style in 0..3,
+        ) {
+            let [text, refusal, reasoning] = &words;
+            let words = [("reasoning_content", reasoning), ("content", text), ("refusal", refusal)];
+            let word_deltas = words.into_iter().flat_map(|(member, words)| {
+                cut(words, &places).into_iter().map(move |part| json!({member: part}))
+            });
+            let deltas: Vec<Value> =
+                word_deltas.chain(call_deltas(&calls, &places, style == 1, style == 2)).collect();
+            let tool_calls: Vec<Value> = calls
+                .iter()
+                .map(|call| json!({"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}))
+                .collect();
+            let message = json!({
+                "content": text, "refusal": refusal, "reasoning_content": reasoning, "tool_calls": tool_calls,
+            });
+            let answer = json!({"choices": [{"message": message, "finish_reason": "tool_calls"}]});
+            let whole = whole::reply(serde_json::from_value(answer).unwrap()).unwrap();
+            prop_assert!(gathered(&deltas) == whole, "{deltas:?}");
+            let expected = |words: &String| Some(words.clone()).filter(|words| !words.is_empty());
+            prop_assert_eq!((&whole.text, &whole.refusal), (text, &expected(refusal)));
+            prop_assert_eq!((&whole.reasoning, &whole.calls), (&expected(reasoning), &calls));
+        }
     }
 }

@@ -18,8 +18,8 @@ use crate::error::ModelError;
 use crate::openai::answer_body::{as_events, limited};
 use crate::openai::authorization::Authorization;
 use crate::openai::failure::{failure, transport};
-use crate::openai::protocol::Length;
 use crate::openai::rejection::Rejection;
+use crate::openai::request::Length;
 use domain::cause::Cause;
 
 /// Shorter than any server's or network's own patience with a connection that is not used.
@@ -127,13 +127,23 @@ impl Address {
         Self { base_url: base_url.to_owned(), no_key: SecretString::default() }
     }
 
+    /// Whether messages may have reasoning in them. OpenAI, whose models do not show theirs, refuses members that it does
+    /// not know; others want it back with the results of tools.
+    pub(super) fn reads_reasoning(&self) -> bool {
+        !self.is_of_openai()
+    }
+
     /// How this server wants to hear how long a reply may be.
     pub(super) fn length(&self, max_output_tokens: u32) -> Length {
-        if self.base_url == OPENAI_API_BASE {
+        if self.is_of_openai() {
             Length::MaxCompletionTokens(max_output_tokens)
         } else {
             Length::MaxTokens(max_output_tokens)
         }
+    }
+
+    fn is_of_openai(&self) -> bool {
+        self.base_url == OPENAI_API_BASE
     }
 }
 

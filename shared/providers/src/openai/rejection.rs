@@ -42,7 +42,20 @@ const WORDS_FOR_A_STATUS: [(&str, StatusCode); 10] = [
 ];
 
 /// The parameters that a caller may set, and so the only ones that a refusal names.
-const PARAMETERS: [&str; 6] = ["temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed"];
+const PARAMETERS: [&str; 12] = [
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "stop",
+    "seed",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "reasoning_effort",
+    "verbosity",
+];
 
 /// The server does not want to answer.
 #[derive(Debug)]
@@ -91,10 +104,12 @@ impl ErrorObject {
         self.words().next().map(str::to_owned).or_else(|| self.code()?.as_number().map(ToString::to_string))
     }
 
-    /// The parameter that it is about, if that is one plain word. Other texts may quote the prompt.
+    /// The parameter that it is about, if that is one plain word; `tools` of `tools[0].function.parameters`. Other texts may
+    /// quote the prompt.
     fn parameter(&self) -> Option<String> {
         let Self::Object { param, .. } = self else { return None };
-        param.as_str().and_then(plain_word).map(str::to_owned)
+        let parameter = param.as_str()?.split(['[', '.']).next()?;
+        plain_word(parameter).map(str::to_owned)
     }
 
     /// The status that it would have as an answer of its own, if it says so.

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use crate::error::ModelError;
+use crate::openai::calls::CallReader;
 use crate::openai::failure::failure;
 use crate::openai::protocol::ServerAnswer;
 use crate::openai::usage::latest;
@@ -20,6 +21,7 @@ struct ChunkReader {
     chunks: StreamResponse<ServerAnswer>,
     /// Pieces of a chunk that was read.
     ready: VecDeque<Piece>,
+    calls: CallReader,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
@@ -27,7 +29,14 @@ struct ChunkReader {
 
 /// The pieces of the reply in `chunks`. Dropping them cancels the request.
 pub(super) fn pieces(chunks: StreamResponse<ServerAnswer>) -> ReplyStream {
-    let reader = ChunkReader { chunks, ready: VecDeque::new(), finish_reason: None, usage: None, is_over: false };
+    let reader = ChunkReader {
+        chunks,
+        ready: VecDeque::new(),
+        calls: CallReader::default(),
+        finish_reason: None,
+        usage: None,
+        is_over: false,
+    };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -48,7 +57,7 @@ impl ChunkReader {
             let Some(chunk) = self.next_chunk().await else {
                 return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
             };
-            match chunk.map_err(failure).and_then(ServerAnswer::into_news) {
+            match chunk.map_err(failure).and_then(|chunk| chunk.into_news(&mut self.calls)) {
                 Ok(news) => {
                     self.ready.extend(news.pieces);
                     self.finish_reason = news.finish_reason.or(self.finish_reason);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,10 +14,10 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::provider::Address;
 use super::*;
 use crate::error::Refusal;
-use crate::prompt::{Role, Turn};
-use crate::reply::{End, Piece};
+use crate::prompt::{ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::reply::{End, GatheredCalls, Piece, ToolCallDelta};
 use cloud::SecretSource;
-use domain::message::FinishReason;
+use domain::message::{FinishReason, ToolCall};
 use domain::pricing::Usage;
 
 /// What no cause and no reply may repeat.
@@ -86,7 +87,7 @@ fn usage_chunk() -> Value {
 const USAGE: Usage = Usage::counted(9, 2);
 
 fn hello() -> Prompt {
-    Prompt { turns: vec![Turn { role: Role::User, text: "Hello".to_owned() }], ..Prompt::default() }
+    Prompt { turns: vec![Turn::text(Role::User, "Hello")], ..Prompt::default() }
 }
 
 async fn reply(model: &OpenAi) -> Result<Reply, ModelError> {
@@ -98,7 +99,17 @@ async fn reply(model: &OpenAi) -> Result<Reply, ModelError> {
 struct Streamed {
     text: String,
     refusal: String,
+    reasoning: String,
+    calls: Vec<ToolCallDelta>,
     hidden_bytes: usize,
+}
+
+impl Streamed {
+    fn calls(&self) -> Vec<ToolCall> {
+        let mut calls = GatheredCalls::default();
+        self.calls.iter().for_each(|delta| calls.add(delta));
+        calls.into_calls()
+    }
 }
 
 async fn pieces(model: &OpenAi) -> (Streamed, Result<End, ModelError>) {
@@ -111,6 +122,8 @@ async fn pieces(model: &OpenAi) -> (Streamed, Result<End, ModelError>) {
         match piece {
             Ok(Piece::Text(piece)) => streamed.text.push_str(&piece),
             Ok(Piece::Refusal(piece)) => streamed.refusal.push_str(&piece),
+            Ok(Piece::Reasoning(piece)) => streamed.reasoning.push_str(&piece),
+            Ok(Piece::ToolCall(delta)) => streamed.calls.push(delta),
             Ok(Piece::Hidden { bytes }) => streamed.hidden_bytes += bytes,
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
@@ -173,7 +186,7 @@ fn without_the_servers_words(cause: &str) -> String {
 async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_there() {
     let (server, model) = answering(ok(&completion("stop"))).await;
     let turns = [(Role::System, "Be brief."), (Role::User, "Hello"), (Role::Assistant, "Hi"), (Role::User, "Bye")];
-    let turns = turns.map(|(role, text)| Turn { role, text: text.to_owned() }).to_vec();
+    let turns = turns.map(|(role, text)| Turn::text(role, text)).to_vec();
     let sampling = Sampling {
         temperature: Some(0.7),
         top_p: Some(0.9),
@@ -182,8 +195,9 @@ async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_the
         stop: vec!["END".to_owned()],
         seed: Some(-7),
     };
-    assert_eq!(model.unsupported(&sampling), None);
-    model.reply(&Prompt { turns, sampling }, 77).await.unwrap();
+    let prompt = Prompt { turns, sampling, ..Prompt::default() };
+    assert_eq!(model.unsupported(&prompt), None);
+    model.reply(&prompt, 77).await.unwrap();
     model.reply(&hello(), 5).await.unwrap();
     let _ = streamed(&model).await;
     let bodies: Vec<Value> =
@@ -246,7 +260,7 @@ async fn a_whole_reply_has_text_reason_and_usage() {
     for (reason, expected) in REASONS {
         let (_server, model) = answering(ok(&completion(reason))).await;
         let end = End { finish_reason: expected, usage: Some(USAGE) };
-        assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end }, "{reason}");
+        assert_eq!(reply(&model).await.unwrap(), Reply::text("Hi", end), "{reason}");
     }
 }
 
@@ -356,7 +370,6 @@ async fn a_stream_may_end_without_done_but_not_without_a_finish_reason_or_usage(
 async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
     let answer = |message: Value, reason: Value| json!({"choices": [{"message": message, "finish_reason": reason}], "usage": {"prompt_tokens": 9, "completion_tokens": 2}});
     let refusal = json!({"content": null, "refusal": "I cannot help with that."});
-    let tools = json!({"content": null, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]});
     let parts = json!({"content": [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Hi"}]});
     for (body, text, refusal, reason) in [
         (answer(json!({"content": ""}), json!("stop")), "", None, FinishReason::Stop),
@@ -366,7 +379,6 @@ async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
         (answer(json!({"content": 7}), json!("length")), "", None, FinishReason::Length),
         (answer(json!({"content": ""}), json!("content_filter")), "", None, FinishReason::ContentFilter),
         (answer(refusal, json!("stop")), "", Some("I cannot help with that."), FinishReason::Stop),
-        (answer(tools, json!("tool_calls")), "", None, FinishReason::ToolCalls),
         (answer(parts, json!("stop")), "Hi", None, FinishReason::Stop),
         // No reason, but a count.
         (answer(json!({"content": "Hi"}), json!(null)), "Hi", None, FinishReason::Stop),
@@ -375,7 +387,7 @@ async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
     ] {
         let (server, model) = answering(ok(&body)).await;
         let end = End { finish_reason: reason, usage: Some(USAGE) };
-        let expected = Reply { text: text.to_owned(), refusal: refusal.map(str::to_owned), end };
+        let expected = Reply { refusal: refusal.map(str::to_owned), ..Reply::text(text, end) };
         assert_eq!(reply(&model).await.unwrap(), expected, "{body}");
         // The same of a server that was asked for a stream and does not stream.
         let (streamed, streamed_end) = pieces(&model).await;
@@ -383,6 +395,85 @@ async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
         assert_eq!(streamed_end.unwrap(), end, "{body}");
         assert_eq!(requests(&server).await, 2, "{body}");
     }
+}
+
+/// Whole, in place of a stream, and streamed.
+#[tokio::test]
+async fn calls_of_tools_and_reasoning_are_read_in_every_form_of_an_answer() {
+    let tool_calls = json!([
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"x\":1}"}},
+        {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+    ]);
+    let call = |id: &str, name: &str, arguments: &str| ToolCall {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+    };
+    let calls = vec![call("a", "f", "{\"x\":1}"), call("b", "g", "{}")];
+    let end = End { finish_reason: FinishReason::ToolCalls, usage: Some(USAGE) };
+    for reasoning in [
+        json!({"reasoning_content": "Hm"}),
+        json!({"reasoning": "Hm"}),
+        json!({"reasoning_content": "Hm", "reasoning": "Hm"}),
+    ] {
+        let mut body = completion("tool_calls");
+        let mut message = reasoning.clone();
+        message["content"] = json!(null);
+        message["tool_calls"] = tool_calls.clone();
+        body["choices"][0]["message"] = message.clone();
+        let (_server, model) = answering(ok(&body)).await;
+        let expected = Reply { reasoning: Some("Hm".to_owned()), calls: calls.clone(), ..Reply::text("", end) };
+        assert_eq!(reply(&model).await.unwrap(), expected, "{message}");
+        let (in_place, in_place_end) = pieces(&model).await;
+        assert_eq!((in_place.calls(), in_place.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
+        assert_eq!(in_place_end.unwrap(), end, "{message}");
+
+        let delta = |delta: Value| json!({"choices": [{"delta": delta, "finish_reason": null}]});
+        let part = |index: u32, arguments: &str| {
+            delta(json!({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}))
+        };
+        let begins = |index: u32, id: &str, name: &str| {
+            let function = json!({"name": name, "arguments": ""});
+            delta(json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]}))
+        };
+        let chunks = [
+            delta(reasoning),
+            begins(0, "a", "f"),
+            part(0, "{\"x\""),
+            part(0, ":1}"),
+            begins(1, "b", "g"),
+            part(1, "{}"),
+            last_chunk("tool_calls"),
+            usage_chunk(),
+        ];
+        let (_server, model) = answering(streaming(&chunks)).await;
+        let (streamed, streamed_end) = pieces(&model).await;
+        assert_eq!((streamed.calls(), streamed.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
+        assert_eq!((streamed_end.unwrap(), streamed.hidden_bytes), (end, 0), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn calls_without_an_end_broke_off() {
+    let tool_calls = json!([{"id": "a", "function": {"name": "f", "arguments": "{"}}]);
+    let (_server, model) = answering(ok(&json!({"choices": [{"message": {"tool_calls": tool_calls}}]}))).await;
+    let reply = reply(&model).await.unwrap();
+    assert_eq!((reply.calls.len(), reply.end.finish_reason), (1, FinishReason::BrokenOff));
+}
+
+#[tokio::test]
+async fn schemas_go_out_as_they_came() {
+    let schema = "{\"type\": \"object\",\n \"properties\": {\"b\": {}, \"a\": {\"maximum\": 1.0e2}}}";
+    let raw = || Some(RawValue::from_string(schema.to_owned()).unwrap());
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: raw(), strict: None };
+    let format =
+        ResponseFormat::JsonSchema { name: "s".to_owned(), description: None, schema: raw(), strict: Some(true) };
+    let prompt =
+        Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, response_format: Some(format), ..hello() };
+    let (server, model) = answering(ok(&completion("stop"))).await;
+    model.reply(&prompt, 5).await.unwrap();
+    let body = String::from_utf8(server.received_requests().await.unwrap()[0].body.clone()).unwrap();
+    assert_eq!(body.matches(schema).count(), 2, "{body}");
 }
 
 #[tokio::test]
@@ -393,12 +484,14 @@ async fn a_stream_that_ended_is_a_reply_whatever_is_in_it() {
         let end = End { finish_reason: expected, usage: Some(USAGE) };
         assert_eq!(streamed(&model).await.1.unwrap(), end, "{reason}");
     }
+    let custom = json!({"tool_calls": [{"index": 0, "type": "custom", "custom": {"input": "abc"}}]});
     for (chunks, text, refusal, hidden_bytes) in [
         (vec![], "", "", 0),
         (vec![delta(json!({"content": null})), delta(json!({"content": ""}))], "", "", 0),
         (vec![delta(json!({"refusal": "I can"})), delta(json!({"refusal": "not."}))], "", "I cannot.", 0),
-        (vec![delta(json!({"reasoning_content": "Hm", "reasoning": "Hm"})), text_chunk("Hi")], "Hi", "", 2),
-        (vec![delta(json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"a\":1}"}}]}))], "", "", 7),
+        (vec![delta(json!({"reasoning": {"summary": "Hm"}})), text_chunk("Hi")], "Hi", "", 2),
+        (vec![delta(custom)], "", "", 9),
+        (vec![delta(json!({"function_call": {"name": "f", "arguments": "{}"}}))], "", "", 3),
         (vec![delta(json!({"content": [{"text": "Hi"}]}))], "Hi", "", 0),
     ] {
         let chunks = [&chunks[..], &[last_chunk("length"), usage_chunk()]].concat();
@@ -424,12 +517,12 @@ async fn a_whole_answer_in_several_lines_is_read_where_a_stream_was_asked_for() 
 async fn a_whole_answer_with_words_and_without_an_end_broke_off() {
     let (_server, model) = answering(ok(&json!({"choices": [{"message": {"content": "Hi"}}]}))).await;
     let end = End { finish_reason: FinishReason::BrokenOff, usage: None };
-    assert_eq!(reply(&model).await.unwrap(), Reply { text: "Hi".to_owned(), refusal: None, end });
+    assert_eq!(reply(&model).await.unwrap(), Reply::text("Hi", end));
 }
 
 #[tokio::test]
-async fn the_reasoning_in_a_whole_answer_without_a_count_is_in_the_estimate() {
-    let message = json!({"content": "Four", "reasoning_content": "Hmm, let me think.."});
+async fn hidden_reasoning_in_a_whole_answer_without_a_count_is_in_the_estimate() {
+    let message = json!({"content": "Four", "reasoning": {"summary": "Hmm, let me think.."}});
     let (_server, model) = answering(ok(&json!({"choices": [{"message": message, "finish_reason": "stop"}]}))).await;
     let usage = Usage::estimated(0, 6);
     assert_eq!(reply(&model).await.unwrap().end.usage, Some(usage));
@@ -568,6 +661,13 @@ async fn what_of_a_request_the_server_does_not_take_is_told_in_our_words() {
         (ResponseTemplate::new(413).set_body_string(SERVERS_WORDS), Refusal::TooLong),
         (parameter("temperature"), Refusal::Parameter("temperature")),
         (parameter("stop"), Refusal::Parameter("stop")),
+        (parameter("tools[0].function.parameters"), Refusal::Parameter("tools")),
+        (parameter("tool_choice"), Refusal::Parameter("tool_choice")),
+        (parameter("parallel_tool_calls"), Refusal::Parameter("parallel_tool_calls")),
+        (parameter("response_format"), Refusal::Parameter("response_format")),
+        (parameter("reasoning_effort"), Refusal::Parameter("reasoning_effort")),
+        (parameter("verbosity"), Refusal::Parameter("verbosity")),
+        (parameter("messages[1].tool_calls"), Refusal::Unsaid),
         (refusing(422, &json!({"param": "seed", "code": "unsupported_parameter"})), Refusal::Parameter("seed")),
         (parameter(SERVERS_WORDS), Refusal::Unsaid),
         (parameter("max_tokens"), Refusal::Unsaid),

@@ -1,12 +1,15 @@
 //! What is asked, and what is refused.
 
+use std::collections::BTreeSet;
+
+use domain::message::ToolCall;
 use domain::pricing::Prices;
 use futures_util::future::BoxFuture;
 use lambda_http::Body;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
-use providers::prompt::Role;
+use providers::prompt::{ResponseFormat, Role, Tool, ToolChoice, Turn};
 use providers::reply::{Reply, ReplyStream};
 use serde_json::{Value, json};
 
@@ -53,7 +56,7 @@ fn messages(messages: &Value) -> Value {
 #[test]
 fn a_conversation_and_a_model_are_enough() {
     let request = read(&minimal()).unwrap();
-    assert_eq!(request.prompt.turns, [Turn { role: Role::User, text: "Hello".to_owned() }]);
+    assert_eq!(request.prompt.turns, [Turn::text(Role::User, "Hello")]);
     assert_eq!(request.prompt.sampling, Sampling::default());
     assert_eq!((request.max_output_tokens, request.delivery), (None, Delivery::Whole));
     assert_eq!(request.message.as_str(), "Hello");
@@ -99,6 +102,8 @@ fn what_asks_for_nothing_more_and_what_nobody_knows_is_ignored() {
         ("n", json!(1)),
         ("tools", json!([])),
         ("tool_choice", json!("none")),
+        ("tool_choice", json!("auto")),
+        ("functions", json!([])),
         ("function_call", json!("auto")),
         ("response_format", json!({"type": "text"})),
         ("logprobs", json!(false)),
@@ -109,12 +114,18 @@ fn what_asks_for_nothing_more_and_what_nobody_knows_is_ignored() {
         ("user", json!("u-1")),
         ("metadata", json!({"a": "b"})),
         ("service_tier", json!("auto")),
+        ("service_tier", json!("default")),
         ("prompt_cache_key", json!("k")),
         ("safety_identifier", json!("s")),
         ("parallel_tool_calls", json!(false)),
         ("something_new", json!([1])),
     ] {
-        assert!(read(&with(name, value)).is_ok(), "{name}");
+        let request = read(&with(name, value.clone())).unwrap();
+        assert_eq!(
+            format!("{:?}", request.prompt),
+            format!("{:?}", read(&minimal()).unwrap().prompt),
+            "{name}: {value}"
+        );
     }
     for name in ["temperature", "stop", "n", "tools", "stream", "stream_options", "max_tokens", "audio", "seed"] {
         assert!(read(&with(name, Value::Null)).is_ok(), "{name}");
@@ -126,21 +137,17 @@ fn what_would_change_the_answer_and_cannot_be_honoured_is_refused_by_name() {
     for (name, value) in [
         ("n", json!(2)),
         ("n", json!("1")),
-        ("tools", json!([{"type": "function"}])),
         ("functions", json!([{}])),
-        ("tool_choice", json!("required")),
-        ("tool_choice", json!({"type": "function"})),
         ("function_call", json!({"name": "f"})),
-        ("response_format", json!({"type": "json_object"})),
-        ("response_format", json!("text")),
+        ("service_tier", json!("flex")),
+        ("service_tier", json!("priority")),
+        ("prediction", json!({"type": "content", "content": "x"})),
         ("logprobs", json!(true)),
         ("top_logprobs", json!(2)),
         ("logit_bias", json!({"50256": -100})),
         ("modalities", json!(["text", "audio"])),
         ("audio", json!({"voice": "alloy"})),
         ("web_search_options", json!({})),
-        ("reasoning_effort", json!("low")),
-        ("verbosity", json!("high")),
     ] {
         assert_refused(&with(name, value), name, ParameterFault::Unsupported);
     }
@@ -172,6 +179,18 @@ fn parameters_outside_their_range_or_of_another_type_are_refused_by_name() {
         ("stream_options", json!(true), ParameterFault::Type),
         ("model", json!(1), ParameterFault::Type),
         ("model", Value::Null, ParameterFault::Missing),
+        ("reasoning_effort", json!(1), ParameterFault::Type),
+        ("reasoning_effort", json!(""), ParameterFault::Value),
+        ("reasoning_effort", json!("x".repeat(33)), ParameterFault::Value),
+        ("verbosity", json!("HIGH"), ParameterFault::Value),
+        ("response_format", json!("text"), ParameterFault::Type),
+        ("tools", json!({}), ParameterFault::Type),
+        ("tools", json!(vec![function("f"); 129]), ParameterFault::Value),
+        ("tool_choice", json!("any"), ParameterFault::Value),
+        ("tool_choice", json!("required"), ParameterFault::Value),
+        ("tool_choice", json!({"type": "function", "function": {"name": "f"}}), ParameterFault::Value),
+        ("tool_choice", json!(1), ParameterFault::Type),
+        ("parallel_tool_calls", json!("no"), ParameterFault::Type),
     ] {
         assert_refused(&with(name, value), name, fault);
     }
@@ -207,8 +226,8 @@ async fn another_model_is_not_found() {
 struct Seedless;
 
 impl ChatModel for Seedless {
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        sampling.seed.map(|_| "seed")
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        prompt.sampling.seed.map(|_| "seed")
     }
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
@@ -227,7 +246,7 @@ fn a_parameter_that_the_model_does_not_know_is_refused() {
     let refused = read(&with("seed", json!(1))).unwrap().check(&seedless);
     let Err(ProtocolError::Parameter(refusal)) = refused else { panic!("{refused:?}") };
     assert_eq!((refusal.name.as_str(), refusal.fault), ("seed", ParameterFault::Unsupported));
-    assert_eq!(refusal.detail, "'seed' is not supported here: the model does not know it.");
+    assert_eq!(refusal.detail, "'seed' is not supported by the model 'seedless'.");
 }
 
 #[test]
@@ -316,7 +335,24 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
         (json!([user, {"content": "x"}]), "messages[1].role", ParameterFault::Missing),
         (json!([user, {"role": 1, "content": "x"}]), "messages[1].role", ParameterFault::Type),
         (json!([user, {"role": "boss", "content": "x"}]), "messages[1].role", ParameterFault::Value),
-        (json!([user, {"role": "tool", "content": "x"}]), "messages[1].role", ParameterFault::Unsupported),
+        (json!([user, {"role": "tool", "content": "x"}]), "messages[1].tool_call_id", ParameterFault::Missing),
+        (
+            json!([user, {"role": "tool", "tool_call_id": 1, "content": "x"}]),
+            "messages[1].tool_call_id",
+            ParameterFault::Type,
+        ),
+        (
+            json!([user, {"role": "tool", "tool_call_id": "x".repeat(257), "content": "x"}]),
+            "messages[1].tool_call_id",
+            ParameterFault::Value,
+        ),
+        (json!([user, {"role": "tool", "tool_call_id": "c"}]), "messages[1].content", ParameterFault::Missing),
+        (json!([{"role": "user", "name": 1, "content": "x"}]), "messages[0].name", ParameterFault::Type),
+        (
+            json!([{"role": "user", "content": "x", "tool_calls": [{}]}]),
+            "messages[0].tool_calls",
+            ParameterFault::Unsupported,
+        ),
         (json!([user, {"role": "function", "content": "x"}]), "messages[1].role", ParameterFault::Unsupported),
         (json!([user, {"role": "user"}]), "messages[1].content", ParameterFault::Missing),
         (json!([user, {"role": "user", "content": null}]), "messages[1].content", ParameterFault::Missing),
@@ -344,8 +380,8 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
             ParameterFault::Unsupported,
         ),
         (
-            json!([user, {"role": "assistant", "content": "x", "tool_calls": [{}]}]),
-            "messages[1].tool_calls",
+            json!([user, {"role": "assistant", "content": "x", "function_call": {"name": "f"}}]),
+            "messages[1].function_call",
             ParameterFault::Unsupported,
         ),
     ] {
@@ -374,6 +410,11 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
         with("stop", json!("x")),
         with("seed", json!(1)),
         with("max_tokens", json!(1)),
+        with("tools", json!([function("f")])),
+        with("response_format", json!({"type": "json_object"})),
+        with("reasoning_effort", json!("low")),
+        with("verbosity", json!("low")),
+        messages(&json!([{"role": "user", "content": "Hello", "name": "ada"}])),
         with("max_cost", json!(1)),
         messages(&json!([{"role": "system", "content": ""}, {"role": "user", "content": "Hello"}])),
         messages(&json!([{"role": "user", "content": "Hello"}, {"role": "user", "content": "Hello"}])),
@@ -381,6 +422,238 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
         assert_ne!(remembered(&other), plain, "{other}");
     }
     assert_ne!(remembered(&with("temperature", json!(1))), remembered(&with("top_p", json!(1))));
+}
+
+/// Answers are kept for a day, also over a release.
+#[test]
+fn a_request_without_tools_has_the_fingerprint_that_it_had_before_there_were_tools() {
+    let canonical = r#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
+    let fingerprint = Fingerprint::of_request("/v1/chat/completions", canonical.as_bytes());
+    for body in [minimal(), with("tools", json!([])), with("response_format", json!({"type": "text"}))] {
+        let remembered = read(&body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        assert_eq!(remembered.fingerprint, fingerprint, "{body}");
+    }
+}
+
+/// Each member of tools, calls and schemas, in every place where one can differ.
+#[test]
+fn the_fingerprint_covers_every_member_of_tools_calls_and_schemas() {
+    let fingerprint = |body: &Value| {
+        let remembered = read(body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        serde_json::to_string(&remembered.fingerprint).unwrap()
+    };
+    let tool = |function: Value| json!({"type": "function", "function": function});
+    let with_tool = |function: Value| with("tools", json!([tool(function)]));
+    let with_choice = |name: &str, value: Value| {
+        let mut body = with_tool(json!({"name": "f"}));
+        body[name] = value;
+        body
+    };
+    let schema = |schema: Value| with("response_format", json!({"type": "json_schema", "json_schema": schema}));
+    let said = |message: Value| messages(&json!([{"role": "user", "content": "Hello"}, message]));
+    let call = |id: &str, name: &str, arguments: &str| {
+        let function = json!({"name": name, "arguments": arguments});
+        let call = json!({"id": id, "type": "function", "function": function});
+        said(json!({"role": "assistant", "content": "x", "tool_calls": [call]}))
+    };
+    let bodies = [
+        with_tool(json!({"name": "f"})),
+        with_tool(json!({"name": "g"})),
+        with_tool(json!({"name": "f", "description": "d"})),
+        with_tool(json!({"name": "f", "parameters": {}})),
+        with_tool(json!({"name": "f", "parameters": {"type": "object"}})),
+        with_tool(json!({"name": "f", "strict": true})),
+        with_tool(json!({"name": "f", "strict": false})),
+        with("tools", json!([tool(json!({"name": "f"})), tool(json!({"name": "f"}))])),
+        with_choice("tool_choice", json!("none")),
+        with_choice("tool_choice", json!("auto")),
+        with_choice("tool_choice", json!("required")),
+        with_choice("tool_choice", tool(json!({"name": "f"}))),
+        with_choice("tool_choice", tool(json!({"name": "none"}))),
+        with_choice("parallel_tool_calls", json!(true)),
+        with_choice("parallel_tool_calls", json!(false)),
+        with("response_format", json!({"type": "json_object"})),
+        schema(json!({"name": "f"})),
+        schema(json!({"name": "g"})),
+        schema(json!({"name": "f", "description": "d"})),
+        schema(json!({"name": "f", "schema": {}})),
+        schema(json!({"name": "f", "strict": true})),
+        said(json!({"role": "assistant", "content": "x"})),
+        said(json!({"role": "assistant", "content": "x", "name": "y"})),
+        said(json!({"role": "assistant", "content": "x", "reasoning_content": "y"})),
+        call("a", "f", "{}"),
+        call("b", "f", "{}"),
+        call("a", "g", "{}"),
+        call("a", "f", "{ }"),
+        said(json!({"role": "tool", "tool_call_id": "a", "content": "x"})),
+        said(json!({"role": "tool", "tool_call_id": "b", "content": "x"})),
+    ];
+    let fingerprints: BTreeSet<String> = bodies.iter().map(fingerprint).collect();
+    assert_eq!(fingerprints.len(), bodies.len());
+}
+
+/// A tool without arguments.
+fn function(name: &str) -> Value {
+    json!({"type": "function", "function": {"name": name}})
+}
+
+#[test]
+fn tools_are_read_and_their_schemas_stay_as_they_were_written() {
+    let schema = r#"{"type" : "object","properties":{"a":{"type":"number","minimum":1.50}}}"#;
+    let body = format!(
+        r#"{{"model":"dummy","messages":[{{"role":"user","content":"Hello"}}],"parallel_tool_calls":false,
+        "tools":[{{"type":"function","function":{{"name":"add","description":"Adds.","parameters":{schema},"strict":true}}}},
+        {{"type":"function","function":{{"name":"now_2-b"}}}}]}}"#
+    );
+    let request = CompletionRequest::parse(&Request::from(lambda_http::Request::new(Body::from(body)))).unwrap();
+    let [add, now] = &request.prompt.tools.offered[..] else { panic!("not two tools") };
+    let Tool { name, description, parameters, strict } = add;
+    assert_eq!((name.as_str(), description.as_deref(), *strict), ("add", Some("Adds."), Some(true)));
+    assert_eq!(parameters.as_ref().unwrap().get(), schema);
+    assert!(now.name == "now_2-b" && now.description.is_none() && now.parameters.is_none() && now.strict.is_none());
+    assert_eq!((request.prompt.tools.choice, request.prompt.tools.parallel), (None, Some(false)));
+}
+
+#[test]
+fn a_model_is_told_whether_it_must_call_a_tool() {
+    for (value, choice) in [
+        (json!("none"), ToolChoice::None),
+        (json!("auto"), ToolChoice::Auto),
+        (json!("required"), ToolChoice::Required),
+        (function("f"), ToolChoice::Function("f".to_owned())),
+    ] {
+        let mut body = with("tools", json!([function("f")]));
+        body["tool_choice"] = value;
+        assert_eq!(read(&body).unwrap().prompt.tools.choice, Some(choice));
+    }
+}
+
+#[test]
+fn a_tool_that_is_none_is_refused_where_it_is_wrong() {
+    let of = |function: Value| json!({"type": "function", "function": function});
+    for (tool, name, fault) in [
+        (json!("f"), "tools[1]", ParameterFault::Type),
+        (json!({}), "tools[1].type", ParameterFault::Missing),
+        (json!({"type": "web_search"}), "tools[1].type", ParameterFault::Unsupported),
+        (json!({"type": "custom", "custom": {"name": "f"}}), "tools[1].type", ParameterFault::Unsupported),
+        (json!({"type": "function"}), "tools[1].function", ParameterFault::Missing),
+        (of(json!({})), "tools[1].function.name", ParameterFault::Missing),
+        (of(json!({"name": ""})), "tools[1].function.name", ParameterFault::Value),
+        (of(json!({"name": "a b"})), "tools[1].function.name", ParameterFault::Value),
+        (of(json!({"name": "x".repeat(65)})), "tools[1].function.name", ParameterFault::Value),
+        (of(json!({"name": "f", "description": 1})), "tools[1].function.description", ParameterFault::Type),
+        (of(json!({"name": "f", "parameters": []})), "tools[1].function.parameters", ParameterFault::Type),
+        (of(json!({"name": "f", "strict": 1})), "tools[1].function.strict", ParameterFault::Type),
+    ] {
+        assert_refused(&with("tools", json!([function("f"), tool])), name, fault);
+    }
+    let mut allowed = with("tools", json!([function("f")]));
+    allowed["tool_choice"] = json!({"type": "allowed_tools", "allowed_tools": {}});
+    assert_refused(&allowed, "tool_choice.type", ParameterFault::Unsupported);
+}
+
+#[test]
+fn a_form_of_the_reply_is_read_and_another_is_refused_where_it_is_wrong() {
+    let format = |value: Value| with("response_format", value);
+    let schema = |schema: Value| format(json!({"type": "json_schema", "json_schema": schema}));
+    let read_format = |body: &Value| read(body).unwrap().prompt.response_format.unwrap();
+    assert!(matches!(read_format(&format(json!({"type": "json_object"}))), ResponseFormat::JsonObject));
+    let whole = json!({"name": "sum", "description": "A sum.", "schema": {"type": "object"}, "strict": true});
+    let ResponseFormat::JsonSchema { name, description, schema: read_schema, strict } = read_format(&schema(whole))
+    else {
+        panic!("it is a schema")
+    };
+    assert_eq!((name.as_str(), description.as_deref(), strict), ("sum", Some("A sum."), Some(true)));
+    assert_eq!(read_schema.unwrap().get(), r#"{"type":"object"}"#);
+    for (body, name, fault) in [
+        (format(json!({})), "response_format.type", ParameterFault::Missing),
+        (format(json!({"type": "grammar"})), "response_format.type", ParameterFault::Unsupported),
+        (format(json!({"type": "json_schema"})), "response_format.json_schema", ParameterFault::Missing),
+        (schema(json!({})), "response_format.json_schema.name", ParameterFault::Missing),
+        (schema(json!({"name": "a.b"})), "response_format.json_schema.name", ParameterFault::Value),
+        (schema(json!({"name": "a", "schema": true})), "response_format.json_schema.schema", ParameterFault::Type),
+    ] {
+        assert_refused(&body, name, fault);
+    }
+}
+
+#[test]
+fn effort_and_verbosity_are_words_of_the_models_server() {
+    let mut body = with("reasoning_effort", json!("minimal"));
+    body["verbosity"] = json!("high");
+    let Prompt { reasoning_effort, verbosity, .. } = read(&body).unwrap().prompt;
+    assert_eq!((reasoning_effort.as_deref(), verbosity.as_deref()), (Some("minimal"), Some("high")));
+}
+
+#[test]
+fn a_loop_of_calls_and_results_is_read_as_it_was() {
+    let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "add", "arguments": arguments}});
+    let request = read(&messages(&json!([
+        {"role": "user", "content": "Add.", "name": "ada"},
+        {
+            "role": "assistant",
+            "content": null,
+            "reasoning_content": "I add.",
+            "tool_calls": [call("c1", "{\"a\": 1}"), call("c2", "no JSON")],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "3"}], "name": "add"},
+        {"role": "tool", "tool_call_id": "of no call", "content": ""},
+        {"role": "assistant", "reasoning": {"summary": "none"}, "content": "Done."},
+        {"role": "assistant", "reasoning": "Hm.", "content": "Well.", "tool_calls": []},
+    ])))
+    .unwrap();
+    let call = |id: &str, arguments: &str| ToolCall {
+        id: id.to_owned(),
+        name: "add".to_owned(),
+        arguments: arguments.to_owned(),
+    };
+    let answer = |id: &str, text: &str| Turn { answers: Some(id.to_owned()), ..Turn::text(Role::Tool, text) };
+    let expected = [
+        Turn { name: Some("ada".to_owned()), ..Turn::text(Role::User, "Add.") },
+        Turn {
+            reasoning: Some("I add.".to_owned()),
+            calls: vec![call("c1", "{\"a\": 1}"), call("c2", "no JSON")],
+            ..Turn::text(Role::Assistant, "")
+        },
+        answer("c1", "2"),
+        Turn { name: Some("add".to_owned()), ..answer("c2", "3") },
+        answer("of no call", ""),
+        Turn::text(Role::Assistant, "Done."),
+        Turn { reasoning: Some("Hm.".to_owned()), ..Turn::text(Role::Assistant, "Well.") },
+    ];
+    assert!(request.prompt.turns == expected, "{:?}", request.prompt.turns);
+    assert_eq!(request.message.as_str(), "Add.", "results are no message of the user");
+}
+
+#[test]
+fn a_call_that_is_none_is_refused_where_it_is_wrong() {
+    let call = |call: Value| messages(&json!([{"role": "assistant", "tool_calls": [call]}]));
+    let function = json!({"name": "f", "arguments": "{}"});
+    assert!(read(&call(json!({"id": "c", "function": function}))).is_ok(), "some clients leave the type out");
+    let named = |name: &str| call(json!({"id": "c", "type": "function", "function": {"name": name, "arguments": ""}}));
+    assert!(read(&named("functions.f")).is_ok(), "a model wrote the name");
+    let place = |member: &str| format!("messages[0].tool_calls[0]{member}");
+    for (body, member, fault) in [
+        (call(json!("c")), "", ParameterFault::Type),
+        (call(json!({"id": "c", "type": "custom"})), ".type", ParameterFault::Unsupported),
+        (call(json!({"type": "function", "function": function})), ".id", ParameterFault::Missing),
+        (call(json!({"id": "x".repeat(257), "function": function})), ".id", ParameterFault::Value),
+        (call(json!({"id": "c"})), ".function", ParameterFault::Missing),
+        (call(json!({"id": "c", "function": {"arguments": ""}})), ".function.name", ParameterFault::Missing),
+        (named(&"x".repeat(257)), ".function.name", ParameterFault::Value),
+        (call(json!({"id": "c", "function": {"name": "f"}})), ".function.arguments", ParameterFault::Missing),
+        (
+            call(json!({"id": "c", "function": {"name": "f", "arguments": {}}})),
+            ".function.arguments",
+            ParameterFault::Type,
+        ),
+    ] {
+        assert_refused(&body, &place(member), fault);
+    }
+    let calls = json!(vec![json!({"id": "c", "function": function}); 129]);
+    let many = messages(&json!([{"role": "assistant", "tool_calls": calls}]));
+    assert_refused(&many, "messages[0].tool_calls", ParameterFault::Value);
 }
 
 /// A release that remembers requests otherwise would answer and charge a repetition anew.
@@ -417,10 +690,11 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
-        "user|assistant|system|text|dummy|[a-z\u{0}-\u{ff}]{0,4}".prop_map(Value::from),
+        "user|assistant|system|tool|text|function|json_schema|dummy|[a-z\u{0}-\u{ff}]{0,4}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let name = "role|content|type|text|tool_calls|include_usage";
+        let name =
+            "role|content|type|text|tool_calls|tool_call_id|id|function|name|arguments|json_schema|include_usage";
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             proptest::collection::btree_map(name, inner, 0..4).prop_map(|object| json!(object)),
@@ -431,12 +705,13 @@ fn any_value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_is_asked_is_read_within_the_limits_or_refused_without_panic(
-        name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|tools|tool_choice",
+        name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|tools|tool_choice|response_format",
         value in any_value(),
     ) {
         if let Ok(request) = read(&with(&name, value)) {
             prop_assert!(!request.prompt.turns.is_empty());
             prop_assert!(request.max_output_tokens != Some(0));
+            prop_assert!(request.prompt.tools.offered.iter().all(|tool| !tool.name.is_empty()));
             let Sampling { temperature, top_p, stop, .. } = request.prompt.sampling;
             prop_assert!(temperature.is_none_or(|temperature| (0.0..=2.0).contains(&temperature)));
             prop_assert!(top_p.is_none_or(|top_p| (0.0..=1.0).contains(&top_p)));

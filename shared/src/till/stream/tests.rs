@@ -11,12 +11,13 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use ledger::account::{Account, Payer};
 use ledger::entry::Entry;
+use ledger::exchange::StoredReply;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::offers::Candidates;
-use providers::prompt::{Prompt, Role, Sampling, Turn};
-use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream};
+use providers::prompt::{Prompt, Role, Turn};
+use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream, ToolCallDelta};
 use testkit::recorder::Fault;
 
 use super::*;
@@ -40,6 +41,8 @@ enum StreamStep {
     Says(String),
     Refuses(String),
     Thinks,
+    Reasons(String),
+    Calls(ToolCallDelta),
     Ends(Option<Usage>),
     EndsWith(FinishReason),
     Fails,
@@ -49,7 +52,7 @@ enum StreamStep {
 }
 
 impl ChatModel for ScriptedStream {
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
         None
     }
 
@@ -64,6 +67,8 @@ impl ChatModel for ScriptedStream {
                 StreamStep::Says(text) => Ok(Piece::Text(text)),
                 StreamStep::Refuses(text) => Ok(Piece::Refusal(text)),
                 StreamStep::Thinks => Ok(Piece::Hidden { bytes: 40 }),
+                StreamStep::Reasons(text) => Ok(Piece::Reasoning(text)),
+                StreamStep::Calls(delta) => Ok(Piece::ToolCall(delta)),
                 StreamStep::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
                 StreamStep::EndsWith(finish_reason) => Ok(Piece::End(End { finish_reason, usage: None })),
                 StreamStep::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
@@ -164,8 +169,8 @@ impl StreamScene {
 }
 
 fn prompt() -> Prompt {
-    let turns = vec![Turn { role: Role::User, text: "12345678".to_owned() }];
-    Prompt { turns, sampling: Sampling::default() }
+    let turns = vec![Turn::text(Role::User, "12345678")];
+    Prompt { turns, ..Prompt::default() }
 }
 
 /// Our estimate of the question: two tokens, and what a chat template puts around them.
@@ -176,7 +181,7 @@ async fn to_its_end(mut stream: TillStream) -> HeardStream {
     loop {
         match stream.next().await.expect("a stream has an end") {
             Ok(ReplyPiece::Text(text)) => texts.push(text),
-            Ok(ReplyPiece::Refusal(_)) => {}
+            Ok(ReplyPiece::Refusal(_) | ReplyPiece::Reasoning(_) | ReplyPiece::ToolCall(_)) => {}
             end => {
                 assert!(stream.next().await.is_none(), "nothing comes after the end");
                 return (texts, end.map(|end| if let ReplyPiece::Paid(reply) = end { reply } else { unreachable!() }));
@@ -268,6 +273,46 @@ async fn a_whole_reply_that_breaks_off_is_what_was_written_until_then() {
 
 /// A reply that ended was billed by its provider, and is charged.
 #[tokio::test]
+async fn the_parts_of_calls_are_put_together_by_their_places() {
+    let part = |index: u32, id: Option<&str>, name: Option<&str>, arguments: &str| {
+        let (id, name) = (id.map(str::to_owned), name.map(str::to_owned));
+        StreamStep::Calls(ToolCallDelta { index, id, name, arguments: arguments.to_owned() })
+    };
+    let steps = [
+        StreamStep::Reasons("Two ".to_owned()),
+        StreamStep::Reasons("calls.".to_owned()),
+        part(0, Some("c0"), Some("now"), "{"),
+        part(1, Some("c1"), Some("ad"), ""),
+        part(1, None, Some("d"), "{\"a\":"),
+        part(0, None, None, "}"),
+        part(1, None, None, "1}"),
+        StreamStep::EndsWith(FinishReason::ToolCalls),
+    ];
+    let scene = StreamScene::start(&steps, by_usage()).await;
+    let (_, streamed) = scene.hear().await;
+    for paid in [streamed.unwrap(), scene.whole().await.unwrap()] {
+        let StoredReply { text, reasoning, calls, finish_reason, .. } = paid.reply;
+        assert_eq!(
+            (text.as_str(), reasoning.as_deref(), finish_reason),
+            ("", Some("Two calls."), FinishReason::ToolCalls)
+        );
+        let calls: Vec<[&str; 3]> = calls.iter().map(|call| [&*call.id, &call.name, &call.arguments]).collect();
+        assert_eq!(calls, [["c0", "now", "{}"], ["c1", "add", "{\"a\":1}"]]);
+    }
+}
+
+/// Whole, reasoning that broke off was free before it was shown, and is.
+#[tokio::test]
+async fn reasoning_that_broke_off_is_charged_where_it_was_heard() {
+    let steps = [StreamStep::Reasons("Hm.".to_owned()), StreamStep::Fails];
+    let scene = StreamScene::start(&steps, by_message()).await;
+    assert!(matches!(scene.whole().await, Err(ApiError::ModelFailed(_))));
+    assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+    assert!(matches!(scene.hear().await.1, Err(ApiError::ModelBrokeOff { .. })));
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, 0));
+}
+
+#[tokio::test]
 async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
     let refuses = || vec![StreamStep::Refuses("I can".to_owned()), StreamStep::Refuses("not.".to_owned())];
     for (steps, refusal, tokens) in [
@@ -285,7 +330,7 @@ async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
                 match stream.next().await.unwrap().unwrap() {
                     ReplyPiece::Refusal(text) => heard.push_str(&text),
                     ReplyPiece::Paid(paid) => break paid,
-                    ReplyPiece::Text(text) => panic!("{text}"),
+                    other => panic!("{other:?}"),
                 }
             };
             assert_eq!(heard, refusal.unwrap_or_default());
@@ -428,7 +473,25 @@ fn any_step() -> impl Strategy<Value = StreamStep> {
         4 => ".{0,80}".prop_map(StreamStep::Says),
         1 => ".{0,80}".prop_map(StreamStep::Refuses),
         1 => Just(StreamStep::Thinks),
+        1 => ".{0,80}".prop_map(StreamStep::Reasons),
+        1 => (0_u32..3, ".{0,20}").prop_map(|(index, arguments)| {
+            StreamStep::Calls(ToolCallDelta { index, arguments, ..ToolCallDelta::default() })
+        }),
     ]
+}
+
+/// The same steps, whose calls begin in the order of their places and with an id, as those of every model do.
+fn in_order(mut steps: Vec<StreamStep>) -> Vec<StreamStep> {
+    let mut begun = 0;
+    for step in &mut steps {
+        let StreamStep::Calls(delta) = step else { continue };
+        if delta.index >= begun {
+            delta.index = begun;
+            begun += 1;
+            (delta.id, delta.name) = (Some(format!("c{}", delta.index)), Some("add".to_owned()));
+        }
+    }
+    steps
 }
 
 /// The texts and the refusals in `steps`.
@@ -444,15 +507,23 @@ fn words(steps: &[StreamStep]) -> (String, String) {
     words
 }
 
-/// The usage that is charged for `steps` with this count: see docs/decisions/finished-replies.md.
-fn expected_usage(steps: &[StreamStep], counted: Option<Usage>, most_output: u64) -> (u64, u64) {
-    let bytes = |step: &StreamStep| match step {
-        StreamStep::Says(text) | StreamStep::Refuses(text) => text.len() as u64,
+/// The bytes that a model wrote in `step`.
+fn bytes_of(step: &StreamStep) -> u64 {
+    match step {
+        StreamStep::Says(text) | StreamStep::Refuses(text) | StreamStep::Reasons(text) => text.len() as u64,
+        StreamStep::Calls(ToolCallDelta { id, name, arguments, .. }) => {
+            let bytes = [id.as_deref(), name.as_deref(), Some(arguments)].into_iter().flatten().map(str::len);
+            bytes.sum::<usize>() as u64
+        }
         StreamStep::Thinks => 40,
         _ => 0,
-    };
-    let events = steps.iter().filter(|step| bytes(step) > 0).count() as u64;
-    let estimate = events.max(steps.iter().map(bytes).sum::<u64>().div_ceil(4));
+    }
+}
+
+/// The usage that is charged for `steps` with this count: see docs/decisions/finished-replies.md.
+fn expected_usage(steps: &[StreamStep], counted: Option<Usage>, most_output: u64) -> (u64, u64) {
+    let events = steps.iter().filter(|step| bytes_of(step) > 0).count() as u64;
+    let estimate = events.max(steps.iter().map(bytes_of).sum::<u64>().div_ceil(4));
     let Usage { input_tokens, output_tokens, .. } = counted.unwrap_or_default();
     let or = |counted, estimate| if counted == 0 { estimate } else { counted };
     (or(input_tokens, INPUT).min(prompt().most_input_tokens()), or(output_tokens, estimate).min(most_output))
@@ -485,7 +556,11 @@ async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, prices: P
             Err(error) => (Vec::new(), Err(error)),
         }
     };
-    if !ends && text.is_empty() && refusal.is_empty() {
+    let has_calls = steps.iter().any(|step| matches!(step, StreamStep::Calls(_)) && bytes_of(step) > 0);
+    let has_reasoned = steps.iter().any(|step| matches!(step, StreamStep::Reasons(_)) && bytes_of(step) > 0);
+    // Of a whole answer that broke off, reasoning alone is not handed out.
+    let is_handed_out = !text.is_empty() || !refusal.is_empty() || has_calls || (is_streamed && has_reasoned);
+    if !ends && !is_handed_out {
         assert!(matches!(outcome.1, Err(ApiError::ModelFailed(_))), "{outcome:?}");
         assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
         return;
@@ -513,7 +588,7 @@ proptest! {
 
     #[test]
     fn what_is_heard_is_stored_and_charged_once_as_it_is_shown_and_never_above_what_was_held(
-        steps in proptest::collection::vec(any_step(), 0..6),
+        steps in proptest::collection::vec(any_step(), 0..6).prop_map(in_order),
         end in any_end(),
         prices in any_prices(),
         is_streamed in any::<bool>(),

@@ -57,8 +57,8 @@ impl ActingModel {
 }
 
 impl ChatModel for ActingModel {
-    fn unsupported(&self, sampling: &Sampling) -> Option<&'static str> {
-        sampling.seed.filter(|_| !self.knows_seeds).map(|_| "seed")
+    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        prompt.sampling.seed.filter(|_| !self.knows_seeds).map(|_| "seed")
     }
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
@@ -461,7 +461,7 @@ proptest! {
         (input, output) in (0..1_000_u64, any::<u64>()),
         (cached_input_tokens, cache_write_tokens) in any::<(u64, u64)>(),
     ) {
-        let prompt = Prompt { turns: vec![Turn { role: Role::User, text }], sampling: Sampling::default() };
+        let prompt = Prompt { turns: vec![Turn::text(Role::User, text)], ..Prompt::default() };
         let max_cost = max_cost.map(|bound| Credits::new(bound).unwrap());
         let limits = CallerLimits { max_output_tokens, max_cost };
         let usage = Usage { cached_input_tokens, cache_write_tokens, ..Usage::counted(input, output) };

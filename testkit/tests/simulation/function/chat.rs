@@ -13,7 +13,7 @@ use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
 use providers::offers::{Connect, OfferDesk};
-use providers::prompt::{Prompt, Sampling};
+use providers::prompt::Prompt;
 use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
@@ -198,7 +198,7 @@ impl Scripted {
 }
 
 impl ChatModel for Scripted {
-    fn unsupported(&self, _sampling: &Sampling) -> Option<&'static str> {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
         None
     }
 
@@ -206,7 +206,7 @@ impl ChatModel for Scripted {
         async {
             self.think().await?;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.script.usage) };
-            Ok(Reply { text: self.script.response.clone(), refusal: None, end })
+            Ok(Reply::text(&self.script.response, end))
         }
         .boxed()
     }

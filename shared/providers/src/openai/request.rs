@@ -1,0 +1,349 @@
+//! Requests on the wire, written from the prompt alone: nothing that a caller sent goes out unless a type here names it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::prompt::{Prompt, ResponseFormat, Role, Sampling, Tool, ToolChoice, Tools, Turn};
+use domain::message::ToolCall;
+
+/// How a server wants to hear how long a reply may be.
+///
+/// `OpenAI`'s newer models refuse `max_tokens`, while llama.cpp's Python server and older vLLM know
+/// nothing else, and would let a reply run on; both together are refused by `OpenAI`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Length {
+    /// For `OpenAI` itself. Its reasoning models count what they think in.
+    MaxCompletionTokens(u32),
+    /// For all others.
+    MaxTokens(u32),
+}
+
+#[derive(Serialize)]
+pub(super) struct SentRequest<'a> {
+    model: &'a str,
+    messages: Vec<SentMessage<'a>>,
+    #[serde(flatten)]
+    length: Length,
+    #[serde(flatten)]
+    sampling: SentParameters<'a>,
+    #[serde(flatten)]
+    tools: Option<SentTools<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<SentFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct SentMessage<'a> {
+    role: Role,
+    /// Null where a model only called tools.
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<SentCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+}
+
+/// A call, a tool or a choice of one, with its kind. A function is the only kind that there is here.
+#[derive(Serialize)]
+#[serde(tag = "type", content = "function", rename_all = "snake_case")]
+enum OfKind<T> {
+    Function(T),
+}
+
+#[derive(Serialize)]
+struct SentCall<'a> {
+    id: &'a str,
+    #[serde(flatten)]
+    call: OfKind<CalledFunction<'a>>,
+}
+
+#[derive(Serialize)]
+struct CalledFunction<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct SentParameters<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct SentTools<'a> {
+    tools: Vec<OfKind<OfferedFunction<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<SentChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct OfferedFunction<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SentChoice<'a> {
+    Word(&'static str),
+    Function(OfKind<ChosenFunction<'a>>),
+}
+
+#[derive(Serialize)]
+struct ChosenFunction<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum SentFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: SentSchema<'a> },
+}
+
+#[derive(Serialize)]
+struct SentSchema<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+impl<'a> SentRequest<'a> {
+    /// The request for a reply to `prompt`, of which a server that `reads_reasoning` gets the reasoning too.
+    pub(super) fn new(model: &'a str, prompt: &'a Prompt, length: Length, reads_reasoning: bool) -> Self {
+        let Prompt { turns, sampling, tools, response_format, reasoning_effort, verbosity } = prompt;
+        Self {
+            model,
+            messages: turns.iter().map(|turn| SentMessage::new(turn, reads_reasoning)).collect(),
+            length,
+            sampling: SentParameters::from(sampling),
+            tools: SentTools::of(tools),
+            response_format: response_format.as_ref().map(SentFormat::from),
+            reasoning_effort: reasoning_effort.as_deref(),
+            verbosity: verbosity.as_deref(),
+            stream: None,
+            stream_options: None,
+        }
+    }
+
+    /// The same, for a reply as it is written, and what it took at the end.
+    pub(super) fn streamed(self) -> Self {
+        Self { stream: Some(true), stream_options: Some(StreamOptions { include_usage: true }), ..self }
+    }
+}
+
+impl<'a> SentMessage<'a> {
+    fn new(turn: &'a Turn, reads_reasoning: bool) -> Self {
+        let Turn { role, text, calls, answers, name, reasoning } = turn;
+        let only_calls = text.is_empty() && !calls.is_empty();
+        Self {
+            role: *role,
+            content: (!only_calls).then_some(text),
+            name: name.as_deref(),
+            tool_calls: calls.iter().map(SentCall::from).collect(),
+            tool_call_id: answers.as_deref(),
+            reasoning_content: reasoning.as_deref().filter(|_| reads_reasoning),
+        }
+    }
+}
+
+impl<'a> From<&'a ToolCall> for SentCall<'a> {
+    fn from(call: &'a ToolCall) -> Self {
+        let ToolCall { id, name, arguments } = call;
+        Self { id, call: OfKind::Function(CalledFunction { name, arguments }) }
+    }
+}
+
+impl<'a> From<&'a Sampling> for SentParameters<'a> {
+    fn from(sampling: &'a Sampling) -> Self {
+        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
+        Self { temperature, top_p, presence_penalty, frequency_penalty, stop, seed }
+    }
+}
+
+impl<'a> SentTools<'a> {
+    /// The tools, if there are any. Servers refuse a choice among none.
+    fn of(tools: &'a Tools) -> Option<Self> {
+        let Tools { offered, choice, parallel } = tools;
+        let offered: Vec<_> = offered.iter().map(|tool| OfKind::Function(OfferedFunction::from(tool))).collect();
+        let tool_choice = choice.as_ref().map(SentChoice::from);
+        (!offered.is_empty()).then_some(Self { tools: offered, tool_choice, parallel_tool_calls: *parallel })
+    }
+}
+
+impl<'a> From<&'a Tool> for OfferedFunction<'a> {
+    fn from(tool: &'a Tool) -> Self {
+        let Tool { name, description, parameters, strict } = tool;
+        Self { name, description: description.as_deref(), parameters: parameters.as_deref(), strict: *strict }
+    }
+}
+
+impl<'a> From<&'a ToolChoice> for SentChoice<'a> {
+    fn from(choice: &'a ToolChoice) -> Self {
+        match choice {
+            ToolChoice::None => Self::Word("none"),
+            ToolChoice::Auto => Self::Word("auto"),
+            ToolChoice::Required => Self::Word("required"),
+            ToolChoice::Function(name) => Self::Function(OfKind::Function(ChosenFunction { name })),
+        }
+    }
+}
+
+impl<'a> From<&'a ResponseFormat> for SentFormat<'a> {
+    fn from(format: &'a ResponseFormat) -> Self {
+        match format {
+            ResponseFormat::JsonObject => Self::JsonObject,
+            ResponseFormat::JsonSchema { name, description, schema, strict } => {
+                let (description, schema) = (description.as_deref(), schema.as_deref());
+                Self::JsonSchema { json_schema: SentSchema { name, description, schema, strict: *strict } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn sent(prompt: &Prompt) -> Value {
+        serde_json::to_value(SentRequest::new("m", prompt, Length::MaxTokens(5), true)).unwrap()
+    }
+
+    fn raw(json: &Value) -> Box<RawValue> {
+        serde_json::value::to_raw_value(json).unwrap()
+    }
+
+    fn with_tools(choice: Option<ToolChoice>) -> Prompt {
+        let look_up = Tool {
+            name: "look_up".to_owned(),
+            description: Some("Looks it up.".to_owned()),
+            parameters: Some(raw(&json!({"type": "object"}))),
+            strict: Some(true),
+        };
+        let now = Tool { name: "now".to_owned(), description: None, parameters: None, strict: None };
+        Prompt { tools: Tools { offered: vec![look_up, now], choice, parallel: Some(false) }, ..Prompt::default() }
+    }
+
+    #[test]
+    fn a_plain_prompt_has_no_member_of_tools_or_formats() {
+        let prompt = Prompt { turns: vec![Turn::text(Role::User, "")], ..Prompt::default() };
+        let expected = json!({"model": "m", "messages": [{"role": "user", "content": ""}], "max_tokens": 5});
+        assert_eq!(sent(&prompt), expected);
+    }
+
+    #[test]
+    fn tools_are_functions_with_the_members_that_are_there() {
+        let expected = json!({
+            "model": "m", "messages": [], "max_tokens": 5,
+            "tools": [
+                {"type": "function", "function": {
+                    "name": "look_up", "description": "Looks it up.", "parameters": {"type": "object"}, "strict": true,
+                }},
+                {"type": "function", "function": {"name": "now"}},
+            ],
+            "parallel_tool_calls": false,
+        });
+        assert_eq!(sent(&with_tools(None)), expected);
+    }
+
+    #[test]
+    fn a_choice_is_a_word_or_a_function_and_there_is_none_among_no_tools() {
+        for (choice, expected) in [
+            (ToolChoice::None, json!("none")),
+            (ToolChoice::Auto, json!("auto")),
+            (ToolChoice::Required, json!("required")),
+            (ToolChoice::Function("now".to_owned()), json!({"type": "function", "function": {"name": "now"}})),
+        ] {
+            assert_eq!(sent(&with_tools(Some(choice.clone())))["tool_choice"], expected);
+            let tools = Tools { choice: Some(choice), parallel: Some(true), ..Tools::default() };
+            let expected = json!({"model": "m", "messages": [], "max_tokens": 5});
+            assert_eq!(sent(&Prompt { tools, ..Prompt::default() }), expected);
+        }
+    }
+
+    #[test]
+    fn forms_efforts_and_verbosity_are_sent_as_the_protocol_writes_them() {
+        let format =
+            |format| sent(&Prompt { response_format: Some(format), ..Prompt::default() })["response_format"].clone();
+        assert_eq!(format(ResponseFormat::JsonObject), json!({"type": "json_object"}));
+        let name = || "answer".to_owned();
+        let bare = ResponseFormat::JsonSchema { name: name(), description: None, schema: None, strict: None };
+        assert_eq!(format(bare), json!({"type": "json_schema", "json_schema": {"name": "answer"}}));
+        let schema = json!({"type": "object", "properties": {}});
+        let (description, strict) = (Some("An answer.".to_owned()), Some(true));
+        let full = ResponseFormat::JsonSchema { name: name(), description, schema: Some(raw(&schema)), strict };
+        let expected = json!({"name": "answer", "description": "An answer.", "schema": schema, "strict": true});
+        assert_eq!(format(full), json!({"type": "json_schema", "json_schema": expected}));
+        let (reasoning_effort, verbosity) = (Some("low".to_owned()), Some("high".to_owned()));
+        let request = sent(&Prompt { reasoning_effort, verbosity, ..Prompt::default() });
+        assert_eq!((&request["reasoning_effort"], &request["verbosity"]), (&json!("low"), &json!("high")));
+    }
+
+    #[test]
+    fn calls_results_names_and_reasoning_are_parts_of_their_messages() {
+        let call = ToolCall { id: "c".to_owned(), name: "now".to_owned(), arguments: "{}".to_owned() };
+        let turns = vec![
+            Turn { name: Some("ada".to_owned()), ..Turn::text(Role::User, "When?") },
+            Turn { calls: vec![call.clone()], reasoning: Some("Hm".to_owned()), ..Turn::text(Role::Assistant, "") },
+            Turn { answers: Some("c".to_owned()), ..Turn::text(Role::Tool, "noon") },
+            Turn { calls: vec![call], ..Turn::text(Role::Assistant, "Again:") },
+            Turn { answers: Some("c".to_owned()), ..Turn::text(Role::Tool, "") },
+            Turn::text(Role::Assistant, ""),
+        ];
+        let tool_calls = json!([{"id": "c", "type": "function", "function": {"name": "now", "arguments": "{}"}}]);
+        let mut expected = json!([
+            {"role": "user", "content": "When?", "name": "ada"},
+            {"role": "assistant", "content": null, "tool_calls": tool_calls, "reasoning_content": "Hm"},
+            {"role": "tool", "content": "noon", "tool_call_id": "c"},
+            {"role": "assistant", "content": "Again:", "tool_calls": tool_calls},
+            {"role": "tool", "content": "", "tool_call_id": "c"},
+            {"role": "assistant", "content": ""},
+        ]);
+        let prompt = Prompt { turns, ..Prompt::default() };
+        assert_eq!(sent(&prompt)["messages"], expected);
+        let of_openai = SentRequest::new("m", &prompt, Length::MaxCompletionTokens(5), false);
+        expected[1].as_object_mut().unwrap().remove("reasoning_content");
+        assert_eq!(serde_json::to_value(of_openai).unwrap()["messages"], expected);
+    }
+}

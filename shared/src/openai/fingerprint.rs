@@ -1,0 +1,106 @@
+//! The part of a request's fingerprint that not every request has.
+
+use domain::message::ToolCall;
+use providers::prompt::{Prompt, ResponseFormat, Tool, ToolChoice, Tools, Turn};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The members of a prompt beside its texts that determine the answer. Each is left out if it is absent: a request that has
+/// none of them is hashed as it was before they were known. Schemas count as they were written.
+#[derive(Serialize)]
+pub(super) struct CanonicalTools<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    turns_beside_texts: Vec<CanonicalTurn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<CanonicalTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<CanonicalChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<CanonicalFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<&'a str>,
+}
+
+/// A turn that is more than a text.
+#[derive(Serialize)]
+struct CanonicalTurn<'a> {
+    place: usize,
+    calls: &'a [ToolCall],
+    answers: Option<&'a str>,
+    name: Option<&'a str>,
+    reasoning: Option<&'a str>,
+}
+
+/// Name, description, schema of the arguments, whether it is strict.
+type CanonicalTool<'a> = (&'a str, Option<&'a str>, Option<&'a RawValue>, Option<bool>);
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum CanonicalChoice<'a> {
+    None,
+    Auto,
+    Required,
+    Function(&'a str),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum CanonicalFormat<'a> {
+    JsonObject,
+    JsonSchema(CanonicalTool<'a>),
+}
+
+impl<'a> CanonicalTools<'a> {
+    pub(super) fn of(prompt: &'a Prompt) -> Self {
+        let Prompt { turns, sampling: _, tools, response_format, reasoning_effort, verbosity } = prompt;
+        let Tools { offered, choice, parallel } = tools;
+        Self {
+            turns_beside_texts: turns.iter().enumerate().filter_map(|(place, turn)| turn_of(place, turn)).collect(),
+            tools: offered.iter().map(tool_of).collect(),
+            tool_choice: choice.as_ref().map(choice_of),
+            parallel_tool_calls: *parallel,
+            response_format: response_format.as_ref().map(format_of),
+            reasoning_effort: reasoning_effort.as_deref(),
+            verbosity: verbosity.as_deref(),
+        }
+    }
+}
+
+fn turn_of(place: usize, turn: &Turn) -> Option<CanonicalTurn<'_>> {
+    let Turn { role: _, text: _, calls, answers, name, reasoning } = turn;
+    let is_a_text = calls.is_empty() && answers.is_none() && name.is_none() && reasoning.is_none();
+    (!is_a_text).then(|| CanonicalTurn {
+        place,
+        calls,
+        answers: answers.as_deref(),
+        name: name.as_deref(),
+        reasoning: reasoning.as_deref(),
+    })
+}
+
+fn tool_of(tool: &Tool) -> CanonicalTool<'_> {
+    let Tool { name, description, parameters, strict } = tool;
+    (name, description.as_deref(), parameters.as_deref(), *strict)
+}
+
+fn choice_of(choice: &ToolChoice) -> CanonicalChoice<'_> {
+    match choice {
+        ToolChoice::None => CanonicalChoice::None,
+        ToolChoice::Auto => CanonicalChoice::Auto,
+        ToolChoice::Required => CanonicalChoice::Required,
+        ToolChoice::Function(name) => CanonicalChoice::Function(name),
+    }
+}
+
+fn format_of(format: &ResponseFormat) -> CanonicalFormat<'_> {
+    match format {
+        ResponseFormat::JsonObject => CanonicalFormat::JsonObject,
+        ResponseFormat::JsonSchema { name, description, schema, strict } => {
+            CanonicalFormat::JsonSchema((name, description.as_deref(), schema.as_deref(), *strict))
+        }
+    }
+}
