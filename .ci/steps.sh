@@ -7,6 +7,24 @@ compile_with_clippy() {
   export CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 }
 
+# Begins `.ci/sam_build.py` with these arguments, beside all that follows.
+# With the least priority, so that it slows no test down, and in a process group of its own, so that all of it ends with this.
+# A session of its own would do too, and undo the priority: Linux divides the processors among sessions first.
+begin_sam_build() {
+  mkdir -p .local
+  set -m
+  nice -n 19 python3 .ci/sam_build.py "$@" >.local/sam-build.log 2>&1 &
+  sam_build=$!
+  set +m
+  trap 'kill -- "-$sam_build" 2>/dev/null || true; print_steps' EXIT
+}
+
+# Shows what it says until it ends, and fails if it did.
+end_sam_build() {
+  tail -f -n +1 --pid="$sam_build" .local/sam-build.log
+  wait "$sam_build"
+}
+
 # `step` names what begins, and at the end, also of a run that failed, a table says how long each took.
 
 step_names=()
