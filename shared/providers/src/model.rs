@@ -34,13 +34,14 @@ pub struct Model {
     unlimited: Arc<dyn ChatModel>,
     streams: StreamPolicy,
     timeout: Option<Duration>,
+    image_tokens: u32,
 }
 
 impl Model {
     /// Puts limits on `model`, which is asked for streams.
     #[must_use]
     pub fn new(model: impl ChatModel + 'static) -> Self {
-        Self { unlimited: Arc::new(model), streams: StreamPolicy::Always, timeout: None }
+        Self { unlimited: Arc::new(model), streams: StreamPolicy::Always, timeout: None, image_tokens: 0 }
     }
 
     /// The same model. It is asked for streams as `streams` says, and otherwise for whole replies, of which nothing is there
@@ -54,6 +55,12 @@ impl Model {
     #[must_use]
     pub fn ending_within(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// The same model, whose usage is estimated with `image_tokens` for each image.
+    #[must_use]
+    pub fn counting_images(self, image_tokens: u32) -> Self {
+        Self { image_tokens, ..self }
     }
 
     /// Connects to the model that `settings` name.
@@ -105,7 +112,8 @@ impl Model {
         } else {
             in_one_piece(guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??)
         };
-        Ok(Pieces { stream, ends_at, written: Written::in_reply_to(prompt), shown_bytes: 0, is_full: false })
+        let written = Written::in_reply_to(prompt, self.image_tokens);
+        Ok(Pieces { stream, ends_at, written, shown_bytes: 0, is_full: false })
     }
 }
 

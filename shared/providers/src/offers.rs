@@ -53,6 +53,7 @@ impl Offers {
         let catalogue = &current.catalogue;
         let connected = catalogue.models().iter().map(|terms| {
             let model = connect.connect(catalogue.provider_of(terms), terms);
+            let model = model.counting_images(terms.image_tokens.unwrap_or(0));
             Arc::new(Offer { terms: terms.clone(), model })
         });
         let models: Vec<Arc<Offer>> = connected.collect();

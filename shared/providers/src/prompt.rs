@@ -1,18 +1,24 @@
 //! Prompts: a conversation, and the parameters of its continuation.
 
+mod image;
 mod input_tokens;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU8;
 
 use domain::message::ToolCall;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use input_tokens::BYTES_PER_TOKEN;
+use crate::raw_json::RawJson;
+
+pub use image::{Detail, Image, ImageError, MediaType, Segment};
 pub use input_tokens::estimated_tokens;
+pub(crate) use input_tokens::{BYTES_PER_TOKEN, most_tokens_of_member};
 
 /// A conversation that a model continues.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Prompt {
     /// The turns, oldest first.
     pub turns: Vec<Turn>,
@@ -26,9 +32,25 @@ pub struct Prompt {
     pub reasoning_effort: Option<String>,
     /// How much the model writes: one of the provider's own words, such as `low`.
     pub verbosity: Option<String>,
+    /// The choices: replies of which each is another. None means one.
+    pub n: Option<NonZeroU8>,
+    /// Whether the probability of each token of the reply is wanted, with those of so many of the likeliest tokens in its
+    /// place.
+    pub logprobs: Option<u8>,
+    /// By token of the model, how much likelier it becomes: from -100 to 100.
+    pub logit_bias: BTreeMap<u32, f32>,
+    /// Members of the request that nobody here knows, by their names. A client writes those that the catalogue lists for
+    /// its model.
+    pub extra: BTreeMap<String, RawJson>,
 }
 
 impl Prompt {
+    /// The number of choices.
+    #[must_use]
+    pub fn choices(&self) -> u8 {
+        self.n.map_or(1, NonZeroU8::get)
+    }
+
     /// Whether only a model that calls tools can continue the conversation.
     #[must_use]
     pub fn needs_tools(&self) -> bool {
@@ -36,16 +58,46 @@ impl Prompt {
         !self.tools.offered.is_empty() || self.turns.iter().any(has_tools)
     }
 
+    /// The images of all turns.
+    #[must_use]
+    pub fn images(&self) -> u32 {
+        u32::try_from(self.turns.iter().map(|turn| turn.images.len()).sum::<usize>()).unwrap_or(u32::MAX)
+    }
+
     /// The first parameter that a model of texts alone cannot honour, by its name in OpenAI's protocol.
     pub(crate) fn beyond_texts(&self) -> Option<&'static str> {
         [
+            ("image_url", self.images() > 0),
             ("tools", self.needs_tools()),
             ("response_format", self.response_format.is_some()),
             ("reasoning_effort", self.reasoning_effort.is_some()),
             ("verbosity", self.verbosity.is_some()),
+            ("n", self.choices() > 1),
+            ("logprobs", self.logprobs.is_some()),
+            ("logit_bias", !self.logit_bias.is_empty()),
         ]
         .into_iter()
         .find_map(|(name, is_there)| is_there.then_some(name))
+    }
+}
+
+impl fmt::Debug for Prompt {
+    /// Names of members that nobody here knows are the caller's words too.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { turns, sampling, tools, response_format, reasoning_effort, verbosity, n, logprobs, .. } = self;
+        formatter
+            .debug_struct("Prompt")
+            .field("turns", turns)
+            .field("sampling", sampling)
+            .field("tools", tools)
+            .field("response_format", response_format)
+            .field("reasoning_effort", reasoning_effort)
+            .field("verbosity", verbosity)
+            .field("n", n)
+            .field("logprobs", logprobs)
+            .field("logit_bias", &self.logit_bias.len())
+            .field("extra", &self.extra.len())
+            .finish()
     }
 }
 
@@ -56,6 +108,8 @@ pub struct Turn {
     pub role: Role,
     /// The words of that side. They are empty where a model only called tools.
     pub text: String,
+    /// The images among the words, in the order of their places. Only a user shows images.
+    pub images: Vec<Image>,
     /// The tools that the model called.
     pub calls: Vec<ToolCall>,
     /// The id of the call whose result the turn of a [`Role::Tool`] is.
@@ -70,13 +124,22 @@ impl Turn {
     /// A turn of `text` and nothing else.
     #[must_use]
     pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), calls: Vec::new(), answers: None, name: None, reasoning: None }
+        Self {
+            role,
+            text: text.into(),
+            images: Vec::new(),
+            calls: Vec::new(),
+            answers: None,
+            name: None,
+            reasoning: None,
+        }
     }
 }
 
 impl fmt::Debug for Turn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?}({} bytes, {} calls)", self.role, self.text.len(), self.calls.len())
+        let Self { role, text, images, calls, .. } = self;
+        write!(formatter, "{role:?}({} bytes, {images:?}, {} calls)", text.len(), calls.len())
     }
 }
 
@@ -209,8 +272,14 @@ mod tests {
         let secret = || "a secret".to_owned();
         let schema = || Some(to_raw_value(&secret()).unwrap());
         let call = ToolCall { id: secret(), name: secret(), arguments: secret() };
-        let turn = Turn { calls: vec![call], reasoning: Some(secret()), ..Turn::text(Role::User, secret()) };
-        assert_eq!(format!("{turn:?}"), "User(8 bytes, 1 calls)");
+        let image = Image { at: 0, media_type: MediaType::Png, data: secret(), detail: None };
+        let turn = Turn {
+            images: vec![image],
+            calls: vec![call],
+            reasoning: Some(secret()),
+            ..Turn::text(Role::User, secret())
+        };
+        assert_eq!(format!("{turn:?}"), "User(8 bytes, [Png(6 bytes)], 1 calls)");
         let tool = Tool { name: secret(), description: Some(secret()), parameters: schema(), strict: None };
         let choice = Some(ToolChoice::Function(secret()));
         let format =
@@ -219,6 +288,7 @@ mod tests {
             turns: vec![turn],
             tools: Tools { offered: vec![tool], choice, parallel: Some(true) },
             response_format: Some(format),
+            extra: BTreeMap::from([(secret(), RawJson::from(schema().unwrap()))]),
             ..Prompt::default()
         };
         let printed = format!("{prompt:?}");
@@ -231,16 +301,22 @@ mod tests {
         let call = || ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
         let turn = || Turn::text(Role::User, "Hello");
         let plain = || Prompt { turns: vec![turn()], ..Prompt::default() };
+        let image = || Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
         let tools = |tools| Prompt { tools, ..plain() };
         for (prompt, expected) in [
             (plain(), None),
             (tools(Tools { choice: Some(ToolChoice::Auto), parallel: Some(true), ..Tools::default() }), None),
             (tools(Tools { offered: vec![tool()], ..Tools::default() }), Some("tools")),
             (Prompt { turns: vec![Turn { calls: vec![call()], ..turn() }], ..plain() }, Some("tools")),
+            (Prompt { turns: vec![Turn { images: vec![image()], ..turn() }], ..plain() }, Some("image_url")),
             (Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..plain() }, Some("tools")),
             (Prompt { response_format: Some(ResponseFormat::JsonObject), ..plain() }, Some("response_format")),
             (Prompt { reasoning_effort: Some("low".to_owned()), ..plain() }, Some("reasoning_effort")),
             (Prompt { verbosity: Some("low".to_owned()), ..plain() }, Some("verbosity")),
+            (Prompt { n: NonZeroU8::new(1), ..plain() }, None),
+            (Prompt { n: NonZeroU8::new(2), ..plain() }, Some("n")),
+            (Prompt { logprobs: Some(0), ..plain() }, Some("logprobs")),
+            (Prompt { logit_bias: BTreeMap::from([(7, -1.0)]), ..plain() }, Some("logit_bias")),
         ] {
             assert_eq!(prompt.beyond_texts(), expected, "{prompt:?}");
             assert_eq!(prompt.needs_tools(), expected == Some("tools"), "{prompt:?}");

@@ -13,9 +13,9 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Nothing yet, in reply to `prompt`.
-    pub(crate) fn in_reply_to(prompt: &Prompt) -> Self {
-        Self { input_tokens: prompt.estimated_input_tokens(), bytes: 0, events: 0 }
+    /// Nothing yet, in reply to `prompt`, of which each image counts `image_tokens`.
+    pub(crate) fn in_reply_to(prompt: &Prompt, image_tokens: u32) -> Self {
+        Self { input_tokens: prompt.estimated_input_tokens(image_tokens), bytes: 0, events: 0 }
     }
 
     /// Counts an event of the provider's stream that brought words of this length.

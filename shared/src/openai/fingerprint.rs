@@ -56,7 +56,7 @@ enum CanonicalFormat<'a> {
 
 impl<'a> CanonicalTools<'a> {
     pub(super) fn of(prompt: &'a Prompt) -> Self {
-        let Prompt { turns, sampling: _, tools, response_format, reasoning_effort, verbosity } = prompt;
+        let Prompt { turns, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
         let Tools { offered, choice, parallel } = tools;
         Self {
             turns_beside_texts: turns.iter().enumerate().filter_map(|(place, turn)| turn_of(place, turn)).collect(),
@@ -71,7 +71,7 @@ impl<'a> CanonicalTools<'a> {
 }
 
 fn turn_of(place: usize, turn: &Turn) -> Option<CanonicalTurn<'_>> {
-    let Turn { role: _, text: _, calls, answers, name, reasoning } = turn;
+    let Turn { role: _, text: _, images: _, calls, answers, name, reasoning } = turn;
     let is_a_text = calls.is_empty() && answers.is_none() && name.is_none() && reasoning.is_none();
     (!is_a_text).then(|| CanonicalTurn {
         place,

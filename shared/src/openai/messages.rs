@@ -53,6 +53,7 @@ fn turn(message: &RawValue, index: usize) -> Result<Turn, ProtocolError> {
     }
     let of_assistant = role == Role::Assistant;
     Ok(Turn {
+        images: Vec::new(),
         calls: if of_assistant { tools::calls(&fields)? } else { no_calls(&fields)? },
         answers: (role == Role::Tool).then(|| tools::required_text(&fields, "tool_call_id")).transpose()?,
         name: fields.short_text("name", tools::MAX_ID_BYTES)?.filter(|name| !name.is_empty()),

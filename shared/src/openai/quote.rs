@@ -24,7 +24,7 @@ pub struct QuoteAnswer<'a> {
 struct QuotedInput {
     /// By the estimate for English text, which is compared with the context window.
     estimated: u64,
-    /// By the upper limit for any text, of which the price is made.
+    /// By the upper limit for any text and any image, of which the price is made.
     most: u64,
 }
 
@@ -37,7 +37,10 @@ impl<'a> QuoteAnswer<'a> {
             model: quotation.model_id(),
             least: quotation.least(),
             most: quotation.most(),
-            input_tokens: QuotedInput { estimated: prompt.estimated_input_tokens(), most: prompt.most_input_tokens() },
+            input_tokens: QuotedInput {
+                estimated: quotation.estimated_input_tokens(prompt),
+                most: quotation.most_input_tokens(prompt),
+            },
             max_output_tokens: quotation.max_output_tokens(),
         }
     }

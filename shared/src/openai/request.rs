@@ -113,6 +113,7 @@ impl CompletionRequest {
                 reasoning_effort: word(fields, "reasoning_effort")?,
                 // OpenAI's default, which asks for nothing.
                 verbosity: word(fields, "verbosity")?.filter(|verbosity| verbosity != "medium"),
+                ..Prompt::default()
             },
             message,
             max_output_tokens: max_output_tokens(fields)?,

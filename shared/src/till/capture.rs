@@ -1,5 +1,6 @@
 //! Capturing the price of a reply.
 
+use domain::pricing::Usage;
 use ledger::LedgerError;
 use ledger::exchange::{Bill, Exchange, StoredReply};
 use telemetry::metrics;
@@ -20,7 +21,9 @@ impl Till {
         let EndedReply { question, candidate, written, finish_reason, usage: counted_usage, latency } = ended;
         let HeldQuestion { held, prompt, message, conversation, catalogue, .. } = question;
         let Candidate { offer, max_output_tokens } = candidate;
-        let usage = counted_usage.within(prompt.most_input_tokens(), max_output_tokens.into());
+        // A provider counts tokens, and images among them.
+        let counted_usage = Usage { images: prompt.images(), ..counted_usage };
+        let usage = counted_usage.within(offer.most_input_tokens(&prompt), max_output_tokens.into());
         let bill = Bill { prices: offer.terms.prices, catalogue };
         let Written { text, refusal, reasoning, calls } = written;
         let calls = calls.into_calls();

@@ -70,6 +70,19 @@ impl Quotation {
         self.first().offer.id()
     }
 
+    /// An upper limit of the tokens that the model that the caller named reads of `prompt`, of which the price is made.
+    #[must_use]
+    pub fn most_input_tokens(&self, prompt: &Prompt) -> u64 {
+        self.first().offer.most_input_tokens(prompt)
+    }
+
+    /// The tokens that the model that the caller named reads of `prompt`, by the estimate that is compared with its context
+    /// window.
+    #[must_use]
+    pub fn estimated_input_tokens(&self, prompt: &Prompt) -> u64 {
+        self.first().offer.estimated_input_tokens(prompt)
+    }
+
     /// The longest reply of the model that the caller named, in tokens, where [`Quotation::most`] is held.
     #[must_use]
     pub fn max_output_tokens(&self) -> u32 {
@@ -128,5 +141,5 @@ pub(super) fn check_input(offer: &Offer, prompt: &Prompt) -> Result<(), ApiError
         return Ok(());
     }
     let max_tokens = offer.terms.context_tokens.into();
-    Err(ApiError::ContextTooLong { estimated_tokens: prompt.estimated_input_tokens(), max_tokens })
+    Err(ApiError::ContextTooLong { estimated_tokens: offer.estimated_input_tokens(prompt), max_tokens })
 }

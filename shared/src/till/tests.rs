@@ -177,7 +177,7 @@ async fn a_prompt_of_more_tokens_than_the_limit_is_refused_with_both_numbers() {
         let turns = vec![Turn::text(Role::User, "x".repeat(bytes))];
         Prompt { turns, ..Prompt::default() }
     };
-    let around = prompt(0).estimated_input_tokens();
+    let around = prompt(0).estimated_input_tokens(0);
     let longest = 4 * (1000 - usize::try_from(around).unwrap());
     let model = scene.candidates().first;
     quotation::check_input(&model, &prompt(longest)).unwrap();
@@ -194,7 +194,7 @@ fn prompt() -> Prompt {
 }
 
 fn most_input() -> u64 {
-    prompt().most_input_tokens()
+    prompt().most_input_tokens(0)
 }
 
 #[tokio::test]

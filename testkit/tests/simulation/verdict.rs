@@ -180,7 +180,7 @@ fn is_charge_of(
     held: u64,
 ) -> bool {
     let Some(prices) = entry.prices else { return false };
-    let most_input = Prompt::default().most_input_tokens();
+    let most_input = Prompt::default().most_input_tokens(0);
     let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
     let limit = prices.quote(most_input, 0, limits).max_output_tokens(Credits::new(held).unwrap());
     let usage = agreed.within(most_input, limit.into());
@@ -214,6 +214,6 @@ fn of_a_whole_reply(number: usize, chat: &Chat) -> Usage {
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
 fn of_what_was_delivered(number: usize, chat: &Chat) -> Usage {
-    let input_tokens = Prompt::default().estimated_input_tokens();
+    let input_tokens = Prompt::default().estimated_input_tokens(0);
     Usage::estimated(input_tokens, estimated_tokens(&response(number, chat.is_long)))
 }

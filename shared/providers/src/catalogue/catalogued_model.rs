@@ -46,9 +46,9 @@ pub struct CataloguedModel {
     pub context_tokens: u32,
     /// The most tokens of a reply.
     pub max_output_tokens: u32,
-    /// The most tokens that one image counts. It is there if the model takes images. Not used yet.
+    /// The most tokens that one image counts, with the words around it. It is there if the model takes images.
     pub image_tokens: Option<u32>,
-    /// The abilities of the model. Not used yet.
+    /// The abilities of the model.
     pub takes: BTreeSet<Ability>,
     /// How the model is asked.
     pub streams: StreamPolicy,

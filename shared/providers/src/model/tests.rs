@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::dummy::{Dummy, DummyFailure};
 use crate::error::Refusal;
-use crate::prompt::{Role, Tool, Tools, Turn};
+use crate::prompt::{Image, MediaType, Role, Tool, Tools, Turn};
 use crate::reply::GatheredCalls;
 use domain::message::ToolCall;
 
@@ -69,7 +69,7 @@ fn counted(input_tokens: u64, output_tokens: u64) -> Usage {
 }
 
 fn estimated(output_tokens: u64) -> Usage {
-    Usage::estimated(hello().estimated_input_tokens(), output_tokens)
+    Usage::estimated(hello().estimated_input_tokens(0), output_tokens)
 }
 
 /// A step of a model that does as it is told.
@@ -397,7 +397,7 @@ async fn a_reply_that_its_provider_says_is_broken_off_has_failed_after_what_was_
 async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_number() {
     let texts = || vec![says("Hello "), says("A"), says("d"), says("a"), says("!")];
     let with_hidden = || [texts(), vec![Piece::Hidden { bytes: 400 }, Piece::Hidden { bytes: 1 }]].concat();
-    let input = hello().estimated_input_tokens();
+    let input = hello().estimated_input_tokens(0);
     for (pieces, usage, expected) in [
         (texts(), Some(counted(9, 2)), counted(9, 2)),
         (texts(), None, estimated(5)),
@@ -412,6 +412,18 @@ async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_numbe
         let (_, end) = handed(&Recited::model([pieces, vec![ends(FinishReason::Stop, usage)]].concat(), None)).await;
         assert_eq!(end.unwrap().1, expected, "{usage:?}");
     }
+}
+
+#[tokio::test]
+async fn an_estimate_counts_the_images_of_the_prompt_as_the_catalogue_says() {
+    let image = Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
+    let turn = Turn { images: vec![image.clone(), image], ..Turn::text(Role::User, "Hello") };
+    let prompt = Prompt { turns: vec![turn], ..Prompt::default() };
+    let model = Recited::model([says("Hi")], None).counting_images(700);
+    let mut pieces = model.stream(&prompt, 10, LIMIT).await.unwrap();
+    assert_eq!(pieces.next().await.unwrap(), ShownPiece::Text("Hi".to_owned()));
+    let input_tokens = hello().estimated_input_tokens(0) + 2 * 700;
+    assert_eq!(pieces.estimated_usage(), Usage::estimated(input_tokens, 1));
 }
 
 proptest! {

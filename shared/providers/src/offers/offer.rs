@@ -4,7 +4,7 @@ use domain::pricing::{OutputLimits, Quote};
 
 use crate::catalogue::{Ability, CataloguedModel};
 use crate::model::Model;
-use crate::prompt::{Prompt, ResponseFormat};
+use crate::prompt::{Prompt, ResponseFormat, most_tokens_of_member};
 
 /// A model of the catalogue with the connection to its provider.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ impl Offer {
     pub fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
         let has_schema = matches!(prompt.response_format, Some(ResponseFormat::JsonSchema { .. }));
         [
+            ("image_url", prompt.images() > 0, Ability::Images),
             ("tools", prompt.needs_tools(), Ability::Tools),
             ("response_format", has_schema, Ability::JsonSchema),
             ("reasoning_effort", prompt.reasoning_effort.is_some(), Ability::Reasoning),
@@ -52,15 +53,35 @@ impl Offer {
         own.at_most(wanted.unwrap_or(u32::MAX))
     }
 
-    /// Whether `prompt` is short enough for the model, by the [estimate](Prompt::estimated_input_tokens).
+    /// Whether `prompt` is short enough for the model, by the [estimate](Offer::estimated_input_tokens).
     #[must_use]
     pub fn has_room_for(&self, prompt: &Prompt) -> bool {
-        prompt.estimated_input_tokens() <= self.terms.context_tokens.into()
+        self.estimated_input_tokens(prompt) <= self.terms.context_tokens.into()
+    }
+
+    /// An upper limit of the tokens that the model reads of `prompt`, members of the request among them that the catalogue
+    /// lists for the model.
+    #[must_use]
+    pub fn most_input_tokens(&self, prompt: &Prompt) -> u64 {
+        let listed = prompt.extra.iter().filter(|(name, _)| self.terms.extra_parameters.contains(*name));
+        let extra: u64 = listed.map(|(name, value)| most_tokens_of_member(name, value.get())).sum();
+        prompt.most_input_tokens(self.image_tokens()) + extra
+    }
+
+    /// Estimated tokens that the model reads of `prompt`.
+    #[must_use]
+    pub fn estimated_input_tokens(&self, prompt: &Prompt) -> u64 {
+        prompt.estimated_input_tokens(self.image_tokens())
+    }
+
+    /// A model that takes no images is shown none.
+    fn image_tokens(&self) -> u32 {
+        self.terms.image_tokens.unwrap_or(0)
     }
 
     /// The quote for a reply to `prompt` within `limits`, at the model's prices.
     #[must_use]
     pub fn quote(&self, prompt: &Prompt, limits: OutputLimits) -> Quote {
-        self.terms.prices.quote(prompt.most_input_tokens(), 0, limits)
+        self.terms.prices.quote(self.most_input_tokens(prompt), prompt.images(), limits)
     }
 }

@@ -1,6 +1,6 @@
 //! Names, fallbacks, and connections that are kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use domain::credits::Credits;
@@ -14,7 +14,8 @@ use crate::catalogues::Catalogues;
 use crate::chat_model::ChatModel;
 use crate::dummy::Dummy;
 use crate::error::ModelError;
-use crate::prompt::{Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::prompt::{Image, MediaType, Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::raw_json::RawJson;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 
@@ -140,7 +141,7 @@ fn a_reply_is_as_long_as_the_model_writes_or_the_caller_wants() {
 #[test]
 fn a_prompt_has_room_up_to_the_context_window_by_the_estimate() {
     let offer = offer(terms("m"));
-    let around = usize::try_from(prompt(0).estimated_input_tokens()).unwrap();
+    let around = usize::try_from(prompt(0).estimated_input_tokens(0)).unwrap();
     assert!(offer.has_room_for(&prompt(4 * (1000 - around))));
     assert!(!offer.has_room_for(&prompt(4 * (1000 - around) + 1)));
 }
@@ -150,7 +151,39 @@ fn a_quote_is_at_the_models_prices_for_the_most_tokens_that_the_prompt_can_be() 
     let prices = Prices { request: Credits::new(3).unwrap(), ..Prices::default() };
     let offer = offer(CataloguedModel { prices, ..terms("m") });
     let (prompt, limits) = (prompt(9), offer.limits(None, 16));
-    assert_eq!(offer.quote(&prompt, limits), prices.quote(prompt.most_input_tokens(), 0, limits));
+    assert_eq!(offer.quote(&prompt, limits), prices.quote(prompt.most_input_tokens(0), 0, limits));
+}
+
+fn with_images(images: usize) -> Prompt {
+    let image = Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
+    let turn = Turn { images: vec![image; images], ..Turn::text(Role::User, "") };
+    Prompt { turns: vec![turn.clone(), turn], ..Prompt::default() }
+}
+
+#[test]
+fn images_count_towards_the_context_the_limit_and_the_price() {
+    let prices = Prices { image: Credits::new(3).unwrap(), ..Prices::default() };
+    let offer = offer(CataloguedModel { prices, image_tokens: Some(100), ..terms("m") });
+    let (none, four) = (with_images(0), with_images(2));
+    assert_eq!(offer.most_input_tokens(&four), offer.most_input_tokens(&none) + 400);
+    assert_eq!(offer.estimated_input_tokens(&four), offer.estimated_input_tokens(&none) + 400);
+    assert!(offer.has_room_for(&four) && !offer.has_room_for(&with_images(5)));
+    let limits = offer.limits(None, 16);
+    assert_eq!(offer.quote(&four, limits), prices.quote(offer.most_input_tokens(&four), 4, limits));
+    assert_eq!(u64::from(offer.quote(&four, limits).least()), 4 * 3);
+}
+
+#[test]
+fn members_that_the_catalogue_lists_count_towards_the_limit_and_others_do_not() {
+    let extra_parameters = BTreeSet::from(["top_k".to_owned()]);
+    let offer = offer(CataloguedModel { extra_parameters, ..terms("m") });
+    let with = |name: &str, json: Value| {
+        let value = RawJson::from(serde_json::value::to_raw_value(&json).unwrap());
+        Prompt { extra: BTreeMap::from([(name.to_owned(), value)]), ..prompt(9) }
+    };
+    let plain = offer.most_input_tokens(&prompt(9));
+    assert_eq!(offer.most_input_tokens(&with("other", json!("x".repeat(100)))), plain);
+    assert!(offer.most_input_tokens(&with("top_k", json!("x".repeat(100)))) > plain + 100);
 }
 
 #[derive(Debug)]
@@ -182,6 +215,7 @@ fn a_parameter_is_refused_unless_the_catalogue_lists_its_ability_and_the_model_k
     for (prompt, name, ability) in [
         (prompt(1), None, None),
         (with_object, None, None),
+        (with_images(1), Some("image_url"), Some(Ability::Images)),
         (with_tools, Some("tools"), Some(Ability::Tools)),
         (Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..Prompt::default() }, Some("tools"), Some(Ability::Tools)),
         (with_schema, Some("response_format"), Some(Ability::JsonSchema)),
@@ -193,7 +227,7 @@ fn a_parameter_is_refused_unless_the_catalogue_lists_its_ability_and_the_model_k
             Offer { terms, model: Model::new(Seedless) }.unsupported(&prompt)
         };
         assert_eq!(takes(BTreeSet::new()), name);
-        let others = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into_iter();
+        let others = [Ability::Images, Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into_iter();
         assert_eq!(takes(others.filter(|other| Some(*other) != ability).collect()), name);
         let expected = if ability.is_some() { None } else { name };
         assert_eq!(takes(ability.into_iter().collect()), expected);

@@ -1,9 +1,9 @@
 //! Requests on the wire, written from the prompt alone: nothing that a caller sent goes out unless a type here names it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::prompt::{Prompt, ResponseFormat, Role, Sampling, Tool, ToolChoice, Tools, Turn};
+use crate::prompt::{Detail, Image, Prompt, ResponseFormat, Role, Sampling, Segment, Tool, ToolChoice, Tools, Turn};
 use domain::message::ToolCall;
 
 /// How a server wants to hear how long a reply may be.
@@ -45,7 +45,7 @@ pub(super) struct SentRequest<'a> {
 struct SentMessage<'a> {
     role: Role,
     /// Null where a model only called tools.
-    content: Option<&'a str>,
+    content: Option<SentContent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +54,34 @@ struct SentMessage<'a> {
     tool_call_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
+}
+
+/// A text where there is no image: not every server knows parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SentContent<'a> {
+    Text(&'a str),
+    Parts(Vec<SentPart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum SentPart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: SentImage<'a> },
+}
+
+#[derive(Serialize)]
+struct SentImage<'a> {
+    #[serde(rename = "url", serialize_with = "data_url")]
+    image: &'a Image,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Detail>,
+}
+
+/// The image's `data:` URL, written piece by piece: an image may have megabytes.
+fn data_url<S: Serializer>(image: &Image, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("data:{};base64,{}", image.media_type.mime(), image.data))
 }
 
 /// A call, a tool or a choice of one, with its kind. A function is the only kind that there is here.
@@ -150,7 +178,7 @@ struct StreamOptions {
 impl<'a> SentRequest<'a> {
     /// The request for a reply to `prompt`, of which a server that `reads_reasoning` gets the reasoning too.
     pub(super) fn new(model: &'a str, prompt: &'a Prompt, length: Length, reads_reasoning: bool) -> Self {
-        let Prompt { turns, sampling, tools, response_format, reasoning_effort, verbosity } = prompt;
+        let Prompt { turns, sampling, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
         Self {
             model,
             messages: turns.iter().map(|turn| SentMessage::new(turn, reads_reasoning)).collect(),
@@ -173,15 +201,34 @@ impl<'a> SentRequest<'a> {
 
 impl<'a> SentMessage<'a> {
     fn new(turn: &'a Turn, reads_reasoning: bool) -> Self {
-        let Turn { role, text, calls, answers, name, reasoning } = turn;
-        let only_calls = text.is_empty() && !calls.is_empty();
+        let Turn { role, text, images, calls, answers, name, reasoning } = turn;
+        let only_calls = text.is_empty() && images.is_empty() && !calls.is_empty();
         Self {
             role: *role,
-            content: (!only_calls).then_some(text),
+            content: (!only_calls).then(|| SentContent::of(turn)),
             name: name.as_deref(),
             tool_calls: calls.iter().map(SentCall::from).collect(),
             tool_call_id: answers.as_deref(),
             reasoning_content: reasoning.as_deref().filter(|_| reads_reasoning),
+        }
+    }
+}
+
+impl<'a> SentContent<'a> {
+    fn of(turn: &'a Turn) -> Self {
+        if turn.images.is_empty() {
+            Self::Text(&turn.text)
+        } else {
+            Self::Parts(turn.segments().map(SentPart::from).collect())
+        }
+    }
+}
+
+impl<'a> From<Segment<'a>> for SentPart<'a> {
+    fn from(segment: Segment<'a>) -> Self {
+        match segment {
+            Segment::Text(text) => Self::Text { text },
+            Segment::Image(image) => Self::ImageUrl { image_url: SentImage { image, detail: image.detail } },
         }
     }
 }
@@ -245,6 +292,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::prompt::MediaType;
 
     fn sent(prompt: &Prompt) -> Value {
         serde_json::to_value(SentRequest::new("m", prompt, Length::MaxTokens(5), true)).unwrap()
@@ -270,6 +318,28 @@ mod tests {
         let prompt = Prompt { turns: vec![Turn::text(Role::User, "")], ..Prompt::default() };
         let expected = json!({"model": "m", "messages": [{"role": "user", "content": ""}], "max_tokens": 5});
         assert_eq!(sent(&prompt), expected);
+    }
+
+    #[test]
+    fn images_stand_among_the_texts_of_their_turn_as_they_were_shown() {
+        let image = |at, detail| Image { at, media_type: MediaType::Webp, data: "UklGRg==".to_owned(), detail };
+        let images = vec![image(0, None), image(5, Some(Detail::Low)), image(5, Some(Detail::Auto))];
+        let turns = vec![
+            Turn { images, ..Turn::text(Role::User, "This,or that?") },
+            Turn { images: vec![image(0, Some(Detail::High))], ..Turn::text(Role::User, "") },
+        ];
+        let url = "data:image/webp;base64,UklGRg==";
+        let expected = json!([
+            {"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": url}},
+                {"type": "text", "text": "This,"},
+                {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": url, "detail": "auto"}},
+                {"type": "text", "text": "or that?"},
+            ]},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url, "detail": "high"}}]},
+        ]);
+        assert_eq!(sent(&Prompt { turns, ..Prompt::default() })["messages"], expected);
     }
 
     #[test]

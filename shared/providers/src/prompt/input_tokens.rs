@@ -72,24 +72,30 @@ const ESTIMATED: Measure = Measure {
 };
 
 impl Prompt {
-    /// An upper limit of the conversation's input tokens, for every model that we know. It counts every byte of turns,
-    /// calls, tools and schemas, and allows for what templates and providers write around them.
+    /// An upper limit of the conversation's input tokens, for every model that we know of which an image counts at most
+    /// `image_tokens`. It counts every byte of turns, calls, tools and schemas, and allows for what templates and providers
+    /// write around them.
     #[must_use]
-    pub fn most_input_tokens(&self) -> u64 {
-        MOST.tokens(self)
+    pub fn most_input_tokens(&self, image_tokens: u32) -> u64 {
+        MOST.tokens(self) + self.image_tokens(image_tokens)
     }
 
-    /// Estimated input tokens: one for every four bytes of a turn, a call, a tool or a schema or part of them, and the
-    /// words of a chat template. It is at most [`Prompt::most_input_tokens`].
+    /// Estimated input tokens: one for every four bytes of a turn, a call, a tool or a schema or part of them, the words of a
+    /// chat template, and `image_tokens` for each image, whose size nobody looks at. It is at most
+    /// [`Prompt::most_input_tokens`].
     #[must_use]
-    pub fn estimated_input_tokens(&self) -> u64 {
-        ESTIMATED.tokens(self)
+    pub fn estimated_input_tokens(&self, image_tokens: u32) -> u64 {
+        ESTIMATED.tokens(self) + self.image_tokens(image_tokens)
+    }
+
+    fn image_tokens(&self, image_tokens: u32) -> u64 {
+        u64::from(self.images()) * u64::from(image_tokens)
     }
 }
 
 impl Measure {
     fn tokens(&self, prompt: &Prompt) -> u64 {
-        let Prompt { turns, sampling: _, tools, response_format, reasoning_effort, verbosity } = prompt;
+        let Prompt { turns, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
         let has_system_prompt = turns.iter().any(|turn| turn.role == Role::System);
         let chosen = match &tools.choice {
             Some(ToolChoice::Function(name)) => self.word(name),
@@ -107,7 +113,7 @@ impl Measure {
     }
 
     fn turn(&self, turn: &Turn) -> u64 {
-        let Turn { role, text, calls, answers, name, reasoning } = turn;
+        let Turn { role, text, images: _, calls, answers, name, reasoning } = turn;
         let words = [answers, name, reasoning].map(|word| self.optional_word(word.as_deref()));
         self.turn
             + if *role == Role::Tool { self.result } else { 0 }
@@ -150,6 +156,11 @@ impl Measure {
     }
 }
 
+/// An upper limit of the tokens of a member of the request that the provider may put into a prompt.
+pub(crate) fn most_tokens_of_member(name: &str, json: &str) -> u64 {
+    MOST.word + (MOST.json)(name) + (MOST.json)(json)
+}
+
 /// Estimated tokens of `text`: one for every four bytes or part of them.
 #[must_use]
 pub fn estimated_tokens(text: &str) -> u64 {
@@ -190,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::prompt::{Sampling, Tools};
+    use crate::prompt::{Image, MediaType, Sampling, Tools};
 
     #[test]
     fn each_turn_counts_the_bytes_of_its_longest_form() {
@@ -205,7 +216,7 @@ mod tests {
         ] {
             let turns = vec![Turn::text(Role::User, text); 2];
             let prompt = Prompt { turns, ..Prompt::default() };
-            assert_eq!(prompt.most_input_tokens(), 64 + 2 * (16 + bytes), "{text}");
+            assert_eq!(prompt.most_input_tokens(0), 64 + 2 * (16 + bytes), "{text}");
         }
     }
 
@@ -213,7 +224,7 @@ mod tests {
     #[test]
     fn the_estimate_has_a_token_for_four_bytes_and_the_words_of_a_chat_template() {
         let turn = |role, text: &str| Turn::text(role, text);
-        let estimated = |turns| Prompt { turns, ..Prompt::default() }.estimated_input_tokens();
+        let estimated = |turns| Prompt { turns, ..Prompt::default() }.estimated_input_tokens(0);
         assert_eq!(estimated(vec![turn(Role::User, "Who was Ada then")]), 33);
         assert_eq!(estimated(vec![turn(Role::System, ""), turn(Role::User, "Hell")]), 5 + 1 + 5 + 3);
     }
@@ -268,11 +279,24 @@ mod tests {
         (any_word(), any_word(), any_word()).prop_map(|(id, name, arguments)| ToolCall { id, name, arguments })
     }
 
+    fn image() -> Image {
+        Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None }
+    }
+
     fn any_turn() -> impl Strategy<Value = Turn> {
         let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
         let words = [prop::option::of(any_word()), prop::option::of(any_word()), prop::option::of(any_word())];
-        (role, any_word(), prop::collection::vec(any_call(), 0..3), words).prop_map(
-            |(role, text, calls, [answers, name, reasoning])| Turn { role, text, calls, answers, name, reasoning },
+        let images = prop_oneof![3 => Just(0), 1 => 1..4_usize].prop_map(|images| vec![image(); images]);
+        (role, any_word(), images, prop::collection::vec(any_call(), 0..3), words).prop_map(
+            |(role, text, images, calls, [answers, name, reasoning])| Turn {
+                role,
+                text,
+                images,
+                calls,
+                answers,
+                name,
+                reasoning,
+            },
         )
     }
 
@@ -309,6 +333,7 @@ mod tests {
                 response_format,
                 reasoning_effort,
                 verbosity,
+                ..Prompt::default()
             })
     }
 
@@ -326,6 +351,7 @@ mod tests {
             without(|prompt| prompt.reasoning_effort = None),
             without(|prompt| prompt.verbosity = None),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| drop(turn.calls.pop()))),
+            without(|prompt| prompt.turns.iter_mut().for_each(|turn| drop(turn.images.pop()))),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| turn.answers = None)),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| turn.name = None)),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| turn.reasoning = None)),
@@ -339,8 +365,16 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_estimate_is_never_above_the_upper_limit(prompt in any_prompt()) {
-            prop_assert!(prompt.estimated_input_tokens() <= prompt.most_input_tokens());
+        fn the_estimate_is_never_above_the_upper_limit(prompt in any_prompt(), image_tokens: u32) {
+            prop_assert!(prompt.estimated_input_tokens(image_tokens) <= prompt.most_input_tokens(image_tokens));
+        }
+
+        #[test]
+        fn each_image_counts_what_the_model_counts_at_most(prompt in any_prompt(), image_tokens: u32) {
+            let images: u64 = prompt.turns.iter().map(|turn| turn.images.len() as u64).sum();
+            let of_images = images * u64::from(image_tokens);
+            prop_assert_eq!(prompt.most_input_tokens(image_tokens), prompt.most_input_tokens(0) + of_images);
+            prop_assert_eq!(prompt.estimated_input_tokens(image_tokens), prompt.estimated_input_tokens(0) + of_images);
         }
 
         #[test]
@@ -356,8 +390,8 @@ mod tests {
             let all = of_calls
                 + prompt.turns.iter().map(of_turns).sum::<usize>()
                 + prompt.tools.offered.iter().map(of_tools).sum::<usize>();
-            prop_assert!(prompt.most_input_tokens() >= all as u64);
-            prop_assert!(prompt.estimated_input_tokens() >= all.div_ceil(BYTES_PER_TOKEN) as u64);
+            prop_assert!(prompt.most_input_tokens(0) >= all as u64);
+            prop_assert!(prompt.estimated_input_tokens(0) >= all.div_ceil(BYTES_PER_TOKEN) as u64);
         }
 
         /// A caller who leaves a part out never pays more. The estimate of a system turn is the exception: it takes the place
@@ -365,15 +399,15 @@ mod tests {
         #[test]
         fn a_part_that_is_left_out_never_raises_the_limit_or_the_estimate(prompt in any_prompt()) {
             for less in with_less(&prompt) {
-                prop_assert!(less.most_input_tokens() <= prompt.most_input_tokens());
-                prop_assert!(less.estimated_input_tokens() <= prompt.estimated_input_tokens());
+                prop_assert!(less.most_input_tokens(9) <= prompt.most_input_tokens(9));
+                prop_assert!(less.estimated_input_tokens(9) <= prompt.estimated_input_tokens(9));
             }
             let mut less = prompt.clone();
             if less.turns.pop().is_some() {
-                prop_assert!(less.most_input_tokens() < prompt.most_input_tokens());
+                prop_assert!(less.most_input_tokens(9) < prompt.most_input_tokens(9));
             }
             if prompt.turns.last().is_some_and(|turn| turn.role != Role::System) {
-                prop_assert!(less.estimated_input_tokens() < prompt.estimated_input_tokens());
+                prop_assert!(less.estimated_input_tokens(9) < prompt.estimated_input_tokens(9));
             }
         }
 

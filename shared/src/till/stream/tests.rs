@@ -526,7 +526,7 @@ fn expected_usage(steps: &[StreamStep], counted: Option<Usage>, most_output: u64
     let estimate = events.max(steps.iter().map(bytes_of).sum::<u64>().div_ceil(4));
     let Usage { input_tokens, output_tokens, .. } = counted.unwrap_or_default();
     let or = |counted, estimate| if counted == 0 { estimate } else { counted };
-    (or(input_tokens, INPUT).min(prompt().most_input_tokens()), or(output_tokens, estimate).min(most_output))
+    (or(input_tokens, INPUT).min(prompt().most_input_tokens(0)), or(output_tokens, estimate).min(most_output))
 }
 
 /// Hears a reply of such steps and such an end, whole or streamed, and looks at the bill.

@@ -421,7 +421,7 @@ async fn check_the_hold(balance: u64, prices: &[Prices], prompt: Prompt, limits:
     scene.first.usage = usage;
     let offers: Vec<_> = prices.iter().map(|prices| offer("m", scene.first.clone(), *prices)).collect();
     let candidates = Candidates { first: Arc::clone(&offers[0]), fallbacks: offers[1..].to_vec(), catalogue: None };
-    let (most_input, first) = (prompt.most_input_tokens(), &offers[0]);
+    let (most_input, first) = (prompt.most_input_tokens(0), &offers[0]);
     let least = first.quote(&prompt, first.limits(limits.max_output_tokens, 5)).least();
     let bound = limits.max_cost.unwrap_or(Credits::MAX);
     let question = match scene.hold_within(limits, candidates, prompt).await {

@@ -49,7 +49,7 @@ pub(crate) fn catalogue_of_settings() -> Catalogue {
 /// The range of costs of `chat` with this model.
 pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
     let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
-    model.prices.quote(Prompt::default().most_input_tokens(), 0, limits)
+    model.prices.quote(Prompt::default().most_input_tokens(0), 0, limits)
 }
 
 /// The usage that the model of `chat` counts: some of the input was in its cache.
