@@ -7,6 +7,7 @@
 
 mod chunks;
 mod completion;
+mod content;
 mod error;
 mod error_response;
 mod fingerprint;
@@ -26,4 +27,4 @@ pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
 pub(crate) use error_response::ErrorBody;
 pub use models::{ModelItem, ModelList};
 pub use quote::QuoteAnswer;
-pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES};
+pub use request::{CompletionRequest, Delivery, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES};

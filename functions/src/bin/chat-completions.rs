@@ -52,6 +52,9 @@ impl Endpoint for ChatCompletionsEndpoint {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request)?;
+        let latest = request.deadline();
+        // Images have megabytes. From here on they are in the prompt alone.
+        drop(request);
         let remembered = key.map(|key| asked.remembered(key));
         let account = match self.till.admit(caller.payer(), remembered).await? {
             Admitted::Open(account) => account,
@@ -63,7 +66,7 @@ impl Endpoint for ChatCompletionsEndpoint {
         let limits = asked.limits();
         let CompletionRequest { prompt, message, delivery, store, .. } = asked;
         let conversation = store.then_some(ConversationId::COMPLETIONS);
-        let deadline = self.deadline(&request, delivery);
+        let deadline = self.deadline(latest, delivery);
         let question = Question { candidates, prompt, message, limits, conversation, deadline };
         match (self.till.hold(account, question).await?, delivery) {
             (HeldOrReplay::Question(question), Delivery::Whole) => Ok(whole(&self.till.reply(question).await?)?.into()),
@@ -76,10 +79,11 @@ impl Endpoint for ChatCompletionsEndpoint {
 }
 
 impl ChatCompletionsEndpoint {
-    fn deadline(&self, request: &Request, delivery: Delivery) -> Timestamp {
+    /// The deadline of a delivery, `latest` or earlier.
+    fn deadline(&self, latest: Timestamp, delivery: Delivery) -> Timestamp {
         match delivery {
-            Delivery::Whole => request.deadline().min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)),
-            Delivery::Streamed { .. } => request.deadline(),
+            Delivery::Whole => latest.min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)),
+            Delivery::Streamed { .. } => latest,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `POST /chatView/`: the model replies to a message, and the reply is charged exactly once.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::conversation::Conversations;
 use shared::domain::ids::ConversationId;
 use shared::domain::invalid_field::InvalidField;
@@ -106,8 +106,7 @@ impl TryFrom<Value> for ModelName {
 /// default is by the time of a repetition.
 fn remembered(key: IdempotencyKey, message: &Message, model: Option<&str>) -> Remembered {
     let Some(model) = model else { return Remembered::message(key, message) };
-    let canonical = json!([model, message.as_str()]).to_string();
-    Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", canonical.as_bytes()) }
+    Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", &[model, message.as_str()]) }
 }
 
 /// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.

@@ -2,10 +2,10 @@
 //!
 //! The rules are the IETF's draft (`draft-ietf-httpapi-idempotency-key-header-07`) and Stripe's.
 
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, io};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -70,10 +70,17 @@ impl Fingerprint {
         Self(short_sha256(&[b"message\0", message.as_str().as_bytes()]))
     }
 
-    /// The fingerprint of a request in its canonical form, for an endpoint that takes more than a message.
+    /// The fingerprint of a request in its canonical form, for an endpoint that takes more than a message. The form is hashed
+    /// as JSON while it is written: with images it has megabytes.
     #[must_use]
-    pub fn of_request(endpoint: &str, canonical: &[u8]) -> Self {
-        Self(short_sha256(&[b"request\0", endpoint.as_bytes(), b"\0", canonical]))
+    pub fn of_request(endpoint: &str, canonical: &(impl Serialize + ?Sized)) -> Self {
+        let mut hashed = Hashed(Context::new(&SHA256));
+        for part in [&b"request\0"[..], endpoint.as_bytes(), b"\0"] {
+            hashed.0.update(part);
+        }
+        // Neither the hash nor a canonical form fails.
+        serde_json::to_writer(&mut hashed, canonical).unwrap_or_default();
+        Self(shortened(hashed.0.finish().as_ref()))
     }
 
     /// The fingerprint of a grant.
@@ -145,8 +152,26 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> String {
 /// The first 128 bits of the SHA-256, for digests of one user's requests: nobody but that user could make two of them
 /// equal. They are in every hold, and keep the account small.
 fn short_sha256(parts: &[&[u8]]) -> String {
+    shortened(digest(&SHA256, &parts.concat()).as_ref())
+}
+
+fn shortened(sha256: &[u8]) -> String {
     const BYTES: usize = 16;
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &parts.concat()).as_ref()[..BYTES])
+    URL_SAFE_NO_PAD.encode(&sha256[..BYTES])
+}
+
+/// Hashes all that is written to it.
+struct Hashed(Context);
+
+impl io::Write for Hashed {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.0.update(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -176,5 +201,13 @@ mod tests {
         assert_eq!(fingerprint("Hello"), fingerprint("Hello"));
         assert_ne!(fingerprint("Hello"), fingerprint("Hello "));
         assert_eq!(format!("{:?}", fingerprint("Hello")), "Fingerprint(hidden)");
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_request_is_the_hash_of_its_path_and_its_json() {
+        let canonical = (["m\n", "ü"], Some(0.5_f32), None::<u8>);
+        let json = r#"[["m\n","ü"],0.5,null]"#;
+        let expected = short_sha256(&[b"request\0/v1/chat/completions\0", json.as_bytes()]);
+        assert!(Fingerprint::of_request("/v1/chat/completions", &canonical) == Fingerprint(expected));
     }
 }

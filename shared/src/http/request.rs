@@ -55,6 +55,12 @@ impl Request {
         self.received.raw_http_path()
     }
 
+    /// The length of the body in bytes.
+    pub(crate) fn body_bytes(&self) -> usize {
+        let body: &[u8] = self.received.body().as_ref();
+        body.len()
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.received.headers()
     }

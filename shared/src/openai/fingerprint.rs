@@ -1,7 +1,7 @@
 //! The part of a request's fingerprint that not every request has.
 
 use domain::message::ToolCall;
-use providers::prompt::{Prompt, ResponseFormat, Tool, ToolChoice, Tools, Turn};
+use providers::prompt::{Detail, Image, Prompt, ResponseFormat, Tool, ToolChoice, Tools, Turn};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,7 +33,12 @@ struct CanonicalTurn<'a> {
     answers: Option<&'a str>,
     name: Option<&'a str>,
     reasoning: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<CanonicalImage<'a>>,
 }
+
+/// Place, media type, data, detail.
+type CanonicalImage<'a> = (usize, &'static str, &'a str, Option<Detail>);
 
 /// Name, description, schema of the arguments, whether it is strict.
 type CanonicalTool<'a> = (&'a str, Option<&'a str>, Option<&'a RawValue>, Option<bool>);
@@ -71,15 +76,21 @@ impl<'a> CanonicalTools<'a> {
 }
 
 fn turn_of(place: usize, turn: &Turn) -> Option<CanonicalTurn<'_>> {
-    let Turn { role: _, text: _, images: _, calls, answers, name, reasoning } = turn;
-    let is_a_text = calls.is_empty() && answers.is_none() && name.is_none() && reasoning.is_none();
+    let Turn { role: _, text: _, images, calls, answers, name, reasoning } = turn;
+    let is_a_text = calls.is_empty() && answers.is_none() && name.is_none() && reasoning.is_none() && images.is_empty();
     (!is_a_text).then(|| CanonicalTurn {
         place,
         calls,
         answers: answers.as_deref(),
         name: name.as_deref(),
         reasoning: reasoning.as_deref(),
+        images: images.iter().map(image_of).collect(),
     })
+}
+
+fn image_of(image: &Image) -> CanonicalImage<'_> {
+    let Image { at, media_type, data, detail } = image;
+    (*at, media_type.mime(), data, *detail)
 }
 
 fn tool_of(tool: &Tool) -> CanonicalTool<'_> {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use domain::message::{Message, ToolCall};
-use providers::prompt::{Role, Turn};
+use providers::prompt::{Role, Segment, Turn};
 use serde_json::value::RawValue;
 
 use crate::http::Elements;
+use crate::openai::content::{Content, ImageRoom};
 use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_empty, is_object, is_text};
+use crate::openai::parameters::{Parameters, is_empty, is_text};
 use crate::openai::tools;
 
 /// The most messages of a conversation.
@@ -36,14 +37,27 @@ pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), Pro
     if !(1..=MAX_MESSAGES).contains(&messages.clone().take(MAX_MESSAGES + 1).count()) {
         return Err(fields.refuse("messages", ParameterFault::Value, &rule));
     }
-    let turns: Vec<Turn> =
-        messages.enumerate().map(|(index, message)| turn(message, index)).collect::<Result<_, _>>()?;
+    let mut room = ImageRoom::default();
+    let turns = messages.enumerate().map(|(index, message)| turn(message, index, &mut room));
+    let turns: Vec<Turn> = turns.collect::<Result<_, _>>()?;
     let last = turns.iter().rfind(|turn| turn.role == Role::User);
-    let message = Message::beginning_of(last.map_or("", |turn| &turn.text));
+    let message = Message::beginning_of(&last.map(words).unwrap_or_default());
     Ok((turns, message))
 }
 
-fn turn(message: &RawValue, index: usize) -> Result<Turn, ProtocolError> {
+/// The words of a turn. Those before and behind an image are a line each, as its parts are where there is none.
+fn words(turn: &Turn) -> Cow<'_, str> {
+    if turn.images.is_empty() {
+        return Cow::Borrowed(&turn.text);
+    }
+    let texts = turn.segments().filter_map(|segment| match segment {
+        Segment::Text(text) => Some(text),
+        Segment::Image(_) => None,
+    });
+    Cow::Owned(texts.collect::<Vec<_>>().join("\n"))
+}
+
+fn turn(message: &RawValue, index: usize, room: &mut ImageRoom) -> Result<Turn, ProtocolError> {
     let fields = Parameters::of(message, format!("messages[{index}]"), &MEMBERS)?;
     let role = role(&fields)?;
     for unsupported in ["function_call", "audio"] {
@@ -52,14 +66,15 @@ fn turn(message: &RawValue, index: usize) -> Result<Turn, ProtocolError> {
         }
     }
     let of_assistant = role == Role::Assistant;
+    let Content { text, images } = Content::parse(&fields, role, room)?;
     Ok(Turn {
-        images: Vec::new(),
         calls: if of_assistant { tools::calls(&fields)? } else { no_calls(&fields)? },
         answers: (role == Role::Tool).then(|| tools::required_text(&fields, "tool_call_id")).transpose()?,
         name: fields.short_text("name", tools::MAX_ID_BYTES)?.filter(|name| !name.is_empty()),
         reasoning: if of_assistant { reasoning(&fields)? } else { None },
-        text: content(&fields, role)?,
         role,
+        text,
+        images,
     })
 }
 
@@ -94,50 +109,5 @@ fn role(fields: &Parameters<'_>) -> Result<Role, ProtocolError> {
         "tool" => Ok(Role::Tool),
         "function" => Err(fields.refuse("role", ParameterFault::Unsupported, " as function: give tool")),
         _ => Err(fields.refuse("role", ParameterFault::Value, "system, developer, user, assistant or tool")),
-    }
-}
-
-/// A text, or the texts of its parts, a line each. An assistant's message without content is what it refused with, or
-/// empty.
-fn content(fields: &Parameters<'_>, role: Role) -> Result<String, ProtocolError> {
-    match fields.get("content") {
-        None if role == Role::Assistant => Ok(fields.text("refusal")?.unwrap_or_default().into_owned()),
-        None => Err(fields.refuse("content", ParameterFault::Missing, "")),
-        Some(text) if is_text(text) => Ok(fields.text_of("content", text, "a string")?.into_owned()),
-        Some(value) => {
-            let rule = "a string or an array of text parts";
-            let parts = Elements::of(value).ok_or_else(|| fields.refuse("content", ParameterFault::Type, rule))?;
-            texts(fields, role, parts)
-        }
-    }
-}
-
-fn texts(fields: &Parameters<'_>, role: Role, parts: Elements<'_>) -> Result<String, ProtocolError> {
-    let mut texts = String::new();
-    for (index, part) in parts.enumerate() {
-        if index > 0 {
-            texts.push('\n');
-        }
-        texts += &part_text(fields, role, part, index)?;
-    }
-    Ok(texts)
-}
-
-fn part_text<'a>(
-    fields: &Parameters<'_>,
-    role: Role,
-    part: &'a RawValue,
-    index: usize,
-) -> Result<Cow<'a, str>, ProtocolError> {
-    let name = |member: &str| format!("content[{index}]{member}");
-    let is_no_string = |member| fields.refuse(&name(member), ParameterFault::Type, "a string");
-    if !is_object(part) {
-        return Err(is_no_string(".type"));
-    }
-    let part = Parameters::of(part, fields.name_of(&name("")), &["type", "text", "refusal"])?;
-    match part.text("type")?.ok_or_else(|| is_no_string(".type"))?.as_ref() {
-        "text" => part.text("text")?.ok_or_else(|| is_no_string(".text")),
-        "refusal" if role == Role::Assistant => part.text("refusal")?.ok_or_else(|| is_no_string(".refusal")),
-        _ => Err(fields.refuse(&name(""), ParameterFault::Unsupported, ", except for parts of the type text")),
     }
 }

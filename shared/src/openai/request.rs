@@ -7,15 +7,21 @@ use providers::offers::{Candidates, Offer, Offers};
 use providers::prompt::{Prompt, Role, Sampling};
 use serde::Serialize;
 
+use crate::error::ApiError;
 use crate::http::{Elements, JsonObject, Request};
 use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
 use crate::openai::fingerprint::CanonicalTools;
 use crate::openai::parameters::{Parameters, refuse};
-use crate::openai::{messages, response_format, tools, unsupported};
+use crate::openai::{content, messages, response_format, tools, unsupported};
 use crate::till::CallerLimits;
 
-/// The most bytes of a body.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The most bytes of a body. Lambda takes events of up to 6,291,456 bytes, in which the body is a JSON string beside what API
+/// Gateway says of the request: headers of at most 10,240 bytes, each of them twice. So 64 KiB are left for that, and 220 KiB
+/// for the characters of the body that are escaped.
+pub const MAX_BODY_BYTES: usize = 6_000_000;
+
+/// The most bytes of a body beside the URLs of its images: 1 MiB.
+pub const MAX_BYTES_BESIDE_IMAGES: usize = 1024 * 1024;
 
 /// The parameters that are honoured, or refused because nothing here can honour them.
 const PARAMETERS: [&str; 31] = [
@@ -91,10 +97,20 @@ impl CompletionRequest {
     /// alone.
     ///
     /// # Errors
-    /// [`ProtocolError::Api`] as [`Request::json_object`] if it is no JSON object of at most [`MAX_BODY_BYTES`],
+    /// [`ProtocolError::Api`] as [`Request::json_object`] if it is no JSON object of at most [`MAX_BODY_BYTES`], and
+    /// [`ApiError::TooLarge`] if it has more than [`MAX_BYTES_BESIDE_IMAGES`] beside images;
     /// [`ProtocolError::Parameter`] naming the first that no model can honour.
     pub fn parse(request: &Request) -> Result<Self, ProtocolError> {
-        Self::of_object(request.json_object(MAX_BODY_BYTES, &PARAMETERS)?)
+        let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS)?;
+        // A body that is short enough without images is not searched for them.
+        let bytes = request.body_bytes();
+        if bytes > MAX_BYTES_BESIDE_IMAGES {
+            let images = object.get("messages").map_or(0, content::image_url_bytes);
+            if bytes.saturating_sub(images) > MAX_BYTES_BESIDE_IMAGES {
+                return Err(ApiError::TooLarge { limit_bytes: MAX_BYTES_BESIDE_IMAGES }.into());
+            }
+        }
+        Self::of_object(object)
     }
 
     fn of_object(object: JsonObject<'_>) -> Result<Self, ProtocolError> {
@@ -169,7 +185,6 @@ impl CompletionRequest {
             more: CanonicalTools::of(&self.prompt),
             max_cost: self.max_cost,
         };
-        let canonical = serde_json::to_vec(&canonical).unwrap_or_default();
         Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) }
     }
 }

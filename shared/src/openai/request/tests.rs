@@ -9,8 +9,9 @@ use lambda_http::Body;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
-use providers::prompt::{ResponseFormat, Role, Tool, ToolChoice, Turn};
+use providers::prompt::{Detail, Image, MediaType, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use providers::reply::{Reply, ReplyStream};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
@@ -47,6 +48,11 @@ fn assert_refused(body: &Value, name: &str, fault: ParameterFault) {
     let refusal = refusal(body);
     assert_eq!((refusal.name.as_str(), refusal.fault), (name, fault), "{body}");
     assert!(refusal.detail.ends_with('.'), "{}", refusal.detail);
+}
+
+/// JSON as it is written here.
+fn raw(json: &'static str) -> &'static RawValue {
+    serde_json::from_str(json).unwrap()
 }
 
 fn messages(messages: &Value) -> Value {
@@ -376,8 +382,8 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
         ),
         (
             json!([user, {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url"}]}]),
-            "messages[1].content[1]",
-            ParameterFault::Unsupported,
+            "messages[1].content[1].image_url",
+            ParameterFault::Missing,
         ),
         (
             json!([user, {"role": "assistant", "content": "x", "function_call": {"name": "f"}}]),
@@ -390,6 +396,146 @@ fn a_conversation_that_cannot_be_continued_is_refused_where_it_is_wrong() {
 }
 
 const MAX_MESSAGES_AND_ONE: usize = 2049;
+
+/// The beginning of a PNG file, 12 bytes in base64.
+const PNG: &str = "iVBORw0KGgoAAAAN";
+
+fn text_part(text: &str) -> Value {
+    json!({"type": "text", "text": text})
+}
+
+/// An image of twelve bytes and so many times three more.
+fn image_part(more: usize) -> Value {
+    json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}{}", "AAAA".repeat(more))}})
+}
+
+fn of_user(parts: &[Value]) -> Value {
+    messages(&json!([{"role": "user", "content": parts}]))
+}
+
+#[test]
+fn images_stand_among_the_words_of_a_user() {
+    let mut detailed = image_part(1);
+    detailed["image_url"]["detail"] = json!("low");
+    let parts = [text_part("a"), text_part("b"), image_part(0), text_part("c"), detailed, image_part(0)];
+    let request = read(&of_user(&parts)).unwrap();
+    let image = |at, data: String, detail| Image { at, media_type: MediaType::Png, data, detail };
+    let images = vec![
+        image(3, PNG.to_owned(), None),
+        image(4, format!("{PNG}AAAA"), Some(Detail::Low)),
+        image(4, PNG.to_owned(), None),
+    ];
+    let expected = Turn { images, ..Turn::text(Role::User, "a\nbc") };
+    assert!(request.prompt.turns == [expected], "{:?}", request.prompt.turns);
+    assert_eq!(request.message.as_str(), "a\nb\nc", "the words alone are stored");
+
+    let request = read(&of_user(&[image_part(0)])).unwrap();
+    assert_eq!((request.prompt.images(), request.message.as_str()), (1, ""));
+}
+
+#[test]
+fn an_image_that_nobody_can_be_shown_is_refused_by_its_place() {
+    let image = |image_url: Value| json!({"type": "image_url", "image_url": image_url});
+    let url = format!("data:image/png;base64,{PNG}");
+    for (part, name, fault) in [
+        (json!({"type": "image_url", "image_url": url}), ".image_url", ParameterFault::Type),
+        (image(json!({})), ".image_url.url", ParameterFault::Missing),
+        (image(json!({"url": 1})), ".image_url.url", ParameterFault::Type),
+        (image(json!({"url": "https://example.org/a.png"})), ".image_url.url", ParameterFault::Value),
+        (image(json!({"url": "data:image/svg+xml;base64,PHN2Zz4="})), ".image_url.url", ParameterFault::Value),
+        (image(json!({"url": format!("{url}=")})), ".image_url.url", ParameterFault::Value),
+        (image(json!({"url": "data:image/png;base64,PHN2Zz4="})), ".image_url.url", ParameterFault::Value),
+        (image(json!({"url": url, "detail": "original"})), ".image_url.detail", ParameterFault::Value),
+        (image(json!({"url": url, "detail": 1})), ".image_url.detail", ParameterFault::Type),
+        (json!({"type": "input_audio", "input_audio": {}}), "", ParameterFault::Unsupported),
+        (json!({"type": "file", "file": {}}), "", ParameterFault::Unsupported),
+    ] {
+        assert_refused(&of_user(&[text_part("x"), part]), &format!("messages[0].content[1]{name}"), fault);
+    }
+    let remote = refusal(&of_user(&[image(json!({"url": "https://example.org/a.png"}))]));
+    let sentence =
+        "'messages[0].content[0].image_url.url' must be a 'data:' URL: nothing is fetched from other addresses.";
+    assert_eq!(remote.detail, sentence);
+    for role in ["system", "assistant", "tool"] {
+        let message = json!({"role": role, "tool_call_id": "c", "content": [image(json!({"url": url}))]});
+        assert_refused(&messages(&json!([message])), "messages[0].content[0]", ParameterFault::Unsupported);
+    }
+}
+
+#[test]
+fn images_have_four_mebibytes_together_and_there_are_at_most_thirty_two() {
+    const MIB: usize = 1024 * 1024;
+    // Base64 has four characters for three bytes, so that the last byte does not fit.
+    let most = image_part((4 * MIB - 12) / 3);
+    assert_eq!(read(&of_user(std::slice::from_ref(&most))).unwrap().prompt.images(), 1);
+    assert_refused(&of_user(&[most, image_part(0)]), "messages[0].content[1].image_url", ParameterFault::Value);
+    let too_large = image_part((4 * MIB - 12) / 3 + 1);
+    assert_refused(&of_user(&[too_large]), "messages[0].content[0].image_url", ParameterFault::Value);
+
+    let one_each = |images: usize| messages(&json!(vec![json!({"role": "user", "content": [image_part(0)]}); images]));
+    assert_eq!(read(&one_each(32)).unwrap().prompt.images(), 32);
+    assert_refused(&one_each(33), "messages[32].content[0].image_url", ParameterFault::Value);
+}
+
+#[test]
+fn a_body_has_a_mebibyte_beside_its_images_and_six_megabytes_with_them() {
+    let limit = |body: &Value| match read(body) {
+        Ok(_) => None,
+        Err(ProtocolError::Api(ApiError::TooLarge { limit_bytes })) => Some(limit_bytes),
+        Err(other) => panic!("{other:?}"),
+    };
+    let of_bytes = |bytes: usize, parts: &[Value]| {
+        let mut body = of_user(parts);
+        body["user"] = json!("");
+        body["user"] = json!("x".repeat(bytes - body.to_string().len()));
+        assert_eq!(body.to_string().len(), bytes);
+        body
+    };
+    let url_bytes = |more: usize| "'data:image/png;base64,'".len() + PNG.len() + 4 * more;
+    let beside = MAX_BYTES_BESIDE_IMAGES;
+    let image = image_part(500_000);
+    for (parts, images) in [
+        (vec![text_part("x")], 0),
+        (vec![image.clone()], url_bytes(500_000)),
+        (vec![image.clone(), image_part(9), text_part("x")], url_bytes(500_000) + url_bytes(9)),
+    ] {
+        assert_eq!(limit(&of_bytes(beside + images, &parts)), None);
+        assert_eq!(limit(&of_bytes(beside + images + 1, &parts)), Some(beside));
+    }
+    let images = [image, image_part(800_000)];
+    assert_eq!(limit(&of_bytes(MAX_BODY_BYTES, &images)), None);
+    assert_eq!(limit(&of_bytes(MAX_BODY_BYTES + 1, &images)), Some(MAX_BODY_BYTES));
+    let elsewhere = with("metadata", json!([{"content": images}]));
+    assert_eq!(limit(&elsewhere), Some(beside), "images that no model is shown");
+}
+
+#[test]
+fn the_fingerprint_covers_every_member_of_images_and_without_them_it_is_that_of_before() {
+    let fingerprint = |parts: &[Value]| {
+        let remembered = read(&of_user(parts)).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        serde_json::to_string(&remembered.fingerprint).unwrap()
+    };
+    let detail = |detail: &str| {
+        let mut part = image_part(0);
+        part["image_url"]["detail"] = json!(detail);
+        part
+    };
+    let gif = || json!({"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODdhAAAAAAAA"}});
+    let all = [
+        vec![text_part("Hello")],
+        vec![text_part("Hello"), image_part(0)],
+        vec![text_part("Hello"), image_part(1)],
+        vec![text_part("Hello"), gif()],
+        vec![text_part("Hello"), image_part(0), image_part(0)],
+        vec![image_part(0), text_part("Hello")],
+        vec![text_part("Hello"), detail("low")],
+        vec![text_part("Hello"), detail("high")],
+    ];
+    let fingerprints: BTreeSet<String> = all.iter().map(|parts| fingerprint(parts)).collect();
+    assert_eq!(fingerprints.len(), all.len());
+    let named_otherwise = json!({"type": "image_url", "image_url": {"url": format!("data:image/webp;base64,{PNG}")}});
+    assert_eq!(fingerprint(&[named_otherwise]), fingerprint(&[image_part(0)]), "a wrong media type is corrected");
+}
 
 #[test]
 fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered() {
@@ -428,7 +574,7 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
 #[test]
 fn a_request_without_tools_has_the_fingerprint_that_it_had_before_there_were_tools() {
     let canonical = r#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
-    let fingerprint = Fingerprint::of_request("/v1/chat/completions", canonical.as_bytes());
+    let fingerprint = Fingerprint::of_request("/v1/chat/completions", raw(canonical));
     for body in [minimal(), with("tools", json!([])), with("response_format", json!({"type": "text"}))] {
         let remembered = read(&body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
         assert_eq!(remembered.fingerprint, fingerprint, "{body}");
@@ -663,8 +809,8 @@ fn a_bound_on_the_cost_is_a_part_of_the_fingerprint_and_without_one_it_is_that_o
         let key = IdempotencyKey::parse("key").unwrap();
         read(body).unwrap().remembered(key).fingerprint
     };
-    let before = br#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
-    let before = Fingerprint::of_request("/v1/chat/completions", before);
+    let before = r#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
+    let before = Fingerprint::of_request("/v1/chat/completions", raw(before));
     assert_eq!(fingerprint(&minimal()), before);
     assert_eq!(fingerprint(&with("max_cost", Value::Null)), before);
     assert_ne!(fingerprint(&with("max_cost", json!(1))), fingerprint(&with("max_cost", json!(2))));
