@@ -3,9 +3,10 @@
 use domain::ids::EntryId;
 use domain::time::Clock;
 use proptest::prelude::*;
-use providers::catalogue::CataloguedModel;
+use providers::catalogue::{Ability, CataloguedModel};
 use providers::model::Model;
 use providers::offers::Offer;
+use providers::prompt::{Image, MediaType};
 
 use super::*;
 
@@ -402,26 +403,68 @@ fn any_price() -> impl Strategy<Value = Credits> {
 }
 
 fn any_prices() -> impl Strategy<Value = Prices> {
-    (any_price(), any_price(), any_price(), any_price(), 0..1000_u64).prop_map(
-        |(input, cached_input, cache_write, output, request)| Prices {
+    (any_price(), any_price(), any_price(), any_price(), [0..1000_u64, 0..1000_u64]).prop_map(
+        |(input, cached_input, cache_write, output, [request, image])| Prices {
             input,
             cached_input,
             cache_write,
             output,
             request: Credits::new(request).unwrap(),
-            image: Credits::ZERO,
+            image: Credits::new(image).unwrap(),
         },
     )
 }
 
-/// Holds for models at `prices`, the first of which was named, and captures the reply of the first. The hold bounds every
-/// bill, and the caller's limits bound the hold.
-async fn check_the_hold(balance: u64, prices: &[Prices], prompt: Prompt, limits: CallerLimits, usage: Usage) {
-    let mut scene = FallbackScene::start(balance, (1, 1), Act::Replies, Act::Replies).await;
-    scene.first.usage = usage;
-    let offers: Vec<_> = prices.iter().map(|prices| offer("m", scene.first.clone(), *prices)).collect();
-    let candidates = Candidates { first: Arc::clone(&offers[0]), fallbacks: offers[1..].to_vec(), catalogue: None };
-    let (most_input, first) = (prompt.most_input_tokens(0), &offers[0]);
+/// A model at these prices, of which an image counts `image_tokens` at most. Without them it takes no images.
+fn offer_with_images(model: &ActingModel, prices: Prices, image_tokens: Option<u32>) -> Arc<Offer> {
+    let takes = image_tokens.map(|_| Ability::Images).into_iter().collect();
+    let terms = CataloguedModel::of_the_settings("m", prices, 1000, 100);
+    Arc::new(Offer { terms: CataloguedModel { image_tokens, takes, ..terms }, model: Model::new(model.clone()) })
+}
+
+/// A prompt of these words and so many images.
+fn with_images(text: &str, images: usize) -> Prompt {
+    let image = Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
+    Prompt { turns: vec![Turn { images: vec![image; images], ..Turn::text(Role::User, text) }], ..Prompt::default() }
+}
+
+#[tokio::test]
+async fn the_images_of_a_prompt_count_with_the_model_that_answers_and_a_fallback_that_takes_none_is_left_out() {
+    let mut scene = FallbackScene::start(100_000, (1, 1), Act::IsThrottled, Act::Replies).await;
+    scene.fallback.usage = counted(50_000, 3);
+    let prices = Prices { image: Credits::new(11).unwrap(), ..at(1) };
+    let first = offer_with_images(&scene.first, prices, Some(5));
+    let fallbacks = [None, Some(100)].map(|image_tokens| offer_with_images(&scene.fallback, prices, image_tokens));
+    let (blind, seeing) = (Arc::clone(&fallbacks[0]), Arc::clone(&fallbacks[1]));
+    let candidates = Candidates { first, fallbacks: vec![blind, Arc::clone(&seeing)], catalogue: None };
+    let prompt = with_images("Hello", 2);
+    let most_input = prompt.most_input_tokens(0) + 2 * 100;
+    let question = scene.hold_for(candidates, prompt).await.unwrap();
+    assert_eq!(question.candidates.len(), 2);
+    assert!(Arc::ptr_eq(&question.candidates[1].offer, &seeing));
+    assert_eq!(u64::from(question.held()), most_input + 2 * 11 + 100);
+    let paid = scene.till.reply(question).await.unwrap();
+    assert_eq!(paid.reply.usage, Usage { images: 2, ..counted(most_input, 3) });
+    assert_eq!(u64::from(paid.charge.cost), most_input + 2 * 11 + 3);
+}
+
+/// Holds for models at `prices`, the first of which was named, and captures the reply of the first that answers. The hold
+/// bounds every bill, and the caller's limits bound the hold.
+async fn check_the_hold(
+    balance: u64,
+    models: &[(Prices, Option<u32>)],
+    prompt: Prompt,
+    limits: CallerLimits,
+    (first, usage): (Act, Usage),
+) {
+    let mut scene = FallbackScene::start(balance, (1, 1), first, Act::Replies).await;
+    (scene.first.usage, scene.fallback.usage) = (usage, usage);
+    let first = offer_with_images(&scene.first, models[0].0, models[0].1.or(Some(0)));
+    let of_fallback =
+        |(prices, image_tokens): &(Prices, Option<u32>)| offer_with_images(&scene.fallback, *prices, *image_tokens);
+    let fallbacks = models[1..].iter().map(of_fallback).collect();
+    let candidates = Candidates { first: Arc::clone(&first), fallbacks, catalogue: None };
+    let asked = prompt.clone();
     let least = first.quote(&prompt, first.limits(limits.max_output_tokens, 5)).least();
     let bound = limits.max_cost.unwrap_or(Credits::MAX);
     let question = match scene.hold_within(limits, candidates, prompt).await {
@@ -436,15 +479,26 @@ async fn check_the_hold(balance: u64, prices: &[Prices], prompt: Prompt, limits:
     };
     let held = question.held();
     assert!(least <= held && held <= bound && u64::from(held) <= balance);
-    assert!(Arc::ptr_eq(&question.candidates[0].offer, &offers[0]), "the model that was named is asked first");
+    assert!(Arc::ptr_eq(&question.candidates[0].offer, &first), "the model that was named is asked first");
     let wanted = limits.max_output_tokens.unwrap_or(u32::MAX);
     for candidate in &question.candidates {
         assert!((wanted.min(5)..=wanted.min(100)).contains(&candidate.max_output_tokens));
-        let used = usage.within(most_input, candidate.max_output_tokens.into());
+        let most_input = candidate.offer.most_input_tokens(&asked);
+        let used = Usage { images: asked.images(), ..usage.within(most_input, candidate.max_output_tokens.into()) };
         assert!(candidate.offer.terms.prices.cost(&used) <= held, "{candidate:?} {used:?}");
+        assert!(asked.images() == 0 || candidate.offer.terms.image_tokens.is_some(), "{candidate:?}");
     }
+    let turned_away = usize::from(scene.first.act != Act::Replies);
+    let Some(answers) = question.candidates.get(turned_away).map(|candidate| Arc::clone(&candidate.offer)) else {
+        scene.till.reply(question).await.unwrap_err();
+        assert_eq!(scene.spendable_and_held().await, (balance, 0));
+        return;
+    };
     let paid = scene.till.reply(question).await.unwrap();
     assert!(paid.charge.cost <= held);
+    assert_eq!(paid.reply.usage.images, asked.images());
+    assert!(paid.reply.usage.input_tokens <= answers.most_input_tokens(&asked));
+    assert_eq!(paid.charge.cost, answers.terms.prices.cost(&paid.reply.usage));
     assert_eq!(scene.spendable_and_held().await, (balance - u64::from(paid.charge.cost), 0));
 }
 
@@ -454,18 +508,19 @@ proptest! {
     #[test]
     fn whatever_the_prices_and_the_callers_bound_are_the_hold_keeps_to_it_and_pays_for_every_reply_of_every_candidate(
         balance in prop_oneof![0..5_000_u64, Just(1_000_000_000_000)],
-        prices in proptest::collection::vec(any_prices(), 1..=4),
-        text in ".{0,200}",
+        models in proptest::collection::vec((any_prices(), proptest::option::of(0..200_u32)), 1..=4),
+        first in prop_oneof![2 => Just(Act::Replies), 1 => Just(Act::IsThrottled)],
+        (text, images) in (".{0,200}", prop_oneof![Just(0), 1..4_usize]),
         max_output_tokens in proptest::option::of(1..200_u32),
         max_cost in proptest::option::of(prop_oneof![0..5_000_u64, Just(1_000_000_000_000)]),
         (input, output) in (0..1_000_u64, any::<u64>()),
         (cached_input_tokens, cache_write_tokens) in any::<(u64, u64)>(),
     ) {
-        let prompt = Prompt { turns: vec![Turn::text(Role::User, text)], ..Prompt::default() };
+        let prompt = with_images(&text, images);
         let max_cost = max_cost.map(|bound| Credits::new(bound).unwrap());
         let limits = CallerLimits { max_output_tokens, max_cost };
         let usage = Usage { cached_input_tokens, cache_write_tokens, ..Usage::counted(input, output) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(check_the_hold(balance, &prices, prompt, limits, usage));
+        runtime.block_on(check_the_hold(balance, &models, prompt, limits, (first, usage)));
     }
 }
