@@ -26,6 +26,7 @@ mod faults;
 mod forgery;
 mod guessing;
 mod head;
+mod images;
 mod jwks;
 mod keys;
 mod login;
