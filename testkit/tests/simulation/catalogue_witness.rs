@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use providers::catalogue::Catalogue;
+use shared::ledger::entry::Entry;
 
 /// Watches the catalogue's item. It knows every version that was ever written, and when.
 #[derive(Default)]
@@ -45,6 +46,13 @@ impl CatalogueWitness {
     /// The catalogues of this version: one, unless a rule was broken.
     pub(super) fn of_version(&self, version: u64) -> impl Iterator<Item = &Catalogue> {
         self.written.iter().filter(move |written| written.version == version).filter_map(|one| one.catalogue.as_ref())
+    }
+
+    /// The most tokens of an image, of the model that an entry names. The model of the settings takes none.
+    pub(super) fn image_tokens(&self, entry: &Entry) -> u32 {
+        let versions = entry.catalogue.into_iter().flat_map(|version| self.of_version(version));
+        let mut models = versions.filter_map(|catalogue| catalogue.find(entry.model.as_deref()?));
+        models.next().and_then(|model| model.image_tokens).unwrap_or(0)
     }
 
     /// Whether an operator's document was stored as this version. Without a document the settings name the model.

@@ -11,7 +11,7 @@ use crate::world::World;
 use shared::error::ApiError;
 
 pub(super) use account::{new_terms, register};
-pub(super) use chat::{catalogue_of_settings, counted, is_response, quote, response};
+pub(super) use chat::{catalogue_of_settings, counted, is_response, prompt, quote, response};
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
 

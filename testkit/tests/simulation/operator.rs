@@ -14,6 +14,11 @@ pub(super) const MODELS: [&str; 2] = ["small", "large"];
 /// A name that one of them has in most catalogues.
 pub(super) const ALIAS: &str = "latest";
 
+/// Fewer than the models count.
+const TOKENS_OF_SMALL_IMAGES: u64 = 5;
+/// More than the models count.
+const TOKENS_OF_LARGE_IMAGES: u64 = 250;
+
 /// An operator. Two may be at work at once.
 pub(super) struct Operator {
     pub(super) world: Arc<World>,
@@ -65,11 +70,14 @@ fn model(id: &str, generator: &mut fastrand::Rng) -> Value {
     let prices = json!({
         "input": one_of(&input), "cached_input": one_of(&input), "cache_write": one_of(&input),
         "output": one_of(&[0, 500_000, 1_000_000, 1_000_000, 2_000_000]), "request": one_of(&[0, 0, 1]),
+        "image": one_of(&[0, 1, 2]),
     });
+    let image_tokens = one_of(&[TOKENS_OF_SMALL_IMAGES, TOKENS_OF_LARGE_IMAGES]);
+    let takes: &[&str] = if generator.u8(..4) > 0 { &["images"] } else { &[] };
     let others: Vec<&str> = MODELS.into_iter().filter(|other| *other != id).collect();
     let fallbacks = if generator.u8(..4) > 0 { others } else { Vec::new() };
     json!({
         "id": id, "provider": "scripted", "provider_model": id, "prices": prices, "context_tokens": 1000,
-        "max_output_tokens": 1000, "fallbacks": fallbacks,
+        "max_output_tokens": 1000, "fallbacks": fallbacks, "image_tokens": image_tokens, "takes": takes,
     })
 }

@@ -88,6 +88,7 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat", "charged less than was held"),
         ("chat", "charged by a fallback"),
         ("chat", "model_not_found"),
+        ("chat", "unsupported_parameter"),
         ("chat", "broken off"),
         ("chat", "replayed"),
         ("chat", "token_not_valid"),
@@ -247,6 +248,16 @@ fn the_simulation_finds_a_charge_at_the_newest_price_and_not_at_that_of_the_requ
 #[test]
 fn the_simulation_finds_an_entry_that_names_the_first_model_although_its_fallback_answered() {
     assert_found_by(Sabotage::EntryNamesTheFirstOffer, "names a model that did not answer");
+}
+
+#[test]
+fn the_simulation_finds_a_charge_without_the_images() {
+    assert_found_by(Sabotage::ImagesUnpriced, "does not count the images of its message");
+}
+
+#[test]
+fn the_simulation_finds_input_that_is_lowered_to_the_images_of_the_first_model_although_its_fallback_answered() {
+    assert_found_by(Sabotage::InputOfTheFirstOffer, "which agreed to");
 }
 
 #[test]

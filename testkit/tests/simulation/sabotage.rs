@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 
 use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
+use crate::function::prompt;
 use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
 use shared::domain::pricing::{Prices, Usage};
@@ -74,6 +75,11 @@ pub(super) enum Sabotage {
     ChargeAtTheNewestPrice,
     /// The entry has the name and the prices of the first model, although its fallback has answered.
     EntryNamesTheFirstOffer,
+    /// A capture leaves the images out, of the usage and of the cost.
+    ImagesUnpriced,
+    /// The input that is charged is lowered to what the images count with the first model, although its fallback has
+    /// answered.
+    InputOfTheFirstOffer,
     /// A replacement of the catalogue does not look whether another one was faster.
     ReplacedWithoutLooking,
 }
@@ -119,6 +125,12 @@ impl Sabotage {
             Self::ChargeAtTheNewestPrice if token(&body).starts_with("capture-") => charge_by_newest(engine, &mut body),
             Self::EntryNamesTheFirstOffer if token(&body).starts_with("capture-") => {
                 name_first_offer(engine, &mut body);
+            }
+            Self::ImagesUnpriced if token(&body).starts_with("capture-") => {
+                change_usage(&mut body, |usage| Usage { images: 0, ..usage });
+            }
+            Self::InputOfTheFirstOffer if token(&body).starts_with("capture-") => {
+                lower_input_to_first_offer(engine, &mut body);
             }
             Self::ReplacedWithoutLooking if operation == "PutItem" && is_catalogue(&body["Item"]) => {
                 weaken(&mut body, |_| true, ANYTHING);
@@ -339,6 +351,37 @@ fn name_first_offer(engine: &Engine, body: &mut Value) {
     if let Some(first) = first.filter(|_| entry["catalogue"] == version) {
         (entry["model"], entry["prices"]) = (json!({"S": first.id}), attribute_of(&first.prices));
     }
+}
+
+/// Charges for another usage, which the entry says.
+fn change_usage(body: &mut Value, change: impl FnOnce(Usage) -> Usage) {
+    let entry = entry_of(body);
+    let usage: Usage = serde_json::from_value(plain(&entry["usage"])).unwrap();
+    let prices: Prices = serde_json::from_value(plain(&entry["prices"])).unwrap();
+    let changed = change(usage);
+    if changed != usage {
+        entry["usage"] = attribute_of_usage(&changed);
+        charge(body, prices.cost(&changed).gained());
+    }
+}
+
+fn attribute_of_usage(usage: &Usage) -> Value {
+    let mut members = serde_json::to_value(usage).unwrap();
+    for member in members.as_object_mut().unwrap().values_mut() {
+        *member = if member.is_boolean() { json!({"BOOL": member}) } else { json!({"N": member.to_string()}) };
+    }
+    json!({"M": members})
+}
+
+fn lower_input_to_first_offer(engine: &Engine, body: &mut Value) {
+    let Some((_, catalogue)) = newest_catalogue(engine) else { return };
+    let answered = entry_of(body)["model"]["S"].as_str().unwrap().to_owned();
+    let mut models = catalogue.models().iter();
+    let Some(first) = models.find(|model| model.fallbacks.contains(&answered)) else { return };
+    change_usage(body, |usage| {
+        let most_input = prompt(usage.images).most_input_tokens(first.image_tokens.unwrap_or(0));
+        usage.within(most_input, u64::MAX)
+    });
 }
 
 /// The prices as `DynamoDB` has them.

@@ -187,6 +187,7 @@ impl Schedule {
             &self.world,
             &self.network.chronicle(),
             &self.network.witness(),
+            &self.network.catalogues(),
         ));
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
         violations.extend(self.on_prices(&items));

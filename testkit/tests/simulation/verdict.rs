@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
-use crate::function::{counted, is_response, response};
+use crate::function::{counted, is_response, prompt, response};
 use crate::request::{Chat, Told, Wish};
 use crate::witness::Witness;
 use crate::world::World;
-use providers::prompt::{Prompt, estimated_tokens};
+use providers::prompt::estimated_tokens;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
 use shared::domain::pricing::{OutputLimits, Usage};
@@ -54,6 +55,7 @@ pub(super) fn on_messages(
     world: &World,
     chronicle: &Chronicle,
     witness: &Witness,
+    catalogues: &CatalogueWitness,
 ) -> Vec<String> {
     let charges = Charges::of(items, witness);
     let journal = world.journal.lock().unwrap();
@@ -70,7 +72,7 @@ pub(super) fn on_messages(
         if is_turned_away && user.session_epoch == chat.access.session_epoch() {
             violations.push(format!("process {number} was turned away with a token that is valid"));
         }
-        if let Some(what) = charges.contradiction(number, chat, told) {
+        if let Some(what) = charges.contradiction(number, chat, told, catalogues) {
             violations.push(format!("process {number}, {what}: it was told {told:?}"));
         }
         if let (Some(key), true) = (&chat.key, charges.by_process.contains_key(&number))
@@ -144,18 +146,21 @@ impl Charges {
     }
 
     /// The contradiction between the ledger and the answer of a process, if there is one.
-    fn contradiction(&self, number: usize, chat: &Chat, told: &Told) -> Option<String> {
+    fn contradiction(&self, number: usize, chat: &Chat, told: &Told, catalogues: &CatalogueWitness) -> Option<String> {
         let charge = self.by_process.get(&number);
+        let image_tokens = charge.map_or(0, |(_, entry)| catalogues.image_tokens(entry));
         match told {
             Told::Charged { id, cost, held, .. } => {
-                let agreed = of_a_whole_reply(number, chat);
-                let is_right = charge.is_some_and(|charge| is_charge_of(charge, *id, Some(*cost), agreed, chat, *held));
-                (!is_right).then(|| format!("which agreed to {agreed:?}, has the entry {charge:?}"))
+                let usage = of_a_whole_reply(number, chat, image_tokens);
+                let agreed = Agreed { usage, chat, image_tokens, held: *held };
+                let is_right = charge.is_some_and(|charge| agreed.is_charged_by(charge, *id, Some(*cost)));
+                (!is_right).then(|| format!("which agreed to {usage:?}, has the entry {charge:?}"))
             }
             Told::BrokenOff { id, held } => {
-                let agreed = of_what_was_delivered(number, chat);
-                let is_right = charge.is_some_and(|charge| is_charge_of(charge, *id, None, agreed, chat, *held));
-                (!is_right).then(|| format!("which agreed to {agreed:?}, has the entry {charge:?}"))
+                let usage = of_what_was_delivered(number, chat, image_tokens);
+                let agreed = Agreed { usage, chat, image_tokens, held: *held };
+                let is_right = charge.is_some_and(|charge| agreed.is_charged_by(charge, *id, None));
+                (!is_right).then(|| format!("which agreed to {usage:?}, has the entry {charge:?}"))
             }
             Told::Replayed { id, cost, response } => {
                 let first = self.by_id.get(&id.to_string());
@@ -170,25 +175,33 @@ impl Charges {
     }
 }
 
-/// Whether a charge has this id, the usage `agreed` as far as the hold pays for it at the entry's prices, and its cost.
-fn is_charge_of(
-    (id, entry): &(String, Entry),
-    told: EntryId,
-    told_cost: Option<u64>,
-    agreed: Usage,
-    chat: &Chat,
+/// The usage that a message was to be charged for.
+struct Agreed<'a> {
+    /// As the model counted it, or as it is estimated.
+    usage: Usage,
+    chat: &'a Chat,
+    /// The most tokens of an image, of the model that answered.
+    image_tokens: u32,
     held: u64,
-) -> bool {
-    let Some(prices) = entry.prices else { return false };
-    let most_input = Prompt::default().most_input_tokens(0);
-    let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
-    let limit = prices.quote(most_input, 0, limits).max_output_tokens(Credits::new(held).unwrap());
-    let usage = agreed.within(most_input, limit.into());
-    let cost = prices.cost(&usage);
-    *id == told.to_string()
-        && entry.usage == Some(usage)
-        && entry.amount == cost.spent()
-        && told_cost.is_none_or(|told| told == u64::from(cost))
+}
+
+impl Agreed<'_> {
+    /// Whether a charge has this id, the usage as far as the hold pays for it at the entry's prices, all images, and the
+    /// cost of both.
+    fn is_charged_by(&self, (id, entry): &(String, Entry), told: EntryId, told_cost: Option<u64>) -> bool {
+        let Some(prices) = entry.prices else { return false };
+        let Self { chat, image_tokens, .. } = self;
+        let most_input = prompt(chat.images).most_input_tokens(*image_tokens);
+        let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
+        let held = Credits::new(self.held).unwrap();
+        let limit = prices.quote(most_input, chat.images, limits).max_output_tokens(held);
+        let usage = Usage { images: chat.images, ..self.usage.within(most_input, limit.into()) };
+        let cost = prices.cost(&usage);
+        *id == told.to_string()
+            && entry.usage == Some(usage)
+            && entry.amount == cost.spent()
+            && told_cost.is_none_or(|told| told == u64::from(cost))
+    }
 }
 
 fn account(item: &StoredItem) -> Account {
@@ -204,16 +217,17 @@ pub(super) fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, Strin
 }
 
 /// A count of no tokens for a text is not believed.
-fn of_a_whole_reply(number: usize, chat: &Chat) -> Usage {
+fn of_a_whole_reply(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
     let counted = counted(chat);
     if counted.output_tokens > 0 {
         return counted;
     }
-    Usage { output_tokens: of_what_was_delivered(number, chat).output_tokens, estimated: true, ..counted }
+    let estimate = of_what_was_delivered(number, chat, image_tokens);
+    Usage { output_tokens: estimate.output_tokens, estimated: true, ..counted }
 }
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
-fn of_what_was_delivered(number: usize, chat: &Chat) -> Usage {
-    let input_tokens = Prompt::default().estimated_input_tokens(0);
+fn of_what_was_delivered(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
+    let input_tokens = prompt(chat.images).estimated_input_tokens(image_tokens);
     Usage::estimated(input_tokens, estimated_tokens(&response(number, chat.is_long)))
 }

@@ -1,6 +1,6 @@
 //! Whether every charge is what its usage costs, at the prices of the model that answered, as they were when it was asked.
 
-use providers::catalogue::{Catalogue, CataloguedModel};
+use providers::catalogue::{Ability, Catalogue, CataloguedModel};
 
 use crate::catalogue_witness::CatalogueWitness;
 use crate::engine::StoredItem;
@@ -46,6 +46,9 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
     if entry.cost_by_its_prices().is_none_or(|cost| cost.spent() != entry.amount) {
         faults.push("is not what its usage costs at its prices");
     }
+    if entry.usage.is_none_or(|usage| usage.images != chat.images) {
+        faults.push("does not count the images of its message");
+    }
     if entry.capped_at.is_some() {
         faults.push("cost more than was held");
     }
@@ -75,7 +78,8 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
 fn is_held_as_quoted(catalogue: &Catalogue, chat: &Chat, answered: &str, held: Credits) -> bool {
     let wanted = chat.model.map_or_else(|| catalogue.models().first(), |name| catalogue.find(name));
     let Some(first) = wanted else { return false };
-    let fallbacks = first.fallbacks.iter().filter_map(|name| catalogue.find(name));
+    let can_answer = |model: &&CataloguedModel| chat.images == 0 || model.takes.contains(&Ability::Images);
+    let fallbacks = first.fallbacks.iter().filter_map(|name| catalogue.find(name)).filter(can_answer);
     let candidates: Vec<&CataloguedModel> = std::iter::once(first).chain(fallbacks).collect();
     let quotes: Vec<Quote> = candidates.iter().map(|model| quote(model, chat)).collect();
     let most = quotes.iter().map(Quote::most).max().unwrap_or_default();

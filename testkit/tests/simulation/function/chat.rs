@@ -13,7 +13,7 @@ use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
 use providers::offers::{Connect, OfferDesk};
-use providers::prompt::Prompt;
+use providers::prompt::{Image, MediaType, Prompt, Role, Turn};
 use providers::reply::{End, Piece, Reply, ReplyStream};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
@@ -46,15 +46,25 @@ pub(crate) fn catalogue_of_settings() -> Catalogue {
     Catalogue::of_one(Provider::new(Protocol::Dummy), terms)
 }
 
+/// A prompt with so many images, and without words.
+pub(crate) fn prompt(images: u32) -> Prompt {
+    let image = || Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
+    let turn = Turn { images: (0..images).map(|_| image()).collect(), ..Turn::text(Role::User, "") };
+    Prompt { turns: vec![turn], ..Prompt::default() }
+}
+
 /// The range of costs of `chat` with this model.
 pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
     let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
-    model.prices.quote(Prompt::default().most_input_tokens(0), 0, limits)
+    let most_input = prompt(chat.images).most_input_tokens(model.image_tokens.unwrap_or(0));
+    model.prices.quote(most_input, chat.images, limits)
 }
 
-/// The usage that the model of `chat` counts: some of the input was in its cache.
+/// The usage that the model of `chat` counts: some of the input was in its cache. It counts no images, and 200 tokens for
+/// each, which may be more than its catalogue says.
 pub(crate) fn counted(chat: &Chat) -> Usage {
-    Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(20, chat.tokens.into()) }
+    let input_tokens = 20 + 200 * u64::from(chat.images);
+    Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(input_tokens, chat.tokens.into()) }
 }
 
 /// The connection of a process to all models, which follow one script.
@@ -88,10 +98,14 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let Some(candidates) = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name)) else {
         return Ok(Told::Refused("model_not_found"));
     };
+    let prompt = prompt(chat.images);
+    if candidates.first.unsupported(&prompt).is_some() {
+        return Ok(Told::Refused("unsupported_parameter"));
+    }
     let first = candidates.first.id().to_owned();
     let question = Question {
         candidates,
-        prompt: Prompt::default(),
+        prompt,
         message,
         limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
         conversation: chat.conversation,
