@@ -9,7 +9,7 @@ use ledger::idempotency::IdempotencyKey;
 use peak_alloc::PeakAlloc;
 use serde_json::{Value, json};
 use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
-use shared::openai::{CompletionRequest, MAX_BODY_BYTES};
+use shared::openai::{CompletionRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -20,21 +20,20 @@ const EVENT: &str = include_str!("../../events/chat/replied.json");
 /// The most bytes that reading a body takes, beside the event with the body.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
+/// The same for a body of more than a mebibyte. The event is copied twice before its body is read, by `lambda_http` and by
+/// `serde_json`, which reads a text with escapes into memory that it doubles.
+const MOST_BYTES_WITH_IMAGES: usize = 32 * 1024 * 1024;
+
+/// The largest event that Lambda takes.
+const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
+
 #[test]
 fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
     let mut measured = Vec::new();
     for body in worst_completions() {
         let name = beginning(&body);
-        assert!(body.len() <= MAX_BODY_BYTES, "{name}");
-        let event = event("application/json", &body);
-        let peak = peak_of(|| {
-            let request = request(&event);
-            if let Ok(asked) = CompletionRequest::parse(&request) {
-                let key = IdempotencyKey::parse("key").unwrap();
-                let _ = asked.remembered(key);
-            }
-        });
-        measured.push((peak, name));
+        assert!(body.len() <= MAX_BYTES_BESIDE_IMAGES, "{name}");
+        measured.push((peak_of_completion(&event("application/json", &body)), name));
     }
     for (content_type, body) in worst_forms() {
         let name = beginning(&body);
@@ -46,7 +45,26 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
         measured.push((peak, name));
     }
     measured.retain(|(peak, _)| *peak > MOST_BYTES);
+    let mut with_images = Vec::new();
+    for body in worst_completions_with_images() {
+        let (name, event) = (beginning(&body), event("application/json", &body));
+        assert!(body.len() > MAX_BYTES_BESIDE_IMAGES && body.len() <= MAX_BODY_BYTES, "{name}");
+        assert!(event.len() <= MAX_EVENT_BYTES, "{name}");
+        with_images.push((peak_of_completion(&event), name));
+    }
+    eprintln!("the most that a body with images took: {:?}", with_images.iter().max());
+    measured.extend(with_images.into_iter().filter(|(peak, _)| *peak > MOST_BYTES_WITH_IMAGES));
     assert!(measured.is_empty(), "bytes that were taken to read a body: {measured:#?}");
+}
+
+fn peak_of_completion(event: &str) -> usize {
+    peak_of(|| {
+        let request = request(event);
+        if let Ok(asked) = CompletionRequest::parse(&request) {
+            let key = IdempotencyKey::parse("key").unwrap();
+            let _ = asked.remembered(key);
+        }
+    })
 }
 
 fn peak_of(read: impl FnOnce()) -> usize {
@@ -76,7 +94,7 @@ fn request(event: &str) -> Request {
 /// Bodies of `/v1/chat/completions`: members that nobody knows, and every known one that holds texts or a list.
 fn worst_completions() -> Vec<String> {
     let unknown = [r#""":0,"#, r#""a":{"":0},"#, r#""\u0061":"\u0061\n","#];
-    let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BODY_BYTES));
+    let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BYTES_BESIDE_IMAGES));
     let values = FILLINGS.map(|(before, part, after)| {
         let members = ["messages", "content", "calls", "parameters", "schema", "tools", "stop", "metadata"];
         members.map(|name| match name {
@@ -94,14 +112,43 @@ fn worst_completions() -> Vec<String> {
         })
     });
     let nested = ["messages", "stop", "metadata"].map(|name| {
-        let depth = (MAX_BODY_BYTES - 100) / 2;
+        let depth = (MAX_BYTES_BESIDE_IMAGES - 100) / 2;
         format!(r#"{{"model":"dummy","{name}":{}{}}}"#, "[".repeat(depth), "]".repeat(depth))
     });
     let call = r#"{"id":"","function":{"name":"","arguments":""}},"#;
     let calling =
         format!(r#"{{"role":"assistant","tool_calls":[{}{}]}},"#, call.repeat(127), call.trim_end_matches(','));
-    let calling = filled(r#"{"model":"dummy","messages":["#, &calling, r#"{"role":"assistant"}]}"#, MAX_BODY_BYTES);
+    let calling =
+        filled(r#"{"model":"dummy","messages":["#, &calling, r#"{"role":"assistant"}]}"#, MAX_BYTES_BESIDE_IMAGES);
     unknown.into_iter().chain(values.into_iter().flatten()).chain(nested).chain([calling]).collect()
+}
+
+/// Bodies with as many images as there may be, and with more; with images that are none; and with long texts beside.
+fn worst_completions_with_images() -> Vec<String> {
+    /// The base64 of images of 4 MiB.
+    const MOST: usize = 5_592_404;
+    let part = |url: &str| format!(r#"{{"type":"image_url","image_url":{{"url":"{url}"}}}}"#);
+    let image = |length: usize| part(&format!("data:image/png;base64,iVBORw0KGgoAAAAN{}", "A".repeat(length - 16)));
+    let parts = [
+        image(MOST),
+        image(MOST - 1),
+        image(MOST + 300_000),
+        vec![image(MOST / 32 / 4 * 4); 32].join(","),
+        vec![image(MOST / 64 / 4 * 4); 64].join(","),
+        part(&format!("data:image/png;base64,iVBORw0KGgoAAAAN{}", r"\/".repeat(1_200_000))),
+        part(&format!("data:image/png;base64,{}", "!".repeat(MOST))),
+        part(&format!("https://example.org/{}", "x".repeat(MOST))),
+    ];
+    let bodies = parts.iter().flat_map(|parts| {
+        let with = |before: &str, after: &str| {
+            let head = format!(r#"{{"model":"dummy",{before}"#);
+            let tail = format!(r#"{after}{{"role":"user","content":[{parts}]}}]}}"#);
+            let beside = (MAX_BODY_BYTES - head.len() - tail.len()).min(1_000_000);
+            filled(&head, "x", &tail, head.len() + tail.len() + beside)
+        };
+        [with(r#""user":""#, r#"","messages":["#), with(r#""messages":[{"role":"user","content":""#, r#""},"#)]
+    });
+    bodies.collect()
 }
 
 /// The beginning of a JSON value, what is repeated in it, and its end.
@@ -123,7 +170,7 @@ const FILLINGS: [(&str, &str, &str); 13] = [
 
 fn in_members(name: &str, before: &str, part: &str, after: &str, end: &str) -> String {
     let head = format!("{{\"model\":\"dummy\",{name}{before}");
-    filled(&head, part, &format!("{after}{end}}}"), MAX_BODY_BYTES)
+    filled(&head, part, &format!("{after}{end}}}"), MAX_BYTES_BESIDE_IMAGES)
 }
 
 fn worst_forms() -> Vec<(&'static str, String)> {
