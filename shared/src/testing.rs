@@ -8,11 +8,11 @@ use domain::ids::{EntryId, UserId};
 use domain::message::ToolCall;
 use domain::pricing::{Prices, Usage};
 use domain::username::Username;
-use ledger::Ledger;
 use ledger::account::{Account, Epoch, Payer};
 use ledger::exchange::StoredReply;
 use ledger::gate::{Accepting, Gate};
 use ledger::history::{AnsweredMessage, History, PageRequest};
+use ledger::{Charge, InFlight, Ledger};
 use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
 use providers::catalogues::Catalogues;
 use providers::chat_model::ChatModel;
@@ -22,7 +22,7 @@ use providers::offers::{Connect, Offer, OfferDesk};
 use store::Table;
 pub(crate) use testkit::test_table::TestTable;
 
-use crate::till::Till;
+use crate::till::{PaidReply, Till};
 
 /// Opens an account in its first epoch, without a login.
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
@@ -70,6 +70,13 @@ pub(crate) fn till(test: &TestTable, least_output_tokens: u32) -> Till {
 
 pub(crate) fn stored_reply(text: &str) -> StoredReply {
     StoredReply::of_text(text, "dummy", Usage::counted(1, 2))
+}
+
+/// `reply` as the one choice of the message of this id, which cost `cost` credits.
+pub(crate) fn paid_reply(id: EntryId, reply: StoredReply, cost: u64) -> PaidReply {
+    let charge = Charge { cost: Credits::new(cost).unwrap(), balance: Credits::ZERO };
+    let in_flight = InFlight { limit: 1, remaining: 0 };
+    PaidReply { id, username: "ada".to_owned(), reply, logprobs: None, others: Vec::new(), charge, in_flight }
 }
 
 /// A call of a tool that adds.

@@ -101,20 +101,17 @@ impl ChatCompletionsEndpoint {
 }
 
 fn whole(paid: &PaidReply) -> Result<Answer, ProtocolError> {
-    let answer = Answer::private(StatusCode::OK, &WholeCompletion::new(paid.id, &paid.reply, paid.charge.cost))?;
+    let answer = Answer::private(StatusCode::OK, &WholeCompletion::of(paid))?;
     Ok(answer.message_id(paid.id).charge(paid.charge).rate_limit(paid.in_flight))
 }
 
 /// The chunks of a reply that the model is writing. The till captures before it hands out the end.
-fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
+fn events(stream: TillStream, mut chunks: Chunks) -> EventStream<ProtocolError> {
     let beginning = stream::iter([Ok(chunks.beginning())]);
-    let rest = stream::unfold((stream, chunks), |(mut stream, chunks)| async move {
+    let rest = stream::unfold((stream, chunks), |(mut stream, mut chunks)| async move {
         let event = match stream.next().await? {
-            Ok(ReplyPiece::Text(text)) => Ok(chunks.text(&text)),
-            Ok(ReplyPiece::Refusal(text)) => Ok(chunks.refusal(&text)),
-            Ok(ReplyPiece::Reasoning(text)) => Ok(chunks.reasoning(&text)),
-            Ok(ReplyPiece::ToolCall(delta)) => Ok(chunks.tool_call(&delta)),
-            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid.reply, paid.charge.cost)),
+            Ok(ReplyPiece::Part { choice, part }) => Ok(chunks.part(choice, &part)),
+            Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid)),
             Err(error) => Err(error.into()),
         };
         Some((event, (stream, chunks)))
@@ -132,8 +129,8 @@ fn again(paid: &PaidReply, delivery: Delivery) -> Result<Streamable<ProtocolErro
 
 /// The chunks of that reply.
 fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolError> {
-    let chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
-    let events = chunks.of_reply(&paid.reply, paid.charge.cost);
+    let mut chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
+    let events = chunks.of_reply(paid);
     let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
     Streamable::Events(beginning, stream::iter(events).map(Ok).boxed())
 }

@@ -93,6 +93,8 @@ pub struct StoredReply {
     pub reasoning: Option<String>,
     /// The tools that the model calls.
     pub calls: Vec<ToolCall>,
+    /// Sources and the like that belong to the text: a JSON array.
+    pub annotations: Option<String>,
     /// The model's name.
     pub model: String,
     /// The tokens that the message took.
@@ -111,6 +113,7 @@ impl StoredReply {
             refusal: None,
             reasoning: None,
             calls: Vec::new(),
+            annotations: None,
             model: model.into(),
             usage,
             finish_reason: FinishReason::Stop,

@@ -46,20 +46,23 @@ pub(crate) struct Texts {
     pub(crate) reasoning: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) calls: Vec<ToolCall>,
+    /// A JSON array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<String>,
 }
 
 impl Texts {
     /// The texts of `reply`, for a repetition.
     pub(crate) fn of_reply(reply: &StoredReply) -> Self {
-        let StoredReply { text, refusal, reasoning, calls, .. } = reply.clone();
-        Self { message: None, response: text, refusal, reasoning, calls }
+        let StoredReply { text, refusal, reasoning, calls, annotations, .. } = reply.clone();
+        Self { message: None, response: text, refusal, reasoning, calls, annotations }
     }
 
-    /// The texts of `exchange`, for its conversation, and for a repetition if `is_remembered`. A conversation shows neither
-    /// reasoning nor calls, so that they are kept for a repetition alone.
+    /// The texts of `exchange`, for its conversation, and for a repetition if `is_remembered`. A conversation shows no
+    /// reasoning, calls or annotations, so that they are kept for a repetition alone.
     pub(crate) fn of_exchange(exchange: Exchange<'_>, is_remembered: bool) -> Self {
         let texts = Self { message: Some(exchange.message.as_str().to_owned()), ..Self::of_reply(exchange.reply) };
-        if is_remembered { texts } else { Self { reasoning: None, calls: Vec::new(), ..texts } }
+        if is_remembered { texts } else { Self { reasoning: None, calls: Vec::new(), annotations: None, ..texts } }
     }
 
     /// The words of the model that a conversation shows: its reply, or its refusal if there is nothing else.
@@ -71,7 +74,7 @@ impl Texts {
     }
 
     fn chars(&self) -> u64 {
-        let Self { message, response, refusal, reasoning, calls } = self;
+        let Self { message, response, refusal, reasoning, calls, annotations: _ } = self;
         let texts = [message.as_deref(), Some(response.as_str()), refusal.as_deref(), reasoning.as_deref()];
         let of_calls = calls.iter().flat_map(|ToolCall { id, name, arguments }| [id.as_str(), name, arguments]);
         texts.into_iter().flatten().chain(of_calls).map(|text| text.chars().count() as u64).sum()

@@ -139,7 +139,7 @@ fn reply(answer: Answer) -> Result<Reply, ModelError> {
     let text: String = texts.collect();
     match end {
         None if text.is_empty() => Err(ModelError::Failed(Cause::because("the answer is no reply"))),
-        end => Ok(Reply::text(text, end.unwrap_or(End::BROKEN_OFF))),
+        end => Ok(Reply::text(text, end.unwrap_or_else(End::broken_off))),
     }
 }
 

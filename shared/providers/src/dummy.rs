@@ -9,7 +9,7 @@ use crate::catalogue::Protocol;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::prompt::{Prompt, estimated_tokens};
-use crate::reply::{End, Piece, Reply, ReplyStream};
+use crate::reply::{End, Piece, Reply, ReplyStream, SaidChoices};
 use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -48,13 +48,13 @@ impl ChatModel for Dummy {
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async move {
-            let mut text = String::new();
+            let mut choices = SaidChoices::default();
             let mut pieces = self.stream(prompt, max_output_tokens).await?;
             while let Some(piece) = pieces.next().await {
                 match piece? {
-                    Piece::End(end) => return Ok(Reply::text(text, end)),
-                    Piece::Text(piece) => text.push_str(&piece),
-                    Piece::Refusal(_) | Piece::Reasoning(_) | Piece::ToolCall(_) | Piece::Hidden { .. } => {}
+                    Piece::End(end) => return Ok(Reply { choices: choices.into_vec(), end }),
+                    Piece::Part { choice, part } => choices.add(choice, &part),
+                    Piece::Finished { .. } | Piece::Hidden { .. } => {}
                 }
             }
             Err(ModelError::Failed(Cause::because("the dummy was told to break off")))
@@ -79,7 +79,7 @@ impl Dummy {
         let words = if self.failure == Some(DummyFailure::Cut) { 1 } else { PIECES.len() };
         let texts = stream::iter(PIECES).take(words).then(move |text| async move {
             tokio::time::sleep(self.delay).await;
-            Piece::Text(text.to_owned())
+            Piece::text(text)
         });
         let end = Piece::End(End { finish_reason: FinishReason::Stop, usage: Some(usage) });
         texts.chain(stream::iter((words == PIECES.len()).then_some(end))).map(Ok).boxed()

@@ -18,6 +18,7 @@ pub mod unconnected;
 
 pub mod model;
 pub mod prompt;
+pub mod raw_array;
 pub mod raw_json;
 pub mod reply;
 

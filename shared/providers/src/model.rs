@@ -1,5 +1,8 @@
 //! Any model, with limits on the time and the length of its replies.
 
+mod ended_choices;
+mod reply_room;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +15,12 @@ use crate::bedrock::Bedrock;
 use crate::catalogue::StreamPolicy;
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
+use crate::model::ended_choices::EndedChoices;
+use crate::model::reply_room::ReplyRoom;
 #[cfg(feature = "openai")]
 use crate::openai::OpenAi;
 use crate::prompt::Prompt;
-use crate::reply::{End, MAX_REPLY_BYTES, MAX_TOOL_CALLS, Piece, Reply, ReplyStream, ToolCallDelta};
+use crate::reply::{End, Part, Piece, ReplyStream};
 use crate::settings::ModelSettings;
 use crate::written::Written;
 use domain::cause::Cause;
@@ -27,8 +32,8 @@ use domain::setting::SettingError;
 #[cfg(not(all(feature = "bedrock", feature = "openai")))]
 const NOT_BUILT_IN: &str = "names a model that is not built into this function: build it with that feature";
 
-/// A model with limits: a reply comes in time and has at most [`MAX_REPLY_BYTES`], or the model has failed. A panic is
-/// a failure too.
+/// A model with limits: a reply comes in time, and has at most [`MAX_REPLY_BYTES`](crate::reply::MAX_REPLY_BYTES) of words,
+/// or the model has failed. A panic is a failure too.
 #[derive(Clone, Debug)]
 pub struct Model {
     unlimited: Arc<dyn ChatModel>,
@@ -110,28 +115,29 @@ impl Model {
         let stream = if streams {
             guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
         } else {
-            in_one_piece(guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??)
+            let reply = guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??;
+            stream::iter(reply.into_pieces()).map(Ok).boxed()
         };
         let written = Written::in_reply_to(prompt, self.image_tokens);
-        Ok(Pieces { stream, ends_at, written, shown_bytes: 0, is_full: false })
+        let (choices, ended, room) = (prompt.choices(), EndedChoices::default(), ReplyRoom::default());
+        Ok(Pieces { stream, ends_at, choices, written, ended, room })
     }
 }
 
 /// A part of a reply, as it is handed out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ShownPiece {
-    /// The next part of the text, not empty.
-    Text(String),
-    /// The next part of the refusal, not empty.
-    Refusal(String),
-    /// The next part of the reasoning, not empty.
-    Reasoning(String),
-    /// The next part of a call of a tool. Only a call that was cut lacks something.
-    ToolCall(ToolCallDelta),
-    /// The reply is complete.
+    /// The next part of a choice, which is not empty. Of calls of tools, only one that was cut lacks something.
+    Part {
+        /// The place of the choice, from 0.
+        choice: u8,
+        /// The part.
+        part: Part,
+    },
+    /// The reply is complete, with all its choices.
     End {
-        /// Why the reply ended.
-        finish_reason: FinishReason,
+        /// Why each choice ended, by its place. There is at least one.
+        finish_reasons: Vec<FinishReason>,
         /// The provider's count of tokens, or our estimate.
         usage: Usage,
     },
@@ -141,15 +147,16 @@ pub enum ShownPiece {
 pub struct Pieces {
     stream: ReplyStream,
     ends_at: Instant,
+    /// The choices that were asked for. Parts of others are not handed out.
+    choices: u8,
     written: Written,
-    /// The bytes of texts and calls that were handed out.
-    shown_bytes: usize,
-    is_full: bool,
+    ended: EndedChoices,
+    room: ReplyRoom,
 }
 
 impl Pieces {
-    /// The next piece: any number of texts, refusals, reasoning and parts of calls, then the end. A reply that is too long
-    /// or has too many calls, or whose time is up after its first words, ends with [`FinishReason::Length`].
+    /// The next piece: any number of parts, then the end. A reply that is too long or has too many calls, or whose time is
+    /// up after its first words, ends with [`FinishReason::Length`].
     ///
     /// # Errors
     /// [`ModelError::Failed`] if the model fails, panics, or has written nothing when its time is up. Before the model
@@ -158,7 +165,7 @@ impl Pieces {
     /// words, an error means that the reply broke off.
     pub async fn next(&mut self) -> Result<ShownPiece, ModelError> {
         loop {
-            if self.is_full {
+            if self.room.is_full {
                 return Ok(self.cut_short());
             }
             // A timeout never ends a stream that always has a piece ready.
@@ -188,79 +195,60 @@ impl Pieces {
     /// The part of `piece` that is handed out, if there is one.
     fn shown(&mut self, piece: Piece) -> Result<Option<ShownPiece>, ModelError> {
         Ok(match piece {
-            Piece::Text(text) => self.cut(text).map(ShownPiece::Text),
-            Piece::Refusal(text) => self.cut(text).map(ShownPiece::Refusal),
-            Piece::Reasoning(text) => self.cut(text).map(ShownPiece::Reasoning),
-            Piece::ToolCall(delta) => self.cut_call(delta).map(ShownPiece::ToolCall),
+            Piece::Part { choice, part } => self.shown_part(choice, part),
+            Piece::Finished { choice, reason } => {
+                if choice < self.choices {
+                    self.ended.finish(choice, reason);
+                }
+                None
+            }
             Piece::Hidden { bytes } => {
                 self.written.add(bytes);
                 None
             }
             Piece::End(End { finish_reason: FinishReason::BrokenOff, .. }) => return Err(broke_off()),
             Piece::End(End { finish_reason, usage }) => {
-                Some(ShownPiece::End { finish_reason, usage: self.written.corrected(usage) })
+                let usage = self.written.corrected(usage);
+                Some(ShownPiece::End { finish_reasons: self.finish_reasons(finish_reason), usage })
             }
         })
     }
 
-    /// `text` as far as there is room for it, unless nothing is left of it.
-    fn cut(&mut self, text: String) -> Option<String> {
-        self.written.add(text.len());
-        Some(self.fitting(text)).filter(|text| !text.is_empty())
-    }
-
-    /// `delta` with as much of its arguments as there is room for. There is nothing left of it if its id and its name
-    /// do not fit, or if it begins one call too many.
-    fn cut_call(&mut self, mut delta: ToolCallDelta) -> Option<ToolCallDelta> {
-        self.written.add(delta.bytes());
-        let names_bytes = delta.names_bytes();
-        let is_one_too_many = usize::try_from(delta.index).is_ok_and(|index| index >= MAX_TOOL_CALLS);
-        if is_one_too_many || names_bytes > self.room() {
-            self.is_full = true;
+    fn shown_part(&mut self, choice: u8, part: Part) -> Option<ShownPiece> {
+        self.written.add(part.word_bytes());
+        if choice >= self.choices {
             return None;
         }
-        self.shown_bytes += names_bytes;
-        delta.arguments = self.fitting(delta.arguments);
-        (delta.bytes() > 0).then_some(delta)
+        let part = self.room.fitting(part)?;
+        self.ended.begin(choice);
+        Some(ShownPiece::Part { choice, part })
     }
 
-    /// The beginning of `text` for which there is room. It counts as handed out.
-    fn fitting(&mut self, mut text: String) -> String {
-        let room = self.room();
-        if text.len() > room {
-            text.truncate(text.floor_char_boundary(room));
-            self.is_full = true;
-        }
-        self.shown_bytes += text.len();
-        text
-    }
-
-    fn room(&self) -> usize {
-        MAX_REPLY_BYTES - self.shown_bytes
+    /// Why each choice ended, in a reply that ended because of `reason`.
+    #[must_use]
+    pub fn finish_reasons(&self, reason: FinishReason) -> Vec<FinishReason> {
+        self.ended.reasons(reason)
     }
 
     /// The end of a reply whose rest is not read, so that the provider's count stays unknown.
     fn cut_short(&self) -> ShownPiece {
-        ShownPiece::End { finish_reason: FinishReason::Length, usage: self.written.usage() }
+        ShownPiece::End { finish_reasons: self.finish_reasons(FinishReason::Length), usage: self.written.usage() }
     }
 
     fn time_is_up(&self) -> Result<ShownPiece, ModelError> {
-        // Words that are not handed out are billed too.
-        if self.written.is_something() { Ok(self.cut_short()) } else { Err(Interruption::TimeIsUp.into()) }
+        if self.has_begun() { Ok(self.cut_short()) } else { Err(Interruption::TimeIsUp.into()) }
+    }
+
+    /// Whether there is something that the provider bills: words, also if they are not handed out, or a choice that ended
+    /// without any.
+    fn has_begun(&self) -> bool {
+        self.written.is_something() || self.ended.is_something()
     }
 
     /// A provider that has begun to write has accepted the request, whatever its error says.
     fn failure(&self, error: ModelError) -> ModelError {
-        if self.written.is_something() { ModelError::Failed(error.into_cause()) } else { error }
+        if self.has_begun() { ModelError::Failed(error.into_cause()) } else { error }
     }
-}
-
-/// The pieces of a reply that came whole.
-fn in_one_piece(reply: Reply) -> ReplyStream {
-    let Reply { text, refusal, reasoning, calls, end } = reply;
-    let words = [reasoning.map(Piece::Reasoning), Some(Piece::Text(text)), refusal.map(Piece::Refusal)];
-    let calls = calls.into_iter().enumerate().map(|(index, call)| Piece::ToolCall(ToolCallDelta::whole(index, call)));
-    stream::iter(words.into_iter().flatten().chain(calls).chain([Piece::End(end)])).map(Ok).boxed()
 }
 
 /// The reason why work for a model has no result.

@@ -29,7 +29,7 @@ use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::authorization::Authorization;
 use crate::openai::failure::failure;
-use crate::openai::protocol::ServerAnswer;
+use crate::openai::protocol::{AnswerReader, ServerAnswer};
 use crate::openai::provider::{Address, EVENT_STREAM, Server};
 use crate::openai::request::SentRequest;
 use crate::prompt::Prompt;
@@ -112,7 +112,7 @@ impl ChatModel for OpenAi {
         async move {
             let request = self.request(prompt, max_output_tokens);
             let answer: Result<ServerAnswer, _> = self.client.chat().create_byot(request).await;
-            whole::reply(answer.map_err(failure)?)
+            whole::reply(answer.map_err(failure)?, AnswerReader::of(prompt))
         }
         .boxed()
     }
@@ -126,7 +126,7 @@ impl ChatModel for OpenAi {
             let request = self.request(prompt, max_output_tokens).streamed();
             let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(EVENT_STREAM))]);
             let chunks = self.client.chat().headers(accept).create_stream_byot::<_, ServerAnswer>(request).await;
-            Ok(stream::pieces(chunks.map_err(failure)?))
+            Ok(stream::pieces(chunks.map_err(failure)?, AnswerReader::of(prompt)))
         }
         .boxed()
     }

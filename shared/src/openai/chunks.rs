@@ -1,13 +1,15 @@
 //! What is answered as it is written: server-sent events (WHATWG HTML, section 9.2).
 
-use domain::credits::Credits;
+use std::collections::BTreeSet;
+
 use domain::ids::EntryId;
-use domain::message::ToolCall;
-use ledger::exchange::StoredReply;
-use providers::reply::ToolCallDelta;
+use domain::message::{FinishReason, ToolCall};
+use providers::raw_array::RawArray;
+use providers::reply::{Logprobs, Part, ToolCallDelta};
 use serde::Serialize;
 
-use crate::openai::completion::{CalledFunction, FUNCTION, TokenCounts, completion_id, finish_reason};
+use crate::openai::completion::{ASSISTANT, CalledFunction, FUNCTION, TokenCounts, completion_id, finish_reason};
+use crate::till::PaidReply;
 
 /// The events of one answer, each a `chat.completion.chunk`.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Chunks {
     created: u64,
     model: String,
     include_usage: bool,
+    /// The places of the choices of which it was said who speaks.
+    begun: BTreeSet<u8>,
 }
 
 #[derive(Serialize)]
@@ -35,7 +39,7 @@ struct ChunkEvent<'a> {
 struct EventChoice<'a> {
     index: u8,
     delta: Delta<'a>,
-    logprobs: (),
+    logprobs: Option<&'a Logprobs>,
     finish_reason: Option<&'static str>,
 }
 
@@ -51,6 +55,8 @@ struct Delta<'a> {
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<&'a RawArray>,
 }
 
 /// The next part of a call. The first part has the id, the type and the function's name.
@@ -64,75 +70,99 @@ struct CallDelta<'a> {
     function: CalledFunction<'a>,
 }
 
+impl<'a> From<&'a ToolCallDelta> for CallDelta<'a> {
+    fn from(delta: &'a ToolCallDelta) -> Self {
+        let ToolCallDelta { index, id, name, arguments } = delta;
+        let (index, id, name) = (*index, id.as_deref(), name.as_deref());
+        let r#type = (id.is_some() || name.is_some()).then_some(FUNCTION);
+        Self { index, id, r#type, function: CalledFunction { name, arguments } }
+    }
+}
+
+impl<'a> From<&'a Part> for Delta<'a> {
+    /// Log probabilities stand beside a delta, which is empty then.
+    fn from(part: &'a Part) -> Self {
+        match part {
+            Part::Text(text) => Self { content: Some(text), ..Self::default() },
+            Part::Refusal(text) => Self { refusal: Some(text), ..Self::default() },
+            Part::Reasoning(text) => Self { reasoning_content: Some(text), ..Self::default() },
+            Part::ToolCall(delta) => Self { tool_calls: Some([delta.into()]), ..Self::default() },
+            Part::Annotations(annotations) => Self { annotations: Some(annotations), ..Self::default() },
+            Part::Logprobs(_) => Self::default(),
+        }
+    }
+}
+
 impl Chunks {
     /// The events of the answer to the message of this id by `model`.
     #[must_use]
     pub fn new(id: EntryId, model: &str, include_usage: bool) -> Self {
         let (id, created) = (completion_id(id), id.made_at().seconds());
-        Self { id, created, model: model.to_owned(), include_usage }
+        Self { id, created, model: model.to_owned(), include_usage, begun: BTreeSet::new() }
     }
 
-    /// What comes first: who speaks.
+    /// What comes first: who speaks in the first choice.
     #[must_use]
-    pub fn beginning(&self) -> String {
-        self.choice(Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None)
+    pub fn beginning(&mut self) -> String {
+        self.begun.insert(0);
+        self.choice(0, Delta { role: Some(ASSISTANT), content: Some(""), ..Delta::default() }, None, None)
     }
 
-    /// What comes next of the text.
+    /// The next part of the choice at the place `choice`. The first part says who speaks.
     #[must_use]
-    pub fn text(&self, text: &str) -> String {
-        self.choice(Delta { content: Some(text), ..Delta::default() }, None)
+    pub fn part(&mut self, choice: u8, part: &Part) -> String {
+        let logprobs = if let Part::Logprobs(logprobs) = part { Some(logprobs) } else { None };
+        let role = self.begun.insert(choice).then_some(ASSISTANT);
+        self.choice(choice, Delta { role, ..Delta::from(part) }, logprobs, None)
     }
 
-    /// The next part of the words by which the model refuses.
+    /// All events of `paid`, which was given before: the first choice is kept, and nothing else.
     #[must_use]
-    pub fn refusal(&self, text: &str) -> String {
-        self.choice(Delta { refusal: Some(text), ..Delta::default() }, None)
-    }
-
-    /// The next part of the model's reasoning.
-    #[must_use]
-    pub fn reasoning(&self, text: &str) -> String {
-        self.choice(Delta { reasoning_content: Some(text), ..Delta::default() }, None)
-    }
-
-    /// The next part of a call of a tool.
-    #[must_use]
-    pub fn tool_call(&self, delta: &ToolCallDelta) -> String {
-        let ToolCallDelta { index, id, name, arguments } = delta;
-        let (index, id, name) = (*index, id.as_deref(), name.as_deref());
-        let r#type = (id.is_some() || name.is_some()).then_some(FUNCTION);
-        let call = CallDelta { index, id, r#type, function: CalledFunction { name, arguments } };
-        self.choice(Delta { tool_calls: Some([call]), ..Delta::default() }, None)
-    }
-
-    /// All events of `reply`, which was given before. The cost was `cost` credits.
-    #[must_use]
-    pub fn of_reply(&self, reply: &StoredReply, cost: Credits) -> Vec<String> {
-        let reasoning = reply.reasoning.as_ref().map(|text| self.reasoning(text));
-        let text = Some(&reply.text).filter(|text| !text.is_empty()).map(|text| self.text(text));
-        let refusal = reply.refusal.as_ref().map(|text| self.refusal(text));
-        let words = [Some(self.beginning()), reasoning, text, refusal].into_iter().flatten();
-        let calls = (0..).zip(&reply.calls).map(|(index, call)| {
-            let ToolCall { id, name, arguments } = call.clone();
-            self.tool_call(&ToolCallDelta { index, id: Some(id), name: Some(name), arguments })
+    pub fn of_reply(&mut self, paid: &PaidReply) -> Vec<String> {
+        let reply = &paid.reply;
+        let text = Some(reply.text.clone()).filter(|text| !text.is_empty());
+        let reasoning = reply.reasoning.clone().map(Part::Reasoning);
+        let words = [reasoning, text.map(Part::Text), reply.refusal.clone().map(Part::Refusal)];
+        let calls = (0..).zip(reply.calls.clone()).map(|(index, call)| {
+            let ToolCall { id, name, arguments } = call;
+            Part::ToolCall(ToolCallDelta { index, id: Some(id), name: Some(name), arguments })
         });
-        words.chain(calls).chain([self.end(reply, cost)]).collect()
+        let annotations = reply.annotations.as_deref().and_then(RawArray::parse).map(Part::Annotations);
+        let parts = words.into_iter().flatten().chain(calls).chain(annotations);
+        let mut events = vec![self.beginning()];
+        for part in parts {
+            events.push(self.part(0, &part));
+        }
+        events.push(self.end(paid));
+        events
     }
 
-    /// The last events: why the text ends, the usage and the `cost` in credits if they are wanted, and `[DONE]`.
+    /// The last events: why each choice ends, the usage and the cost if they are wanted, and `[DONE]`.
     #[must_use]
-    pub fn end(&self, reply: &StoredReply, cost: Credits) -> String {
-        let mut events = self.choice(Delta::default(), Some(finish_reason(reply.finish_reason)));
+    pub fn end(&mut self, paid: &PaidReply) -> String {
+        let of_others = paid.others.iter().map(|choice| choice.finish_reason.unwrap_or(FinishReason::Length));
+        let mut events = String::new();
+        for (choice, reason) in (0..).zip(std::iter::once(paid.reply.finish_reason).chain(of_others)) {
+            let role = self.begun.insert(choice).then_some(ASSISTANT);
+            let delta = Delta { role, ..Delta::default() };
+            events.push_str(&self.choice(choice, delta, None, Some(finish_reason(reason))));
+        }
         if self.include_usage {
-            events.push_str(&self.chunk(&[], Some(Some(TokenCounts::new(&reply.usage, cost)))));
+            let counts = TokenCounts::new(&paid.reply.usage, paid.charge.cost);
+            events.push_str(&self.chunk(&[], Some(Some(counts))));
         }
         events.push_str("data: [DONE]\n\n");
         events
     }
 
-    fn choice(&self, delta: Delta<'_>, finish_reason: Option<&'static str>) -> String {
-        let choice = EventChoice { index: 0, delta, logprobs: (), finish_reason };
+    fn choice(
+        &self,
+        index: u8,
+        delta: Delta<'_>,
+        logprobs: Option<&Logprobs>,
+        finish_reason: Option<&'static str>,
+    ) -> String {
+        let choice = EventChoice { index, delta, logprobs, finish_reason };
         // Where usage is wanted, every other event says that it has none.
         self.chunk(&[choice], self.include_usage.then_some(None))
     }
@@ -153,11 +183,20 @@ pub(super) fn event(data: &impl Serialize) -> String {
 mod tests {
     use super::*;
 
-    use domain::message::FinishReason;
     use domain::time::{Clock, Timestamp};
+    use ledger::exchange::StoredReply;
+    use providers::reply::SaidChoice;
     use serde_json::{Value, json};
 
-    use crate::testing::stored_call;
+    use crate::testing::{paid_reply, stored_call, stored_reply};
+
+    fn paid(reply: StoredReply, cost: u64) -> PaidReply {
+        paid_reply(EntryId::new(&Clock::manual(Timestamp::from_seconds(1_800_000_000))), reply, cost)
+    }
+
+    fn text(text: &str) -> Part {
+        Part::Text(text.to_owned())
+    }
 
     fn chunks(include_usage: bool) -> Chunks {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
@@ -171,12 +210,9 @@ mod tests {
 
     #[test]
     fn a_streamed_answer_has_openais_events() {
-        let chunks = chunks(false);
-        let events = [
-            chunks.beginning(),
-            chunks.text("Hel\n\nlo"),
-            chunks.end(&crate::testing::stored_reply("Hel\n\nlo"), Credits::ZERO),
-        ];
+        let mut chunks = chunks(false);
+        let events =
+            [chunks.beginning(), chunks.part(0, &text("Hel\n\nlo")), chunks.end(&paid(stored_reply("Hel\n\nlo"), 0))];
         let events = data(&events.concat());
         let chunk = |delta: Value, finish_reason: Value| {
             json!({
@@ -198,8 +234,9 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_call_have_its_place_and_the_first_has_its_id_and_name() {
-        let chunks = chunks(false);
-        let delta = |event: String| data(&event).remove(0)["choices"][0]["delta"].clone();
+        let mut chunks = chunks(false);
+        let _ = chunks.beginning();
+        let mut delta = |part: Part| data(&chunks.part(0, &part)).remove(0)["choices"][0]["delta"].clone();
         let first = ToolCallDelta {
             index: 1,
             id: Some("call-1".to_owned()),
@@ -208,11 +245,11 @@ mod tests {
         };
         let function = json!({"name": "add", "arguments": ""});
         let expected = json!({"tool_calls": [{"index": 1, "id": "call-1", "type": "function", "function": function}]});
-        assert_eq!(delta(chunks.tool_call(&first)), expected);
+        assert_eq!(delta(Part::ToolCall(first)), expected);
         let next = ToolCallDelta { index: 1, arguments: "{\"a\"".to_owned(), ..ToolCallDelta::default() };
         let expected = json!({"tool_calls": [{"index": 1, "function": {"arguments": "{\"a\""}}]});
-        assert_eq!(delta(chunks.tool_call(&next)), expected);
-        assert_eq!(delta(chunks.reasoning("Hm.")), json!({"reasoning_content": "Hm."}));
+        assert_eq!(delta(Part::ToolCall(next)), expected);
+        assert_eq!(delta(Part::Reasoning("Hm.".to_owned())), json!({"reasoning_content": "Hm."}));
     }
 
     #[test]
@@ -221,9 +258,9 @@ mod tests {
             reasoning: Some("Hm.".to_owned()),
             calls: vec![stored_call("call-1"), stored_call("call-2")],
             finish_reason: FinishReason::ToolCalls,
-            ..crate::testing::stored_reply("Let me see.")
+            ..stored_reply("Let me see.")
         };
-        let events = data(&chunks(false).of_reply(&reply, Credits::ZERO).concat());
+        let events = data(&chunks(false).of_reply(&paid(reply, 0)).concat());
         let deltas: Vec<&Value> = events.iter().map(|event| &event["choices"][0]["delta"]).collect();
         let call = |index, id| {
             let function = json!({"name": "add", "arguments": "{\"a\": 1}"});
@@ -243,9 +280,8 @@ mod tests {
 
     #[test]
     fn usage_comes_in_an_event_of_its_own_before_the_end_and_the_others_have_none() {
-        let chunks = chunks(true);
-        let events =
-            data(&(chunks.text("x") + &chunks.end(&crate::testing::stored_reply("x"), Credits::new(7).unwrap())));
+        let mut chunks = chunks(true);
+        let events = data(&(chunks.part(0, &text("x")) + &chunks.end(&paid(stored_reply("x"), 7))));
         assert_eq!(events.len(), 4);
         assert!(events[..2].iter().all(|event| event.as_object().unwrap()["usage"].is_null()));
         assert_eq!(events[2]["choices"], json!([]));
@@ -259,5 +295,39 @@ mod tests {
         });
         assert_eq!(events[2]["usage"], usage);
         assert_eq!(events[3], "[DONE]");
+    }
+
+    #[test]
+    fn each_choice_says_who_speaks_in_its_first_event_and_why_it_ended_in_its_last() {
+        let mut chunks = chunks(false);
+        let logprobs = Logprobs { content: RawArray::parse(r#"[{"token":"a"}]"#), refusal: None };
+        let annotations = RawArray::parse(r#"[{"type":"url_citation"}]"#).unwrap();
+        let other = SaidChoice { finish_reason: Some(FinishReason::Length), ..SaidChoice::text("a") };
+        let silent = SaidChoice { finish_reason: Some(FinishReason::ContentFilter), ..SaidChoice::default() };
+        let paid = PaidReply { others: vec![other, silent], ..paid(stored_reply("b"), 0) };
+        let events = [
+            chunks.beginning(),
+            chunks.part(1, &text("a")),
+            chunks.part(1, &Part::Logprobs(logprobs)),
+            chunks.part(0, &text("b")),
+            chunks.part(0, &Part::Annotations(annotations)),
+            chunks.end(&paid),
+        ];
+        let events = data(&events.concat());
+        let choices: Vec<Value> = events[..8].iter().map(|event| event["choices"][0].clone()).collect();
+        let choice = |index: u8, delta: Value, logprobs: Value, reason: Value| json!({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason});
+        let none = || Value::Null;
+        let expected = [
+            choice(0, json!({"role": "assistant", "content": ""}), none(), none()),
+            choice(1, json!({"role": "assistant", "content": "a"}), none(), none()),
+            choice(1, json!({}), json!({"content": [{"token": "a"}], "refusal": null}), none()),
+            choice(0, json!({"content": "b"}), none(), none()),
+            choice(0, json!({"annotations": [{"type": "url_citation"}]}), none(), none()),
+            choice(0, json!({}), none(), json!("stop")),
+            choice(1, json!({}), none(), json!("length")),
+            choice(2, json!({"role": "assistant"}), none(), json!("content_filter")),
+        ];
+        assert_eq!(choices, expected);
+        assert_eq!(events[8], "[DONE]");
     }
 }

@@ -5,7 +5,11 @@ use domain::ids::EntryId;
 use domain::message::{FinishReason, ToolCall};
 use domain::pricing::Usage;
 use ledger::exchange::StoredReply;
+use providers::reply::{Logprobs, SaidChoice};
 use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::till::PaidReply;
 
 /// A whole answer: OpenAI's `chat.completion`.
 #[derive(Debug, Serialize)]
@@ -14,7 +18,7 @@ pub struct WholeCompletion<'a> {
     object: &'static str,
     created: u64,
     model: &'a str,
-    choices: [WholeChoice<'a>; 1],
+    choices: Vec<WholeChoice<'a>>,
     usage: TokenCounts,
 }
 
@@ -22,7 +26,7 @@ pub struct WholeCompletion<'a> {
 struct WholeChoice<'a> {
     index: u8,
     message: AssistantMessage<'a>,
-    logprobs: (),
+    logprobs: Option<&'a Logprobs>,
     finish_reason: &'static str,
 }
 
@@ -35,6 +39,8 @@ struct AssistantMessage<'a> {
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WholeCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<&'a RawValue>,
 }
 
 /// A call of a tool.
@@ -52,6 +58,9 @@ pub(super) struct CalledFunction<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) arguments: &'a str,
 }
+
+/// The side that speaks in an answer.
+pub(super) const ASSISTANT: &str = "assistant";
 
 /// The kind of all tools that there are.
 pub(super) const FUNCTION: &str = "function";
@@ -95,25 +104,54 @@ struct CompletionTokenCounts {
 }
 
 impl<'a> WholeCompletion<'a> {
-    /// The answer to the message of this id, which cost `cost` credits.
+    /// The answer that `paid` is.
     #[must_use]
-    pub fn new(id: EntryId, reply: &'a StoredReply, cost: Credits) -> Self {
-        let refusal = reply.refusal.as_deref();
-        // A refusal and calls have no text beside them, and OpenAI says so by `null`.
-        let may_be_empty = refusal.is_none() && reply.calls.is_empty();
-        let content = Some(reply.text.as_str()).filter(|text| may_be_empty || !text.is_empty());
-        let (reasoning_content, tool_calls) =
-            (reply.reasoning.as_deref(), reply.calls.iter().map(Into::into).collect());
-        let message = AssistantMessage { role: "assistant", content, refusal, reasoning_content, tool_calls };
-        let finish_reason = finish_reason(reply.finish_reason);
+    pub fn of(paid: &'a PaidReply) -> Self {
+        let PaidReply { id, reply, logprobs, others, charge, .. } = paid;
+        let first = WholeChoice::first(reply, logprobs.as_ref());
+        let others = (1..).zip(others).map(|(index, choice)| WholeChoice::other(index, choice));
         Self {
-            id: completion_id(id),
+            id: completion_id(*id),
             object: "chat.completion",
             created: id.made_at().seconds(),
             model: &reply.model,
-            choices: [WholeChoice { index: 0, message, logprobs: (), finish_reason }],
-            usage: TokenCounts::new(&reply.usage, cost),
+            choices: std::iter::once(first).chain(others).collect(),
+            usage: TokenCounts::new(&reply.usage, charge.cost),
         }
+    }
+}
+
+impl<'a> WholeChoice<'a> {
+    fn first(reply: &'a StoredReply, logprobs: Option<&'a Logprobs>) -> Self {
+        let StoredReply { text, refusal, reasoning, calls, annotations, finish_reason: reason, .. } = reply;
+        let message = AssistantMessage::new(text, refusal.as_deref(), calls);
+        let message = message.with(reasoning.as_deref(), annotations.as_deref());
+        Self { index: 0, message, logprobs, finish_reason: finish_reason(*reason) }
+    }
+
+    fn other(index: u8, choice: &'a SaidChoice) -> Self {
+        let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason: reason } = choice;
+        let annotations = Some(annotations.as_str()).filter(|_| !annotations.is_empty());
+        let message = AssistantMessage::new(text, refusal.as_deref(), calls);
+        let message = message.with(reasoning.as_deref(), annotations);
+        let finish_reason = finish_reason(reason.unwrap_or(FinishReason::Length));
+        Self { index, message, logprobs: logprobs.as_ref(), finish_reason }
+    }
+}
+
+impl<'a> AssistantMessage<'a> {
+    fn new(text: &'a str, refusal: Option<&'a str>, calls: &'a [ToolCall]) -> Self {
+        // A refusal and calls have no text beside them, and OpenAI says so by `null`.
+        let may_be_empty = refusal.is_none() && calls.is_empty();
+        let content = Some(text).filter(|text| may_be_empty || !text.is_empty());
+        let tool_calls = calls.iter().map(Into::into).collect();
+        Self { role: ASSISTANT, content, refusal, reasoning_content: None, tool_calls, annotations: None }
+    }
+
+    /// The same, with the reasoning before it and the JSON array of its annotations.
+    fn with(self, reasoning_content: Option<&'a str>, annotations: Option<&'a str>) -> Self {
+        let annotations = annotations.and_then(|annotations| serde_json::from_str(annotations).ok());
+        Self { reasoning_content, annotations, ..self }
     }
 }
 
@@ -149,7 +187,7 @@ pub(super) fn finish_reason(reason: FinishReason) -> &'static str {
 mod tests {
     use super::*;
 
-    use crate::testing::stored_call;
+    use crate::testing::{paid_reply, stored_call};
 
     use domain::time::{Clock, Timestamp};
     use serde_json::json;
@@ -159,7 +197,7 @@ mod tests {
         let id = EntryId::new(&Clock::manual(Timestamp::from_milliseconds(1_800_000_000_999)));
         let counted = crate::testing::stored_reply("Hello");
         let usage = Usage { cached_input_tokens: 1, reasoning_tokens: 2, ..counted.usage };
-        let (reply, cost) = (StoredReply { usage, ..counted }, Credits::new(7).unwrap());
+        let paid = paid_reply(id, StoredReply { usage, ..counted }, 7);
         let expected = json!({
             "id": format!("chatcmpl-{id}"),
             "object": "chat.completion",
@@ -180,8 +218,8 @@ mod tests {
                 "cost": 7,
             },
         });
-        assert_eq!(json!(WholeCompletion::new(id, &reply, cost)), expected);
-        assert!(!format!("{:?}", WholeCompletion::new(id, &reply, cost)).contains("Hello"));
+        assert_eq!(json!(WholeCompletion::of(&paid)), expected);
+        assert!(!format!("{:?}", WholeCompletion::of(&paid)).contains("Hello"));
     }
 
     #[test]
@@ -194,7 +232,7 @@ mod tests {
             ..crate::testing::stored_reply(text)
         };
         for (text, content) in [("", json!(null)), ("Let me see.", json!("Let me see."))] {
-            let answer = json!(WholeCompletion::new(id, &reply(text), Credits::ZERO));
+            let answer = json!(WholeCompletion::of(&paid_reply(id, reply(text), 0)));
             let call =
                 |id| json!({"id": id, "type": "function", "function": {"name": "add", "arguments": "{\"a\": 1}"}});
             let expected = json!({

@@ -1,8 +1,10 @@
 //! Capturing the price of a reply.
 
+use domain::message::FinishReason;
 use domain::pricing::Usage;
-use ledger::LedgerError;
 use ledger::exchange::{Bill, Exchange, StoredReply};
+use ledger::{Held, LedgerError};
+use providers::reply::{SaidChoice, SaidChoices};
 use telemetry::metrics;
 
 use crate::error::ApiError;
@@ -10,7 +12,7 @@ use crate::till::hold::Till;
 use crate::till::outcome_metrics::counted;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::{Candidate, HeldQuestion};
-use crate::till::under_way::{EndedReply, Written};
+use crate::till::under_way::EndedReply;
 
 impl Till {
     /// Charges for the reply at the prices of the model that wrote it, and stores it. The usage that is charged and shown
@@ -18,24 +20,38 @@ impl Till {
     /// may count more output, if it applies its limit to the completion alone and counts the reasoning beside it: the
     /// operator pays for the difference.
     pub(super) async fn capture(&self, ended: EndedReply) -> Result<PaidReply, ApiError> {
-        let EndedReply { question, candidate, written, finish_reason, usage: counted_usage, latency } = ended;
+        let EndedReply { question, candidate, written, finish_reasons, usage: counted_usage, latency } = ended;
         let HeldQuestion { held, prompt, message, conversation, catalogue, .. } = question;
         let Candidate { offer, max_output_tokens } = candidate;
         // A provider counts tokens, and images among them.
         let counted_usage = Usage { images: prompt.images(), ..counted_usage };
         let usage = counted_usage.within(offer.most_input_tokens(&prompt), max_output_tokens.into());
         let bill = Bill { prices: offer.terms.prices, catalogue };
-        let Written { text, refusal, reasoning, calls } = written;
-        let calls = calls.into_calls();
-        let model = offer.id().to_owned();
-        let reply = StoredReply { text, refusal, reasoning, calls, model, usage, finish_reason };
+        let (first, others) = with_reasons(written, finish_reasons);
+        let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason } = first;
+        let annotations = Some(annotations).filter(|annotations| !annotations.is_empty());
+        let annotations = annotations.map(|annotations| annotations.as_str().to_owned());
+        let (model, finish_reason) = (offer.id().to_owned(), finish_reason.unwrap_or(FinishReason::Length));
+        let reply = StoredReply { text, refusal, reasoning, calls, annotations, model, usage, finish_reason };
         let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
         let captured = self.ledger.capture(&held, exchange).await;
         let counted_cost = bill.prices.cost(&counted_usage);
         metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
         let charge = captured.map_err(not_charged)?;
-        Ok(PaidReply { id: held.id, username: held.username, reply, charge, in_flight: held.in_flight })
+        let Held { id, username, in_flight, .. } = held;
+        Ok(PaidReply { id, username, reply, logprobs, others, charge, in_flight })
     }
+}
+
+/// The first choice and the others, each with the reason for which it ended.
+fn with_reasons(written: SaidChoices, reasons: Vec<FinishReason>) -> (SaidChoice, Vec<SaidChoice>) {
+    let mut written = written.into_vec().into_iter();
+    // A choice that ended without a word is a choice too.
+    let mut choices = reasons.into_iter().map(|reason| {
+        let choice = written.next().unwrap_or_default();
+        SaidChoice { finish_reason: Some(reason), ..choice }
+    });
+    (choices.next().unwrap_or_default(), choices.collect())
 }
 
 /// The error of a capture. If the table is away, the reply is lost, and its provider has worked.

@@ -4,6 +4,7 @@ use domain::ids::EntryId;
 use ledger::exchange::StoredReply;
 use ledger::replay::Replay;
 use ledger::{Charge, InFlight};
+use providers::reply::{Logprobs, SaidChoice};
 
 /// A reply that was charged and stored, now or at an earlier request with the same idempotency key.
 #[derive(Debug)]
@@ -12,8 +13,12 @@ pub struct PaidReply {
     pub id: EntryId,
     /// The user's name as they wrote it.
     pub username: String,
-    /// The model's reply.
+    /// The model's reply: the first choice, as it is stored.
     pub reply: StoredReply,
+    /// The log probabilities of the first choice. They are not kept for a repetition.
+    pub logprobs: Option<Logprobs>,
+    /// The other choices. They are not kept for a repetition.
+    pub others: Vec<SaidChoice>,
     /// The cost of the message, and the balance after it.
     pub charge: Charge,
     /// The messages in flight when it was asked, this one included if it was.
@@ -23,6 +28,7 @@ pub struct PaidReply {
 impl From<Replay> for PaidReply {
     fn from(replay: Replay) -> Self {
         let Replay { id, username, cost, reply, balance, in_flight } = replay;
-        Self { id, username, reply, charge: Charge { cost, balance }, in_flight }
+        let charge = Charge { cost, balance };
+        Self { id, username, reply, logprobs: None, others: Vec::new(), charge, in_flight }
     }
 }

@@ -1,6 +1,5 @@
 //! Whole replies.
 
-use domain::message::FinishReason;
 use providers::model::ShownPiece;
 
 use crate::error::ApiError;
@@ -19,19 +18,17 @@ impl Till {
     /// [`Ledger::capture`](ledger::Ledger::capture).
     pub async fn reply(&self, question: HeldQuestion) -> Result<PaidReply, ApiError> {
         let mut under_way = self.ask(question, REPLY_RESERVE).await?;
-        let (finish_reason, usage) = loop {
+        let (finish_reasons, usage) = loop {
             match under_way.next().await {
-                Ok(
-                    ShownPiece::Text(_) | ShownPiece::Refusal(_) | ShownPiece::Reasoning(_) | ShownPiece::ToolCall(_),
-                ) => {}
-                Ok(ShownPiece::End { finish_reason, usage }) => break (finish_reason, usage),
+                Ok(ShownPiece::Part { .. }) => {}
+                Ok(ShownPiece::End { finish_reasons, usage }) => break (finish_reasons, usage),
                 Err(error) if under_way.has_only_reasoned() => return Err(self.give_up(under_way, error).await),
                 Err(error) => {
                     tracing::warn!(cause = %error, "the model broke off, and what it had written is the reply");
-                    break (FinishReason::BrokenOff, under_way.estimated_usage());
+                    break under_way.broken_off();
                 }
             }
         };
-        self.capture(under_way.into_written(finish_reason, usage)).await
+        self.capture(under_way.into_written(finish_reasons, usage)).await
     }
 }

@@ -9,7 +9,7 @@ use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::ShownPiece;
 use providers::offers::Offer;
-use providers::reply::ToolCallDelta;
+use providers::reply::Part;
 
 use crate::error::ApiError;
 use crate::http::READER_TIMEOUT;
@@ -25,16 +25,15 @@ const STREAM_RESERVE: Duration = REPLY_RESERVE.saturating_add(READER_TIMEOUT);
 /// A part of a streamed reply.
 #[derive(Debug)]
 pub enum ReplyPiece {
-    /// The next part of the text.
-    Text(String),
-    /// The next part of the words by which the model refuses to reply.
-    Refusal(String),
-    /// The next part of the model's reasoning.
-    Reasoning(String),
-    /// The next part of a call of a tool.
-    ToolCall(ToolCallDelta),
+    /// The next part of a choice.
+    Part {
+        /// The place of the choice, from 0.
+        choice: u8,
+        /// The part.
+        part: Part,
+    },
     /// The end: the reply is charged and stored.
-    Paid(PaidReply),
+    Paid(Box<PaidReply>),
 }
 
 /// A reply that is handed out while the model writes it, and is charged before its end is handed out.
@@ -77,8 +76,8 @@ impl TillStream {
         self.offer.id()
     }
 
-    /// The next piece: texts, refusals, reasoning and calls of tools, then the paid reply or an error, then `None`. A reply whose time is up ends
-    /// with [`FinishReason::Length`].
+    /// The next piece: parts, then the paid reply or an error, then `None`. A reply whose time is up ends with
+    /// [`FinishReason::Length`].
     ///
     /// # Errors
     /// [`ApiError::ModelBrokeOff`] if the model failed: the words that were handed out are charged and stored. As
@@ -86,24 +85,25 @@ impl TillStream {
     pub async fn next(&mut self) -> Option<Result<ReplyPiece, ApiError>> {
         let under_way = self.under_way.as_mut()?;
         match under_way.next().await {
-            Ok(ShownPiece::Text(text)) => Some(Ok(ReplyPiece::Text(text))),
-            Ok(ShownPiece::Refusal(text)) => Some(Ok(ReplyPiece::Refusal(text))),
-            Ok(ShownPiece::Reasoning(text)) => Some(Ok(ReplyPiece::Reasoning(text))),
-            Ok(ShownPiece::ToolCall(delta)) => Some(Ok(ReplyPiece::ToolCall(delta))),
-            Ok(ShownPiece::End { finish_reason, usage }) => {
-                Some(self.capture(finish_reason, usage).await?.map(ReplyPiece::Paid))
+            Ok(ShownPiece::Part { choice, part }) => Some(Ok(ReplyPiece::Part { choice, part })),
+            Ok(ShownPiece::End { finish_reasons, usage }) => {
+                Some(self.capture(finish_reasons, usage).await?.map(|paid| ReplyPiece::Paid(Box::new(paid))))
             }
             Err(error) => {
-                let usage = under_way.estimated_usage();
-                let captured = self.capture(FinishReason::BrokenOff, usage).await?;
+                let (finish_reasons, usage) = under_way.broken_off();
+                let captured = self.capture(finish_reasons, usage).await?;
                 Some(Err(captured.map_or_else(|not_charged| not_charged, |_| self.broke_off(error))))
             }
         }
     }
 
     /// Charges for the words that were handed out and stores them. The model's stream is dropped before.
-    async fn capture(&mut self, finish_reason: FinishReason, usage: Usage) -> Option<Result<PaidReply, ApiError>> {
-        let written = self.under_way.take()?.into_written(finish_reason, usage);
+    async fn capture(
+        &mut self,
+        finish_reasons: Vec<FinishReason>,
+        usage: Usage,
+    ) -> Option<Result<PaidReply, ApiError>> {
+        let written = self.under_way.take()?.into_written(finish_reasons, usage);
         Some(self.till.capture(written).await)
     }
 

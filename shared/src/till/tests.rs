@@ -92,8 +92,8 @@ impl ChatModel for &'static ScriptedReply {
 
     fn stream<'a>(&'a self, prompt: &'a Prompt, limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async move {
-            let Reply { text, end, .. } = self.reply(prompt, limit).await?;
-            Ok(stream::iter([Ok(Piece::Text(text)), Ok(Piece::End(end))]).boxed())
+            let Reply { choices, end } = self.reply(prompt, limit).await?;
+            Ok(stream::iter([Ok(Piece::text(&choices[0].text)), Ok(Piece::End(end))]).boxed())
         }
         .boxed()
     }

@@ -9,7 +9,7 @@ use domain::pricing::Usage;
 use providers::error::ModelError;
 use providers::model::{Pieces, ShownPiece};
 use providers::offers::Offer;
-use providers::reply::GatheredCalls;
+use providers::reply::{SaidChoice, SaidChoices};
 use telemetry::metrics;
 
 use crate::error::ApiError;
@@ -28,18 +28,10 @@ pub(super) struct UnderWay {
     pieces: Pieces,
     /// The model's first piece, until it is handed out.
     first: Option<ShownPiece>,
-    written: Written,
+    /// The choices as far as they were handed out.
+    written: SaidChoices,
     /// The model's time. It does not include the reader's.
     latency: Duration,
-}
-
-/// The words of a reply that were handed out.
-#[derive(Default)]
-pub(super) struct Written {
-    pub(super) text: String,
-    pub(super) refusal: Option<String>,
-    pub(super) reasoning: Option<String>,
-    pub(super) calls: GatheredCalls,
 }
 
 /// A held question with its reply, which is to be charged and stored.
@@ -47,8 +39,10 @@ pub(super) struct EndedReply {
     pub(super) question: HeldQuestion,
     /// The model that replied.
     pub(super) candidate: Candidate,
-    pub(super) written: Written,
-    pub(super) finish_reason: FinishReason,
+    /// The choices that were handed out.
+    pub(super) written: SaidChoices,
+    /// Why each choice ended, by its place. There is at least one.
+    pub(super) finish_reasons: Vec<FinishReason>,
     pub(super) usage: Usage,
     pub(super) latency: Duration,
 }
@@ -78,7 +72,7 @@ impl Till {
             let latency = asked.elapsed();
             let failure = match begun {
                 Ok((first, pieces)) => {
-                    let (first, written) = (Some(first), Written::default());
+                    let (first, written) = (Some(first), SaidChoices::default());
                     return Ok(UnderWay { question, candidate, pieces, first, written, latency });
                 }
                 Err(error) => error,
@@ -139,7 +133,9 @@ impl UnderWay {
             Some(first) => first,
             None => self.wait().await?,
         };
-        self.written.add(&piece);
+        if let ShownPiece::Part { choice, part } = &piece {
+            self.written.add(*choice, part);
+        }
         Ok(piece)
     }
 
@@ -152,30 +148,17 @@ impl UnderWay {
 
     /// Whether there is neither a text nor a refusal nor a call of a tool yet.
     pub(super) fn has_only_reasoned(&self) -> bool {
-        let Written { text, refusal, reasoning: _, calls } = &self.written;
-        text.is_empty() && refusal.is_none() && calls.is_empty()
+        self.written.as_slice().iter().all(SaidChoice::has_only_reasoned)
     }
 
-    /// Our estimate of the tokens that the reply took so far.
-    pub(super) fn estimated_usage(&self) -> Usage {
-        self.pieces.estimated_usage()
+    /// The end of a reply that broke off: why each choice ended, and our estimate of the tokens that they took.
+    pub(super) fn broken_off(&self) -> (Vec<FinishReason>, Usage) {
+        (self.pieces.finish_reasons(FinishReason::BrokenOff), self.pieces.estimated_usage())
     }
 
     /// The reply, which ended so. The model's stream is dropped.
-    pub(super) fn into_written(self, finish_reason: FinishReason, usage: Usage) -> EndedReply {
+    pub(super) fn into_written(self, finish_reasons: Vec<FinishReason>, usage: Usage) -> EndedReply {
         let Self { question, candidate, written, latency, .. } = self;
-        EndedReply { question, candidate, written, finish_reason, usage, latency }
-    }
-}
-
-impl Written {
-    fn add(&mut self, piece: &ShownPiece) {
-        match piece {
-            ShownPiece::Text(text) => self.text.push_str(text),
-            ShownPiece::Refusal(text) => self.refusal.get_or_insert_default().push_str(text),
-            ShownPiece::Reasoning(text) => self.reasoning.get_or_insert_default().push_str(text),
-            ShownPiece::ToolCall(delta) => self.calls.add(delta),
-            ShownPiece::End { .. } => {}
-        }
+        EndedReply { question, candidate, written, finish_reasons, usage, latency }
     }
 }

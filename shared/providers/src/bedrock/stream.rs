@@ -79,7 +79,7 @@ impl EventReader {
 /// The words in `delta`, if there are any.
 fn piece(delta: ContentBlockDelta) -> Option<Piece> {
     match delta {
-        ContentBlockDelta::Text(text) => Some(Piece::Text(text)),
+        ContentBlockDelta::Text(text) => Some(Piece::text(text)),
         ContentBlockDelta::ReasoningContent(ReasoningContentBlockDelta::Text(text)) => {
             Some(Piece::Hidden { bytes: text.len() })
         }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::Refusal;
 use crate::prompt::{Role, Sampling, Turn};
-use crate::reply::Piece;
+use crate::reply::{Part, Piece};
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
@@ -131,8 +131,8 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece)) => text.push_str(&piece),
-            Ok(Piece::Refusal(_) | Piece::Reasoning(_) | Piece::ToolCall(_) | Piece::Hidden { .. }) => {}
+            Ok(Piece::Part { part: Part::Text(piece), .. }) => text.push_str(&piece),
+            Ok(Piece::Part { .. } | Piece::Finished { .. } | Piece::Hidden { .. }) => {}
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));
@@ -306,7 +306,7 @@ async fn reasoning_and_calls_are_hidden_pieces() {
     ];
     let (model, _) = model(vec![streaming(&messages)]);
     let pieces: Vec<_> = model.stream(&hello(), 5).await.unwrap().map(Result::unwrap).collect().await;
-    let expected = [Piece::Hidden { bytes: 3 }, Piece::Hidden { bytes: 2 }, Piece::Text("Hi".to_owned())];
+    let expected = [Piece::Hidden { bytes: 3 }, Piece::Hidden { bytes: 2 }, Piece::text("Hi")];
     assert_eq!(pieces[..3], expected);
 }
 
@@ -417,7 +417,7 @@ async fn a_conversation_in_which_the_user_says_nothing_is_refused_before_bedrock
 async fn bedrock_that_has_time_again_answers() {
     let busy = || error(429, "ThrottlingException");
     let (reply, _) = reply_of(vec![busy(), answer(&json!([{"text": "Hi"}]), "end_turn")]).await;
-    assert_eq!(reply.unwrap().text, "Hi");
+    assert_eq!(reply.unwrap().choices[0].text, "Hi");
     let (text, end, _) = stream_of(vec![busy(), streaming(&[text("Hi"), stop("end_turn")])]).await;
     assert_eq!((text.as_str(), end.unwrap().finish_reason), ("Hi", FinishReason::Stop));
 }

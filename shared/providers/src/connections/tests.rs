@@ -11,6 +11,7 @@ use crate::catalogue::Ability;
 use crate::error::ModelError;
 use crate::model::ShownPiece;
 use crate::prompt::{Prompt, Role, Turn};
+use crate::reply::Part;
 use crate::settings::{BedrockSettings, OpenAiSettings};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -42,8 +43,8 @@ async fn text(model: &Model) -> Result<String, ModelError> {
     let mut text = String::new();
     loop {
         match pieces.next().await? {
-            ShownPiece::Text(piece) | ShownPiece::Refusal(piece) => text.push_str(&piece),
-            ShownPiece::Reasoning(_) | ShownPiece::ToolCall(_) => {}
+            ShownPiece::Part { part: Part::Text(piece) | Part::Refusal(piece), .. } => text.push_str(&piece),
+            ShownPiece::Part { .. } => {}
             ShownPiece::End { .. } => return Ok(text),
         }
     }

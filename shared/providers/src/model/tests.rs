@@ -9,7 +9,7 @@ use super::*;
 use crate::dummy::{Dummy, DummyFailure};
 use crate::error::Refusal;
 use crate::prompt::{Image, MediaType, Role, Tool, Tools, Turn};
-use crate::reply::GatheredCalls;
+use crate::reply::{MAX_REPLY_BYTES, Reply, SaidChoice, SaidChoices, ToolCallDelta};
 use domain::message::ToolCall;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -26,9 +26,11 @@ struct Handed {
 
 impl Handed {
     fn calls(&self) -> Vec<ToolCall> {
-        let mut calls = GatheredCalls::default();
-        self.deltas.iter().for_each(|delta| calls.add(delta));
-        calls.into_calls()
+        let mut choice = SaidChoice::default();
+        for delta in &self.deltas {
+            choice.add(&Part::ToolCall(delta.clone()));
+        }
+        choice.calls
     }
 }
 
@@ -48,11 +50,14 @@ async fn handed_of(model: &Model, prompt: &Prompt) -> (Handed, Result<(FinishRea
     };
     let end = loop {
         match pieces.next().await {
-            Ok(ShownPiece::Text(text)) => handed.texts.push(text),
-            Ok(ShownPiece::Refusal(text)) => handed.refusals.push(text),
-            Ok(ShownPiece::Reasoning(text)) => handed.reasoning.push_str(&text),
-            Ok(ShownPiece::ToolCall(delta)) => handed.deltas.push(delta),
-            Ok(ShownPiece::End { finish_reason, usage }) => break Ok((finish_reason, usage)),
+            Ok(ShownPiece::Part { part, .. }) => match part {
+                Part::Text(text) => handed.texts.push(text),
+                Part::Refusal(text) => handed.refusals.push(text),
+                Part::Reasoning(text) => handed.reasoning.push_str(&text),
+                Part::ToolCall(delta) => handed.deltas.push(delta),
+                Part::Logprobs(_) | Part::Annotations(_) => {}
+            },
+            Ok(ShownPiece::End { finish_reasons, usage }) => break Ok((finish_reasons[0], usage)),
             Err(error) => break Err(error),
         }
     };
@@ -115,16 +120,13 @@ impl ChatModel for Recited {
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async {
             let mut steps = self.steps();
-            let mut reply = Reply::text("", End { finish_reason: FinishReason::Stop, usage: None });
-            let mut calls = GatheredCalls::default();
+            let mut choices = SaidChoices::default();
             loop {
                 match steps.next().await.unwrap()? {
-                    Piece::Text(piece) => reply.text.push_str(&piece),
-                    Piece::Refusal(piece) => reply.refusal.get_or_insert_default().push_str(&piece),
-                    Piece::Reasoning(piece) => reply.reasoning.get_or_insert_default().push_str(&piece),
-                    Piece::ToolCall(delta) => calls.add(&delta),
+                    Piece::Part { choice, part } => choices.add(choice, &part),
+                    Piece::Finished { choice, reason } => choices.finish(choice, reason),
                     Piece::Hidden { .. } => {}
-                    Piece::End(end) => return Ok(Reply { calls: calls.into_calls(), end, ..reply }),
+                    Piece::End(end) => return Ok(Reply { choices: choices.into_vec(), end }),
                 }
             }
         }
@@ -137,7 +139,7 @@ impl ChatModel for Recited {
 }
 
 fn says(text: impl Into<String>) -> Piece {
-    Piece::Text(text.into())
+    Piece::text(text)
 }
 
 fn ends(finish_reason: FinishReason, usage: Option<Usage>) -> Piece {
@@ -156,7 +158,7 @@ async fn the_dummy_answers_as_the_django_app_did_and_counts_a_token_for_four_byt
 
 #[tokio::test]
 async fn a_model_that_is_asked_for_whole_replies_gives_text_refusal_and_end_in_a_piece_each() {
-    let pieces = [says("Hel"), says("lo"), Piece::Refusal("No".to_owned()), Piece::Refusal(".".to_owned())];
+    let pieces = [says("Hel"), says("lo"), Piece::refusal("No"), Piece::refusal(".")];
     let end = ends(FinishReason::ContentFilter, Some(counted(9, 2)));
     for streams in [true, false] {
         let model = Recited::model(pieces.iter().cloned().chain([end.clone()]), None).streaming(policy(streams));
@@ -196,7 +198,7 @@ async fn a_longer_reply_is_cut_before_a_character_that_no_longer_fits() {
 
 #[tokio::test]
 async fn text_and_refusal_share_the_limit() {
-    let pieces = [says("x".repeat(MAX_REPLY_BYTES)), Piece::Refusal("No".to_owned())];
+    let pieces = [says("x".repeat(MAX_REPLY_BYTES)), Piece::refusal("No")];
     let (handed, end) = handed(&Recited::model(pieces, None)).await;
     assert!(handed.refusals.is_empty());
     assert_eq!(end.unwrap().0, FinishReason::Length);
@@ -205,11 +207,11 @@ async fn text_and_refusal_share_the_limit() {
 /// A part of the call `index`, which begins with an id and a name.
 fn calls(index: u32, arguments: &str) -> Piece {
     let (id, name) = (Some(format!("call_{index}")), Some("f".to_owned()));
-    Piece::ToolCall(ToolCallDelta { index, id, name, arguments: arguments.to_owned() })
+    Piece::tool_call(ToolCallDelta { index, id, name, arguments: arguments.to_owned() })
 }
 
 fn goes_on(index: u32, arguments: &str) -> Piece {
-    Piece::ToolCall(ToolCallDelta { index, arguments: arguments.to_owned(), ..ToolCallDelta::default() })
+    Piece::tool_call(ToolCallDelta { index, arguments: arguments.to_owned(), ..ToolCallDelta::default() })
 }
 
 fn call(index: u32, arguments: &str) -> ToolCall {
@@ -218,7 +220,7 @@ fn call(index: u32, arguments: &str) -> ToolCall {
 
 #[tokio::test]
 async fn calls_and_reasoning_are_handed_out_streamed_and_whole() {
-    let thinks = |text: &str| Piece::Reasoning(text.to_owned());
+    let thinks = |text: &str| Piece::reasoning(text);
     let pieces = [thinks("H"), thinks("m"), says("Hi"), calls(0, "{"), goes_on(0, ""), calls(1, "[]"), goes_on(0, "}")];
     for streams in [true, false] {
         let pieces = pieces.iter().cloned().chain([ends(FinishReason::ToolCalls, None)]);
@@ -239,9 +241,9 @@ async fn calls_and_reasoning_share_the_limit_and_a_cut_call_ends_with_length() {
     let long = "x".repeat(MAX_REPLY_BYTES - 10);
     for (pieces, reasoning_bytes, expected) in [
         // 7 bytes of id and name, and 3 of arguments.
-        (vec![Piece::Reasoning(long.clone()), calls(0, "{\"a\"")], long.len(), vec![call(0, "{\"a")]),
-        (vec![Piece::Reasoning(long.clone()), calls(0, "{}"), calls(1, "{}")], long.len(), vec![call(0, "{}")]),
-        (vec![Piece::Reasoning(long.repeat(2)), calls(0, "{}")], MAX_REPLY_BYTES, vec![]),
+        (vec![Piece::reasoning(&long), calls(0, "{\"a\"")], long.len(), vec![call(0, "{\"a")]),
+        (vec![Piece::reasoning(&long), calls(0, "{}"), calls(1, "{}")], long.len(), vec![call(0, "{}")]),
+        (vec![Piece::reasoning(long.repeat(2)), calls(0, "{}")], MAX_REPLY_BYTES, vec![]),
         (vec![calls(0, &long), goes_on(0, "1234")], 0, vec![call(0, &(long.clone() + "123"))]),
     ] {
         for streams in [true, false] {
@@ -322,7 +324,7 @@ async fn a_reply_whose_time_is_up_after_its_first_words_ends_there_and_one_witho
     for (pieces, expected) in [
         (vec![says("Hello")], Some(2)),
         (vec![hidden(), says("Hello")], Some(27)),
-        (vec![Piece::Refusal("No".to_owned())], Some(1)),
+        (vec![Piece::refusal("No")], Some(1)),
         (vec![], None),
         (vec![says("")], None),
         (vec![hidden()], Some(25)),
@@ -358,7 +360,7 @@ async fn a_provider_that_has_begun_to_write_has_accepted_the_request() {
         (vec![], false),
         (vec![says("")], false),
         (vec![says("Hi")], true),
-        (vec![Piece::Refusal("No".to_owned())], true),
+        (vec![Piece::refusal("No")], true),
         (vec![Piece::Hidden { bytes: 1 }], true),
     ] {
         let (_, end) = handed(&Recited::model(pieces.clone(), Some(Step::Refuses))).await;

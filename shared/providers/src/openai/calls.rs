@@ -149,17 +149,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::reply::GatheredCalls;
+    use crate::reply::{Part, SaidChoice};
 
     fn gathered(chunks: &[Value]) -> Vec<ToolCall> {
-        let (mut reader, mut gathered) = (CallReader::default(), GatheredCalls::default());
+        let (mut reader, mut gathered) = (CallReader::default(), SaidChoice::default());
         for chunk in chunks {
             let deltas = reader.news(serde_json::from_value(chunk.clone()).unwrap());
-            for delta in &deltas {
-                gathered.add(delta);
+            for delta in deltas {
+                gathered.add(&Part::ToolCall(delta));
             }
         }
-        gathered.into_calls()
+        gathered.calls
     }
 
     fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
@@ -271,10 +271,10 @@ mod tests {
         let deltas = reader.news(serde_json::from_value(json!(calls)).unwrap());
         assert!(deltas.iter().any(|delta| delta.index == 128));
         assert_eq!(reader.0.len(), MAX_TOOL_CALLS + 1);
-        let mut gathered = GatheredCalls::default();
-        for delta in &deltas {
-            gathered.add(delta);
+        let mut gathered = SaidChoice::default();
+        for delta in deltas {
+            gathered.add(&Part::ToolCall(delta));
         }
-        assert_eq!(gathered.into_calls().len(), MAX_TOOL_CALLS);
+        assert_eq!(gathered.calls.len(), MAX_TOOL_CALLS);
     }
 }

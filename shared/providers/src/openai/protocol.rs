@@ -1,8 +1,11 @@
 //! Answers on the wire. They are read leniently, because some servers speak the protocol only nearly: unknown members are
 //! ignored, and optional ones may be missing.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::ModelError;
 use crate::openai::calls::{CallReader, SentCalls};
@@ -10,26 +13,31 @@ use crate::openai::finish_reason::finish_reason;
 use crate::openai::lenient::{LenientText, Weight};
 use crate::openai::rejection::ErrorObject;
 use crate::openai::usage::Counted;
-use crate::reply::Piece;
+use crate::prompt::Prompt;
+use crate::raw_array::RawArray;
+use crate::reply::{Logprobs, Part, Piece};
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
 /// An answer, or a chunk of one in a stream: they differ in the name of what was said.
 #[derive(Deserialize)]
 pub(super) struct ServerAnswer {
-    choices: Option<Vec<Choice>>,
+    choices: Option<Vec<AnsweredChoice>>,
     #[serde(default)]
     usage: Counted,
     /// Some servers answer 200 and then say that they failed.
     error: Option<ErrorObject>,
 }
 
-/// The one choice that is asked for.
-#[derive(Default, Deserialize)]
-struct Choice {
+/// A choice, or the news of one.
+#[derive(Deserialize)]
+struct AnsweredChoice {
+    #[serde(default)]
+    index: Value,
     #[serde(alias = "delta")]
     message: Option<Said>,
     finish_reason: Option<String>,
+    logprobs: Option<Box<RawValue>>,
 }
 
 /// The model's words, or the news of them.
@@ -49,46 +57,112 @@ struct Said {
     /// No request of ours offers tools under this old name.
     #[serde(default)]
     function_call: Weight,
+    annotations: Option<Box<RawValue>>,
+}
+
+/// The log probabilities of a choice. They are read if they have the protocol's form.
+#[derive(Deserialize)]
+struct SentLogprobs<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    refusal: Option<&'a RawValue>,
 }
 
 /// The news in a [`ServerAnswer`].
 pub(super) struct News {
-    /// Words, none of them empty.
+    /// Parts, none of them empty, and the bytes of what is hidden.
     pub(super) pieces: Vec<Piece>,
-    pub(super) finish_reason: Option<FinishReason>,
     pub(super) usage: Option<Usage>,
 }
 
+/// The choices of an answer so far, as far as it takes to read the next chunk.
+#[derive(Debug)]
+pub(super) struct AnswerReader {
+    wanted: u8,
+    calls: BTreeMap<u8, CallReader>,
+    ended: BTreeMap<u8, FinishReason>,
+}
+
+impl AnswerReader {
+    /// A reader of an answer to `prompt`, of which nothing has come.
+    pub(super) fn of(prompt: &Prompt) -> Self {
+        Self { wanted: prompt.choices(), calls: BTreeMap::new(), ended: BTreeMap::new() }
+    }
+
+    /// Whether all choices that were asked for have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.len() >= usize::from(self.wanted)
+    }
+
+    /// The reason for which the answer has ended: that of its first choice. One that broke off counts only if all did.
+    pub(super) fn finish_reason(&self) -> Option<FinishReason> {
+        let mut reasons = self.ended.values().copied();
+        let first = reasons.next()?;
+        let is_whole = |reason: &FinishReason| *reason != FinishReason::BrokenOff;
+        Some(if is_whole(&first) { first } else { reasons.find(is_whole).unwrap_or(first) })
+    }
+
+    /// The place of a choice. Where one is asked for, the first is it, whatever number the server gives it.
+    fn place(&self, position: usize, index: &Value) -> u8 {
+        let position = position as u64;
+        let place = if self.wanted == 1 { position } else { index.as_u64().unwrap_or(position) };
+        u8::try_from(place).unwrap_or(u8::MAX)
+    }
+
+    fn pieces(&mut self, choice: u8, news: AnsweredChoice) -> Vec<Piece> {
+        let AnsweredChoice { index: _, message, finish_reason: reason, logprobs } = news;
+        let (parts, hidden_bytes) = message.unwrap_or_default().into_parts(self.calls.entry(choice).or_default());
+        let logprobs = logprobs.as_deref().and_then(read_logprobs).map(Part::Logprobs);
+        let reason = reason.as_deref().and_then(finish_reason);
+        if let Some(reason) = reason.filter(|_| choice < self.wanted) {
+            self.ended.insert(choice, reason);
+        }
+        let hidden = (hidden_bytes > 0).then_some(Piece::Hidden { bytes: hidden_bytes });
+        let parts = parts.into_iter().chain(logprobs).map(|part| Piece::Part { choice, part });
+        let finished = reason.map(|reason| Piece::Finished { choice, reason });
+        hidden.into_iter().chain(parts).chain(finished).collect()
+    }
+}
+
 impl ServerAnswer {
-    /// The news, in which `calls` are the calls of the answer's earlier chunks.
-    pub(super) fn into_news(self, calls: &mut CallReader) -> Result<News, ModelError> {
+    /// The news, which `reader` reads after the answer's earlier chunks.
+    pub(super) fn into_news(self, reader: &mut AnswerReader) -> Result<News, ModelError> {
         if let Some(error) = self.error {
             return Err(error.into());
         }
-        let choice = self.choices.and_then(|choices| choices.into_iter().next()).unwrap_or_default();
-        Ok(News {
-            pieces: choice.message.map(|said| said.into_pieces(calls)).unwrap_or_default(),
-            finish_reason: choice.finish_reason.as_deref().and_then(finish_reason),
-            usage: self.usage.usage(),
-        })
+        let pieces = self.choices.unwrap_or_default().into_iter().enumerate().flat_map(|(position, choice)| {
+            let place = reader.place(position, &choice.index);
+            reader.pieces(place, choice)
+        });
+        Ok(News { pieces: pieces.collect(), usage: self.usage.usage() })
     }
 }
 
 impl Said {
-    fn into_pieces(self, calls: &mut CallReader) -> Vec<Piece> {
-        let Self { content, refusal, reasoning_content, reasoning, tool_calls, function_call } = self;
+    /// The parts, and the bytes of what is hidden.
+    fn into_parts(self, calls: &mut CallReader) -> (Vec<Part>, usize) {
+        let Self { content, refusal, reasoning_content, reasoning, tool_calls, function_call, annotations } = self;
         let reasonings = [reasoning_content, reasoning].map(|value| (LenientText::of(&value).0, Weight::of(&value).0));
         let weight = reasonings.iter().map(|(_, weight)| *weight).max().unwrap_or_default();
         let reasoning = reasonings.into_iter().map(|(text, _)| text).find(|text| !text.is_empty());
         // Reasoning in a form that is no text.
         let unread = if reasoning.is_none() { weight } else { 0 };
-        let bytes = unread + tool_calls.hidden_bytes + function_call.0;
-        let hidden = (bytes > 0).then_some(Piece::Hidden { bytes });
-        let text = Some(content.0).filter(|text| !text.is_empty()).map(Piece::Text);
-        let refusal = Some(refusal.0).filter(|text| !text.is_empty()).map(Piece::Refusal);
-        let calls = calls.news(tool_calls).into_iter().map(Piece::ToolCall);
-        [hidden, reasoning.map(Piece::Reasoning), text, refusal].into_iter().flatten().chain(calls).collect()
+        let hidden_bytes = unread + tool_calls.hidden_bytes + function_call.0;
+        let text = Some(content.0).filter(|text| !text.is_empty()).map(Part::Text);
+        let refusal = Some(refusal.0).filter(|text| !text.is_empty()).map(Part::Refusal);
+        let words = [reasoning.map(Part::Reasoning), text, refusal].into_iter().flatten();
+        let calls = calls.news(tool_calls).into_iter().map(Part::ToolCall);
+        let annotations = annotations.and_then(|annotations| RawArray::parse(annotations.get()));
+        let annotations = annotations.filter(|annotations| !annotations.is_empty()).map(Part::Annotations);
+        (words.chain(calls).chain(annotations).collect(), hidden_bytes)
     }
+}
+
+fn read_logprobs(sent: &RawValue) -> Option<Logprobs> {
+    let SentLogprobs { content, refusal } = serde_json::from_str(sent.get()).ok()?;
+    let [content, refusal] = [content, refusal].map(|array| RawArray::parse(array?.get()));
+    (content.is_some() || refusal.is_some()).then_some(Logprobs { content, refusal })
 }
 
 #[cfg(test)]
@@ -101,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::openai::whole;
-    use crate::reply::{End, GatheredCalls, Reply};
+    use crate::reply::{End, Reply, SaidChoices};
 
     fn any_calls() -> impl Strategy<Value = Vec<ToolCall>> {
         // A name that has its beginning twice could not be told from one that is repeated.
@@ -150,20 +224,17 @@ mod tests {
 
     fn gathered(deltas: &[Value]) -> Reply {
         let end = End { finish_reason: FinishReason::ToolCalls, usage: None };
-        let (mut reply, mut calls, mut reader) =
-            (Reply::text("", end), GatheredCalls::default(), CallReader::default());
+        let (mut choices, mut reader) = (SaidChoices::default(), AnswerReader::of(&Prompt::default()));
         for delta in deltas {
             for piece in chunk(delta).into_news(&mut reader).unwrap().pieces {
                 match piece {
-                    Piece::Text(text) => reply.text.push_str(&text),
-                    Piece::Refusal(text) => reply.refusal.get_or_insert_default().push_str(&text),
-                    Piece::Reasoning(text) => reply.reasoning.get_or_insert_default().push_str(&text),
-                    Piece::ToolCall(delta) => calls.add(&delta),
+                    Piece::Part { choice, part } => choices.add(choice, &part),
+                    Piece::Finished { choice, reason } => choices.finish(choice, reason),
                     Piece::Hidden { .. } | Piece::End(_) => panic!("{piece:?}"),
                 }
             }
         }
-        Reply { calls: calls.into_calls(), ..reply }
+        Reply { choices: choices.into_vec(), end }
     }
 
     proptest! {

@@ -8,35 +8,25 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use crate::error::ModelError;
-use crate::openai::calls::CallReader;
 use crate::openai::failure::failure;
-use crate::openai::protocol::ServerAnswer;
+use crate::openai::protocol::{AnswerReader, ServerAnswer};
 use crate::openai::usage::latest;
 use crate::reply::{COUNT_TIMEOUT, End, Piece, ReplyStream};
 use domain::cause::Cause;
-use domain::message::FinishReason;
 use domain::pricing::Usage;
 
 struct ChunkReader {
     chunks: StreamResponse<ServerAnswer>,
     /// Pieces of a chunk that was read.
     ready: VecDeque<Piece>,
-    calls: CallReader,
-    finish_reason: Option<FinishReason>,
+    answer: AnswerReader,
     usage: Option<Usage>,
     is_over: bool,
 }
 
-/// The pieces of the reply in `chunks`. Dropping them cancels the request.
-pub(super) fn pieces(chunks: StreamResponse<ServerAnswer>) -> ReplyStream {
-    let reader = ChunkReader {
-        chunks,
-        ready: VecDeque::new(),
-        calls: CallReader::default(),
-        finish_reason: None,
-        usage: None,
-        is_over: false,
-    };
+/// The pieces of the reply in `chunks`, which `answer` reads. Dropping them cancels the request.
+pub(super) fn pieces(chunks: StreamResponse<ServerAnswer>, answer: AnswerReader) -> ReplyStream {
+    let reader = ChunkReader { chunks, ready: VecDeque::new(), answer, usage: None, is_over: false };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -57,23 +47,23 @@ impl ChunkReader {
             let Some(chunk) = self.next_chunk().await else {
                 return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
             };
-            match chunk.map_err(failure).and_then(|chunk| chunk.into_news(&mut self.calls)) {
+            match chunk.map_err(failure).and_then(|chunk| chunk.into_news(&mut self.answer)) {
                 Ok(news) => {
                     self.ready.extend(news.pieces);
-                    self.finish_reason = news.finish_reason.or(self.finish_reason);
-                    // It may come after the finish reason, in a chunk without choices.
+                    // It may come after the finish reasons, in a chunk without choices.
                     self.usage = latest(self.usage, news.usage);
                 }
-                // After the finish reason, only the count can be missing.
-                Err(error) if self.finish_reason.is_some() => return self.end(error),
+                // After the finish reasons of all choices, only the count can be missing.
+                Err(error) if self.answer.has_ended() => return self.end(error),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// The next chunk. After the finish reason it is not waited for long: only the count can be missing.
+    /// The next chunk. After the finish reasons of all choices it is not waited for long: only the count can be missing. A
+    /// server that writes fewer choices than were asked for has the time that it takes to say that it is done.
     async fn next_chunk(&mut self) -> Option<Result<ServerAnswer, OpenAIError>> {
-        if self.finish_reason.is_none() {
+        if !self.answer.has_ended() {
             return self.chunks.next().await;
         }
         timeout(COUNT_TIMEOUT, self.chunks.next()).await.unwrap_or(None)
@@ -81,6 +71,6 @@ impl ChunkReader {
 
     /// The end of the reply, or `error` if it has none.
     fn end(&self, error: ModelError) -> Result<Piece, ModelError> {
-        End::of(self.finish_reason, self.usage).map(Piece::End).ok_or(error)
+        End::of(self.answer.finish_reason(), self.usage).map(Piece::End).ok_or(error)
     }
 }

@@ -15,7 +15,7 @@ use super::provider::Address;
 use super::*;
 use crate::error::Refusal;
 use crate::prompt::{ResponseFormat, Role, Sampling, Tool, Tools, Turn};
-use crate::reply::{End, GatheredCalls, Piece, ToolCallDelta};
+use crate::reply::{End, Piece, SaidChoice};
 use cloud::SecretSource;
 use domain::message::{FinishReason, ToolCall};
 use domain::pricing::Usage;
@@ -100,30 +100,28 @@ struct Streamed {
     text: String,
     refusal: String,
     reasoning: String,
-    calls: Vec<ToolCallDelta>,
+    calls: Vec<ToolCall>,
     hidden_bytes: usize,
 }
 
-impl Streamed {
-    fn calls(&self) -> Vec<ToolCall> {
-        let mut calls = GatheredCalls::default();
-        self.calls.iter().for_each(|delta| calls.add(delta));
-        calls.into_calls()
-    }
-}
-
 async fn pieces(model: &OpenAi) -> (Streamed, Result<End, ModelError>) {
-    let mut streamed = Streamed::default();
+    let (mut streamed, mut said) = (Streamed::default(), SaidChoice::default());
     let mut pieces = match model.stream(&hello(), 5).await {
         Ok(pieces) => pieces,
         Err(error) => return (streamed, Err(error)),
     };
     while let Some(piece) = pieces.next().await {
         match piece {
-            Ok(Piece::Text(piece)) => streamed.text.push_str(&piece),
-            Ok(Piece::Refusal(piece)) => streamed.refusal.push_str(&piece),
-            Ok(Piece::Reasoning(piece)) => streamed.reasoning.push_str(&piece),
-            Ok(Piece::ToolCall(delta)) => streamed.calls.push(delta),
+            Ok(Piece::Part { choice: 0, part }) => {
+                said.add(&part);
+                let SaidChoice { text, refusal, reasoning, calls, .. } = said.clone();
+                let (refusal, reasoning) = (refusal.unwrap_or_default(), reasoning.unwrap_or_default());
+                streamed = Streamed { text, refusal, reasoning, calls, ..streamed };
+            }
+            Ok(Piece::Finished { choice: 0, .. }) => {}
+            Ok(Piece::Part { choice, .. } | Piece::Finished { choice, .. }) => {
+                panic!("the choice {choice} was not asked for")
+            }
             Ok(Piece::Hidden { bytes }) => streamed.hidden_bytes += bytes,
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
@@ -313,7 +311,7 @@ async fn servers_that_count_nothing_or_oddly_are_borne_with() {
     }
     let bare = json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
     let (_server, model) = answering(ok(&bare)).await;
-    assert_eq!(reply(&model).await.unwrap().text, "Hi");
+    assert_eq!(reply(&model).await.unwrap().choices[0].text, "Hi");
 }
 
 #[tokio::test]
@@ -387,8 +385,12 @@ async fn an_answer_that_ended_is_a_reply_whatever_is_in_it() {
     ] {
         let (server, model) = answering(ok(&body)).await;
         let end = End { finish_reason: reason, usage: Some(USAGE) };
-        let expected = Reply { refusal: refusal.map(str::to_owned), ..Reply::text(text, end) };
-        assert_eq!(reply(&model).await.unwrap(), expected, "{body}");
+        let expected = SaidChoice { refusal: refusal.map(str::to_owned), ..SaidChoice::text(text) };
+        let whole = reply(&model).await.unwrap();
+        let own_reason = whole.choices[0].finish_reason;
+        assert!(own_reason.is_none_or(|own_reason| own_reason == reason), "{body}");
+        let expected = Reply::of(SaidChoice { finish_reason: own_reason, ..expected }, end);
+        assert_eq!(whole, expected, "{body}");
         // The same of a server that was asked for a stream and does not stream.
         let (streamed, streamed_end) = pieces(&model).await;
         assert_eq!((streamed.text.as_str(), streamed.refusal.as_str()), (text, refusal.unwrap_or_default()), "{body}");
@@ -422,10 +424,16 @@ async fn calls_of_tools_and_reasoning_are_read_in_every_form_of_an_answer() {
         message["tool_calls"] = tool_calls.clone();
         body["choices"][0]["message"] = message.clone();
         let (_server, model) = answering(ok(&body)).await;
-        let expected = Reply { reasoning: Some("Hm".to_owned()), calls: calls.clone(), ..Reply::text("", end) };
+        let expected = SaidChoice {
+            reasoning: Some("Hm".to_owned()),
+            calls: calls.clone(),
+            finish_reason: Some(end.finish_reason),
+            ..SaidChoice::default()
+        };
+        let expected = Reply::of(expected, end);
         assert_eq!(reply(&model).await.unwrap(), expected, "{message}");
         let (in_place, in_place_end) = pieces(&model).await;
-        assert_eq!((in_place.calls(), in_place.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
+        assert_eq!((in_place.calls, in_place.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
         assert_eq!(in_place_end.unwrap(), end, "{message}");
 
         let delta = |delta: Value| json!({"choices": [{"delta": delta, "finish_reason": null}]});
@@ -448,7 +456,7 @@ async fn calls_of_tools_and_reasoning_are_read_in_every_form_of_an_answer() {
         ];
         let (_server, model) = answering(streaming(&chunks)).await;
         let (streamed, streamed_end) = pieces(&model).await;
-        assert_eq!((streamed.calls(), streamed.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
+        assert_eq!((streamed.calls, streamed.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
         assert_eq!((streamed_end.unwrap(), streamed.hidden_bytes), (end, 0), "{message}");
     }
 }
@@ -458,7 +466,7 @@ async fn calls_without_an_end_broke_off() {
     let tool_calls = json!([{"id": "a", "function": {"name": "f", "arguments": "{"}}]);
     let (_server, model) = answering(ok(&json!({"choices": [{"message": {"tool_calls": tool_calls}}]}))).await;
     let reply = reply(&model).await.unwrap();
-    assert_eq!((reply.calls.len(), reply.end.finish_reason), (1, FinishReason::BrokenOff));
+    assert_eq!((reply.choices[0].calls.len(), reply.end.finish_reason), (1, FinishReason::BrokenOff));
 }
 
 #[tokio::test]
@@ -749,7 +757,7 @@ async fn a_server_that_has_time_again_answers() {
         if is_stream {
             assert_eq!(streamed(&model).await.0, "Hi");
         } else {
-            assert_eq!(reply(&model).await.unwrap().text, "Hi");
+            assert_eq!(reply(&model).await.unwrap().choices[0].text, "Hi");
         }
         assert_eq!(requests(&server).await, 3);
     }
@@ -850,7 +858,7 @@ async fn dropping_a_reply_cancels_the_request() {
     let mut server = Raw::start(chunked(&format!("data: {}\n\n", text_chunk("Hi"))), Ending::Wait).await;
     let model = server.model().await;
     let mut pieces = model.stream(&hello(), 5).await.unwrap();
-    assert_eq!(pieces.next().await.unwrap().unwrap(), Piece::Text("Hi".to_owned()));
+    assert_eq!(pieces.next().await.unwrap().unwrap(), Piece::text("Hi"));
     drop(pieces);
     server.requests.recv().await.unwrap();
 

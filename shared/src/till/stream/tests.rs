@@ -64,11 +64,11 @@ impl ChatModel for ScriptedStream {
         let Self(steps, stalls) = self.clone();
         let pieces = stream::iter(steps).zip(stream::repeat(stalls)).then(|(step, stalls)| async move {
             match step {
-                StreamStep::Says(text) => Ok(Piece::Text(text)),
-                StreamStep::Refuses(text) => Ok(Piece::Refusal(text)),
+                StreamStep::Says(text) => Ok(Piece::text(text)),
+                StreamStep::Refuses(text) => Ok(Piece::refusal(text)),
                 StreamStep::Thinks => Ok(Piece::Hidden { bytes: 40 }),
-                StreamStep::Reasons(text) => Ok(Piece::Reasoning(text)),
-                StreamStep::Calls(delta) => Ok(Piece::ToolCall(delta)),
+                StreamStep::Reasons(text) => Ok(Piece::reasoning(text)),
+                StreamStep::Calls(delta) => Ok(Piece::tool_call(delta)),
                 StreamStep::Ends(usage) => Ok(Piece::End(End { finish_reason: FinishReason::Stop, usage })),
                 StreamStep::EndsWith(finish_reason) => Ok(Piece::End(End { finish_reason, usage: None })),
                 StreamStep::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
@@ -180,11 +180,11 @@ async fn to_its_end(mut stream: TillStream) -> HeardStream {
     let mut texts = Vec::new();
     loop {
         match stream.next().await.expect("a stream has an end") {
-            Ok(ReplyPiece::Text(text)) => texts.push(text),
-            Ok(ReplyPiece::Refusal(_) | ReplyPiece::Reasoning(_) | ReplyPiece::ToolCall(_)) => {}
+            Ok(ReplyPiece::Part { part: Part::Text(text), .. }) => texts.push(text),
+            Ok(ReplyPiece::Part { .. }) => {}
             end => {
                 assert!(stream.next().await.is_none(), "nothing comes after the end");
-                return (texts, end.map(|end| if let ReplyPiece::Paid(reply) = end { reply } else { unreachable!() }));
+                return (texts, end.map(|end| if let ReplyPiece::Paid(reply) = end { *reply } else { unreachable!() }));
             }
         }
     }
@@ -216,7 +216,7 @@ async fn while_a_reply_is_being_written_its_price_is_held() {
     let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(None)], by_message()).await;
     let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
     for _ in 0..2 {
-        assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Text(_)))));
+        assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Part { part: Part::Text(_), .. }))));
         assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, MESSAGE_COST));
         assert!(scene.entry(stream.id()).await.is_none());
     }
@@ -328,9 +328,9 @@ async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
             let mut heard = String::new();
             let streamed = loop {
                 match stream.next().await.unwrap().unwrap() {
-                    ReplyPiece::Refusal(text) => heard.push_str(&text),
-                    ReplyPiece::Paid(paid) => break paid,
-                    other => panic!("{other:?}"),
+                    ReplyPiece::Part { part: Part::Refusal(text), .. } => heard.push_str(&text),
+                    ReplyPiece::Paid(paid) => break *paid,
+                    other @ ReplyPiece::Part { .. } => panic!("{other:?}"),
                 }
             };
             assert_eq!(heard, refusal.unwrap_or_default());
@@ -382,7 +382,7 @@ async fn a_process_that_ends_before_the_capture_charges_nothing() {
     for prices in [by_message(), by_usage()] {
         let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], prices).await;
         let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
-        assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Text(_)))));
+        assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Part { part: Part::Text(_), .. }))));
         let id = stream.id();
         drop(stream);
         assert!(scene.spendable_and_held().await.1 > 0);

@@ -72,7 +72,7 @@ impl ChatModel for ActingModel {
         let busy = || ModelError::Throttled { retry_after: None, cause: cause() };
         let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
         let pieces = match self.act {
-            Act::Replies => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Ok(Piece::End(end))]),
+            Act::Replies => Ok(vec![Ok(Piece::text("Hi")), Ok(Piece::End(end))]),
             Act::IsThrottled => Err(busy()),
             Act::IsThrottledLate => {
                 self.clock.advance(TIME_FOR_A_REQUEST);
@@ -82,7 +82,7 @@ impl ChatModel for ActingModel {
             Act::Fails => Err(ModelError::Failed(cause())),
             Act::Refuses => Err(ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }),
             Act::IsMisconfigured => Err(ModelError::Misconfigured(cause())),
-            Act::SpeaksFirst => Ok(vec![Ok(Piece::Text("Hi".to_owned())), Err(busy())]),
+            Act::SpeaksFirst => Ok(vec![Ok(Piece::text("Hi")), Err(busy())]),
             Act::ThinksFirst => Ok(vec![Ok(Piece::Hidden { bytes: 40 }), Err(busy())]),
         };
         async { Ok(stream::iter(pieces?).boxed()) }.boxed()
@@ -158,7 +158,7 @@ impl FallbackScene {
         let model = stream.model_id().to_owned();
         loop {
             if let ReplyPiece::Paid(paid) = stream.next().await.unwrap()? {
-                return Ok((model, paid));
+                return Ok((model, *paid));
             }
         }
     }

@@ -138,7 +138,7 @@ fn replayed(replay: PaidReply) -> Told {
 async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
     while let Some(piece) = stream.next().await {
         if let ReplyPiece::Paid(paid) = piece? {
-            return Ok(paid);
+            return Ok(*paid);
         }
     }
     unreachable!("a stream ends with a reply or an error")
@@ -232,7 +232,7 @@ impl ChatModel for Scripted {
             let script = &self.script;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(script.usage) };
             let end = if script.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
-            let text = stream::iter([Ok(Piece::Text(script.response.clone()))]);
+            let text = stream::iter([Ok(Piece::text(&script.response))]);
             let goes_on = script.goes_on;
             let last = stream::once(async move {
                 tokio::time::sleep(goes_on).await;
