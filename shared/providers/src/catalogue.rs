@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use crate::catalogue::parse::Origin;
+
 pub use catalogued_model::{Ability, CataloguedModel, StreamPolicy};
 pub use error::CatalogueError;
-pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES, MAX_PROVIDERS};
+pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES, MAX_PROVIDERS, may_be_extra};
 pub use provider::{Protocol, Provider};
 
 /// Providers, and models in the order of the file. Each model's provider is one of these providers, and every name, be it
@@ -30,20 +32,22 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue in `json`, as it is stored.
+    /// The catalogue in `json`, as it is stored. Names of extra parameters that an earlier release accepted and this one
+    /// refuses are left out.
     ///
     /// # Errors
     /// Every [`CatalogueError`] of the text, in its order, or the one that it is too long or no JSON.
     pub fn parse(json: &str) -> Result<Self, Vec<CatalogueError>> {
-        Self::from_value(&parse::json(json)?)
+        let (providers, models) = parse::catalogue(&parse::json(json)?, Origin::Table)?;
+        Ok(Self::new(providers, models))
     }
 
-    /// The catalogue that `json` is.
+    /// The catalogue that `json` is, as an operator sends it.
     ///
     /// # Errors
     /// Every [`CatalogueError`] of the value, in its order.
     pub fn from_value(json: &Value) -> Result<Self, Vec<CatalogueError>> {
-        let (providers, models) = parse::catalogue(json)?;
+        let (providers, models) = parse::catalogue(json, Origin::Operator)?;
         Ok(Self::new(providers, models))
     }
 

@@ -38,37 +38,69 @@ const MAX_PROVIDER_MODEL: usize = 2048;
 const MAX_NAME: usize = 64;
 const MAX_TEXT: usize = 500;
 
-/// Members of a request that bear on its price, or on who answers it. The door understands some and refuses the others;
-/// none goes through unread.
-const NOT_EXTRA: [&str; 29] = [
+/// Members of a request that are never passed on unread. Some bear on the price beside the reported usage, or on who answers:
+/// budgets of reasoning, searches, other templates, several replies. The door reads others itself, so that the client would
+/// write them twice. The rest is about the caller.
+const NOT_EXTRA: [&str; 60] = [
     "audio",
     "best_of",
+    "chat_template",
+    "chat_template_kwargs",
+    "echo",
+    "enable_search",
     "extra_body",
+    "frequency_penalty",
     "function_call",
     "functions",
+    "logit_bias",
+    "logprobs",
     "max_completion_tokens",
     "max_cost",
     "max_new_tokens",
     "max_output_tokens",
+    "max_reasoning_tokens",
     "max_tokens",
+    "mcp_servers",
     "messages",
+    "metadata",
+    "mm_processor_kwargs",
     "modalities",
     "model",
     "models",
     "n",
     "n_predict",
+    "parallel_tool_calls",
     "plugins",
     "prediction",
+    "presence_penalty",
     "prompt",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_logprobs",
     "provider",
+    "reasoning",
+    "reasoning_effort",
     "response_format",
     "route",
+    "safety_identifier",
+    "search_parameters",
+    "seed",
     "service_tier",
+    "stop",
     "store",
     "stream",
     "stream_options",
+    "temperature",
+    "thinking",
     "tool_choice",
     "tools",
+    "top_logprobs",
+    "top_p",
+    "transforms",
+    "use_beam_search",
+    "user",
+    "verbosity",
+    "web_search",
     "web_search_options",
 ];
 
@@ -104,6 +136,21 @@ const ABILITIES: [(&str, Ability); 5] = [
 /// Providers by name, and models.
 pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
 
+/// The place that a catalogue comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// An operator sends it.
+    Operator,
+    /// The table has it: an earlier release may have accepted names of extra parameters that are refused today.
+    Table,
+}
+
+/// Whether a catalogue may list `name` as an extra parameter.
+#[must_use]
+pub fn may_be_extra(name: &str) -> bool {
+    is_name_of_extra(name) && !NOT_EXTRA.contains(&name)
+}
+
 /// The JSON that `text` is.
 pub(super) fn json(text: &str) -> Result<Value, Vec<CatalogueError>> {
     let problem = if text.len() > MAX_CATALOGUE_BYTES {
@@ -118,7 +165,7 @@ pub(super) fn json(text: &str) -> Result<Value, Vec<CatalogueError>> {
 }
 
 /// The parts of the catalogue that `json` is.
-pub(super) fn catalogue(json: &Value) -> Result<Parts, Vec<CatalogueError>> {
+pub(super) fn catalogue(json: &Value, origin: Origin) -> Result<Parts, Vec<CatalogueError>> {
     let errors = FoundErrors::default();
     let root = Place::root(json, &errors);
     let bytes = json.to_string().len();
@@ -126,7 +173,7 @@ pub(super) fn catalogue(json: &Value) -> Result<Parts, Vec<CatalogueError>> {
         root.refuse::<()>(too_long(bytes));
         return errors.or(Parts::default());
     }
-    let parts = parts(&root).unwrap_or_default();
+    let parts = parts(&root, origin).unwrap_or_default();
     errors.or(parts)
 }
 
@@ -134,7 +181,7 @@ fn too_long(bytes: usize) -> String {
     format!("has {bytes} bytes without spaces, and may have {MAX_CATALOGUE_BYTES}")
 }
 
-fn parts(root: &Place<'_>) -> Option<Parts> {
+fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
     let mut members = root.members()?;
     // An editor finds the schema by it.
     if let Some(schema) = members.optional("$schema") {
@@ -145,7 +192,7 @@ fn parts(root: &Place<'_>) -> Option<Parts> {
     let providers =
         entries.iter().filter_map(|(name, place)| Some(((*name).to_owned(), provider(name, place)?))).collect();
 
-    let mut names = Names { providers: names, models: HashMap::new(), fallbacks: Vec::new() };
+    let mut names = Names { origin, providers: names, models: HashMap::new(), fallbacks: Vec::new() };
     let places = members.required("models").map(|place| place.items(1..=MAX_MODELS)).unwrap_or_default();
     let models = places.iter().enumerate().filter_map(|(position, place)| model(position, place, &mut names)).collect();
     check_fallbacks(&names);
@@ -155,6 +202,7 @@ fn parts(root: &Place<'_>) -> Option<Parts> {
 
 /// The names that were read so far, and those that may mean a model that comes later.
 struct Names<'a> {
+    origin: Origin,
     providers: BTreeSet<&'a str>,
     /// Ids and aliases, each with the position of its model.
     models: HashMap<String, usize>,
@@ -262,8 +310,10 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
     let policies =
         [("always", StreamPolicy::Always), ("text_only", StreamPolicy::TextOnly), ("never", StreamPolicy::Never)];
     let streams = members.optional("streams").and_then(|place| place.word(&policies));
-    let extra_parameters =
-        members.optional("extra_parameters").map(|place| place.set(MAX_EXTRA_PARAMETERS, extra_parameter));
+    let origin = names.origin;
+    let extra_parameters = members
+        .optional("extra_parameters")
+        .map(|place| place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin)));
     let aliases = members
         .optional("aliases")
         .map(|place| place.items(0..=MAX_ALIASES).iter().filter_map(|item| name(position, item, names)).collect());
@@ -331,13 +381,19 @@ fn image_tokens(members: &mut Members<'_>, takes_images: bool) -> Option<u32> {
     place.and_then(|place| place.count(1..=MAX_IMAGE_TOKENS))
 }
 
-fn extra_parameter(place: &Place<'_>) -> Option<String> {
-    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let name = place.text(MAX_NAME, "of A-Z, a-z, 0-9 and _", is_name)?;
-    if NOT_EXTRA.contains(&name.as_str()) {
-        return place.refuse("bears on the price or on who answers, and is never passed on unread");
+fn extra_parameter(place: &Place<'_>, origin: Origin) -> Option<String> {
+    let name = place.text(MAX_NAME, "of A-Z, a-z, 0-9 and _", is_name_of_extra)?;
+    if may_be_extra(&name) {
+        return Some(name);
     }
-    Some(name)
+    match origin {
+        Origin::Operator => place.refuse("bears on the price or on who answers, and is never passed on unread"),
+        Origin::Table => None,
+    }
+}
+
+fn is_name_of_extra(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Checks that the fallbacks of each model mean other models, and each of them one of its own.
