@@ -107,12 +107,7 @@ impl Model {
     /// As [`Pieces::next`].
     pub async fn stream(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Pieces, ModelError> {
         let ends_at = Instant::now() + self.timeout.map_or(limit, |timeout| timeout.min(limit));
-        let streams = match self.streams {
-            StreamPolicy::Always => true,
-            StreamPolicy::TextOnly => prompt.tools.offered.is_empty(),
-            StreamPolicy::Never => false,
-        };
-        let stream = if streams {
+        let stream = if self.streams.streams(prompt) {
             guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
         } else {
             let reply = guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??;

@@ -14,7 +14,7 @@ mod stream;
 mod usage;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub(crate) use provider::http_client;
 pub(super) struct OpenAi {
     client: Client<Address>,
     model_id: String,
+    /// The members of a request that the catalogue lists for this model.
+    extra_parameters: BTreeSet<String>,
 }
 
 impl OpenAi {
@@ -59,7 +61,7 @@ impl OpenAi {
         let server = Server { headers: HeaderMap::new(), authorization };
         let client = provider::client(http, settings.base_url.as_deref(), server)
             .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))?;
-        Ok(Self { client, model_id: settings.model_id.clone() })
+        Ok(Self { client, model_id: settings.model_id.clone(), extra_parameters: BTreeSet::new() })
     }
 
     /// The `model` of a `provider` of the catalogue, whose key is one of `keys`.
@@ -78,12 +80,15 @@ impl OpenAi {
         };
         let server = Server { headers: headers(&provider.headers)?, authorization };
         let client = provider::client(http, provider.base_url.as_deref(), server)?;
-        Ok(Self { client, model_id: model.provider_model.clone() })
+        let (model_id, extra_parameters) = (model.provider_model.clone(), model.extra_parameters.clone());
+        Ok(Self { client, model_id, extra_parameters })
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
         let server = self.client.config();
-        SentRequest::new(&self.model_id, prompt, server.length(max_output_tokens), server.reads_reasoning())
+        let length = server.length(max_output_tokens);
+        let request = SentRequest::new(&self.model_id, prompt, length, server.reads_reasoning());
+        request.passing_on(&prompt.extra, &self.extra_parameters)
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::pricing::Prices;
 
+use crate::prompt::Prompt;
+
 /// How a model is asked, where its reply can be streamed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StreamPolicy {
@@ -14,6 +16,18 @@ pub enum StreamPolicy {
     TextOnly,
     /// For whole replies alone.
     Never,
+}
+
+impl StreamPolicy {
+    /// Whether the model is asked for a stream in reply to `prompt`.
+    #[must_use]
+    pub fn streams(self, prompt: &Prompt) -> bool {
+        match self {
+            Self::Always => true,
+            Self::TextOnly => prompt.tools.offered.is_empty(),
+            Self::Never => false,
+        }
+    }
 }
 
 /// Something that a model takes beside texts, or does beside writing them.
@@ -52,7 +66,7 @@ pub struct CataloguedModel {
     pub takes: BTreeSet<Ability>,
     /// How the model is asked.
     pub streams: StreamPolicy,
-    /// Members of a request that are to be passed on although OpenAI's protocol does not have them. Not used yet.
+    /// Members of a request that are passed on although OpenAI's protocol does not have them.
     pub extra_parameters: BTreeSet<String>,
     /// Other names of the model at the API.
     pub aliases: Vec<String>,

@@ -80,6 +80,7 @@ pub(super) struct News {
 #[derive(Debug)]
 pub(super) struct AnswerReader {
     wanted: u8,
+    reads_logprobs: bool,
     calls: BTreeMap<u8, CallReader>,
     ended: BTreeMap<u8, FinishReason>,
 }
@@ -87,7 +88,12 @@ pub(super) struct AnswerReader {
 impl AnswerReader {
     /// A reader of an answer to `prompt`, of which nothing has come.
     pub(super) fn of(prompt: &Prompt) -> Self {
-        Self { wanted: prompt.choices(), calls: BTreeMap::new(), ended: BTreeMap::new() }
+        Self {
+            wanted: prompt.choices(),
+            reads_logprobs: prompt.logprobs.is_some(),
+            calls: BTreeMap::new(),
+            ended: BTreeMap::new(),
+        }
     }
 
     /// Whether all choices that were asked for have ended.
@@ -113,6 +119,8 @@ impl AnswerReader {
     fn pieces(&mut self, choice: u8, news: AnsweredChoice) -> Vec<Piece> {
         let AnsweredChoice { index: _, message, finish_reason: reason, logprobs } = news;
         let (parts, hidden_bytes) = message.unwrap_or_default().into_parts(self.calls.entry(choice).or_default());
+        // Some servers send them unasked, and no repetition has them.
+        let logprobs = logprobs.filter(|_| self.reads_logprobs);
         let logprobs = logprobs.as_deref().and_then(read_logprobs).map(Part::Logprobs);
         let reason = reason.as_deref().and_then(finish_reason);
         if let Some(reason) = reason.filter(|_| choice < self.wanted) {

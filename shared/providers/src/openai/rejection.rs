@@ -42,7 +42,7 @@ const WORDS_FOR_A_STATUS: [(&str, StatusCode); 10] = [
 ];
 
 /// The parameters that a caller may set, and so the only ones that a refusal names.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 16] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -55,6 +55,10 @@ const PARAMETERS: [&str; 12] = [
     "response_format",
     "reasoning_effort",
     "verbosity",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
 ];
 
 /// The server does not want to answer.

@@ -1,9 +1,12 @@
 //! Requests on the wire, written from the prompt alone: nothing that a caller sent goes out unless a type here names it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::prompt::{Detail, Image, Prompt, ResponseFormat, Role, Sampling, Segment, Tool, ToolChoice, Tools, Turn};
+use crate::raw_json::RawJson;
 use domain::message::ToolCall;
 
 /// How a server wants to hear how long a reply may be.
@@ -35,10 +38,27 @@ pub(super) struct SentRequest<'a> {
     reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verbosity: Option<&'a str>,
+    #[serde(flatten)]
+    choices: SentChoices<'a>,
+    #[serde(flatten)]
+    extra: BTreeMap<&'a str, &'a RawJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
+}
+
+/// How many replies are wanted, what is wanted beside their words, and which tokens are likelier.
+#[derive(Serialize)]
+struct SentChoices<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u8>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    logit_bias: &'a BTreeMap<u32, f32>,
 }
 
 #[derive(Serialize)]
@@ -188,14 +208,33 @@ impl<'a> SentRequest<'a> {
             response_format: response_format.as_ref().map(SentFormat::from),
             reasoning_effort: reasoning_effort.as_deref(),
             verbosity: verbosity.as_deref(),
+            choices: SentChoices::from(prompt),
+            extra: BTreeMap::new(),
             stream: None,
             stream_options: None,
         }
     }
 
+    /// The same, with those members of `extra` that have one of the `listed` names.
+    pub(super) fn passing_on(self, extra: &'a BTreeMap<String, RawJson>, listed: &BTreeSet<String>) -> Self {
+        let extra = extra.iter().filter(|(name, _)| listed.contains(*name));
+        Self { extra: extra.map(|(name, value)| (name.as_str(), value)).collect(), ..self }
+    }
+
     /// The same, for a reply as it is written, and what it took at the end.
     pub(super) fn streamed(self) -> Self {
         Self { stream: Some(true), stream_options: Some(StreamOptions { include_usage: true }), ..self }
+    }
+}
+
+impl<'a> From<&'a Prompt> for SentChoices<'a> {
+    fn from(prompt: &'a Prompt) -> Self {
+        Self {
+            n: Some(prompt.choices()).filter(|choices| *choices > 1),
+            logprobs: prompt.logprobs.map(|_| true),
+            top_logprobs: prompt.logprobs.filter(|top| *top > 0),
+            logit_bias: &prompt.logit_bias,
+        }
     }
 }
 
@@ -289,6 +328,8 @@ impl<'a> From<&'a ResponseFormat> for SentFormat<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU8;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -415,5 +456,36 @@ mod tests {
         let of_openai = SentRequest::new("m", &prompt, Length::MaxCompletionTokens(5), false);
         expected[1].as_object_mut().unwrap().remove("reasoning_content");
         assert_eq!(serde_json::to_value(of_openai).unwrap()["messages"], expected);
+    }
+    #[test]
+    fn choices_probabilities_and_biases_are_sent_where_they_are_wanted() {
+        let prompt = Prompt { n: NonZeroU8::new(1), logprobs: Some(0), ..Prompt::default() };
+        assert_eq!(sent(&prompt), json!({"model": "m", "messages": [], "max_tokens": 5, "logprobs": true}));
+        let logit_bias = BTreeMap::from([(50256, -100.0), (7, 0.5)]);
+        let prompt = Prompt { n: NonZeroU8::new(3), logprobs: Some(20), logit_bias, ..Prompt::default() };
+        let expected = json!({
+            "model": "m", "messages": [], "max_tokens": 5,
+            "n": 3, "logprobs": true, "top_logprobs": 20, "logit_bias": {"7": 0.5, "50256": -100.0},
+        });
+        assert_eq!(sent(&prompt), expected);
+    }
+
+    #[test]
+    fn members_that_nobody_knows_are_sent_as_they_came_if_they_are_on_the_models_list() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+        let value = |json: &str| RawJson::from(RawValue::from_string(json.to_owned()).unwrap());
+        let extra = [("top_k", "4.0e1"), ("guided_json", "{ \"a\": 1 }"), ("other", "true")];
+        let extra = extra.map(|(name, json)| (name.to_owned(), value(json)));
+        let prompt = Prompt { extra: BTreeMap::from(extra), ..Prompt::default() };
+        let request = |listed: &[&str]| {
+            let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), true);
+            serde_json::to_string(&request.passing_on(&prompt.extra, &names(listed))).unwrap()
+        };
+        let plain = r#"{"model":"m","messages":[],"max_tokens":5"#;
+        assert_eq!(request(&[]), format!("{plain}}}"));
+        assert_eq!(
+            request(&["min_p", "top_k", "guided_json"]),
+            format!(r#"{plain},"guided_json":{{ "a": 1 }},"top_k":4.0e1}}"#)
+        );
     }
 }
