@@ -25,7 +25,8 @@ impl Till {
         let Candidate { offer, max_output_tokens } = candidate;
         // A provider counts tokens, and images among them.
         let counted_usage = Usage { images: prompt.images(), ..counted_usage };
-        let usage = counted_usage.within(offer.most_input_tokens(&prompt), max_output_tokens.into());
+        let most_output = u64::from(max_output_tokens) * u64::from(prompt.choices());
+        let usage = counted_usage.within(offer.most_input_tokens(&prompt), most_output);
         let bill = Bill { prices: offer.terms.prices, catalogue };
         let (first, others) = with_reasons(written, finish_reasons);
         let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason } = first;

@@ -83,7 +83,8 @@ impl Quotation {
         self.first().offer.estimated_input_tokens(prompt)
     }
 
-    /// The longest reply of the model that the caller named, in tokens, where [`Quotation::most`] is held.
+    /// The longest reply of the model that the caller named, in tokens, where [`Quotation::most`] is held. Each choice may be
+    /// as long.
     #[must_use]
     pub fn max_output_tokens(&self) -> u32 {
         self.first().quote.max_output_tokens(self.most)

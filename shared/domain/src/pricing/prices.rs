@@ -68,10 +68,10 @@ impl Prices {
         self.with_tokens(for_tokens, usage.images)
     }
 
-    /// The quote for a message of at most `input_tokens` and `images`, whose reply stays within `limits`.
+    /// The quote for a message of at most `input_tokens` and `images`, whose one reply stays within `limits`.
     #[must_use]
     pub fn quote(self, input_tokens: u64, images: u32, limits: OutputLimits) -> Quote {
-        Quote { prices: self, input_tokens, images, limits }
+        Quote { prices: self, input_tokens, images, limits, choices: 1 }
     }
 
     /// The cost of `input_tokens` at the dearest price that an input token can have, in millionths of a credit.
@@ -80,8 +80,8 @@ impl Prices {
     }
 
     /// The cost of `output_tokens`, in millionths of a credit.
-    pub(super) fn output_of(&self, output_tokens: u32) -> u128 {
-        millionths(self.output, output_tokens.into())
+    pub(super) fn output_of(&self, output_tokens: u64) -> u128 {
+        millionths(self.output, output_tokens)
     }
 
     /// The cost of a request with its images and its tokens; `for_tokens` is in millionths of a credit.

@@ -101,6 +101,16 @@ fn a_request_at_its_own_price_costs_the_same_however_long_it_is() {
 }
 
 #[test]
+fn each_choice_costs_its_output_and_all_of_them_one_input() {
+    let prices = Prices { request: credits(7), ..Prices::per_token(credits(1_000_000), credits(10_000_000)) };
+    let quote = prices.quote(9, 0, OutputLimits { most: 5, least: 1 }).for_choices(3);
+    assert_eq!((u64::from(quote.least()), u64::from(quote.most())), (7 + 9 + 3 * 10, 7 + 9 + 3 * 5 * 10));
+    for (held, longest) in [(7 + 9 + 29, 0), (7 + 9 + 30, 1), (7 + 9 + 119, 3), (7 + 9 + 150, 5), (1000, 5)] {
+        assert_eq!(quote.max_output_tokens(credits(held)), longest, "{held}");
+    }
+}
+
+#[test]
 fn a_price_of_zero_is_left_out_of_json_and_may_be_missing() {
     for (prices, json) in [
         (Prices::default(), "{}"),
@@ -145,16 +155,17 @@ proptest! {
         most_input in prop_oneof![0..2_000_000_u64, any::<u64>()],
         most_images in 0..10_u32,
         limits in any_limits(),
+        choices in 1..=8_u8,
         held in any_credits(),
         usage in any_usage(),
     ) {
-        let quote = prices.quote(most_input, most_images, limits);
+        let quote = prices.quote(most_input, most_images, limits).for_choices(choices);
         let limit = quote.max_output_tokens(held);
         prop_assert!(limit <= limits.most);
         if quote.is_covered_by(held) {
             prop_assert!(limit >= limits.least);
             let images = usage.images.min(most_images);
-            let used = Usage { images, ..usage.within(most_input, limit.into()) };
+            let used = Usage { images, ..usage.within(most_input, u64::from(limit) * u64::from(choices)) };
             prop_assert!(prices.cost(&used) <= held);
         }
     }
@@ -165,9 +176,10 @@ proptest! {
         most_input in 0..2_000_000_u64,
         most_images in 0..10_u32,
         limits in any_limits(),
+        choices in 1..=8_u8,
         held in any_credits(),
     ) {
-        let quote = prices.quote(most_input, most_images, limits);
+        let quote = prices.quote(most_input, most_images, limits).for_choices(choices);
         let held = held.clamp(quote.least(), quote.most());
         if quote.least() < Credits::MAX {
             prop_assert!(quote.is_covered_by(held));

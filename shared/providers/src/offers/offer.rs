@@ -42,6 +42,13 @@ impl Offer {
         .into_iter()
         .find_map(|(name, is_there, ability)| (is_there && !self.terms.takes.contains(&ability)).then_some(name))
         .or_else(|| self.model.unsupported(prompt))
+        .or_else(|| self.asks_too_much_at_once(prompt).then_some("logprobs"))
+    }
+
+    /// Whether a whole answer to `prompt` may be longer than a client reads, and be lost. Log probabilities of many tokens are
+    /// read as a stream alone.
+    fn asks_too_much_at_once(&self, prompt: &Prompt) -> bool {
+        prompt.logprobs.is_some() && !self.terms.streams.streams(prompt)
     }
 
     /// The limits on the length of a reply, in tokens: at most what the model can write or what is `wanted`, whichever
@@ -79,9 +86,10 @@ impl Offer {
         self.terms.image_tokens.unwrap_or(0)
     }
 
-    /// The quote for a reply to `prompt` within `limits`, at the model's prices.
+    /// The quote for a reply to `prompt`, of which each choice stays within `limits`, at the model's prices.
     #[must_use]
     pub fn quote(&self, prompt: &Prompt, limits: OutputLimits) -> Quote {
-        self.terms.prices.quote(self.most_input_tokens(prompt), prompt.images(), limits)
+        let quote = self.terms.prices.quote(self.most_input_tokens(prompt), prompt.images(), limits);
+        quote.for_choices(prompt.choices())
     }
 }
