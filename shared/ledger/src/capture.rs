@@ -154,9 +154,11 @@ impl Ledger {
         let Some(place) = texts else { return Ok(items) };
         if let Some(conversation) = exchange.conversation {
             let key = MessageItem::key(held.user_id, conversation, held.id);
-            items.push(self.table.put(key.with(&MessageItem::new(exchange, held.remembered.is_some(), place))?)?);
+            let is_remembered = held.remembered.is_some() && exchange.can_be_repeated();
+            items.push(self.table.put(key.with(&MessageItem::new(exchange, is_remembered, place))?)?);
         }
         if let Some(remembered) = &held.remembered {
+            let place = if exchange.can_be_repeated() { place } else { TextPlace::Lost };
             let record = self.record(held, remembered, charged, exchange, place);
             items.push(self.table.put(IdempotencyRecord::key(held.user_id, &remembered.key).with(&record)?)?);
         }

@@ -7,6 +7,10 @@ use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message, ToolCall};
 use domain::pricing::{Prices, Usage};
 
+/// Most bytes of annotations that are kept. An item of `DynamoDB` (400 KB) has room for them beside the longest message and the
+/// longest reply.
+const MAX_KEPT_ANNOTATIONS_BYTES: usize = 64 * 1024;
+
 /// A message and its reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
@@ -51,6 +55,11 @@ impl Exchange<'_> {
         self.cost().min(held)
     }
 
+    /// Whether all of the reply can be kept, so that a repetition is answered as the request was.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        self.reply.annotations.as_ref().is_none_or(|annotations| annotations.len() <= MAX_KEPT_ANNOTATIONS_BYTES)
+    }
+
     /// The bytes of all texts as JSON strings.
     pub(crate) fn json_bytes(&self) -> u64 {
         let StoredReply { text, refusal, reasoning, calls, .. } = self.reply;
@@ -93,7 +102,7 @@ pub struct StoredReply {
     pub reasoning: Option<String>,
     /// The tools that the model calls.
     pub calls: Vec<ToolCall>,
-    /// Sources and the like that belong to the text: a JSON array.
+    /// Sources and the like that belong to the text: a JSON array. A conversation does not show them.
     pub annotations: Option<String>,
     /// The model's name.
     pub model: String,

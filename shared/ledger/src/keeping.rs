@@ -33,11 +33,12 @@ impl Ledger {
     ) -> Result<Option<TextPlace>, StoreError> {
         let (inline, texts, expires_at) = match (exchange.conversation, &held.remembered) {
             (Some(conversation), remembered) => {
-                let is_remembered = remembered.is_some();
+                let is_remembered = remembered.is_some() && exchange.can_be_repeated();
                 let message = MessageItem::new(exchange, is_remembered, TextPlace::Inline);
                 let item = MessageItem::key(held.user_id, conversation, held.id).with(&message)?;
                 (item, Texts::of_exchange(exchange, is_remembered), None)
             }
+            (None, Some(_)) if !exchange.can_be_repeated() => return Ok(Some(TextPlace::Lost)),
             (None, Some(remembered)) => {
                 let record = self.record(held, remembered, held.amount, exchange, TextPlace::Inline);
                 let expires_at = record.expires_at;

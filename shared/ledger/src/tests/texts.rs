@@ -1,6 +1,6 @@
 //! Texts: where they are kept, what that costs, and who deletes them.
 
-use domain::message::{FinishReason, ToolCall};
+use domain::message::{FinishReason, Message, ToolCall};
 use serde_json::Value;
 
 use super::*;
@@ -116,6 +116,35 @@ async fn calls_of_tools_and_reasoning_are_given_again_and_no_conversation_has_th
             let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
             assert_eq!(listed.len(), if conversation.is_some() { 2 } else { 0 });
             assert!(listed.iter().all(|message| message.response.is_empty() && !message.text_lost));
+        }
+    }
+}
+
+/// The longest message and the longest reply, whose every byte is escaped in JSON, with the most annotations that are kept.
+#[tokio::test]
+async fn the_longest_answer_is_given_again_and_one_with_longer_annotations_is_gone() {
+    let annotations = |bytes: usize| Some(format!("[\"{}\"]", "x".repeat(bytes - 4)));
+    for conversation in [None, Some(ConversationId::FIRST)] {
+        for (bytes, is_kept) in [(64 * 1024, true), (64 * 1024 + 1, false), (2 * 1024 * 1024, false)] {
+            let scene = Scene::with_balance(10).await;
+            let call =
+                ToolCall { id: "c1".to_owned(), name: "add".to_owned(), arguments: "\u{1}".repeat(2 * 1024 - 5) };
+            let calls = vec![call; 128];
+            let reply = StoredReply { annotations: annotations(bytes), calls, ..stored_reply("") };
+            let said = Message::try_from("x".repeat(Message::MAX_BYTES)).unwrap();
+            let exchange = Exchange { message: &said, reply: &reply, conversation, bill: Bill::of(credits(1)) };
+            let kept = held(scene.with_key("Hello").await.unwrap());
+            scene.ledger.capture(&kept, exchange).await.unwrap();
+            assert_eq!(scene.balance().await, 9, "it is charged");
+            match scene.with_key("Hello").await {
+                Ok(again) if is_kept => assert!(replay(again).reply == reply, "{conversation:?}, {bytes} bytes"),
+                Err(LedgerError::AnswerGone) if !is_kept => {}
+                other => panic!("{conversation:?}, {bytes} bytes: {other:?}"),
+            }
+            let history = History::new(scene.test.table.clone());
+            let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
+            assert_eq!(listed.len(), usize::from(conversation.is_some()));
+            assert!(listed.iter().all(|shown| !shown.text_lost && shown.message.len() == Message::MAX_BYTES));
         }
     }
 }
