@@ -18,6 +18,7 @@ mod problem;
 mod request;
 mod shallow_value;
 mod source_network;
+mod unknown_members;
 mod user_agent;
 
 pub use answer::{Answer, BufferedResponse};
@@ -31,3 +32,4 @@ pub use lambda_http::http::{HeaderName, Method, StatusCode};
 pub(crate) use methods::{allows, listed};
 pub(crate) use problem::{Problem, headers_of, problem};
 pub use request::Request;
+pub(crate) use unknown_members::{MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS};

@@ -5,6 +5,7 @@
 //!
 //! Begin with [`CompletionRequest`].
 
+mod choices;
 mod chunks;
 mod completion;
 mod content;

@@ -55,7 +55,7 @@ impl Endpoint for ChatCompletionsEndpoint {
         let latest = request.deadline();
         // Images have megabytes. From here on they are in the prompt alone.
         drop(request);
-        let remembered = key.map(|key| asked.remembered(key));
+        let remembered = key.map(|key| asked.remembered(key)).transpose()?;
         let account = match self.till.admit(caller.payer(), remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return again(&reply, asked.delivery),

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::http::body_fields::{MediaType, media_type, not_json};
 use crate::http::request::Request;
 use crate::http::shallow_value::ShallowValue;
+use crate::http::unknown_members::UnknownMembers;
 
 /// The known members of a JSON object, each as a piece of the text that was sent.
 ///
@@ -17,10 +18,15 @@ use crate::http::shallow_value::ShallowValue;
 pub(crate) struct JsonObject<'a> {
     known: &'static [&'static str],
     members: Vec<(&'static str, &'a RawValue)>,
+    unknown: UnknownMembers<'a>,
 }
 
+/// The members that are kept, and the unknown ones.
+type KeptMembers<'a> = (Vec<(&'static str, &'a RawValue)>, UnknownMembers<'a>);
+
 impl Request {
-    /// The members of the JSON object in the body that are in `known`. A body without a content type is read as JSON.
+    /// The members of the JSON object in the body that are in `known`, and the unknown ones that `is_wanted` takes by their
+    /// names. A body without a content type is read as JSON.
     ///
     /// # Errors
     /// [`ApiError::TooLarge`] with more than `limit_bytes`, [`ApiError::UnsupportedMediaType`] with another content type
@@ -29,6 +35,7 @@ impl Request {
         &self,
         limit_bytes: usize,
         known: &'static [&'static str],
+        is_wanted: fn(&str) -> bool,
     ) -> Result<JsonObject<'_>, ApiError> {
         let body: &[u8] = self.received.body().as_ref();
         if body.len() > limit_bytes {
@@ -36,7 +43,7 @@ impl Request {
         }
         let MediaType::Json = media_type(self.headers())? else { return Err(ApiError::UnsupportedMediaType) };
         let text = str::from_utf8(body).map_err(|_| ApiError::Parse("The body is not in UTF-8.".to_owned()))?;
-        JsonObject::parse(text, known).map_err(|error| {
+        JsonObject::parse_with(text, known, is_wanted).map_err(|error| {
             if error.is_data() {
                 ApiError::Parse("The body is not a JSON object.".to_owned())
             } else {
@@ -52,10 +59,24 @@ impl<'a> JsonObject<'a> {
     /// # Errors
     /// [`serde_json::Error`] if the text is no JSON object: of the category `Data` if it begins like another value.
     pub(crate) fn parse(text: &'a str, known: &'static [&'static str]) -> Result<Self, serde_json::Error> {
+        Self::parse_with(text, known, |_| false)
+    }
+
+    /// Parses `text`, and keeps the unknown members too that `is_wanted` takes by their names.
+    fn parse_with(
+        text: &'a str,
+        known: &'static [&'static str],
+        is_wanted: fn(&str) -> bool,
+    ) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let members = deserializer.deserialize_map(MembersVisitor(known))?;
+        let (members, unknown) = deserializer.deserialize_map(MembersVisitor { known, is_wanted })?;
         deserializer.end()?;
-        Ok(Self { known, members })
+        Ok(Self { known, members, unknown })
+    }
+
+    /// The unknown members that are wanted. They are there once.
+    pub(crate) fn take_unknown(&mut self) -> UnknownMembers<'a> {
+        std::mem::take(&mut self.unknown)
     }
 
     /// The member `name`, which must be one of those that are known. `null` counts as absent.
@@ -66,21 +87,32 @@ impl<'a> JsonObject<'a> {
     }
 }
 
-struct MembersVisitor(&'static [&'static str]);
+#[derive(Clone, Copy)]
+struct MembersVisitor {
+    known: &'static [&'static str],
+    is_wanted: fn(&str) -> bool,
+}
 
 impl<'a> Visitor<'a> for MembersVisitor {
-    type Value = Vec<(&'static str, &'a RawValue)>;
+    type Value = KeptMembers<'a>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-        let mut members = Self::Value::new();
-        while let Some(name) = object.next_key_seed(KnownName(self.0))? {
-            let Some(name) = name else {
-                object.next_value::<ShallowValue>()?;
-                continue;
+        let (mut members, mut unknown) = KeptMembers::default();
+        while let Some(name) = object.next_key_seed(self)? {
+            let name = match name {
+                MemberName::Known(name) => name,
+                MemberName::Wanted(name) => {
+                    unknown.add(name, object.next_value()?);
+                    continue;
+                }
+                MemberName::Other => {
+                    object.next_value::<ShallowValue>()?;
+                    continue;
+                }
             };
             let value = object.next_value()?;
             match members.iter_mut().find(|(known, _)| *known == name) {
@@ -88,30 +120,41 @@ impl<'a> Visitor<'a> for MembersVisitor {
                 None => members.push((name, value)),
             }
         }
-        Ok(members)
+        Ok((members, unknown))
     }
 }
 
-/// A member's name, if it is a known one.
-struct KnownName(&'static [&'static str]);
+/// A member's name.
+enum MemberName {
+    Known(&'static str),
+    Wanted(String),
+    Other,
+}
 
-impl<'a> DeserializeSeed<'a> for KnownName {
-    type Value = Option<&'static str>;
+impl<'a> DeserializeSeed<'a> for MembersVisitor {
+    type Value = MemberName;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+        deserializer.deserialize_str(NameVisitor(self))
     }
 }
 
-impl Visitor<'_> for KnownName {
-    type Value = Option<&'static str>;
+struct NameVisitor(MembersVisitor);
+
+impl Visitor<'_> for NameVisitor {
+    type Value = MemberName;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a member's name")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().find(|known| **known == name).copied())
+        let MembersVisitor { known, is_wanted } = self.0;
+        Ok(match known.iter().find(|known| **known == name) {
+            Some(known) => MemberName::Known(known),
+            None if is_wanted(name) => MemberName::Wanted(name.to_owned()),
+            None => MemberName::Other,
+        })
     }
 }
 
@@ -166,18 +209,29 @@ mod tests {
     fn the_known_members_of_an_object_within_the_limit_are_read() {
         for body in [r#"{"a": 1 }"#, r#"{"a":2,"a":1}"#, r#"{"\u0061":1}"#, r#"{"c":[0],"a":1}"#, " {\"a\":1}\n"] {
             let request = request("application/json; charset=utf-8", body);
-            let object = request.json_object(20, &KNOWN).unwrap();
+            let object = request.json_object(20, &KNOWN, |_| false).unwrap();
             assert_eq!(object.get("a").unwrap().get(), "1", "{body}");
             assert!(object.get("b").is_none());
         }
         let untyped = Request::from(lambda_http::Request::new(Body::from(r#"{"a":1,"b":null}"#)));
-        let object = untyped.json_object(20, &KNOWN).unwrap();
+        let object = untyped.json_object(20, &KNOWN, |_| false).unwrap();
         assert!(object.get("a").is_some() && object.get("b").is_none());
     }
 
     #[test]
+    fn unknown_members_are_kept_if_they_are_wanted() {
+        let mut object =
+            JsonObject::parse_with(r#"{"a":1,"x1":[ 2],"y":3,"x2":null}"#, &KNOWN, |name| name != "y").unwrap();
+        assert_eq!(object.get("a").unwrap().get(), "1");
+        let kept = object.take_unknown().into_members().unwrap();
+        let kept: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(kept, [("x1", "[ 2]")]);
+        assert!(object.take_unknown().into_members().unwrap().is_empty());
+    }
+
+    #[test]
     fn anything_else_is_refused() {
-        let outcome = |request: Request| request.json_object(20, &KNOWN).err();
+        let outcome = |request: Request| request.json_object(20, &KNOWN, |_| false).err();
         for body in ["", "{", "[]", "null", "\"a\"", "{} {}", "{\"a\":1,}", "{\"c\":\"\\ud800\"}"] {
             assert!(matches!(outcome(json(body)), Some(ApiError::Parse(_))), "{body}");
         }

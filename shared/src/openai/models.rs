@@ -1,7 +1,7 @@
 //! Models as programs see them: OpenAI's members, and beside them those of `OpenRouter`, by which clients find prices and limits.
 
 use domain::credits::Credits;
-use providers::catalogue::{Ability, Catalogue, CataloguedModel, Protocol};
+use providers::catalogue::{Ability, Catalogue, CataloguedModel, Protocol, StreamPolicy};
 use providers::catalogues::CurrentCatalogue;
 use serde::Serialize;
 
@@ -12,7 +12,10 @@ const OF_ALL: [&str; 5] = ["max_completion_tokens", "max_tokens", "stop", "tempe
 const OF_OPENAI: [&str; 3] = ["frequency_penalty", "presence_penalty", "seed"];
 
 /// The parameters that are passed on to a server with OpenAI's protocol alone.
-const PASSED_ON: [&str; 2] = ["response_format", "verbosity"];
+const PASSED_ON: [&str; 4] = ["logit_bias", "n", "response_format", "verbosity"];
+
+/// Those of them that a model has if it is asked for streams.
+const OF_STREAMS: [&str; 2] = ["logprobs", "top_logprobs"];
 
 /// The parameters of models with an ability, by the names that `OpenRouter` gives them.
 const OF_ABILITIES: [(Ability, &[&str]); 3] = [
@@ -38,7 +41,7 @@ pub struct ModelItem<'a> {
     owned_by: &'static str,
     context_length: u32,
     pricing: PublicPrices,
-    supported_parameters: Vec<&'static str>,
+    supported_parameters: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
 }
@@ -98,8 +101,8 @@ fn of_a_token(per_million: Credits) -> String {
 }
 
 /// The parameters that change an answer of `model` behind `protocol`, and are not refused.
-fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&'static str> {
-    let mut parameters = match protocol {
+fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str> {
+    let mut parameters: Vec<&str> = match protocol {
         Protocol::Bedrock => OF_ALL.to_vec(),
         Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),
         Protocol::OpenAi => [&OF_ALL[..], &OF_OPENAI, &PASSED_ON].concat(),
@@ -107,6 +110,8 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&'st
     if protocol == Protocol::OpenAi {
         let taken = OF_ABILITIES.iter().filter(|(ability, _)| model.takes.contains(ability));
         parameters.extend(taken.flat_map(|(_, names)| *names));
+        parameters.extend(OF_STREAMS.iter().filter(|_| model.streams != StreamPolicy::Never));
+        parameters.extend(model.extra_parameters.iter().map(String::as_str));
     }
     parameters.sort_unstable();
     parameters

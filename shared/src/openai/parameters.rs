@@ -154,6 +154,17 @@ impl<'a> Parameters<'a> {
         Ok(amount.map(|amount| Credits::new(amount).unwrap_or(Credits::MAX)))
     }
 
+    /// A whole number from `least` to `most`.
+    pub(super) fn small_number(&self, name: &str, least: u8, most: u8) -> Result<Option<u8>, ProtocolError> {
+        let rule = format!("a whole number from {least} to {most}");
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let number = number(value).ok_or_else(|| self.refuse(name, ParameterFault::Type, &rule))?;
+        let small = number.as_u64().and_then(|number| u8::try_from(number).ok());
+        let fault = if number.is_f64() { ParameterFault::Type } else { ParameterFault::Value };
+        let small = small.filter(|number| (least..=most).contains(number));
+        small.map(Some).ok_or_else(|| self.refuse(name, fault, &rule))
+    }
+
     fn whole_number(&self, name: &str, least: u64) -> Result<Option<u64>, ProtocolError> {
         let rule = format!("a whole number from {least} on");
         let Some(value) = self.get(name) else { return Ok(None) };

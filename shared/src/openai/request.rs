@@ -1,18 +1,23 @@
 //! What is asked of `POST /v1/chat/completions`.
 
+use std::collections::BTreeMap;
+
 use domain::credits::Credits;
 use domain::message::Message;
 use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
+use providers::catalogue::may_be_extra;
 use providers::offers::{Candidates, Offer, Offers};
 use providers::prompt::{Prompt, Role, Sampling};
+use providers::raw_json::RawJson;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::http::{Elements, JsonObject, Request};
+use crate::http::{Elements, JsonObject, MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS, Request};
 use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
 use crate::openai::fingerprint::CanonicalTools;
 use crate::openai::parameters::{Parameters, refuse};
-use crate::openai::{content, messages, response_format, tools, unsupported};
+use crate::openai::{choices, content, messages, response_format, tools, unsupported};
 use crate::till::CallerLimits;
 
 /// The most bytes of a body. Lambda takes events of up to 6,291,456 bytes, in which the body is a JSON string beside what API
@@ -78,6 +83,8 @@ pub struct CompletionRequest {
     pub delivery: Delivery,
     /// `store`: whether the message and its reply are to be kept. Default `false`.
     pub store: bool,
+    /// Whether the unknown members are too many or too long. Then none of them is in the prompt.
+    has_too_many_unknown: bool,
 }
 
 /// How an answer is wanted.
@@ -101,7 +108,7 @@ impl CompletionRequest {
     /// [`ApiError::TooLarge`] if it has more than [`MAX_BYTES_BESIDE_IMAGES`] beside images;
     /// [`ProtocolError::Parameter`] naming the first that no model can honour.
     pub fn parse(request: &Request) -> Result<Self, ProtocolError> {
-        let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS)?;
+        let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS, may_be_extra)?;
         // A body that is short enough without images is not searched for them.
         let bytes = request.body_bytes();
         if bytes > MAX_BYTES_BESIDE_IMAGES {
@@ -113,7 +120,10 @@ impl CompletionRequest {
         Self::of_object(object)
     }
 
-    fn of_object(object: JsonObject<'_>) -> Result<Self, ProtocolError> {
+    fn of_object(mut object: JsonObject<'_>) -> Result<Self, ProtocolError> {
+        let extra = object.take_unknown().into_members();
+        let has_too_many_unknown = extra.is_none();
+        let raw = |value: &RawValue| RawJson::from(value.to_owned());
         let fields = &Parameters::new(object);
         let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         unsupported::refuse_unsupported(fields)?;
@@ -129,13 +139,17 @@ impl CompletionRequest {
                 reasoning_effort: word(fields, "reasoning_effort")?,
                 // OpenAI's default, which asks for nothing.
                 verbosity: word(fields, "verbosity")?.filter(|verbosity| verbosity != "medium"),
-                ..Prompt::default()
+                n: choices::count(fields)?,
+                logprobs: choices::logprobs(fields)?,
+                logit_bias: choices::logit_bias(fields)?,
+                extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
             },
             message,
             max_output_tokens: max_output_tokens(fields)?,
             max_cost: fields.credits("max_cost")?,
             delivery: delivery(fields)?,
             store: fields.switch("store")?,
+            has_too_many_unknown,
         })
     }
 
@@ -153,6 +167,14 @@ impl CompletionRequest {
     /// # Errors
     /// [`ProtocolError::Parameter`] naming the first that it cannot honour.
     pub fn check(&self, offer: &Offer) -> Result<(), ProtocolError> {
+        if self.has_too_many_unknown && !offer.terms.extra_parameters.is_empty() {
+            let detail = format!(
+                "Members that OpenAI's protocol does not have must be at most {MAX_UNKNOWN_MEMBERS}, of at most \
+                 {MAX_UNKNOWN_BYTES} bytes together, for the model '{}'.",
+                offer.id()
+            );
+            return Err(refuse("extra_body", ParameterFault::Value, detail));
+        }
         match offer.unsupported(&self.prompt) {
             None => Ok(()),
             Some(name) => {
@@ -170,9 +192,21 @@ impl CompletionRequest {
 
     /// The request as it is remembered under `key`: all that determines the answer, which is the same whole and streamed.
     /// The model counts by the name that the caller wrote, so that a repetition is the same request also if an alias
-    /// means another model by then.
-    #[must_use]
-    pub fn remembered(&self, key: IdempotencyKey) -> Remembered {
+    /// means another model by then. Unknown members count whether the model has them on its list or not: the catalogue, which
+    /// has the list, is read for open accounts alone.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Parameter`] for several choices and for log probabilities, which are not kept for a repetition.
+    pub fn remembered(&self, key: IdempotencyKey) -> Result<Remembered, ProtocolError> {
+        for (name, is_wanted) in [("n", self.prompt.choices() > 1), ("logprobs", self.prompt.logprobs.is_some())] {
+            if is_wanted {
+                let above = if name == "n" { " above 1" } else { "" };
+                let detail = format!(
+                    "'{name}'{above} is not supported with an Idempotency-Key: such an answer is not kept for a repetition."
+                );
+                return Err(refuse(name, ParameterFault::Unsupported, detail));
+            }
+        }
         let Prompt { turns, sampling, .. } = &self.prompt;
         let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = sampling;
         let canonical = Canonical {
@@ -184,8 +218,10 @@ impl CompletionRequest {
             max_output_tokens: self.max_output_tokens,
             more: CanonicalTools::of(&self.prompt),
             max_cost: self.max_cost,
+            logit_bias: &self.prompt.logit_bias,
+            extra: &self.prompt.extra,
         };
-        Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) }
+        Ok(Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) })
     }
 }
 
@@ -204,6 +240,10 @@ struct Canonical<'a> {
     /// Absent without a bound, so that the requests of before have the fingerprints of before.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_cost: Option<Credits>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    logit_bias: &'a BTreeMap<u32, f32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extra: &'a BTreeMap<String, RawJson>,
 }
 
 fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {

@@ -7,18 +7,14 @@
 use serde_json::value::RawValue;
 
 use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_empty, is_only, is_word, number};
+use crate::openai::parameters::{Parameters, is_empty, is_only, is_word};
 
 /// A parameter, and whether a value of it asks for nothing more than what is done anyway.
 type UnsupportedParameter = (&'static str, fn(&RawValue) -> bool);
 
-const PARAMETERS: [UnsupportedParameter; 11] = [
+const PARAMETERS: [UnsupportedParameter; 7] = [
     ("functions", is_empty),
     ("function_call", is_free_choice),
-    ("n", |value| is_number(value, 1)),
-    ("logprobs", |value| value.get() == "false"),
-    ("top_logprobs", |value| is_number(value, 0)),
-    ("logit_bias", is_empty),
     ("modalities", |value| is_only(value, "text")),
     ("audio", |_| false),
     ("web_search_options", |_| false),
@@ -42,7 +38,6 @@ pub(super) fn refuse_unsupported(fields: &Parameters<'_>) -> Result<(), Protocol
 /// The values of the parameter that are taken, or the parameter that took its place.
 fn but(name: &str) -> &'static str {
     match name {
-        "n" => ", except for 1",
         "service_tier" => ", except for auto and default",
         "functions" => ": give 'tools'",
         "function_call" => ": give 'tool_choice'",
@@ -53,8 +48,4 @@ fn but(name: &str) -> &'static str {
 /// There is nothing to choose from.
 fn is_free_choice(value: &RawValue) -> bool {
     is_word(value, "none") || is_word(value, "auto")
-}
-
-fn is_number(value: &RawValue, wanted: u64) -> bool {
-    number(value).is_some_and(|number| number.as_u64() == Some(wanted))
 }

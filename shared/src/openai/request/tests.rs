@@ -1,13 +1,16 @@
 //! What is asked, and what is refused.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use domain::message::ToolCall;
 use domain::pricing::Prices;
 use futures_util::future::BoxFuture;
 use lambda_http::Body;
 use proptest::prelude::*;
+use providers::catalogue::CataloguedModel;
 use providers::chat_model::ChatModel;
+use providers::dummy::Dummy;
 use providers::error::ModelError;
 use providers::prompt::{Detail, Image, MediaType, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use providers::reply::{Reply, ReplyStream};
@@ -53,6 +56,11 @@ fn assert_refused(body: &Value, name: &str, fault: ParameterFault) {
 /// JSON as it is written here.
 fn raw(json: &'static str) -> &'static RawValue {
     serde_json::from_str(json).unwrap()
+}
+
+/// As many biases, of tokens that have numbers.
+fn biases(count: u32) -> Value {
+    (0..count).map(|token| (token.to_string(), json!(-100))).collect()
 }
 
 fn messages(messages: &Value) -> Value {
@@ -124,7 +132,10 @@ fn what_asks_for_nothing_more_and_what_nobody_knows_is_ignored() {
         ("prompt_cache_key", json!("k")),
         ("safety_identifier", json!("s")),
         ("parallel_tool_calls", json!(false)),
-        ("something_new", json!([1])),
+        ("prompt_cache_retention", json!("24h")),
+        ("thinking", json!({"type": "enabled"})),
+        ("not-a-name", json!(1)),
+        ("top_k", Value::Null),
     ] {
         let request = read(&with(name, value.clone())).unwrap();
         assert_eq!(
@@ -141,16 +152,11 @@ fn what_asks_for_nothing_more_and_what_nobody_knows_is_ignored() {
 #[test]
 fn what_would_change_the_answer_and_cannot_be_honoured_is_refused_by_name() {
     for (name, value) in [
-        ("n", json!(2)),
-        ("n", json!("1")),
         ("functions", json!([{}])),
         ("function_call", json!({"name": "f"})),
         ("service_tier", json!("flex")),
         ("service_tier", json!("priority")),
         ("prediction", json!({"type": "content", "content": "x"})),
-        ("logprobs", json!(true)),
-        ("top_logprobs", json!(2)),
-        ("logit_bias", json!({"50256": -100})),
         ("modalities", json!(["text", "audio"])),
         ("audio", json!({"voice": "alloy"})),
         ("web_search_options", json!({})),
@@ -173,6 +179,22 @@ fn parameters_outside_their_range_or_of_another_type_are_refused_by_name() {
         ("stop", json!([long_stop]), ParameterFault::Value),
         ("stop", json!([1]), ParameterFault::Type),
         ("stop", json!(1), ParameterFault::Type),
+        ("n", json!(0), ParameterFault::Value),
+        ("n", json!(9), ParameterFault::Value),
+        ("n", json!(-1), ParameterFault::Value),
+        ("n", json!("1"), ParameterFault::Type),
+        ("n", json!(1.5), ParameterFault::Type),
+        ("logprobs", json!(5), ParameterFault::Type),
+        ("top_logprobs", json!(2), ParameterFault::Value),
+        ("top_logprobs", json!(21), ParameterFault::Value),
+        ("top_logprobs", json!(true), ParameterFault::Type),
+        ("logit_bias", json!([]), ParameterFault::Type),
+        ("logit_bias", json!({"a": 1}), ParameterFault::Value),
+        ("logit_bias", json!({"+7": 1}), ParameterFault::Value),
+        ("logit_bias", json!({"4294967296": 1}), ParameterFault::Value),
+        ("logit_bias", json!({"7": 100.5}), ParameterFault::Value),
+        ("logit_bias", json!({"7": "1"}), ParameterFault::Value),
+        ("logit_bias", biases(301), ParameterFault::Value),
         ("seed", json!(1.5), ParameterFault::Type),
         ("seed", json!(u64::MAX), ParameterFault::Type),
         ("max_tokens", json!(0), ParameterFault::Value),
@@ -512,7 +534,7 @@ fn a_body_has_a_mebibyte_beside_its_images_and_six_megabytes_with_them() {
 #[test]
 fn the_fingerprint_covers_every_member_of_images_and_without_them_it_is_that_of_before() {
     let fingerprint = |parts: &[Value]| {
-        let remembered = read(&of_user(parts)).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        let remembered = read(&of_user(parts)).unwrap().remembered(IdempotencyKey::parse("key").unwrap()).unwrap();
         serde_json::to_string(&remembered.fingerprint).unwrap()
     };
     let detail = |detail: &str| {
@@ -541,7 +563,7 @@ fn the_fingerprint_covers_every_member_of_images_and_without_them_it_is_that_of_
 fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered() {
     let remembered = |body: &Value| {
         let key = IdempotencyKey::parse("key").unwrap();
-        read(body).unwrap().remembered(key)
+        read(body).unwrap().remembered(key).unwrap()
     };
     let plain = remembered(&minimal());
     let mut streamed = with("stream", json!(true));
@@ -562,6 +584,9 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
         with("verbosity", json!("low")),
         messages(&json!([{"role": "user", "content": "Hello", "name": "ada"}])),
         with("max_cost", json!(1)),
+        with("logit_bias", json!({"7": 1})),
+        with("top_k", json!(40)),
+        with("top_k", json!(40.0)),
         messages(&json!([{"role": "system", "content": ""}, {"role": "user", "content": "Hello"}])),
         messages(&json!([{"role": "user", "content": "Hello"}, {"role": "user", "content": "Hello"}])),
     ] {
@@ -570,13 +595,77 @@ fn the_fingerprint_covers_what_determines_the_answer_and_not_how_it_is_delivered
     assert_ne!(remembered(&with("temperature", json!(1))), remembered(&with("top_p", json!(1))));
 }
 
+#[test]
+fn several_choices_and_probabilities_and_biases_are_read() {
+    let prompt = |body: &Value| read(body).unwrap().prompt;
+    assert_eq!((prompt(&with("n", json!(8))).choices(), prompt(&with("n", json!(1))).choices()), (8, 1));
+    let mut body = with("logprobs", json!(true));
+    assert_eq!(prompt(&body).logprobs, Some(0));
+    body["top_logprobs"] = json!(20);
+    assert_eq!(prompt(&body).logprobs, Some(20));
+    let biased = prompt(&with("logit_bias", json!({"50256": -100, "7": 0.5}))).logit_bias;
+    assert_eq!(biased, BTreeMap::from([(7, 0.5), (50256, -100.0)]));
+    assert_eq!(prompt(&with("logit_bias", biases(300))).logit_bias.len(), 300);
+}
+
+/// A repetition would be answered with less than the first answer.
+#[test]
+fn answers_that_are_not_kept_whole_are_refused_with_an_idempotency_key() {
+    let remembered = |body: &Value| read(body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+    for (name, value, detail) in [
+        (
+            "n",
+            json!(2),
+            "'n' above 1 is not supported with an Idempotency-Key: such an answer is not kept for a repetition.",
+        ),
+        (
+            "logprobs",
+            json!(true),
+            "'logprobs' is not supported with an Idempotency-Key: such an answer is not kept for a repetition.",
+        ),
+    ] {
+        let Err(ProtocolError::Parameter(refusal)) = remembered(&with(name, value)) else { panic!("{name}") };
+        let fault = ParameterFault::Unsupported;
+        assert_eq!(refusal, InvalidParameter { name: name.to_owned(), fault, detail: detail.to_owned() });
+    }
+    for harmless in [with("n", json!(1)), with("logprobs", json!(false)), with("top_logprobs", json!(0))] {
+        assert_eq!(remembered(&harmless).unwrap(), remembered(&minimal()).unwrap(), "{harmless}");
+    }
+}
+
+#[test]
+fn unknown_members_are_kept_as_they_came_and_refused_only_where_the_model_has_a_list() {
+    let mut body = with("top_k", json!(40));
+    body["user"] = json!("u-1");
+    let kept = read(&body).unwrap();
+    let extra: Vec<(&str, &str)> = kept.prompt.extra.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+    assert_eq!(extra, [("top_k", "40")]);
+    let too_long = read(&with("top_k", json!("x".repeat(16 * 1024)))).unwrap();
+    assert!(too_long.prompt.extra.is_empty());
+    let offer_of = |listed: &[&str]| {
+        let extra_parameters = listed.iter().map(|name| (*name).to_owned()).collect();
+        let Offer { terms, model } = Arc::unwrap_or_clone(offer("m", Dummy::default(), Prices::default()));
+        Offer { terms: CataloguedModel { extra_parameters, ..terms }, model }
+    };
+    assert!(too_long.check(&offer_of(&[])).is_ok() && kept.check(&offer_of(&["top_k"])).is_ok());
+    let Err(ProtocolError::Parameter(refusal)) = too_long.check(&offer_of(&["min_p"])) else { panic!("too long") };
+    assert_eq!((refusal.name.as_str(), refusal.fault), ("extra_body", ParameterFault::Value));
+}
+
+#[test]
+fn no_member_that_is_read_here_can_be_on_a_models_list() {
+    for name in PARAMETERS {
+        assert!(!may_be_extra(name), "{name}");
+    }
+}
+
 /// Answers are kept for a day, also over a release.
 #[test]
 fn a_request_without_tools_has_the_fingerprint_that_it_had_before_there_were_tools() {
     let canonical = r#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
     let fingerprint = Fingerprint::of_request("/v1/chat/completions", raw(canonical));
     for body in [minimal(), with("tools", json!([])), with("response_format", json!({"type": "text"}))] {
-        let remembered = read(&body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        let remembered = read(&body).unwrap().remembered(IdempotencyKey::parse("key").unwrap()).unwrap();
         assert_eq!(remembered.fingerprint, fingerprint, "{body}");
     }
 }
@@ -585,7 +674,7 @@ fn a_request_without_tools_has_the_fingerprint_that_it_had_before_there_were_too
 #[test]
 fn the_fingerprint_covers_every_member_of_tools_calls_and_schemas() {
     let fingerprint = |body: &Value| {
-        let remembered = read(body).unwrap().remembered(IdempotencyKey::parse("key").unwrap());
+        let remembered = read(body).unwrap().remembered(IdempotencyKey::parse("key").unwrap()).unwrap();
         serde_json::to_string(&remembered.fingerprint).unwrap()
     };
     let tool = |function: Value| json!({"type": "function", "function": function});
@@ -807,7 +896,7 @@ fn a_call_that_is_none_is_refused_where_it_is_wrong() {
 fn a_bound_on_the_cost_is_a_part_of_the_fingerprint_and_without_one_it_is_that_of_before() {
     let fingerprint = |body: &Value| {
         let key = IdempotencyKey::parse("key").unwrap();
-        read(body).unwrap().remembered(key).fingerprint
+        read(body).unwrap().remembered(key).unwrap().fingerprint
     };
     let before = r#"{"model":"dummy","turns":[["user","Hello"]],"numbers":[null,null,null,null],"stop":[],"seed":null,"max_output_tokens":null}"#;
     let before = Fingerprint::of_request("/v1/chat/completions", raw(before));
@@ -851,12 +940,14 @@ fn any_value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_is_asked_is_read_within_the_limits_or_refused_without_panic(
-        name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|tools|tool_choice|response_format",
+        name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|logprobs|top_logprobs|logit_bias|top_k|tools|tool_choice|response_format",
         value in any_value(),
     ) {
         if let Ok(request) = read(&with(&name, value)) {
             prop_assert!(!request.prompt.turns.is_empty());
             prop_assert!(request.max_output_tokens != Some(0));
+            prop_assert!((1..=8).contains(&request.prompt.choices()));
+            prop_assert!(request.prompt.logit_bias.values().all(|bias| (-100.0..=100.0).contains(bias)));
             prop_assert!(request.prompt.tools.offered.iter().all(|tool| !tool.name.is_empty()));
             let Sampling { temperature, top_p, stop, .. } = request.prompt.sampling;
             prop_assert!(temperature.is_none_or(|temperature| (0.0..=2.0).contains(&temperature)));
