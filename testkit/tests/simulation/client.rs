@@ -73,6 +73,7 @@ impl SimulatedClient {
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             failure: failure(generator, self.world.failures_of_eight),
             conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
+            choices: if key.is_some() { 1 } else { [1, 1, 2, 3][generator.usize(..4)] },
             images: [0, 0, 0, 1, 2][generator.usize(..5)],
             is_long: generator.bool(),
             is_streamed: generator.bool(),

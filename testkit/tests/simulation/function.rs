@@ -18,7 +18,7 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
 /// The answer of the process with this number.
 pub(super) async fn answer(world: Arc<World>, number: usize, request: Request) -> Told {
     match &request.wish {
-        Wish::Chat(chat) => chat::answer(&world, number, chat).await.unwrap_or_else(refusal_of_message),
+        Wish::Chat(chat) => Box::pin(chat::answer(&world, number, chat)).await.unwrap_or_else(refusal_of_message),
         wish => account::answer(&world, request.person, wish).await.unwrap_or_else(refusal),
     }
 }

@@ -251,6 +251,16 @@ fn the_simulation_finds_an_entry_that_names_the_first_model_although_its_fallbac
 }
 
 #[test]
+fn the_simulation_finds_a_hold_that_forgets_the_choices() {
+    assert_found_by(Sabotage::ChoicesForgotten, "was not held as the candidates of its catalogue cost");
+}
+
+#[test]
+fn the_simulation_finds_a_charge_that_forgets_the_choices() {
+    assert_found_by(Sabotage::ChoicesForgotten, "which agreed to");
+}
+
+#[test]
 fn the_simulation_finds_a_charge_without_the_images() {
     assert_found_by(Sabotage::ImagesUnpriced, "does not count the images of its message");
 }

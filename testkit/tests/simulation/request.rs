@@ -67,6 +67,8 @@ pub(super) struct Chat {
     pub(super) failure: Option<ModelFailure>,
     /// The conversation in which the exchange is stored, if it is.
     pub(super) conversation: Option<ConversationId>,
+    /// The replies that are wanted. With a key there is one.
+    pub(super) choices: u8,
     /// The images in the message.
     pub(super) images: u32,
     /// Whether the reply is so long that its text is put apart.

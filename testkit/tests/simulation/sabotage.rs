@@ -20,7 +20,7 @@ const CATALOGUE: &str = "CATALOGUE";
 /// A value that only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
-/// A rule that is broken on the way to the table.
+/// A rule that is broken, mostly on the way to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sabotage {
     /// A hold is subtracted from any balance.
@@ -75,6 +75,9 @@ pub(super) enum Sabotage {
     ChargeAtTheNewestPrice,
     /// The entry has the name and the prices of the first model, although its fallback has answered.
     EntryNamesTheFirstOffer,
+    /// A question is held and charged as if it asked for one choice. A function breaks this rule, and not the way to the
+    /// table.
+    ChoicesForgotten,
     /// A capture leaves the images out, of the usage and of the cost.
     ImagesUnpriced,
     /// The input that is charged is lowered to what the images count with the first model, although its fallback has

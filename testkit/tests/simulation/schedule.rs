@@ -104,6 +104,7 @@ impl Schedule {
             network: network.clone(),
             table: table.clone(),
             began_at: clock.now(),
+            sabotage,
             max_holds,
             unpaid_per_hour,
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],

@@ -194,8 +194,9 @@ impl Agreed<'_> {
         let most_input = prompt(chat.images).most_input_tokens(*image_tokens);
         let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
         let held = Credits::new(self.held).unwrap();
-        let limit = prices.quote(most_input, chat.images, limits).max_output_tokens(held);
-        let usage = Usage { images: chat.images, ..self.usage.within(most_input, limit.into()) };
+        let quote = prices.quote(most_input, chat.images, limits).for_choices(chat.choices);
+        let most_output = u64::from(quote.max_output_tokens(held)) * u64::from(chat.choices);
+        let usage = Usage { images: chat.images, ..self.usage.within(most_input, most_output) };
         let cost = prices.cost(&usage);
         *id == told.to_string()
             && entry.usage == Some(usage)
@@ -229,5 +230,6 @@ fn of_a_whole_reply(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
 /// A model that breaks off has sent its whole reply, and no count of tokens.
 fn of_what_was_delivered(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
     let input_tokens = prompt(chat.images).estimated_input_tokens(image_tokens);
-    Usage::estimated(input_tokens, estimated_tokens(&response(number, chat.is_long)))
+    let responses = response(number, chat.is_long).repeat(chat.choices.into());
+    Usage::estimated(input_tokens, estimated_tokens(&responses))
 }

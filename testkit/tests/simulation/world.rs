@@ -9,6 +9,7 @@ use crate::network::Network;
 use crate::person::Person;
 use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
+use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use shared::domain::ids::UserId;
 use shared::domain::time::{Clock, Timestamp};
@@ -44,6 +45,8 @@ pub(super) struct World {
     pub(super) failures_of_eight: u8,
     /// The beginning of the schedule.
     pub(super) began_at: Timestamp,
+    /// A rule that a function breaks, if it is not broken on the way to the table.
+    pub(super) sabotage: Option<Sabotage>,
     /// The messages of one person that may be in flight.
     pub(super) max_holds: u32,
     /// The unpaid messages that the ledger allows an account in an hour.

@@ -1,6 +1,7 @@
 //! The function `chat`, with the prices of the catalogue.
 
 use std::collections::HashMap;
+use std::num::NonZeroU8;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use providers::error::ModelError;
 use providers::model::Model;
 use providers::offers::{Connect, OfferDesk};
 use providers::prompt::{Image, MediaType, Prompt, Role, Turn};
-use providers::reply::{End, Piece, Reply, ReplyStream};
+use providers::reply::{End, Part, Piece, Reply, ReplyStream, SaidChoice};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::message::{FinishReason, Message};
@@ -26,6 +27,7 @@ use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Re
 
 use super::FUNCTION_TIMEOUT;
 use crate::request::{Chat, ModelFailure, Told};
+use crate::sabotage::Sabotage;
 use crate::world::{AskedModel, World};
 
 /// The reply of the model in a process. It differs for each process. A long one has no room in a message item.
@@ -57,14 +59,15 @@ pub(crate) fn prompt(images: u32) -> Prompt {
 pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
     let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
     let most_input = prompt(chat.images).most_input_tokens(model.image_tokens.unwrap_or(0));
-    model.prices.quote(most_input, chat.images, limits)
+    model.prices.quote(most_input, chat.images, limits).for_choices(chat.choices)
 }
 
-/// The usage that the model of `chat` counts: some of the input was in its cache. It counts no images, and 200 tokens for
-/// each, which may be more than its catalogue says.
+/// The usage that the model of `chat` counts: some of the input was in its cache, and each choice has as many tokens. It
+/// counts no images, and 200 tokens for each, which may be more than its catalogue says.
 pub(crate) fn counted(chat: &Chat) -> Usage {
     let input_tokens = 20 + 200 * u64::from(chat.images);
-    Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(input_tokens, chat.tokens.into()) }
+    let output_tokens = u64::from(chat.tokens) * u64::from(chat.choices);
+    Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(input_tokens, output_tokens) }
 }
 
 /// The connection of a process to all models, which follow one script.
@@ -98,7 +101,8 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
     let Some(candidates) = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name)) else {
         return Ok(Told::Refused("model_not_found"));
     };
-    let prompt = prompt(chat.images);
+    let n = NonZeroU8::new(chat.choices).filter(|_| world.sabotage != Some(Sabotage::ChoicesForgotten));
+    let prompt = Prompt { n, ..prompt(chat.images) };
     if candidates.first.unsupported(&prompt).is_some() {
         return Ok(Told::Refused("unsupported_parameter"));
     }
@@ -149,6 +153,7 @@ async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
 struct Script {
     number: usize,
     response: String,
+    choices: u8,
     usage: Usage,
     thinks: Duration,
     /// The time from the words to the end. The end of a whole reply comes with them.
@@ -175,6 +180,7 @@ impl Script {
         Self {
             number,
             response: response(number, chat.is_long),
+            choices: chat.choices,
             usage: counted(chat),
             thinks: chat.thinks,
             goes_on: if chat.is_streamed { chat.thinks } else { Duration::ZERO },
@@ -220,19 +226,22 @@ impl ChatModel for Scripted {
         async {
             self.think().await?;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.script.usage) };
-            Ok(Reply::text(&self.script.response, end))
+            let choice = SaidChoice::text(&self.script.response);
+            Ok(Reply { choices: vec![choice; self.script.choices.into()], end })
         }
         .boxed()
     }
 
-    /// The whole text, and the end after the same time again.
+    /// The whole text of each choice, and the end after the same time again.
     fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async {
             self.think().await?;
             let script = &self.script;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(script.usage) };
             let end = if script.breaks_off { Err(failed()) } else { Ok(Piece::End(end)) };
-            let text = stream::iter([Ok(Piece::text(&script.response))]);
+            let (response, choices) = (script.response.clone(), script.choices);
+            let text = stream::iter(0..choices)
+                .map(move |choice| Ok(Piece::Part { choice, part: Part::Text(response.clone()) }));
             let goes_on = script.goes_on;
             let last = stream::once(async move {
                 tokio::time::sleep(goes_on).await;
