@@ -12,7 +12,7 @@ pub enum StreamPolicy {
     /// For a stream, also where a whole reply is wanted, so that a deadline ends the reply and does not lose it.
     #[default]
     Always,
-    /// For a stream of texts. Calls of tools are asked for whole. No model is asked for calls yet, so this is as `Always`.
+    /// For a stream of texts. A reply for which tools are offered is asked for whole.
     TextOnly,
     /// For whole replies alone.
     Never,
