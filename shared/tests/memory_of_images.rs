@@ -19,6 +19,7 @@ use providers::dummy::Dummy;
 use providers::model::{Model, ShownPiece};
 use providers::offers::Connect;
 use providers::prompt::{Image, MediaType, Prompt, Role, Turn};
+use providers::reply::Part;
 use providers::settings::ModelSettings;
 
 #[global_allocator]
@@ -69,7 +70,7 @@ fn prompt(image_bytes: usize) -> Prompt {
 
 async fn ask(model: &Model, prompt: &Prompt) {
     let mut pieces = model.stream(prompt, 5, Duration::from_secs(20)).await.unwrap();
-    assert_eq!(pieces.next().await.unwrap(), ShownPiece::Text("A cat.".to_owned()));
+    assert_eq!(pieces.next().await.unwrap(), ShownPiece::Part { choice: 0, part: Part::Text("A cat.".to_owned()) });
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod binaries;
 mod catalogue;
 mod chat;
 mod chat_completions;
+mod choices;
 mod cors;
 mod costs;
 mod docs;

@@ -121,6 +121,8 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
 mod tests {
     use super::*;
 
+    use std::collections::BTreeSet;
+
     use domain::pricing::Prices;
     use proptest::prelude::*;
     use providers::catalogue::Provider;
@@ -166,13 +168,17 @@ mod tests {
                 },
                 "supported_parameters": [
                     "frequency_penalty",
+                    "logit_bias",
+                    "logprobs",
                     "max_completion_tokens",
                     "max_tokens",
+                    "n",
                     "presence_penalty",
                     "response_format",
                     "seed",
                     "stop",
                     "temperature",
+                    "top_logprobs",
                     "top_p",
                     "verbosity",
                 ],
@@ -188,6 +194,19 @@ mod tests {
         let item = json!(ModelItem::of(&current.catalogue, &current.catalogue.models()[0]));
         let expected = ["max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"];
         assert_eq!(item["supported_parameters"], json!(expected));
+    }
+
+    #[test]
+    fn a_model_shows_its_extra_parameters_and_without_streams_no_log_probabilities() {
+        let model = CataloguedModel {
+            extra_parameters: BTreeSet::from(["top_k".to_owned()]),
+            streams: StreamPolicy::Never,
+            ..CataloguedModel::of_the_settings("m", Prices::default(), 4096, 512)
+        };
+        let shown = |protocol| supported_parameters(protocol, &model);
+        assert!(shown(Protocol::OpenAi).contains(&"top_k") && shown(Protocol::OpenAi).contains(&"n"));
+        assert!(!shown(Protocol::OpenAi).iter().any(|name| name.ends_with("logprobs")));
+        assert!(!shown(Protocol::Bedrock).contains(&"top_k") && !shown(Protocol::Dummy).contains(&"n"));
     }
 
     proptest! {

@@ -623,6 +623,15 @@ fn no_extra_parameter_bears_on_money() {
         "route",
         "provider",
         "extra_body",
+        "seed",
+        "logprobs",
+        "logit_bias",
+        "reasoning",
+        "thinking",
+        "chat_template_kwargs",
+        "use_beam_search",
+        "search_parameters",
+        "metadata",
     ] {
         let json = with(full(), "/models/0/extra_parameters/0", json!(name));
         let expected =
@@ -630,6 +639,19 @@ fn no_extra_parameter_bears_on_money() {
         assert_eq!(errors(&json), [expected], "{name}");
         assert!(!schema.takes(&json), "{name}");
     }
+}
+
+/// A catalogue that cannot be read would stop every model.
+#[test]
+fn a_stored_catalogue_loses_the_extra_parameters_that_are_refused_today_and_nothing_else() {
+    let listed = json!(["thinking", "top_k", "seed", "min_p"]);
+    let json = with(full(), "/models/0/extra_parameters", listed);
+    assert_eq!(errors(&json).len(), 2);
+    let stored = Catalogue::parse(&json.to_string()).unwrap();
+    let left = with(full(), "/models/0/extra_parameters", json!(["top_k", "min_p"]));
+    assert_eq!(stored, Catalogue::from_value(&left).unwrap());
+    let wrong = with(full(), "/models/0/extra_parameters", json!(["top-k"]));
+    assert!(Catalogue::parse(&wrong.to_string()).is_err());
 }
 
 #[test]

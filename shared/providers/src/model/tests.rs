@@ -1,5 +1,6 @@
 //! Limits on replies, and the usage of each.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -9,7 +10,8 @@ use super::*;
 use crate::dummy::{Dummy, DummyFailure};
 use crate::error::Refusal;
 use crate::prompt::{Image, MediaType, Role, Tool, Tools, Turn};
-use crate::reply::{MAX_REPLY_BYTES, Reply, SaidChoice, SaidChoices, ToolCallDelta};
+use crate::raw_array::RawArray;
+use crate::reply::{Logprobs, MAX_OPAQUE_BYTES, MAX_REPLY_BYTES, Reply, SaidChoice, SaidChoices, ToolCallDelta};
 use domain::message::ToolCall;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -394,6 +396,100 @@ async fn a_reply_that_its_provider_says_is_broken_off_has_failed_after_what_was_
     }
 }
 
+/// The choices of a reply that comes in pieces, and how they and it ended.
+async fn choices_of(model: &Model, n: u8) -> (Vec<SaidChoice>, Vec<FinishReason>, Usage) {
+    let prompt = Prompt { n: NonZeroU8::new(n), ..hello() };
+    let mut pieces = model.stream(&prompt, 10, LIMIT).await.unwrap();
+    let mut choices = SaidChoices::default();
+    loop {
+        match pieces.next().await.unwrap() {
+            ShownPiece::Part { choice, part } => choices.add(choice, &part),
+            ShownPiece::End { finish_reasons, usage } => return (choices.into_vec(), finish_reasons, usage),
+        }
+    }
+}
+
+fn of(choice: u8, text: &str) -> Piece {
+    Piece::Part { choice, part: Part::Text(text.to_owned()) }
+}
+
+fn finished(choice: u8, reason: FinishReason) -> Piece {
+    Piece::Finished { choice, reason }
+}
+
+#[tokio::test]
+async fn each_choice_has_its_words_and_its_reason_and_choices_that_nobody_wants_are_counted_and_hidden() {
+    let pieces = [
+        of(1, "b"),
+        of(0, "a"),
+        of(1, "b"),
+        of(7, "1234567"),
+        finished(7, FinishReason::Stop),
+        finished(1, FinishReason::ToolCalls),
+        finished(0, FinishReason::Stop),
+        ends(FinishReason::Stop, None),
+    ];
+    for streams in [true, false] {
+        let model = Recited::model(pieces.clone(), None).streaming(policy(streams));
+        let (choices, reasons, usage) = choices_of(&model, 3).await;
+        let texts: Vec<&str> = choices.iter().map(|choice| choice.text.as_str()).collect();
+        assert_eq!(texts, ["a", "bb"]);
+        assert_eq!(reasons, [FinishReason::Stop, FinishReason::ToolCalls]);
+        let events = if streams { 4 } else { 3 };
+        assert_eq!(usage, estimated(10_u64.div_ceil(4).max(events)));
+    }
+}
+
+#[tokio::test]
+async fn choices_share_the_limit_of_a_reply_and_those_that_are_cut_end_with_length() {
+    let pieces = [
+        of(1, &"x".repeat(MAX_REPLY_BYTES - 1)),
+        finished(1, FinishReason::Stop),
+        of(0, "yz"),
+        finished(0, FinishReason::Stop),
+        ends(FinishReason::Stop, None),
+    ];
+    let (choices, reasons, _) = choices_of(&Recited::model(pieces, None), 2).await;
+    assert_eq!((choices[0].text.as_str(), choices[1].text.len()), ("y", MAX_REPLY_BYTES - 1));
+    assert_eq!(reasons, [FinishReason::Length, FinishReason::Stop]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_ended_before_the_deadline_keeps_its_reason() {
+    let pieces = [of(0, "a"), of(1, "b"), finished(1, FinishReason::ContentFilter)];
+    let (_, reasons, _) = choices_of(&Recited::model(pieces, Some(Step::Stalls)), 2).await;
+    assert_eq!(reasons, [FinishReason::Length, FinishReason::ContentFilter]);
+    // Its provider bills it, also without a word.
+    let (_, reasons, usage) =
+        choices_of(&Recited::model([finished(0, FinishReason::Stop)], Some(Step::Stalls)), 1).await;
+    assert_eq!((reasons, usage), (vec![FinishReason::Stop], estimated(0)));
+}
+
+/// They are no words: nobody is billed for them.
+#[tokio::test]
+async fn log_probabilities_and_annotations_that_are_too_long_are_left_out_with_all_that_follow_of_their_kind() {
+    let array = |bytes: usize| RawArray::parse(&format!("[\"{}\"]", "x".repeat(bytes - 2))).unwrap();
+    let logprobs = |bytes: usize| Part::Logprobs(Logprobs { content: Some(array(bytes)), refusal: None });
+    let beside = |part: Part| Piece::Part { choice: 0, part };
+    let pieces = [
+        says("Hi"),
+        beside(logprobs(1000)),
+        beside(Part::Annotations(array(MAX_OPAQUE_BYTES - 1100))),
+        beside(logprobs(101)),
+        beside(Part::Annotations(array(99))),
+        beside(logprobs(3)),
+        ends(FinishReason::Stop, None),
+    ];
+    for (streams, of_logprobs, of_annotations) in [(true, 1000, MAX_OPAQUE_BYTES - 1000), (false, 1106, 0)] {
+        let model = Recited::model(pieces.clone(), None).streaming(policy(streams));
+        let (choices, _, usage) = choices_of(&model, 1).await;
+        let SaidChoice { text, logprobs, annotations, .. } = &choices[0];
+        assert_eq!((text.as_str(), usage), ("Hi", estimated(1)));
+        assert_eq!(logprobs.as_ref().map(Logprobs::bytes), Some(of_logprobs), "{streams}");
+        assert_eq!(annotations.bytes(), of_annotations, "{streams}");
+    }
+}
+
 /// The table of docs/decisions/finished-replies.md, from the provider's count on.
 #[tokio::test]
 async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_number() {
@@ -423,7 +519,7 @@ async fn an_estimate_counts_the_images_of_the_prompt_as_the_catalogue_says() {
     let prompt = Prompt { turns: vec![turn], ..Prompt::default() };
     let model = Recited::model([says("Hi")], None).counting_images(700);
     let mut pieces = model.stream(&prompt, 10, LIMIT).await.unwrap();
-    assert_eq!(pieces.next().await.unwrap(), ShownPiece::Text("Hi".to_owned()));
+    assert_eq!(pieces.next().await.unwrap(), ShownPiece::Part { choice: 0, part: Part::Text("Hi".to_owned()) });
     let input_tokens = hello().estimated_input_tokens(0) + 2 * 700;
     assert_eq!(pieces.estimated_usage(), Usage::estimated(input_tokens, 1));
 }

@@ -176,6 +176,7 @@ fn read_logprobs(sent: &RawValue) -> Option<Logprobs> {
 #[cfg(test)]
 mod tests {
     use std::iter;
+    use std::num::NonZeroU8;
 
     use domain::message::ToolCall;
     use proptest::prelude::*;
@@ -183,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::openai::whole;
-    use crate::reply::{End, Reply, SaidChoices};
+    use crate::reply::{SaidChoice, SaidChoices};
 
     fn any_calls() -> impl Strategy<Value = Vec<ToolCall>> {
         // A name that has its beginning twice could not be told from one that is repeated.
@@ -226,15 +227,134 @@ mod tests {
         deltas.collect()
     }
 
-    fn chunk(delta: &Value) -> ServerAnswer {
-        serde_json::from_value(json!({"choices": [{"index": 0, "delta": delta}]})).unwrap()
+    /// A choice as a server may write it.
+    #[derive(Clone, Debug)]
+    struct WrittenChoice {
+        /// Reasoning, text, refusal.
+        words: [String; 3],
+        calls: Vec<ToolCall>,
+        /// Of the text and of the refusal, if there are any.
+        logprobs: [Option<Vec<String>>; 2],
+        annotations: Vec<String>,
+        is_cut: bool,
     }
 
-    fn gathered(deltas: &[Value]) -> Reply {
-        let end = End { finish_reason: FinishReason::ToolCalls, usage: None };
-        let (mut choices, mut reader) = (SaidChoices::default(), AnswerReader::of(&Prompt::default()));
-        for delta in deltas {
-            for piece in chunk(delta).into_news(&mut reader).unwrap().pieces {
+    fn any_choice() -> impl Strategy<Value = WrittenChoice> {
+        let words = ["\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"];
+        let logprobs = prop::option::of(prop::collection::vec("\\PC{0,6}", 1..4));
+        let annotations = prop::collection::vec("\\PC{0,6}", 0..3);
+        (words, any_calls(), [logprobs.clone(), logprobs], annotations, any::<bool>()).prop_map(
+            |(words, calls, logprobs, annotations, is_cut)| WrittenChoice {
+                words,
+                calls,
+                logprobs,
+                annotations,
+                is_cut,
+            },
+        )
+    }
+
+    fn logprob(token: &String) -> Value {
+        json!({"token": token, "logprob": -0.5, "top_logprobs": []})
+    }
+
+    fn annotation(url: &String) -> Value {
+        json!({"type": "url_citation", "url_citation": {"url": url}})
+    }
+
+    impl WrittenChoice {
+        fn members_with_words(&self) -> [(&'static str, &String); 3] {
+            let [reasoning, text, refusal] = &self.words;
+            [("reasoning_content", reasoning), ("content", text), ("refusal", refusal)]
+        }
+
+        fn reason(&self) -> &'static str {
+            if self.is_cut { "length" } else { "stop" }
+        }
+
+        fn logprobs(&self) -> Value {
+            let [content, refusal] = self.logprobs.each_ref().map(|tokens| {
+                let tokens = tokens.as_ref()?;
+                Some(tokens.iter().map(logprob).collect::<Vec<_>>())
+            });
+            if content.is_none() && refusal.is_none() {
+                json!(null)
+            } else {
+                json!({"content": content, "refusal": refusal})
+            }
+        }
+
+        /// The choice in a whole answer.
+        fn whole(&self, index: usize) -> Value {
+            let calls = self.calls.iter();
+            let calls =
+                calls.map(|call| json!({"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}));
+            let annotations = self.annotations.iter().map(annotation);
+            let mut message =
+                json!({"tool_calls": calls.collect::<Vec<_>>(), "annotations": annotations.collect::<Vec<_>>()});
+            for (name, words) in self.members_with_words() {
+                message[name] = json!(words);
+            }
+            json!({"index": index, "message": message, "logprobs": self.logprobs(), "finish_reason": self.reason()})
+        }
+
+        /// The same as a server streams it.
+        fn streamed(&self, index: usize, places: &[usize], style: u8) -> Vec<Value> {
+            let words = self.members_with_words().into_iter();
+            let words =
+                words.flat_map(|(name, words)| cut(words, places).into_iter().map(move |part| json!({name: part})));
+            let calls = call_deltas(&self.calls, places, style == 1, style == 2);
+            let annotations = self.annotations.iter().map(|url| json!({"annotations": [annotation(url)]}));
+            let deltas = words.chain(calls).chain(annotations);
+            let deltas = deltas.map(|delta| json!({"index": index, "delta": delta, "logprobs": null}));
+            let kinds = ["content", "refusal"].into_iter().zip(&self.logprobs);
+            let tokens = kinds.flat_map(|(kind, tokens)| tokens.iter().flatten().map(move |token| (kind, token)));
+            let logprobs = tokens.map(|(kind, token)| {
+                json!({"index": index, "delta": {}, "logprobs": {kind: [logprob(token)]}, "finish_reason": null})
+            });
+            let end = json!({"index": index, "delta": {}, "finish_reason": self.reason()});
+            deltas.chain(logprobs).chain([end]).collect()
+        }
+
+        fn read(&self) -> SaidChoice {
+            let [reasoning, text, refusal] = self.words.clone();
+            let there = |words: String| Some(words).filter(|words| !words.is_empty());
+            let [content, refused] = self.logprobs.each_ref().map(|tokens| {
+                let tokens: Vec<Value> = tokens.as_ref()?.iter().map(logprob).collect();
+                RawArray::parse(&json!(tokens).to_string())
+            });
+            let has_logprobs = content.is_some() || refused.is_some();
+            let annotations: Vec<Value> = self.annotations.iter().map(annotation).collect();
+            SaidChoice {
+                text,
+                refusal: there(refusal),
+                reasoning: there(reasoning),
+                calls: self.calls.clone(),
+                logprobs: has_logprobs.then_some(Logprobs { content, refusal: refused }),
+                annotations: RawArray::parse(&json!(annotations).to_string()).unwrap(),
+                finish_reason: Some(if self.is_cut { FinishReason::Length } else { FinishReason::Stop }),
+            }
+        }
+    }
+
+    /// The chunks of a stream whose choices are written side by side, each in chunks of its own or several in one.
+    fn side_by_side(choices: &[Vec<Value>], in_one: bool) -> Vec<Value> {
+        let longest = choices.iter().map(Vec::len).max().unwrap_or_default();
+        let rounds = (0..longest).map(|round| choices.iter().filter_map(|chunks| chunks.get(round).cloned()).collect());
+        let rounds =
+            rounds.flat_map(
+                |round: Vec<Value>| {
+                    if in_one { vec![round] } else { round.into_iter().map(|choice| vec![choice]).collect() }
+                },
+            );
+        rounds.map(|choices| json!({"choices": choices})).collect()
+    }
+
+    fn gathered(chunks: &[Value], prompt: &Prompt) -> Vec<SaidChoice> {
+        let (mut choices, mut reader) = (SaidChoices::default(), AnswerReader::of(prompt));
+        for chunk in chunks {
+            let chunk: ServerAnswer = serde_json::from_value(chunk.clone()).unwrap();
+            for piece in chunk.into_news(&mut reader).unwrap().pieces {
                 match piece {
                     Piece::Part { choice, part } => choices.add(choice, &part),
                     Piece::Finished { choice, reason } => choices.finish(choice, reason),
@@ -242,7 +362,8 @@ mod tests {
                 }
             }
         }
-        Reply { choices: choices.into_vec(), end }
+        assert!(reader.has_ended());
+        choices.into_vec()
     }
 
     proptest! {
@@ -250,31 +371,54 @@ mod tests {
 
         #[test]
         fn the_pieces_of_a_stream_put_together_are_the_whole_answer(
-            words in ["\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"],
-            calls in any_calls(),
+            choices in prop::collection::vec(any_choice(), 1..4),
             places in prop::collection::vec(any::<usize>(), 1..4),
-            style in 0..3,
+            style in 0..3_u8,
+            in_one: bool,
         ) {
-            let [text, refusal, reasoning] = &words;
-            let words = [("reasoning_content", reasoning), ("content", text), ("refusal", refusal)];
-            let word_deltas = words.into_iter().flat_map(|(member, words)| {
-                cut(words, &places).into_iter().map(move |part| json!({member: part}))
-            });
-            let deltas: Vec<Value> =
-                word_deltas.chain(call_deltas(&calls, &places, style == 1, style == 2)).collect();
-            let tool_calls: Vec<Value> = calls
-                .iter()
-                .map(|call| json!({"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}))
-                .collect();
-            let message = json!({
-                "content": text, "refusal": refusal, "reasoning_content": reasoning, "tool_calls": tool_calls,
-            });
-            let answer = json!({"choices": [{"message": message, "finish_reason": "tool_calls"}]});
-            let whole = whole::reply(serde_json::from_value(answer).unwrap()).unwrap();
-            prop_assert!(gathered(&deltas) == whole, "{deltas:?}");
-            let expected = |words: &String| Some(words.clone()).filter(|words| !words.is_empty());
-            prop_assert_eq!((&whole.text, &whole.refusal), (text, &expected(refusal)));
-            prop_assert_eq!((&whole.reasoning, &whole.calls), (&expected(reasoning), &calls));
+            let n = u8::try_from(choices.len()).ok().and_then(NonZeroU8::new);
+            let prompt = Prompt { n, logprobs: Some(0), ..Prompt::default() };
+            let whole: Vec<Value> = choices.iter().enumerate().map(|(index, choice)| choice.whole(index)).collect();
+            let whole = serde_json::from_value(json!({"choices": whole})).unwrap();
+            let whole = whole::reply(whole, AnswerReader::of(&prompt)).unwrap();
+            let read: Vec<SaidChoice> = choices.iter().map(WrittenChoice::read).collect();
+            prop_assert!(whole.choices == read, "{choices:?}: {whole:?}");
+            let streamed: Vec<Vec<Value>> =
+                choices.iter().enumerate().map(|(index, choice)| choice.streamed(index, &places, style)).collect();
+            let streamed = gathered(&side_by_side(&streamed, in_one), &prompt);
+            prop_assert!(streamed == read, "{choices:?}: {streamed:?}");
+        }
+    }
+
+    #[test]
+    fn where_one_choice_is_asked_for_the_first_is_it_and_others_are_found_by_their_number_or_their_place() {
+        let of = |n: u8, choices: Value| {
+            let prompt = Prompt { n: NonZeroU8::new(n), ..Prompt::default() };
+            let answer: ServerAnswer = serde_json::from_value(json!({"choices": choices})).unwrap();
+            answer.into_news(&mut AnswerReader::of(&prompt)).unwrap().pieces
+        };
+        let says = |choice: u8, text: &str| Piece::Part { choice, part: Part::Text(text.to_owned()) };
+        let choice = |index: Value, text: &str| json!({"index": index, "delta": {"content": text}});
+        assert_eq!(of(1, json!([choice(json!(7), "a"), choice(json!(0), "b")])), [says(0, "a"), says(1, "b")]);
+        assert_eq!(of(3, json!([choice(json!(2), "a"), choice(json!(null), "b")])), [says(2, "a"), says(1, "b")]);
+        assert_eq!(of(3, json!([choice(json!(9), "a"), choice(json!(900), "b")])), [says(9, "a"), says(255, "b")]);
+    }
+
+    #[test]
+    fn log_probabilities_are_read_where_they_were_asked_for_and_have_a_form() {
+        let pieces = |logprobs: Option<u8>, sent: Value| {
+            let prompt = Prompt { logprobs, ..Prompt::default() };
+            let answer = json!({"choices": [{"delta": {}, "logprobs": sent}]});
+            let answer: ServerAnswer = serde_json::from_value(answer).unwrap();
+            answer.into_news(&mut AnswerReader::of(&prompt)).unwrap().pieces
+        };
+        let sent = || json!({"content": [{"token": "Hi"}], "refusal": null});
+        let content = RawArray::parse(r#"[{"token":"Hi"}]"#);
+        let expected = Piece::from(Part::Logprobs(Logprobs { content, refusal: None }));
+        assert_eq!(pieces(Some(5), sent()), [expected]);
+        assert_eq!(pieces(None, sent()), [], "no repetition has them");
+        for odd in [json!(null), json!([]), json!(7), json!({}), json!({"content": {}}), json!({"tokens": ["Hi"]})] {
+            assert_eq!(pieces(Some(0), odd.clone()), [], "{odd}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The model against a server of the tests' own.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,7 +16,7 @@ use super::provider::Address;
 use super::*;
 use crate::error::Refusal;
 use crate::prompt::{ResponseFormat, Role, Sampling, Tool, Tools, Turn};
-use crate::reply::{End, Piece, SaidChoice};
+use crate::reply::{End, Part, Piece, SaidChoice};
 use cloud::SecretSource;
 use domain::message::{FinishReason, ToolCall};
 use domain::pricing::Usage;
@@ -258,7 +259,8 @@ async fn a_whole_reply_has_text_reason_and_usage() {
     for (reason, expected) in REASONS {
         let (_server, model) = answering(ok(&completion(reason))).await;
         let end = End { finish_reason: expected, usage: Some(USAGE) };
-        assert_eq!(reply(&model).await.unwrap(), Reply::text("Hi", end), "{reason}");
+        let choice = SaidChoice { finish_reason: Some(expected), ..SaidChoice::text("Hi") };
+        assert_eq!(reply(&model).await.unwrap(), Reply::of(choice, end), "{reason}");
     }
 }
 
@@ -458,6 +460,73 @@ async fn calls_of_tools_and_reasoning_are_read_in_every_form_of_an_answer() {
         let (streamed, streamed_end) = pieces(&model).await;
         assert_eq!((streamed.calls, streamed.reasoning.as_str()), (calls.clone(), "Hm"), "{message}");
         assert_eq!((streamed_end.unwrap(), streamed.hidden_bytes), (end, 0), "{message}");
+    }
+}
+
+/// The pieces of the reply to a prompt that asks for so many choices.
+async fn pieces_of_choices(model: &OpenAi, n: u8) -> Vec<Result<Piece, ModelError>> {
+    let prompt = Prompt { n: NonZeroU8::new(n), ..hello() };
+    model.stream(&prompt, 5).await.unwrap().collect().await
+}
+
+fn of(choice: u8, text: &str) -> Piece {
+    Piece::Part { choice, part: Part::Text(text.to_owned()) }
+}
+
+fn choice_chunk(index: u8, text: &str, finish_reason: Option<&str>) -> Value {
+    json!({"choices": [{"index": index, "delta": {"content": text}, "finish_reason": finish_reason}]})
+}
+
+#[tokio::test]
+async fn a_reply_of_several_choices_ends_when_all_have_ended() {
+    let chunks = [
+        choice_chunk(0, "a", None),
+        choice_chunk(1, "b", None),
+        choice_chunk(0, "", Some("stop")),
+        choice_chunk(1, "c", None),
+        choice_chunk(1, "", Some("length")),
+        usage_chunk(),
+    ];
+    let (server, model) = answering(streaming(&chunks)).await;
+    let pieces: Vec<Piece> = pieces_of_choices(&model, 2).await.into_iter().map(Result::unwrap).collect();
+    let finished = |choice: u8, reason: FinishReason| Piece::Finished { choice, reason };
+    let expected = [
+        of(0, "a"),
+        of(1, "b"),
+        finished(0, FinishReason::Stop),
+        of(1, "c"),
+        finished(1, FinishReason::Length),
+        Piece::End(End::new(FinishReason::Stop, Some(USAGE))),
+    ];
+    assert_eq!(pieces, expected);
+    let request: Value = server.received_requests().await.unwrap()[0].body_json().unwrap();
+    assert_eq!(request["n"], 2);
+}
+
+#[tokio::test]
+async fn a_server_that_writes_fewer_choices_has_written_the_reply_when_it_says_so() {
+    let one = [choice_chunk(0, "a", Some("stop"))];
+    let (_server, model) = answering(streaming(&one)).await;
+    let pieces = pieces_of_choices(&model, 3).await;
+    let end = pieces.last().unwrap().as_ref().unwrap();
+    assert_eq!(*end, Piece::End(End::new(FinishReason::Stop, None)));
+    // One that is cut off may have had more to write.
+    let server = Raw::start(chunked(&events(&one)), Ending::HangUp).await;
+    let pieces = pieces_of_choices(&server.model().await, 3).await;
+    assert!(matches!(pieces.last(), Some(Err(ModelError::Failed(_)))), "{pieces:?}");
+}
+
+#[tokio::test]
+async fn a_reply_broke_off_if_all_of_its_choices_did() {
+    for (reasons, expected) in [
+        (["error", "stop"], FinishReason::Stop),
+        (["length", "error"], FinishReason::Length),
+        (["error", "error"], FinishReason::BrokenOff),
+    ] {
+        let chunks = [choice_chunk(0, "a", Some(reasons[0])), choice_chunk(1, "b", Some(reasons[1]))];
+        let (_server, model) = answering(streaming(&chunks)).await;
+        let mut pieces = pieces_of_choices(&model, 2).await;
+        assert_eq!(pieces.pop().unwrap().unwrap(), Piece::End(End::new(expected, None)), "{reasons:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The charge for streamed replies.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use domain::cause::Cause;
@@ -39,6 +40,8 @@ struct ScriptedStream(Vec<StreamStep>, Stalls);
 #[derive(Clone, Debug)]
 enum StreamStep {
     Says(String),
+    /// In the choice at this place.
+    SaysIn(u8, String),
     Refuses(String),
     Thinks,
     Reasons(String),
@@ -65,6 +68,7 @@ impl ChatModel for ScriptedStream {
         let pieces = stream::iter(steps).zip(stream::repeat(stalls)).then(|(step, stalls)| async move {
             match step {
                 StreamStep::Says(text) => Ok(Piece::text(text)),
+                StreamStep::SaysIn(choice, text) => Ok(Piece::Part { choice, part: Part::Text(text) }),
                 StreamStep::Refuses(text) => Ok(Piece::refusal(text)),
                 StreamStep::Thinks => Ok(Piece::Hidden { bytes: 40 }),
                 StreamStep::Reasons(text) => Ok(Piece::reasoning(text)),
@@ -123,10 +127,14 @@ impl StreamScene {
     }
 
     async fn hold_for(&self, timeout: Duration) -> Result<HeldQuestion, ApiError> {
+        self.hold_of(prompt(), timeout).await
+    }
+
+    async fn hold_of(&self, prompt: Prompt, timeout: Duration) -> Result<HeldQuestion, ApiError> {
         let first = Arc::clone(&self.model);
         let question = Question {
             candidates: Candidates { first, fallbacks: Vec::new(), catalogue: None },
-            prompt: prompt(),
+            prompt,
             message: Message::try_from("12345678".to_owned()).unwrap(),
             limits: CallerLimits::default(),
             conversation: Some(ConversationId::FIRST),
@@ -431,6 +439,34 @@ async fn a_reply_ends_where_it_would_no_longer_fit_into_an_entry() {
     assert_eq!(texts.concat(), reply.text);
 }
 
+#[tokio::test]
+async fn each_choice_is_handed_out_and_charged_and_the_first_is_stored() {
+    let steps = [
+        StreamStep::SaysIn(1, "Hello".to_owned()),
+        StreamStep::SaysIn(0, "Hi ".to_owned()),
+        StreamStep::SaysIn(2, "Hey".to_owned()),
+        StreamStep::SaysIn(0, "Ada!".to_owned()),
+        StreamStep::Ends(Some(Usage::counted(20, 250))),
+    ];
+    for is_streamed in [true, false] {
+        let scene = StreamScene::start(&steps, by_usage()).await;
+        let three = Prompt { n: NonZeroU8::new(3), ..prompt() };
+        let question = scene.hold_of(three, TIMEOUT).await.unwrap();
+        // A hundred tokens are the most of a choice.
+        assert_eq!(u64::from(question.held()), prompt().most_input_tokens(0) + 300);
+        let paid = if is_streamed {
+            to_its_end(scene.till.stream(question).await.unwrap()).await.1.unwrap()
+        } else {
+            scene.till.reply(question).await.unwrap()
+        };
+        let others: Vec<&str> = paid.others.iter().map(|choice| choice.text.as_str()).collect();
+        assert_eq!((paid.reply.text.as_str(), others), ("Hi Ada!", vec!["Hello", "Hey"]));
+        assert_eq!(paid.reply.usage, Usage::counted(20, 250), "more than one choice may have");
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - 270, 0));
+        assert_eq!(scene.stored_response(paid.id).await, "Hi Ada!");
+    }
+}
+
 fn any_prices() -> impl Strategy<Value = Prices> {
     let price = || prop_oneof![Just(0), 0_u64..3_000_000].prop_map(credits);
     let tokens = (price(), price(), price(), price());
@@ -583,6 +619,44 @@ async fn check_the_bill(steps: &[StreamStep], end: Option<StreamStep>, prices: P
     }
 }
 
+/// Hears a reply of `n` choices with such texts and such an end, and looks at the bill.
+async fn check_the_choices(n: u8, texts: &[(u8, String)], end: Option<StreamStep>, prices: Prices, is_streamed: bool) {
+    let steps = texts.iter().map(|(choice, text)| StreamStep::SaysIn(*choice, text.clone()));
+    let scene = StreamScene::start(&steps.chain(end).collect::<Vec<_>>(), prices).await;
+    let Ok(question) = scene.hold_of(Prompt { n: NonZeroU8::new(n), ..prompt() }, TIMEOUT).await else { return };
+    let (id, held) = (question.id(), u64::from(question.held()));
+    let most_output = u64::from(question.candidates[0].max_output_tokens) * u64::from(n);
+    let paid = if is_streamed {
+        match scene.till.stream(question).await {
+            Ok(stream) => to_its_end(stream).await.1,
+            Err(error) => Err(error),
+        }
+    } else {
+        scene.till.reply(question).await
+    };
+    let Some(entry) = scene.entry(id).await else {
+        assert!(matches!(paid, Err(ApiError::ModelFailed(_))), "{paid:?}");
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+        return;
+    };
+    let usage = entry.usage.unwrap();
+    let cost = u64::from(prices.cost(&usage));
+    assert!(cost <= held && usage.output_tokens <= most_output, "{usage:?}");
+    assert_eq!(entry.amount.unsigned_abs(), cost);
+    assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+    let of = |choice: u8| -> String {
+        texts.iter().filter(|(place, _)| *place == choice).map(|(_, text)| text.as_str()).collect()
+    };
+    assert_eq!(scene.stored_response(id).await, of(0));
+    if let Ok(paid) = paid {
+        assert!(paid.others.len() < usize::from(n));
+        for (choice, other) in (1..).zip(&paid.others) {
+            assert_eq!(other.text, of(choice));
+        }
+        assert!((1..n).skip(paid.others.len()).all(|choice| of(choice).is_empty()), "all are handed out");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -595,5 +669,18 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(check_the_bill(&steps, end, prices, is_streamed));
+    }
+
+    /// The texts are of any choices, also of some that nobody asked for.
+    #[test]
+    fn several_choices_are_handed_out_and_charged_once_and_never_above_what_was_held(
+        n in 1..=8_u8,
+        texts in proptest::collection::vec((0..9_u8, ".{0,80}"), 0..12),
+        end in any_end(),
+        prices in any_prices(),
+        is_streamed in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(check_the_choices(n, &texts, end, prices, is_streamed));
     }
 }
