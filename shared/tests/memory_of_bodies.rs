@@ -96,7 +96,8 @@ fn worst_completions() -> Vec<String> {
     let unknown = [r#""":0,"#, r#""a":{"":0},"#, r#""\u0061":"\u0061\n","#];
     let unknown = unknown.map(|member| filled("{", member, r#""model":"dummy"}"#, MAX_BYTES_BESIDE_IMAGES));
     let values = FILLINGS.map(|(before, part, after)| {
-        let members = ["messages", "content", "calls", "parameters", "schema", "tools", "stop", "metadata"];
+        let members =
+            ["messages", "content", "calls", "parameters", "schema", "tools", "stop", "metadata", "logit_bias", "top_k"];
         members.map(|name| match name {
             "calls" => in_members(r#""messages":[{"role":"assistant","tool_calls":"#, before, part, after, "}]"),
             "parameters" => {

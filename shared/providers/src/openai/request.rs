@@ -330,6 +330,7 @@ impl<'a> From<&'a ResponseFormat> for SentFormat<'a> {
 mod tests {
     use std::num::NonZeroU8;
 
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -487,5 +488,62 @@ mod tests {
             request(&["min_p", "top_k", "guided_json"]),
             format!(r#"{plain},"guided_json":{{ "a": 1 }},"top_k":4.0e1}}"#)
         );
+    }
+    /// The members that a request may have beside a model's extra parameters.
+    const ON_THE_LIST: [&str; 20] = [
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "verbosity",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_is_sent_that_is_not_on_the_list(
+            extra in prop::collection::btree_map("[a-z_]{1,8}", any::<i32>(), 0..8),
+            listed in prop::collection::btree_set("[a-z_]{1,8}", 0..4),
+            is_listed: Vec<bool>,
+            n in 0..=8_u8,
+            logprobs in prop::option::of(0..=20_u8),
+            logit_bias in prop::collection::btree_map(any::<u32>(), -100.0..100.0_f32, 0..4),
+            is_streamed: bool,
+        ) {
+            let is_sent = |name: &String| !ON_THE_LIST.contains(&name.as_str()) && name != "top_p";
+            let extra: BTreeMap<String, RawJson> = extra
+                .into_iter()
+                .filter(|(name, _)| is_sent(name))
+                .map(|(name, value)| (name, RawJson::from(RawValue::from_string(value.to_string()).unwrap())))
+                .collect();
+            let of_extra = extra.keys().zip(is_listed).filter(|(_, is_listed)| *is_listed).map(|(name, _)| name.clone());
+            let listed: BTreeSet<String> = listed.into_iter().filter(is_sent).chain(of_extra).collect();
+            let prompt = Prompt { n: NonZeroU8::new(n), logprobs, logit_bias, extra, ..with_tools(Some(ToolChoice::Auto)) };
+            let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), true).passing_on(&prompt.extra, &listed);
+            let request = if is_streamed { request.streamed() } else { request };
+            let sent = serde_json::to_value(request).unwrap();
+            let names: BTreeSet<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();
+            for name in &names {
+                let is_extra = prompt.extra.contains_key(*name) && listed.contains(*name);
+                prop_assert!(ON_THE_LIST.contains(name) || is_extra, "{name}");
+            }
+            prop_assert!(prompt.extra.keys().all(|name| names.contains(name.as_str()) == listed.contains(name)));
+        }
     }
 }
