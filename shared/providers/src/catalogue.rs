@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::catalogue::parse::Origin;
 
-pub use catalogued_model::{Ability, CataloguedModel, StreamPolicy};
+pub use catalogued_model::{Ability, CataloguedModel, Guardrail, StreamPolicy};
 pub use error::CatalogueError;
 pub use parse::{MAX_CATALOGUE_BYTES, MAX_ID_BYTES, MAX_PROVIDERS, may_be_extra};
 pub use provider::{Protocol, Provider};

@@ -45,6 +45,15 @@ pub enum Ability {
     Embeddings,
 }
 
+/// A guardrail of Amazon Bedrock, which reads prompts and replies and withholds those that it is configured against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guardrail {
+    /// The id, or the ARN.
+    pub id: String,
+    /// The number of the version, or `DRAFT`.
+    pub version: String,
+}
+
 /// A model that a provider serves, at its prices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CataloguedModel {
@@ -68,6 +77,8 @@ pub struct CataloguedModel {
     pub streams: StreamPolicy,
     /// Members of a request that are passed on although OpenAI's protocol does not have them.
     pub extra_parameters: BTreeSet<String>,
+    /// The guardrail of each request, for a model of Amazon Bedrock.
+    pub guardrail: Option<Guardrail>,
     /// Other names of the model at the API.
     pub aliases: Vec<String>,
     /// Ids or aliases of the models that are asked if this one turns a request away, in this order.
@@ -97,6 +108,7 @@ impl CataloguedModel {
             takes: BTreeSet::new(),
             streams: StreamPolicy::default(),
             extra_parameters: BTreeSet::new(),
+            guardrail: None,
             aliases: Vec::new(),
             fallbacks: Vec::new(),
             hidden: false,
@@ -108,6 +120,13 @@ impl CataloguedModel {
     #[must_use]
     pub fn is_of_the_settings(&self) -> bool {
         self.provider == Self::PROVIDER_OF_THE_SETTINGS
+    }
+
+    /// Whether tokens of the provider's cache cost something else than other tokens of input.
+    #[must_use]
+    pub fn prices_its_cache(&self) -> bool {
+        let Prices { input, cached_input, cache_write, .. } = self.prices;
+        cached_input != input || cache_write != input
     }
 
     /// The id and the aliases.

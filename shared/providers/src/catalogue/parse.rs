@@ -8,7 +8,7 @@ use domain::credits::Credits;
 use domain::pricing::Prices;
 use serde_json::Value;
 
-use crate::catalogue::catalogued_model::{Ability, CataloguedModel, StreamPolicy};
+use crate::catalogue::catalogued_model::{Ability, CataloguedModel, Guardrail, StreamPolicy};
 use crate::catalogue::error::CatalogueError;
 use crate::catalogue::place::{FoundErrors, Members, Place};
 use crate::catalogue::provider::{Protocol, Provider};
@@ -35,6 +35,7 @@ const MAX_IMAGE_TOKENS: u32 = 1_000_000;
 pub const MAX_ID_BYTES: usize = 256;
 /// The longest ARN that Bedrock takes for a model.
 const MAX_PROVIDER_MODEL: usize = 2048;
+const MAX_GUARDRAIL_VERSION: usize = 8;
 const MAX_NAME: usize = 64;
 const MAX_TEXT: usize = 500;
 
@@ -188,11 +189,11 @@ fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
         schema.text(MAX_TEXT, "an address", |_| true);
     }
     let entries = members.required("providers").map(|place| place.entries(1..=MAX_PROVIDERS)).unwrap_or_default();
-    let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
-    let providers =
-        entries.iter().filter_map(|(name, place)| Some(((*name).to_owned(), provider(name, place)?))).collect();
+    let read: Vec<_> = entries.iter().map(|(name, place)| (*name, provider(name, place))).collect();
+    let protocols = read.iter().map(|(name, provider)| (*name, provider.as_ref().map(|provider| provider.protocol)));
+    let mut names = Names { origin, providers: protocols.collect(), models: HashMap::new(), fallbacks: Vec::new() };
+    let providers = read.into_iter().filter_map(|(name, provider)| Some((name.to_owned(), provider?))).collect();
 
-    let mut names = Names { origin, providers: names, models: HashMap::new(), fallbacks: Vec::new() };
     let places = members.required("models").map(|place| place.items(1..=MAX_MODELS)).unwrap_or_default();
     let models = places.iter().enumerate().filter_map(|(position, place)| model(position, place, &mut names)).collect();
     check_fallbacks(&names);
@@ -203,7 +204,8 @@ fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
 /// The names that were read so far, and those that may mean a model that comes later.
 struct Names<'a> {
     origin: Origin,
-    providers: BTreeSet<&'a str>,
+    /// Each with its protocol, unless there is a mistake in it.
+    providers: BTreeMap<&'a str, Option<Protocol>>,
     /// Ids and aliases, each with the position of its model.
     models: HashMap<String, usize>,
     /// Fallbacks: the position of the model that has them, their place, and the name.
@@ -291,7 +293,7 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
     let mut members = place.members()?;
     let id = members.required("id").and_then(|place| name(position, &place, names));
     let provider = members.required("provider").and_then(|place| {
-        let is_known = |text: &str| names.providers.contains(text);
+        let is_known = |text: &str| names.providers.contains_key(text);
         place.text(MAX_NAME, "the name of one of the providers", is_known)
     });
     let provider_model = members.required("provider_model").and_then(|place| printable(&place, MAX_PROVIDER_MODEL));
@@ -314,6 +316,10 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
     let extra_parameters = members
         .optional("extra_parameters")
         .map(|place| place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin)));
+    let guardrail = members.optional("guardrail").and_then(|place| {
+        only_for(&[Protocol::Bedrock], provider.as_ref().and_then(|name| names.providers[name.as_str()]), &place);
+        guardrail(&place)
+    });
     let aliases = members
         .optional("aliases")
         .map(|place| place.items(0..=MAX_ALIASES).iter().filter_map(|item| name(position, item, names)).collect());
@@ -338,6 +344,7 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
         takes,
         streams: streams.unwrap_or_default(),
         extra_parameters: extra_parameters.unwrap_or_default(),
+        guardrail,
         aliases: aliases.unwrap_or_default(),
         fallbacks,
         hidden: hidden.unwrap_or_default(),
@@ -373,6 +380,18 @@ fn prices(place: &Place<'_>) -> Option<Prices> {
         request: request.unwrap_or(Some(Credits::ZERO))?,
         image: image.unwrap_or(Some(Credits::ZERO))?,
     })
+}
+
+fn guardrail(place: &Place<'_>) -> Option<Guardrail> {
+    let mut members = place.members()?;
+    let id = members.required("id").and_then(|place| {
+        place.text(MAX_PROVIDER_MODEL, "the id of a guardrail, of a-z and 0-9, or its ARN", is_guardrail)
+    });
+    let version = members
+        .required("version")
+        .and_then(|place| place.text(MAX_GUARDRAIL_VERSION, "a number, or DRAFT", is_guardrail_version));
+    members.end();
+    Some(Guardrail { id: id?, version: version? })
 }
 
 /// Without a bound on an image's tokens, what is held for it would not bound what it costs.
@@ -418,6 +437,29 @@ fn is_id(text: &str) -> bool {
 
 fn is_of_a_provider(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte)
+}
+
+/// An id, or an ARN such as `arn:aws:bedrock:eu-central-1:123456789012:guardrail/abc1`.
+fn is_guardrail(text: &str) -> bool {
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_of_a_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(is_of_a_word);
+    let is_account = |account: &str| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        [id] => is_id(id),
+        ["arn", partition, "bedrock", region, account, resource] => {
+            is_word(partition)
+                && is_word(region)
+                && is_account(account)
+                && resource.strip_prefix("guardrail/").is_some_and(is_id)
+        }
+        _ => false,
+    }
+}
+
+fn is_guardrail_version(text: &str) -> bool {
+    text == "DRAFT" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn printable(place: &Place<'_>, most: usize) -> Option<String> {

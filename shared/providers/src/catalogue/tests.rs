@@ -75,6 +75,7 @@ fn full() -> Value {
                 "prices": {"input": 3, "output": 1e3},
                 "context_tokens": 1000.0,
                 "max_output_tokens": 10,
+                "guardrail": {"id": "gr1abc", "version": "7"},
                 "aliases": ["small"],
             },
             {
@@ -159,6 +160,7 @@ fn every_member_is_understood() {
             ]),
             streams: StreamPolicy::TextOnly,
             extra_parameters: BTreeSet::from(["top_k".to_owned()]),
+            guardrail: None,
             aliases: vec!["llama".to_owned(), "large".to_owned()],
             fallbacks: vec!["small".to_owned(), "dummy".to_owned()],
             hidden: true,
@@ -191,6 +193,7 @@ fn what_is_left_out_has_its_default_and_cached_tokens_cost_as_much_as_others() {
     let expected = CataloguedModel {
         provider: "aws".to_owned(),
         provider_model: "amazon.nova-lite-v1:0".to_owned(),
+        guardrail: Some(Guardrail { id: "gr1abc".to_owned(), version: "7".to_owned() }),
         aliases: vec!["small".to_owned()],
         ..CataloguedModel::of_the_settings("nova", Prices::per_token(credits(3), credits(1000)), 1000, 10)
     };
@@ -327,7 +330,8 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
             with(full(), "/models/0/idd", json!(1)),
             Both,
             "models[0].idd: is unknown: the members here are id, provider, provider_model, prices, context_tokens, \
-             max_output_tokens, takes, image_tokens, streams, extra_parameters, aliases, fallbacks, hidden, description",
+             max_output_tokens, takes, image_tokens, streams, extra_parameters, guardrail, aliases, fallbacks, hidden, \
+             description",
         ),
         (
             with(full(), "/models/0/provider", json!("azure")),
@@ -425,6 +429,24 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
             with(full(), "/models/0/extra_parameters/-", json!("top_k")),
             Both,
             "models[0].extra_parameters[1]: is in the list twice",
+        ),
+        (
+            with(full(), "/models/0/guardrail", json!({"id": "gr1abc", "version": "7"})),
+            ParserAlone,
+            "models[0].guardrail: means nothing for a provider of this protocol",
+        ),
+        (with(full(), "/models/1/guardrail", json!("gr1abc")), Both, "models[1].guardrail: must be an object"),
+        (without(full(), "/models/1/guardrail/id"), Both, "models[1].guardrail.id: is missing"),
+        (without(full(), "/models/1/guardrail/version"), Both, "models[1].guardrail.version: is missing"),
+        (
+            with(full(), "/models/1/guardrail/trace", json!("enabled")),
+            Both,
+            "models[1].guardrail.trace: is unknown: the members here are id, version",
+        ),
+        (
+            with(full(), "/models/1/guardrail/version", json!(7)),
+            Both,
+            "models[1].guardrail.version: must be a text of 1 to 8 characters, a number, or DRAFT",
         ),
         (with(full(), "/models/0/hidden", json!("no")), Both, "models[0].hidden: must be true or false"),
         (
@@ -538,6 +560,44 @@ fn an_address_has_a_host_and_neither_user_nor_query_nor_fragment() {
         assert!(!schema.takes(&json), "{url}");
     }
     assert_eq!(errors(&at("https://example.com:65536/v1")).len(), 1, "a schema cannot count to 65535");
+}
+
+#[test]
+fn a_guardrail_is_an_id_or_an_arn_of_a_version_or_of_the_draft() {
+    let schema = Schema::new();
+    let arn = |rest: &str| format!("arn:aws:bedrock:eu-central-1:{rest}");
+    for (id, version, is_taken) in [
+        ("gr1abc", "1", true),
+        ("gr1abc", "99999999", true),
+        ("gr1abc", "DRAFT", true),
+        (&arn("123456789012:guardrail/gr1abc"), "1", true),
+        ("arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:guardrail/a", "1", true),
+        ("", "1", false),
+        ("GR", "1", false),
+        ("gr-1", "1", false),
+        (&arn("123456789012:guardrail/"), "1", false),
+        (&arn("12345678901:guardrail/a"), "1", false),
+        (&arn("123456789012:model/a"), "1", false),
+        (&arn("123456789012:guardrail/a:1"), "1", false),
+        ("gr1abc\n", "1", false),
+        ("gr1abc", "", false),
+        ("gr1abc", "0", false),
+        ("gr1abc", "01", false),
+        ("gr1abc", "draft", false),
+        ("gr1abc", "123456789", false),
+    ] {
+        let json = with(full(), "/models/1/guardrail", json!({"id": id, "version": version}));
+        assert_eq!(Catalogue::from_value(&json).is_ok(), is_taken, "{id} {version}");
+        assert_eq!(schema.takes(&json), is_taken, "{id} {version}");
+    }
+}
+
+#[test]
+fn a_model_prices_its_cache_if_a_price_of_it_is_not_that_of_the_input() {
+    let plain = Prices::per_token(credits(3), credits(1000));
+    let of = |prices| CataloguedModel::of_the_settings("m", prices, 10, 10).prices_its_cache();
+    assert!(!of(plain));
+    assert!(of(Prices { cached_input: Credits::ZERO, ..plain }) && of(Prices { cache_write: credits(4), ..plain }));
 }
 
 #[test]
