@@ -28,6 +28,7 @@ pub mod settings;
 
 #[cfg(feature = "bedrock")]
 mod bedrock;
+mod converse;
 pub mod dummy;
 mod misconfigured;
 #[cfg(feature = "openai")]

@@ -50,12 +50,13 @@ impl ModelSettings {
         (provider, CataloguedModel { takes: self.takes(), ..model })
     }
 
-    /// The abilities of the model, of which no setting tells. A server that speaks OpenAI's protocol judges itself what its
-    /// model can do.
+    /// The abilities of the model, of which no setting tells. Its provider judges itself what the model can do.
     fn takes(&self) -> BTreeSet<Ability> {
         match self {
-            Self::OpenAi(_) => BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Reasoning]),
-            Self::Dummy(_) | Self::Bedrock(_) => BTreeSet::new(),
+            Self::OpenAi(_) | Self::Bedrock(_) => {
+                BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Reasoning])
+            }
+            Self::Dummy(_) => BTreeSet::new(),
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::reply::{Reply, ReplyStream};
 pub struct Unconnected;
 
 impl Connect for Unconnected {
-    fn connect(&self, provider: &Provider, _model: &CataloguedModel) -> Model {
-        Model::new(PricedModel { protocol: provider.protocol })
+    fn connect(&self, provider: &Provider, model: &CataloguedModel) -> Model {
+        Model::new(PricedModel { protocol: provider.protocol, provider_model: model.provider_model.clone() })
     }
 }
 
@@ -27,6 +27,7 @@ impl Connect for Unconnected {
 #[derive(Debug)]
 struct PricedModel {
     protocol: Protocol,
+    provider_model: String,
 }
 
 fn never_asked() -> ModelError {
@@ -35,7 +36,7 @@ fn never_asked() -> ModelError {
 
 impl ChatModel for PricedModel {
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
-        self.protocol.unsupported(prompt)
+        self.protocol.unsupported_by(&self.provider_model, prompt)
     }
 
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

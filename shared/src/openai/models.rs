@@ -107,11 +107,18 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
         Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),
         Protocol::OpenAi => [&OF_ALL[..], &OF_OPENAI, &PASSED_ON].concat(),
     };
-    if protocol == Protocol::OpenAi {
+    if protocol != Protocol::Dummy {
         let taken = OF_ABILITIES.iter().filter(|(ability, _)| model.takes.contains(ability));
         parameters.extend(taken.flat_map(|(_, names)| *names));
+    }
+    if protocol == Protocol::OpenAi {
         parameters.extend(OF_STREAMS.iter().filter(|_| model.streams != StreamPolicy::Never));
         parameters.extend(model.extra_parameters.iter().map(String::as_str));
+    }
+    if protocol == Protocol::Bedrock {
+        // Converse has no form of a reply but a schema, and no word against several calls at once.
+        parameters.extend(model.takes.contains(&Ability::JsonSchema).then_some("response_format"));
+        parameters.retain(|name| *name != "parallel_tool_calls");
     }
     parameters.sort_unstable();
     parameters
@@ -194,6 +201,22 @@ mod tests {
         let item = json!(ModelItem::of(&current.catalogue, &current.catalogue.models()[0]));
         let expected = ["max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"];
         assert_eq!(item["supported_parameters"], json!(expected));
+
+        let takes = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into();
+        let model = CataloguedModel { takes, ..current.catalogue.models()[0].clone() };
+        let expected = [
+            "max_completion_tokens",
+            "max_tokens",
+            "reasoning_effort",
+            "response_format",
+            "stop",
+            "structured_outputs",
+            "temperature",
+            "tool_choice",
+            "tools",
+            "top_p",
+        ];
+        assert_eq!(supported_parameters(Protocol::Bedrock, &model), expected);
     }
 
     #[test]

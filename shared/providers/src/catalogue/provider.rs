@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::prompt::Prompt;
+use crate::converse::unsupported_for_reasoning;
+use crate::prompt::{Image, Prompt, ResponseFormat};
 
 /// The protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +20,10 @@ pub enum Protocol {
 impl Protocol {
     /// The most that Converse takes as a temperature.
     const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
+    /// The most images that Converse takes, by the description of its messages.
+    const MAX_IMAGES_OF_CONVERSE: u32 = 20;
+    /// The most bytes of an image for Converse: 3.75 MiB.
+    const MAX_IMAGE_BYTES_OF_CONVERSE: usize = 3840 * 1024;
 
     /// The first parameter of `prompt` that the protocol cannot carry, by its name in OpenAI's protocol. The dummy reads
     /// no parameter, and takes those that bear on the choice of words.
@@ -27,20 +32,47 @@ impl Protocol {
         match self {
             Self::OpenAi => None,
             Self::Dummy => prompt.beyond_texts(),
-            Self::Bedrock => {
-                let sampling = &prompt.sampling;
-                let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_CONVERSE;
-                [
-                    ("temperature", sampling.temperature.is_some_and(is_too_hot)),
-                    ("presence_penalty", sampling.presence_penalty.is_some()),
-                    ("frequency_penalty", sampling.frequency_penalty.is_some()),
-                    ("seed", sampling.seed.is_some()),
-                ]
-                .into_iter()
-                .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
-                .or_else(|| prompt.beyond_texts())
-            }
+            Self::Bedrock => Self::beyond_converse(prompt),
         }
+    }
+
+    /// The same for the model that the provider calls `provider_model`: also a parameter that Bedrock's other models may
+    /// honour.
+    #[must_use]
+    pub fn unsupported_by(self, provider_model: &str, prompt: &Prompt) -> Option<&'static str> {
+        let of_model = || match self {
+            Self::Bedrock => unsupported_for_reasoning(provider_model, prompt),
+            Self::OpenAi | Self::Dummy => None,
+        };
+        self.unsupported(prompt).or_else(of_model)
+    }
+
+    /// The first parameter that Converse has no member for. One schema is the only form of a reply that it has, and it
+    /// cannot keep a model from calling several tools at once.
+    fn beyond_converse(prompt: &Prompt) -> Option<&'static str> {
+        let Prompt { turns, sampling, tools, response_format, verbosity, logprobs, logit_bias, .. } = prompt;
+        let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_CONVERSE;
+        let has_no_schema = |format: &ResponseFormat| match format {
+            ResponseFormat::JsonObject => true,
+            ResponseFormat::JsonSchema { schema, .. } => schema.is_none(),
+        };
+        let mut images = turns.iter().flat_map(|turn| &turn.images);
+        let is_too_large = |image: &Image| image.bytes() > Self::MAX_IMAGE_BYTES_OF_CONVERSE;
+        [
+            ("temperature", sampling.temperature.is_some_and(is_too_hot)),
+            ("presence_penalty", sampling.presence_penalty.is_some()),
+            ("frequency_penalty", sampling.frequency_penalty.is_some()),
+            ("seed", sampling.seed.is_some()),
+            ("image_url", prompt.images() > Self::MAX_IMAGES_OF_CONVERSE || images.any(is_too_large)),
+            ("parallel_tool_calls", tools.parallel == Some(false) && !tools.offered.is_empty()),
+            ("response_format", response_format.as_ref().is_some_and(has_no_schema)),
+            ("verbosity", verbosity.is_some()),
+            ("n", prompt.choices() > 1),
+            ("logprobs", logprobs.is_some()),
+            ("logit_bias", !logit_bias.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
     }
 }
 

@@ -238,9 +238,10 @@ fn a_parameter_is_refused_unless_the_catalogue_lists_its_ability_and_the_model_k
 fn the_model_of_the_settings_takes_what_its_protocol_has() {
     let openai = OpenAiSettings { base_url: None, model_id: "m".to_owned(), api_key: None };
     let bedrock = BedrockSettings { model_id: "m".to_owned() };
+    let all = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning];
     for (settings, takes) in [
-        (ModelSettings::OpenAi(openai), &[Ability::Tools, Ability::JsonSchema, Ability::Reasoning][..]),
-        (ModelSettings::Bedrock(bedrock), &[]),
+        (ModelSettings::OpenAi(openai), &all[..]),
+        (ModelSettings::Bedrock(bedrock), &all),
         (ModelSettings::Dummy(Dummy::default()), &[]),
     ] {
         let (_, model) = settings.catalogued(Prices::default(), 1000, 100);
