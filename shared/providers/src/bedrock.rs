@@ -1,10 +1,18 @@
 //! Amazon Bedrock, as a client. Its operations Converse and `ConverseStream` are the same for all of its models.
 
+mod asked_model;
 mod attempts;
-mod conversation;
+mod cache_points;
+mod document;
 mod end;
 mod failure;
+mod messages;
+mod reasoning;
+mod request;
+mod request_body;
 mod stream;
+mod tools;
+mod whole;
 
 use std::time::Duration;
 
@@ -12,20 +20,19 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_bedrockruntime::config::{Builder, Region};
-use aws_sdk_bedrockruntime::operation::converse::ConverseOutput as Answer;
-use aws_sdk_bedrockruntime::types::{ContentBlock, ConverseOutput};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::bedrock::asked_model::AskedModel;
 use crate::bedrock::attempts::OnlyIfTurnedAway;
-use crate::bedrock::conversation::Conversation;
-use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::failure;
-use crate::catalogue::{Protocol, Provider};
+use crate::bedrock::request::ConverseRequest;
+use crate::bedrock::request_body::RequestBody;
+use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
-use crate::error::ModelError;
+use crate::error::{ModelError, Refusal};
 use crate::prompt::Prompt;
-use crate::reply::{End, Reply, ReplyStream};
+use crate::reply::{Reply, ReplyStream};
 use crate::settings::BedrockSettings;
 use cloud::Service;
 use domain::cause::Cause;
@@ -40,7 +47,7 @@ const MAX_ATTEMPTS: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Bedrock {
     client: Client,
-    model_id: String,
+    model: AskedModel,
 }
 
 impl Bedrock {
@@ -50,12 +57,13 @@ impl Bedrock {
     /// # Errors
     /// [`SettingError`] if AWS cannot be reached with what the environment says.
     pub(super) fn connect(settings: &BedrockSettings) -> Result<Self, SettingError> {
-        Ok(Self::new(client(None, Provider::CONNECT_TIMEOUT)?, &settings.model_id))
+        let model = AskedModel::of_the_settings(&settings.model_id);
+        Ok(Self { client: client(None, Provider::CONNECT_TIMEOUT)?, model })
     }
 
-    /// The model `model_id` of `client`.
-    pub(super) fn new(client: Client, model_id: &str) -> Self {
-        Self { client, model_id: model_id.to_owned() }
+    /// The `model` of the catalogue, asked by `client`.
+    pub(super) fn catalogued(client: Client, model: &CataloguedModel) -> Self {
+        Self { client, model: AskedModel::new(model) }
     }
 }
 
@@ -95,17 +103,24 @@ fn timeout_configuration(connect_timeout: Duration) -> TimeoutConfig {
         .build()
 }
 
+impl Bedrock {
+    /// The body of the request, which the SDK is given when it has made its own.
+    fn body(request: &ConverseRequest<'_>) -> Result<RequestBody, ModelError> {
+        let unwritable = |error| ModelError::Refused { refusal: Refusal::Unsaid, cause: Cause::new(error) };
+        serde_json::to_vec(request).map(RequestBody::new).map_err(unwritable)
+    }
+}
+
 impl ChatModel for Bedrock {
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
-        Protocol::Bedrock.unsupported(prompt)
+        Protocol::Bedrock.unsupported_by(&self.model.id, prompt)
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async move {
-            let Conversation { system, messages, inference } = Conversation::new(prompt, max_output_tokens)?;
-            let request = self.client.converse().model_id(&self.model_id).inference_config(inference);
-            let answer = request.set_system(system).set_messages(Some(messages)).send().await;
-            reply(answer.map_err(|error| failure(&error))?)
+            let body = Self::body(&ConverseRequest::new(&self.model, prompt, max_output_tokens)?)?;
+            let request = self.client.converse().model_id(&self.model.id).customize().interceptor(body);
+            whole::reply(request.send().await.map_err(|error| failure(&error))?)
         }
         .boxed()
     }
@@ -116,30 +131,11 @@ impl ChatModel for Bedrock {
         max_output_tokens: u32,
     ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async move {
-            let Conversation { system, messages, inference } = Conversation::new(prompt, max_output_tokens)?;
-            let request = self.client.converse_stream().model_id(&self.model_id).inference_config(inference);
-            let answer = request.set_system(system).set_messages(Some(messages)).send().await;
-            Ok(stream::pieces(answer.map_err(|error| failure(&error))?.stream))
+            let body = Self::body(&ConverseRequest::new(&self.model, prompt, max_output_tokens)?.streamed())?;
+            let request = self.client.converse_stream().model_id(&self.model.id).customize().interceptor(body);
+            Ok(stream::pieces(request.send().await.map_err(|error| failure(&error))?.stream))
         }
         .boxed()
-    }
-}
-
-fn reply(answer: Answer) -> Result<Reply, ModelError> {
-    let end = End::of(finish_reason(&answer.stop_reason), answer.usage.as_ref().and_then(usage));
-    let content = match answer.output {
-        Some(ConverseOutput::Message(message)) => message.content,
-        _ => Vec::new(),
-    };
-    // Beside its text a model may show its reasoning.
-    let texts = content.iter().filter_map(|block| match block {
-        ContentBlock::Text(text) => Some(text.as_str()),
-        _ => None,
-    });
-    let text: String = texts.collect();
-    match end {
-        None if text.is_empty() => Err(ModelError::Failed(Cause::because("the answer is no reply"))),
-        end => Ok(Reply::text(text, end.unwrap_or_else(End::broken_off))),
     }
 }
 

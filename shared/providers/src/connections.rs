@@ -88,7 +88,7 @@ impl Connections {
     fn bedrock(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
         let client = || bedrock::client(provider.region.as_deref(), provider.connect_timeout).map_err(Cause::new);
         let client = self.regions.get((provider.region.clone(), provider.connect_timeout), client)?;
-        Ok(Model::new(Bedrock::new(client, &model.provider_model)))
+        Ok(Model::new(Bedrock::catalogued(client, model)))
     }
 
     #[cfg(not(feature = "bedrock"))]

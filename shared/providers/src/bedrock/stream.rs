@@ -2,14 +2,16 @@
 
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
-use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput, ReasoningContentBlockDelta};
+use aws_sdk_bedrockruntime::types::{
+    ContentBlockDelta, ContentBlockStart, ConverseStreamOutput, ReasoningContentBlockDelta, ToolUseBlockStart,
+};
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::broken_off;
 use crate::error::ModelError;
-use crate::reply::{COUNT_TIMEOUT, End, Piece, ReplyStream};
+use crate::reply::{COUNT_TIMEOUT, End, MAX_TOOL_CALLS, Piece, ReplyStream, ToolCallDelta};
 use domain::cause::Cause;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -18,6 +20,7 @@ type Events = EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>;
 
 struct EventReader {
     events: Events,
+    calls: StreamedCalls,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
@@ -25,7 +28,8 @@ struct EventReader {
 
 /// The pieces of the reply in `events`. Dropping them cancels the request.
 pub(super) fn pieces(events: Events) -> ReplyStream {
-    let reader = EventReader { events, finish_reason: None, usage: None, is_over: false };
+    let reader =
+        EventReader { events, calls: StreamedCalls::default(), finish_reason: None, usage: None, is_over: false };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -53,20 +57,35 @@ impl EventReader {
                 }
                 Err(error) => return self.end(broken_off(&error)),
             };
-            match event {
-                ConverseStreamOutput::ContentBlockDelta(event) => {
-                    if let Some(piece) = event.delta.and_then(piece) {
-                        return Ok(piece);
-                    }
-                }
-                ConverseStreamOutput::MessageStop(event) => {
-                    self.finish_reason = finish_reason(&event.stop_reason);
-                }
-                ConverseStreamOutput::Metadata(event) => {
-                    self.usage = event.usage.as_ref().and_then(usage);
-                }
-                _ => {}
+            if let Some(piece) = self.piece(event) {
+                return Ok(piece);
             }
+        }
+    }
+
+    /// The words in `event`, if there are any.
+    fn piece(&mut self, event: ConverseStreamOutput) -> Option<Piece> {
+        match event {
+            ConverseStreamOutput::ContentBlockStart(event) => match event.start {
+                Some(ContentBlockStart::ToolUse(call)) => Some(self.calls.begin(event.content_block_index, call)),
+                _ => None,
+            },
+            ConverseStreamOutput::ContentBlockDelta(event) => match event.delta? {
+                ContentBlockDelta::Text(text) => Some(Piece::text(text)),
+                ContentBlockDelta::ReasoningContent(reasoning) => reasoned(reasoning),
+                ContentBlockDelta::ToolUse(call) => self.calls.go_on(event.content_block_index, call.input),
+                _ => None,
+            },
+            ConverseStreamOutput::ContentBlockStop(event) => self.calls.end(event.content_block_index),
+            ConverseStreamOutput::MessageStop(event) => {
+                self.finish_reason = finish_reason(&event.stop_reason);
+                None
+            }
+            ConverseStreamOutput::Metadata(event) => {
+                self.usage = event.usage.as_ref().and_then(usage);
+                None
+            }
+            _ => None,
         }
     }
 
@@ -76,14 +95,58 @@ impl EventReader {
     }
 }
 
-/// The words in `delta`, if there are any.
-fn piece(delta: ContentBlockDelta) -> Option<Piece> {
-    match delta {
-        ContentBlockDelta::Text(text) => Some(Piece::text(text)),
-        ContentBlockDelta::ReasoningContent(ReasoningContentBlockDelta::Text(text)) => {
-            Some(Piece::Hidden { bytes: text.len() })
-        }
-        ContentBlockDelta::ToolUse(call) => Some(Piece::Hidden { bytes: call.input.len() }),
+/// The part of the reasoning that may be read: some of it is encrypted, and a signature is no words.
+fn reasoned(reasoning: ReasoningContentBlockDelta) -> Option<Piece> {
+    match reasoning {
+        ReasoningContentBlockDelta::Text(text) => Some(Piece::reasoning(text)),
+        ReasoningContentBlockDelta::RedactedContent(content) => Some(Piece::Hidden { bytes: content.as_ref().len() }),
         _ => None,
     }
+}
+
+/// The calls of a reply so far. Converse numbers all of a reply's blocks, and we number its calls.
+#[derive(Default)]
+struct StreamedCalls(Vec<StreamedCall>);
+
+struct StreamedCall {
+    content_block_index: i32,
+    has_arguments: bool,
+}
+
+impl StreamedCalls {
+    fn begin(&mut self, content_block_index: i32, call: ToolUseBlockStart) -> Piece {
+        let place = self.0.len();
+        // Of the first call too many it is enough that it has begun: the reply ends there.
+        if place <= MAX_TOOL_CALLS {
+            self.0.push(StreamedCall { content_block_index, has_arguments: false });
+        }
+        let (id, name) = (Some(call.tool_use_id), Some(call.name));
+        part(place, ToolCallDelta { id, name, ..ToolCallDelta::default() })
+    }
+
+    /// The next part of a call's arguments. Those of a call that never began are of no call.
+    fn go_on(&mut self, content_block_index: i32, arguments: String) -> Option<Piece> {
+        let Some(place) = self.place(content_block_index) else {
+            return Some(Piece::Hidden { bytes: arguments.len() });
+        };
+        let call = &mut self.0[place];
+        call.has_arguments |= !arguments.is_empty();
+        (!arguments.is_empty()).then(|| part(place, ToolCallDelta { arguments, ..ToolCallDelta::default() }))
+    }
+
+    /// The arguments of a call for which the model wrote none, as programs read them.
+    fn end(&mut self, content_block_index: i32) -> Option<Piece> {
+        let place = self.place(content_block_index)?;
+        let has_arguments = std::mem::replace(&mut self.0[place].has_arguments, true);
+        (!has_arguments).then(|| part(place, ToolCallDelta { arguments: "{}".to_owned(), ..ToolCallDelta::default() }))
+    }
+
+    fn place(&self, content_block_index: i32) -> Option<usize> {
+        self.0.iter().rposition(|call| call.content_block_index == content_block_index)
+    }
+}
+
+/// The part `delta` of the call at `place`.
+fn part(place: usize, delta: ToolCallDelta) -> Piece {
+    Piece::tool_call(ToolCallDelta { index: u32::try_from(place).unwrap_or(u32::MAX), ..delta })
 }

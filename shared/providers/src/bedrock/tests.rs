@@ -1,5 +1,9 @@
 //! The model on the SDK's own replay of what Bedrock sends.
 
+mod requests;
+mod streams;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,11 +18,12 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::error::Refusal;
+use crate::catalogue::{Ability, Guardrail};
 use crate::prompt::{Role, Sampling, Turn};
-use crate::reply::{Part, Piece};
-use domain::message::FinishReason;
-use domain::pricing::Usage;
+use crate::reply::{End, Part, Piece, SaidChoice};
+use domain::credits::Credits;
+use domain::message::{FinishReason, ToolCall};
+use domain::pricing::{Prices, Usage};
 
 /// What no cause and no reply may repeat.
 const BEDROCKS_WORDS: &str = "you said: my secret";
@@ -32,8 +37,17 @@ fn configuration() -> Builder {
         .credentials_provider(Credentials::for_tests())
 }
 
+/// The entry of a model that Bedrock calls `provider_model`, with every ability that is none of images.
+fn terms(provider_model: &str) -> CataloguedModel {
+    CataloguedModel {
+        provider_model: provider_model.to_owned(),
+        takes: BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Reasoning]),
+        ..CataloguedModel::of_the_settings("m", Prices::default(), 1000, 100)
+    }
+}
+
 fn at(configuration: Builder) -> Bedrock {
-    Bedrock::new(client_of(configuration, Provider::CONNECT_TIMEOUT), MODEL_ID)
+    Bedrock::catalogued(client_of(configuration, Provider::CONNECT_TIMEOUT), &terms(MODEL_ID))
 }
 
 /// A model for which Bedrock sends these answers, one after the other.
@@ -223,8 +237,8 @@ fn what_converse_has_no_room_for_is_named() {
     ] {
         assert_eq!(model.unsupported(&Prompt { sampling, ..Prompt::default() }), expected);
     }
-    let of_tool = Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..Prompt::default() };
-    assert_eq!(model.unsupported(&of_tool), Some("tools"));
+    let effort = Prompt { reasoning_effort: Some("low".to_owned()), ..Prompt::default() };
+    assert_eq!(model.unsupported(&effort), Some("reasoning_effort"), "nobody knows how this model is told");
 }
 
 const REASONS: [(&str, FinishReason); 11] = [
@@ -247,8 +261,9 @@ async fn a_whole_reply_has_text_reason_and_usage() {
         let thinking = json!({"reasoningContent": {"reasoningText": {"text": "They greet."}}});
         for (content, text) in [(json!([thinking, {"text": "H"}, {"text": "i"}]), "Hi"), (json!([]), "")] {
             let (reply, _) = reply_of(vec![answer(&content, reason)]).await;
-            let end = End { finish_reason, usage: Some(USAGE) };
-            assert_eq!(reply.unwrap(), Reply::text(text, end), "{reason}");
+            let reasoning = (!text.is_empty()).then(|| "They greet.".to_owned());
+            let said = SaidChoice { reasoning, ..SaidChoice::text(text) };
+            assert_eq!(reply.unwrap(), Reply::of(said, End::new(finish_reason, Some(USAGE))), "{reason}");
         }
     }
 }
@@ -270,8 +285,8 @@ async fn a_stream_that_ended_is_a_reply_whatever_is_in_it() {
 
 #[tokio::test]
 async fn what_ends_after_its_reason_or_with_a_count_is_a_reply() {
-    let stopped = End { finish_reason: FinishReason::Length, usage: None };
-    let counted = End { finish_reason: FinishReason::Stop, usage: Some(USAGE) };
+    let stopped = End::new(FinishReason::Length, None);
+    let counted = End::new(FinishReason::Stop, Some(USAGE));
     let half = metadata()[..20].to_vec();
     for (messages, expected) in [
         (vec![stop("max_tokens")], stopped),
@@ -293,21 +308,6 @@ async fn a_negative_count_is_as_if_it_were_not_there() {
     let odd = event("metadata", &json!({"usage": usage, "metrics": {"latencyMs": 1}}));
     let (_, end, _) = stream_of(vec![streaming(&[text("Hi"), stop("end_turn"), odd])]).await;
     assert_eq!(end.unwrap().usage, Some(Usage::counted(0, 2)));
-}
-
-#[tokio::test]
-async fn reasoning_and_calls_are_hidden_pieces() {
-    let delta = |delta: Value| event("contentBlockDelta", &json!({"contentBlockIndex": 0, "delta": delta}));
-    let messages = [
-        delta(json!({"reasoningContent": {"text": "Hm."}})),
-        delta(json!({"toolUse": {"input": "{}"}})),
-        text("Hi"),
-        stop("end_turn"),
-    ];
-    let (model, _) = model(vec![streaming(&messages)]);
-    let pieces: Vec<_> = model.stream(&hello(), 5).await.unwrap().map(Result::unwrap).collect().await;
-    let expected = [Piece::Hidden { bytes: 3 }, Piece::Hidden { bytes: 2 }, Piece::text("Hi")];
-    assert_eq!(pieces[..3], expected);
 }
 
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>: the input is the sum of all three.

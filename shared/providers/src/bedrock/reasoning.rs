@@ -1,0 +1,200 @@
+//! How much a model is to reason, in the members of each family of models. Converse passes them on as they are.
+
+use serde::Serialize;
+
+use crate::converse::{Effort, ReasoningStyle, wanted_effort};
+use crate::prompt::{Prompt, Role, ToolChoice};
+
+/// The least budget that Claude takes.
+const LEAST_BUDGET_TOKENS: u32 = 1024;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ReasoningFields<'a> {
+    Claude {
+        thinking: Thinking,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output_config: Option<OutputEffort>,
+    },
+    Nova {
+        #[serde(rename = "reasoningConfig")]
+        reasoning_config: NovaReasoning,
+    },
+    Word {
+        reasoning_effort: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Thinking {
+    Enabled { budget_tokens: u32 },
+    Adaptive,
+}
+
+#[derive(Serialize)]
+pub(super) struct OutputEffort {
+    effort: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub(super) enum NovaReasoning {
+    Enabled { max_reasoning_effort: &'static str },
+}
+
+impl<'a> ReasoningFields<'a> {
+    /// The members for a model of `style`, if it is to reason.
+    pub(super) fn of(style: Option<ReasoningStyle>, prompt: &'a Prompt, max_output_tokens: u32) -> Option<Self> {
+        let word = wanted_effort(prompt)?;
+        let style = style?;
+        if style == ReasoningStyle::Word {
+            return Some(Self::Word { reasoning_effort: word });
+        }
+        let effort = Effort::of(word)?;
+        let thinks = || !forces_a_call(prompt) && !goes_on_after_a_call(prompt);
+        match style {
+            ReasoningStyle::Budget => {
+                let budget_tokens = budget_tokens(effort, max_output_tokens).filter(|_| thinks())?;
+                Some(Self::Claude { thinking: Thinking::Enabled { budget_tokens }, output_config: None })
+            }
+            ReasoningStyle::Adaptive => thinks().then(|| Self::Claude {
+                thinking: Thinking::Adaptive,
+                output_config: Some(OutputEffort { effort: words_of_claude(effort) }),
+            }),
+            ReasoningStyle::Nova => {
+                let max_reasoning_effort = if effort == Effort::Low { "low" } else { "medium" };
+                Some(Self::Nova { reasoning_config: NovaReasoning::Enabled { max_reasoning_effort } })
+            }
+            ReasoningStyle::Word => None,
+        }
+    }
+}
+
+/// The budget for `effort`, of which half of the reply's tokens are the most. None if that is less than the model takes.
+fn budget_tokens(effort: Effort, max_output_tokens: u32) -> Option<u32> {
+    let wanted = match effort {
+        Effort::Low => LEAST_BUDGET_TOKENS,
+        Effort::Medium => 4 * LEAST_BUDGET_TOKENS,
+        Effort::High | Effort::ExtraHigh | Effort::Most => 16 * LEAST_BUDGET_TOKENS,
+    };
+    Some(wanted.min(max_output_tokens / 2)).filter(|tokens| *tokens >= LEAST_BUDGET_TOKENS)
+}
+
+fn words_of_claude(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::ExtraHigh => "xhigh",
+        Effort::Most => "max",
+    }
+}
+
+/// Claude does not reason if it must call a tool.
+fn forces_a_call(prompt: &Prompt) -> bool {
+    matches!(prompt.tools.choice, Some(ToolChoice::Required | ToolChoice::Function(_)))
+}
+
+/// Whether the reply goes on with one that called a tool. Claude wants to read first what it reasoned before that call, with
+/// a signature that no member of OpenAI's protocol has room for.
+fn goes_on_after_a_call(prompt: &Prompt) -> bool {
+    let of_users = prompt.turns.iter().rposition(|turn| turn.role == Role::User);
+    let of_tools = prompt.turns.iter().rposition(|turn| turn.role == Role::Tool);
+    of_tools > of_users
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::prompt::{Tools, Turn};
+
+    fn asking(word: &str, roles: &[Role], choice: Option<ToolChoice>) -> Prompt {
+        Prompt {
+            turns: roles.iter().map(|role| Turn::text(*role, "x")).collect(),
+            tools: Tools { choice, ..Tools::default() },
+            reasoning_effort: Some(word.to_owned()),
+            ..Prompt::default()
+        }
+    }
+
+    fn sent(style: ReasoningStyle, prompt: &Prompt, max_output_tokens: u32) -> Value {
+        serde_json::to_value(ReasoningFields::of(Some(style), prompt, max_output_tokens)).unwrap()
+    }
+
+    fn effort(style: ReasoningStyle, word: &str, max_output_tokens: u32) -> Value {
+        sent(style, &asking(word, &[Role::User], None), max_output_tokens)
+    }
+
+    #[test]
+    fn each_family_is_told_in_its_own_members() {
+        use ReasoningStyle::{Adaptive, Budget, Nova, Word};
+        let thinking = |tokens: u32| json!({"thinking": {"type": "enabled", "budget_tokens": tokens}});
+        let adaptive = |word: &str| json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": word}});
+        let nova = |word: &str| json!({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": word}});
+        for (style, word, expected) in [
+            (Budget, "minimal", thinking(1024)),
+            (Budget, "low", thinking(1024)),
+            (Budget, "medium", thinking(4096)),
+            (Budget, "high", thinking(16_384)),
+            (Budget, "max", thinking(16_384)),
+            (Adaptive, "minimal", adaptive("low")),
+            (Adaptive, "medium", adaptive("medium")),
+            (Adaptive, "high", adaptive("high")),
+            (Adaptive, "xhigh", adaptive("xhigh")),
+            (Adaptive, "max", adaptive("max")),
+            (Nova, "minimal", nova("low")),
+            (Nova, "medium", nova("medium")),
+            (Word, "high", json!({"reasoning_effort": "high"})),
+            (Word, "some", json!({"reasoning_effort": "some"})),
+        ] {
+            assert_eq!(effort(style, word, 64_000), expected, "{style:?} {word}");
+        }
+        for style in [Budget, Adaptive, Nova, Word] {
+            assert_eq!(effort(style, "none", 64_000), json!(null));
+            assert_eq!(sent(style, &Prompt::default(), 64_000), json!(null));
+        }
+        assert_eq!(serde_json::to_value(ReasoningFields::of(None, &asking("low", &[], None), 9)).unwrap(), json!(null));
+    }
+
+    /// A hold may be small, and Claude refuses a budget that is not less than the reply's tokens.
+    #[test]
+    fn a_budget_is_half_of_the_replys_tokens_at_most_and_there_is_none_below_the_least() {
+        let budget =
+            |word: &str, most: u32| effort(ReasoningStyle::Budget, word, most)["thinking"]["budget_tokens"].clone();
+        for (word, most, expected) in [
+            ("low", 2047, json!(null)),
+            ("low", 2048, json!(1024)),
+            ("medium", 2049, json!(1024)),
+            ("medium", 5000, json!(2500)),
+            ("high", 20_000, json!(10_000)),
+            ("high", u32::MAX, json!(16_384)),
+        ] {
+            assert_eq!(budget(word, most), expected, "{word} {most}");
+        }
+    }
+
+    #[test]
+    fn claude_does_not_reason_where_it_must_call_a_tool_or_goes_on_after_a_call() {
+        use Role::{Assistant, Tool, User};
+        let function = ToolChoice::Function("f".to_owned());
+        for (roles, choice, reasons) in [
+            (&[User][..], Some(ToolChoice::Auto), true),
+            (&[User], Some(ToolChoice::None), true),
+            (&[User], Some(ToolChoice::Required), false),
+            (&[User], Some(function), false),
+            (&[User, Assistant, Tool], None, false),
+            (&[User, Assistant, Tool, Assistant, Tool, Tool], None, false),
+            (&[User, Assistant, Tool, Assistant, User], None, true),
+            (&[User, Assistant, Tool, User], None, true),
+        ] {
+            let prompt = asking("high", roles, choice);
+            for style in [ReasoningStyle::Budget, ReasoningStyle::Adaptive] {
+                assert_eq!(!sent(style, &prompt, 9000).is_null(), reasons, "{style:?} {roles:?}");
+            }
+            assert!(!sent(ReasoningStyle::Word, &prompt, 9000).is_null());
+        }
+    }
+}
