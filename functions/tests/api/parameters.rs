@@ -70,6 +70,28 @@ fn the_arns_of_bedrock_are_of_models_and_inference_profiles_and_of_no_wildcard()
     }
 }
 
+#[test]
+fn the_arns_of_guardrails_are_of_guardrails_and_their_profiles_and_of_no_wildcard() {
+    let template = template();
+    for taken in [
+        "",
+        "arn:aws:bedrock:eu-central-1:123456789012:guardrail/gr1abc",
+        "arn:aws:bedrock:us-east-1:123456789012:guardrail-profile/us.guardrail.v1:0",
+    ] {
+        assert!(takes(&template, "BedrockGuardrailArns", taken), "{taken}");
+    }
+    for refused in [
+        "*",
+        "gr1abc",
+        "arn:aws:bedrock:eu-central-1:123456789012:guardrail/*",
+        "arn:aws:bedrock:*:123456789012:guardrail/gr1abc",
+        "arn:aws:bedrock:eu-central-1::guardrail/gr1abc",
+        "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+    ] {
+        assert!(!takes(&template, "BedrockGuardrailArns", refused), "{refused}");
+    }
+}
+
 /// The widest characters that each alternative of the pattern allows, and how many of them.
 const LONGEST_PROMPTS: [(&str, usize); 6] =
     [("a", 1600), ("é", 800), ("\"", 800), ("\n", 800), ("漢", 533), ("🙂", 400)];

@@ -391,6 +391,8 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_a_parameter_says_so() {
     assert_eq!(conditions["ReadsProviderKeys"], has_keys);
     let arns = json!({"Fn::Join": ["", {"Ref": "BedrockModelArns"}]});
     assert_eq!(conditions["AsksModelsByArn"], json!({"Fn::Not": [{"Fn::Equals": [arns, ""]}]}));
+    let arns = json!({"Fn::Join": ["", {"Ref": "BedrockGuardrailArns"}]});
+    assert_eq!(conditions["AppliesGuardrails"], json!({"Fn::Not": [{"Fn::Equals": [arns, ""]}]}));
 
     let arn = |rest: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:bedrock:{rest}/${{ModelId}}")});
     let profile = arn("${AWS::Region}:${AWS::AccountId}:inference-profile");
@@ -419,6 +421,10 @@ fn who_asks_a_model_may_do_so_or_read_its_key_only_where_a_parameter_says_so() {
         (
             ("AsksModelsByArn".to_owned(), "AskCataloguedModels".to_owned()),
             json!({"Action": invoke, "Resource": {"Ref": "BedrockModelArns"}}),
+        ),
+        (
+            ("AppliesGuardrails".to_owned(), "ApplyCataloguedGuardrails".to_owned()),
+            json!({"Action": "bedrock:ApplyGuardrail", "Resource": {"Ref": "BedrockGuardrailArns"}}),
         ),
     ]);
     let asking: Vec<_> = template.functions().into_iter().filter(asks_a_model).collect();
