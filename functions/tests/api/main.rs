@@ -12,6 +12,7 @@ mod any_input;
 mod attacks;
 mod audit;
 mod bad_input;
+mod bedrock;
 mod binaries;
 mod catalogue;
 mod chat;
