@@ -35,7 +35,7 @@ const ANSWER: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"A cat.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// Reads requests without keeping their bodies, and answers each. Returns the bytes of a body.
-fn answer_one(connection: TcpStream) -> Option<usize> {
+fn answer_one(connection: &TcpStream) -> Option<usize> {
     let mut reader = BufReader::new(connection.try_clone().unwrap());
     let mut length = None;
     loop {
@@ -58,7 +58,8 @@ fn answer_one(connection: TcpStream) -> Option<usize> {
         left -= reader.read(&mut read[..most]).ok()?;
     }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n";
-    write!(&connection, "{head}Content-Length: {}\r\n\r\n{ANSWER}", ANSWER.len()).ok()?;
+    let mut writer = connection;
+    write!(writer, "{head}Content-Length: {}\r\n\r\n{ANSWER}", ANSWER.len()).ok()?;
     length
 }
 
@@ -78,7 +79,7 @@ fn sending_the_largest_image_takes_a_few_times_its_size() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
-        let answers = listener.incoming().take(2).map(|connection| answer_one(connection.unwrap()));
+        let answers = listener.incoming().take(2).map(|connection| answer_one(&connection.unwrap()));
         answers.collect::<Vec<_>>()
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -152,6 +152,33 @@ async fn a_loop_of_calls_and_results_is_the_same_whole_and_streamed() {
     }
 }
 
+/// An agent's session, at whose end the model may call nothing. The whole body that arrives is compared.
+#[tokio::test]
+async fn fifty_turns_with_tools_arrive_as_they_were_sent() {
+    let (provider, chatting) = with_openai(&[("MAX_OUTPUT_TOKENS", "100")]).await;
+    answer(&provider, streams(&[chunk(&json!({"content": "Done."}), Some("stop"))])).await;
+    let mut messages = vec![json!({"role": "user", "content": QUESTION})];
+    for turn in 0..50 {
+        let id = format!("call/{turn}");
+        messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call(&id, "Turin")]}));
+        messages.push(json!({"role": "tool", "tool_call_id": id, "content": turn.to_string()}));
+    }
+    for choice in ["auto", "none"] {
+        let response = ask(&chatting, &asked(&json!({"messages": messages, "tool_choice": choice}))).await;
+        assert_eq!(response.json()["choices"][0]["message"]["content"], "Done.");
+        let expected = json!({
+            "model": "some-model",
+            "messages": messages,
+            "tools": [weather()],
+            "tool_choice": choice,
+            "max_tokens": 100,
+            "stream": true,
+            "stream_options": {"include_usage": true},
+        });
+        assert_eq!(arrived(&provider).await, expected);
+    }
+}
+
 /// The whole body that arrives is compared: members that are not on the list are not passed on.
 #[tokio::test]
 async fn known_members_arrive_as_they_were_sent_and_unknown_ones_do_not() {

@@ -237,7 +237,7 @@ impl Pieces {
     /// Whether there is something that the provider bills: words, also if they are not handed out, or a choice that ended
     /// without any.
     fn has_begun(&self) -> bool {
-        self.written.is_something() || self.ended.is_something()
+        self.written.has_words() || self.ended.has_ended_one()
     }
 
     /// A provider that has begun to write has accepted the request, whatever its error says.

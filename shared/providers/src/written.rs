@@ -27,7 +27,7 @@ impl Written {
     }
 
     /// Whether the model has written anything.
-    pub(crate) fn is_something(&self) -> bool {
+    pub(crate) fn has_words(&self) -> bool {
         self.events > 0
     }
 

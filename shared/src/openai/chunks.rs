@@ -1,4 +1,4 @@
-//! What is answered as it is written: server-sent events (WHATWG HTML, section 9.2).
+//! Answers that are sent as they are written: server-sent events (WHATWG HTML, section 9.2).
 
 use std::collections::BTreeSet;
 
@@ -101,7 +101,7 @@ impl Chunks {
         Self { id, created, model: model.to_owned(), include_usage, begun: BTreeSet::new() }
     }
 
-    /// What comes first: who speaks in the first choice.
+    /// The first chunk: who speaks in the first choice.
     #[must_use]
     pub fn beginning(&mut self) -> String {
         self.begun.insert(0);

@@ -1,4 +1,4 @@
-//! What is answered in one piece.
+//! Answers in one piece.
 
 use domain::credits::Credits;
 use domain::ids::EntryId;
@@ -168,7 +168,7 @@ impl TokenCounts {
     }
 }
 
-/// What OpenAI's clients know an answer by.
+/// The id by which OpenAI's clients know an answer.
 pub(super) fn completion_id(id: EntryId) -> String {
     format!("chatcmpl-{id}")
 }

@@ -225,7 +225,7 @@ async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_the
 }
 
 #[test]
-fn what_converse_has_no_room_for_is_named() {
+fn sampling_that_converse_cannot_be_told_is_named() {
     let (model, _) = model(Vec::new());
     let none = Sampling::default();
     for (sampling, expected) in [

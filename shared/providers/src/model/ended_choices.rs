@@ -25,14 +25,14 @@ impl EndedChoices {
     }
 
     /// Whether a choice has ended.
-    pub(super) fn is_something(&self) -> bool {
+    pub(super) fn has_ended_one(&self) -> bool {
         !self.reasons.is_empty()
     }
 
     /// Why each choice ended, of at least one. Where none says so by itself, they ended as the reply did. Where others do,
     /// a choice that does not is shorter than it would have been.
     pub(super) fn reasons(&self, of_reply: FinishReason) -> Vec<FinishReason> {
-        let missing = if self.is_something() { FinishReason::Length } else { of_reply };
+        let missing = if self.has_ended_one() { FinishReason::Length } else { of_reply };
         (0..self.begun.max(1)).map(|choice| self.reasons.get(&choice).copied().unwrap_or(missing)).collect()
     }
 }

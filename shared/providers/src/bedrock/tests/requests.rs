@@ -249,7 +249,7 @@ fn a_schema_of_a_reply_is_a_text_as_the_caller_wrote_it() {
 }
 
 #[test]
-fn what_converse_has_no_member_for_is_named() {
+fn parameters_that_converse_has_no_member_for_are_named() {
     let large = Image { at: 0, media_type: MediaType::Png, data: "A".repeat(3840 * 1024 / 3 * 4 + 4), detail: None };
     let small = || Image { data: "AAEC".to_owned(), ..large.clone() };
     let showing =
