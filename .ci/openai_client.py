@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import httpx2
 from openai import APIError, APIStatusError, AuthenticationError, NotFoundError, OpenAI
-from pydantic import BaseModel
 
-from scripted_provider import ScriptedProvider
 from stack import Stack
 
 HANG_UPS = 10
@@ -145,35 +143,6 @@ def fail(stack: Stack) -> None:
     expect("requests, since it may be billed", (len(sent), balance(stack, key)), (1, 10))
 
 
-class City(BaseModel):
-    """The form of a reply."""
-
-    city: str
-
-
-def use_tools(stack: Stack) -> None:
-    """Calls of a tool whole and streamed, their result, and JSON of a schema, by a provider that follows a script."""
-    client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=api_key(stack))
-    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    function = {"name": "weather", "description": "The weather of a city.", "parameters": parameters}
-    asked = {"model": "scripted", "tools": [{"type": "function", "function": function}], "tool_choice": "auto"}
-    choice = client.chat.completions.create(messages=HELLO, **asked).choices[0]
-    expect("a call, whole", (choice.finish_reason, choice.message.content), ("tool_calls", None))
-    [call] = choice.message.tool_calls
-    expected = ("call-1", "weather", '{"city": "Turin"}')
-    expect("its parts", (call.id, call.function.name, call.function.arguments), expected)
-    chunks = list(client.chat.completions.create(messages=HELLO, stream=True, **asked))
-    first, *rest = [part for chunk in chunks for part in chunk.choices[0].delta.tool_calls or []]
-    arguments = "".join(part.function.arguments for part in [first, *rest])
-    expect("a call, streamed", (first.id, first.function.name, arguments), expected)
-    expect("its end", chunks[-1].choices[0].finish_reason, "tool_calls")
-    messages = [*HELLO, choice.message, {"role": "tool", "tool_call_id": call.id, "content": "warm"}]
-    told = client.chat.completions.create(messages=messages, **asked).choices[0]
-    expect("the result of the call", (told.message.content, told.finish_reason), ("It is warm.", "stop"))
-    parsed = client.chat.completions.parse(model="scripted", messages=HELLO, response_format=City)
-    expect("a reply of a schema", parsed.choices[0].message.parsed, City(city="Turin"))
-
-
 def obey() -> None:
     """The client obeys x-should-retry, which comes with every error that may have been charged or billed.
 
@@ -209,8 +178,4 @@ if __name__ == "__main__":
         settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": failure}
         with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
             ask(stack)
-    with tempfile.TemporaryDirectory() as data, ScriptedProvider() as provider:
-        settings = {"MODEL": "openai", "MODEL_ID": "scripted", "OPENAI_BASE_URL": provider.base_url}
-        with Stack(data, STARTING_TOKENS="10", **settings) as stack:
-            use_tools(stack)
     print("OpenAI's client got what it expects.")

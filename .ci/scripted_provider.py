@@ -1,73 +1,264 @@
-"""A provider of OpenAI's protocol that calls the first tool it is offered, and replies in JSON where that is asked for."""
+"""A provider of OpenAI's protocol that follows a script, judges what it is asked, and keeps books of what it bills.
 
+It calls each tool once, replies in JSON where that is asked for, counts images, and else greets. A request is refused if it has a
+member that the gateway is not to pass on, or is not what the protocol says; `ScriptedProvider.faults` has the reasons.
+"""
+
+import base64
+import contextlib
 import http.server
 import json
+import pathlib
+import tempfile
 import threading
 from collections.abc import Iterator
 
-ARGUMENTS = json.dumps({"city": "Turin"})
-USAGE = {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 60}
+from stack import Stack
+
+KEY = "sk-of-the-provider"
+CITY = json.dumps({"city": "Turin"})
+# The arguments of a tool that takes no city.
+ARGUMENTS = {"bash": json.dumps({"command": "echo warm", "description": "Asks for the weather"})}
+WRITTEN = [json.loads(arguments) for arguments in (CITY, *ARGUMENTS.values())]
+GREETING = "Hello"
+REFUSED, THROTTLED = 400, 429
+# Credits a million tokens, but for a request and an image, which have a price each.
+PRICES = {"input": 1_000_000, "cached_input": 100_000, "output": 4_000_000, "request": 3, "image": 50}
+# The busy one turns each request away once.
+MODELS = {"scripted": "script-1", "busy": "script-busy"}
+IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+# The prompt in which dspy's agent asks for its next step, and the reply that has each field of each step.
+DSPY = "[[ ## "
+STEP = "[[ ## next_thought ## ]]\nAsk.\n[[ ## next_tool_name ## ]]\n{tool}\n[[ ## next_tool_args ## ]]\n{arguments}\n"
+LAST_STEP = "[[ ## reasoning ## ]]\nAsked.\n[[ ## answer ## ]]\nIt is warm.\n[[ ## completed ## ]]"
+
+# The members that may arrive. ANY stands for a value of the caller's, which arrives as it is.
+ANY = None
+CALL = {"id": ANY, "type": ANY, "function": {"name": ANY, "arguments": ANY}}
+PART = {"type": ANY, "text": ANY, "image_url": {"url": ANY, "detail": ANY}}
+MESSAGE = {
+    "role": ANY,
+    "content": [PART],
+    "name": ANY,
+    "tool_calls": [CALL],
+    "tool_call_id": ANY,
+    "reasoning_content": ANY,
+}
+FUNCTION = {"name": ANY, "description": ANY, "parameters": ANY, "strict": ANY}
+SCHEMA = {"name": ANY, "description": ANY, "schema": ANY, "strict": ANY}
+PLAIN = ["model", "max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed"]
+REQUEST = {
+    **dict.fromkeys([*PLAIN, "tool_choice", "parallel_tool_calls", "reasoning_effort", "verbosity", "stream"], ANY),
+    "messages": [MESSAGE],
+    "tools": [{"type": ANY, "function": FUNCTION}],
+    "response_format": {"type": ANY, "json_schema": SCHEMA},
+    "stream_options": {"include_usage": ANY},
+}
+
+
+def strangers(value: object, allowed: object, place: str = "") -> Iterator[str]:
+    """The members that are not on the list."""
+    if isinstance(value, list) and isinstance(allowed, list):
+        for position, element in enumerate(value):
+            yield from strangers(element, allowed[0], f"{place}[{position}]")
+    elif isinstance(value, dict) and isinstance(allowed, dict):
+        for name, member in value.items():
+            if name in allowed:
+                yield from strangers(member, allowed[name], f"{place}.{name}")
+            else:
+                yield f"{place}.{name} is not to be passed on"
+
+
+def images(asked: dict) -> list[str]:
+    """The addresses of all images."""
+    contents = [said["content"] for said in asked["messages"] if isinstance(said.get("content"), list)]
+    return [part["image_url"]["url"] for parts in contents for part in parts if part["type"] == "image_url"]
+
+
+def is_image(url: str) -> bool:
+    kind, _, data = url.removeprefix("data:").partition(";base64,")
+    return kind in IMAGES and base64.b64decode(data, validate=True).startswith(IMAGES[kind])
+
+
+def faults(asked: dict) -> Iterator[str]:
+    """Everything that is wrong with a request."""
+    yield from strangers(asked, REQUEST)
+    made = set()
+    for position, said in enumerate(asked["messages"]):
+        calls = said.get("tool_calls", [])
+        made |= {call["id"] for call in calls}
+        if said["role"] == "tool" and said["tool_call_id"] not in made:
+            yield f"messages[{position}] answers no call"
+        if said.get("content") is None and not calls:
+            yield f"messages[{position}] says nothing"
+        if any(json.loads(call["function"]["arguments"]) not in WRITTEN for call in calls):
+            yield f"messages[{position}] has other arguments than the model wrote"
+    if "tools" not in asked and {"tool_choice", "parallel_tool_calls"} & asked.keys():
+        yield "there is a choice among no tools"
+    if asked["max_tokens"] < 1 or asked["model"] not in MODELS.values():
+        yield "the model or the length is none"
+    if not all(is_image(url) for url in images(asked)):
+        yield "an image is none"
+
+
+def next_tool(asked: dict) -> str | None:
+    """The tool that is to be called: one that is demanded, or the first that was not called since the user spoke."""
+    choice = asked.get("tool_choice", "auto")
+    if isinstance(choice, dict):
+        return choice["function"]["name"]
+    called = set()
+    for said in asked["messages"]:
+        called = set() if said["role"] == "user" else called
+        called |= {call["function"]["name"] for call in said.get("tool_calls", [])}
+    offered = [tool["function"]["name"] for tool in asked.get("tools", []) if choice != "none"]
+    return next((name for name in offered if name not in called), None)
+
+
+def text(asked: dict) -> str:
+    """The words of a reply that calls no tool."""
+    last = asked["messages"][-1]
+    if asked.get("response_format", {}).get("type") in {"json_object", "json_schema"}:
+        return CITY
+    if last["role"] == "tool":
+        return f"It is {'warm' if 'warm' in str(last['content']) else 'not known'}."
+    if DSPY in str(asked["messages"][0]["content"]):
+        tool = "finish" if "warm" in str(last["content"]) else "weather"
+        return STEP.format(tool=tool, arguments=CITY if tool == "weather" else "{}") + LAST_STEP
+    return f"I see {len(images(asked))}." if images(asked) else GREETING
 
 
 def message(asked: dict) -> tuple[dict, str]:
     """The reply, and its finish reason."""
-    if asked["messages"][-1]["role"] == "tool":
-        return {"role": "assistant", "content": f"It is {asked['messages'][-1]['content']}."}, "stop"
-    if "tools" in asked:
-        function = {"name": asked["tools"][0]["function"]["name"], "arguments": ARGUMENTS}
-        call = {"id": "call-1", "type": "function", "function": function}
-        return {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
-    if asked.get("response_format", {}).get("type") == "json_schema":
-        return {"role": "assistant", "content": ARGUMENTS}, "stop"
-    return {"role": "assistant", "content": "Hello"}, "stop"
+    reasoning = {"reasoning_content": "Hm."} if "reasoning_effort" in asked else {}
+    tool = next_tool(asked)
+    if tool is None:
+        return {"role": "assistant", "content": text(asked), **reasoning}, "stop"
+    function = {"name": tool, "arguments": ARGUMENTS.get(tool, CITY)}
+    call = {"id": f"call-{len(asked['messages'])}", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [call], **reasoning}, "tool_calls"
+
+
+def usage(asked: dict) -> dict:
+    """Counts that differ from request to request. A third of the input is of the cache."""
+    said, _ = message(asked)
+    read, written = 1 + len(json.dumps(asked["messages"])) // 8, 1 + len(json.dumps(said)) // 8
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+        "prompt_tokens_details": {"cached_tokens": read // 3},
+        "completion_tokens_details": {"reasoning_tokens": 1 if "reasoning_content" in said else 0},
+    }
+
+
+def cost(asked: dict) -> int:
+    """The credits that the gateway is to charge."""
+    counted, cached = usage(asked), usage(asked)["prompt_tokens_details"]["cached_tokens"]
+    millionths = (counted["prompt_tokens"] - cached) * PRICES["input"] + cached * PRICES["cached_input"]
+    millionths += counted["completion_tokens"] * PRICES["output"]
+    return -(-millionths // 1_000_000) + PRICES["request"] + PRICES["image"] * len(images(asked))
 
 
 def chunks(asked: dict) -> Iterator[dict]:
-    """The reply in pieces: arguments and texts are cut in the middle."""
+    """The reply in pieces: each text is cut in the middle."""
     said, reason = message(asked)
-    deltas = [{"role": "assistant", "content": said["content"] and said["content"][:3]}]
-    deltas += [{"content": said["content"][3:]}] if said["content"] else []
+    deltas = [{"role": "assistant", "content": None if said["content"] is None else ""}]
+    for member in ("reasoning_content", "content"):
+        words = said.get(member) or ""
+        deltas += [{member: words[:2]}, {member: words[2:]}] if words else []
     for index, call in enumerate(said.get("tool_calls", [])):
-        function = {**call["function"], "arguments": ""}
-        deltas.append({"tool_calls": [{**call, "index": index, "function": function}]})
-        for part in (ARGUMENTS[:5], ARGUMENTS[5:]):
+        deltas.append({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
+        arguments = call["function"]["arguments"]
+        for part in (arguments[:5], arguments[5:]):
             deltas.append({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
     for delta in deltas:
         yield {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
-    yield {"choices": [], "usage": USAGE}
+    yield {"choices": [], "usage": usage(asked)}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if asked.get("stream"):
-            events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks(asked)) + "data: [DONE]\n\n"
-            self.answer("text/event-stream", events)
+        found = [*faults(asked)]
+        if self.headers["Authorization"] != f"Bearer {KEY}":
+            found.append("the key is another")
+        if found:
+            self.server.faults += found
+            self.begin(REFUSED, "application/json")
+            self.write({"error": {"message": "; ".join(found), "type": "invalid_request_error"}})
+        elif asked["model"] == MODELS["busy"] and asked not in self.server.turned_away:
+            self.server.turned_away.append(asked)
+            # Without a Retry-After, on which the gateway would ask again by itself.
+            self.begin(THROTTLED, "application/json")
+            self.write({"error": {"message": "Come back.", "type": "rate_limit_error"}})
         else:
-            said, reason = message(asked)
-            choice = {"index": 0, "message": said, "finish_reason": reason}
-            self.answer("application/json", json.dumps({"choices": [choice], "usage": USAGE}))
+            self.server.answered.append(asked)
+            self.answer(asked)
 
-    def answer(self, kind: str, body: str) -> None:
-        self.send_response(200)
+    def answer(self, asked: dict) -> None:
+        if not asked.get("stream"):
+            said, reason = message(asked)
+            self.begin(200, "application/json")
+            self.write({"choices": [{"index": 0, "message": said, "finish_reason": reason}], "usage": usage(asked)})
+            return
+        self.begin(200, "text/event-stream")
+        for chunk in chunks(asked):
+            self.write(chunk, "data: {}\n\n")
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def begin(self, status: int, kind: str) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
-        self.wfile.write(body.encode())
+
+    def write(self, value: dict, form: str = "{}") -> None:
+        self.wfile.write(form.replace("{}", json.dumps(value)).encode())
+        self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         pass
 
 
-class ScriptedProvider:
-    """A running one: `base_url` is its address."""
+class ScriptedProvider(http.server.ThreadingHTTPServer):
+    """A running provider, with its books."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.faults: list[str] = []
+        self.answered: list[dict] = []
+        self.turned_away: list[dict] = []
 
     def __enter__(self) -> "ScriptedProvider":
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
+    def __exit__(self, *failure: object) -> None:
+        self.shutdown()
+        super().__exit__(*failure)
+
+    def bill(self) -> tuple[int, int]:
+        """The credits and the tokens of the answers since the last bill."""
+        answered, self.answered = self.answered, []
+        return sum(map(cost, answered)), sum(usage(asked)["total_tokens"] for asked in answered)
+
+    def catalogue(self) -> dict:
+        base_url = f"http://127.0.0.1:{self.server_port}/v1"
+        takes = {"takes": ["tools", "json_schema", "images", "reasoning"], "image_tokens": 1_000}
+        model = {"provider": "scripted", "context_tokens": 200_000, "max_output_tokens": 1_000, "prices": PRICES, **takes}
+        return {
+            "providers": {"scripted": {"protocol": "openai", "base_url": base_url, "key": "scripted"}},
+            "models": [{"id": id, "provider_model": name, **model} for id, name in MODELS.items()],
+        }
+
+
+@contextlib.contextmanager
+def scripted_stack() -> Iterator[tuple[ScriptedProvider, Stack]]:
+    """A provider, and a stack in front of it whose users begin with enough for every hold."""
+    settings = {"STARTING_TOKENS": "10000000", "PROVIDER_KEYS": json.dumps({"scripted": KEY})}
+    with tempfile.TemporaryDirectory() as data, ScriptedProvider() as provider:
+        models = pathlib.Path(data, "models.json")
+        models.write_text(json.dumps(provider.catalogue()), encoding="utf-8")
+        with Stack(data, "--models", str(models), **settings) as stack:
+            yield provider, stack
+        assert not provider.faults, provider.faults
