@@ -1,38 +1,46 @@
-"""Clients of OpenAI's protocol, each with its packages in a folder of its own, against the README's first command.
+"""Clients of OpenAI's protocol, each with its packages in a folder of its own, against the README's first command and a provider
+that follows a script. The balance and, where the client counts them, the tokens have to agree with the provider's books.
 
-With `--base-url` and `--api-key`, against a server that runs already. The names of clients choose some of them.
+    python3 .ci/clients.py [NAME …]
+
+The names of clients choose some of them. The table at the end is for docs/clients.md.
 """
 
-import argparse
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from stack import Stack
+from scripted_provider import GREETING, ScriptedProvider, scripted_stack
+from stack import ROOT, Stack
 
-ROOT = pathlib.Path(__file__).parent.parent
 SCRIPTS = pathlib.Path(__file__).parent / "clients"
 FOLDER = ROOT / ".local" / "clients"
-REPLY = "Dummy Response"
-EXPECTED = {"whole": REPLY, "streamed": REPLY}
+FOUND = "It is warm."
+# The lines that scripts print: what they do, and how it ends. "tokens" is the sum of what the client counted.
+WORDS = {"whole": GREETING, "streamed": GREETING}
+TOOLS = {"tool": FOUND, "tool streamed": FOUND}
+OBJECT = {"object": "Turin"}
+AGENT = {"agent": FOUND}
+EVERYTHING = {**WORDS, **TOOLS, **OBJECT}
 INSTALL_LIMIT_S = 900
 CLIENT_LIMIT_S = 120
+CHARGE_LIMIT_S = 10
 
 
 @dataclass(frozen=True)
 class Client:
-    """A client, the packages that make it, and the script that talks with it."""
+    """A client, the packages that make it, the script that talks with it, and what that does."""
 
     name: str
     packages: tuple[str, ...]
     script: str
+    does: dict[str, str]
+    counts: bool = True
 
     @property
     def is_of_npm(self) -> bool:
@@ -64,67 +72,77 @@ class Client:
         beside.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
         return ["node", str(beside)]
 
-    def talk(self, base_url: str, api_key: str) -> str:
+    def talk(self, stack: Stack, provider: ScriptedProvider) -> str:
         """The fault, or an empty text."""
-        environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": api_key}
         command = self.command(self.install())
+        key = stack.make_key(stack.log_in(self.name))
+        before = balance(stack, key)
+        address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{stack.port}/v1", "OPENAI_API_KEY": key}
         try:
             said = subprocess.run(
-                command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S
+                command, env=os.environ | address, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            return str(error)
-        lines = dict(line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line)
-        found = {kind: lines.get(kind) for kind in EXPECTED}
-        return "" if found == EXPECTED else f"said {found}"
+            return f"{error}, {provider.bill()}, {provider.faults}"
+        cost, tokens = provider.bill()
+        wanted = self.does | ({"tokens": str(tokens)} if self.counts else {})
+        found = dict(line.split(": ", 1) for line in said.stdout.splitlines() if ": " in line)
+        faults = [f"{what} is {found.get(what)}, not {wanted[what]}" for what in wanted if found.get(what) != wanted[what]]
+        if not is_reached(lambda: before - balance(stack, key), cost):
+            faults.append(f"it paid {before - balance(stack, key)}, not {cost}")
+        return "; ".join(faults + provider.faults)
+
+
+def balance(stack: Stack, key: str) -> int:
+    return stack.ask("/token_balance/", token=key)[2]["tokens"]
+
+
+def is_reached(find: Callable[[], object], wanted: object) -> bool:
+    """Whether it is so soon: a client may end before its last stream does."""
+    started = time.monotonic()
+    while find() != wanted and time.monotonic() - started < CHARGE_LIMIT_S:
+        time.sleep(0.1)
+    return find() == wanted
 
 
 CLIENTS = [
-    Client("openai-0", ("openai==0.28.1",), "openai_old.py"),
-    Client("openai-1", ("openai==1.109.1",), "openai_new.py"),
-    Client("openai-2", ("openai==2.54.0",), "openai_new.py"),
-    Client("openai-3", ("openai==3.57.0",), "openai_new.py"),
-    Client("langchain", ("langchain-openai==1.7.4",), "langchain.py"),
-    Client("llamaindex", ("llama-index-llms-openai-like==0.8.1",), "llamaindex.py"),
-    Client("litellm", ("litellm==1.110.2",), "litellm_library.py"),
-    Client("pydantic-ai", ("pydantic-ai-slim[openai]==2.68.0",), "pydantic_agent.py"),
-    Client("llm", ("llm==0.36",), "llm_command.py"),
-    Client("openai-node-6", ("openai@6.49.0",), "openai.mjs"),
-    Client("openai-node-7", ("openai@7.57.0",), "openai.mjs"),
-    Client("ai-sdk", ("ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92"), "ai_sdk.mjs"),
+    Client("openai-0", ("openai==0.28.1",), "openai_python_0.py", WORDS),
+    Client("openai-1", ("openai==1.109.1",), "openai_python.py", EVERYTHING),
+    Client("openai-2", ("openai==2.54.0",), "openai_python.py", EVERYTHING),
+    Client("openai-3", ("openai==3.57.0",), "openai_python.py", EVERYTHING),
+    Client("langchain", ("langchain==1.5.0", "langchain-openai==1.7.4"), "langchain_agent.py", EVERYTHING | AGENT),
+    Client("llamaindex", ("llama-index-llms-openai-like==0.8.1",), "llamaindex_agent.py", EVERYTHING, counts=False),
+    Client("litellm", ("litellm==1.110.2",), "litellm_loop.py", EVERYTHING),
+    Client("pydantic-ai", ("pydantic-ai-slim[openai]==2.68.0",), "pydantic_agent.py", EVERYTHING),
+    Client("openai-agents", ("openai-agents==0.24.0",), "openai_agents.py", EVERYTHING),
+    Client("instructor", ("instructor==1.17.0",), "instructor_forms.py", OBJECT),
+    Client("dspy", ("dspy==3.4.1",), "dspy_agent.py", {"whole": GREETING} | AGENT),
+    Client("llm", ("llm==0.36",), "llm_command.py", EVERYTHING, counts=False),
+    Client("openai-node-6", ("openai@6.49.0",), "openai_node.mjs", EVERYTHING),
+    Client("openai-node-7", ("openai@7.57.0",), "openai_node.mjs", EVERYTHING),
+    Client("ai-sdk", ("ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92"), "ai_sdk.mjs", EVERYTHING),
+    Client("opencode", ("opencode-ai@1.18.33",), "opencode_run.mjs", AGENT, counts=False),
 ]
 
 
-@contextmanager
-def server(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """The address of a server, and an API key for it."""
-    if arguments.base_url:
-        yield arguments.base_url, arguments.api_key
-        return
-    with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
-        yield f"http://127.0.0.1:{stack.port}/v1", stack.make_key(stack.log_in("ada"))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base-url")
-    parser.add_argument("--api-key")
-    parser.add_argument("names", nargs="*", help="clients to try; all of them by default")
-    arguments = parser.parse_args()
-    chosen = [client for client in CLIENTS if not arguments.names or client.name in arguments.names]
+    names = sys.argv[1:]
+    chosen = [client for client in CLIENTS if not names or client.name in names]
+    if len(chosen) < len(names):
+        sys.exit(f"The clients are {', '.join(client.name for client in CLIENTS)}.")
     rows = []
-    with server(arguments) as (base_url, api_key):
+    with scripted_stack() as (provider, stack):
         for client in chosen:
             started = time.monotonic()
-            fault = client.talk(base_url, api_key)
-            seconds = time.monotonic() - started
-            rows.append((client, fault, f"{seconds:.1f}"))
+            fault = client.talk(stack, provider)
+            provider.faults.clear()
+            rows.append((client, fault, time.monotonic() - started))
             print(f"{client.name}: {fault or 'as it should be'}", flush=True)
-    print("\n| client | packages | whole and streamed | seconds |\n|---|---|---|--:|")
+    print("\n| client | packages | passes | seconds |\n|---|---|---|--:|")
     for client, fault, seconds in rows:
-        print(f"| {client.name} | {', '.join(client.packages)} | {fault or 'yes'} | {seconds} |")
-    if not rows or any(fault for _, fault, _ in rows):
-        sys.exit("Not every client talks.")
+        print(f"| {client.name} | {', '.join(client.packages)} | {fault or ', '.join(client.does)} | {seconds:.1f} |")
+    if any(fault for _, fault, _ in rows):
+        sys.exit("Not every client gets what it expects.")
 
 
 if __name__ == "__main__":
