@@ -1,4 +1,4 @@
-"""OpenAI's own Python client with tools, schemas and reasoning, against a provider that follows a script."""
+"""OpenAI's own Python client with tools, schemas, images and reasoning, against a provider that follows a script."""
 
 import json
 
@@ -11,6 +11,8 @@ from openai_client import HELLO, api_key, balance, expect, refusal
 from scripted_provider import PRICES, ScriptedProvider, scripted_stack
 from stack import Stack
 
+# The smallest image: a pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 CALL = ("call-1", "weather", '{"city": "Turin"}')
 
 
@@ -128,12 +130,24 @@ def repeat_by_itself(stack: Stack, provider: ScriptedProvider) -> None:
     expect("its price, once", before - balance(stack, key), provider.bill()[0])
 
 
+def see(client: OpenAI) -> None:
+    """An image, which has a price beside its tokens."""
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}", "detail": "low"}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}]
+    whole = client.chat.completions.create(model="scripted", messages=messages)
+    expect("a reply to an image", (whole.choices[0].message.content, whole.usage.cost > PRICES["image"]), ("I see 1.", True))
+    chunks = client.chat.completions.create(model="scripted", messages=messages, stream=True)
+    expect("the same, streamed", "".join(chunk.choices[0].delta.content or "" for chunk in chunks), "I see 1.")
+    image["image_url"]["url"] = "https://example.com/cat.png"
+    expect("an image elsewhere", type(refusal(client, model="scripted", messages=messages)), openai.BadRequestError)
+
+
 if __name__ == "__main__":
     with scripted_stack() as (provider, stack):
         key = api_key(stack)
         client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key)
         before = balance(stack, key)
-        for step in (find_models, call_tools, call_tools_in_a_stream, parse, reason, price, be_refused):
+        for step in (find_models, call_tools, call_tools_in_a_stream, parse, reason, price, be_refused, see):
             step(client)
         expect("the credits that all of it cost", before - balance(stack, key), provider.bill()[0])
         repeat_by_itself(stack, provider)
