@@ -191,7 +191,13 @@ fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
     let entries = members.required("providers").map(|place| place.entries(1..=MAX_PROVIDERS)).unwrap_or_default();
     let read: Vec<_> = entries.iter().map(|(name, place)| (*name, provider(name, place))).collect();
     let protocols = read.iter().map(|(name, provider)| (*name, provider.as_ref().map(|provider| provider.protocol)));
-    let mut names = Names { origin, providers: protocols.collect(), models: HashMap::new(), fallbacks: Vec::new() };
+    let mut names = Names {
+        origin,
+        providers: protocols.collect(),
+        models: HashMap::new(),
+        guarded: BTreeSet::new(),
+        fallbacks: Vec::new(),
+    };
     let providers = read.into_iter().filter_map(|(name, provider)| Some((name.to_owned(), provider?))).collect();
 
     let places = members.required("models").map(|place| place.items(1..=MAX_MODELS)).unwrap_or_default();
@@ -208,6 +214,8 @@ struct Names<'a> {
     providers: BTreeMap<&'a str, Option<Protocol>>,
     /// Ids and aliases, each with the position of its model.
     models: HashMap<String, usize>,
+    /// The positions of the models with a guardrail.
+    guarded: BTreeSet<usize>,
     /// Fallbacks: the position of the model that has them, their place, and the name.
     fallbacks: Vec<(usize, Place<'a>, String)>,
 }
@@ -320,6 +328,7 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
         only_for(&[Protocol::Bedrock], provider.as_ref().and_then(|name| names.providers[name.as_str()]), &place);
         guardrail(&place)
     });
+    names.guarded.extend(guardrail.as_ref().map(|_| position));
     let aliases = members
         .optional("aliases")
         .map(|place| place.items(0..=MAX_ALIASES).iter().filter_map(|item| name(position, item, names)).collect());
@@ -423,6 +432,9 @@ fn check_fallbacks(names: &Names<'_>) {
             None => place.refuse::<()>("must be an id or an alias of a model"),
             Some(found) if found == position => place.refuse("must be another model"),
             Some(found) if !seen.insert((position, found)) => place.refuse("is a model that is in the list twice"),
+            Some(found) if names.guarded.contains(position) && !names.guarded.contains(found) => {
+                place.refuse(format!("must have a guardrail too, since models[{position}] has one"))
+            }
             Some(_) => None,
         };
     }

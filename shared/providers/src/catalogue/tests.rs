@@ -435,6 +435,11 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
             ParserAlone,
             "models[0].guardrail: means nothing for a provider of this protocol",
         ),
+        (
+            with(full(), "/models/1/fallbacks", json!(["dummy"])),
+            ParserAlone,
+            "models[1].fallbacks[0]: must have a guardrail too, since models[1] has one",
+        ),
         (with(full(), "/models/1/guardrail", json!("gr1abc")), Both, "models[1].guardrail: must be an object"),
         (without(full(), "/models/1/guardrail/id"), Both, "models[1].guardrail.id: is missing"),
         (without(full(), "/models/1/guardrail/version"), Both, "models[1].guardrail.version: is missing"),
