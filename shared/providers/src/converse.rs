@@ -23,30 +23,34 @@ impl ReasoningStyle {
     /// The style of the model that Bedrock calls `provider_model`: an id, or an ARN that ends in one. None if the model
     /// cannot be told, or if the name does not say which model it is.
     pub(crate) fn of(provider_model: &str) -> Option<Self> {
-        if let Some((_, rest)) = provider_model.split_once("anthropic.claude-") {
-            return Self::of_claude(claude_version(rest));
+        if let Some(version) = claude_version(provider_model) {
+            return Self::of_claude(version);
         }
         [("amazon.nova-2-", Self::Nova), ("openai.", Self::Word), ("moonshot", Self::Word)]
             .into_iter()
             .find_map(|(name, style)| provider_model.contains(name).then_some(style))
     }
 
-    /// A Claude without a version is newer than those that had one.
-    fn of_claude(version: Option<(u32, u32)>) -> Option<Self> {
+    fn of_claude(version: (u32, u32)) -> Option<Self> {
         match version {
-            Some(version) if version < (3, 7) => None,
-            Some(version) if version < (4, 6) => Some(Self::Budget),
+            version if version < (3, 7) => None,
+            version if version < (4, 6) => Some(Self::Budget),
             _ => Some(Self::Adaptive),
         }
     }
 }
 
-/// The major and the minor version in the rest of a name such as `sonnet-4-20250514-v1:0` or `3-7-sonnet-20250219-v1:0`,
-/// in which a number of more than two digits is a date.
-fn claude_version(rest: &str) -> Option<(u32, u32)> {
+/// The major and the minor version of Claude in a name that ends as `claude-sonnet-4-20250514-v1:0` or
+/// `claude-3-7-sonnet-20250219-v1:0`, where a number of more than two digits is a date. The first Claudes had other names, and
+/// one without a version is newer than all that have one.
+pub(crate) fn claude_version(provider_model: &str) -> Option<(u32, u32)> {
+    let (_, rest) = provider_model.split_once("anthropic.claude-")?;
+    if rest.starts_with("instant") || rest.starts_with('v') {
+        return Some((0, 0));
+    }
     let numbers = |word: &str| word.parse::<u32>().ok().filter(|_| word.len() <= 2);
     let words: Vec<&str> = rest.split(['-', ':', '.']).collect();
-    let major_at = words.iter().position(|word| numbers(word).is_some())?;
+    let Some(major_at) = words.iter().position(|word| numbers(word).is_some()) else { return Some((u32::MAX, 0)) };
     let minor = words.get(major_at + 1).and_then(|word| numbers(word));
     Some((numbers(words[major_at])?, minor.unwrap_or_default()))
 }
@@ -115,6 +119,7 @@ mod tests {
         use ReasoningStyle::{Adaptive, Budget, Nova, Word};
         for (name, expected) in [
             ("anthropic.claude-v2:1", None),
+            ("anthropic.claude-instant-v1", None),
             ("anthropic.claude-3-haiku-20240307-v1:0", None),
             ("anthropic.claude-3-5-sonnet-20241022-v2:0", None),
             ("anthropic.claude-3-7-sonnet-20250219-v1:0", Some(Budget)),

@@ -119,6 +119,8 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
         // Converse has no form of a reply but a schema, and no word against several calls at once.
         parameters.extend(model.takes.contains(&Ability::JsonSchema).then_some("response_format"));
         parameters.retain(|name| *name != "parallel_tool_calls");
+        let can_reason = protocol.can_tell_an_effort(&model.provider_model);
+        parameters.retain(|name| *name != "reasoning_effort" || can_reason);
     }
     parameters.sort_unstable();
     parameters
@@ -203,7 +205,8 @@ mod tests {
         assert_eq!(item["supported_parameters"], json!(expected));
 
         let takes = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into();
-        let model = CataloguedModel { takes, ..current.catalogue.models()[0].clone() };
+        let provider_model = "amazon.nova-2-lite-v1:0".to_owned();
+        let model = CataloguedModel { takes, provider_model, ..current.catalogue.models()[0].clone() };
         let expected = [
             "max_completion_tokens",
             "max_tokens",
@@ -217,6 +220,8 @@ mod tests {
             "top_p",
         ];
         assert_eq!(supported_parameters(Protocol::Bedrock, &model), expected);
+        let unknown = CataloguedModel { provider_model: "some.model".to_owned(), ..model };
+        assert!(!supported_parameters(Protocol::Bedrock, &unknown).contains(&"reasoning_effort"));
     }
 
     #[test]

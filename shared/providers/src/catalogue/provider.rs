@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::converse::unsupported_for_reasoning;
+use crate::converse::{ReasoningStyle, unsupported_for_reasoning};
 use crate::prompt::{Image, Prompt, ResponseFormat};
 
 /// The protocol that a provider speaks.
@@ -45,6 +45,16 @@ impl Protocol {
             Self::OpenAi | Self::Dummy => None,
         };
         self.unsupported(prompt).or_else(of_model)
+    }
+
+    /// Whether the model that the provider calls `provider_model` can be told how much to reason.
+    #[must_use]
+    pub fn can_tell_an_effort(self, provider_model: &str) -> bool {
+        match self {
+            Self::OpenAi => true,
+            Self::Bedrock => ReasoningStyle::of(provider_model).is_some(),
+            Self::Dummy => false,
+        }
     }
 
     /// The first parameter that Converse has no member for. One schema is the only form of a reply that it has, and it
