@@ -37,7 +37,7 @@ impl AskedModel {
         Self {
             id: id.to_owned(),
             reasoning: ReasoningStyle::of(id),
-            is_strict: true,
+            is_strict: false,
             cache_points: CachePoints::None,
             guardrail: None,
         }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::converse::claude_version;
+
 /// Where a request says up to where the model's cache keeps it. Bedrock refuses a cache point in any other place.
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +20,14 @@ impl CachePoints {
     /// The places for the model that Bedrock calls `provider_model`. The tools, which come before the instructions, are kept
     /// with them.
     pub(super) fn of(provider_model: &str) -> Self {
-        if provider_model.contains("anthropic.claude") {
-            Self::SystemAndMessages
-        } else if provider_model.contains("amazon.nova") {
-            Self::System
-        } else {
-            Self::None
+        const NOVAS: [&str; 5] = ["nova-micro-", "nova-lite-", "nova-pro-", "nova-premier-", "nova-2-lite-"];
+        let is_late_claude = claude_version(provider_model).is_some_and(|version| version >= (3, 7));
+        if is_late_claude || provider_model.contains("anthropic.claude-3-5-haiku-") {
+            return Self::SystemAndMessages;
         }
+        let nova = provider_model.split_once("amazon.").map(|(_, name)| name);
+        let is_nova = nova.is_some_and(|name| NOVAS.iter().any(|nova| name.starts_with(nova)));
+        if is_nova { Self::System } else { Self::None }
     }
 }
 

@@ -105,7 +105,13 @@ impl<'a> ConverseMessage<'a> {
         let said: Vec<(Side, &Turn)> = said.map(|turn| (Side::of(turn.role), turn)).collect();
         let mut calls = CallsSoFar::new(wording);
         said.chunk_by(|one, next| one.0 == next.0)
-            .map(|turns| Self { role: turns[0].0, content: calls.content(turns.iter().map(|(_, turn)| *turn)) })
+            .map(|turns| {
+                let role = turns[0].0;
+                if role == Side::Assistant {
+                    calls.forget_earlier();
+                }
+                Self { role, content: calls.content(turns.iter().map(|(_, turn)| *turn)) }
+            })
             .collect()
     }
 
@@ -143,7 +149,7 @@ fn is_said(turn: &Turn) -> bool {
 struct CallsSoFar<'a> {
     wording: Wording,
     count: usize,
-    /// The latest call of each id.
+    /// The calls of the model's last message, by callers' ids. Converse takes results of these alone.
     latest: HashMap<&'a str, NumberedCall<'a>>,
 }
 
@@ -156,6 +162,10 @@ struct NumberedCall<'a> {
 impl<'a> CallsSoFar<'a> {
     fn new(wording: Wording) -> Self {
         Self { wording, count: 0, latest: HashMap::new() }
+    }
+
+    fn forget_earlier(&mut self) {
+        self.latest.clear();
     }
 
     /// The content of a message of these turns, in their order but for results: Converse takes them before all else.

@@ -1,4 +1,9 @@
 //! How much a model is to reason, in the members of each family of models. Converse passes them on as they are.
+//!
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html>,
+//! <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>,
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html>
 
 use serde::Serialize;
 
@@ -96,12 +101,13 @@ fn forces_a_call(prompt: &Prompt) -> bool {
     matches!(prompt.tools.choice, Some(ToolChoice::Required | ToolChoice::Function(_)))
 }
 
-/// Whether the reply goes on with one that called a tool. Claude wants to read first what it reasoned before that call, with
-/// a signature that no member of OpenAI's protocol has room for.
+/// Whether the reply goes on with one that was begun or that called a tool, also if the user says something beside the
+/// result. Claude wants to read first what it reasoned before that, with a signature that no member of OpenAI's protocol has
+/// room for.
 fn goes_on_after_a_call(prompt: &Prompt) -> bool {
-    let of_users = prompt.turns.iter().rposition(|turn| turn.role == Role::User);
-    let of_tools = prompt.turns.iter().rposition(|turn| turn.role == Role::Tool);
-    of_tools > of_users
+    let mut turns = prompt.turns.iter().rev().filter(|turn| turn.role != Role::System).peekable();
+    let is_begun = turns.peek().is_some_and(|turn| turn.role == Role::Assistant);
+    is_begun || turns.find(|turn| turn.role == Role::Assistant).is_some_and(|turn| !turn.calls.is_empty())
 }
 
 #[cfg(test)]
@@ -110,6 +116,7 @@ mod tests {
 
     use super::*;
     use crate::prompt::{Tools, Turn};
+    use domain::message::ToolCall;
 
     fn asking(word: &str, roles: &[Role], choice: Option<ToolChoice>) -> Prompt {
         Prompt {
@@ -177,20 +184,28 @@ mod tests {
     }
 
     #[test]
-    fn claude_does_not_reason_where_it_must_call_a_tool_or_goes_on_after_a_call() {
-        use Role::{Assistant, Tool, User};
+    fn claude_does_not_reason_where_it_must_call_a_tool_or_goes_on_with_a_reply() {
+        use Role::{Assistant, System, Tool, User};
+        let call = || ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: String::new() };
         let function = ToolChoice::Function("f".to_owned());
         for (roles, choice, reasons) in [
             (&[User][..], Some(ToolChoice::Auto), true),
             (&[User], Some(ToolChoice::None), true),
             (&[User], Some(ToolChoice::Required), false),
             (&[User], Some(function), false),
+            (&[User, Assistant], None, false),
+            (&[User, Assistant, User], None, true),
             (&[User, Assistant, Tool], None, false),
-            (&[User, Assistant, Tool, Assistant, Tool, Tool], None, false),
+            (&[User, Assistant, Tool, Assistant, Tool, Tool, System], None, false),
             (&[User, Assistant, Tool, Assistant, User], None, true),
-            (&[User, Assistant, Tool, User], None, true),
+            (&[User, Assistant, Tool, User], None, false),
         ] {
-            let prompt = asking("high", roles, choice);
+            let mut prompt = asking("high", roles, choice);
+            for place in 1..roles.len() {
+                if roles[place] == Tool && roles[place - 1] == Assistant {
+                    prompt.turns[place - 1].calls.push(call());
+                }
+            }
             for style in [ReasoningStyle::Budget, ReasoningStyle::Adaptive] {
                 assert_eq!(!sent(style, &prompt, 9000).is_null(), reasons, "{style:?} {roles:?}");
             }

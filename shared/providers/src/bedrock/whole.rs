@@ -26,7 +26,7 @@ pub(super) fn reply(answer: Answer) -> Result<Reply, ModelError> {
     }
 }
 
-/// The words and the calls in `content`. What was reasoned and is encrypted is nobody's to read.
+/// The words and the calls in `content`. Encrypted reasoning is left out.
 fn said(content: Vec<ContentBlock>) -> SaidChoice {
     let mut said = SaidChoice::default();
     for block in content {

@@ -185,6 +185,11 @@ fn cache_points_are_where_the_model_takes_them_and_only_if_the_cache_has_prices(
     for (terms, in_system, in_messages) in [
         (with_cache(CLAUDE), &kept, true),
         (with_cache("eu.amazon.nova-lite-v1:0"), &kept, false),
+        (with_cache("amazon.nova-2-lite-v1:0"), &kept, false),
+        (with_cache("amazon.nova-sonic-v1:0"), &plain, false),
+        (with_cache("anthropic.claude-3-5-haiku-20241022-v1:0"), &kept, true),
+        (with_cache("anthropic.claude-mythos-preview"), &kept, true),
+        (with_cache("anthropic.claude-3-haiku-20240307-v1:0"), &plain, false),
         (with_cache("openai.gpt-oss-20b-1:0"), &plain, false),
         (terms(CLAUDE), &plain, false),
     ] {
