@@ -12,12 +12,13 @@ use serde_json::value::RawValue;
 pub struct RawArray(String);
 
 impl RawArray {
-    /// The array that `text` is, if it is one.
+    /// The array that `text` is, if it is one, on one line: a line break in JSON stands between values, where a space means
+    /// the same. An event of a stream is one line.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let array: &RawValue = serde_json::from_str(text).ok()?;
         let elements = array.get().strip_prefix('[')?.strip_suffix(']')?;
-        Some(Self(format!("[{}]", elements.trim_ascii())))
+        Some(Self(format!("[{}]", elements.trim_ascii().replace(['\n', '\r'], " "))))
     }
 
     /// The text of the array.
@@ -81,6 +82,8 @@ mod tests {
         let array = RawArray::parse(r#" [ {"secret": 1.0e2} , "]"] "#).unwrap();
         assert_eq!(serde_json::to_string(&[&array]).unwrap(), r#"[[{"secret": 1.0e2} , "]"]]"#);
         assert_eq!(format!("{array:?}"), "RawArray(23 bytes)");
+        let pretty = RawArray::parse("[\n  {\r\n    \"a\": \"\\n\"\n  }\n]").unwrap();
+        assert_eq!(pretty.as_str(), r#"[{      "a": "\n"   }]"#);
         for text in ["", "{}", "null", "[1", "[1,]", "[] []", "\"[]\""] {
             assert_eq!(RawArray::parse(text), None, "{text}");
         }
