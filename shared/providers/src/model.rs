@@ -107,15 +107,16 @@ impl Model {
     /// As [`Pieces::next`].
     pub async fn stream(&self, prompt: &Prompt, max_output_tokens: u32, limit: Duration) -> Result<Pieces, ModelError> {
         let ends_at = Instant::now() + self.timeout.map_or(limit, |timeout| timeout.min(limit));
-        let stream = if self.streams.streams(prompt) {
-            guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
-        } else {
+        let is_whole = !self.streams.streams(prompt);
+        let stream = if is_whole {
             let reply = guard(ends_at, self.unlimited.reply(prompt, max_output_tokens)).await??;
             stream::iter(reply.into_pieces()).map(Ok).boxed()
+        } else {
+            guard(ends_at, self.unlimited.stream(prompt, max_output_tokens)).await??
         };
         let written = Written::in_reply_to(prompt, self.image_tokens);
         let (choices, ended, room) = (prompt.choices(), EndedChoices::default(), ReplyRoom::default());
-        Ok(Pieces { stream, ends_at, choices, written, ended, room })
+        Ok(Pieces { stream, ends_at, is_whole, choices, written, ended, room })
     }
 }
 
@@ -142,6 +143,8 @@ pub enum ShownPiece {
 pub struct Pieces {
     stream: ReplyStream,
     ends_at: Instant,
+    /// Whether the reply came whole. Then its end is there too, also if there is no room for all of the reply.
+    is_whole: bool,
     /// The choices that were asked for. Parts of others are not handed out.
     choices: u8,
     written: Written,
@@ -160,7 +163,7 @@ impl Pieces {
     /// words, an error means that the reply broke off.
     pub async fn next(&mut self) -> Result<ShownPiece, ModelError> {
         loop {
-            if self.room.is_full {
+            if self.room.is_full && !self.is_whole {
                 return Ok(self.cut_short());
             }
             // A timeout never ends a stream that always has a piece ready.
@@ -173,8 +176,8 @@ impl Pieces {
                         return Ok(piece);
                     }
                 }
-                Ok(Some(Err(error))) => return Err(self.failure(error)),
-                Ok(None) => return Err(broke_off()),
+                Ok(Some(Err(error))) => return self.broke_off(error),
+                Ok(None) => return self.broke_off(broke_off()),
                 Err(Interruption::TimeIsUp) => return self.time_is_up(),
                 Err(panic @ Interruption::Panic) => return Err(panic.into()),
             }
@@ -193,7 +196,8 @@ impl Pieces {
             Piece::Part { choice, part } => self.shown_part(choice, part),
             Piece::Finished { choice, reason } => {
                 if choice < self.choices {
-                    self.ended.finish(choice, reason);
+                    // After the last words for which there was room, a choice lacks some.
+                    self.ended.finish(choice, if self.room.is_full { FinishReason::Length } else { reason });
                 }
                 None
             }
@@ -201,8 +205,11 @@ impl Pieces {
                 self.written.add(bytes);
                 None
             }
-            Piece::End(End { finish_reason: FinishReason::BrokenOff, .. }) => return Err(broke_off()),
+            Piece::End(End { finish_reason: FinishReason::BrokenOff, .. }) => {
+                return self.broke_off(broke_off()).map(Some);
+            }
             Piece::End(End { finish_reason, usage }) => {
+                let finish_reason = if self.room.is_full { FinishReason::Length } else { finish_reason };
                 let usage = self.written.corrected(usage);
                 Some(ShownPiece::End { finish_reasons: self.finish_reasons(finish_reason), usage })
             }
@@ -211,7 +218,7 @@ impl Pieces {
 
     fn shown_part(&mut self, choice: u8, part: Part) -> Option<ShownPiece> {
         self.written.add(part.word_bytes());
-        if choice >= self.choices {
+        if choice >= self.choices || self.room.is_full {
             return None;
         }
         let part = self.room.fitting(part)?;
@@ -227,7 +234,23 @@ impl Pieces {
 
     /// The end of a reply whose rest is not read, so that the provider's count stays unknown.
     fn cut_short(&self) -> ShownPiece {
-        ShownPiece::End { finish_reasons: self.finish_reasons(FinishReason::Length), usage: self.written.usage() }
+        self.ended_because_of(FinishReason::Length)
+    }
+
+    fn ended_because_of(&self, reason: FinishReason) -> ShownPiece {
+        ShownPiece::End { finish_reasons: self.finish_reasons(reason), usage: self.written.usage() }
+    }
+
+    /// The end of a reply whose model failed with `error`. A choice that ended before is a reply, and is billed.
+    fn broke_off(&self, error: ModelError) -> Result<ShownPiece, ModelError> {
+        if self.room.is_full {
+            return Ok(self.cut_short());
+        }
+        if self.ended.has_ended_one() {
+            tracing::warn!(cause = %error, "the model broke off after it had ended a choice");
+            return Ok(self.ended_because_of(FinishReason::BrokenOff));
+        }
+        Err(self.failure(error))
     }
 
     fn time_is_up(&self) -> Result<ShownPiece, ModelError> {

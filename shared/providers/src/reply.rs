@@ -71,7 +71,7 @@ impl fmt::Debug for Reply {
 /// How a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// Why the model stopped, where no choice has a reason of its own.
+    /// Why the model stopped. A choice's own reason counts before it.
     pub finish_reason: FinishReason,
     /// The provider's own count of tokens. Not every provider counts, and a number that it does not count is 0.
     pub usage: Option<Usage>,

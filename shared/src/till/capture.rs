@@ -28,6 +28,7 @@ impl Till {
         let most_output = u64::from(max_output_tokens) * u64::from(prompt.choices());
         let usage = counted_usage.within(offer.most_input_tokens(&prompt), most_output);
         let bill = Bill { prices: offer.terms.prices, catalogue };
+        let broke_off = finish_reasons.contains(&FinishReason::BrokenOff);
         let (first, others) = with_reasons(written, finish_reasons);
         let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason } = first;
         let annotations = Some(annotations).filter(|annotations| !annotations.is_empty());
@@ -37,7 +38,7 @@ impl Till {
         let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
         let captured = self.ledger.capture(&held, exchange).await;
         let counted_cost = bill.prices.cost(&counted_usage);
-        metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), finish_reason, latency));
+        metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), broke_off, latency));
         let charge = captured.map_err(not_charged)?;
         let Held { id, username, in_flight, .. } = held;
         Ok(PaidReply { id, username, reply, logprobs, others, charge, in_flight })

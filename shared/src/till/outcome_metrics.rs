@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::credits::Credits;
-use domain::message::FinishReason;
 use ledger::Charge;
 use providers::error::ModelError;
 use telemetry::metrics::Metric;
@@ -20,16 +19,17 @@ pub(super) fn failed(error: &ModelError, latency: Duration) -> Vec<Metric> {
     }
 }
 
-/// The metrics of a reply that cost `cost` by its provider's count. There is no `charge` if the capture failed.
+/// The metrics of a reply that cost `cost` by its provider's count, and of which a choice `broke_off` or none. There is no
+/// `charge` if the capture failed.
 pub(super) fn counted(
     held: Credits,
     cost: Credits,
     charge: Option<&Charge>,
-    finish_reason: FinishReason,
+    broke_off: bool,
     latency: Duration,
 ) -> Vec<Metric> {
     let mut metrics = vec![Metric::ModelLatency(latency)];
-    if finish_reason == FinishReason::BrokenOff {
+    if broke_off {
         metrics.push(Metric::ModelFailures);
     }
     let Some(charge) = charge else { return metrics };

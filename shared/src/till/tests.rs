@@ -331,9 +331,15 @@ fn a_failure_is_counted_unless_the_caller_caused_it_and_the_operators_fault_twic
 fn a_reply_is_counted_with_what_was_charged_for_it_and_what_was_not() {
     let latency = Duration::from_millis(20);
     let credits = |amount| Credits::new(amount).unwrap();
-    let count = |held, cost, charged: Option<u64>, end| {
+    let count = |held, cost, charged: Option<u64>, end: FinishReason| {
         let charge = charged.map(|cost| Charge { cost: credits(cost), balance: Credits::ZERO });
-        let metrics = outcome_metrics::counted(credits(held), credits(cost), charge.as_ref(), end, latency);
+        let metrics = outcome_metrics::counted(
+            credits(held),
+            credits(cost),
+            charge.as_ref(),
+            end == FinishReason::BrokenOff,
+            latency,
+        );
         assert_eq!(metrics[0], Metric::ModelLatency(latency));
         metrics[1..].to_vec()
     };

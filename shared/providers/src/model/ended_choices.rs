@@ -24,15 +24,16 @@ impl EndedChoices {
         self.reasons.insert(choice, reason);
     }
 
-    /// Whether a choice has ended.
+    /// Whether a choice has ended. One that broke off has not: its provider says that it failed.
     pub(super) fn has_ended_one(&self) -> bool {
-        !self.reasons.is_empty()
+        self.reasons.values().any(|reason| *reason != FinishReason::BrokenOff)
     }
 
     /// Why each choice ended, of at least one. Where none says so by itself, they ended as the reply did. Where others do,
-    /// a choice that does not is shorter than it would have been.
+    /// a choice that does not broke off with the reply, or is shorter than it would have been.
     pub(super) fn reasons(&self, of_reply: FinishReason) -> Vec<FinishReason> {
-        let missing = if self.has_ended_one() { FinishReason::Length } else { of_reply };
+        let is_cut = self.has_ended_one() && of_reply != FinishReason::BrokenOff;
+        let missing = if is_cut { FinishReason::Length } else { of_reply };
         (0..self.begun.max(1)).map(|choice| self.reasons.get(&choice).copied().unwrap_or(missing)).collect()
     }
 }
@@ -50,5 +51,16 @@ mod tests {
         ended.finish(1, FinishReason::Stop);
         let expected = [FinishReason::Length, FinishReason::Stop, FinishReason::Length];
         assert_eq!(ended.reasons(FinishReason::ToolCalls), expected);
+        let expected = [FinishReason::BrokenOff, FinishReason::Stop, FinishReason::BrokenOff];
+        assert_eq!(ended.reasons(FinishReason::BrokenOff), expected);
+    }
+
+    #[test]
+    fn a_choice_that_broke_off_has_not_ended() {
+        let mut ended = EndedChoices::default();
+        ended.finish(0, FinishReason::BrokenOff);
+        assert!(!ended.has_ended_one());
+        ended.finish(1, FinishReason::ContentFilter);
+        assert!(ended.has_ended_one());
     }
 }

@@ -193,7 +193,7 @@ async fn a_longer_reply_is_cut_before_a_character_that_no_longer_fits() {
             assert!(handed.texts.concat() == expected, "{} bytes", handed.texts.concat().len());
             assert!(handed.texts.iter().all(|text| !text.is_empty()));
             let (finish_reason, usage) = end.unwrap();
-            assert!(finish_reason == FinishReason::Length && usage.estimated, "{finish_reason:?}, {usage:?}");
+            assert_eq!((finish_reason, usage.estimated), (FinishReason::Length, streams), "{usage:?}");
         }
     }
 }
@@ -452,6 +452,32 @@ async fn choices_share_the_limit_of_a_reply_and_those_that_are_cut_end_with_leng
     let (choices, reasons, _) = choices_of(&Recited::model(pieces, None), 2).await;
     assert_eq!((choices[0].text.as_str(), choices[1].text.len()), ("y", MAX_REPLY_BYTES - 1));
     assert_eq!(reasons, [FinishReason::Length, FinishReason::Stop]);
+}
+
+/// What is not handed out is billed too, and of a whole answer it is known.
+#[tokio::test]
+async fn a_whole_answer_that_is_too_long_is_counted_to_its_end() {
+    let pieces = [
+        of(0, &"x".repeat(MAX_REPLY_BYTES + 1)),
+        finished(0, FinishReason::Stop),
+        of(1, "y"),
+        finished(1, FinishReason::Stop),
+        ends(FinishReason::Stop, Some(counted(9, 400_000))),
+    ];
+    let (choices, reasons, usage) = choices_of(&Recited::model(pieces, None).streaming(StreamPolicy::Never), 2).await;
+    assert_eq!((choices.len(), choices[0].text.len()), (1, MAX_REPLY_BYTES));
+    assert_eq!((reasons, usage), (vec![FinishReason::Length; 2], counted(9, 400_000)));
+}
+
+#[tokio::test]
+async fn a_choice_that_ended_before_the_model_broke_off_is_a_reply() {
+    for (pieces, expected) in [
+        (vec![finished(0, FinishReason::ContentFilter)], vec![FinishReason::ContentFilter]),
+        (vec![of(1, "b"), finished(0, FinishReason::Stop)], vec![FinishReason::Stop, FinishReason::BrokenOff]),
+    ] {
+        let (_, reasons, _) = choices_of(&Recited::model(pieces, Some(Step::Refuses)), 2).await;
+        assert_eq!(reasons, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]
