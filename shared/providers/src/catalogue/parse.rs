@@ -42,17 +42,20 @@ const MAX_TEXT: usize = 500;
 /// Members of a request that are never passed on unread. Some bear on the price beside the reported usage, or on who answers:
 /// budgets of reasoning, searches, other templates, several replies. The door reads others itself, so that the client would
 /// write them twice. The rest is about the caller.
-const NOT_EXTRA: [&str; 60] = [
+const NOT_EXTRA: [&str; 71] = [
     "audio",
     "best_of",
     "chat_template",
     "chat_template_kwargs",
+    "data_sources",
     "echo",
     "enable_search",
+    "enable_thinking",
     "extra_body",
     "frequency_penalty",
     "function_call",
     "functions",
+    "images",
     "logit_bias",
     "logprobs",
     "max_completion_tokens",
@@ -70,6 +73,10 @@ const NOT_EXTRA: [&str; 60] = [
     "models",
     "n",
     "n_predict",
+    "num_beams",
+    "num_predict",
+    "num_return_sequences",
+    "options",
     "parallel_tool_calls",
     "plugins",
     "prediction",
@@ -80,6 +87,7 @@ const NOT_EXTRA: [&str; 60] = [
     "prompt_logprobs",
     "provider",
     "reasoning",
+    "reasoning_budget",
     "reasoning_effort",
     "response_format",
     "route",
@@ -93,6 +101,8 @@ const NOT_EXTRA: [&str; 60] = [
     "stream_options",
     "temperature",
     "thinking",
+    "thinking_budget",
+    "thinking_config",
     "tool_choice",
     "tools",
     "top_logprobs",
@@ -103,6 +113,7 @@ const NOT_EXTRA: [&str; 60] = [
     "verbosity",
     "web_search",
     "web_search_options",
+    "web_search_preview",
 ];
 
 /// Headers that the client sets itself, or that change how it has to read the answer.
@@ -149,7 +160,8 @@ pub(super) enum Origin {
 /// Whether a catalogue may list `name` as an extra parameter.
 #[must_use]
 pub fn may_be_extra(name: &str) -> bool {
-    is_name_of_extra(name) && !NOT_EXTRA.contains(&name)
+    // Some servers read names without regard to capitals.
+    is_name_of_extra(name) && !NOT_EXTRA.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// The JSON that `text` is.
@@ -320,12 +332,11 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
     let policies =
         [("always", StreamPolicy::Always), ("text_only", StreamPolicy::TextOnly), ("never", StreamPolicy::Never)];
     let streams = members.optional("streams").and_then(|place| place.word(&policies));
-    let origin = names.origin;
-    let extra_parameters = members
-        .optional("extra_parameters")
-        .map(|place| place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin)));
+    let protocol = provider.as_ref().and_then(|name| names.providers[name.as_str()]);
+    let extra_parameters =
+        members.optional("extra_parameters").map(|place| extra_parameters(&place, protocol, names.origin));
     let guardrail = members.optional("guardrail").and_then(|place| {
-        only_for(&[Protocol::Bedrock], provider.as_ref().and_then(|name| names.providers[name.as_str()]), &place);
+        only_for(&[Protocol::Bedrock], protocol, &place);
         guardrail(&place)
     });
     names.guarded.extend(guardrail.as_ref().map(|_| position));
@@ -407,6 +418,18 @@ fn guardrail(place: &Place<'_>) -> Option<Guardrail> {
 fn image_tokens(members: &mut Members<'_>, takes_images: bool) -> Option<u32> {
     let place = if takes_images { members.required("image_tokens") } else { members.optional("image_tokens") };
     place.and_then(|place| place.count(1..=MAX_IMAGE_TOKENS))
+}
+
+/// Members that are passed on. Only a server with OpenAI's protocol gets them, and another model of a stored catalogue has
+/// none.
+fn extra_parameters(place: &Place<'_>, protocol: Option<Protocol>, origin: Origin) -> BTreeSet<String> {
+    let names = place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin));
+    match origin {
+        Origin::Operator => only_for(&[Protocol::OpenAi], protocol, place),
+        Origin::Table if protocol != Some(Protocol::OpenAi) => return BTreeSet::new(),
+        Origin::Table => {}
+    }
+    names
 }
 
 fn extra_parameter(place: &Place<'_>, origin: Origin) -> Option<String> {

@@ -697,6 +697,9 @@ fn no_extra_parameter_bears_on_money() {
         "use_beam_search",
         "search_parameters",
         "metadata",
+        "enable_thinking",
+        "num_predict",
+        "data_sources",
     ] {
         let json = with(full(), "/models/0/extra_parameters/0", json!(name));
         let expected =
@@ -717,6 +720,8 @@ fn a_stored_catalogue_loses_the_extra_parameters_that_are_refused_today_and_noth
     assert_eq!(stored, Catalogue::from_value(&left).unwrap());
     let wrong = with(full(), "/models/0/extra_parameters", json!(["top-k"]));
     assert!(Catalogue::parse(&wrong.to_string()).is_err());
+    let capitals = with(full(), "/models/0/extra_parameters", json!(["Max_Tokens", "N"]));
+    assert_eq!(errors(&capitals).len(), 2, "some servers read them");
 }
 
 #[test]
