@@ -1,12 +1,17 @@
 //! Models that turn a request away, and the fallbacks that are asked in their place.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU8;
+
 use domain::ids::EntryId;
 use domain::time::Clock;
 use proptest::prelude::*;
-use providers::catalogue::{Ability, CataloguedModel};
+use providers::catalogue::{Ability, CataloguedModel, Protocol, Provider};
 use providers::model::Model;
-use providers::offers::Offer;
-use providers::prompt::{Image, MediaType};
+use providers::offers::{Connect, Offer};
+use providers::prompt::{Image, MediaType, Tool, Tools};
+use providers::raw_json::RawJson;
+use providers::unconnected::Unconnected;
 
 use super::*;
 
@@ -419,7 +424,10 @@ fn any_prices() -> impl Strategy<Value = Prices> {
 fn offer_with_images(model: &ActingModel, prices: Prices, image_tokens: Option<u32>) -> Arc<Offer> {
     let takes = image_tokens.map(|_| Ability::Images).into_iter().collect();
     let terms = CataloguedModel::of_the_settings("m", prices, 1000, 100);
-    Arc::new(Offer { terms: CataloguedModel { image_tokens, takes, ..terms }, model: Model::new(model.clone()) })
+    // Of the two lists, one has the member that prompts here may have.
+    let extra_parameters = image_tokens.map(|_| "top_k".to_owned()).into_iter().collect();
+    let terms = CataloguedModel { image_tokens, takes, extra_parameters, ..terms };
+    Arc::new(Offer { terms, model: Model::new(model.clone()) })
 }
 
 /// A prompt of these words and so many images.
@@ -446,6 +454,31 @@ async fn the_images_of_a_prompt_count_with_the_model_that_answers_and_a_fallback
     let paid = scene.till.reply(question).await.unwrap();
     assert_eq!(paid.reply.usage, Usage { images: 2, ..counted(most_input, 3) });
     assert_eq!(u64::from(paid.charge.cost), most_input + 2 * 11 + 3);
+}
+
+#[tokio::test]
+async fn a_fallback_whose_protocol_cannot_carry_the_request_is_left_out() {
+    let scene = FallbackScene::start(100_000, (1, 1), Act::Replies, Act::Replies).await;
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let prompts = [
+        (Prompt { n: NonZeroU8::new(2), ..with_images("Hello", 0) }, [false, false]),
+        (Prompt { logprobs: Some(0), ..with_images("Hello", 0) }, [false, false]),
+        (Prompt { logit_bias: BTreeMap::from([(7, 1.0)]), ..with_images("Hello", 0) }, [false, false]),
+        (Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, ..with_images("Hello", 0) }, [false, true]),
+        (with_images("Hello", 0), [true, true]),
+    ];
+    for (prompt, expected) in prompts {
+        for (protocol, is_asked) in [Protocol::Dummy, Protocol::Bedrock].into_iter().zip(expected) {
+            let takes = BTreeSet::from([Ability::Tools]);
+            let terms = CataloguedModel { takes, ..CataloguedModel::of_the_settings("m", at(1), 1000, 100) };
+            let fallback = Offer { model: Unconnected.connect(&Provider::new(protocol), &terms), terms };
+            let first = offer_with_images(&scene.first, at(1), None);
+            let candidates = Candidates { first, fallbacks: vec![Arc::new(fallback)], catalogue: None };
+            let question = scene.hold_for(candidates, prompt.clone()).await.unwrap();
+            assert_eq!(question.candidates.len(), 1 + usize::from(is_asked), "{protocol:?}: {prompt:?}");
+            scene.till.ledger.release(&question.held).await;
+        }
+    }
 }
 
 /// Holds for models at `prices`, the first of which was named, and captures the reply of the first that answers. The hold
@@ -484,7 +517,8 @@ async fn check_the_hold(
     for candidate in &question.candidates {
         assert!((wanted.min(5)..=wanted.min(100)).contains(&candidate.max_output_tokens));
         let most_input = candidate.offer.most_input_tokens(&asked);
-        let used = Usage { images: asked.images(), ..usage.within(most_input, candidate.max_output_tokens.into()) };
+        let most_output = u64::from(candidate.max_output_tokens) * u64::from(asked.choices());
+        let used = Usage { images: asked.images(), ..usage.within(most_input, most_output) };
         assert!(candidate.offer.terms.prices.cost(&used) <= held, "{candidate:?} {used:?}");
         assert!(asked.images() == 0 || candidate.offer.terms.image_tokens.is_some(), "{candidate:?}");
     }
@@ -510,13 +544,15 @@ proptest! {
         balance in prop_oneof![0..5_000_u64, Just(1_000_000_000_000)],
         models in proptest::collection::vec((any_prices(), proptest::option::of(0..200_u32)), 1..=4),
         first in prop_oneof![2 => Just(Act::Replies), 1 => Just(Act::IsThrottled)],
-        (text, images) in (".{0,200}", prop_oneof![Just(0), 1..4_usize]),
+        (text, images, choices, extra) in (".{0,200}", prop_oneof![Just(0), 1..4_usize], 1..=8_u8, "[a-z]{0,50}"),
         max_output_tokens in proptest::option::of(1..200_u32),
         max_cost in proptest::option::of(prop_oneof![0..5_000_u64, Just(1_000_000_000_000)]),
         (input, output) in (0..1_000_u64, any::<u64>()),
         (cached_input_tokens, cache_write_tokens) in any::<(u64, u64)>(),
     ) {
-        let prompt = with_images(&text, images);
+        let extra = RawJson::from(serde_json::value::to_raw_value(&extra).unwrap());
+        let extra = BTreeMap::from([("top_k".to_owned(), extra)]);
+        let prompt = Prompt { n: NonZeroU8::new(choices), extra, ..with_images(&text, images) };
         let max_cost = max_cost.map(|bound| Credits::new(bound).unwrap());
         let limits = CallerLimits { max_output_tokens, max_cost };
         let usage = Usage { cached_input_tokens, cache_write_tokens, ..Usage::counted(input, output) };
