@@ -39,7 +39,7 @@ pub(super) struct SentRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verbosity: Option<&'a str>,
     #[serde(flatten)]
-    choices: SentChoices<'a>,
+    choices: SentReplies<'a>,
     #[serde(flatten)]
     extra: BTreeMap<&'a str, &'a RawJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub(super) struct SentRequest<'a> {
 
 /// How many replies are wanted, what is wanted beside their words, and which tokens are likelier.
 #[derive(Serialize)]
-struct SentChoices<'a> {
+struct SentReplies<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ struct SentParameters<'a> {
 struct SentTools<'a> {
     tools: Vec<OfKind<OfferedFunction<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<SentChoice<'a>>,
+    tool_choice: Option<SentToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parallel_tool_calls: Option<bool>,
 }
@@ -162,7 +162,7 @@ struct OfferedFunction<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum SentChoice<'a> {
+enum SentToolChoice<'a> {
     Word(&'static str),
     Function(OfKind<ChosenFunction<'a>>),
 }
@@ -208,7 +208,7 @@ impl<'a> SentRequest<'a> {
             response_format: response_format.as_ref().map(SentFormat::from),
             reasoning_effort: reasoning_effort.as_deref(),
             verbosity: verbosity.as_deref(),
-            choices: SentChoices::from(prompt),
+            choices: SentReplies::from(prompt),
             extra: BTreeMap::new(),
             stream: None,
             stream_options: None,
@@ -227,7 +227,7 @@ impl<'a> SentRequest<'a> {
     }
 }
 
-impl<'a> From<&'a Prompt> for SentChoices<'a> {
+impl<'a> From<&'a Prompt> for SentReplies<'a> {
     fn from(prompt: &'a Prompt) -> Self {
         Self {
             n: Some(prompt.choices()).filter(|choices| *choices > 1),
@@ -291,7 +291,7 @@ impl<'a> SentTools<'a> {
     fn of(tools: &'a Tools) -> Option<Self> {
         let Tools { offered, choice, parallel } = tools;
         let offered: Vec<_> = offered.iter().map(|tool| OfKind::Function(OfferedFunction::from(tool))).collect();
-        let tool_choice = choice.as_ref().map(SentChoice::from);
+        let tool_choice = choice.as_ref().map(SentToolChoice::from);
         (!offered.is_empty()).then_some(Self { tools: offered, tool_choice, parallel_tool_calls: *parallel })
     }
 }
@@ -303,7 +303,7 @@ impl<'a> From<&'a Tool> for OfferedFunction<'a> {
     }
 }
 
-impl<'a> From<&'a ToolChoice> for SentChoice<'a> {
+impl<'a> From<&'a ToolChoice> for SentToolChoice<'a> {
     fn from(choice: &'a ToolChoice) -> Self {
         match choice {
             ToolChoice::None => Self::Word("none"),
@@ -458,6 +458,7 @@ mod tests {
         expected[1].as_object_mut().unwrap().remove("reasoning_content");
         assert_eq!(serde_json::to_value(of_openai).unwrap()["messages"], expected);
     }
+
     #[test]
     fn choices_probabilities_and_biases_are_sent_where_they_are_wanted() {
         let prompt = Prompt { n: NonZeroU8::new(1), logprobs: Some(0), ..Prompt::default() };
@@ -489,6 +490,7 @@ mod tests {
             format!(r#"{plain},"guided_json":{{ "a": 1 }},"top_k":4.0e1}}"#)
         );
     }
+
     /// The members that a request may have beside a model's extra parameters.
     const ON_THE_LIST: [&str; 20] = [
         "frequency_penalty",
