@@ -339,7 +339,7 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
         only_for(&[Protocol::Bedrock], protocol, &place);
         guardrail(&place)
     });
-    names.guarded.extend(guardrail.as_ref().map(|_| position));
+    names.guarded.extend(guardrail.as_ref().filter(|_| protocol == Some(Protocol::Bedrock)).map(|_| position));
     let aliases = members
         .optional("aliases")
         .map(|place| place.items(0..=MAX_ALIASES).iter().filter_map(|item| name(position, item, names)).collect());

@@ -41,6 +41,7 @@ fn full() -> Prompt {
             Turn { images: vec![image], name: Some("ada".to_owned()), ..Turn::text(Role::User, "What is it?") },
             Turn { calls: vec![call], reasoning: Some("Hm".to_owned()), ..Turn::text(Role::Assistant, "I look.") },
             Turn { answers: Some("c".to_owned()), ..Turn::text(Role::Tool, "a cat") },
+            Turn::text(Role::Assistant, "A cat."),
             Turn::text(Role::User, "Thanks. And?"),
         ],
         sampling: Sampling { stop: vec!["END".to_owned()], ..Sampling::default() },
@@ -89,10 +90,9 @@ fn messages_of_the_sdk() -> Vec<sdk::Message> {
     vec![
         message(sdk::ConversationRole::User, vec![Image(image), texts("What is it?")]),
         message(sdk::ConversationRole::Assistant, vec![texts("I look."), ToolUse(call)]),
-        message(
-            sdk::ConversationRole::User,
-            vec![ToolResult(result), texts("Thanks. And?"), CachePoint(cache_point())],
-        ),
+        message(sdk::ConversationRole::User, vec![ToolResult(result)]),
+        message(sdk::ConversationRole::Assistant, vec![texts("A cat.")]),
+        message(sdk::ConversationRole::User, vec![texts("Thanks. And?"), CachePoint(cache_point())]),
     ]
 }
 
