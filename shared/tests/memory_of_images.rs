@@ -18,7 +18,7 @@ use providers::connections::Connections;
 use providers::dummy::Dummy;
 use providers::model::{Model, ShownPiece};
 use providers::offers::Connect;
-use providers::prompt::{Image, MediaType, Prompt, Role, Turn};
+use providers::prompt::{Image, ImageType, Prompt, Role, Turn};
 use providers::reply::Part;
 use providers::settings::ModelSettings;
 
@@ -64,7 +64,7 @@ fn answer_one(connection: &TcpStream) -> Option<usize> {
 }
 
 fn prompt(image_bytes: usize) -> Prompt {
-    let image = Image { at: 0, media_type: MediaType::Png, data: "A".repeat(image_bytes), detail: None };
+    let image = Image { at: 0, media_type: ImageType::Png, data: "A".repeat(image_bytes), detail: None };
     let turn = Turn { images: vec![image], ..Turn::text(Role::User, "What is it?") };
     Prompt { turns: vec![turn], ..Prompt::default() }
 }

@@ -8,6 +8,10 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::providers::Chatting;
 use crate::refusals::refused_by_openai;
 use crate::requests::{COMPLETIONS, QUOTE};
+use crate::world::{Tokens, World};
+
+/// Fifty turns of tools are worth 38,539 credits at the most.
+const BALANCE: u64 = 100_000;
 
 const MODEL_ID: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 
@@ -37,9 +41,10 @@ fn catalogue() -> Value {
 /// Bedrock, and somebody who may ask its models.
 async fn with_bedrock() -> (MockServer, Chatting) {
     let bedrock = MockServer::start().await;
-    let chatting = Chatting::start(&[("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", &bedrock.uri())]).await;
-    chatting.world.put_catalogue(Some(&catalogue())).await;
-    (bedrock, chatting)
+    let (world, Tokens { access, .. }) =
+        World::with_ada(BALANCE, &[("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", &bedrock.uri())]).await;
+    world.put_catalogue(Some(&catalogue())).await;
+    (bedrock, Chatting { world, access })
 }
 
 async fn answer(bedrock: &MockServer, content: &Value, reason: &str) {
@@ -191,5 +196,5 @@ async fn a_parameter_that_converse_or_the_model_cannot_be_told_is_refused_before
         }
     }
     assert!(bedrock.received_requests().await.unwrap().is_empty());
-    assert_eq!(chatting.balance().await, (json!(5000), "0".to_owned()));
+    assert_eq!(chatting.balance().await, (json!(BALANCE), "0".to_owned()));
 }

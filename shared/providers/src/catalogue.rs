@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::catalogue::parse::Origin;
+use crate::catalogue::parse::CatalogueOrigin;
 
 pub use catalogued_model::{Ability, CataloguedModel, Guardrail, StreamPolicy};
 pub use error::CatalogueError;
@@ -38,7 +38,7 @@ impl Catalogue {
     /// # Errors
     /// Every [`CatalogueError`] of the text, in its order, or the one that it is too long or no JSON.
     pub fn parse(json: &str) -> Result<Self, Vec<CatalogueError>> {
-        let (providers, models) = parse::catalogue(&parse::json(json)?, Origin::Table)?;
+        let (providers, models) = parse::catalogue(&parse::json(json)?, CatalogueOrigin::Table)?;
         Ok(Self::new(providers, models))
     }
 
@@ -47,7 +47,7 @@ impl Catalogue {
     /// # Errors
     /// Every [`CatalogueError`] of the value, in its order.
     pub fn from_value(json: &Value) -> Result<Self, Vec<CatalogueError>> {
-        let (providers, models) = parse::catalogue(json, Origin::Operator)?;
+        let (providers, models) = parse::catalogue(json, CatalogueOrigin::Operator)?;
         Ok(Self::new(providers, models))
     }
 

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::raw_json::RawJson;
 
-pub use image::{Detail, Image, ImageError, MediaType, Segment};
+pub use image::{Detail, Image, ImageError, ImageType, Segment};
 pub use input_tokens::estimated_tokens;
 pub(crate) use input_tokens::{BYTES_PER_TOKEN, most_tokens_of_member};
 
@@ -272,7 +272,7 @@ mod tests {
         let secret = || "a secret".to_owned();
         let schema = || Some(to_raw_value(&secret()).unwrap());
         let call = ToolCall { id: secret(), name: secret(), arguments: secret() };
-        let image = Image { at: 0, media_type: MediaType::Png, data: secret(), detail: None };
+        let image = Image { at: 0, media_type: ImageType::Png, data: secret(), detail: None };
         let turn = Turn {
             images: vec![image],
             calls: vec![call],
@@ -301,7 +301,7 @@ mod tests {
         let call = || ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
         let turn = || Turn::text(Role::User, "Hello");
         let plain = || Prompt { turns: vec![turn()], ..Prompt::default() };
-        let image = || Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
+        let image = || Image { at: 0, media_type: ImageType::Png, data: String::new(), detail: None };
         let tools = |tools| Prompt { tools, ..plain() };
         for (prompt, expected) in [
             (plain(), None),

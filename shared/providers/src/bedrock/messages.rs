@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::bedrock::cache_points::CachePoint;
 use crate::bedrock::tools::NoMembers;
-use crate::prompt::{Image, MediaType, Role, Segment, Turn};
+use crate::prompt::{Image, ImageType, Role, Segment, Turn};
 use domain::message::ToolCall;
 
 /// The longest name of a tool.
@@ -240,10 +240,10 @@ impl<'a> ImageBlock<'a> {
     fn of(image: &'a Image) -> Self {
         let Image { at: _, media_type, data, detail: _ } = image;
         let format = match media_type {
-            MediaType::Png => "png",
-            MediaType::Jpeg => "jpeg",
-            MediaType::Gif => "gif",
-            MediaType::Webp => "webp",
+            ImageType::Png => "png",
+            ImageType::Jpeg => "jpeg",
+            ImageType::Gif => "gif",
+            ImageType::Webp => "webp",
         };
         Self { format, source: ImageBytes { bytes: data } }
     }
@@ -305,7 +305,7 @@ mod tests {
         Turn { answers: Some(id.to_owned()), ..Turn::text(Role::Tool, text) }
     }
 
-    fn image(at: usize, media_type: MediaType, data: &str) -> Image {
+    fn image(at: usize, media_type: ImageType, data: &str) -> Image {
         Image { at, media_type, data: data.to_owned(), detail: None }
     }
 
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn images_stand_where_they_stood_among_the_words_and_are_something_by_themselves() {
-        use MediaType::{Gif, Jpeg, Png, Webp};
+        use ImageType::{Gif, Jpeg, Png, Webp};
         let among = [image(0, Png, "AAAA"), image(2, Jpeg, "BBBB"), image(2, Gif, "CCCC"), image(3, Webp, "DDDD")];
         let turns = [
             Turn { images: among.to_vec(), ..Turn::text(Role::User, "a b") },
@@ -423,7 +423,7 @@ mod tests {
         let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
         (role, "[ a-c]{0,4}", calls, id(), 0..3_usize).prop_map(|(role, text, calls, answered, images)| {
             let calls = calls.iter().map(|(id, name, arguments)| call(id, name, arguments)).collect();
-            let images = vec![image(1, MediaType::Png, "AAAA"); images];
+            let images = vec![image(1, ImageType::Png, "AAAA"); images];
             match role {
                 Role::Assistant => Turn { calls, ..Turn::text(role, text) },
                 Role::Tool => result(answered, &text),

@@ -28,7 +28,7 @@ pub(super) struct ConverseRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_config: Option<ConverseTools<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output_config: Option<Output<'a>>,
+    output_config: Option<OutputConfig<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     guardrail_config: Option<GuardrailUse<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ struct Inference<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Output<'a> {
+struct OutputConfig<'a> {
     text_format: TextFormat<'a>,
 }
 
@@ -115,7 +115,7 @@ impl<'a> ConverseRequest<'a> {
             messages,
             inference_config: Inference::of(sampling, max_output_tokens),
             tool_config,
-            output_config: response_format.as_ref().and_then(Output::of),
+            output_config: response_format.as_ref().and_then(OutputConfig::of),
             guardrail_config: model.guardrail.as_ref().map(GuardrailUse::of),
             additional_model_request_fields: ReasoningFields::of(model.reasoning, prompt, max_output_tokens),
         })
@@ -153,7 +153,7 @@ impl<'a> Inference<'a> {
     }
 }
 
-impl<'a> Output<'a> {
+impl<'a> OutputConfig<'a> {
     fn of(format: &'a ResponseFormat) -> Option<Self> {
         match format {
             // Converse keeps a reply to the schema in any case.

@@ -150,7 +150,7 @@ pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
 
 /// The place that a catalogue comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum CatalogueOrigin {
     /// An operator sends it.
     Operator,
     /// The table has it: an earlier release may have accepted names of extra parameters that are refused today.
@@ -178,7 +178,7 @@ pub(super) fn json(text: &str) -> Result<Value, Vec<CatalogueError>> {
 }
 
 /// The parts of the catalogue that `json` is.
-pub(super) fn catalogue(json: &Value, origin: Origin) -> Result<Parts, Vec<CatalogueError>> {
+pub(super) fn catalogue(json: &Value, origin: CatalogueOrigin) -> Result<Parts, Vec<CatalogueError>> {
     let errors = FoundErrors::default();
     let root = Place::root(json, &errors);
     let bytes = json.to_string().len();
@@ -194,7 +194,7 @@ fn too_long(bytes: usize) -> String {
     format!("has {bytes} bytes without spaces, and may have {MAX_CATALOGUE_BYTES}")
 }
 
-fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
+fn parts(root: &Place<'_>, origin: CatalogueOrigin) -> Option<Parts> {
     let mut members = root.members()?;
     // An editor finds the schema by it.
     if let Some(schema) = members.optional("$schema") {
@@ -221,7 +221,7 @@ fn parts(root: &Place<'_>, origin: Origin) -> Option<Parts> {
 
 /// The names that were read so far, and those that may mean a model that comes later.
 struct Names<'a> {
-    origin: Origin,
+    origin: CatalogueOrigin,
     /// Each with its protocol, unless there is a mistake in it.
     providers: BTreeMap<&'a str, Option<Protocol>>,
     /// Ids and aliases, each with the position of its model.
@@ -422,24 +422,26 @@ fn image_tokens(members: &mut Members<'_>, takes_images: bool) -> Option<u32> {
 
 /// Members that are passed on. Only a server with OpenAI's protocol gets them, and another model of a stored catalogue has
 /// none.
-fn extra_parameters(place: &Place<'_>, protocol: Option<Protocol>, origin: Origin) -> BTreeSet<String> {
+fn extra_parameters(place: &Place<'_>, protocol: Option<Protocol>, origin: CatalogueOrigin) -> BTreeSet<String> {
     let names = place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin));
     match origin {
-        Origin::Operator => only_for(&[Protocol::OpenAi], protocol, place),
-        Origin::Table if protocol != Some(Protocol::OpenAi) => return BTreeSet::new(),
-        Origin::Table => {}
+        CatalogueOrigin::Operator => only_for(&[Protocol::OpenAi], protocol, place),
+        CatalogueOrigin::Table if protocol != Some(Protocol::OpenAi) => return BTreeSet::new(),
+        CatalogueOrigin::Table => {}
     }
     names
 }
 
-fn extra_parameter(place: &Place<'_>, origin: Origin) -> Option<String> {
+fn extra_parameter(place: &Place<'_>, origin: CatalogueOrigin) -> Option<String> {
     let name = place.text(MAX_NAME, "of A-Z, a-z, 0-9 and _", is_name_of_extra)?;
     if may_be_extra(&name) {
         return Some(name);
     }
     match origin {
-        Origin::Operator => place.refuse("bears on the price or on who answers, and is never passed on unread"),
-        Origin::Table => None,
+        CatalogueOrigin::Operator => {
+            place.refuse("bears on the price or on who answers, and is never passed on unread")
+        }
+        CatalogueOrigin::Table => None,
     }
 }
 

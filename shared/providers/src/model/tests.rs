@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::dummy::{Dummy, DummyFailure};
 use crate::error::Refusal;
-use crate::prompt::{Image, MediaType, Role, Tool, Tools, Turn};
+use crate::prompt::{Image, ImageType, Role, Tool, Tools, Turn};
 use crate::raw_array::RawArray;
 use crate::reply::{Logprobs, MAX_OPAQUE_BYTES, MAX_REPLY_BYTES, Reply, SaidChoice, SaidChoices, ToolCallDelta};
 use domain::message::ToolCall;
@@ -540,7 +540,7 @@ async fn a_count_that_cannot_be_true_is_replaced_by_the_estimate_number_by_numbe
 
 #[tokio::test]
 async fn an_estimate_counts_the_images_of_the_prompt_as_the_catalogue_says() {
-    let image = Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
+    let image = Image { at: 0, media_type: ImageType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
     let turn = Turn { images: vec![image.clone(), image], ..Turn::text(Role::User, "Hello") };
     let prompt = Prompt { turns: vec![turn], ..Prompt::default() };
     let model = Recited::model([says("Hi")], None).counting_images(700);

@@ -14,7 +14,7 @@ use crate::catalogues::Catalogues;
 use crate::chat_model::ChatModel;
 use crate::dummy::Dummy;
 use crate::error::ModelError;
-use crate::prompt::{Image, MediaType, Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::prompt::{Image, ImageType, Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
 use crate::raw_json::RawJson;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
@@ -155,7 +155,7 @@ fn a_quote_is_at_the_models_prices_for_the_most_tokens_that_the_prompt_can_be() 
 }
 
 fn with_images(images: usize) -> Prompt {
-    let image = Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
+    let image = Image { at: 0, media_type: ImageType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None };
     let turn = Turn { images: vec![image; images], ..Turn::text(Role::User, "") };
     Prompt { turns: vec![turn.clone(), turn], ..Prompt::default() }
 }

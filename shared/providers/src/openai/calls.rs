@@ -9,22 +9,22 @@ use crate::reply::{MAX_TOOL_CALLS, ToolCallDelta};
 
 /// The `tool_calls` of a message or of a delta. Anything that is no call of a function is left out.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct SentCalls {
-    parts: Vec<SentCall>,
+pub(super) struct ReceivedCalls {
+    parts: Vec<ReceivedCall>,
     /// The bytes of what is left out.
     pub(super) hidden_bytes: usize,
 }
 
 /// A call, or a part of one. An empty text is as if it were not there.
 #[derive(Debug, PartialEq)]
-struct SentCall {
+struct ReceivedCall {
     index: Option<u64>,
     id: String,
     name: String,
     arguments: String,
 }
 
-impl<'de> Deserialize<'de> for SentCalls {
+impl<'de> Deserialize<'de> for ReceivedCalls {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut calls = Self::default();
         match Value::deserialize(deserializer)? {
@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for SentCalls {
     }
 }
 
-impl SentCalls {
+impl ReceivedCalls {
     fn add(&mut self, mut part: Value) {
         let function = part.get_mut("function").map(Value::take);
         let Some(mut function) = function.filter(Value::is_object) else {
@@ -49,7 +49,7 @@ impl SentCalls {
             // Some servers send the object and not its text.
             arguments => arguments.to_string(),
         };
-        self.parts.push(SentCall {
+        self.parts.push(ReceivedCall {
             index: part.get("index").and_then(Value::as_u64),
             id: text(&part, "id"),
             name: text(&function, "name"),
@@ -78,11 +78,11 @@ struct BegunCall {
 impl CallReader {
     /// The news in `sent`. Places are counted from 0 in the order in which the calls begin, and each call has an id, also
     /// where the server gives none.
-    pub(super) fn news(&mut self, sent: SentCalls) -> Vec<ToolCallDelta> {
+    pub(super) fn news(&mut self, sent: ReceivedCalls) -> Vec<ToolCallDelta> {
         sent.parts.into_iter().filter_map(|part| self.delta(part)).collect()
     }
 
-    fn delta(&mut self, part: SentCall) -> Option<ToolCallDelta> {
+    fn delta(&mut self, part: ReceivedCall) -> Option<ToolCallDelta> {
         match self.position(&part) {
             Some(position) => self.goes_on(position, part),
             None => self.begins(part),
@@ -92,7 +92,7 @@ impl CallReader {
     /// The call that `part` goes on with. Servers that number each part may repeat the id and the name, or make up an id
     /// for each part. Gemini's number is 0 in all calls: another id and another name are another call. Without numbers, a
     /// name begins a call if no call has its id.
-    fn position(&self, part: &SentCall) -> Option<usize> {
+    fn position(&self, part: &ReceivedCall) -> Option<usize> {
         let has_id = |call: &BegunCall| !part.id.is_empty() && call.id == part.id;
         if part.index.is_none() {
             let of_id = self.0.iter().rposition(has_id);
@@ -104,8 +104,8 @@ impl CallReader {
         (!is_another).then_some(position)
     }
 
-    fn begins(&mut self, part: SentCall) -> Option<ToolCallDelta> {
-        let SentCall { index, id, name, arguments } = part;
+    fn begins(&mut self, part: ReceivedCall) -> Option<ToolCallDelta> {
+        let ReceivedCall { index, id, name, arguments } = part;
         if id.is_empty() && name.is_empty() && arguments.is_empty() {
             return None;
         }
@@ -119,7 +119,7 @@ impl CallReader {
         Some(ToolCallDelta { index: u32::try_from(position).unwrap_or(u32::MAX), id: Some(id), name, arguments })
     }
 
-    fn goes_on(&mut self, position: usize, part: SentCall) -> Option<ToolCallDelta> {
+    fn goes_on(&mut self, position: usize, part: ReceivedCall) -> Option<ToolCallDelta> {
         let call = &mut self.0[position];
         // A name that is repeated is no news, and any other is the next part of the name.
         let name = Some(part.name).filter(|name| !name.is_empty() && *name != call.name);
@@ -258,7 +258,7 @@ mod tests {
             (json!([{"index": 0, "function": {}}]), 0),
             (json!([{"index": 0, "id": "", "function": {"name": "", "arguments": ""}}]), 0),
         ] {
-            let calls: SentCalls = serde_json::from_value(sent.clone()).unwrap();
+            let calls: ReceivedCalls = serde_json::from_value(sent.clone()).unwrap();
             assert_eq!(calls.hidden_bytes, hidden_bytes, "{sent}");
             assert_eq!(CallReader::default().news(calls), [], "{sent}");
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::ModelError;
-use crate::openai::calls::{CallReader, SentCalls};
+use crate::openai::calls::{CallReader, ReceivedCalls};
 use crate::openai::finish_reason::finish_reason;
 use crate::openai::lenient::{LenientText, Weight};
 use crate::openai::rejection::ErrorObject;
@@ -53,7 +53,7 @@ struct Said {
     #[serde(default)]
     reasoning: Value,
     #[serde(default)]
-    tool_calls: SentCalls,
+    tool_calls: ReceivedCalls,
     /// No request of ours offers tools under this old name.
     #[serde(default)]
     function_call: Weight,

@@ -115,11 +115,11 @@ enum OfKind<T> {
 struct SentCall<'a> {
     id: &'a str,
     #[serde(flatten)]
-    call: OfKind<CalledFunction<'a>>,
+    call: OfKind<SentFunctionCall<'a>>,
 }
 
 #[derive(Serialize)]
-struct CalledFunction<'a> {
+struct SentFunctionCall<'a> {
     name: &'a str,
     arguments: &'a str,
 }
@@ -275,7 +275,7 @@ impl<'a> From<Segment<'a>> for SentPart<'a> {
 impl<'a> From<&'a ToolCall> for SentCall<'a> {
     fn from(call: &'a ToolCall) -> Self {
         let ToolCall { id, name, arguments } = call;
-        Self { id, call: OfKind::Function(CalledFunction { name, arguments }) }
+        Self { id, call: OfKind::Function(SentFunctionCall { name, arguments }) }
     }
 }
 
@@ -334,7 +334,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::prompt::MediaType;
+    use crate::prompt::ImageType;
 
     fn sent(prompt: &Prompt) -> Value {
         serde_json::to_value(SentRequest::new("m", prompt, Length::MaxTokens(5), true)).unwrap()
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn images_stand_among_the_texts_of_their_turn_as_they_were_shown() {
-        let image = |at, detail| Image { at, media_type: MediaType::Webp, data: "UklGRg==".to_owned(), detail };
+        let image = |at, detail| Image { at, media_type: ImageType::Webp, data: "UklGRg==".to_owned(), detail };
         let images = vec![image(0, None), image(5, Some(Detail::Low)), image(5, Some(Detail::Auto))];
         let turns = vec![
             Turn { images, ..Turn::text(Role::User, "This,or that?") },

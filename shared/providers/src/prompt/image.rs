@@ -15,7 +15,7 @@ pub struct Image {
     /// The place of the image: the byte of [`Turn::text`] before which it stands. Several may stand at one place.
     pub at: usize,
     /// The format of the picture.
-    pub media_type: MediaType,
+    pub media_type: ImageType,
     /// The file in base64, of the standard alphabet and with padding.
     pub data: String,
     /// How closely the model looks. None means the model's own default.
@@ -24,7 +24,7 @@ pub struct Image {
 
 /// A format of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MediaType {
+pub enum ImageType {
     /// `image/png`
     Png,
     /// `image/jpeg`
@@ -55,7 +55,7 @@ pub enum ImageError {
     Remote,
     /// The URL has another media type, parameters, or no base64.
     #[error("a URL that begins with 'data:image/png;base64,', or with image/jpeg, image/gif or image/webp in it")]
-    MediaType,
+    ImageType,
     /// The data are not what an encoder of base64 writes.
     #[error("a 'data:' URL whose data are base64 of the standard alphabet with padding")]
     Base64,
@@ -75,7 +75,7 @@ impl Image {
         if !is_base64(data) {
             return Err(ImageError::Base64);
         }
-        let media_type = MediaType::of_file(data).ok_or(ImageError::OtherFile)?;
+        let media_type = ImageType::of_file(data).ok_or(ImageError::OtherFile)?;
         let data = match url {
             Cow::Borrowed(_) => data.to_owned(),
             Cow::Owned(mut url) => {
@@ -100,7 +100,7 @@ impl fmt::Debug for Image {
     }
 }
 
-impl MediaType {
+impl ImageType {
     /// The media type, as in `image/png`.
     #[must_use]
     pub fn mime(self) -> &'static str {
@@ -140,11 +140,11 @@ fn data_at(url: &str) -> Result<usize, ImageError> {
     if !url.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
         return Err(ImageError::Remote);
     }
-    let comma = url.find(',').ok_or(ImageError::MediaType)?;
+    let comma = url.find(',').ok_or(ImageError::ImageType)?;
     let head = &url[SCHEME.len()..comma];
     let (mime, encoding) = head.split_at(head.find(';').unwrap_or(head.len()));
     let is_image = MIMES.iter().any(|known| mime.eq_ignore_ascii_case(known));
-    if is_image && encoding.eq_ignore_ascii_case(ENCODING) { Ok(comma + 1) } else { Err(ImageError::MediaType) }
+    if is_image && encoding.eq_ignore_ascii_case(ENCODING) { Ok(comma + 1) } else { Err(ImageError::ImageType) }
 }
 
 /// Whether `data` is base64 of the standard alphabet with padding. It is decoded piece by piece, so that the check takes no
@@ -199,12 +199,12 @@ mod tests {
     use super::*;
     use crate::prompt::Role;
 
-    const FIRST_BYTES: [(MediaType, &[u8]); 5] = [
-        (MediaType::Png, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
-        (MediaType::Jpeg, b"\xff\xd8\xff\xe0\0\x10JFIF\0"),
-        (MediaType::Gif, b"GIF87a\x01\0\x01\0\0\0"),
-        (MediaType::Gif, b"GIF89a\x01\0\x01\0\0\0"),
-        (MediaType::Webp, b"RIFF\x24\0\0\0WEBPVP8 "),
+    const FIRST_BYTES: [(ImageType, &[u8]); 5] = [
+        (ImageType::Png, b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+        (ImageType::Jpeg, b"\xff\xd8\xff\xe0\0\x10JFIF\0"),
+        (ImageType::Gif, b"GIF87a\x01\0\x01\0\0\0"),
+        (ImageType::Gif, b"GIF89a\x01\0\x01\0\0\0"),
+        (ImageType::Webp, b"RIFF\x24\0\0\0WEBPVP8 "),
     ];
 
     fn url(mime: &str, file: &[u8]) -> String {
@@ -234,12 +234,12 @@ mod tests {
             ("https://example.org/a.png", ImageError::Remote),
             ("file:///etc/passwd", ImageError::Remote),
             ("iVBORw0KGgo=", ImageError::Remote),
-            ("data:", ImageError::MediaType),
-            ("data:,", ImageError::MediaType),
-            ("data:image/png,iVBORw0KGgo=", ImageError::MediaType),
-            ("data:;base64,iVBORw0KGgo=", ImageError::MediaType),
-            ("data:image/svg+xml;base64,PHN2Zz4=", ImageError::MediaType),
-            ("data:image/png;name=a.png;base64,iVBORw0KGgo=", ImageError::MediaType),
+            ("data:", ImageError::ImageType),
+            ("data:,", ImageError::ImageType),
+            ("data:image/png,iVBORw0KGgo=", ImageError::ImageType),
+            ("data:;base64,iVBORw0KGgo=", ImageError::ImageType),
+            ("data:image/svg+xml;base64,PHN2Zz4=", ImageError::ImageType),
+            ("data:image/png;name=a.png;base64,iVBORw0KGgo=", ImageError::ImageType),
             ("data:image/png;base64,iVBORw0KGgo", ImageError::Base64),
             ("data:image/png;base64,iVBORw0KGgo=\n", ImageError::Base64),
             ("data:image/png;base64,iVBORw0K Ggo=", ImageError::Base64),

@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::prompt::{Image, MediaType, Sampling, Tools};
+    use crate::prompt::{Image, ImageType, Sampling, Tools};
 
     #[test]
     fn each_turn_counts_the_bytes_of_its_longest_form() {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn image() -> Image {
-        Image { at: 0, media_type: MediaType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None }
+        Image { at: 0, media_type: ImageType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None }
     }
 
     fn any_turn() -> impl Strategy<Value = Turn> {

@@ -12,7 +12,7 @@ use providers::catalogue::CataloguedModel;
 use providers::chat_model::ChatModel;
 use providers::dummy::Dummy;
 use providers::error::ModelError;
-use providers::prompt::{Detail, Image, MediaType, ResponseFormat, Role, Tool, ToolChoice, Turn};
+use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use providers::reply::{Reply, ReplyStream};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -441,7 +441,7 @@ fn images_stand_among_the_words_of_a_user() {
     detailed["image_url"]["detail"] = json!("low");
     let parts = [text_part("a"), text_part("b"), image_part(0), text_part("c"), detailed, image_part(0)];
     let request = read(&of_user(&parts)).unwrap();
-    let image = |at, data: String, detail| Image { at, media_type: MediaType::Png, data, detail };
+    let image = |at, data: String, detail| Image { at, media_type: ImageType::Png, data, detail };
     let images = vec![
         image(3, PNG.to_owned(), None),
         image(4, format!("{PNG}AAAA"), Some(Detail::Low)),

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use providers::catalogue::{Ability, CataloguedModel, Protocol, Provider};
 use providers::model::Model;
 use providers::offers::{Connect, Offer};
-use providers::prompt::{Image, MediaType, Tool, Tools};
+use providers::prompt::{Image, ImageType, Tool, Tools};
 use providers::raw_json::RawJson;
 use providers::unconnected::Unconnected;
 
@@ -432,7 +432,7 @@ fn offer_with_images(model: &ActingModel, prices: Prices, image_tokens: Option<u
 
 /// A prompt of these words and so many images.
 fn with_images(text: &str, images: usize) -> Prompt {
-    let image = Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
+    let image = Image { at: 0, media_type: ImageType::Png, data: String::new(), detail: None };
     Prompt { turns: vec![Turn { images: vec![image; images], ..Turn::text(Role::User, text) }], ..Prompt::default() }
 }
 

@@ -14,7 +14,7 @@ use providers::chat_model::ChatModel;
 use providers::error::ModelError;
 use providers::model::Model;
 use providers::offers::{Connect, OfferDesk};
-use providers::prompt::{Image, MediaType, Prompt, Role, Turn};
+use providers::prompt::{Image, ImageType, Prompt, Role, Turn};
 use providers::reply::{End, Part, Piece, Reply, ReplyStream, SaidChoice};
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
@@ -50,7 +50,7 @@ pub(crate) fn catalogue_of_settings() -> Catalogue {
 
 /// A prompt with so many images, and without words.
 pub(crate) fn prompt(images: u32) -> Prompt {
-    let image = || Image { at: 0, media_type: MediaType::Png, data: String::new(), detail: None };
+    let image = || Image { at: 0, media_type: ImageType::Png, data: String::new(), detail: None };
     let turn = Turn { images: (0..images).map(|_| image()).collect(), ..Turn::text(Role::User, "") };
     Prompt { turns: vec![turn], ..Prompt::default() }
 }

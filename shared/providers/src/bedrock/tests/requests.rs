@@ -5,7 +5,7 @@ use aws_smithy_types::{Blob, Document, Number};
 use serde_json::value::to_raw_value;
 
 use super::*;
-use crate::prompt::{Image, MediaType, ResponseFormat, Tool, ToolChoice, Tools};
+use crate::prompt::{Image, ImageType, ResponseFormat, Tool, ToolChoice, Tools};
 
 const CLAUDE: &str = "anthropic.claude-sonnet-4-20250514-v1:0";
 
@@ -21,7 +21,7 @@ fn with_cache(provider_model: &str) -> CataloguedModel {
 /// A prompt with everything that Converse can carry.
 fn full() -> Prompt {
     let call = ToolCall { id: "c".to_owned(), name: "look_up".to_owned(), arguments: "{\"x\":1}".to_owned() };
-    let image = Image { at: 0, media_type: MediaType::Png, data: "AAEC".to_owned(), detail: None };
+    let image = Image { at: 0, media_type: ImageType::Png, data: "AAEC".to_owned(), detail: None };
     let schema = json!({"type": "object"});
     let tool = Tool {
         name: "look_up".to_owned(),
@@ -255,7 +255,7 @@ fn a_schema_of_a_reply_is_a_text_as_the_caller_wrote_it() {
 
 #[test]
 fn parameters_that_converse_has_no_member_for_are_named() {
-    let large = Image { at: 0, media_type: MediaType::Png, data: "A".repeat(3840 * 1024 / 3 * 4 + 4), detail: None };
+    let large = Image { at: 0, media_type: ImageType::Png, data: "A".repeat(3840 * 1024 / 3 * 4 + 4), detail: None };
     let small = || Image { data: "AAEC".to_owned(), ..large.clone() };
     let showing =
         |images: Vec<Image>| Prompt { turns: vec![Turn { images, ..Turn::text(Role::User, "") }], ..Prompt::default() };
