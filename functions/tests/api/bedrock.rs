@@ -5,7 +5,7 @@ use testkit::gateway::Request;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::providers::Chatting;
+use crate::providers::{Chatting, arrived, request};
 use crate::refusals::refused_by_openai;
 use crate::requests::{COMPLETIONS, QUOTE};
 use crate::world::{Tokens, World};
@@ -59,10 +59,6 @@ async fn answer(bedrock: &MockServer, content: &Value, reason: &str) {
     Mock::given(method("POST")).and(converse).respond_with(response).mount(bedrock).await;
 }
 
-async fn arrived(bedrock: &MockServer) -> Value {
-    bedrock.received_requests().await.unwrap().last().unwrap().body_json().unwrap()
-}
-
 fn weather() -> Value {
     json!({
         "type": "function",
@@ -79,10 +75,6 @@ fn asked(messages: &Value, more: &Value) -> Value {
     let mut body = json!({"model": "claude", "messages": messages, "tools": [weather()]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
-}
-
-fn request(chatting: &Chatting, body: &Value) -> Request {
-    Request::post(COMPLETIONS).json(body).bearer(&chatting.access)
 }
 
 /// The whole body that arrives is compared: nothing is passed on that is not on the list.

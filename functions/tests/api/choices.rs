@@ -2,13 +2,13 @@
 //! provider of OpenAI's protocol, what comes back, what it costs, and what is refused.
 
 use serde_json::{Value, json};
-use testkit::gateway::{Request, Response};
+use testkit::gateway::Request;
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::events::data_of_events;
-use crate::providers::{Chatting, answer, refuses, streams};
+use crate::providers::{Chatting, answer, ask, refuses, request, streams};
 use crate::refusals::refused_by_openai;
-use crate::requests::{COMPLETIONS, QUOTE};
+use crate::requests::QUOTE;
 
 /// A provider with models at a credit a token. The first has a list of extra parameters, its fallback another, and the
 /// others none. The last cannot stream.
@@ -47,16 +47,6 @@ fn asked(model: &str, more: &Value) -> Value {
         body[name] = value.clone();
     }
     body
-}
-
-fn request(chatting: &Chatting, body: &Value) -> Request {
-    Request::post(COMPLETIONS).json(body).bearer(&chatting.access)
-}
-
-async fn ask(chatting: &Chatting, body: &Value) -> Response {
-    let response = chatting.world.stack.send(request(chatting, body)).await;
-    assert_eq!(response.status, 200, "{response:?}");
-    response
 }
 
 fn chunk_of(index: u32, delta: &Value, logprobs: &Value, finish_reason: Option<&str>) -> Value {

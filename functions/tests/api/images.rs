@@ -1,10 +1,10 @@
 //! Images in a conversation: what arrives at a provider of OpenAI's protocol, what it costs, and what is refused.
 
 use serde_json::{Value, json};
-use testkit::gateway::{Request, Response};
+use testkit::gateway::Request;
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::providers::{Chatting, answer, chunk, streams};
+use crate::providers::{self, Chatting, answer, ask, chunk, streams};
 use crate::refusals::refused_by_openai;
 use crate::requests::{COMPLETIONS, QUOTE};
 
@@ -52,12 +52,6 @@ async fn chatting() -> (MockServer, Chatting) {
     (provider, chatting)
 }
 
-async fn ask(chatting: &Chatting, body: &Value) -> Response {
-    let response = chatting.world.stack.send(Request::post(COMPLETIONS).json(body).bearer(&chatting.access)).await;
-    assert_eq!(response.status, 200, "{response:?}");
-    response
-}
-
 async fn quoted(chatting: &Chatting, body: &Value) -> Value {
     let response = chatting.world.stack.send(Request::post(QUOTE).json(body).bearer(&chatting.access)).await;
     assert_eq!(response.status, 200, "{response:?}");
@@ -66,8 +60,7 @@ async fn quoted(chatting: &Chatting, body: &Value) -> Value {
 
 /// The content of the message that arrived last at the provider.
 async fn arrived(provider: &MockServer) -> Value {
-    let body: Value = provider.received_requests().await.unwrap().last().unwrap().body_json().unwrap();
-    body["messages"][0]["content"].clone()
+    providers::arrived(provider).await["messages"][0]["content"].clone()
 }
 
 #[tokio::test]

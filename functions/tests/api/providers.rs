@@ -100,6 +100,23 @@ impl Chatting {
     }
 }
 
+/// The request of `chatting` for a completion with this body.
+pub fn request(chatting: &Chatting, body: &Value) -> Request {
+    Request::post(requests::COMPLETIONS).json(body).bearer(&chatting.access)
+}
+
+/// The completion with this body, which must be one.
+pub async fn ask(chatting: &Chatting, body: &Value) -> Response {
+    let response = chatting.world.stack.send(request(chatting, body)).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    response
+}
+
+/// The body that arrived last at `provider`.
+pub async fn arrived(provider: &MockServer) -> Value {
+    provider.received_requests().await.unwrap().last().unwrap().body_json().unwrap()
+}
+
 /// How a chat fails: its status, our code, `Retry-After`, and the cause in the log.
 #[derive(Clone, Copy)]
 struct Failure<'a> {

@@ -2,11 +2,11 @@
 //! back, and what it costs.
 
 use serde_json::{Value, json};
-use testkit::gateway::{Request, Response};
+use testkit::gateway::Request;
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::events::data_of_events;
-use crate::providers::{Chatting, answer, chunk, streams, with_openai};
+use crate::providers::{Chatting, answer, arrived, ask, chunk, request, streams, with_openai};
 use crate::refusals::refused_by_openai;
 use crate::requests::{COMPLETIONS, catalogue_of_dummies};
 use crate::world::{Tokens, World};
@@ -47,16 +47,6 @@ fn asked(more: &Value) -> Value {
     body
 }
 
-fn request(chatting: &Chatting, body: &Value) -> Request {
-    Request::post(COMPLETIONS).json(body).bearer(&chatting.access)
-}
-
-async fn ask(chatting: &Chatting, body: &Value) -> Response {
-    let response = chatting.world.stack.send(request(chatting, body)).await;
-    assert_eq!(response.status, 200, "{response:?}");
-    response
-}
-
 /// The provider's stream of two calls, in pieces as servers cut them.
 fn calls_in_pieces() -> ResponseTemplate {
     let part = |call: Value| chunk(&json!({"tool_calls": [call]}), None);
@@ -76,11 +66,6 @@ fn calls_in_pieces() -> ResponseTemplate {
         chunk(&json!({}), Some("tool_calls")),
         json!({"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 40, "total_tokens": 130}}),
     ])
-}
-
-/// The body that arrived last at the provider.
-async fn arrived(provider: &MockServer) -> Value {
-    provider.received_requests().await.unwrap().last().unwrap().body_json().unwrap()
 }
 
 /// The message of a stream, put together as OpenAI's clients do.

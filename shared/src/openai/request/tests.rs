@@ -5,15 +5,11 @@ use std::sync::Arc;
 
 use domain::message::ToolCall;
 use domain::pricing::Prices;
-use futures_util::future::BoxFuture;
 use lambda_http::Body;
 use proptest::prelude::*;
 use providers::catalogue::CataloguedModel;
-use providers::chat_model::ChatModel;
 use providers::dummy::Dummy;
-use providers::error::ModelError;
 use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Tool, ToolChoice, Turn};
-use providers::reply::{Reply, ReplyStream};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -249,32 +245,14 @@ async fn another_model_is_not_found() {
     assert_eq!(unknown, UnknownModel::new("gpt-5", ["dummy"]));
 }
 
-/// A model that knows no seed.
-#[derive(Debug)]
-struct Seedless;
-
-impl ChatModel for Seedless {
-    fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
-        prompt.sampling.seed.map(|_| "seed")
-    }
-
-    fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
-        panic!("is never asked")
-    }
-
-    fn stream<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
-        panic!("is never asked")
-    }
-}
-
 #[test]
 fn a_parameter_that_the_model_does_not_know_is_refused() {
-    let seedless = offer("seedless", Seedless, Prices::default());
-    read(&minimal()).unwrap().check(&seedless).unwrap();
-    let refused = read(&with("seed", json!(1))).unwrap().check(&seedless);
+    let dummy = offer("m", Dummy::default(), Prices::default());
+    read(&minimal()).unwrap().check(&dummy).unwrap();
+    let refused = read(&with("verbosity", json!("low"))).unwrap().check(&dummy);
     let Err(ProtocolError::Parameter(refusal)) = refused else { panic!("{refused:?}") };
-    assert_eq!((refusal.name.as_str(), refusal.fault), ("seed", ParameterFault::Unsupported));
-    assert_eq!(refusal.detail, "'seed' is not supported by the model 'seedless'.");
+    assert_eq!((refusal.name.as_str(), refusal.fault), ("verbosity", ParameterFault::Unsupported));
+    assert_eq!(refusal.detail, "'verbosity' is not supported by the model 'm'.");
 }
 
 #[test]
