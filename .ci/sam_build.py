@@ -3,7 +3,7 @@ logical id in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig
 
     python3 .ci/sam_build.py [--architecture arm64] [--unoptimised] [Function …]
 
---unoptimised takes a third of the time, and tells nothing about sizes: docs/decisions/compiled-together.md.
+--unoptimised tells nothing about sizes: docs/decisions/compiled-together.md.
 """
 
 import argparse

@@ -177,7 +177,7 @@ impl Pieces {
                     }
                 }
                 Ok(Some(Err(error))) => return self.broke_off(error),
-                Ok(None) => return self.broke_off(broke_off()),
+                Ok(None) => return self.broke_off(without_an_end()),
                 Err(Interruption::TimeIsUp) => return self.time_is_up(),
                 Err(panic @ Interruption::Panic) => return Err(panic.into()),
             }
@@ -206,7 +206,7 @@ impl Pieces {
                 None
             }
             Piece::End(End { finish_reason: FinishReason::BrokenOff, .. }) => {
-                return self.broke_off(broke_off()).map(Some);
+                return self.broke_off(without_an_end()).map(Some);
             }
             Piece::End(End { finish_reason, usage }) => {
                 let finish_reason = if self.room.is_full { FinishReason::Length } else { finish_reason };
@@ -294,7 +294,7 @@ async fn guard<T>(ends_at: Instant, work: impl Future<Output = T>) -> Result<T, 
     }
 }
 
-fn broke_off() -> ModelError {
+fn without_an_end() -> ModelError {
     ModelError::Failed(Cause::because("the model broke off"))
 }
 

@@ -173,7 +173,7 @@ pub struct Tools {
 pub struct Tool {
     /// The name of the function.
     pub name: String,
-    /// What the function does, for the model.
+    /// The purpose of the function, in words for the model.
     pub description: Option<String>,
     /// The JSON Schema of its arguments, as the caller wrote it. None means a function without arguments.
     pub parameters: Option<Box<RawValue>>,
@@ -220,7 +220,7 @@ pub enum ResponseFormat {
     JsonSchema {
         /// The name of the schema.
         name: String,
-        /// What the schema is for, for the model.
+        /// The purpose of the schema, in words for the model.
         description: Option<String>,
         /// The JSON Schema, as the caller wrote it.
         schema: Option<Box<RawValue>>,

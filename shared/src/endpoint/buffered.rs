@@ -25,7 +25,7 @@ impl<E: EndpointError> EndpointAnswer<E> for Answer {
 }
 
 /// A response that Lambda gets as it is. `lambda_http` would convert its body to UTF-8, with tables for all encodings of
-/// the web, which are 0.2 MB of each function's zip. Our bodies are in UTF-8.
+/// the web, which each function's zip would have. Our bodies are in UTF-8.
 struct Unconverted(BufferedResponse);
 
 impl IntoResponse for Unconverted {

@@ -454,7 +454,7 @@ async fn choices_share_the_limit_of_a_reply_and_those_that_are_cut_end_with_leng
     assert_eq!(reasons, [FinishReason::Length, FinishReason::Stop]);
 }
 
-/// What is not handed out is billed too, and of a whole answer it is known.
+/// A provider bills words that are not handed out too, and a whole answer has its count of them.
 #[tokio::test]
 async fn a_whole_answer_that_is_too_long_is_counted_to_its_end() {
     let pieces = [
