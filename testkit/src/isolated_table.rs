@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use local::dynamodb::{DynamoDb, Storage};
 use local::template::Template;
 
+use crate::loopback_client;
+
 /// The table's name in an embedded `DynamoDB`.
 pub const TABLE_NAME: &str = "chat-api";
 
@@ -32,7 +34,7 @@ impl IsolatedTable {
     /// # Panics
     /// `DynamoDB` does not start, or refuses the template's table.
     pub async fn create(template: &Template) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build();
+        let client = loopback_client::builder().build();
         let client = client.unwrap_or_else(|error| panic!("No HTTP client: {error}"));
         match std::env::var(ENDPOINT_VARIABLE) {
             Ok(endpoint) if !endpoint.is_empty() => Self::create_elsewhere(endpoint, template, client).await,

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
+use crate::loopback_client;
 use crate::role::{Permission, Role};
 use local::background;
 
@@ -96,7 +97,7 @@ impl Recorder {
     /// No port can be opened.
     pub fn start_with_roles(upstream_endpoint: &str, roles: BTreeMap<String, Role>) -> io::Result<Self> {
         let (listener, port) = background::listen(0)?;
-        let client = reqwest::Client::builder().no_proxy().timeout(UPSTREAM_LIMIT).build();
+        let client = loopback_client::builder().timeout(UPSTREAM_LIMIT).build();
         let front = Front {
             upstream_endpoint: upstream_endpoint.into(),
             client: client.map_err(io::Error::other)?,
@@ -334,7 +335,7 @@ mod tests {
     }
 
     async fn ask_as(recorder: &Recorder, access_key: &str, operation: &str, body: &Value) -> reqwest::Response {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = loopback_client::builder().build().unwrap();
         let request = client
             .post(recorder.endpoint())
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))

@@ -218,6 +218,8 @@ mod tests {
 
     use super::*;
 
+    use crate::loopback_client;
+
     /// The side of the function in the protocol.
     struct Caller {
         client: reqwest::Client,
@@ -226,7 +228,7 @@ mod tests {
 
     impl Caller {
         fn of(api: &RuntimeApi) -> Self {
-            let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+            let client = loopback_client::builder().timeout(Duration::from_secs(10)).build().unwrap();
             Self { client, base: format!("http://{}/2018-06-01/runtime", api.address()) }
         }
 
