@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -84,12 +85,15 @@ impl Template {
         Self::parse(&text).map_err(|reason| TemplateError::Broken { path: path.to_owned(), reason })
     }
 
-    /// Reads the template of this workspace.
+    /// The template of this workspace. A process reads it once, because each test wants it, and an unoptimised build parses it
+    /// slowly.
     ///
     /// # Errors
     /// As [`Template::load`].
-    pub fn of_workspace() -> Result<Self, TemplateError> {
-        Self::load(&workspace_root().join(FILE_NAME))
+    pub fn of_workspace() -> Result<&'static Self, &'static TemplateError> {
+        static OF_WORKSPACE: LazyLock<Result<Template, TemplateError>> =
+            LazyLock::new(|| Template::load(&workspace_root().join(FILE_NAME)));
+        OF_WORKSPACE.as_ref()
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_put_is_there_and_what_is_refused_says_why() {
-        let table = IsolatedTable::create(&Template::of_workspace().unwrap()).await;
+        let table = IsolatedTable::create(Template::of_workspace().unwrap()).await;
         let item = json!({"pk": {"S": "USER#1"}, "sk": {"S": "ACCOUNT"}});
         table.call("PutItem", &json!({"TableName": table.name(), "Item": item})).await.unwrap();
         assert_eq!(table.items().await, [item]);

@@ -42,7 +42,7 @@ impl Stack {
         settings: &[(&str, &str)],
     ) -> Self {
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("{error}"));
-        Self::start_from(&template, find_binary, settings).await
+        Self::start_from(template, find_binary, settings).await
     }
 
     async fn start_from(

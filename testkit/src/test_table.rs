@@ -33,7 +33,7 @@ impl TestTable {
     /// The template is broken, or no port can be opened.
     pub async fn start() -> Self {
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("{error}"));
-        let isolated = IsolatedTable::create(&template).await;
+        let isolated = IsolatedTable::create(template).await;
         let recorder = Recorder::start(isolated.endpoint());
         let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
         let configuration = aws_sdk_dynamodb::Config::builder()

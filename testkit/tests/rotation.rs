@@ -159,7 +159,7 @@ struct OwnTable {
 
 impl OwnTable {
     async fn create() -> Self {
-        let isolated = IsolatedTable::create(&Template::of_workspace().unwrap()).await;
+        let isolated = IsolatedTable::create(Template::of_workspace().unwrap()).await;
         let configuration = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))

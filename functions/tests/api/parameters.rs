@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::settings::ChatSettings;
 use testkit::template::Template;
 
-fn template() -> Template {
+fn template() -> &'static Template {
     Template::of_workspace().unwrap()
 }
 
@@ -25,10 +25,10 @@ fn takes(template: &Template, parameter: &str, value: &str) -> bool {
 fn a_limit_of_waf_that_waf_would_refuse_is_refused_at_once() {
     let template = template();
     for taken in ["0", "10", "99", "100", "1999999999", "2000000000"] {
-        assert!(takes(&template, "WafRateLimit", taken), "{taken}");
+        assert!(takes(template, "WafRateLimit", taken), "{taken}");
     }
     for refused in ["", "1", "9", "010", "10.5", "-10", "2000000001", "10000000000"] {
-        assert!(!takes(&template, "WafRateLimit", refused), "{refused}");
+        assert!(!takes(template, "WafRateLimit", refused), "{refused}");
     }
 }
 
@@ -37,11 +37,11 @@ fn the_arn_of_a_secret_has_the_six_characters_at_its_end() {
     let template = template();
     let secret = |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
     for parameter in ["OpenaiApiKeyArn", "ProviderKeysArn"] {
-        assert!(takes(&template, parameter, "") && takes(&template, parameter, &secret("chat-api/openai-AbC123")));
+        assert!(takes(template, parameter, "") && takes(template, parameter, &secret("chat-api/openai-AbC123")));
         for refused in ["chat-api/openai", "openai-AbC12", "openai-AbC1234", "-AbC123"] {
-            assert!(!takes(&template, parameter, &secret(refused)), "{refused}");
+            assert!(!takes(template, parameter, &secret(refused)), "{refused}");
         }
-        assert!(!takes(&template, parameter, "chat-api/openai-AbC123"));
+        assert!(!takes(template, parameter, "chat-api/openai-AbC123"));
     }
 }
 
@@ -56,7 +56,7 @@ fn the_arns_of_bedrock_are_of_models_and_inference_profiles_and_of_no_wildcard()
         "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0",
         "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:application-inference-profile/abc123",
     ] {
-        assert!(takes(&template, "BedrockModelArns", taken), "{taken}");
+        assert!(takes(template, "BedrockModelArns", taken), "{taken}");
     }
     for refused in [
         "*",
@@ -66,7 +66,7 @@ fn the_arns_of_bedrock_are_of_models_and_inference_profiles_and_of_no_wildcard()
         "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc",
         "arn:aws:s3:::bucket",
     ] {
-        assert!(!takes(&template, "BedrockModelArns", refused), "{refused}");
+        assert!(!takes(template, "BedrockModelArns", refused), "{refused}");
     }
 }
 
@@ -78,7 +78,7 @@ fn the_arns_of_guardrails_are_of_guardrails_and_their_profiles_and_of_no_wildcar
         "arn:aws:bedrock:eu-central-1:123456789012:guardrail/gr1abc",
         "arn:aws:bedrock:us-east-1:123456789012:guardrail-profile/us.guardrail.v1:0",
     ] {
-        assert!(takes(&template, "BedrockGuardrailArns", taken), "{taken}");
+        assert!(takes(template, "BedrockGuardrailArns", taken), "{taken}");
     }
     for refused in [
         "*",
@@ -88,7 +88,7 @@ fn the_arns_of_guardrails_are_of_guardrails_and_their_profiles_and_of_no_wildcar
         "arn:aws:bedrock:eu-central-1::guardrail/gr1abc",
         "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
     ] {
-        assert!(!takes(&template, "BedrockGuardrailArns", refused), "{refused}");
+        assert!(!takes(template, "BedrockGuardrailArns", refused), "{refused}");
     }
 }
 
@@ -102,13 +102,13 @@ fn a_system_prompt_that_the_template_takes_starts_the_functions() {
     let starts = |prompt: &str| ChatSettings::read(|name| (name == "SYSTEM_PROMPT").then(|| prompt.to_owned())).is_ok();
     for (character, most) in LONGEST_PROMPTS {
         let longest = character.repeat(most);
-        assert!(takes(&template, "SystemPrompt", &longest) && starts(&longest), "{character}");
-        assert!(!takes(&template, "SystemPrompt", &character.repeat(most + 1)), "{character}");
+        assert!(takes(template, "SystemPrompt", &longest) && starts(&longest), "{character}");
+        assert!(!takes(template, "SystemPrompt", &character.repeat(most + 1)), "{character}");
         // Every character counts as the widest, so that a text of two kinds has bytes to spare.
         let mixed = "a".repeat(most - 1) + character;
-        assert!(takes(&template, "SystemPrompt", &mixed) && starts(&mixed), "{character}");
+        assert!(takes(template, "SystemPrompt", &mixed) && starts(&mixed), "{character}");
     }
-    assert!(!takes(&template, "SystemPrompt", "\u{1}"), "a control character has six bytes as JSON");
+    assert!(!takes(template, "SystemPrompt", "\u{1}"), "a control character has six bytes as JSON");
 }
 
 /// Lambda's limit for all environment variables of a function.
@@ -152,7 +152,7 @@ fn the_largest_environment_of_each_function_fits_into_lambdas_four_kilobytes() {
         variables.extend(function.properties["Environment"]["Variables"].as_object().cloned().unwrap_or_default());
         // {"NAME":"value",…}
         let bytes: usize =
-            variables.iter().map(|(name, value)| name.len() + most_bytes(&template, value) + 6).sum::<usize>() + 1;
+            variables.iter().map(|(name, value)| name.len() + most_bytes(template, value) + 6).sum::<usize>() + 1;
         assert!(bytes <= ENVIRONMENT_BYTES, "{} may have {bytes} bytes", function.binary);
     }
 }

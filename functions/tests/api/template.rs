@@ -26,7 +26,7 @@ const WITHOUT_TABLE: &[&str] = &["docs", "openapi"];
 /// The paths that no function has: API Gateway answers there, and a function in its place on a laptop.
 const OF_NOBODY: [&str; 2] = ["/", "/{*path}"];
 
-fn template() -> Template {
+fn template() -> &'static Template {
     Template::of_workspace().unwrap()
 }
 
