@@ -25,30 +25,43 @@ end_sam_build() {
   wait "$sam_build"
 }
 
-# `step` names what begins, and at the end, also of a run that failed, a table says how long each took.
+# `step` names what begins, and at the end, also of a run that failed, a table says how long each took, and how much of the
+# processors. Work beside other steps counts where it is waited for.
 
 step_names=()
 step_seconds=()
+step_processor_seconds=()
 step_began=0
+step_began_with=0
 
 step() {
   end_step
   step_names+=("$*")
   step_began=$SECONDS
+  step_began_with=$processor_seconds
   printf '\n=== %s (%s s)\n' "$*" "$SECONDS"
 }
 
 end_step() {
+  read_processor_seconds
   if ((${#step_names[@]} > 0)); then
     step_seconds+=($((SECONDS - step_began)))
+    step_processor_seconds+=($((processor_seconds - step_began_with)))
   fi
+}
+
+# Of all processes that this one has waited for. `times` says it in its second line, and in a subshell it would say 0.
+read_processor_seconds() {
+  mkdir -p .local
+  times >.local/times
+  processor_seconds=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' .local/times)
 }
 
 print_steps() {
   end_step
-  printf '\n=== Seconds of each step\n'
+  printf '\n=== Seconds of each step, and of the processors\n'
   for number in "${!step_names[@]}"; do
-    printf '%6d  %s\n' "${step_seconds[$number]}" "${step_names[$number]}"
+    printf '%6d %6d  %s\n' "${step_seconds[$number]}" "${step_processor_seconds[$number]}" "${step_names[$number]}"
   done
-  printf '%6d  together\n' "$SECONDS"
+  printf '%6d %6d  together\n' "$SECONDS" "$processor_seconds"
 }
