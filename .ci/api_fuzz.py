@@ -29,7 +29,8 @@ SEED = time.time_ns() % 1_000_000 if IS_LONG else 15
 SCENARIOS, EXAMPLES = (150, 150) if IS_LONG else (12, 10)
 # Each operation needs one, and an operation that ends its caller's session one for each time.
 ACCOUNTS = 150 if IS_LONG else 60
-# The way that somebody goes who tries the API, by operations that link to each other.
+# The way that somebody goes who tries the API, by operations that link to each other. The requests of every time go it. Those
+# of a long run may not: they follow all links, in an order of chance.
 WAY = ("POST /register/", "POST /login/", "POST /chatView/", "GET /messages/")
 # Where a login leads besides. Each operation that others follow from is also tried on its own, twice in each scenario: all
 # of them would leave few steps for the way.
@@ -94,7 +95,7 @@ def check_that_links_were_followed(report: pathlib.Path) -> None:
     for (source, target), times in sorted(links.items()):
         print(f"{times:5} × {source} → {target}")
     print(f"{whole_ways} × {' → '.join(WAY)}", flush=True)
-    if whole_ways == 0:
+    if whole_ways == 0 and not IS_LONG:
         sys.exit("The document's links lead nobody all of that way.")
 
 
