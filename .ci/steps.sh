@@ -1,28 +1,48 @@
 # For .ci/run and .ci/nightly.
 
+trap 'stop_all_beside; print_steps' EXIT
+
 # From here on Clippy's driver compiles the crates of the workspace. It is rustc, and lints besides, so that no crate is
 # compiled once for the lints and once for the tests. The arguments are what `cargo clippy -- --deny warnings` gives it.
+# No crate is compiled for a second, changed build, which Cargo would prepare for otherwise.
 compile_with_clippy() {
+  export CARGO_INCREMENTAL=0
   export RUSTC_WORKSPACE_WRAPPER=clippy-driver
   export CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 }
 
-# Begins `.ci/sam_build.py` with these arguments, beside all that follows.
-# With the least priority, so that it slows no test down, and in a process group of its own, so that all of it ends with this.
-# A session of its own would do too, and undo the priority: Linux divides the processors among sessions first.
-begin_sam_build() {
+# `begin` runs a command beside all that follows, under a name, and `finish` shows what it says until it ends, and fails if
+# it did. Its process group ends with this script.
+declare -A beside=()
+
+begin() {
+  local name=$1
+  shift
   mkdir -p .local
   set -m
-  nice -n 19 python3 .ci/sam_build.py "$@" >.local/sam-build.log 2>&1 &
-  sam_build=$!
+  "$@" >".local/$name.log" 2>&1 &
+  beside[$name]=$!
   set +m
-  trap 'kill -- "-$sam_build" 2>/dev/null || true; print_steps' EXIT
 }
 
-# Shows what it says until it ends, and fails if it did.
-end_sam_build() {
-  tail -f -n +1 --pid="$sam_build" .local/sam-build.log
-  wait "$sam_build"
+finish() {
+  local process=${beside[$1]}
+  tail -f -n +1 --pid="$process" ".local/$1.log"
+  wait "$process"
+  unset "beside[$1]"
+}
+
+stop_all_beside() {
+  local process
+  for process in "${beside[@]}"; do
+    kill -- "-$process" 2>/dev/null || true
+  done
+}
+
+# With the least priority, so that it slows no test down. A session of its own would undo that: Linux divides the processors
+# among sessions first.
+begin_sam_build() {
+  begin sam-build nice -n 19 python3 .ci/sam_build.py "$@"
 }
 
 # `step` names what begins, and at the end, also of a run that failed, a table says how long each took, and how much of the
