@@ -36,8 +36,10 @@ QUESTION = "Say hello in one word."
 class Answer:
     """The answer of a path."""
 
-    def __init__(self, status: int, headers: Message, body: bytes) -> None:
-        self.status, self.headers, self.body = status, headers, body
+    def __init__(self, status: int, headers: Message, lines: list[tuple[float, bytes]]) -> None:
+        self.status, self.headers = status, headers
+        self.lines = lines  # of the body, each with the seconds after which it arrived
+        self.body = b"".join(line for _, line in lines)
 
     def json(self) -> dict:
         try:
@@ -89,9 +91,11 @@ class Check:
         if function in self.not_started:
             raise Finding(f"{method} {path} is not tried, because {function} did not start.")
         request = self.request(method, path, body, token)
+        asked = time.monotonic()
         try:
             with contextlib.closing(opened(request)) as answer:
-                found = Answer(answer.status, answer.headers, answer.read())
+                lines = [(time.monotonic() - asked, line) for line in answer]
+                found = Answer(answer.status, answer.headers, lines)
         except (OSError, http.client.HTTPException) as failure:
             raise Finding(f"{method} {path} got no answer ({failure}); {self.deployment.log_of(function)}.") from None
         if found.status >= 500 and found.status != expected:
@@ -278,13 +282,19 @@ class User:
         answer = self.paid(lambda: self.check.ask("POST", "/v1/chat/completions", body, key))
         if answer.status != 200:
             raise Finding(self.check.refusal("POST", "/v1/chat/completions", answer))
-        lines = [line.removeprefix("data: ") for line in answer.body.decode().splitlines() if line.startswith("data: ")]
-        events = [json.loads(line) for line in lines if line != "[DONE]"]
-        errors = [event["error"] for event in events if "error" in event]
-        if errors or lines[-1:] != ["[DONE]"]:
-            raise Finding(f"The stream of {model} ended with {errors or lines[-1:]} and not with [DONE].")
-        reasons = [choice["finish_reason"] for event in events for choice in event["choices"]]
-        self.check.say(f"/v1/chat/completions streams {len(events)} events of {model} to an API key: {reasons[-1]}.")
+        data = [(at, line[6:].strip().decode()) for at, line in answer.lines if line.startswith(b"data: ")]
+        events = [(at, json.loads(event)) for at, event in data if event != "[DONE]"]
+        errors = [event["error"] for _, event in events if "error" in event]
+        last = [event for _, event in data[-1:]]
+        if errors or last != ["[DONE]"]:
+            raise Finding(f"The stream of {model} ended with {errors or last} and not with [DONE].")
+        choices = [(at, choice) for at, event in events for choice in event["choices"]]
+        # A model may say nothing, or only think.
+        words = [at for at, choice in choices if choice["delta"].get("content")] or [data[-1][0]]
+        self.check.say(
+            f"/v1/chat/completions streams {len(events)} events of {model} to an API key: {choices[-1][1]['finish_reason']}. "
+            f"The first word took {words[0] * 1000:.0f} ms, and all {data[-1][0] * 1000:.0f}."
+        )
 
     def compare_balance_and_ledger(self) -> None:
         answer = self.check.expect(200, "GET", "/token_balance/", token=self.token)
