@@ -15,13 +15,11 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_secretsmanager::config::{SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::http_client::http_client;
 use domain::setting::SettingError;
 
 /// A connection that takes longer than this is given up and tried again.
@@ -72,7 +70,7 @@ pub fn configuration(service: Service) -> Result<SdkConfig, SettingError> {
     let region = variable("AWS_REGION").ok_or_else(|| SettingError::new("AWS_REGION", "must be set"))?;
     let mut configuration = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(http_client()?)
+        .http_client(shared_http_client()?)
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .retry_config(retry_configuration())
@@ -99,42 +97,40 @@ pub fn timeout_configuration() -> TimeoutConfig {
 }
 
 /// One HTTP client for all services, so that they share connections and set TLS up once.
-fn http_client() -> Result<SharedHttpClient, SettingError> {
+fn shared_http_client() -> Result<SharedHttpClient, SettingError> {
     static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
         return Ok(client.clone());
     }
-    let trust_store = TrustStore::empty().with_pem_certificate(trusted_certificates(variable("AWS_CA_BUNDLE"))?);
-    let context = TlsContext::builder().with_trust_store(trust_store).build();
-    let context = context.map_err(|error| SettingError::new("AWS_CA_BUNDLE", format!("cannot be used: {error}")))?;
-    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https();
+    let client = http_client(trusted_authorities(variable("AWS_CA_BUNDLE"))?);
+    let client = client.map_err(|error| SettingError::new("AWS_CA_BUNDLE", format!("cannot be used: {error}")))?;
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 
-/// The certificates of `AWS_CA_BUNDLE`, the SDKs' variable for the authorities of a proxy or a stand-in; without it,
-/// those of AWS.
-fn trusted_certificates(bundle: Option<String>) -> Result<Vec<u8>, SettingError> {
-    let Some(bundle) = bundle else { return Ok(ROOT_CERTIFICATES.to_vec()) };
+/// The authorities of `AWS_CA_BUNDLE`, the SDKs' variable for those of a proxy or a stand-in; without it, those of AWS.
+fn trusted_authorities(bundle: Option<String>) -> Result<RootCertStore, SettingError> {
+    let Some(bundle) = bundle else {
+        return authorities(ROOT_CERTIFICATES).map_err(|problem| SettingError::new("AWS_CA_BUNDLE", problem));
+    };
     let refused = |problem: String| SettingError::new("AWS_CA_BUNDLE", problem);
     let mut pem = Vec::new();
     let file = File::open(&bundle).map_err(|error| refused(format!("\"{bundle}\" cannot be read: {error}")))?;
     file.take(MAX_BUNDLE_BYTES)
         .read_to_end(&mut pem)
         .map_err(|error| refused(format!("\"{bundle}\" cannot be read: {error}")))?;
-    match count_certificates(&pem) {
-        Ok(1..) => Ok(pem),
-        Ok(0) => Err(refused(format!("\"{bundle}\" has no certificates"))),
+    match authorities(&pem) {
+        Ok(authorities) if authorities.is_empty() => Err(refused(format!("\"{bundle}\" has no certificates"))),
+        Ok(authorities) => Ok(authorities),
         Err(problem) => Err(refused(format!("\"{bundle}\" has a certificate that cannot be used: {problem}"))),
     }
 }
 
-/// Counts the certificates, and checks that each can be read: the HTTP client relies on that.
-fn count_certificates(pem: &[u8]) -> Result<usize, String> {
+fn authorities(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         store.add(certificate.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     }
-    Ok(store.len())
+    Ok(store)
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -149,14 +145,14 @@ mod tests {
 
     #[test]
     fn all_five_of_aws_own_certificates_can_be_read() {
-        assert_eq!(count_certificates(&trusted_certificates(None).unwrap()), Ok(5));
+        assert_eq!(trusted_authorities(None).unwrap().len(), 5);
     }
 
     #[test]
     fn a_bundle_replaces_them_and_one_that_cannot_be_used_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bundle.pem").to_str().unwrap().to_owned();
-        let refusal = || trusted_certificates(Some(path.clone())).unwrap_err().to_string();
+        let refusal = || trusted_authorities(Some(path.clone())).unwrap_err().to_string();
         assert!(refusal().starts_with(&format!("AWS_CA_BUNDLE \"{path}\" cannot be read: ")), "{}", refusal());
         fs::write(&path, "nothing").unwrap();
         assert_eq!(refusal(), format!("AWS_CA_BUNDLE \"{path}\" has no certificates"));
@@ -164,7 +160,7 @@ mod tests {
         assert!(refusal().contains("has a certificate that cannot be used"), "{}", refusal());
         let (_, first) = ROOT_CERTIFICATES.split_at(ROOT_CERTIFICATES.len() / 2);
         fs::write(&path, first).unwrap();
-        let count = count_certificates(&trusted_certificates(Some(path.clone())).unwrap()).unwrap();
+        let count = trusted_authorities(Some(path.clone())).unwrap().len();
         assert!((1..5).contains(&count), "{count}");
     }
 }

@@ -6,7 +6,9 @@
 //! Begin with [`configuration`].
 
 mod configuration;
+mod http_client;
 mod stored_secret;
 
 pub use configuration::{OPERATION_TIMEOUT, Service, configuration, retry_configuration, timeout_configuration};
+pub use http_client::http_client;
 pub use stored_secret::{SecretSource, StoredSecret, UnreadableSecret};

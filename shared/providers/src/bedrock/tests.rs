@@ -15,6 +15,7 @@ use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use futures_util::StreamExt;
+use rustls::RootCertStore;
 use serde_json::{Value, json};
 
 use super::*;
@@ -463,7 +464,7 @@ async fn without_an_answer_nothing_is_sent_again_since_the_model_may_be_at_work(
 #[tokio::test]
 async fn bedrock_that_is_not_there_is_unavailable_since_nothing_was_sent() {
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let client = aws_smithy_http_client::Builder::new().build_http();
+    let client = cloud::http_client(RootCertStore::empty()).unwrap();
     let configuration = configuration().endpoint_url(format!("http://{address}")).http_client(client);
     let model = at(configuration);
     assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Unavailable(None));
