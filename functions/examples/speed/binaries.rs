@@ -9,6 +9,8 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use testkit::template::workspace_root;
 
+use crate::requests::PREPARING;
+
 /// The name of the smallest function.
 pub const BARE: &str = "bare";
 
@@ -38,7 +40,7 @@ impl Binary {
     pub fn build(binaries: &[Self]) {
         println!("Building. Linking all functions takes a quarter of an hour on two cores.");
         let named = binaries.iter().filter(|binary| !binary.name.contains('/'));
-        let named = named.map(|binary| binary.name.as_str()).chain(["login", "logout", "register"]);
+        let named = named.map(|binary| binary.name.as_str()).chain(PREPARING);
         let named = named.flat_map(|name| ["--bin", name]);
         let build = ["build", "--release", "--package", "functions"];
         let status = Command::new(env!("CARGO")).current_dir(workspace_root()).args(build).args(named).status();

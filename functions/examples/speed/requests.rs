@@ -13,6 +13,9 @@ use crate::binaries::BARE;
 
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
+/// The functions that prepare the measurement of any other: people register, log in and log out.
+pub const PREPARING: [&str; 3] = ["login", "logout", "register"];
+
 /// The requests of Ada and Grace.
 pub struct Requests<'a> {
     stack: &'a Stack,
