@@ -94,7 +94,7 @@ impl ChatCompletionsEndpoint {
     ) -> Result<Streamable<ProtocolError>, ProtocolError> {
         let in_flight = question.in_flight();
         let stream = self.till.stream(question).await?;
-        let chunks = Chunks::new(stream.id(), stream.model_id(), include_usage);
+        let chunks = Chunks::new(stream.id(), include_usage);
         let beginning = Answer::event_stream().message_id(stream.id()).rate_limit(in_flight);
         Ok(Streamable::Events(beginning, events(stream, chunks)))
     }
@@ -106,17 +106,17 @@ fn whole(paid: &PaidReply) -> Result<Answer, ProtocolError> {
 }
 
 /// The chunks of a reply that the model is writing. The till captures before it hands out the end.
-fn events(stream: TillStream, mut chunks: Chunks) -> EventStream<ProtocolError> {
-    let beginning = stream::iter([Ok(chunks.beginning())]);
-    let rest = stream::unfold((stream, chunks), |(mut stream, mut chunks)| async move {
+fn events(stream: TillStream, chunks: Chunks) -> EventStream<ProtocolError> {
+    let events = stream::unfold((stream, chunks), |(mut stream, mut chunks)| async move {
         let event = match stream.next().await? {
+            Ok(ReplyPiece::Begins { model_id }) => Ok(chunks.beginning(&model_id)),
             Ok(ReplyPiece::Part { choice, part }) => Ok(chunks.part(choice, &part)),
             Ok(ReplyPiece::Paid(paid)) => Ok(chunks.end(&paid)),
             Err(error) => Err(error.into()),
         };
         Some((event, (stream, chunks)))
     });
-    beginning.chain(rest).boxed()
+    events.boxed()
 }
 
 /// The reply that an earlier request with the same idempotency key got.
@@ -129,7 +129,7 @@ fn again(paid: &PaidReply, delivery: Delivery) -> Result<Streamable<ProtocolErro
 
 /// The chunks of that reply.
 fn streamed_again(paid: &PaidReply, include_usage: bool) -> Streamable<ProtocolError> {
-    let mut chunks = Chunks::new(paid.id, &paid.reply.model, include_usage);
+    let mut chunks = Chunks::new(paid.id, include_usage);
     let events = chunks.of_reply(paid);
     let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
     Streamable::Events(beginning, stream::iter(events).map(Ok).boxed())

@@ -4,9 +4,11 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use testkit::gateway::Request;
+use testkit::gateway::{Payload, Request};
+use wiremock::ResponseTemplate;
 
 use crate::events::data_of_events;
+use crate::providers::{self, with_openai};
 use crate::refusals::{refused_by_openai, status_and_openai_code};
 use crate::requests::{
     COMPLETIONS, catalogue_of_dummies, chat, completion, completion_body, completion_by, end_api_key,
@@ -88,6 +90,32 @@ async fn the_beginning_of_an_answer_is_read_while_the_model_still_thinks_about_i
     }
     assert_eq!(text_of(&data_of_events(&events)), "Dummy Response");
     assert_eq!(world.balance(&access).await, (json!(7), "0".to_owned()));
+}
+
+/// cargo-lambda gives no deadline, so a stream has the time of its setting, five minutes.
+#[tokio::test]
+async fn after_15_silent_seconds_a_comment_is_read_and_then_the_reply_or_the_error() {
+    let settings = [("MESSAGE_COST", "3")];
+    let silent = |answer: ResponseTemplate| async move {
+        let (provider, chatting) = with_openai(&settings).await;
+        providers::answer(&provider, answer.set_delay(Duration::from_secs(16))).await;
+        let response = chatting.world.stack.send_as(chatting.completion(true), Payload::V2).await;
+        assert_eq!(response.status, 200);
+        let id = response.headers["x-message-id"].clone();
+        let events = response.body.strip_prefix(": keep-alive\n\n").expect("the comment comes first").to_owned();
+        (data_of_events(&events), id, chatting)
+    };
+    let says = providers::streams(&[providers::chunk(&json!({"content": "Hi"}), Some("stop"))]);
+    let (replied, failed) = tokio::join!(silent(says), silent(ResponseTemplate::new(500)));
+    let (events, id, chatting) = replied;
+    assert_eq!((text_of(&events).as_str(), events.last().unwrap()), ("Hi", &json!("[DONE]")));
+    assert_eq!(events[0]["model"], "some-model");
+    assert_eq!(events[0]["id"], format!("chatcmpl-{id}"));
+    assert_eq!(chatting.balance().await, (json!(4997), "0".to_owned()));
+    let (events, _, chatting) = failed;
+    assert_eq!((events.len(), &events[0]["error"]["code"]), (1, &json!("model_failed")));
+    assert_eq!(chatting.balance().await, (json!(5000), "0".to_owned()));
+    assert!(chatting.chats().await.is_empty());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use domain::cause::Cause;
 use futures_util::{FutureExt, StreamExt};
@@ -16,7 +17,7 @@ use crate::endpoint::error::EventError;
 use crate::endpoint::log_line::LogLine;
 use crate::endpoint::runner::{EndpointAnswer, Error};
 use crate::error::ApiError;
-use crate::http::{EventStream, READER_TIMEOUT, Streamable};
+use crate::http::{EventStream, KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT, Streamable};
 
 /// A response whose body may be a stream.
 type StreamingResponse = lambda_http::Response<streaming::Body>;
@@ -81,20 +82,25 @@ fn in_one_piece(body: Body) -> streaming::Body {
 }
 
 /// Runs the stream to its end, whether or not the reader is still there. The body ends when this does, so that Lambda
-/// does not freeze the process before the capture.
+/// does not freeze the process before the capture. Comments fill the time in which no event comes; a first event that is
+/// not there yet is one of these times, so that the headers do not wait for it.
 async fn deliver<E: EventError>(
     mut events: EventStream<E>,
     mut reader: StreamReader,
     line: LogLine,
     status: StatusCode,
 ) {
+    let mut patience = Duration::ZERO;
     let error = loop {
-        match AssertUnwindSafe(events.next()).catch_unwind().await {
-            Ok(Some(Ok(event))) => reader.send(event).await,
-            Ok(None) => break None,
-            Ok(Some(Err(error))) => break Some(error),
-            Err(_) => break Some(ApiError::Internal(Cause::because("the stream panicked")).into()),
+        let next = AssertUnwindSafe(events.next()).catch_unwind();
+        match tokio::time::timeout(patience, next).await {
+            Ok(Ok(Some(Ok(event)))) => reader.send(event).await,
+            Ok(Ok(None)) => break None,
+            Ok(Ok(Some(Err(error)))) => break Some(error),
+            Ok(Err(_)) => break Some(ApiError::Internal(Cause::because("the stream panicked")).into()),
+            Err(_) => reader.keep_alive(),
         }
+        patience = LONGEST_SILENCE;
     };
     if let Some(error) = &error {
         reader.send(error.event()).await;
@@ -117,6 +123,14 @@ impl StreamReader {
         }
     }
 
+    /// Sends a comment, unless the reader has not taken yet what was sent before. It waits for nobody: the model's reply and
+    /// the capture go on meanwhile.
+    fn keep_alive(&mut self) {
+        if !self.is_gone {
+            let _ = self.sender.try_send_data(KEEP_ALIVE.into());
+        }
+    }
+
     /// Ends the body: with an error if an event was left out, because the body would look complete otherwise.
     fn end(self) {
         if self.is_gone {
@@ -132,6 +146,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use futures_util::stream;
+    use lambda_http::http::HeaderMap;
     use telemetry::metrics::Metric;
 
     use crate::endpoint::answered::answered;
@@ -228,6 +243,36 @@ mod tests {
         let (response, _) = respond(StreamEnd::Well, Method::POST).await;
         assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
         assert!(text(response).await.contains("method_not_allowed"));
+    }
+
+    /// The response whose events come after these times.
+    fn respond_after(seconds: &'static [u64]) -> StreamingResponse {
+        let events = stream::iter(0..).zip(stream::iter(seconds)).then(|(number, seconds)| async move {
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            Ok(format!("{number}\n\n"))
+        });
+        let line = LogLine::begin(&Request::from(lambda_http::Request::new(Body::Empty)));
+        let outcome = Ok::<_, CodedError>(Streamable::Events(Answer::event_stream(), events.boxed()));
+        response(Answered { outcome, headers: HeaderMap::new(), is_head: false, line })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn comments_fill_the_time_in_which_no_event_comes_and_the_time_before_the_first() {
+        let comments = |count| ": keep-alive\n\n".repeat(count);
+        for (seconds, expected) in [
+            (&[0, 14, 14][..], "0\n\n1\n\n2\n\n".to_owned()),
+            (&[1], comments(1) + "0\n\n"),
+            (&[31, 0, 16], comments(3) + "0\n\n1\n\n" + &comments(1) + "2\n\n"),
+        ] {
+            assert_eq!(text(respond_after(seconds)).await, expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_who_is_behind_gets_no_comments_and_is_not_given_up_for_them() {
+        let response = respond_after(&[0, 40]);
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        assert_eq!(text(response).await, "0\n\n1\n\n");
     }
 
     #[tokio::test(start_paused = true)]

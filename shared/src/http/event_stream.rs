@@ -10,6 +10,13 @@ use crate::http::answer::Answer;
 /// the end of the stream, which contains the capture, must come before the deadline.
 pub(crate) const READER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The longest time in which a reader of a stream gets nothing. Many proxies end a response after a minute without a byte, and
+/// API Gateway after five.
+pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+
+/// A comment, which readers of events skip. It is sent after [`LONGEST_SILENCE`].
+pub(crate) const KEEP_ALIVE: &str = ": keep-alive\n\n";
+
 /// The events of an answer, as they are sent. An error is the last one.
 pub type EventStream<E> = BoxStream<'static, Result<String, E>>;
 

@@ -16,6 +16,7 @@ use crate::till::PaidReply;
 pub struct Chunks {
     id: String,
     created: u64,
+    /// The id of the model that replies. It is known when the reply begins.
     model: String,
     include_usage: bool,
     /// The places of the choices of which it was said who speaks.
@@ -94,16 +95,17 @@ impl<'a> From<&'a Part> for Delta<'a> {
 }
 
 impl Chunks {
-    /// The events of the answer to the message of this id by `model`.
+    /// The events of the answer to the message of this id.
     #[must_use]
-    pub fn new(id: EntryId, model: &str, include_usage: bool) -> Self {
+    pub fn new(id: EntryId, include_usage: bool) -> Self {
         let (id, created) = (completion_id(id), id.made_at().seconds());
-        Self { id, created, model: model.to_owned(), include_usage, begun: BTreeSet::new() }
+        Self { id, created, model: String::new(), include_usage, begun: BTreeSet::new() }
     }
 
-    /// The first chunk: who speaks in the first choice.
+    /// The first chunk: who speaks in the first choice. All chunks name `model`.
     #[must_use]
-    pub fn beginning(&mut self) -> String {
+    pub fn beginning(&mut self, model: &str) -> String {
+        model.clone_into(&mut self.model);
         self.begun.insert(0);
         self.choice(0, Delta { role: Some(ASSISTANT), content: Some(""), ..Delta::default() }, None, None)
     }
@@ -129,7 +131,7 @@ impl Chunks {
         });
         let annotations = reply.annotations.as_deref().and_then(RawArray::parse).map(Part::Annotations);
         let parts = words.into_iter().flatten().chain(calls).chain(annotations);
-        let mut events = vec![self.beginning()];
+        let mut events = vec![self.beginning(&reply.model)];
         for part in parts {
             events.push(self.part(0, &part));
         }
@@ -200,7 +202,7 @@ mod tests {
 
     fn chunks(include_usage: bool) -> Chunks {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
-        Chunks::new(EntryId::new(&clock), "dummy", include_usage)
+        Chunks::new(EntryId::new(&clock), include_usage)
     }
 
     fn data(events: &str) -> Vec<Value> {
@@ -211,8 +213,11 @@ mod tests {
     #[test]
     fn a_streamed_answer_has_openais_events() {
         let mut chunks = chunks(false);
-        let events =
-            [chunks.beginning(), chunks.part(0, &text("Hel\n\nlo")), chunks.end(&paid(stored_reply("Hel\n\nlo"), 0))];
+        let events = [
+            chunks.beginning("dummy"),
+            chunks.part(0, &text("Hel\n\nlo")),
+            chunks.end(&paid(stored_reply("Hel\n\nlo"), 0)),
+        ];
         let events = data(&events.concat());
         let chunk = |delta: Value, finish_reason: Value| {
             json!({
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_call_have_its_place_and_the_first_has_its_id_and_name() {
         let mut chunks = chunks(false);
-        let _ = chunks.beginning();
+        let _ = chunks.beginning("dummy");
         let mut delta = |part: Part| data(&chunks.part(0, &part)).remove(0)["choices"][0]["delta"].clone();
         let first = ToolCallDelta {
             index: 1,
@@ -306,7 +311,7 @@ mod tests {
         let silent = SaidChoice { finish_reason: Some(FinishReason::ContentFilter), ..SaidChoice::default() };
         let paid = PaidReply { others: vec![other, silent], ..paid(stored_reply("b"), 0) };
         let events = [
-            chunks.beginning(),
+            chunks.beginning("dummy"),
             chunks.part(1, &text("a")),
             chunks.part(1, &Part::Logprobs(logprobs)),
             chunks.part(0, &text("b")),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use domain::ids::EntryId;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use providers::error::ModelError;
 use providers::model::ShownPiece;
-use providers::offers::Offer;
 use providers::reply::Part;
 
 use crate::error::ApiError;
-use crate::http::READER_TIMEOUT;
+use crate::http::{LONGEST_SILENCE, READER_TIMEOUT};
 use crate::till::hold::Till;
 use crate::till::paid_reply::PaidReply;
 use crate::till::question::HeldQuestion;
@@ -25,6 +26,11 @@ const STREAM_RESERVE: Duration = REPLY_RESERVE.saturating_add(READER_TIMEOUT);
 /// A part of a streamed reply.
 #[derive(Debug)]
 pub enum ReplyPiece {
+    /// The beginning, before all parts: the id of the model that replies, which is the one that was asked for, or a fallback.
+    Begins {
+        /// The model's id.
+        model_id: String,
+    },
     /// The next part of a choice.
     Part {
         /// The place of the choice, from 0.
@@ -36,7 +42,8 @@ pub enum ReplyPiece {
     Paid(Box<PaidReply>),
 }
 
-/// A reply that is handed out while the model writes it, and is charged before its end is handed out.
+/// A reply that is handed out while the model writes it, and is charged before its end is handed out. A stream may be
+/// handed out before its reply has begun.
 ///
 /// Once it has begun, the reply is charged, also if the model fails or the reader disconnects. So a handler reads the
 /// stream to its end even if there is no reader any more. A stream that is dropped before its end charges nothing, and
@@ -44,22 +51,33 @@ pub enum ReplyPiece {
 pub struct TillStream {
     till: Arc<Till>,
     id: EntryId,
-    /// The model that replies.
-    offer: Arc<Offer>,
-    /// `None` once the reply is captured.
-    under_way: Option<UnderWay>,
+    progress: ReplyProgress,
+}
+
+/// The progress of a streamed reply.
+enum ReplyProgress {
+    /// The models are asked, and the beginning of a reply is not handed out yet.
+    Asking(BoxFuture<'static, Result<UnderWay, ApiError>>),
+    /// A model is writing.
+    Writing(Box<UnderWay>),
+    /// The reply is captured, or there is none.
+    Ended,
 }
 
 impl Till {
-    /// Asks the model and waits for the beginning of its reply, which may be its end. If none comes, the hold is released.
+    /// Asks the model and waits for the beginning of its reply, which may be its end, but not for longer than
+    /// [`LONGEST_SILENCE`]. If there is none, the hold is released, also after that time.
     ///
     /// # Errors
     /// As [`Pieces::next`](providers::model::Pieces::next) before the model has written anything.
     pub async fn stream(self: &Arc<Self>, question: HeldQuestion) -> Result<TillStream, ApiError> {
         let id = question.id();
-        let under_way = self.ask(question, STREAM_RESERVE).await?;
-        let offer = Arc::clone(under_way.offer());
-        Ok(TillStream { till: Arc::clone(self), id, offer, under_way: Some(under_way) })
+        let till = Arc::clone(self);
+        let mut asking = async move { till.ask(question, STREAM_RESERVE).await }.boxed();
+        if let Ok(begun) = tokio::time::timeout(LONGEST_SILENCE, &mut asking).await {
+            asking = ready(Ok(begun?)).boxed();
+        }
+        Ok(TillStream { till: Arc::clone(self), id, progress: ReplyProgress::Asking(asking) })
     }
 }
 
@@ -70,20 +88,22 @@ impl TillStream {
         self.id
     }
 
-    /// The id of the model that replies: the one that was asked for, or a fallback.
-    #[must_use]
-    pub fn model_id(&self) -> &str {
-        self.offer.id()
-    }
-
-    /// The next piece: parts, then the paid reply or an error, then `None`. A reply whose time is up ends with
-    /// [`FinishReason::Length`].
+    /// The next piece: the beginning and parts, then the paid reply or an error, then `None`. A reply whose time is up ends
+    /// with [`FinishReason::Length`].
     ///
     /// # Errors
-    /// [`ApiError::ModelBrokeOff`] if the model failed: the words that were handed out are charged and stored. As
+    /// As [`Till::stream`] if the reply has not begun: nothing is charged. [`ApiError::ModelBrokeOff`] if the model failed
+    /// afterwards: the words that were handed out are charged and stored. As
     /// [`Ledger::capture`](ledger::Ledger::capture) if the capture fails.
     pub async fn next(&mut self) -> Option<Result<ReplyPiece, ApiError>> {
-        let under_way = self.under_way.as_mut()?;
+        let under_way = match &mut self.progress {
+            ReplyProgress::Asking(asking) => {
+                let begun = asking.await;
+                return Some(self.begin(begun));
+            }
+            ReplyProgress::Writing(under_way) => under_way,
+            ReplyProgress::Ended => return None,
+        };
         match under_way.next().await {
             Ok(ShownPiece::Part { choice, part }) => Some(Ok(ReplyPiece::Part { choice, part })),
             Ok(ShownPiece::End { finish_reasons, usage }) => {
@@ -97,14 +117,23 @@ impl TillStream {
         }
     }
 
+    fn begin(&mut self, begun: Result<UnderWay, ApiError>) -> Result<ReplyPiece, ApiError> {
+        self.progress = ReplyProgress::Ended;
+        let under_way = begun?;
+        let model_id = under_way.offer().id().to_owned();
+        self.progress = ReplyProgress::Writing(Box::new(under_way));
+        Ok(ReplyPiece::Begins { model_id })
+    }
+
     /// Charges for the words that were handed out and stores them. The model's stream is dropped before.
     async fn capture(
         &mut self,
         finish_reasons: Vec<FinishReason>,
         usage: Usage,
     ) -> Option<Result<PaidReply, ApiError>> {
-        let written = self.under_way.take()?.into_written(finish_reasons, usage);
-        Some(self.till.capture(written).await)
+        let progress = std::mem::replace(&mut self.progress, ReplyProgress::Ended);
+        let ReplyProgress::Writing(under_way) = progress else { return None };
+        Some(self.till.capture(under_way.into_written(finish_reasons, usage)).await)
     }
 
     fn broke_off(&self, error: ModelError) -> ApiError {

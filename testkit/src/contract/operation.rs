@@ -153,11 +153,14 @@ impl DocumentedResponse {
     }
 }
 
-/// Each event has one line of data. The last is `[DONE]`, or an error.
+/// The comment of the streams.
+const COMMENT: &str = ": keep-alive";
+
+/// Each event has one line of data, and comments stand between them. The last event is `[DONE]`, or an error.
 fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), String> {
     let Some(events) = body.strip_suffix("\n\n") else { return Err("the last event has no end".to_owned()) };
     let mut last = Value::Null;
-    for event in events.split("\n\n") {
+    for event in events.split("\n\n").filter(|event| *event != COMMENT) {
         let data =
             event.strip_prefix("data: ").ok_or_else(|| format!("an event is not one line of data: {event:?}"))?;
         if data == "[DONE]" {

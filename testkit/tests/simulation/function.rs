@@ -14,6 +14,8 @@ pub(super) use account::{new_terms, register};
 pub(super) use chat::{catalogue_of_settings, counted, is_response, prompt, quote, response};
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
+/// Long enough for models that say nothing for more than 15 s.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The answer of the process with this number.
 pub(super) async fn answer(world: Arc<World>, number: usize, request: Request) -> Told {

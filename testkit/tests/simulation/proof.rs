@@ -251,6 +251,11 @@ fn the_simulation_finds_an_entry_that_names_the_first_model_although_its_fallbac
 }
 
 #[test]
+fn the_simulation_finds_a_stream_that_is_free_because_it_began_without_words() {
+    assert_found_by(Sabotage::SilenceUncharged, "has the entry None");
+}
+
+#[test]
 fn the_simulation_finds_a_hold_that_forgets_the_choices() {
     assert_found_by(Sabotage::ChoicesForgotten, "was not held as the candidates of its catalogue cost");
 }

@@ -78,6 +78,8 @@ pub(super) enum Sabotage {
     /// A question is held and charged as if it asked for one choice. A function breaks this rule, and not the way to the
     /// table.
     ChoicesForgotten,
+    /// The function forgets to charge for a stream that was handed out before its first words.
+    SilenceUncharged,
     /// A capture leaves the images out, of the usage and of the cost.
     ImagesUnpriced,
     /// The input that is charged is lowered to what the images count with the first model, although its fallback has

@@ -16,7 +16,7 @@ use ledger::exchange::StoredReply;
 use proptest::prelude::*;
 use providers::chat_model::ChatModel;
 use providers::error::ModelError;
-use providers::offers::Candidates;
+use providers::offers::{Candidates, Offer};
 use providers::prompt::{Prompt, Role, Turn};
 use providers::reply::{End, MAX_REPLY_BYTES, Piece, Reply, ReplyStream, ToolCallDelta};
 use testkit::recorder::Fault;
@@ -52,6 +52,8 @@ enum StreamStep {
     Panics,
     /// Says nothing more, for ever.
     Stalls,
+    /// Says nothing for so long. tokio's clock runs ahead meanwhile.
+    Waits(Duration),
 }
 
 impl ChatModel for ScriptedStream {
@@ -78,6 +80,12 @@ impl ChatModel for ScriptedStream {
                 StreamStep::Fails => Err(ModelError::Failed(Cause::because("it was told to fail"))),
                 StreamStep::Panics => panic!("it was told to panic"),
                 StreamStep::Stalls => stalls.for_ever().await,
+                StreamStep::Waits(time) => {
+                    tokio::time::pause();
+                    tokio::time::sleep(time).await;
+                    tokio::time::resume();
+                    Ok(Piece::Hidden { bytes: 0 })
+                }
             }
         });
         async { Ok(pieces.boxed()) }.boxed()
@@ -184,12 +192,18 @@ fn prompt() -> Prompt {
 /// Our estimate of the question: two tokens, and what a chat template puts around them.
 const INPUT: u64 = 2 + 5 + 3 + 21;
 
+/// Reads the beginning of `stream`.
+async fn begins(stream: &mut TillStream) {
+    let beginning = stream.next().await;
+    assert!(matches!(&beginning, Some(Ok(ReplyPiece::Begins { model_id })) if model_id == "scripted"), "{beginning:?}");
+}
+
 async fn to_its_end(mut stream: TillStream) -> HeardStream {
     let mut texts = Vec::new();
     loop {
         match stream.next().await.expect("a stream has an end") {
             Ok(ReplyPiece::Part { part: Part::Text(text), .. }) => texts.push(text),
-            Ok(ReplyPiece::Part { .. }) => {}
+            Ok(ReplyPiece::Begins { .. } | ReplyPiece::Part { .. }) => {}
             end => {
                 assert!(stream.next().await.is_none(), "nothing comes after the end");
                 return (texts, end.map(|end| if let ReplyPiece::Paid(reply) = end { *reply } else { unreachable!() }));
@@ -223,6 +237,7 @@ async fn a_reply_that_ends_is_charged_and_stored_before_its_end_is_heard() {
 async fn while_a_reply_is_being_written_its_price_is_held() {
     let scene = StreamScene::start(&[says("Hello "), says("Ada!"), StreamStep::Ends(None)], by_message()).await;
     let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
+    begins(&mut stream).await;
     for _ in 0..2 {
         assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Part { part: Part::Text(_), .. }))));
         assert_eq!(scene.spendable_and_held().await, (BALANCE - MESSAGE_COST, MESSAGE_COST));
@@ -338,6 +353,7 @@ async fn a_reply_without_a_text_is_charged_and_handed_out_whole_and_streamed() {
                 match stream.next().await.unwrap().unwrap() {
                     ReplyPiece::Part { part: Part::Refusal(text), .. } => heard.push_str(&text),
                     ReplyPiece::Paid(paid) => break *paid,
+                    ReplyPiece::Begins { .. } => {}
                     other @ ReplyPiece::Part { .. } => panic!("{other:?}"),
                 }
             };
@@ -376,7 +392,7 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
     ] {
         for prices in [by_message(), by_usage()] {
             let scene = StreamScene::start(&steps, prices).await;
-            let error = scene.stream_for(TIMEOUT).await.err();
+            let error = scene.hear().await.1.err();
             assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
             let error = scene.whole().await.err();
             assert!(matches!(error, Some(ApiError::ModelFailed(_))), "{steps:?}: {error:?}");
@@ -385,11 +401,48 @@ async fn a_model_that_delivers_nothing_is_not_paid() {
     }
 }
 
+/// A minute leaves the model some 44 s.
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn after_15_silent_seconds_a_stream_is_handed_out_and_its_reply_is_charged_when_there_is_one() {
+    for (prices, cost) in [(by_message(), MESSAGE_COST), (by_usage(), INPUT + 2)] {
+        let silence = StreamStep::Waits(Duration::from_secs(40));
+        let scene = StreamScene::start(&[silence, says("Hello"), StreamStep::Ends(None)], prices).await;
+        let began = tokio::time::Instant::now();
+        let mut stream = scene.stream_for(MINUTE).await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 15);
+        begins(&mut stream).await;
+        assert_eq!(began.elapsed().as_secs(), 40);
+        assert!(scene.spendable_and_held().await.1 > 0 && scene.entry(stream.id()).await.is_none());
+        let (texts, end) = to_its_end(stream).await;
+        assert_eq!((texts, u64::from(end.unwrap().charge.cost)), (vec!["Hello".to_owned()], cost));
+        assert_eq!(scene.spendable_and_held().await, (BALANCE - cost, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_fails_after_15_silent_seconds_is_not_paid_and_the_hold_is_released() {
+    for last in [StreamStep::Fails, StreamStep::Panics, StreamStep::Stalls] {
+        let silence = StreamStep::Waits(Duration::from_secs(20));
+        let scene = StreamScene::start(&[silence, last], by_usage()).await;
+        let mut stream = scene.stream_for(MINUTE).await.unwrap();
+        assert!(scene.spendable_and_held().await.1 > 0);
+        let id = stream.id();
+        let end = stream.next().await;
+        assert!(matches!(end, Some(Err(ApiError::ModelFailed(_)))), "{end:?}");
+        assert!(stream.next().await.is_none());
+        assert_eq!(scene.spendable_and_held().await, (BALANCE, 0));
+        assert!(scene.entry(id).await.is_none());
+    }
+}
+
 #[tokio::test]
 async fn a_process_that_ends_before_the_capture_charges_nothing() {
     for prices in [by_message(), by_usage()] {
         let scene = StreamScene::start(&[says("Hello"), StreamStep::Stalls], prices).await;
         let mut stream = scene.stream_for(TIMEOUT).await.unwrap();
+        begins(&mut stream).await;
         assert!(matches!(stream.next().await, Some(Ok(ReplyPiece::Part { part: Part::Text(_), .. }))));
         let id = stream.id();
         drop(stream);

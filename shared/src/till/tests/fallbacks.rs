@@ -15,7 +15,7 @@ use providers::unconnected::Unconnected;
 
 use super::*;
 
-const TIME_FOR_A_REQUEST: Duration = Duration::from_secs(28);
+const TIME_FOR_A_REQUEST: Duration = Duration::from_secs(60);
 
 /// The end of a model's work for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ enum Act {
     ThinksFirst,
     /// It says that it is busy when the time for its reply is over.
     IsThrottledLate,
+    /// It says that it is busy after more than 15 silent seconds, in which tokio's clock runs ahead.
+    IsThrottledSlowly,
 }
 
 /// The acts after which a fallback is asked.
@@ -78,7 +80,7 @@ impl ChatModel for ActingModel {
         let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
         let pieces = match self.act {
             Act::Replies => Ok(vec![Ok(Piece::text("Hi")), Ok(Piece::End(end))]),
-            Act::IsThrottled => Err(busy()),
+            Act::IsThrottled | Act::IsThrottledSlowly => Err(busy()),
             Act::IsThrottledLate => {
                 self.clock.advance(TIME_FOR_A_REQUEST);
                 Err(busy())
@@ -90,7 +92,16 @@ impl ChatModel for ActingModel {
             Act::SpeaksFirst => Ok(vec![Ok(Piece::text("Hi")), Err(busy())]),
             Act::ThinksFirst => Ok(vec![Ok(Piece::Hidden { bytes: 40 }), Err(busy())]),
         };
-        async { Ok(stream::iter(pieces?).boxed()) }.boxed()
+        let is_slow = self.act == Act::IsThrottledSlowly;
+        async move {
+            if is_slow {
+                tokio::time::pause();
+                tokio::time::sleep(Duration::from_secs(16)).await;
+                tokio::time::resume();
+            }
+            Ok(stream::iter(pieces?).boxed())
+        }
+        .boxed()
     }
 }
 
@@ -160,10 +171,12 @@ impl FallbackScene {
             return Ok((paid.reply.model.clone(), paid));
         }
         let mut stream = self.till.stream(question).await?;
-        let model = stream.model_id().to_owned();
+        let mut model = String::new();
         loop {
-            if let ReplyPiece::Paid(paid) = stream.next().await.unwrap()? {
-                return Ok((model, *paid));
+            match stream.next().await.unwrap()? {
+                ReplyPiece::Begins { model_id } => model = model_id,
+                ReplyPiece::Part { .. } => {}
+                ReplyPiece::Paid(paid) => return Ok((model, *paid)),
             }
         }
     }
@@ -188,7 +201,8 @@ fn at(credits: u64) -> Prices {
 
 #[tokio::test]
 async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_away() {
-    for (act, is_streamed) in TURNING_AWAY.into_iter().flat_map(|act| [(act, false), (act, true)]) {
+    let acts = TURNING_AWAY.into_iter().chain([Act::IsThrottledSlowly]);
+    for (act, is_streamed) in acts.flat_map(|act| [(act, false), (act, true)]) {
         for prices in [(3, 2), (2, 3)] {
             let scene = FallbackScene::start(100_000, prices, act, Act::Replies).await;
             let (model, paid) = scene.ask(is_streamed).await.unwrap();

@@ -23,12 +23,15 @@ use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
 use shared::error::ApiError;
 use shared::ledger::gate::Gate;
 use shared::ledger::idempotency::{IdempotencyKey, Remembered};
-use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, ReplyPiece, Till, TillStream};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, HeldQuestion, PaidReply, Question, ReplyPiece, Till};
 
-use super::FUNCTION_TIMEOUT;
+use super::{FUNCTION_TIMEOUT, STREAM_TIMEOUT};
 use crate::request::{Chat, ModelFailure, Told};
 use crate::sabotage::Sabotage;
 use crate::world::{AskedModel, World};
+
+/// The time after which a stream is handed out without words.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// The reply of the model in a process. It differs for each process. A long one has no room in a message item.
 pub(crate) fn response(number: usize, is_long: bool) -> String {
@@ -113,14 +116,13 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
         message,
         limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
         conversation: chat.conversation,
-        deadline: world.clock.now().plus(FUNCTION_TIMEOUT),
+        deadline: world.clock.now().plus(if chat.is_streamed { STREAM_TIMEOUT } else { FUNCTION_TIMEOUT }),
     };
     match till.hold(account, question).await? {
         HeldOrReplay::Replay(replay) => Ok(replayed(replay)),
         HeldOrReplay::Question(question) => {
             let held = question.held().into();
-            let paid =
-                if chat.is_streamed { read(till.stream(question).await?).await } else { till.reply(question).await };
+            let paid = if chat.is_streamed { stream(world, &till, question).await } else { till.reply(question).await };
             match paid {
                 // Its time was up, or the model broke off: nobody has counted.
                 Ok(paid) if paid.reply.finish_reason != FinishReason::Stop => Ok(Told::BrokenOff { id: paid.id, held }),
@@ -139,10 +141,17 @@ fn replayed(replay: PaidReply) -> Told {
 }
 
 /// Reads a stream to its end.
-async fn read(mut stream: TillStream) -> Result<PaidReply, ApiError> {
+async fn stream(world: &World, till: &Arc<Till>, question: HeldQuestion) -> Result<PaidReply, ApiError> {
+    let asked_at = world.clock.now();
+    let mut stream = till.stream(question).await?;
+    let was_silent = world.clock.now().since(asked_at) >= SILENCE;
     while let Some(piece) = stream.next().await {
-        if let ReplyPiece::Paid(paid) = piece? {
-            return Ok(*paid);
+        match piece? {
+            ReplyPiece::Paid(paid) => return Ok(*paid),
+            ReplyPiece::Part { .. } if was_silent && world.sabotage == Some(Sabotage::SilenceUncharged) => {
+                return Err(ApiError::ModelBrokeOff { message_id: stream.id(), cause: Cause::because("a sabotage") });
+            }
+            ReplyPiece::Begins { .. } | ReplyPiece::Part { .. } => {}
         }
     }
     unreachable!("a stream ends with a reply or an error")
