@@ -14,9 +14,9 @@ from stack import ROOT, Stack
 
 BALANCE = 7
 CHATS_AT_ONCE = 20
-FUNCTION_TIMEOUT_S = 20
+STREAM_TIMEOUT_S = 30
 # A hold expires 30 s after the deadline of its request.
-EXPIRY_S = FUNCTION_TIMEOUT_S + 30
+EXPIRY_S = STREAM_TIMEOUT_S + 30
 
 
 def chat_until_answered(stack: Stack, token: str) -> int:
@@ -76,7 +76,7 @@ def kill_while_it_holds(stack: Stack) -> None:
 
 
 if __name__ == "__main__":
-    settings = {"STARTING_TOKENS": str(BALANCE), "MAX_HOLDS": "3", "FUNCTION_TIMEOUT": str(FUNCTION_TIMEOUT_S)}
+    settings = {"STARTING_TOKENS": str(BALANCE), "MAX_HOLDS": "3", "STREAM_TIMEOUT": str(STREAM_TIMEOUT_S)}
     with tempfile.TemporaryDirectory() as data:
         with Stack(data, "--in-memory", "--concurrency", "8", DUMMY_DELAY_MS="200", **settings) as stack:
             spend_in_parallel(stack)

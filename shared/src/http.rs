@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows which endpoints there are, or the settings.
 
+mod accept;
 mod answer;
 mod bearer;
 mod body_fields;
@@ -26,7 +27,7 @@ pub use body_fields::{BodyFields, MAX_BODY_BYTES};
 pub use cors::{CorsOrigins, Origin};
 pub(crate) use cors::{is_preflight, preflight};
 pub use event_stream::{EventStream, Streamable};
-pub(crate) use event_stream::{KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT};
+pub(crate) use event_stream::{KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT, event, named_event};
 pub(crate) use json_object::{Elements, JsonObject};
 pub use lambda_http::http::{HeaderName, Method, StatusCode};
 pub(crate) use methods::{allows, listed};

@@ -15,6 +15,7 @@ pub mod error;
 pub mod gateway;
 pub mod http;
 pub mod openai;
+pub mod reply_events;
 pub mod settings;
 #[cfg(test)]
 mod testing;

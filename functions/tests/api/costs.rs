@@ -141,6 +141,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "… of a refresh token", "token-verify", verify(&ada.refresh)).await,
         cost(world, "`GET /token_balance/`", "token-balance", get("/token_balance/")).await,
         cost(world, "`POST /chatView/`", "chat", chat().bearer(&ada.access)).await,
+        cost(world, "… streamed", "chat", chat().header("Accept", "text/event-stream").bearer(&ada.access)).await,
         cost(world, "… of 10 KB", "chat", message(&"x".repeat(10 * 1024)).bearer(&ada.access)).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,

@@ -175,7 +175,7 @@ struct ExpectedResponse {
     json: Option<Value>,
     /// The members of a problem document but `type`, `title` and `status`.
     problem: Option<Map<String, Value>>,
-    /// The data of the events of a stream.
+    /// The data of the events of a stream, each under the event's name if it has one.
     events: Option<Value>,
     /// A body of a type that `headers` names.
     text: Option<Value>,
@@ -524,11 +524,18 @@ fn with_fixed_stamps(mut event: Value) -> Value {
     event
 }
 
-/// The data of the events of a stream: JSON, or the text `[DONE]`.
+/// The data of the events of a stream: JSON, or the text `[DONE]`. An event with a name is an object of the name and the data.
 pub fn data_of_events(events: &str) -> Vec<Value> {
     assert!(events.ends_with("\n\n"), "{events:?}");
-    let lines = events.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());
-    lines.map(|data| serde_json::from_str(data).unwrap_or_else(|_| Value::from(data))).collect()
+    events.split_terminator("\n\n").map(data_of_event).collect()
+}
+
+fn data_of_event(event: &str) -> Value {
+    if let Some((name, data)) = event.strip_prefix("event: ").and_then(|rest| rest.split_once('\n')) {
+        return json!({name: data_of_event(data)});
+    }
+    let data = event.strip_prefix("data: ").unwrap_or_else(|| panic!("{event:?} has no data"));
+    serde_json::from_str(data).unwrap_or_else(|_| Value::from(data))
 }
 
 fn compare_json(what: &str, found: &Value, expected: &Value) -> Result<(), String> {

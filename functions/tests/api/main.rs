@@ -17,6 +17,7 @@ mod binaries;
 mod catalogue;
 mod chat;
 mod chat_completions;
+mod chat_streams;
 mod choices;
 mod cors;
 mod costs;

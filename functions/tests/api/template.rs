@@ -168,16 +168,16 @@ fn is_streamed(function: &TemplateFunction) -> bool {
 }
 
 #[test]
-fn completions_alone_are_streamed_and_have_the_time_of_a_stream() {
-    for function in template().functions() {
-        let is_completions = function.binary == "chat-completions";
-        assert_eq!(is_streamed(&function), is_completions, "{}", function.binary);
-        assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", is_completions, "{}", function.binary);
-    }
+fn replies_alone_are_streamed_and_have_the_time_of_a_stream() {
     let template = template();
-    let streamed = &template.document()["Resources"]["ChatCompletionsFunction"]["Properties"]["Events"]["Any"];
-    // The timeout of the gateway, which is 29 s by default.
-    assert_eq!(streamed["Properties"]["TimeoutInMillis"], 900_000);
+    for function in template.functions() {
+        let replies = ["chat", "chat-completions"].contains(&function.binary.as_str());
+        assert_eq!(is_streamed(&function), replies, "{}", function.binary);
+        assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", replies, "{}", function.binary);
+        // The timeout of the gateway, which is 29 s by default.
+        let gateways = &function.properties["Events"]["Any"]["Properties"]["TimeoutInMillis"];
+        assert_eq!(*gateways == 900_000, replies, "{}", function.binary);
+    }
     let parameter = &template.document()["Parameters"]["StreamTimeout"];
     assert!(parameter["MaxValue"].as_u64().unwrap() <= 900);
     assert_eq!(parameter["MinValue"], 30, "as the functions demand");

@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use telemetry::metrics::Metric;
 
 use crate::error::ApiError;
-use crate::http::{BufferedResponse, problem};
+use crate::http::{BufferedResponse, Problem, named_event, problem};
 
 /// An error that an endpoint answers with: its response, and its part in the log line and the metrics.
 pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
@@ -55,5 +55,27 @@ impl EndpointError for ApiError {
 
     fn response(&self) -> BufferedResponse {
         problem(self)
+    }
+}
+
+impl EventError for ApiError {
+    fn event(&self) -> String {
+        named_event("error", &Problem::of(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use domain::cause::Cause;
+
+    #[test]
+    fn an_error_in_the_middle_is_an_event_with_the_problem_and_without_its_cause() {
+        let event = ApiError::ModelFailed(Cause::because("the table is at 127.0.0.1")).event();
+        let data = event.strip_prefix("event: error\ndata: ").and_then(|rest| rest.strip_suffix("\n\n")).unwrap();
+        let problem: serde_json::Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&problem["status"], &problem["code"]), (&502.into(), &"model_failed".into()));
+        assert!(!data.contains("127.0.0.1"));
     }
 }

@@ -9,6 +9,7 @@ use ledger::Charge;
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::http::accept::EVENT_STREAM;
 
 /// A response in one piece, as `lambda_http` sends it.
 pub type BufferedResponse = lambda_http::Response<Body>;
@@ -56,9 +57,7 @@ impl Answer {
     /// The status and headers of server-sent events (WHATWG HTML, section 9.2) about a person.
     #[must_use]
     pub fn event_stream() -> Self {
-        Self(BufferedResponse::new(Body::Empty))
-            .header(CONTENT_TYPE, "text/event-stream")
-            .header(CACHE_CONTROL, "no-store")
+        Self(BufferedResponse::new(Body::Empty)).header(CONTENT_TYPE, EVENT_STREAM).header(CACHE_CONTROL, "no-store")
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, ApiError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
+use serde::Serialize;
 
 use crate::http::answer::Answer;
 
@@ -32,4 +33,14 @@ impl<E> From<Answer> for Streamable<E> {
     fn from(answer: Answer) -> Self {
         Self::Whole(answer)
     }
+}
+
+/// An event without a name. JSON has no line breaks, so it is one line of data.
+pub(crate) fn event(data: &impl Serialize) -> String {
+    format!("data: {}\n\n", serde_json::to_string(data).unwrap_or_default())
+}
+
+/// An event with this name.
+pub(crate) fn named_event(name: &str, data: &impl Serialize) -> String {
+    format!("event: {name}\n{}", event(data))
 }

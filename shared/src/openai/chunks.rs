@@ -8,6 +8,7 @@ use providers::raw_array::RawArray;
 use providers::reply::{Logprobs, Part, ToolCallDelta};
 use serde::Serialize;
 
+use crate::http::event;
 use crate::openai::completion::{ASSISTANT, CalledFunction, FUNCTION, TokenCounts, completion_id, finish_reason};
 use crate::till::PaidReply;
 
@@ -174,11 +175,6 @@ impl Chunks {
         let Self { id, created, model, .. } = self;
         event(&ChunkEvent { id, object: "chat.completion.chunk", created: *created, model, choices, usage })
     }
-}
-
-/// JSON has no line breaks, so an event is one line of data.
-pub(super) fn event(data: &impl Serialize) -> String {
-    format!("data: {}\n\n", serde_json::to_string(data).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use telemetry::metrics::Metric;
 
 use crate::endpoint::{EndpointError, EventError};
 use crate::error::ApiError;
-use crate::http::{BufferedResponse, headers_of};
-use crate::openai::chunks::event;
+use crate::http::{BufferedResponse, event, headers_of};
 use crate::openai::error::ProtocolError;
 use crate::openai::rate_limit::RateLimit;
 

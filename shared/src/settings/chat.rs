@@ -45,7 +45,7 @@ pub struct ChatSettings {
     pub context_limits: ContextLimits,
     /// `SYSTEM_PROMPT`: the text that every conversation at `/chatView/` begins with. Default none.
     pub system_prompt: Option<String>,
-    /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. The time for a request to `/v1/chat/completions` where Lambda does
+    /// `STREAM_TIMEOUT`: in seconds, from 30 to 900. The time for a request that a model replies to where Lambda does
     /// not give a deadline. Default 300.
     pub stream_timeout: Duration,
 }

@@ -1,5 +1,6 @@
 //! The document: the source, completed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -22,8 +23,9 @@ pub const SNAPSHOT: &str = "functions/openapi.json";
 /// The methods that a path of the source may have.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The member of a schema that lists the codes of the events that may end a stream.
-const OF_STREAMS: &str = "x-stream-errors";
+/// The members of a schema that list the codes of the events that may end a stream, each with the protocol of the events.
+const OF_STREAMS: [(&str, Protocol); 2] =
+    [("x-stream-errors", Protocol::OpenAi), ("x-stream-problems", Protocol::Problems)];
 
 /// The member of a request's body that may be a form.
 const FORMS: &str = "x-forms";
@@ -89,14 +91,25 @@ fn add_forms(operation: &mut Value) {
 /// Turns each schema that lists codes into the schema of the events with them.
 fn complete_stream_errors(schemas: &mut Value) {
     for (name, listing) in schemas.as_object_mut().into_iter().flat_map(Map::iter_mut) {
-        let Some(codes) = listing[OF_STREAMS].as_array().cloned() else { continue };
+        let listed = OF_STREAMS.iter().find_map(|(member, of)| Some((listing[*member].as_array().cloned()?, *of)));
+        let Some((codes, protocol)) = listed else { continue };
         let codes = codes.iter().map(|code| code.as_str().unwrap_or_else(|| panic!("{code} of {name} is no code")));
         let field = (String::new(), "");
-        let samples: Vec<Sample> = codes.flat_map(|code| samples_of(code, Protocol::OpenAi, &field)).collect();
-        let mut completed = schema(&samples.iter().collect::<Vec<_>>());
+        let samples: Vec<Sample> = codes.flat_map(|code| samples_of(code, protocol, &field)).collect();
+        let mut completed = match protocol {
+            Protocol::OpenAi => schema(&samples.iter().collect::<Vec<_>>()),
+            Protocol::Problems => json!({"anyOf": schemas_by_status(&samples)}),
+        };
         completed["description"] = listing["description"].take();
         *listing = completed;
     }
+}
+
+/// The schemas of problems, whose member `status` tells them apart.
+fn schemas_by_status(samples: &[Sample]) -> Vec<Value> {
+    let statuses: BTreeSet<u16> = samples.iter().map(|sample| sample.status).collect();
+    let of_status = |status| samples.iter().filter(|sample| sample.status == status).collect::<Vec<_>>();
+    statuses.into_iter().map(|status| schema(&of_status(status))).collect()
 }
 
 /// A document as the snapshot has it: sorted by name, since the order of members depends on the features of `serde_json`

@@ -156,25 +156,33 @@ impl DocumentedResponse {
 /// The comment of the streams.
 const COMMENT: &str = ": keep-alive";
 
-/// Each event has one line of data, and comments stand between them. The last event is `[DONE]`, or an error.
+/// Each event has one line of data and perhaps a name, and comments stand between them. The last event is `[DONE]`, an event
+/// `paid`, or an error.
 fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), String> {
     let Some(events) = body.strip_suffix("\n\n") else { return Err("the last event has no end".to_owned()) };
-    let mut last = Value::Null;
+    let mut has_ended = false;
     for event in events.split("\n\n").filter(|event| *event != COMMENT) {
-        let data =
-            event.strip_prefix("data: ").ok_or_else(|| format!("an event is not one line of data: {event:?}"))?;
-        if data == "[DONE]" {
-            last = Value::from(data);
+        if has_ended {
+            return Err("an event comes after [DONE] or another end".to_owned());
+        }
+        let (name, data) =
+            name_and_data(event).ok_or_else(|| format!("an event is not one line of data: {event:?}"))?;
+        if data == "[DONE]" && name.is_none() {
+            has_ended = true;
             continue;
         }
-        if last == "[DONE]" {
-            return Err("an event comes after [DONE]".to_owned());
-        }
-        last = json_of(data)?;
-        schemas.check(schema, &last)?;
+        let data = json_of(data)?;
+        schemas.check(schema, &data)?;
+        has_ended = name.map_or_else(|| data.get("error").is_some(), |name| ["paid", "error"].contains(&name));
     }
-    let is_end = last == "[DONE]" || last.get("error").is_some();
-    if is_end { Ok(()) } else { Err("the stream ends without [DONE] and without an error".to_owned()) }
+    if has_ended { Ok(()) } else { Err("the stream ends without [DONE] and without an error".to_owned()) }
+}
+
+/// The name of an event, if it has one, and its data.
+fn name_and_data(event: &str) -> Option<(Option<&str>, &str)> {
+    let named = event.strip_prefix("event: ").and_then(|rest| rest.split_once('\n'));
+    let (name, data) = named.map_or((None, event), |(name, data)| (Some(name), data));
+    data.strip_prefix("data: ").filter(|data| !data.contains('\n')).map(|data| (name, data))
 }
 
 /// The schema of the JSON in the events that `schema` describes.

@@ -84,6 +84,8 @@ fn an_answer_that_the_document_describes_keeps_the_contract() {
     );
     let events = response(200, "text/event-stream", "data: {\"id\":1}\n\ndata: [DONE]\n\n");
     assert_eq!(difference(&good, &events), "");
+    let named = ": keep-alive\n\nevent: text\ndata: {\"id\":1}\n\nevent: paid\ndata: {\"id\":1}\n\n";
+    assert_eq!(difference(&good, &response(200, "text/event-stream", named)), "");
     assert_eq!(difference(&good, &response(200, "text/plain", "abc")), "");
     assert!(SentRequest::in_event(&json!({"action": "grant"})).is_none(), "no gateway sent it");
 }
@@ -123,6 +125,8 @@ fn an_event_that_the_document_does_not_describe_breaks_the_contract() {
         ("data: {\"id\":1}\n\n", "ends without [DONE]"),
         ("data: {\"id\":1}\n\ndata: [DONE]", "has no end"),
         ("data: [DONE]\n\ndata: {\"id\":1}\n\n", "after [DONE]"),
+        ("event: paid\ndata: {\"id\":1}\n\ndata: {\"id\":1}\n\n", "after [DONE]"),
+        ("event: text\ndata: {\"id\":1}\n\n", "ends without [DONE]"),
         (": a comment\n\ndata: [DONE]\n\n", "not one line of data"),
     ] {
         let difference = difference(&good, &response(200, "text/event-stream", events));

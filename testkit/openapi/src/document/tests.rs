@@ -108,7 +108,8 @@ fn every_code_is_one_of_an_operation_or_of_a_stream() {
     let mut named: BTreeSet<String> =
         operations(&source).into_iter().flat_map(|(.., operation)| crate::codes_of(operation)).collect();
     let schemas = source["components"]["schemas"].as_object().unwrap().values();
-    let of_streams = schemas.filter_map(|schema| schema[OF_STREAMS].as_array()).flatten();
+    let of_stream = |schema: &Value| OF_STREAMS.iter().find_map(|(member, _)| schema[*member].as_array().cloned());
+    let of_streams = schemas.filter_map(of_stream).flatten();
     named.extend(of_streams.map(|code| code.as_str().unwrap().to_owned()));
     let every: BTreeSet<String> = every_code().into_iter().map(str::to_owned).collect();
     assert_eq!(named, every);

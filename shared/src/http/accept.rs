@@ -1,0 +1,78 @@
+//! The header `Accept` (RFC 9110, section 12.5.1), as far as an endpoint has more than one kind of answer.
+
+use lambda_http::http::header::ACCEPT;
+
+use crate::http::request::Request;
+
+/// The type of server-sent events (WHATWG HTML, section 9.2).
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
+
+impl Request {
+    /// Whether the client names server-sent events among what it accepts. `*/*` and `text/*` do not name them: most
+    /// clients send the former whatever they read.
+    #[must_use]
+    pub fn accepts_events(&self) -> bool {
+        let values = self.headers().get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(names_events)
+    }
+}
+
+/// Whether `range` is the type of events, with a weight above zero.
+fn names_events(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let is_named = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(EVENT_STREAM));
+    is_named && !parts.any(is_weight_of_zero)
+}
+
+fn is_weight_of_zero(parameter: &str) -> bool {
+    let Some((name, weight)) = parameter.split_once('=') else { return false };
+    let weight = weight.trim();
+    name.trim().eq_ignore_ascii_case("q") && weight.starts_with('0') && weight.chars().all(|it| it == '0' || it == '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use lambda_http::Body;
+    use lambda_http::http::HeaderValue;
+
+    fn accepts(values: &[&'static str]) -> bool {
+        let mut received = lambda_http::Request::new(Body::Empty);
+        for value in values {
+            received.headers_mut().append(ACCEPT, HeaderValue::from_static(value));
+        }
+        Request::from(received).accepts_events()
+    }
+
+    #[test]
+    fn events_are_accepted_where_they_are_named_with_a_weight_above_zero() {
+        for values in [
+            &["text/event-stream"][..],
+            &["Text/Event-Stream"],
+            &["application/json, text/event-stream"],
+            &["text/event-stream;q=0.1"],
+            &["text/event-stream ; charset=utf-8 ; Q=1.0 , */*"],
+            &["application/json", "text/event-stream"],
+        ] {
+            assert!(accepts(values), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn events_that_are_not_named_or_have_no_weight_are_not_accepted() {
+        for values in [
+            &[][..],
+            &[""],
+            &["*/*"],
+            &["text/*"],
+            &["application/json"],
+            &["text/event-streams"],
+            &["text/event-stream;q=0"],
+            &["text/event-stream; q=0.000, */*"],
+            &["application/json;profile=text/event-stream"],
+        ] {
+            assert!(!accepts(values), "{values:?}");
+        }
+    }
+}
