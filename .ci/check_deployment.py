@@ -34,7 +34,7 @@ QUESTION = "Say hello in one word."
 
 
 class Answer:
-    """The answer of a path."""
+    """The answer of a path, with the time at which each line of its body was there."""
 
     def __init__(self, status: int, headers: Message, lines: list[tuple[float, bytes]]) -> None:
         self.status, self.headers = status, headers

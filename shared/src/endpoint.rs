@@ -6,6 +6,7 @@ mod answered;
 mod buffered;
 mod error;
 mod log_line;
+mod posting;
 mod resources;
 mod runner;
 mod streaming;

@@ -2,55 +2,38 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::cause::Cause;
 use futures_util::{FutureExt, StreamExt};
+use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::lambda_runtime::streaming::{self, Sender, channel};
-use lambda_http::{Body, run_with_streaming_response, service_fn};
 
 use crate::endpoint::answered::Answered;
 use crate::endpoint::error::EventError;
 use crate::endpoint::log_line::LogLine;
+use crate::endpoint::posting::{self, PostableAnswer};
 use crate::endpoint::runner::{EndpointAnswer, Error};
 use crate::error::ApiError;
 use crate::http::{EventStream, KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT, Streamable};
 
-/// A response whose body may be a stream.
-type StreamingResponse = lambda_http::Response<streaming::Body>;
-
 impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
-    /// On a laptop the connection to the Runtime API breaks when a reader disconnects in the middle of a stream, and
-    /// cargo-lambda does not restart a function that ends by itself. So the runner starts again, as long as it got work.
     async fn run<F, A>(answer: F) -> Result<(), Error>
     where
         F: Fn(lambda_http::Request) -> A + Send + Sync + 'static,
         A: Future<Output = Answered<Self, E>> + Send + 'static,
     {
-        let answer = Arc::new(answer);
-        let has_work = Arc::new(AtomicBool::new(false));
-        loop {
-            let (answer, work) = (answer.clone(), has_work.clone());
-            let running = run_with_streaming_response(service_fn(move |received: lambda_http::Request| {
-                work.store(true, Ordering::Relaxed);
-                let answered = answer(received);
-                // A handler's future is large, and the layers around it would move it about.
-                Box::pin(async move { Ok::<StreamingResponse, Error>(response(answered.await)) })
-            }));
-            match running.await {
-                Err(error) if has_work.swap(false, Ordering::Relaxed) => {
-                    tracing::warn!(%error, "the connection to the Lambda Runtime API broke");
-                }
-                ended => return ended,
-            }
-        }
+        posting::run(move |received| {
+            let answered = answer(received);
+            // A handler's future is large, and the layers around it would move it about.
+            Box::pin(async move { postable(answered.await) })
+        })
+        .await
     }
 }
 
-fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingResponse {
+fn postable<E: EventError>(answered: Answered<Streamable<E>, E>) -> PostableAnswer {
     let Answered { outcome, headers, is_head, line } = answered;
     let (mut response, error) = match outcome {
         Ok(Streamable::Events(beginning, _)) if is_head => (beginning.into_response(), None),
@@ -62,15 +45,16 @@ fn response<E: EventError>(answered: Answered<Streamable<E>, E>) -> StreamingRes
             let (status, invocation) = (response.status(), line.invocation().clone());
             // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
             // the capture.
-            tokio::spawn(async move { invocation.during(deliver(events, reader, line, status)).await });
-            return response;
+            let work = tokio::spawn(async move { invocation.during(deliver(events, reader, line, status)).await });
+            return PostableAnswer { response, work: Some(work) };
         }
         Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
     response.headers_mut().extend(headers);
     line.end(response.status(), error.as_ref());
-    response.map(|body| if is_head { streaming::Body::empty() } else { in_one_piece(body) })
+    let response = response.map(|body| if is_head { streaming::Body::empty() } else { in_one_piece(body) });
+    PostableAnswer { response, work: None }
 }
 
 fn in_one_piece(body: Body) -> streaming::Body {
@@ -143,7 +127,8 @@ impl StreamReader {
 mod tests {
     use super::*;
 
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures_util::stream;
     use lambda_http::http::HeaderMap;
@@ -152,6 +137,8 @@ mod tests {
     use crate::endpoint::answered::answered;
     use crate::endpoint::error::EndpointError;
     use crate::http::{Answer, BufferedResponse, CorsOrigins, Method, Request};
+
+    type StreamingResponse = lambda_http::Response<streaming::Body>;
 
     /// An error whose event is its code.
     struct CodedError(ApiError);
@@ -218,7 +205,7 @@ mod tests {
         let counted = asked_for.clone();
         let answer = |_| async move { Ok(streams(end, counted)) };
         let answered = answered(Some(&[Method::GET]), &CorsOrigins::None, Request::from(received), answer).await;
-        (response(answered), asked_for)
+        (postable(answered).response, asked_for)
     }
 
     async fn text(response: StreamingResponse) -> String {
@@ -253,7 +240,7 @@ mod tests {
         });
         let line = LogLine::begin(&Request::from(lambda_http::Request::new(Body::Empty)));
         let outcome = Ok::<_, CodedError>(Streamable::Events(Answer::event_stream(), events.boxed()));
-        response(Answered { outcome, headers: HeaderMap::new(), is_head: false, line })
+        postable(Answered { outcome, headers: HeaderMap::new(), is_head: false, line }).response
     }
 
     #[tokio::test(start_paused = true)]
