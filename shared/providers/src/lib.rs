@@ -37,4 +37,5 @@ mod openai;
 mod renewable_secret;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
+mod whole_number;
 mod written;

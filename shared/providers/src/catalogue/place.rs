@@ -7,13 +7,12 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use crate::catalogue::error::CatalogueError;
+use crate::whole_number::whole_number;
 
 /// The most errors that are listed: somebody who has read them mends more than one.
 const MAX_ERRORS: usize = 50;
 /// The most characters of a member's name in a path.
 const MAX_NAME_IN_PATH: usize = 64;
-/// The greatest whole number that every JSON reader keeps exact.
-const MAX_EXACT: u64 = 1 << 53;
 
 /// The errors that were found so far.
 #[derive(Debug, Default)]
@@ -102,8 +101,7 @@ impl<'a> Place<'a> {
 
     /// A whole number, also if it is written with a fraction of zero.
     pub(super) fn whole(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let number = self.value.as_u64().or_else(|| whole(self.value.as_f64()?));
-        number.filter(|number| range.contains(number)).or_else(|| {
+        whole_number(self.value).filter(|number| range.contains(number)).or_else(|| {
             let (least, most) = range.into_inner();
             self.refuse(format!("must be a whole number from {least} to {most}"))
         })
@@ -150,11 +148,6 @@ impl<'a> Place<'a> {
         let shown: String = name.chars().take(MAX_NAME_IN_PATH).collect();
         format!("{}[{}]", self.path, Value::from(shown))
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "it is whole")]
-fn whole(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..=MAX_EXACT as f64).contains(&number)).then_some(number as u64)
 }
 
 /// The members of an object, each of which is asked for by its name. A member that was not asked for is unknown.

@@ -5,8 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The greatest count that every JSON parser reads exactly. No reply has as many tokens.
-const MAX_COUNT: u64 = 1 << 53;
+use crate::whole_number::{MAX_EXACT, whole_number};
 
 /// A server's count of tokens. An odd count must not cost somebody their reply, so a number that is no count is 0, as if
 /// it were not there.
@@ -133,15 +132,10 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// A whole number from 0 to [`MAX_COUNT`], also if it is written with a fraction of zero. Anything else is 0.
+/// A whole number from 0 to [`MAX_EXACT`], also if it is written with a fraction of zero. Anything else is 0.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    Ok(value.as_u64().or_else(|| whole(value.as_f64()?)).filter(|count| *count <= MAX_COUNT).unwrap_or_default())
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "it is whole")]
-fn whole(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..=MAX_COUNT as f64).contains(&number)).then_some(number as u64)
+    Ok(whole_number(&value).filter(|count| *count <= MAX_EXACT).unwrap_or_default())
 }
 
 /// The counts of a stream, which may come in several chunks: of each number the last one that is there.
@@ -267,7 +261,7 @@ mod tests {
     /// The counts are up to the greatest that are read, and the parts are those that the server counted.
     #[test]
     fn no_part_is_greater_than_its_whole() {
-        let counts = [0, 1, 3, 10, MAX_COUNT];
+        let counts = [0, 1, 3, 10, MAX_EXACT];
         let each = || counts.into_iter();
         for (prompt, completion) in each().flat_map(|prompt| each().map(move |completion| (prompt, completion))) {
             for (cached, cache_write) in each().flat_map(|cached| each().map(move |written| (cached, written))) {
