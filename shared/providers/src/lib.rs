@@ -26,6 +26,9 @@ pub mod chat_model;
 pub mod error;
 pub mod settings;
 
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
+
 #[cfg(feature = "bedrock")]
 mod bedrock;
 mod converse;

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::pricing::Prices;
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::recorder::Fault;
 use testkit::test_table::TestTable;
 
 use super::*;
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::stored_catalogue::{CatalogueKeeper, Replaced};
+use crate::testing::small_catalogue;
 
 struct Scene {
     test: TestTable,
@@ -52,16 +53,6 @@ fn view(test: &TestTable) -> Catalogues {
     Catalogues::new(test.table.clone(), test.clock.clone(), settings)
 }
 
-fn catalogue(id: &str) -> Value {
-    json!({
-        "providers": {"p": {"protocol": "dummy"}},
-        "models": [{
-            "id": id, "provider": "p", "provider_model": "m", "prices": {"input": 1, "output": 2},
-            "context_tokens": 100, "max_output_tokens": 10,
-        }],
-    })
-}
-
 fn of_the_settings() -> (Option<u64>, String) {
     (None, "of the settings".to_owned())
 }
@@ -70,7 +61,7 @@ fn of_the_settings() -> (Option<u64>, String) {
 async fn the_settings_name_the_model_while_there_is_no_catalogue_and_after_its_end() {
     let scene = Scene::start().await;
     assert_eq!(scene.current().await, of_the_settings());
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     scene.test.clock.advance(RENEWAL_AGE);
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
     scene.replace(None, 1).await;
@@ -81,9 +72,9 @@ async fn the_settings_name_the_model_while_there_is_no_catalogue_and_after_its_e
 #[tokio::test]
 async fn a_replacement_is_noticed_after_a_minute_and_between_nothing_is_read() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     scene.catalogues.warm_up().await;
-    scene.replace(Some(catalogue("b")), 1).await;
+    scene.replace(Some(small_catalogue("b")), 1).await;
     scene.test.recorder.clear();
     for _ in 0..60 {
         assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
@@ -103,7 +94,7 @@ async fn a_catalogue_that_did_not_change_stays_the_same_one() {
         let first = scene.catalogues.current().await.unwrap();
         scene.test.clock.advance(RENEWAL_AGE);
         assert!(Arc::ptr_eq(&first, &scene.catalogues.current().await.unwrap()), "version {version}");
-        scene.replace(Some(catalogue("a")), version).await;
+        scene.replace(Some(small_catalogue("a")), version).await;
         scene.test.clock.advance(RENEWAL_AGE);
         assert!(!Arc::ptr_eq(&first, &scene.catalogues.current().await.unwrap()), "version {version}");
     }
@@ -113,20 +104,20 @@ async fn a_catalogue_that_did_not_change_stays_the_same_one() {
 #[tokio::test]
 async fn a_version_that_comes_back_with_another_document_is_noticed() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
     scene.test.table.delete(StoredCatalogue::key()).await.unwrap();
     scene.test.clock.advance(RENEWAL_AGE);
-    scene.replace(Some(catalogue("b")), 0).await;
+    scene.replace(Some(small_catalogue("b")), 0).await;
     assert_eq!(scene.current().await, (Some(1), "b".to_owned()));
 }
 
 #[tokio::test]
 async fn a_read_that_fails_keeps_the_last_catalogue_for_another_minute() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     scene.catalogues.warm_up().await;
-    scene.replace(Some(catalogue("b")), 1).await;
+    scene.replace(Some(small_catalogue("b")), 1).await;
     scene.test.clock.advance(RENEWAL_AGE);
     scene.test.recorder.fail_next("GetItem", Fault::NotApplied, 10);
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
@@ -152,7 +143,7 @@ async fn a_table_that_is_silent_delays_a_request_by_half_a_second_where_a_catalo
 #[tokio::test]
 async fn without_a_first_read_there_is_no_answer_and_the_next_request_reads() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     scene.test.recorder.fail_next("GetItem", Fault::NotApplied, 10);
     scene.catalogues.warm_up().await;
     assert!(matches!(scene.catalogues.current().await, Err(StoreError::Unavailable(_))));
@@ -163,7 +154,7 @@ async fn without_a_first_read_there_is_no_answer_and_the_next_request_reads() {
 #[tokio::test]
 async fn a_broken_document_is_never_the_model_of_the_settings() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     scene.break_document().await;
     let error = scene.catalogues.current().await.unwrap_err();
     let cause =
@@ -178,13 +169,13 @@ async fn a_broken_document_is_never_the_model_of_the_settings() {
 #[tokio::test]
 async fn a_document_that_breaks_later_leaves_the_known_catalogue_in_use() {
     let scene = Scene::start().await;
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
-    scene.replace(Some(catalogue("b")), 1).await;
+    scene.replace(Some(small_catalogue("b")), 1).await;
     scene.break_document().await;
     scene.test.clock.advance(RENEWAL_AGE);
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
-    scene.replace(Some(catalogue("c")), 2).await;
+    scene.replace(Some(small_catalogue("c")), 2).await;
     scene.test.clock.advance(RENEWAL_AGE);
     assert_eq!(scene.current().await, (Some(3), "c".to_owned()));
 }
@@ -193,7 +184,7 @@ async fn a_document_that_breaks_later_leaves_the_known_catalogue_in_use() {
 async fn a_clock_that_was_set_back_makes_no_catalogue_younger() {
     let scene = Scene::start().await;
     assert_eq!(scene.current().await, of_the_settings());
-    scene.replace(Some(catalogue("a")), 0).await;
+    scene.replace(Some(small_catalogue("a")), 0).await;
     let earlier = Clock::manual(scene.test.clock.now().minus(Duration::from_secs(3600)));
     let view = Catalogues { clock: earlier, ..scene.catalogues };
     assert_eq!(view.current().await.unwrap().version, Some(1));

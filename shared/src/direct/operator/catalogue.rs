@@ -147,17 +147,8 @@ mod tests {
 
     use ledger::entry::MAX_MODEL_BYTES;
     use providers::catalogue::MAX_ID_BYTES;
+    use providers::testing::small_catalogue;
     use serde_json::json;
-
-    fn catalogue(id: &str) -> Value {
-        json!({
-            "providers": {"p": {"protocol": "dummy"}},
-            "models": [{
-                "id": id, "provider": "p", "provider_model": "m", "prices": {"input": 1, "output": 2},
-                "context_tokens": 100, "max_output_tokens": 10,
-            }],
-        })
-    }
 
     #[test]
     fn a_document_that_is_null_is_not_the_same_as_none() {
@@ -187,7 +178,7 @@ mod tests {
             let stored = StoredCatalogue { version: 3, catalogue: catalogue.map(str::to_owned), changed_at: None };
             serde_json::to_value(ShownCatalogue::from(stored)).unwrap()
         };
-        let good = catalogue("a");
+        let good = small_catalogue("a");
         let expected = json!({"version": 3, "changed_at": null, "catalogue": good, "errors": []});
         assert_eq!(shown(Some(&good.to_string())), expected);
         assert_eq!(shown(None)["catalogue"], Value::Null);
