@@ -47,7 +47,7 @@ impl Endpoint for ModelsEndpoint {
 fn find<'a>(current: &'a CurrentCatalogue, name: &str) -> Result<ModelItem<'a>, ProtocolError> {
     let found = current.catalogue.find(name).map(|model| ModelItem::of(&current.catalogue, model));
     found.ok_or_else(|| {
-        let listed = current.catalogue.models().iter().filter(|model| !model.hidden);
+        let listed = current.catalogue.listed();
         ProtocolError::ModelNotFound(UnknownModel::new(name, listed.map(|model| model.id.as_str())))
     })
 }

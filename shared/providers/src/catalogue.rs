@@ -70,10 +70,20 @@ impl Catalogue {
         &self.models
     }
 
+    /// The models that are not hidden, in the same order.
+    pub fn listed(&self) -> impl Iterator<Item = &CataloguedModel> {
+        self.models.iter().filter(|model| !model.hidden)
+    }
+
     /// The model with this id or alias, hidden or not.
     #[must_use]
     pub fn find(&self, id_or_alias: &str) -> Option<&CataloguedModel> {
-        self.names.get(id_or_alias).map(|position| &self.models[*position])
+        self.position(id_or_alias).map(|position| &self.models[position])
+    }
+
+    /// The position, in [`Catalogue::models`], of the model with this id or alias.
+    pub(crate) fn position(&self, id_or_alias: &str) -> Option<usize> {
+        self.names.get(id_or_alias).copied()
     }
 
     /// The provider of `model`.

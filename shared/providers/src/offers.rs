@@ -7,7 +7,6 @@ mod offer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,34 +38,33 @@ pub struct Candidates {
 /// All models of one version of the catalogue.
 #[derive(Debug)]
 pub struct Offers {
+    of: Arc<CurrentCatalogue>,
     /// In the catalogue's order.
     models: Vec<Arc<Offer>>,
-    /// Ids and aliases, and the place of their model in `models`.
-    names: HashMap<String, usize>,
-    catalogue: Option<u64>,
 }
 
 impl Offers {
     /// Connects every model of `current`.
     #[must_use]
-    pub fn new(current: &CurrentCatalogue, connect: &dyn Connect) -> Self {
+    pub fn new(current: Arc<CurrentCatalogue>, connect: &dyn Connect) -> Self {
         let catalogue = &current.catalogue;
         let connected = catalogue.models().iter().map(|terms| {
             let model = connect.connect(catalogue.provider_of(terms), terms);
             let model = model.counting_images(terms.image_tokens.unwrap_or(0));
             Arc::new(Offer { terms: terms.clone(), model })
         });
-        let models: Vec<Arc<Offer>> = connected.collect();
-        let names = models.iter().enumerate();
-        let names = names.flat_map(|(place, offer)| offer.terms.names().map(move |name| (name.to_owned(), place)));
-        let names = names.collect();
-        Self { models, names, catalogue: current.version }
+        Self { models: connected.collect(), of: current }
+    }
+
+    /// Whether these are the models of `current`, as it was read at that time.
+    fn are_of(&self, current: &Arc<CurrentCatalogue>) -> bool {
+        Arc::ptr_eq(&self.of, current)
     }
 
     /// The model with this id or alias, and its fallbacks.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Candidates> {
-        self.names.get(name).map(|place| self.candidates(&self.models[*place]))
+        self.offer(name).map(|first| self.candidates(first))
     }
 
     /// The model of a request that names none: the first of the catalogue, which has at least one.
@@ -77,16 +75,20 @@ impl Offers {
 
     /// The ids of the models that are not hidden.
     pub fn listed(&self) -> impl Iterator<Item = &str> {
-        self.models.iter().filter(|offer| !offer.terms.hidden).map(|offer| offer.id())
+        self.of.catalogue.listed().map(|model| model.id.as_str())
     }
 
     /// A fallback's own fallbacks are not followed.
     fn candidates(&self, first: &Arc<Offer>) -> Candidates {
-        let fallbacks = first.terms.fallbacks.iter().filter_map(|name| self.names.get(name));
+        let fallbacks = first.terms.fallbacks.iter().filter_map(|name| self.offer(name));
         Candidates {
             first: Arc::clone(first),
-            fallbacks: fallbacks.map(|place| Arc::clone(&self.models[*place])).collect(),
-            catalogue: self.catalogue,
+            fallbacks: fallbacks.map(Arc::clone).collect(),
+            catalogue: self.of.version,
         }
+    }
+
+    fn offer(&self, name: &str) -> Option<&Arc<Offer>> {
+        self.of.catalogue.position(name).map(|position| &self.models[position])
     }
 }

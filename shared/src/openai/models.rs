@@ -62,7 +62,7 @@ impl<'a> ModelList<'a> {
     #[must_use]
     pub fn of(current: &'a CurrentCatalogue) -> Self {
         let catalogue = &current.catalogue;
-        let shown = catalogue.models().iter().filter(|model| !model.hidden);
+        let shown = catalogue.listed();
         Self { object: "list", data: shown.map(|model| ModelItem::of(catalogue, model)).collect() }
     }
 }

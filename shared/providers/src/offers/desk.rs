@@ -13,14 +13,7 @@ use crate::offers::{Connect, Offers};
 pub struct OfferDesk {
     catalogues: Catalogues,
     connect: Box<dyn Connect>,
-    connected: Mutex<Option<ConnectedOffers>>,
-}
-
-/// Offers, and the catalogue that they were made of.
-#[derive(Debug)]
-struct ConnectedOffers {
-    of: Arc<CurrentCatalogue>,
-    offers: Arc<Offers>,
+    connected: Mutex<Option<Arc<Offers>>>,
 }
 
 impl OfferDesk {
@@ -48,11 +41,11 @@ impl OfferDesk {
 
     fn connected(&self, current: Arc<CurrentCatalogue>) -> Arc<Offers> {
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connected) = connected.as_ref().filter(|connected| Arc::ptr_eq(&connected.of, &current)) {
-            return Arc::clone(&connected.offers);
+        if let Some(offers) = connected.as_ref().filter(|offers| offers.are_of(&current)) {
+            return Arc::clone(offers);
         }
-        let offers = Arc::new(Offers::new(&current, self.connect.as_ref()));
-        *connected = Some(ConnectedOffers { of: current, offers: Arc::clone(&offers) });
+        let offers = Arc::new(Offers::new(current, self.connect.as_ref()));
+        *connected = Some(Arc::clone(&offers));
         offers
     }
 }

@@ -46,7 +46,7 @@ fn prompt(bytes: usize) -> Prompt {
 fn a_model_is_found_by_its_id_and_its_aliases() {
     let model = CataloguedModel { aliases: vec!["small".to_owned(), "s".to_owned()], ..terms("some/model") };
     let catalogue = Catalogue::of_one(Provider::new(Protocol::Dummy), model);
-    let offers = Offers::new(&CurrentCatalogue { version: Some(7), catalogue }, &NotedConnection::default());
+    let offers = Offers::new(Arc::new(CurrentCatalogue { version: Some(7), catalogue }), &NotedConnection::default());
     for name in ["some/model", "small", "s"] {
         let found = offers.find(name).unwrap();
         assert_eq!((found.first.id(), found.fallbacks.len(), found.catalogue), ("some/model", 0, Some(7)), "{name}");
@@ -60,7 +60,7 @@ fn a_model_is_found_by_its_id_and_its_aliases() {
 fn a_hidden_model_is_found_and_not_listed() {
     let catalogue =
         Catalogue::of_one(Provider::new(Protocol::Dummy), CataloguedModel { hidden: true, ..terms("secret") });
-    let offers = Offers::new(&CurrentCatalogue { version: None, catalogue }, &NotedConnection::default());
+    let offers = Offers::new(Arc::new(CurrentCatalogue { version: None, catalogue }), &NotedConnection::default());
     assert!(offers.find("secret").is_some());
     assert_eq!(offers.listed().count(), 0);
 }
@@ -85,7 +85,7 @@ fn of_three() -> Offers {
     ];
     let catalogue = json!({"providers": {"p": {"protocol": "dummy"}}, "models": models});
     let catalogue = Catalogue::from_value(&catalogue).unwrap();
-    Offers::new(&CurrentCatalogue { version: Some(1), catalogue }, &NotedConnection::default())
+    Offers::new(Arc::new(CurrentCatalogue { version: Some(1), catalogue }), &NotedConnection::default())
 }
 
 #[test]
