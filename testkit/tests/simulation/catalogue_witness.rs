@@ -1,15 +1,33 @@
 //! The catalogues that the table has accepted, in their order.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
-use providers::catalogue::Catalogue;
+use crate::function::catalogue_of_settings;
+use crate::process::ProcessId;
+use providers::catalogue::{Catalogue, CataloguedModel};
+use shared::domain::time::Timestamp;
 use shared::ledger::entry::Entry;
 
-/// Watches the catalogue's item. It knows every version that was ever written, and when.
+/// Both keys of the catalogue's item.
+pub(super) const CATALOGUE: &str = "CATALOGUE";
+
+/// Watches the catalogue's item. It knows every version that was ever written, and when, and which process has read it.
 #[derive(Default)]
 pub(super) struct CatalogueWitness {
     written: Vec<WrittenCatalogue>,
+    /// By the numbers of the processes.
+    reads: HashMap<usize, CatalogueReads>,
     offences: Vec<String>,
+}
+
+/// The reads of one process.
+struct CatalogueReads {
+    /// The time of the last one.
+    asked_at: Timestamp,
+    /// The moment at which the last one was sent that the process heard an answer to.
+    heard_since: Option<usize>,
 }
 
 /// A version of the catalogue.
@@ -32,7 +50,7 @@ impl CatalogueWitness {
     /// Notes a request that was accepted.
     pub(super) fn accepted(&mut self, operation: &str, body: &Value, moment: usize) {
         let item = &body["Item"];
-        if operation != "PutItem" || item["pk"]["S"] != "CATALOGUE" {
+        if operation != "PutItem" || item["pk"]["S"] != CATALOGUE {
             return;
         }
         let version = item["version"]["N"].as_str().unwrap().parse().unwrap();
@@ -43,16 +61,47 @@ impl CatalogueWitness {
         self.written.push(WrittenCatalogue { version, catalogue, since: moment });
     }
 
+    /// Whether a request is a read of the catalogue's item.
+    pub(super) fn is_read(operation: &str, body: &Value) -> bool {
+        operation == "GetItem" && body["Key"]["pk"]["S"] == CATALOGUE
+    }
+
+    /// Notes that `process` sends a read.
+    pub(super) fn asked(&mut self, process: ProcessId, now: Timestamp) {
+        let reads = self.reads.entry(process.0).or_insert(CatalogueReads { asked_at: now, heard_since: None });
+        reads.asked_at = now;
+    }
+
+    /// Notes that `process` heard the answer to a read that it sent at `moment`.
+    pub(super) fn heard(&mut self, process: ProcessId, moment: usize) {
+        if let Some(reads) = self.reads.get_mut(&process.0) {
+            reads.heard_since = Some(moment);
+        }
+    }
+
+    /// The time of the last read of an instance, whose processes are given with the latest first.
+    pub(super) fn asked_at(&self, processes: &[usize]) -> Option<Timestamp> {
+        processes.iter().find_map(|process| self.reads.get(process)).map(|reads| reads.asked_at)
+    }
+
+    /// The moment at which the catalogue was sent for that an instance knows, whose processes are given with the latest
+    /// first.
+    pub(super) fn known_since(&self, processes: &[usize]) -> Option<usize> {
+        processes.iter().find_map(|process| self.reads.get(process)?.heard_since)
+    }
+
     /// The catalogues of this version: one, unless a rule was broken.
     pub(super) fn of_version(&self, version: u64) -> impl Iterator<Item = &Catalogue> {
         self.written.iter().filter(move |written| written.version == version).filter_map(|one| one.catalogue.as_ref())
     }
 
-    /// The most tokens of an image, of the model that an entry names. The model of the settings takes none.
-    pub(super) fn image_tokens(&self, entry: &Entry) -> u32 {
-        let versions = entry.catalogue.into_iter().flat_map(|version| self.of_version(version));
-        let mut models = versions.filter_map(|catalogue| catalogue.find(entry.model.as_deref()?));
-        models.next().and_then(|model| model.image_tokens).unwrap_or(0)
+    /// The model that an entry names, in the entry's version. Without a version it is the model of the settings.
+    pub(super) fn model_of(&self, entry: &Entry) -> Option<CataloguedModel> {
+        let name = entry.model.as_deref()?;
+        match entry.catalogue {
+            None => catalogue_of_settings().find(name).cloned(),
+            Some(version) => self.of_version(version).find_map(|catalogue| catalogue.find(name)).cloned(),
+        }
     }
 
     /// Whether an operator's document was stored as this version. Without a document the settings name the model.

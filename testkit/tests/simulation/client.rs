@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::function::MOST_EXTRA_BYTES;
 use crate::operator::{ALIAS, MODELS};
 use crate::process::Fate;
-use crate::request::{Chat, ModelFailure, Request, Told, Wish};
+use crate::request::{Chat, ModelFailure, Request, Start, Told, Wish};
 use crate::world::World;
 use shared::domain::ids::ConversationId;
 
@@ -75,6 +76,8 @@ impl SimulatedClient {
             conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
             choices: if key.is_some() { 1 } else { [1, 1, 2, 3][generator.usize(..4)] },
             images: [0, 0, 0, 1, 2][generator.usize(..5)],
+            extra_bytes: [0, 0, 40, MOST_EXTRA_BYTES][generator.usize(..4)],
+            start: if generator.bool() { Start::Warm } else { Start::Cold },
             is_long: generator.bool(),
             is_streamed: generator.bool(),
             breaks_off: generator.u8(..4) == 0,

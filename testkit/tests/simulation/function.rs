@@ -2,6 +2,8 @@
 
 mod account;
 mod chat;
+mod instance;
+mod scripted_model;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,10 @@ use crate::world::World;
 use shared::error::ApiError;
 
 pub(super) use account::{new_terms, register};
-pub(super) use chat::{catalogue_of_settings, counted, is_response, prompt, quote, response};
+pub(super) use chat::{
+    EXTRA, MOST_EXTRA_BYTES, catalogue_of_settings, counted, is_response, most_input, prompt_of_images, quote, response,
+};
+pub(super) use instance::Instance;
 
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(28);
 /// Long enough for models that say nothing for more than 15 s.

@@ -307,12 +307,22 @@ impl HttpConnector for Network {
         if plan.fault.is_some() {
             self.text_witness().faulted(&operation, &body);
         }
+        let (network, moment) = (self.clone(), self.moment());
+        let reads_catalogue = CatalogueWitness::is_read(&operation, &body);
+        if reads_catalogue {
+            self.catalogues().asked(process, self.0.clock.now());
+        }
         let (sender, receiver) = oneshot::channel();
         self.0.under_way.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(self.clone().carry(Shipment { process, operation, body, plan }, sender));
-        HttpConnectorFuture::new(async {
+        HttpConnectorFuture::new(async move {
             match receiver.await {
-                Ok(Ok(reply)) => Ok(response(&reply)),
+                Ok(Ok(reply)) => {
+                    if reads_catalogue && reply.is_success() {
+                        network.catalogues().heard(process, moment);
+                    }
+                    Ok(response(&reply))
+                }
                 Ok(Err(error)) => Err(error),
                 Err(_) => std::future::pending().await,
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::pause;
+use crate::function::EXTRA;
 use crate::world::World;
 use providers::stored_catalogue::{CatalogueKeeper, Replaced};
 
@@ -61,7 +62,9 @@ pub(super) fn any_catalogue(generator: &mut fastrand::Rng) -> Value {
     if generator.u8(..4) > 0 {
         models[generator.usize(..MODELS.len())]["aliases"] = json!([ALIAS]);
     }
-    json!({"providers": {"scripted": {"protocol": "dummy"}}, "models": models})
+    // Of the protocols, this one alone passes on extra parameters.
+    let provider = json!({"protocol": "openai", "base_url": "http://simulation.invalid/v1"});
+    json!({"providers": {"scripted": provider}, "models": models})
 }
 
 fn model(id: &str, generator: &mut fastrand::Rng) -> Value {
@@ -74,10 +77,12 @@ fn model(id: &str, generator: &mut fastrand::Rng) -> Value {
     });
     let image_tokens = one_of(&[TOKENS_OF_SMALL_IMAGES, TOKENS_OF_LARGE_IMAGES]);
     let takes: &[&str] = if generator.u8(..4) > 0 { &["images"] } else { &[] };
+    let extra_parameters: &[&str] = if generator.bool() { &[EXTRA] } else { &[] };
     let others: Vec<&str> = MODELS.into_iter().filter(|other| *other != id).collect();
     let fallbacks = if generator.u8(..4) > 0 { others } else { Vec::new() };
     json!({
         "id": id, "provider": "scripted", "provider_model": id, "prices": prices, "context_tokens": 1000,
         "max_output_tokens": 1000, "fallbacks": fallbacks, "image_tokens": image_tokens, "takes": takes,
+        "extra_parameters": extra_parameters,
     })
 }

@@ -276,6 +276,26 @@ fn the_simulation_finds_input_that_is_lowered_to_the_images_of_the_first_model_a
 }
 
 #[test]
+fn the_simulation_finds_a_hold_that_forgets_an_extra_parameter() {
+    assert_found_by(Sabotage::ExtraNotCounted, "was not held as the candidates of its catalogue cost");
+}
+
+#[test]
+fn the_simulation_finds_a_charge_that_forgets_an_extra_parameter() {
+    assert_found_by(Sabotage::ExtraNotCounted, "does not have the input that its model counted");
+}
+
+#[test]
+fn the_simulation_finds_an_extra_parameter_at_a_model_that_does_not_list_it() {
+    assert_found_by(Sabotage::ExtraToEveryModel, "was given other members than it lists");
+}
+
+#[test]
+fn the_simulation_finds_a_catalogue_that_an_instance_never_reads_again() {
+    assert_found_by(Sabotage::CatalogueNeverReadAgain, "was not asked for in the minute before");
+}
+
+#[test]
 fn the_simulation_finds_a_replacement_that_does_not_look_at_the_version() {
     assert_found_by(Sabotage::ReplacedWithoutLooking, "of the catalogue was written again");
 }

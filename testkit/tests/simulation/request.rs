@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::function::EXTRA;
 use crate::person::Tokens;
 use crate::process::Fate;
+use providers::catalogue::CataloguedModel;
 use shared::domain::ids::{ConversationId, EntryId, UserId};
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
 
@@ -71,12 +73,24 @@ pub(super) struct Chat {
     pub(super) choices: u8,
     /// The images in the message.
     pub(super) images: u32,
+    /// The bytes of the extra parameter's text. With none there is no extra parameter.
+    pub(super) extra_bytes: usize,
+    pub(super) start: Start,
     /// Whether the reply is so long that its text is put apart.
     pub(super) is_long: bool,
     /// Whether the reply is streamed.
     pub(super) is_streamed: bool,
     /// Whether the model breaks off after its first words.
     pub(super) breaks_off: bool,
+}
+
+/// The instance that answers a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// A new one.
+    Cold,
+    /// One that is idle, if there is one.
+    Warm,
 }
 
 /// A failure of a model before its first word.
@@ -113,6 +127,13 @@ pub(super) enum Told {
     Nothing,
     /// An answer that no client may get.
     Wrong(String),
+}
+
+impl Chat {
+    /// Whether the model is given the extra parameter.
+    pub(super) fn gives_extra_to(&self, model: &CataloguedModel) -> bool {
+        self.extra_bytes > 0 && model.extra_parameters.contains(EXTRA)
+    }
 }
 
 impl Wish {

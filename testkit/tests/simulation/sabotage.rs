@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 
+use crate::catalogue_witness::CATALOGUE;
 use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
-use crate::function::prompt;
+use crate::function::{MOST_EXTRA_BYTES, prompt_of_images};
 use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
 use shared::domain::pricing::{Prices, Usage};
@@ -15,8 +16,6 @@ const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 /// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
-/// Both keys of the catalogue's item.
-const CATALOGUE: &str = "CATALOGUE";
 /// A value that only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
@@ -85,6 +84,12 @@ pub(super) enum Sabotage {
     /// The input that is charged is lowered to what the images count with the first model, although its fallback has
     /// answered.
     InputOfTheFirstOffer,
+    /// A question is held and charged as if it had no extra parameter. A function breaks this rule.
+    ExtraNotCounted,
+    /// Extra parameters go to models that do not list them. A model breaks this rule.
+    ExtraToEveryModel,
+    /// An instance reads the catalogue for its first request alone. A function breaks this rule.
+    CatalogueNeverReadAgain,
     /// A replacement of the catalogue does not look whether another one was faster.
     ReplacedWithoutLooking,
 }
@@ -384,8 +389,9 @@ fn lower_input_to_first_offer(engine: &Engine, body: &mut Value) {
     let mut models = catalogue.models().iter();
     let Some(first) = models.find(|model| model.fallbacks.contains(&answered)) else { return };
     change_usage(body, |usage| {
-        let most_input = prompt(usage.images).most_input_tokens(first.image_tokens.unwrap_or(0));
-        usage.within(most_input, u64::MAX)
+        // The question may have had an extra parameter, whose tokens are not lowered.
+        let of_images = prompt_of_images(usage.images).most_input_tokens(first.image_tokens.unwrap_or(0));
+        usage.within(of_images + 2 * MOST_EXTRA_BYTES as u64, u64::MAX)
     });
 }
 

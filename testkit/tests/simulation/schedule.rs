@@ -116,6 +116,8 @@ impl Schedule {
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
             beginnings: Mutex::default(),
+            idle_instances: Mutex::default(),
+            predecessors: Mutex::default(),
             answered: Arc::default(),
             asked: Arc::default(),
         });

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
-use crate::function::{counted, is_response, prompt, response};
+use crate::function::{catalogue_of_settings, counted, is_response, most_input, prompt_of_images, response};
 use crate::request::{Chat, Told, Wish};
 use crate::witness::Witness;
 use crate::world::World;
+use providers::catalogue::CataloguedModel;
 use providers::prompt::estimated_tokens;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
@@ -148,17 +149,18 @@ impl Charges {
     /// The contradiction between the ledger and the answer of a process, if there is one.
     fn contradiction(&self, number: usize, chat: &Chat, told: &Told, catalogues: &CatalogueWitness) -> Option<String> {
         let charge = self.by_process.get(&number);
-        let image_tokens = charge.map_or(0, |(_, entry)| catalogues.image_tokens(entry));
+        let model = charge.and_then(|(_, entry)| catalogues.model_of(entry));
+        let model = &model.unwrap_or_else(|| catalogue_of_settings().models()[0].clone());
         match told {
             Told::Charged { id, cost, held, .. } => {
-                let usage = of_a_whole_reply(number, chat, image_tokens);
-                let agreed = Agreed { usage, chat, image_tokens, held: *held };
+                let usage = of_a_whole_reply(number, chat, model);
+                let agreed = Agreed { usage, chat, model, held: *held };
                 let is_right = charge.is_some_and(|charge| agreed.is_charged_by(charge, *id, Some(*cost)));
                 (!is_right).then(|| format!("which agreed to {usage:?}, has the entry {charge:?}"))
             }
             Told::BrokenOff { id, held } => {
-                let usage = of_what_was_delivered(number, chat, image_tokens);
-                let agreed = Agreed { usage, chat, image_tokens, held: *held };
+                let usage = of_what_was_delivered(number, chat, model);
+                let agreed = Agreed { usage, chat, model, held: *held };
                 let is_right = charge.is_some_and(|charge| agreed.is_charged_by(charge, *id, None));
                 (!is_right).then(|| format!("which agreed to {usage:?}, has the entry {charge:?}"))
             }
@@ -180,8 +182,8 @@ struct Agreed<'a> {
     /// As the model counted it, or as it is estimated.
     usage: Usage,
     chat: &'a Chat,
-    /// The most tokens of an image, of the model that answered.
-    image_tokens: u32,
+    /// The model that answered.
+    model: &'a CataloguedModel,
     held: u64,
 }
 
@@ -190,8 +192,8 @@ impl Agreed<'_> {
     /// cost of both.
     fn is_charged_by(&self, (id, entry): &(String, Entry), told: EntryId, told_cost: Option<u64>) -> bool {
         let Some(prices) = entry.prices else { return false };
-        let Self { chat, image_tokens, .. } = self;
-        let most_input = prompt(chat.images).most_input_tokens(*image_tokens);
+        let Self { chat, model, .. } = self;
+        let most_input = most_input(model, chat);
         let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
         let held = Credits::new(self.held).unwrap();
         let quote = prices.quote(most_input, chat.images, limits).for_choices(chat.choices);
@@ -218,18 +220,18 @@ pub(super) fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, Strin
 }
 
 /// A count of no tokens for a text is not believed.
-fn of_a_whole_reply(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
-    let counted = counted(chat);
+fn of_a_whole_reply(number: usize, chat: &Chat, model: &CataloguedModel) -> Usage {
+    let counted = counted(chat, chat.gives_extra_to(model));
     if counted.output_tokens > 0 {
         return counted;
     }
-    let estimate = of_what_was_delivered(number, chat, image_tokens);
+    let estimate = of_what_was_delivered(number, chat, model);
     Usage { output_tokens: estimate.output_tokens, estimated: true, ..counted }
 }
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
-fn of_what_was_delivered(number: usize, chat: &Chat, image_tokens: u32) -> Usage {
-    let input_tokens = prompt(chat.images).estimated_input_tokens(image_tokens);
+fn of_what_was_delivered(number: usize, chat: &Chat, model: &CataloguedModel) -> Usage {
+    let input_tokens = prompt_of_images(chat.images).estimated_input_tokens(model.image_tokens.unwrap_or(0));
     let responses = response(number, chat.is_long).repeat(chat.choices.into());
     Usage::estimated(input_tokens, estimated_tokens(&responses))
 }

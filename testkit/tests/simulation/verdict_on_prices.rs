@@ -1,22 +1,28 @@
 //! Whether every charge is what its usage costs, at the prices of the model that answered, as they were when it was asked.
 
+use std::time::Duration;
+
 use providers::catalogue::{Ability, Catalogue, CataloguedModel};
 
 use crate::catalogue_witness::CatalogueWitness;
 use crate::engine::StoredItem;
-use crate::function::{catalogue_of_settings, quote};
+use crate::function::{catalogue_of_settings, counted, quote};
 use crate::process::ProcessId;
 use crate::request::{Chat, Wish};
 use crate::verdict::entries;
 use crate::witness::{Witness, WitnessedHold};
 use crate::world::World;
 use shared::domain::credits::Credits;
-use shared::domain::pricing::Quote;
+use shared::domain::pricing::{Quote, Usage};
 use shared::ledger::entry::{Entry, EntryKind};
 
+/// The age at which an instance sends a read of the catalogue again.
+const RENEWAL_AGE: Duration = Duration::from_secs(60);
+
 /// Every charge costs what its usage costs at its prices. These are the prices of the model that answered, in a version of
-/// the catalogue that was current at some time between the beginning of the request and its hold. The hold was what the
-/// candidates of that version can cost, and covered the charge.
+/// the catalogue that was current at some time between the last read that its instance heard of and the hold. The instance
+/// had sent a read in the minute before its process began, or did so in this process. The hold was what the candidates of that
+/// version can cost, and covered the charge.
 pub(super) fn on_prices(
     items: &[StoredItem],
     world: &World,
@@ -42,8 +48,10 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
     };
     let model = entry.model.as_deref().unwrap_or_default();
     let began = world.beginnings.lock().unwrap()[number];
+    let processes = world.processes_of_instance(number);
     let mut faults = Vec::new();
-    if entry.cost_by_its_prices().is_none_or(|cost| cost.spent() != entry.amount) {
+    let cost = entry.prices.zip(entry.usage).map(|(prices, usage)| prices.cost(&usage));
+    if cost.is_none_or(|cost| cost.spent() != entry.amount) {
         faults.push("is not what its usage costs at its prices");
     }
     if entry.usage.is_none_or(|usage| usage.images != chat.images) {
@@ -52,10 +60,24 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
     if entry.capped_at.is_some() {
         faults.push("cost more than was held");
     }
-    if world.answered.lock().unwrap().get(&number).is_none_or(|answered| answered != model) {
+    let answered = world.answered.lock().unwrap().get(&number).cloned();
+    if answered.as_ref().is_none_or(|answered| answered.id != model) {
         faults.push("names a model that did not answer");
     }
-    if !catalogues.was_current(entry.catalogue, began, hold.moment) {
+    let has_extra = answered.is_some_and(|answered| answered.has_extra);
+    if catalogues.model_of(entry).is_none_or(|model| chat.gives_extra_to(&model) != has_extra) {
+        faults.push("is of a model that was given other members than it lists");
+    }
+    // Of images some models count more than their catalogue says.
+    let is_counted = |usage: Usage| usage.input_tokens == counted(chat, has_extra).input_tokens;
+    if chat.images == 0 && entry.usage.is_none_or(|usage| !usage.estimated && !is_counted(usage)) {
+        faults.push("does not have the input that its model counted");
+    }
+    if catalogues.asked_at(&processes).is_none_or(|asked_at| asked_at.plus(RENEWAL_AGE) < began) {
+        faults.push("is of a catalogue that was not asked for in the minute before");
+    }
+    let known_since = catalogues.known_since(&processes);
+    if !known_since.is_some_and(|since| catalogues.was_current(entry.catalogue, since, hold.moment)) {
         faults.push("is of a catalogue that was not current while it was asked");
     }
     let settings = catalogue_of_settings();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::function;
+use crate::function::{self, Instance};
 use crate::network::Network;
 use crate::person::Person;
 use crate::process::{Process, ProcessId};
@@ -37,10 +37,14 @@ pub(super) struct World {
     pub(super) session_lifetime: Duration,
     /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
-    /// The moment at which each process began: the number of requests that the table had accepted.
-    pub(super) beginnings: Mutex<Vec<usize>>,
+    /// The time at which each process began.
+    pub(super) beginnings: Mutex<Vec<Timestamp>>,
+    /// The instances of `chat` that wait for a request.
+    pub(super) idle_instances: Mutex<Vec<Instance>>,
+    /// The process that an instance was at before the process of this number.
+    pub(super) predecessors: Mutex<HashMap<usize, usize>>,
     /// The model that answered in each process.
-    pub(super) answered: Arc<Mutex<HashMap<usize, String>>>,
+    pub(super) answered: Arc<Mutex<HashMap<usize, AnsweringModel>>>,
     /// How many of eight models fail before their first word.
     pub(super) failures_of_eight: u8,
     /// The beginning of the schedule.
@@ -55,6 +59,14 @@ pub(super) struct World {
     pub(super) asked: Arc<Mutex<Vec<AskedModel>>>,
 }
 
+/// A model that answered a process.
+#[derive(Clone, Debug)]
+pub(super) struct AnsweringModel {
+    pub(super) id: String,
+    /// Whether it was given the extra parameter.
+    pub(super) has_extra: bool,
+}
+
 /// A model that may have worked for a process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AskedModel {
@@ -63,12 +75,18 @@ pub(super) struct AskedModel {
 }
 
 impl World {
+    /// The process, and those that its instance was at before, the latest first.
+    pub(super) fn processes_of_instance(&self, process: usize) -> Vec<usize> {
+        let predecessors = self.predecessors.lock().unwrap();
+        std::iter::successors(Some(process), |process| predecessors.get(process).copied()).collect()
+    }
+
     /// Sends one request to a process of its own, and records the answer.
     pub(super) async fn send(self: &Arc<Self>, request: Request) -> Told {
         let number = {
             let mut journal = self.journal.lock().unwrap();
             journal.push((request.clone(), Told::Nothing));
-            self.beginnings.lock().unwrap().push(self.network.moment());
+            self.beginnings.lock().unwrap().push(self.clock.now());
             journal.len() - 1
         };
         let id = ProcessId(number);

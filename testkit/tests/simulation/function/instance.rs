@@ -1,0 +1,67 @@
+//! Instances of `chat`: each answers one request after the other, and knows the catalogue from one to the next.
+
+use std::sync::Arc;
+
+use providers::catalogues::Catalogues;
+use providers::offers::OfferDesk;
+use shared::domain::time::Clock;
+use shared::ledger::gate::Gate;
+use shared::till::Till;
+
+use super::chat::catalogue_of_settings;
+use super::scripted_model::{Script, ScriptedConnection};
+use crate::request::{Chat, Start};
+use crate::sabotage::Sabotage;
+use crate::world::World;
+
+/// An instance. A process that is killed takes its instance with it.
+pub(crate) struct Instance {
+    pub(super) till: Arc<Till>,
+    connection: ScriptedConnection,
+    /// The number of the process that it is at, or was at last.
+    process: usize,
+}
+
+impl Instance {
+    /// The instance for the process `number`: a warm one, if the chat is for one and one is idle, or a new one.
+    pub(super) fn take(world: &World, number: usize, chat: &Chat) -> Self {
+        let idle = match chat.start {
+            Start::Warm => world.idle_instances.lock().unwrap().pop(),
+            Start::Cold => None,
+        };
+        let mut instance = match idle {
+            Some(warm) => {
+                world.predecessors.lock().unwrap().insert(number, warm.process);
+                Self { process: number, ..warm }
+            }
+            None => Self::start(world, number),
+        };
+        instance.connection.follow(Script::of(world, number, chat));
+        let till = Arc::get_mut(&mut instance.till).unwrap();
+        till.least_output_tokens = chat.least_tokens;
+        instance
+    }
+
+    fn start(world: &World, process: usize) -> Self {
+        let clock = match world.sabotage {
+            // The clock stands, and no catalogue grows old.
+            Some(Sabotage::CatalogueNeverReadAgain) => Clock::manual(world.began_at),
+            _ => world.clock.clone(),
+        };
+        let catalogues = Catalogues::new(world.table.clone(), clock, catalogue_of_settings());
+        let connection = ScriptedConnection::default();
+        let till = Till {
+            ledger: world.ledger.clone(),
+            gate: Gate::without_operator(world.clock.clone()),
+            offers: OfferDesk::new(catalogues, Box::new(connection.clone())),
+            least_output_tokens: 1,
+            clock: world.clock.clone(),
+        };
+        Self { till: Arc::new(till), connection, process }
+    }
+
+    /// Waits for the next request.
+    pub(super) fn put_back(self, world: &World) {
+        world.idle_instances.lock().unwrap().push(self);
+    }
+}
