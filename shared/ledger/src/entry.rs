@@ -97,8 +97,8 @@ impl Entry {
 
     /// The cost of a chat, as the audit computes it again. `None` for other kinds, and for entries of releases before the
     /// catalogue, which have no prices.
-    #[must_use]
-    pub fn cost_by_its_prices(&self) -> Option<Credits> {
+    #[cfg(test)]
+    pub(crate) fn cost_by_its_prices(&self) -> Option<Credits> {
         let Self { kind, usage, prices, capped_at, .. } = *self;
         Costing { kind, usage, prices, capped_at }.cost()
     }
