@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::providers::{Chatting, arrived, request};
 use crate::refusals::refused_by_openai;
-use crate::requests::{COMPLETIONS, QUOTE};
+use crate::requests::{COMPLETIONS, QUOTE, model};
 use crate::world::{Tokens, World};
 
 /// Fifty turns of tools are worth 38,539 credits at the most.
@@ -18,17 +18,18 @@ const MODEL_ID: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 /// Claude as `claude`, which is asked whole where there are tools, and a model of which nobody knows more as `other`. A
 /// token costs a credit, one from the cache two, and one to the cache three.
 fn catalogue() -> Value {
+    let prices = json!({"input": 1_000_000, "cached_input": 2_000_000, "cache_write": 3_000_000, "output": 1_000_000});
     let model = |id: &str, provider_model: &str| {
-        json!({
-            "id": id,
+        let more = json!({
             "provider": "aws",
             "provider_model": provider_model,
-            "prices": {"input": 1_000_000, "cached_input": 2_000_000, "cache_write": 3_000_000, "output": 1_000_000},
+            "prices": prices,
             "context_tokens": 100_000,
             "max_output_tokens": 4096,
             "takes": ["tools", "json_schema", "reasoning"],
             "streams": "text_only",
-        })
+        });
+        model(id, &more)
     };
     let mut claude = model("claude", MODEL_ID);
     claude["guardrail"] = json!({"id": "gr1abc", "version": "DRAFT"});

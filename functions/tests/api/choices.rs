@@ -8,36 +8,21 @@ use wiremock::{MockServer, ResponseTemplate};
 use crate::events::data_of_events;
 use crate::providers::{Chatting, answer, ask, refuses, request, streams};
 use crate::refusals::refused_by_openai;
-use crate::requests::QUOTE;
+use crate::requests::{QUOTE, catalogue_of, model};
 
 /// A provider with models at a credit a token. The first has a list of extra parameters, its fallback another, and the
 /// others none. The last cannot stream.
 async fn chatting() -> (MockServer, Chatting) {
     let provider = MockServer::start().await;
     let chatting = Chatting::start(&[]).await;
-    let model = |id: &str, extra_parameters: Value, streams: &str, fallbacks: Value| {
-        json!({
-            "id": id,
-            "provider": "p",
-            "provider_model": id,
-            "prices": {"input": 1_000_000, "output": 1_000_000},
-            "context_tokens": 4096,
-            "max_output_tokens": 100,
-            "extra_parameters": extra_parameters,
-            "streams": streams,
-            "fallbacks": fallbacks,
-        })
-    };
-    let catalogue = json!({
-        "providers": {"p": {"protocol": "openai", "base_url": format!("{}/v1", provider.uri())}},
-        "models": [
-            model("listing", json!(["top_k", "min_p"]), "always", json!(["other"])),
-            model("other", json!(["min_p", "typical_p"]), "always", json!([])),
-            model("plain", json!([]), "always", json!([])),
-            model("whole", json!([]), "never", json!([])),
-        ],
-    });
-    chatting.world.put_catalogue(Some(&catalogue)).await;
+    let listing = json!({"extra_parameters": ["top_k", "min_p"], "fallbacks": ["other"]});
+    let models = [
+        model("listing", &listing),
+        model("other", &json!({"extra_parameters": ["min_p", "typical_p"]})),
+        model("plain", &json!({})),
+        model("whole", &json!({"streams": "never"})),
+    ];
+    chatting.world.put_catalogue(Some(&catalogue_of(&provider, &models))).await;
     (provider, chatting)
 }
 

@@ -8,7 +8,7 @@ use wiremock::{MockServer, ResponseTemplate};
 
 use crate::events::data_of_events;
 use crate::providers::{answer, says};
-use crate::requests::{completion_by, message};
+use crate::requests::{completion_by, message, model};
 use crate::world::{Tokens, World};
 
 /// Two models of two servers. A token of the first costs two credits, and one of its fallback three.
@@ -32,15 +32,14 @@ impl FallbackWorld {
         let fallback = MockServer::start().await;
         let provider = |address: &str| json!({"protocol": "openai", "base_url": format!("{address}/v1")});
         let model = |id: &str, price: u64, fallbacks: &[&str]| {
-            json!({
-                "id": id,
+            let more = json!({
                 "provider": id,
                 "provider_model": format!("{id}-of-its-provider"),
                 "prices": {"input": price * 1_000_000, "output": price * 1_000_000},
-                "context_tokens": 4096,
                 "max_output_tokens": 512,
                 "fallbacks": fallbacks,
-            })
+            });
+            model(id, &more)
         };
         let catalogue = json!({
             "providers": {"first": provider(address), "second": provider(&fallback.uri())},

@@ -6,7 +6,7 @@ use wiremock::{MockServer, ResponseTemplate};
 
 use crate::providers::{self, Chatting, answer, ask, chunk, streams};
 use crate::refusals::refused_by_openai;
-use crate::requests::{COMPLETIONS, QUOTE};
+use crate::requests::{COMPLETIONS, QUOTE, catalogue_of, model};
 
 /// The beginning of a PNG file, 12 bytes in base64.
 const PNG: &str = "iVBORw0KGgoAAAAN";
@@ -32,23 +32,10 @@ fn asked(model: &str, content: &Value) -> Value {
 async fn chatting() -> (MockServer, Chatting) {
     let provider = MockServer::start().await;
     let chatting = Chatting::start(&[]).await;
-    let model = |id: &str, takes: Value| {
-        json!({
-            "id": id,
-            "provider": "p",
-            "provider_model": "m",
-            "prices": {"input": 1_000_000, "output": 1_000_000, "image": 11},
-            "context_tokens": 4096,
-            "max_output_tokens": 100,
-            "image_tokens": 500,
-            "takes": takes,
-        })
-    };
-    let catalogue = json!({
-        "providers": {"p": {"protocol": "openai", "base_url": format!("{}/v1", provider.uri())}},
-        "models": [model("seeing", json!(["images"])), model("blind", json!([]))],
-    });
-    chatting.world.put_catalogue(Some(&catalogue)).await;
+    let prices = json!({"input": 1_000_000, "output": 1_000_000, "image": 11});
+    let model = |id: &str, takes: Value| model(id, &json!({"prices": prices, "image_tokens": 500, "takes": takes}));
+    let models = [model("seeing", json!(["images"])), model("blind", json!([]))];
+    chatting.world.put_catalogue(Some(&catalogue_of(&provider, &models))).await;
     (provider, chatting)
 }
 

@@ -309,18 +309,9 @@ async fn what_a_provider_bills_is_a_reply_that_is_charged_and_not_asked_for_agai
 async fn a_cached_token_costs_its_own_price_and_is_shown_like_one_that_was_reasoned_in() {
     let provider = MockServer::start().await;
     let chatting = Chatting::start(&[]).await;
-    let catalogue = json!({
-        "providers": {"p": {"protocol": "openai", "base_url": format!("{}/v1", provider.uri())}},
-        "models": [{
-            "id": "some-model",
-            "provider": "p",
-            "provider_model": "m",
-            "prices": {"input": 2_000_000, "cached_input": 1_000_000, "output": 3_000_000},
-            "context_tokens": 4096,
-            "max_output_tokens": 512,
-        }],
-    });
-    chatting.world.put_catalogue(Some(&catalogue)).await;
+    let prices = json!({"input": 2_000_000, "cached_input": 1_000_000, "output": 3_000_000});
+    let model = requests::model("some-model", &json!({"prices": prices}));
+    chatting.world.put_catalogue(Some(&requests::catalogue_of(&provider, &[model]))).await;
     let counted = json!({
         "prompt_tokens": 30,
         "completion_tokens": 10,

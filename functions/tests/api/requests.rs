@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
+use wiremock::MockServer;
 
 use crate::world::PASSWORD;
 
@@ -87,6 +88,28 @@ pub fn catalogue_of_dummies(models: &[(&str, u64)]) -> Value {
     };
     let models: Vec<Value> = models.iter().map(model).collect();
     json!({"providers": {"dummy": {"protocol": "dummy"}}, "models": models})
+}
+
+/// A model of the provider `p` at a credit a token, with the members of `more` in place of the usual ones or beside them.
+pub fn model(id: &str, more: &Value) -> Value {
+    let mut model = json!({
+        "id": id,
+        "provider": "p",
+        "provider_model": id,
+        "prices": {"input": 1_000_000, "output": 1_000_000},
+        "context_tokens": 4096,
+        "max_output_tokens": 100,
+    });
+    model.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    model
+}
+
+/// A catalogue of these models, for which `server` with OpenAI's protocol is the provider `p`.
+pub fn catalogue_of(server: &MockServer, models: &[Value]) -> Value {
+    json!({
+        "providers": {"p": {"protocol": "openai", "base_url": format!("{}/v1", server.uri())}},
+        "models": models,
+    })
 }
 
 /// A completion by the model of this name.

@@ -8,7 +8,7 @@ use wiremock::{MockServer, ResponseTemplate};
 use crate::events::data_of_events;
 use crate::providers::{Chatting, answer, arrived, ask, chunk, request, streams, with_openai};
 use crate::refusals::refused_by_openai;
-use crate::requests::{COMPLETIONS, catalogue_of_dummies};
+use crate::requests::{COMPLETIONS, catalogue_of_dummies, model};
 use crate::world::{Tokens, World};
 
 const QUESTION: &str = "How warm is it in Turin and in Oslo?";
@@ -224,21 +224,10 @@ async fn known_members_arrive_as_they_were_sent_and_unknown_ones_do_not() {
 async fn a_model_that_does_not_take_a_parameter_refuses_it_before_anything_is_held() {
     let provider = MockServer::start().await;
     let chatting = Chatting::start(&[]).await;
-    let model = |id: &str, takes: Value| {
-        json!({
-            "id": id,
-            "provider": "p",
-            "provider_model": "m",
-            "prices": {"input": 1_000_000, "output": 1_000_000},
-            "context_tokens": 4096,
-            "max_output_tokens": 100,
-            "takes": takes,
-        })
-    };
     let mut catalogue = catalogue_of_dummies(&[("dummy", 1)]);
     catalogue["providers"]["p"] = json!({"protocol": "openai", "base_url": format!("{}/v1", provider.uri())});
     let models = catalogue["models"].as_array_mut().unwrap();
-    models.extend([model("plain", json!([])), model("tools", json!(["tools"]))]);
+    models.extend([model("plain", &json!({})), model("tools", &json!({"takes": ["tools"]}))]);
     chatting.world.put_catalogue(Some(&catalogue)).await;
     let tools = json!({"tools": [weather()]});
     let schema = json!({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}});
