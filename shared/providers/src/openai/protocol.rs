@@ -1,7 +1,7 @@
 //! Answers on the wire. They are read leniently, because some servers speak the protocol only nearly: unknown members are
 //! ignored, and optional ones may be missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::reply::{Logprobs, Part, Piece};
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 
-/// An answer, or a chunk of one in a stream: they differ in the name of what was said.
+/// An answer, or a chunk of one in a stream.
 #[derive(Deserialize)]
 pub(super) struct ServerAnswer {
     choices: Option<Vec<AnsweredChoice>>,
@@ -34,8 +34,10 @@ pub(super) struct ServerAnswer {
 struct AnsweredChoice {
     #[serde(default)]
     index: Value,
-    #[serde(alias = "delta")]
+    /// In a whole answer.
     message: Option<Said>,
+    /// In a chunk of a stream.
+    delta: Option<Said>,
     finish_reason: Option<String>,
     logprobs: Option<Box<RawValue>>,
 }
@@ -109,16 +111,23 @@ impl AnswerReader {
         Some(if is_whole(&first) { first } else { reasons.find(is_whole).unwrap_or(first) })
     }
 
-    /// The place of a choice. Where one is asked for, the first is it, whatever number the server gives it.
-    fn place(&self, position: usize, index: &Value) -> u8 {
-        let position = position as u64;
-        let place = if self.wanted == 1 { position } else { index.as_u64().unwrap_or(position) };
-        u8::try_from(place).unwrap_or(u8::MAX)
+    /// The places of choices that come together. Where one is asked for, the first is it, whatever number the server gives it.
+    /// Where a whole answer has a number twice, as some servers write it, its choices are in the order of their places.
+    fn places(&self, choices: &[AnsweredChoice]) -> Vec<u8> {
+        let positions = || (0..).take(choices.len());
+        let number = |(position, choice): (u64, &AnsweredChoice)| choice.index.as_u64().unwrap_or(position);
+        let numbers: Vec<u64> = positions().zip(choices).map(number).collect();
+        let is_whole = choices.iter().all(|choice| choice.delta.is_none());
+        let has_one_twice = numbers.iter().collect::<BTreeSet<_>>().len() < numbers.len();
+        let is_in_order = self.wanted == 1 || (is_whole && has_one_twice);
+        let places = if is_in_order { positions().collect() } else { numbers };
+        places.into_iter().map(|place| u8::try_from(place).unwrap_or(u8::MAX)).collect()
     }
 
     fn pieces(&mut self, choice: u8, news: AnsweredChoice) -> Vec<Piece> {
-        let AnsweredChoice { index: _, message, finish_reason: reason, logprobs } = news;
-        let (parts, hidden_bytes) = message.unwrap_or_default().into_parts(self.calls.entry(choice).or_default());
+        let AnsweredChoice { index: _, message, delta, finish_reason: reason, logprobs } = news;
+        let said = delta.or(message).unwrap_or_default();
+        let (parts, hidden_bytes) = said.into_parts(self.calls.entry(choice).or_default());
         // Some servers send them unasked, and no repetition has them.
         let logprobs = logprobs.filter(|_| self.reads_logprobs);
         let logprobs = logprobs.as_deref().and_then(read_logprobs).map(Part::Logprobs);
@@ -139,10 +148,9 @@ impl ServerAnswer {
         if let Some(error) = self.error {
             return Err(error.into());
         }
-        let pieces = self.choices.unwrap_or_default().into_iter().enumerate().flat_map(|(position, choice)| {
-            let place = reader.place(position, &choice.index);
-            reader.pieces(place, choice)
-        });
+        let choices = self.choices.unwrap_or_default();
+        let places = reader.places(&choices);
+        let pieces = places.into_iter().zip(choices).flat_map(|(place, choice)| reader.pieces(place, choice));
         Ok(News { pieces: pieces.collect(), usage: self.usage.usage() })
     }
 }
@@ -239,6 +247,24 @@ mod tests {
         is_cut: bool,
     }
 
+    /// The numbers of choices in a whole answer, as servers write them.
+    #[derive(Clone, Copy, Debug)]
+    enum Numbered {
+        EachByItself,
+        AllZero,
+        NotAtAll,
+    }
+
+    impl Numbered {
+        fn number(self, place: usize) -> Value {
+            match self {
+                Self::EachByItself => json!(place),
+                Self::AllZero => json!(0),
+                Self::NotAtAll => Value::Null,
+            }
+        }
+    }
+
     fn any_choice() -> impl Strategy<Value = WrittenChoice> {
         let words = ["\\PC{0,20}", "\\PC{0,20}", "\\PC{0,20}"];
         let logprobs = prop::option::of(prop::collection::vec("\\PC{0,6}", 1..4));
@@ -285,7 +311,7 @@ mod tests {
         }
 
         /// The choice in a whole answer.
-        fn whole(&self, index: usize) -> Value {
+        fn whole(&self, index: &Value) -> Value {
             let calls = self.calls.iter();
             let calls =
                 calls.map(|call| json!({"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}));
@@ -375,10 +401,12 @@ mod tests {
             places in prop::collection::vec(any::<usize>(), 1..4),
             style in 0..3_u8,
             in_one: bool,
+            numbered in prop::sample::select(vec![Numbered::EachByItself, Numbered::AllZero, Numbered::NotAtAll]),
         ) {
             let n = u8::try_from(choices.len()).ok().and_then(NonZeroU8::new);
             let prompt = Prompt { n, logprobs: Some(0), ..Prompt::default() };
-            let whole: Vec<Value> = choices.iter().enumerate().map(|(index, choice)| choice.whole(index)).collect();
+            let whole: Vec<Value> =
+                choices.iter().enumerate().map(|(index, choice)| choice.whole(&numbered.number(index))).collect();
             let whole = serde_json::from_value(json!({"choices": whole})).unwrap();
             let whole = whole::reply(whole, AnswerReader::of(&prompt)).unwrap();
             let read: Vec<SaidChoice> = choices.iter().map(WrittenChoice::read).collect();
@@ -402,6 +430,29 @@ mod tests {
         assert_eq!(of(1, json!([choice(json!(7), "a"), choice(json!(0), "b")])), [says(0, "a"), says(1, "b")]);
         assert_eq!(of(3, json!([choice(json!(2), "a"), choice(json!(null), "b")])), [says(2, "a"), says(1, "b")]);
         assert_eq!(of(3, json!([choice(json!(9), "a"), choice(json!(900), "b")])), [says(9, "a"), says(255, "b")]);
+        let twice = [choice(json!(0), "a"), choice(json!(0), "b")];
+        assert_eq!(of(3, json!(twice)), [says(0, "a"), says(0, "b")], "two parts of one choice");
+    }
+
+    #[test]
+    fn choices_of_a_whole_answer_are_in_the_order_of_their_places_where_one_number_is_there_twice() {
+        let of = |numbers: [Value; 3]| -> Vec<u8> {
+            let choices = numbers.map(|number| json!({"index": number, "message": {"content": "a"}}));
+            let answer: ServerAnswer = serde_json::from_value(json!({"choices": choices})).unwrap();
+            let prompt = Prompt { n: NonZeroU8::new(3), ..Prompt::default() };
+            let pieces = answer.into_news(&mut AnswerReader::of(&prompt)).unwrap().pieces;
+            pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Part { choice, .. } => *choice,
+                    other => panic!("{other:?}"),
+                })
+                .collect()
+        };
+        assert_eq!(of([json!(0), json!(0), json!(0)]), [0, 1, 2]);
+        assert_eq!(of([json!(null), json!("1"), json!(-1)]), [0, 1, 2]);
+        assert_eq!(of([json!(1), json!(null), json!(0)]), [0, 1, 2]);
+        assert_eq!(of([json!(2), json!(0), json!(1)]), [2, 0, 1], "each has a number of its own");
     }
 
     #[test]
