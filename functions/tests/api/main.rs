@@ -59,4 +59,5 @@ mod token_refresh;
 mod token_verify;
 mod tools;
 mod transactions;
+mod whole_answers;
 mod world;

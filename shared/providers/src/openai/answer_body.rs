@@ -49,6 +49,11 @@ fn limit(max_bytes: usize) -> impl FnMut(usize) -> io::Result<()> {
     move |bytes| {
         let within = room.checked_sub(bytes);
         room = within.unwrap_or_default();
-        within.map(|_| ()).ok_or_else(|| io::Error::other("the answer is too long"))
+        within.map(|_| ()).ok_or_else(|| {
+            // The client crate says of a stream no more than that it was cut off. A model that answers so is asked with
+            // `streams` of `never`: then its answer may be as long as all chunks of a stream.
+            tracing::warn!(max_bytes, "the provider's answer is longer than is read");
+            io::Error::other("the answer is too long")
+        })
     }
 }
