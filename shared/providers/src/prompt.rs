@@ -1,5 +1,7 @@
 //! Prompts: a conversation, and the parameters of its continuation.
 
+#[cfg(test)]
+pub(crate) mod generated;
 mod image;
 mod input_tokens;
 

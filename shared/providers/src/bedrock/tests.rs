@@ -1,5 +1,6 @@
 //! The model on the SDK's own replay of what Bedrock sends.
 
+mod generated;
 mod requests;
 mod streams;
 

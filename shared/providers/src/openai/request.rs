@@ -335,6 +335,7 @@ mod tests {
 
     use super::*;
     use crate::prompt::ImageType;
+    use crate::prompt::generated::any_prompt;
 
     fn sent(prompt: &Prompt) -> Value {
         serde_json::to_value(SentRequest::new("m", prompt, Length::MaxTokens(5), true)).unwrap()
@@ -491,6 +492,120 @@ mod tests {
         );
     }
 
+    /// An object of the members that are there.
+    fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    fn parsed(json: Option<&RawValue>) -> Option<Value> {
+        json.map(|json| serde_json::from_str(json.get()).unwrap())
+    }
+
+    /// The list of what `values` become, unless there are none.
+    fn list<T>(values: &[T], written: fn(&T) -> Value) -> Option<Value> {
+        (!values.is_empty()).then(|| values.iter().map(written).collect())
+    }
+
+    fn expected_call(call: &ToolCall) -> Value {
+        json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
+    }
+
+    fn expected_tool(tool: &Tool) -> Value {
+        let function = object([
+            ("name", Some(json!(tool.name))),
+            ("description", tool.description.as_ref().map(|text| json!(text))),
+            ("parameters", parsed(tool.parameters.as_deref())),
+            ("strict", tool.strict.map(Value::from)),
+        ]);
+        json!({"type": "function", "function": function})
+    }
+
+    fn expected_choice(choice: &ToolChoice) -> Value {
+        match choice {
+            ToolChoice::None => json!("none"),
+            ToolChoice::Auto => json!("auto"),
+            ToolChoice::Required => json!("required"),
+            ToolChoice::Function(name) => json!({"type": "function", "function": {"name": name}}),
+        }
+    }
+
+    fn expected_format(format: &ResponseFormat) -> Value {
+        let ResponseFormat::JsonSchema { name, description, schema, strict } = format else {
+            return json!({"type": "json_object"});
+        };
+        let schema = object([
+            ("name", Some(json!(name))),
+            ("description", description.as_ref().map(|text| json!(text))),
+            ("schema", parsed(schema.as_deref())),
+            ("strict", strict.map(Value::from)),
+        ]);
+        json!({"type": "json_schema", "json_schema": schema})
+    }
+
+    fn expected_content(turn: &Turn) -> Value {
+        let part = |segment: Segment<'_>| match segment {
+            Segment::Text(text) => json!({"type": "text", "text": text}),
+            Segment::Image(Image { media_type, data, detail, .. }) => {
+                let url = format!("data:{};base64,{data}", media_type.mime());
+                let image = object([("url", Some(json!(url))), ("detail", detail.map(|detail| json!(detail)))]);
+                json!({"type": "image_url", "image_url": image})
+            }
+        };
+        match (turn.images.is_empty(), turn.text.is_empty() && !turn.calls.is_empty()) {
+            (true, true) => Value::Null,
+            (true, false) => json!(turn.text),
+            (false, _) => turn.segments().map(part).collect(),
+        }
+    }
+
+    fn expected_message(turn: &Turn, reads_reasoning: bool) -> Value {
+        let role = match turn.role {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        };
+        let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+        object([
+            ("role", Some(json!(role))),
+            ("content", Some(expected_content(turn))),
+            ("name", text(&turn.name)),
+            ("tool_calls", list(&turn.calls, expected_call)),
+            ("tool_call_id", text(&turn.answers)),
+            ("reasoning_content", text(&turn.reasoning).filter(|_| reads_reasoning)),
+        ])
+    }
+
+    /// The body for `prompt` of a server that is not OpenAI's, by the protocol's documents and not by the types here.
+    fn expected_body(prompt: &Prompt, reads_reasoning: bool) -> Value {
+        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = &prompt.sampling;
+        let Tools { offered, choice, parallel } = &prompt.tools;
+        let number = |number: &Option<f32>| number.map(Value::from);
+        let messages = prompt.turns.iter().map(|turn| expected_message(turn, reads_reasoning)).collect();
+        let biases = || prompt.logit_bias.iter().map(|(token, bias)| (token.to_string(), json!(bias))).collect();
+        object([
+            ("model", Some(json!("m"))),
+            ("messages", Some(messages)),
+            ("max_tokens", Some(json!(5))),
+            ("temperature", number(temperature)),
+            ("top_p", number(top_p)),
+            ("presence_penalty", number(presence_penalty)),
+            ("frequency_penalty", number(frequency_penalty)),
+            ("stop", list(stop, |text| json!(text))),
+            ("seed", seed.map(Value::from)),
+            ("tools", list(offered, expected_tool)),
+            ("tool_choice", choice.as_ref().map(expected_choice).filter(|_| !offered.is_empty())),
+            ("parallel_tool_calls", parallel.map(Value::from).filter(|_| !offered.is_empty())),
+            ("response_format", prompt.response_format.as_ref().map(expected_format)),
+            ("reasoning_effort", prompt.reasoning_effort.as_ref().map(|word| json!(word))),
+            ("verbosity", prompt.verbosity.as_ref().map(|word| json!(word))),
+            ("n", prompt.n.filter(|n| n.get() > 1).map(|n| json!(n))),
+            ("logprobs", prompt.logprobs.map(|_| json!(true))),
+            ("top_logprobs", prompt.logprobs.filter(|top| *top > 0).map(Value::from)),
+            ("logit_bias", (!prompt.logit_bias.is_empty()).then(biases)),
+        ])
+    }
+
     /// The members that a request may have beside a model's extra parameters.
     const ON_THE_LIST: [&str; 20] = [
         "frequency_penalty",
@@ -517,6 +632,12 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_member_of_any_prompt_is_sent_at_its_place_and_nothing_else(prompt in any_prompt(), reads_reasoning: bool) {
+            let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), reads_reasoning);
+            prop_assert_eq!(serde_json::to_value(request).unwrap(), expected_body(&prompt, reads_reasoning));
+        }
 
         #[test]
         fn nothing_is_sent_that_is_not_on_the_list(

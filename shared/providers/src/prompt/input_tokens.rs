@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::prompt::{Image, ImageType, Sampling, Tools};
+    use crate::prompt::generated::{any_json, any_prompt};
 
     #[test]
     fn each_turn_counts_the_bytes_of_its_longest_form() {
@@ -238,22 +238,6 @@ mod tests {
         String::from_utf8(written).unwrap()
     }
 
-    fn any_json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<bool>().prop_map(serde_json::Value::from),
-            any::<i32>().prop_map(serde_json::Value::from),
-            ".{0,12}".prop_map(serde_json::Value::from),
-        ];
-        leaf.prop_recursive(4, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
-                prop::collection::btree_map(".{0,6}", inner, 0..4)
-                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
     /// The bytes of `text` where each run of spaces is joined.
     fn joined(text: &str) -> usize {
         let mut previous = 'x';
@@ -265,76 +249,6 @@ mod tests {
             })
             .map(char::len_utf8)
             .sum()
-    }
-
-    fn any_word() -> impl Strategy<Value = String> {
-        prop_oneof!["[ -~]{0,12}", ".{0,12}"]
-    }
-
-    fn any_schema() -> impl Strategy<Value = Option<Box<RawValue>>> {
-        prop::option::of(any_json().prop_map(|json| serde_json::value::to_raw_value(&json).unwrap()))
-    }
-
-    fn any_call() -> impl Strategy<Value = ToolCall> {
-        (any_word(), any_word(), any_word()).prop_map(|(id, name, arguments)| ToolCall { id, name, arguments })
-    }
-
-    fn image() -> Image {
-        Image { at: 0, media_type: ImageType::Png, data: "iVBORw0KGgo=".to_owned(), detail: None }
-    }
-
-    fn any_turn() -> impl Strategy<Value = Turn> {
-        let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
-        let words = [prop::option::of(any_word()), prop::option::of(any_word()), prop::option::of(any_word())];
-        let images = prop_oneof![3 => Just(0), 1 => 1..4_usize].prop_map(|images| vec![image(); images]);
-        (role, any_word(), images, prop::collection::vec(any_call(), 0..3), words).prop_map(
-            |(role, text, images, calls, [answers, name, reasoning])| Turn {
-                role,
-                text,
-                images,
-                calls,
-                answers,
-                name,
-                reasoning,
-            },
-        )
-    }
-
-    fn any_tool() -> impl Strategy<Value = Tool> {
-        (any_word(), prop::option::of(any_word()), any_schema()).prop_map(|(name, description, parameters)| Tool {
-            name,
-            description,
-            parameters,
-            strict: None,
-        })
-    }
-
-    fn any_format() -> impl Strategy<Value = ResponseFormat> {
-        let of_schema =
-            (any_word(), prop::option::of(any_word()), any_schema()).prop_map(|(name, description, schema)| {
-                ResponseFormat::JsonSchema { name, description, schema, strict: Some(true) }
-            });
-        prop_oneof![Just(ResponseFormat::JsonObject), of_schema]
-    }
-
-    fn any_prompt() -> impl Strategy<Value = Prompt> {
-        let choice = prop::option::of(any_word().prop_map(ToolChoice::Function));
-        (
-            prop::collection::vec(any_turn(), 0..6),
-            prop::collection::vec(any_tool(), 0..4),
-            choice,
-            prop::option::of(any_format()),
-            [prop::option::of(any_word()), prop::option::of(any_word())],
-        )
-            .prop_map(|(turns, offered, choice, response_format, [reasoning_effort, verbosity])| Prompt {
-                turns,
-                sampling: Sampling::default(),
-                tools: Tools { offered, choice, parallel: None },
-                response_format,
-                reasoning_effort,
-                verbosity,
-                ..Prompt::default()
-            })
     }
 
     /// `prompt` without the last turn, the last tool, the last call, and each of the other parts: one of them in each.

@@ -897,6 +897,43 @@ fn a_bound_on_the_cost_is_whole_credits_from_nothing_on() {
     }
 }
 
+/// A request with every object that is read, at every depth, and with schemas, which nobody here reads.
+fn deep() -> Value {
+    let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let mut image = image_part(0);
+    image["image_url"]["detail"] = json!("low");
+    let mut body = messages(&json!([
+        {"role": "system", "content": [text_part("Be brief.")]},
+        {"role": "user", "content": [text_part("What is it?"), image]},
+        {"role": "assistant", "content": "I look.", "reasoning_content": "Hm", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": [text_part("a cat")]},
+        {"role": "user", "name": "ada", "content": "And?"},
+    ]));
+    body["tools"] = json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    body["tool_choice"] = function("f");
+    body["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}});
+    body["stream_options"] = json!({"include_usage": true});
+    body["stream"] = json!(true);
+    body
+}
+
+/// The places of the objects in `value`.
+fn objects(value: &Value) -> Vec<String> {
+    let below = |name: &str, value: &Value| objects(value).into_iter().map(|place| format!("/{name}{place}")).collect();
+    match value {
+        Value::Object(members) => {
+            let inner = members.iter().flat_map(|(name, value)| -> Vec<String> { below(name, value) });
+            std::iter::once(String::new()).chain(inner).collect()
+        }
+        Value::Array(items) => {
+            let inner = items.iter().enumerate();
+            inner.flat_map(|(place, value)| -> Vec<String> { below(&place.to_string(), value) }).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -916,6 +953,29 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    /// The client writes a prompt and nothing else, so what is not in a prompt goes nowhere. A schema goes on as it is.
+    #[test]
+    fn members_that_nobody_knows_change_nothing_of_a_request_below_the_first_level_but_in_schemas(
+        place: prop::sample::Index,
+        name in "x_[a-z]{1,8}",
+        value in any_value(),
+    ) {
+        let places: Vec<String> = objects(&deep()).into_iter().filter(|place| !place.is_empty()).collect();
+        let mut body = deep();
+        let place = place.get(&places);
+        let is_schema = place.ends_with("/parameters") || place.ends_with("/schema");
+        body.pointer_mut(place).unwrap()[&name] = value;
+        let (plain, more) = (read(&deep()).unwrap(), read(&body).unwrap());
+        let fingerprint = |request: &CompletionRequest| {
+            request.remembered(IdempotencyKey::parse("key").unwrap()).unwrap().fingerprint
+        };
+        prop_assert_eq!(fingerprint(&more) != fingerprint(&plain), is_schema, "{}", place);
+        prop_assert!(more.prompt.turns == plain.prompt.turns && more.prompt.extra.is_empty());
+        if !is_schema {
+            prop_assert_eq!(format!("{:?}", more), format!("{:?}", plain));
+        }
+    }
+
     #[test]
     fn whatever_is_asked_is_read_within_the_limits_or_refused_without_panic(
         name in "model|messages|temperature|top_p|stop|seed|max_tokens|max_cost|stream|stream_options|n|logprobs|top_logprobs|logit_bias|top_k|tools|tool_choice|response_format",
