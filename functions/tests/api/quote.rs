@@ -6,7 +6,7 @@ use wiremock::MockServer;
 
 use crate::providers::{answer, says};
 use crate::refusals::{refused_by_openai, status_and_openai_code};
-use crate::requests::{COMPLETIONS, QUOTE, completion_body, end_api_key, quote};
+use crate::requests::{COMPLETIONS, QUOTE, catalogue_of, completion_body, end_api_key, model, quote};
 use crate::world::{Tokens, World};
 
 fn completion_of(body: &Value) -> Request {
@@ -27,14 +27,9 @@ fn with(members: &Value) -> Value {
 /// Models of the dummy and one of Bedrock, a token of each at its price in credits. The first has a dearer fallback.
 fn catalogue() -> Value {
     let model = |id: &str, provider: &str, input: u64, output: u64| {
-        json!({
-            "id": id,
-            "provider": provider,
-            "provider_model": id,
-            "prices": {"input": input * 1_000_000, "output": output * 1_000_000, "request": 7},
-            "context_tokens": 1000,
-            "max_output_tokens": 200,
-        })
+        let prices = json!({"input": input * 1_000_000, "output": output * 1_000_000, "request": 7});
+        let more = json!({"provider": provider, "prices": prices, "context_tokens": 1000, "max_output_tokens": 200});
+        model(id, &more)
     };
     let mut first = model("vendor/first", "dummy", 2, 3);
     first["aliases"] = json!(["best"]);
@@ -188,22 +183,27 @@ async fn a_quote_is_of_the_catalogue_and_without_one_of_the_settings() {
 }
 
 #[tokio::test]
+async fn a_quote_needs_no_idempotency_key_and_refuses_one_that_a_completion_refuses() {
+    let (world, Tokens { access, .. }) = World::with_ada(5000, &[]).await;
+    let body = completion_body(false);
+    let quoted = world.stack.send(quote_of(&body).bearer(&access)).await;
+    let keyed = |request: Request, key: &str| request.bearer(&access).header("Idempotency-Key", key);
+    assert_eq!(world.stack.send(keyed(quote_of(&body), "key")).await.json(), quoted.json());
+    for key in ["", "two words", &"x".repeat(256)] {
+        let quote = refused_by_openai(&world, keyed(quote_of(&body), key), 400, "invalid").await;
+        let completion = refused_by_openai(&world, keyed(completion_of(&body), key), 400, "invalid").await;
+        assert_eq!(quote.json(), completion.json(), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_bound_on_the_cost_makes_a_reply_shorter_or_is_refused_with_the_least() {
     let server = MockServer::start().await;
     answer(&server, says(&json!({"content": "Hi"}))).await;
     let (world, Tokens { access, .. }) = World::with_ada(5000, &[]).await;
-    let catalogue = json!({
-        "providers": {"server": {"protocol": "openai", "base_url": format!("{}/v1", server.uri())}},
-        "models": [{
-            "id": "m",
-            "provider": "server",
-            "provider_model": "m",
-            "prices": {"input": 1_000_000, "output": 10_000_000},
-            "context_tokens": 1000,
-            "max_output_tokens": 200,
-        }],
-    });
-    world.put_catalogue(Some(&catalogue)).await;
+    let prices = json!({"input": 1_000_000, "output": 10_000_000});
+    let model = model("m", &json!({"prices": prices, "context_tokens": 1000, "max_output_tokens": 200}));
+    world.put_catalogue(Some(&catalogue_of(&server, &[model]))).await;
     let ask = |members: Value| {
         let mut members = members;
         members["model"] = json!("m");
