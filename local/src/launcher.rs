@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod functions;
 mod interrupt;
+mod lock;
 mod output;
 mod progress;
 mod provider_keys;

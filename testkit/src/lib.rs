@@ -8,6 +8,7 @@ pub mod contract;
 pub mod gateway;
 pub mod isolated_table;
 pub mod json_text;
+mod lock;
 mod loopback_client;
 pub mod people;
 pub mod recorder;

@@ -16,6 +16,7 @@ use super::checks::{self, Plan};
 use super::child_group::ChildGroup;
 use super::environment::Environment;
 use super::error::LaunchError;
+use super::lock::lock;
 use super::progress::{complain, say_every};
 
 /// A target that needs what tests need. With it, Cargo builds the functions with the features that they have in
@@ -171,10 +172,6 @@ impl<'a> CargoLine<'a> {
             _ => Self::Other,
         }
     }
-}
-
-fn lock(progress: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
-    progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::checks::Plan;
 use super::error::LaunchError;
+use super::lock::lock;
 use super::progress::{PERIOD, say_every};
 
 /// Time to start a process of each function from a slow disk. Everything is compiled already.
@@ -56,8 +57,4 @@ async fn ask(port: u16, path: &str) -> io::Result<()> {
     let mut answer = [0; b"HTTP/1.1 ".len()];
     connection.read_exact(&mut answer).await?;
     if answer.starts_with(b"HTTP/1.") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
-}
-
-fn lock(waiting: &Waiting) -> MutexGuard<'_, BTreeSet<String>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

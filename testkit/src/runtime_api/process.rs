@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::process_logs::ProcessLogs;
 use super::server::Progress;
+use crate::lock::lock;
 use local::background;
 
 /// The exit is polled, since an await would borrow the child, which `kill` needs meanwhile.
@@ -84,8 +85,4 @@ async fn report_exit(
         let _ = tokio::time::timeout(LAST_LINES_LIMIT, reader).await;
     }
     progress.send_modify(|progress| progress.exited = Some(status));
-}
-
-fn lock(child: &Mutex<Child>) -> std::sync::MutexGuard<'_, Child> {
-    child.lock().unwrap_or_else(PoisonError::into_inner)
 }

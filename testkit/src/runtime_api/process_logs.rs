@@ -1,11 +1,12 @@
 //! The output of a process, up to a limit.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::task::JoinHandle;
 
+use crate::lock::lock;
 use local::background;
 
 /// Beyond this the oldest lines are forgotten.
@@ -39,7 +40,7 @@ impl ProcessLogs {
     }
 
     pub(super) fn text(&self) -> String {
-        let lines = self.lock();
+        let lines = lock(&self.lines);
         let mut text = String::with_capacity(lines.size_bytes + lines.kept.len());
         for line in &lines.kept {
             text.push_str(line);
@@ -49,17 +50,13 @@ impl ProcessLogs {
     }
 
     fn push(&self, line: String) {
-        let mut lines = self.lock();
+        let mut lines = lock(&self.lines);
         lines.size_bytes += line.len();
         lines.kept.push_back(line);
         while lines.size_bytes > KEPT_LIMIT_BYTES {
             let Some(oldest) = lines.kept.pop_front() else { break };
             lines.size_bytes -= oldest.len();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use axum::Router;
@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::InvocationFailure;
 use super::stream::Stream;
+use crate::lock::lock;
 use local::background;
 
 /// The longest queue of events; Lambda would answer 429 much earlier.
@@ -206,10 +207,6 @@ fn accepted() -> Response {
 
 fn json_or_text(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
