@@ -19,6 +19,7 @@ use local::template::workspace_root;
 use operation::{Operation, json_of};
 use schemas::{Found, SchemaCompiler, Schemas};
 
+pub use operation::resolved;
 pub use sent_request::SentRequest;
 
 /// The document, from the workspace's root on.

@@ -198,7 +198,11 @@ pub(super) fn json_of(text: &str) -> Result<Value, String> {
 }
 
 /// The part of `document` that `value` refers to, or `value` itself.
-fn resolved<'a>(value: &'a Value, document: &'a Value) -> &'a Value {
+///
+/// # Panics
+/// If it refers to nothing.
+#[must_use]
+pub fn resolved<'a>(value: &'a Value, document: &'a Value) -> &'a Value {
     let Some(reference) = value["$ref"].as_str() else { return value };
     let found = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
     found.unwrap_or_else(|| panic!("the document has no {reference}"))
