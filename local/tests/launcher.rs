@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a finding")]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,36 +15,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-const TEMPLATE: &str = "
-Resources:
-  Table:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-      KeySchema: [{AttributeName: pk, KeyType: HASH}]
-  RegisterFunction:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildProperties: {Binary: register}}
-    Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
-";
-
-const OPERATOR: &str = "
-  OperatorFunction:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildProperties: {Binary: operator}}
-";
+use support::{OPERATOR, TEMPLATE, launcher_on_ports};
 
 fn workspace(template: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("template.yaml"), template).unwrap();
     folder
-}
-
-fn launcher_on_ports(workspace: &Path, port: &str, dynamodb_port: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.arg("--workspace").arg(workspace).args(["--port", port, "--dynamodb-port", dynamodb_port]);
-    command
 }
 
 fn launcher(workspace: &Path) -> Command {
@@ -128,7 +106,7 @@ fn a_missing_cargo_is_one_sentence_with_the_way_to_get_it() {
 
 #[test]
 fn a_catalogue_that_is_no_json_is_named_before_anything_is_built() {
-    let workspace = workspace(&(TEMPLATE.to_owned() + OPERATOR.trim_start_matches('\n')));
+    let workspace = workspace(&(TEMPLATE.to_owned() + OPERATOR));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("models.json");
     let with_models = || {

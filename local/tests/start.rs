@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a finding")]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,22 +21,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const TEMPLATE: &str = "
-Resources:
-  Table:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-      KeySchema: [{AttributeName: pk, KeyType: HASH}]
-  RegisterFunction:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildProperties: {Binary: register}}
-    Properties: {Events: {Any: {Type: Api, Properties: {Path: /register, Method: any}}}}
-  OperatorFunction:
-    Type: AWS::Serverless::Function
-    Metadata: {BuildProperties: {Binary: operator}}
-";
+use support::{OPERATOR, TEMPLATE, launcher_on_ports};
 
 const ANSWERED: &str = r#"{"level":"INFO","message":"answered","method":"OPTIONS"}"#;
 
@@ -57,7 +44,7 @@ impl Start {
     fn of(function: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        fs::write(path.join("template.yaml"), TEMPLATE).unwrap();
+        fs::write(path.join("template.yaml"), TEMPLATE.to_owned() + OPERATOR).unwrap();
         for name in ["register", "operator"] {
             let source = path.join(format!("{name}.rs"));
             fs::write(&source, "").unwrap();
@@ -68,12 +55,8 @@ impl Start {
         script(path, "cargo", &cargo(&register, &operator));
         script(path, "cargo-lambda", &cargo_lambda(path));
         let port = free_port();
-        let mut launcher = Command::new(env!("CARGO_BIN_EXE_local"));
-        launcher
-            .arg("--workspace")
-            .arg(path)
-            .args(["--port", &port.to_string(), "--dynamodb-port", "0"])
-            .args(arguments);
+        let mut launcher = launcher_on_ports(path, &port.to_string(), "0");
+        launcher.args(arguments);
         launcher.env("CARGO", path.join("cargo")).env("PATH", format!("{}:/usr/bin:/bin", path.display()));
         let mut launcher = launcher.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines_of(launcher.stdout.take().unwrap());
