@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    ConditionCheck, Delete, DeleteRequest, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update, WriteRequest,
 };
 use cloud::Service;
 use domain::cause::Cause;
@@ -31,6 +32,14 @@ pub const MAX_BATCH_ITEMS: usize = 100;
 const MAX_BATCH_REPETITIONS: u32 = 4;
 /// Half of the longest wait before the first of these repetitions, in milliseconds. It doubles with each.
 const BATCH_WAIT_MS: u64 = 25;
+
+/// The most items of a `BatchWriteItem`.
+const DELETED_AT_ONCE: usize = 25;
+/// The number of these batches under way at once.
+const BATCHES_UNDER_WAY: usize = 4;
+/// The most times that such a batch is sent while DynamoDB leaves some of it unprocessed, and the pause in between.
+const MAX_BATCH_ATTEMPTS: u32 = 8;
+const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
 /// A client of the table. Clones share one pool of connections.
 #[derive(Clone, Debug)]
@@ -151,6 +160,37 @@ impl Table {
         Ok(())
     }
 
+    /// Deletes the items of these keys, all of which differ. It is no transaction: an error may leave some of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be reached, or still leaves items after some repetitions.
+    pub async fn delete_all(&self, keys: &[Item]) -> Result<(), StoreError> {
+        for keys in keys.chunks(DELETED_AT_ONCE * BATCHES_UNDER_WAY) {
+            let mut batches = keys.chunks(DELETED_AT_ONCE);
+            let [first, second, third, fourth] =
+                [(); BATCHES_UNDER_WAY].map(|()| Box::pin(self.delete_batch(batches.next().unwrap_or_default())));
+            tokio::try_join!(first, second, third, fourth)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes one batch. DynamoDB may process a part, and the rest is sent again.
+    async fn delete_batch(&self, keys: &[Item]) -> Result<(), StoreError> {
+        let mut requests = keys.iter().cloned().map(delete_request).collect::<Result<Vec<_>, _>>()?;
+        for _ in 0..MAX_BATCH_ATTEMPTS {
+            if requests.is_empty() {
+                return Ok(());
+            }
+            let answer = self.client.batch_write_item().request_items(&self.name, requests).send().await?;
+            let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(&self.name));
+            requests = left.unwrap_or_default();
+            if !requests.is_empty() {
+                tokio::time::sleep(BATCH_PAUSE).await;
+            }
+        }
+        Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
+    }
+
     /// Writes all of `items` or none, and repeats collisions until `until`. Transactions with the same `token` within ten
     /// minutes are applied once.
     ///
@@ -205,4 +245,9 @@ impl Table {
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
         )
     }
+}
+
+fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build()?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
 }

@@ -11,13 +11,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, WriteRequest};
-use domain::cause::Cause;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::ids::{TokenId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use futures_util::TryStreamExt;
-use futures_util::stream::{self, StreamExt};
 use ledger::account::{Account, Closed, Epoch, Status};
 use ledger::audit::{DeletionProgress, Deletions, Tombstone};
 use store::transaction::{self, cancellation_reasons, condition_failed};
@@ -28,15 +25,8 @@ use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
 use crate::login::{Login, ProvenLogin};
 
-/// The most items of a `BatchWriteItem`.
-const BATCH_ITEMS: usize = 25;
-/// The number of batches under way at once.
-const BATCHES_AT_ONCE: usize = 4;
-/// The keys that one request reads: enough for all those batches.
+/// The keys that one request reads: enough for all batches that the table deletes at once.
 const PAGE_ITEMS: i32 = 100;
-/// The most times that a batch is sent while DynamoDB leaves some of it unprocessed, and the pause in between.
-const MAX_BATCH_ATTEMPTS: u32 = 8;
-const BATCH_PAUSE: Duration = Duration::from_millis(50);
 /// Time reserved at the end of a request: for the page under way, and for the last transaction.
 const MARGIN: Duration = Duration::from_secs(8);
 
@@ -175,8 +165,8 @@ impl Deletion {
         loop {
             let page = self.page(user_id).await?;
             // API keys go before the list that leads to them: if this stops here, the next request finds them.
-            self.delete(page.api_keys).await?;
-            self.delete(page.keys).await?;
+            self.table.delete_all(&page.api_keys).await?;
+            self.table.delete_all(&page.keys).await?;
             if page.is_last {
                 return Ok(DeletionProgress::Finished);
             }
@@ -212,28 +202,6 @@ impl Deletion {
             }
         }
         Ok(page)
-    }
-
-    async fn delete(&self, keys: Vec<Item>) -> Result<(), StoreError> {
-        let batches: Vec<Vec<Item>> = keys.chunks(BATCH_ITEMS).map(<[Item]>::to_vec).collect();
-        let deletions = stream::iter(batches).map(|batch| self.delete_batch(batch));
-        deletions.buffer_unordered(BATCHES_AT_ONCE).try_collect().await
-    }
-
-    /// Deletes one batch. A batch is no transaction: DynamoDB may process a part, and the rest is sent again.
-    async fn delete_batch(&self, keys: Vec<Item>) -> Result<(), StoreError> {
-        let mut requests = keys.into_iter().map(delete_request).collect::<Result<Vec<_>, _>>()?;
-        for _ in 0..MAX_BATCH_ATTEMPTS {
-            let batch = self.table.client().batch_write_item().request_items(self.table.name(), requests);
-            let answer = batch.send().await?;
-            let left = answer.unprocessed_items.and_then(|mut tables| tables.remove(self.table.name()));
-            requests = left.unwrap_or_default();
-            if requests.is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(BATCH_PAUSE).await;
-        }
-        Err(StoreError::Unavailable(Cause::because("DynamoDB is throttling")))
     }
 
     /// Deletes account and login together: until then no other user can register the username. The same transaction
@@ -284,11 +252,6 @@ impl Deletions for Deletion {
 
 fn is_tombstone(key: &Item) -> bool {
     key.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == Tombstone::SORT_KEY)
-}
-
-fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {
-    let delete = DeleteRequest::builder().set_key(Some(key)).build()?;
-    Ok(WriteRequest::builder().delete_request(delete).build())
 }
 
 #[cfg(test)]
