@@ -3,18 +3,28 @@
 use domain::ids::{ConversationId, UserId};
 use domain::message::Message;
 use ledger::admission::OpenAccount;
-use ledger::past_exchanges::{ContextLimits, PastExchange, PastExchanges};
+use ledger::past_exchanges::{PastExchange, PastExchanges, WantedExchanges};
 use providers::offers::Candidates;
-use providers::prompt::{Prompt, Role, Turn};
+use providers::prompt::{BYTES_PER_TOKEN, Prompt, Role, Turn};
 use store::{StoreError, Table};
 
 use crate::error::ApiError;
 use crate::till::Till;
 
+/// The limits of the context that a model gets of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContextLimits {
+    /// The most exchanges, the last ones.
+    pub messages: u32,
+    /// The most tokens of these exchanges, by the estimate of input tokens. An exchange is told whole or not at all.
+    pub tokens: u32,
+}
+
 /// Users' conversations, as a model is told them.
 #[derive(Debug)]
 pub struct Conversations {
     past_exchanges: PastExchanges,
+    limits: ContextLimits,
     system_prompt: Option<String>,
 }
 
@@ -22,7 +32,7 @@ impl Conversations {
     /// The conversations in `table`, each of which begins with `system_prompt`.
     #[must_use]
     pub fn new(table: Table, limits: ContextLimits, system_prompt: Option<String>) -> Self {
-        Self { past_exchanges: PastExchanges::new(table, limits), system_prompt }
+        Self { past_exchanges: PastExchanges::new(table), limits, system_prompt }
     }
 
     /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt is short
@@ -44,26 +54,34 @@ impl Conversations {
         if !candidates.first.reads_context() {
             return Ok(alone);
         }
+        let context_tokens = u64::from(candidates.first.terms.context_tokens);
         let fits = |prompt: &Prompt| till.check(account, candidates, prompt).is_ok();
-        Ok(self.prompt_that_fits(account.user_id(), conversation, message, fits).await?)
+        Ok(self.prompt_that_fits(account.user_id(), conversation, message, context_tokens, fits).await?)
     }
 
-    /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt `fits`.
-    /// Fewer exchanges must never fit less. If nothing else fits, the prompt is the message alone.
+    /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until they are within the
+    /// limits and the prompt is of `most_tokens` and `fits`. Fewer exchanges must never fit less. If nothing else fits, the
+    /// prompt is the message alone.
     async fn prompt_that_fits(
         &self,
         user_id: UserId,
         conversation: ConversationId,
         message: &Message,
+        most_tokens: u64,
         fits: impl Fn(&Prompt) -> bool,
     ) -> Result<Prompt, StoreError> {
-        let past = self.past_exchanges.last(user_id, conversation).await?;
+        let used = estimated_tokens(&self.prompt_after(&[], message));
+        let room = most_tokens.saturating_sub(used).min(self.limits.tokens.into());
+        // A token is estimated for at most so many bytes, so a text with more bytes has no room whatever it says.
+        let wanted = WantedExchanges { most: self.limits.messages, bytes: room * BYTES_PER_TOKEN as u64 };
+        let past = self.past_exchanges.last(user_id, conversation, wanted).await?;
         let prompt = |dropped: usize| self.prompt_after(&past[dropped..], message);
         // The fewest that must be dropped lie between these two.
         let (mut least, mut most) = (0, past.len());
         while least < most {
             let dropped = usize::midpoint(least, most);
-            if fits(&prompt(dropped)) {
+            let prompt = prompt(dropped);
+            if estimated_tokens(&prompt) <= used + room && fits(&prompt) {
                 most = dropped;
             } else {
                 least = dropped + 1;
@@ -81,6 +99,11 @@ impl Conversations {
         turns.push(Turn::text(Role::User, message.as_str()));
         Prompt { turns, ..Prompt::default() }
     }
+}
+
+/// The estimate of the prompt of a conversation, in which there are no images.
+fn estimated_tokens(prompt: &Prompt) -> u64 {
+    prompt.estimated_input_tokens(0)
 }
 
 #[cfg(test)]
@@ -133,18 +156,26 @@ mod tests {
         }
 
         /// What the model is told when Ada says "now", in the order in which it was said.
-        async fn told(&self, messages: u32, chars: u32) -> Vec<String> {
-            let limits = ContextLimits { messages, chars };
-            self.told_what_fits(limits, |_| true).await
+        async fn told(&self, messages: u32, tokens: u32) -> Vec<String> {
+            let limits = ContextLimits { messages, tokens };
+            self.told_what_fits(limits, MODEL_TOKENS, |_| true).await
         }
 
-        async fn told_what_fits(&self, limits: ContextLimits, fits: impl Fn(&Prompt) -> bool) -> Vec<String> {
+        async fn told_what_fits(
+            &self,
+            limits: ContextLimits,
+            model_tokens: u64,
+            fits: impl Fn(&Prompt) -> bool,
+        ) -> Vec<String> {
             let conversations = Conversations::new(self.test.table.clone(), limits, None);
             let (ada, now) = (self.ada.user_id(), message("now"));
-            let prompt = conversations.prompt_that_fits(ada, ConversationId::FIRST, &now, fits).await.unwrap();
-            prompt.turns.into_iter().map(|turn| turn.text).collect()
+            let prompt = conversations.prompt_that_fits(ada, ConversationId::FIRST, &now, model_tokens, fits);
+            prompt.await.unwrap().turns.into_iter().map(|turn| turn.text).collect()
         }
     }
+
+    /// The tokens of a model's context that is larger than what is told.
+    const MODEL_TOKENS: u64 = 32_768;
 
     fn message(text: &str) -> Message {
         Message::try_from(text.to_owned()).unwrap()
@@ -168,9 +199,14 @@ mod tests {
         for text in ["äää", "a long one that has no room", "ööö"] {
             scene.said(&scene.ada, text).await;
         }
-        // Characters count, not bytes.
-        assert_eq!(scene.told(10, 7).await, ["ööö", "ööö?", "now"]);
-        assert_eq!(scene.told(10, 6).await, ["now"]);
+        // Two turns, of 6 and 7 bytes: 2 tokens each, and 5 around each.
+        assert_eq!(scene.told(10, 14).await, ["ööö", "ööö?", "now"]);
+        assert_eq!(scene.told(10, 13).await, ["now"]);
+        let limits = ContextLimits { messages: 10, tokens: 1000 };
+        for (more_tokens, told) in [(14, &["ööö", "ööö?", "now"][..]), (13, &["now"])] {
+            // "now" alone: 21 in place of a system prompt, 3 around all turns, 5 around this one, and 1.
+            assert_eq!(scene.told_what_fits(limits, 30 + more_tokens, |_| true).await, told, "a model of few tokens");
+        }
     }
 
     #[tokio::test]
@@ -190,7 +226,7 @@ mod tests {
         for text in ["one", "two", "three"] {
             scene.said(&scene.ada, text).await;
         }
-        let limits = ContextLimits { messages: 10, chars: 1000 };
+        let limits = ContextLimits { messages: 10, tokens: 1000 };
         for (most_turns, expected) in [
             (7, &["one", "one?", "two", "two?", "three", "three?", "now"][..]),
             (6, &["two", "two?", "three", "three?", "now"]),
@@ -198,7 +234,7 @@ mod tests {
             (2, &["now"]),
             (0, &["now"]),
         ] {
-            let told = scene.told_what_fits(limits, |prompt| prompt.turns.len() <= most_turns).await;
+            let told = scene.told_what_fits(limits, MODEL_TOKENS, |prompt| prompt.turns.len() <= most_turns).await;
             assert_eq!(told, expected, "{most_turns} turns");
         }
     }
@@ -250,10 +286,10 @@ mod tests {
     #[tokio::test]
     async fn a_conversation_begins_with_the_system_prompt() {
         let scene = ConversationScene::start().await;
-        let limits = ContextLimits { messages: 10, chars: 1000 };
+        let limits = ContextLimits { messages: 10, tokens: 1000 };
         let conversations = Conversations::new(scene.test.table.clone(), limits, Some("Be kind.".to_owned()));
         let prompt = conversations
-            .prompt_that_fits(scene.ada.user_id(), ConversationId::FIRST, &message("Hello"), |_| true)
+            .prompt_that_fits(scene.ada.user_id(), ConversationId::FIRST, &message("Hello"), MODEL_TOKENS, |_| true)
             .await
             .unwrap();
         let told: Vec<_> = prompt.turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect();

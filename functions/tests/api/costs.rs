@@ -242,7 +242,7 @@ fn now(clock: &Clock) -> Value {
 /// The costs of messages that are refused before anything is held, to a model that reads earlier messages. The account has
 /// the longest name, the most holds, each with an idempotency key, and a long stored message.
 async fn costs_of_refusals() -> Vec<Cost> {
-    let settings = [("CONTEXT_CHARS", "100000"), ("MAX_HOLDS", "20"), ("MAX_INPUT_TOKENS", "15800")];
+    let settings = [("CONTEXT_TOKENS", "100000"), ("MAX_HOLDS", "20"), ("MAX_INPUT_TOKENS", "15800")];
     let (provider, chatting) = providers::with_openai(&settings).await;
     providers::answer(&provider, providers::says(&json!({"content": "Hi"}))).await;
     let world = &chatting.world;

@@ -9,20 +9,19 @@ use store::{Item, StoreError, Table, from_item, partition_of};
 
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
 
-/// The limits of the context that a model gets of a conversation.
+/// The exchanges of a conversation that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContextLimits {
+pub struct WantedExchanges {
     /// The most exchanges, the last ones. One query reads them: at most 1 KB each, and 1 MB in all.
-    pub messages: u32,
-    /// The most characters of these exchanges. An exchange is told whole or not at all.
-    pub chars: u32,
+    pub most: u32,
+    /// The most bytes of their texts together. An exchange is told whole or not at all.
+    pub bytes: u64,
 }
 
 /// The exchanges in the table.
 #[derive(Clone, Debug)]
 pub struct PastExchanges {
     table: Table,
-    limits: ContextLimits,
 }
 
 /// A message with its reply. Its texts never print.
@@ -46,22 +45,27 @@ struct FoundMessage {
 }
 
 impl PastExchanges {
-    /// The exchanges in `table`, within `limits`.
+    /// The exchanges in `table`.
     #[must_use]
-    pub fn new(table: Table, limits: ContextLimits) -> Self {
-        Self { table, limits }
+    pub fn new(table: Table) -> Self {
+        Self { table }
     }
 
-    /// The last exchanges of `conversation` within the limits, the oldest first. It takes at most two reads, whose cost
-    /// depends on the limits and on nothing else that the user has done.
+    /// The last exchanges that are `wanted` of those that are stored under `conversation`, the oldest first. It takes at
+    /// most two reads, whose cost depends on these exchanges and on nothing else that the user has done.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the table cannot be read.
-    pub async fn last(&self, user_id: UserId, conversation: ConversationId) -> Result<Vec<PastExchange>, StoreError> {
-        if self.limits.messages == 0 {
+    pub async fn last(
+        &self,
+        user_id: UserId,
+        conversation: ConversationId,
+        wanted: WantedExchanges,
+    ) -> Result<Vec<PastExchange>, StoreError> {
+        if wanted.most == 0 {
             return Ok(Vec::new());
         }
-        let chosen = self.within_limits(self.newest(user_id, conversation).await?);
+        let chosen = within(wanted.bytes, self.newest(user_id, conversation, wanted.most).await?);
         let mut apart = self.texts_apart(user_id, &chosen).await?;
         let texts = chosen.into_iter().map(|FoundMessage { id, item }| item.texts.or_else(|| apart.remove(&id)));
         // An exchange whose texts are lost ends the context: what came before would have a gap behind it.
@@ -71,7 +75,12 @@ impl PastExchanges {
     }
 
     /// The newest messages, the newest first.
-    async fn newest(&self, user_id: UserId, conversation: ConversationId) -> Result<Vec<FoundMessage>, StoreError> {
+    async fn newest(
+        &self,
+        user_id: UserId,
+        conversation: ConversationId,
+        most: u32,
+    ) -> Result<Vec<FoundMessage>, StoreError> {
         let answer = self
             .table
             .client()
@@ -80,25 +89,13 @@ impl PastExchanges {
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":prefix", AttributeValue::S(MessageItem::prefix(conversation)))
-            .limit(self.limits.messages.cast_signed())
+            .limit(most.cast_signed())
             .scan_index_forward(false)
             // The next message is about the exchange that was just stored, so the read must see it.
             .consistent_read(true)
             .send()
             .await?;
         answer.items.unwrap_or_default().into_iter().map(found_message).collect()
-    }
-
-    /// The messages that fit, from the newest on. The first that has no room ends the context, as does one whose texts
-    /// are lost.
-    fn within_limits(&self, newest_first: Vec<FoundMessage>) -> Vec<FoundMessage> {
-        let mut chars_left = u64::from(self.limits.chars);
-        let fits = |found: &FoundMessage| {
-            let left = chars_left.checked_sub(found.item.chars).filter(|_| found.item.place != TextPlace::Lost);
-            chars_left = left.unwrap_or_default();
-            left.is_some()
-        };
-        newest_first.into_iter().take_while(fits).collect()
     }
 
     async fn texts_apart(
@@ -114,10 +111,112 @@ impl PastExchanges {
     }
 }
 
+/// The messages that fit, from the newest on. The first that has no room ends the context, as does one whose texts are
+/// lost.
+fn within(mut bytes_left: u64, newest_first: Vec<FoundMessage>) -> Vec<FoundMessage> {
+    let fits = |found: &FoundMessage| {
+        let left = bytes_left.checked_sub(found.item.bytes).filter(|_| found.item.place != TextPlace::Lost);
+        bytes_left = left.unwrap_or_default();
+        left.is_some()
+    };
+    newest_first.into_iter().take_while(fits).collect()
+}
+
 fn found_message(item: Item) -> Result<FoundMessage, StoreError> {
     Ok(FoundMessage { id: id_in_sort_key(&item)?, item: from_item(item)? })
 }
 
 fn past_exchange(texts: Texts) -> Option<PastExchange> {
     Some(PastExchange { message: texts.message.clone()?, response: texts.shown_response() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
+    use domain::credits::Credits;
+    use serde_json::Value;
+    use store::Key;
+
+    use super::*;
+    use crate::account::Payer;
+    use crate::entry::{self, Entry};
+    use crate::exchange::{Bill, Exchange};
+    use crate::testing::{TestTable, message, open_account, stored_reply};
+
+    struct PastScene {
+        test: TestTable,
+        ada: Payer,
+    }
+
+    impl PastScene {
+        /// Writes an entry and its message item, as captures do, for each of `count` exchanges.
+        async fn say(&self, count: u32, text: &str, conversation: ConversationId) {
+            let (user_id, said, reply) = (self.ada.user_id(), message(text), stored_reply("Yes"));
+            let bill = Bill::of(Credits::ZERO);
+            let exchange = Exchange { message: &said, reply: &reply, conversation: Some(conversation), bill };
+            let mut items = Vec::new();
+            for _ in 0..count {
+                self.test.clock.advance(Duration::from_millis(1));
+                let id = EntryId::new(&self.test.clock);
+                let entry = Entry::chat(Credits::ZERO, exchange, Some(TextPlace::Inline), String::new());
+                items.push(entry::key(user_id, id).with(&entry).unwrap());
+                let item = MessageItem::new(exchange, false, TextPlace::Inline);
+                items.push(MessageItem::key(user_id, conversation, id).with(&item).unwrap());
+            }
+            for batch in items.chunks(25) {
+                self.put(batch).await;
+            }
+        }
+
+        async fn put(&self, items: &[Item]) {
+            let requests = items.iter().map(|item| {
+                let put = PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
+                WriteRequest::builder().put_request(put).build()
+            });
+            let table = &self.test.table;
+            let write = table.client().batch_write_item().request_items(table.name(), requests.collect());
+            write.send().await.unwrap();
+        }
+
+        /// The messages of the last exchanges of the first conversation, with the read units that they took.
+        async fn last(&self, wanted: WantedExchanges) -> (Vec<String>, f64) {
+            let past = PastExchanges::new(self.test.table.clone());
+            self.test.recorder.ask_for_capacity();
+            self.test.recorder.clear();
+            let found = past.last(self.ada.user_id(), ConversationId::FIRST, wanted).await.unwrap();
+            let requests = self.test.recorder.requests();
+            let units = requests.iter().map(|request| match &request.response_body["ConsumedCapacity"] {
+                Value::Array(tables) => tables[0]["CapacityUnits"].as_f64().unwrap(),
+                table => table["CapacityUnits"].as_f64().unwrap(),
+            });
+            (found.into_iter().map(|exchange| exchange.message).collect(), units.sum())
+        }
+    }
+
+    #[tokio::test]
+    async fn ten_thousand_other_entries_change_nothing_about_the_reads_of_a_context() {
+        let test = TestTable::start().await;
+        let ada = open_account(&test, "ada", 0).await;
+        let scene = PastScene { test, ada };
+        let wanted = WantedExchanges { most: 10, bytes: 1000 };
+        scene.say(3, "mine", ConversationId::FIRST).await;
+        let before = scene.last(wanted).await;
+        assert_eq!(before, (vec!["mine".to_owned(); 3], 1.0));
+        scene.say(5000, "elsewhere", ConversationId::COMPLETIONS).await;
+        scene.say(5000, "elsewhere", ConversationId::new(&scene.test.clock)).await;
+        assert_eq!(scene.last(wanted).await, before);
+        // Nor do older ones of the same conversation.
+        scene.say(1000, "mine", ConversationId::FIRST).await;
+        let after = scene.last(wanted).await;
+        assert_eq!(after, (vec!["mine".to_owned(); 10], 1.0));
+    }
+
+    #[test]
+    fn a_message_item_of_before_is_read_whatever_its_size_was() {
+        let old = serde_json::json!({"place": "inline", "chars": 7, "texts": {"message": "a", "response": "b"}});
+        let old: MessageItem = from_item(Key::new("", "").with(&old).unwrap()).unwrap();
+        assert_eq!(old.bytes, 0);
+    }
 }

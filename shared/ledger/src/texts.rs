@@ -73,11 +73,13 @@ impl Texts {
         }
     }
 
-    fn chars(&self) -> u64 {
-        let Self { message, response, refusal, reasoning, calls, annotations: _ } = self;
-        let texts = [message.as_deref(), Some(response.as_str()), refusal.as_deref(), reasoning.as_deref()];
-        let of_calls = calls.iter().flat_map(|ToolCall { id, name, arguments }| [id.as_str(), name, arguments]);
-        texts.into_iter().flatten().chain(of_calls).map(|text| text.chars().count() as u64).sum()
+    /// The bytes of the message and of the words that a conversation shows in reply.
+    fn shown_bytes(&self) -> u64 {
+        let shown = match &self.refusal {
+            Some(refusal) if self.response.is_empty() => refusal,
+            _ => &self.response,
+        };
+        (self.message.as_ref().map_or(0, String::len) + shown.len()) as u64
     }
 }
 
@@ -116,8 +118,10 @@ pub(crate) fn id_in_sort_key(item: &Item) -> Result<EntryId, StoreError> {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct MessageItem {
     pub(crate) place: TextPlace,
-    /// The characters of all texts, by which a context ends before it reads them.
-    pub(crate) chars: u64,
+    /// The bytes of the message and of the words in reply, by which a context ends before it reads them. Items of before
+    /// have none, so their texts are read.
+    #[serde(default)]
+    pub(crate) bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) texts: Option<Texts>,
 }
@@ -125,7 +129,7 @@ pub(crate) struct MessageItem {
 impl MessageItem {
     pub(crate) fn new(exchange: Exchange<'_>, is_remembered: bool, place: TextPlace) -> Self {
         let texts = Texts::of_exchange(exchange, is_remembered);
-        Self { place, chars: texts.chars(), texts: (place == TextPlace::Inline).then_some(texts) }
+        Self { place, bytes: texts.shown_bytes(), texts: (place == TextPlace::Inline).then_some(texts) }
     }
 
     pub(crate) fn key(user_id: UserId, conversation: ConversationId, id: EntryId) -> Key {

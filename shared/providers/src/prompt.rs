@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use crate::raw_json::RawJson;
 
 pub use image::{Detail, Image, ImageError, ImageType, Segment};
-pub use input_tokens::estimated_tokens;
-pub(crate) use input_tokens::{BYTES_PER_TOKEN, most_tokens_of_member};
+pub(crate) use input_tokens::most_tokens_of_member;
+pub use input_tokens::{BYTES_PER_TOKEN, estimated_tokens};
 
 /// A conversation that a model continues.
 #[derive(Clone, Default)]

@@ -8,11 +8,11 @@ use domain::credits::Credits;
 use domain::pricing::{OutputLimits, Prices};
 use domain::setting::SettingError;
 use ledger::entry::MAX_MODEL_BYTES;
-use ledger::past_exchanges::ContextLimits;
 use providers::catalogue::{Catalogue, StreamPolicy};
 use providers::dummy::{Dummy, DummyFailure};
 use providers::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
 
+use crate::conversation::ContextLimits;
 use crate::settings::Variables;
 
 /// The settings of the functions that talk to a model. Each field is the environment variable of the same name, in
@@ -41,7 +41,8 @@ pub struct ChatSettings {
     /// `MAX_INPUT_TOKENS`: the most tokens of a prompt, by an estimate, from 1,024 to a million. Default 32768.
     pub max_input_tokens: u32,
     /// `CONTEXT_MESSAGES`: how many of a user's last messages the model reads again, up to 50. Default 10.
-    /// `CONTEXT_CHARS`: the most characters of these messages and their replies, up to 100,000. Default 8000.
+    /// `CONTEXT_TOKENS`: the most tokens of these messages and their replies, by an estimate, up to 100,000: how much of a
+    /// model's context is used. Default 2000.
     pub context_limits: ContextLimits,
     /// `SYSTEM_PROMPT`: the text that every conversation at `/chatView/` begins with. Default none.
     pub system_prompt: Option<String>,
@@ -78,7 +79,7 @@ impl ChatSettings {
             max_input_tokens: variables.count("MAX_INPUT_TOKENS", 32_768, 1024..=1_000_000)?,
             context_limits: ContextLimits {
                 messages: variables.count("CONTEXT_MESSAGES", 10, 0..=50)?,
-                chars: variables.count("CONTEXT_CHARS", 8000, 0..=100_000)?,
+                tokens: variables.count("CONTEXT_TOKENS", 2000, 0..=100_000)?,
             },
             system_prompt: variables.system_prompt("SYSTEM_PROMPT")?,
             stream_timeout: variables.seconds("STREAM_TIMEOUT", 300, 30..=900)?,

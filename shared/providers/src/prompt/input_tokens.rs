@@ -7,7 +7,7 @@ use crate::prompt::{Prompt, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use domain::message::ToolCall;
 
 /// English has about four bytes a token with the tokenizers of today.
-pub(crate) const BYTES_PER_TOKEN: usize = 4;
+pub const BYTES_PER_TOKEN: usize = 4;
 
 /// A way to count the tokens of a prompt. The numbers are tokens of the words that a chat template, or the provider,
 /// writes around each part.
