@@ -87,6 +87,11 @@ pub enum ApiError {
         /// The most API keys of a user.
         limit: usize,
     },
+    /// 409 `too_many_conversations`: the user has the most conversations that a user may have.
+    TooManyConversations {
+        /// The most conversations of a user.
+        limit: u32,
+    },
     /// 413 `too_large`: the body has more bytes than the limit.
     TooLarge {
         /// The most bytes that a body may have.
@@ -96,7 +101,7 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
-    /// 429 `throttled`: too many guesses at a password, or registrations.
+    /// 429 `throttled`: too many guesses at a password, registrations, or deletions of conversations that wait.
     Throttled {
         /// The time until a retry can succeed. The client is told whole seconds, rounded up.
         retry_after: Duration,
@@ -201,6 +206,9 @@ impl From<LedgerError> for ApiError {
             LedgerError::InProgress => Self::InProgress,
             LedgerError::AnswerGone => Self::AnswerGone,
             LedgerError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            LedgerError::NoConversation => Self::NotFound,
+            LedgerError::TooManyConversations { limit } => Self::TooManyConversations { limit },
+            LedgerError::TooManyDeletions { retry_after } => Self::Throttled { retry_after },
             LedgerError::OutcomeUnknown { message_id, cause } => Self::OutcomeUnknown { message_id, cause },
             LedgerError::Unavailable(cause) => Self::Unavailable(cause),
             LedgerError::Internal(cause) => Self::Internal(cause),
@@ -242,9 +250,11 @@ impl ApiError {
             Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UsernameTaken | Self::InProgress | Self::AnswerGone | Self::TooManyKeys { .. } => {
-                StatusCode::CONFLICT
-            }
+            Self::UsernameTaken
+            | Self::InProgress
+            | Self::AnswerGone
+            | Self::TooManyKeys { .. }
+            | Self::TooManyConversations { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -281,6 +291,7 @@ impl ApiError {
             Self::InProgress => "in_progress",
             Self::AnswerGone => "answer_gone",
             Self::TooManyKeys { .. } => "too_many_keys",
+            Self::TooManyConversations { .. } => "too_many_conversations",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => "throttled",
             Self::NotAccepting => "not_accepting",
@@ -325,6 +336,9 @@ impl ApiError {
                     .to_owned()
             }
             Self::TooManyKeys { limit } => format!("You have {limit} API keys, and nobody has more. End one first."),
+            Self::TooManyConversations { limit } => {
+                format!("You have {limit} conversations, and nobody has more. Delete one first.")
+            }
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
             Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => {
                 // Django REST Framework's words.

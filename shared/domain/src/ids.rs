@@ -86,8 +86,25 @@ identifier! {
     ConversationId
 }
 
+identifier! {
+    /// The id of an item of any kind, at which a list goes on.
+    PlaceInList
+}
+
+impl From<EntryId> for PlaceInList {
+    fn from(EntryId(ulid): EntryId) -> Self {
+        Self(ulid)
+    }
+}
+
+impl From<ConversationId> for PlaceInList {
+    fn from(ConversationId(ulid): ConversationId) -> Self {
+        Self(ulid)
+    }
+}
+
 impl ConversationId {
-    /// Every user's first conversation, which is the one at `/chatView/`.
+    /// Every user's first conversation, which is the one at `/chatView/` unless a request names another.
     pub const FIRST: Self = Self(Ulid(0));
     /// The exchanges that programs asked to store, each of which is complete in itself.
     pub const COMPLETIONS: Self = Self(Ulid(1));

@@ -6,6 +6,7 @@
 //! Begin with [`credits`] and [`pricing`].
 
 pub mod cause;
+pub mod conversation_title;
 pub mod credits;
 pub mod ids;
 pub mod invalid_field;

@@ -1,9 +1,10 @@
 //! The account: balance, holds, and the payers that it is open to.
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use domain::cause::Cause;
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ConversationId, EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,20 @@ pub struct Account {
     /// The time at which the deletion began, in seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_began_at: Option<u64>,
+    /// The number of conversations that the user has: of those that have an item.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub conversations: u32,
+    /// The number of conversations that the user deleted and the audit has not swept.
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub deleted_conversations: u32,
+    /// The id under which the first conversation is stored since it was emptied. Absent if it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_conversation: Option<ConversationId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none_of_them(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Account {
@@ -191,6 +206,9 @@ impl Account {
             version: 0,
             created_at: created_at.clone(),
             deletion_began_at: None,
+            conversations: 0,
+            deleted_conversations: 0,
+            first_conversation: None,
         };
         let entry = Entry::starting_grant(grant, created_at);
         Ok([
@@ -240,6 +258,24 @@ impl Account {
                 .expression_attribute_values(":active", Status::Active.attribute_value())
                 .expression_attribute_values(":epoch", number(payer.epoch.number())),
         )
+    }
+
+    /// The beginning of an update in a transaction, on the condition that the account is open to `payer` and `condition`
+    /// is met.
+    pub(crate) fn updating_open(table: &Table, payer: Payer, condition: &str) -> UpdateBuilder {
+        table
+            .updating(Self::key(payer.user_id))
+            .condition_expression(format!("#status = :active AND #epoch = :epoch AND {condition}"))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#epoch", payer.epoch.attribute())
+            .expression_attribute_values(":active", Status::Active.attribute_value())
+            .expression_attribute_values(":epoch", number(payer.epoch.number()))
+    }
+
+    /// The id under which the exchanges of the first conversation are stored.
+    #[must_use]
+    pub fn first_conversation(&self) -> ConversationId {
+        self.first_conversation.unwrap_or(ConversationId::FIRST)
     }
 
     /// The reason why the account is not open to `payer`, from the account that a failed condition returned.

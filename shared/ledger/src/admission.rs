@@ -1,10 +1,11 @@
 //! Admission: an account is found open, with room for one more message, before anything else is done for its caller.
 
 use domain::credits::Credits;
-use domain::ids::UserId;
+use domain::ids::{ConversationId, UserId};
 use domain::time::Timestamp;
 
 use crate::account::{Account, Payer};
+use crate::conversations;
 use crate::error::LedgerError;
 use crate::gate::{Accepting, Gate};
 use crate::holds::{Hold, Holds, expired, number_of, number_of_hour};
@@ -31,6 +32,29 @@ pub struct OpenAccount {
     /// The proof that the gate was open. Nobody reads it.
     _accepting: Accepting,
     pub(crate) remembered: Option<Remembered>,
+    pub(crate) asked_in: AskedIn,
+}
+
+/// The conversation that a message is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskedIn {
+    /// None: it is complete in itself.
+    Nothing,
+    /// One that was found, whose exchanges are stored under this id.
+    Conversation(ConversationId),
+    /// One that the user does not have.
+    NoConversation,
+}
+
+impl AskedIn {
+    /// Whether an answer that was stored in `conversation` is no longer there for a request that asked in this one.
+    fn has_lost(self, conversation: Option<ConversationId>) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Conversation(id) => conversation.is_some_and(|stored_as| stored_as != id),
+            Self::NoConversation => true,
+        }
+    }
 }
 
 impl OpenAccount {
@@ -38,6 +62,15 @@ impl OpenAccount {
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.payer.user_id()
+    }
+
+    /// The id under which the exchange of the message is stored, if it is a part of a conversation.
+    #[must_use]
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match self.asked_in {
+            AskedIn::Conversation(stored_as) => Some(stored_as),
+            AskedIn::Nothing | AskedIn::NoConversation => None,
+        }
     }
 
     /// Checks that the account can pay `cost` at `now`, its expired holds included.
@@ -100,17 +133,49 @@ impl Ledger {
         remembered: Option<Remembered>,
     ) -> Result<Admission, LedgerError> {
         let account = Account::admitted(self.table.get(Account::key(payer.user_id())).await?, payer)?;
+        self.admit_found(gate, payer, account, remembered, AskedIn::Nothing).await
+    }
+
+    /// As [`Ledger::admit`], for a message in one of the payer's conversations, which is read together with the account:
+    /// one read unit more, unless it is the first.
+    ///
+    /// # Errors
+    /// As [`Ledger::admit`]; [`LedgerError::NoConversation`] before the gate is asked, if the payer has no such
+    /// conversation.
+    pub async fn admit_to(
+        &self,
+        gate: &Gate,
+        payer: Payer,
+        conversation: ConversationId,
+        remembered: Option<Remembered>,
+    ) -> Result<Admission, LedgerError> {
+        let (account, found) = conversations::find(&self.table, payer, conversation).await?;
+        let asked_in = found.map_or(AskedIn::NoConversation, AskedIn::Conversation);
+        self.admit_found(gate, payer, account, remembered, asked_in).await
+    }
+
+    async fn admit_found(
+        &self,
+        gate: &Gate,
+        payer: Payer,
+        account: Account,
+        remembered: Option<Remembered>,
+        asked_in: AskedIn,
+    ) -> Result<Admission, LedgerError> {
         if let Some(remembered) = &remembered {
             let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
             if let Some(record) = self.table.get(key).await?
-                && let Some(replay) = self.replay_of(&account, payer, remembered, record).await?
+                && let Some(replay) = self.replay_of(&account, payer, remembered, asked_in, record).await?
             {
                 return Ok(Admission::Replay(replay));
             }
         }
+        if asked_in == AskedIn::NoConversation {
+            return Err(LedgerError::NoConversation);
+        }
         // One read after the other: they share a connection, and another one would take longer to open.
         let accepting = gate.accepting().await?;
-        let open = OpenAccount { payer, account, _accepting: accepting, remembered };
+        let open = OpenAccount { payer, account, _accepting: accepting, remembered, asked_in };
         self.room(&open)?;
         Ok(Admission::Open(open))
     }
@@ -121,6 +186,7 @@ impl Ledger {
         account: &Account,
         payer: Payer,
         remembered: &Remembered,
+        asked_in: AskedIn,
         record: IdempotencyRecord,
     ) -> Result<Option<Replay>, LedgerError> {
         if !record.is_live(self.clock.now()) {
@@ -128,6 +194,9 @@ impl Ledger {
         }
         if record.fingerprint != remembered.fingerprint {
             return Err(LedgerError::IdempotencyMismatch);
+        }
+        if asked_in.has_lost(record.conversation) {
+            return Err(LedgerError::AnswerGone);
         }
         self.replay(account, payer, record).await.map(Some)
     }

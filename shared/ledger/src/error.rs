@@ -51,6 +51,21 @@ pub enum LedgerError {
     /// The idempotency key was used for another message.
     #[error("the key was used for another message")]
     IdempotencyMismatch,
+    /// The user has no conversation with this id.
+    #[error("there is no such conversation")]
+    NoConversation,
+    /// The user has the most conversations that a user may have.
+    #[error("there are too many conversations")]
+    TooManyConversations {
+        /// The most conversations of a user.
+        limit: u32,
+    },
+    /// So many deletions of the user's conversations wait for the audit that the user has to wait too.
+    #[error("too many deletions wait for the audit")]
+    TooManyDeletions {
+        /// The time after which some may be done.
+        retry_after: Duration,
+    },
     /// It cannot be found out whether the message was charged.
     #[error("{cause}")]
     OutcomeUnknown {

@@ -1,15 +1,16 @@
 //! The ledger as its owner reads it: newest first, page by page.
 
+mod conversations;
 mod messages;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ConversationId, EntryId, PlaceInList, UserId};
 use domain::invalid_field::InvalidField;
 use serde::Serialize;
-use store::{StoreError, Table, from_item, partition_of};
+use store::{Item, Key, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Payer};
 use crate::entry::{self, Entry, EntryKind};
@@ -18,7 +19,7 @@ use crate::texts::id_in_sort_key;
 
 pub use messages::AnsweredMessage;
 
-/// A list of a user's entries.
+/// A list of a user.
 pub trait List {
     /// The list's name. A cursor of one list means nothing in another.
     const NAME: &'static str;
@@ -73,7 +74,7 @@ impl Default for Limit {
 /// The digest keeps clients from building on the text; it guards nothing, since the partition
 /// comes from the access token and not from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub(crate) EntryId);
+pub struct Cursor(pub(crate) PlaceInList);
 
 impl Cursor {
     const DIGEST_BYTES: usize = 16;
@@ -83,15 +84,35 @@ impl Cursor {
     /// # Errors
     /// [`InvalidField`] if it is not what this list gave this user.
     pub fn parse<T: List>(text: &str, user_id: UserId) -> Result<Self, InvalidField> {
+        Self::parse_as(text, |cursor| cursor.text::<T>(user_id))
+    }
+
+    /// Parses the query parameter `cursor` of the list of `T` in a conversation.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if it is not what this list gave this user.
+    pub fn parse_in<T: List>(text: &str, user_id: UserId, conversation: ConversationId) -> Result<Self, InvalidField> {
+        Self::parse_as(text, |cursor| cursor.text_in::<T>(user_id, conversation))
+    }
+
+    fn parse_as(text: &str, written: impl Fn(Self) -> String) -> Result<Self, InvalidField> {
         let decoded = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok()).and_then(EntryId::parse);
-        let cursor = id.map(Self).filter(|cursor| cursor.text::<T>(user_id) == text);
+        let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok());
+        let cursor = id.and_then(PlaceInList::parse).map(Self).filter(|cursor| written(*cursor) == text);
         cursor.ok_or_else(|| InvalidField::new("This is not a cursor of this list."))
     }
 
     pub(crate) fn text<T: List>(self, user_id: UserId) -> String {
+        self.text_of(&format!("cursor\0{user_id}\0{}", T::NAME))
+    }
+
+    pub(crate) fn text_in<T: List>(self, user_id: UserId, conversation: ConversationId) -> String {
+        self.text_of(&format!("cursor\0{user_id}\0{}\0{conversation}", T::NAME))
+    }
+
+    fn text_of(self, list: &str) -> String {
         let Self(id) = self;
-        let digest = digest(&SHA256, format!("cursor\0{user_id}\0{}\0{id}", T::NAME).as_bytes());
+        let digest = digest(&SHA256, format!("{list}\0{id}").as_bytes());
         let digest = &digest.as_ref()[..Self::DIGEST_BYTES];
         URL_SAFE_NO_PAD.encode([digest, id.to_string().as_bytes()].concat())
     }
@@ -159,12 +180,24 @@ impl History {
     }
 
     /// Nothing is read for a caller before the account has been found open.
-    pub(crate) async fn admit(&self, owner: Payer) -> Result<(), LedgerError> {
-        Account::admitted(self.table.get(Account::key(owner.user_id())).await?, owner)?;
-        Ok(())
+    pub(crate) async fn admit(&self, owner: Payer) -> Result<Account, LedgerError> {
+        Ok(Account::admitted(self.table.get(Account::key(owner.user_id())).await?, owner)?)
     }
 
     pub(crate) async fn entries(&self, user_id: UserId, wanted: PageRequest) -> Result<ReadEntries, StoreError> {
+        let (items, next) = self.items(user_id, entry::SORT_KEY_PREFIX, wanted).await?;
+        let entries = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
+        Ok(ReadEntries { entries: entries.collect::<Result<_, StoreError>>()?, next })
+    }
+
+    /// The items of a page, newest first, whose sort keys are `prefix` and an id.
+    pub(crate) async fn items(
+        &self,
+        user_id: UserId,
+        prefix: &str,
+        wanted: PageRequest,
+    ) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
+        let start = wanted.cursor.map(|Cursor(id)| Key::of_user(user_id, format!("{prefix}{id}")).into_item());
         let answer = self
             .table
             .client()
@@ -172,17 +205,15 @@ impl History {
             .table_name(self.table.name())
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(entry::SORT_KEY_PREFIX.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             .limit(wanted.limit.0.into())
             .scan_index_forward(false)
             .consistent_read(true)
-            .set_exclusive_start_key(wanted.cursor.map(|Cursor(id)| entry::key(user_id, id).into_item()))
+            .set_exclusive_start_key(start)
             .send()
             .await?;
-        let items = answer.items.unwrap_or_default().into_iter();
-        let entries = items.map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
-        let next = answer.last_evaluated_key.map(|key| id_in_sort_key(&key).map(Cursor)).transpose()?;
-        Ok(ReadEntries { entries: entries.collect::<Result<_, StoreError>>()?, next })
+        let next = answer.last_evaluated_key.map(|key| id_in_sort_key(&key).map(|id| Cursor(id.into()))).transpose()?;
+        Ok((answer.items.unwrap_or_default(), next))
     }
 }
 
@@ -453,7 +484,7 @@ mod tests {
 
     fn cursor() -> (Cursor, UserId, String) {
         let clock = Clock::system();
-        let (cursor, user_id) = (Cursor(EntryId::new(&clock)), UserId::new(&clock));
+        let (cursor, user_id) = (Cursor(EntryId::new(&clock).into()), UserId::new(&clock));
         (cursor, user_id, cursor.text::<Transaction>(user_id))
     }
 

@@ -135,7 +135,7 @@ impl Ledger {
             open.account = Account::admitted(Some(*account), open.payer)?;
         }
         let (Some(record), Some(remembered)) = (record, &open.remembered) else { return Ok(None) };
-        self.replay_of(&open.account, open.payer, remembered, *record).await
+        self.replay_of(&open.account, open.payer, remembered, open.asked_in, *record).await
     }
 
     fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {

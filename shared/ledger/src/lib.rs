@@ -15,6 +15,7 @@ pub mod account;
 pub mod admission;
 pub mod audit;
 mod capture;
+pub mod conversations;
 pub mod entry;
 mod error;
 pub mod exchange;

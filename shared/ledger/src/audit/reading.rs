@@ -25,6 +25,8 @@ pub(super) struct Sums {
     pub(super) status: Option<Status>,
     #[serde(default)]
     pub(super) deletion_began_at: Option<u64>,
+    #[serde(default)]
+    pub(super) deleted_conversations: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

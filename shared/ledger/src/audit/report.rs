@@ -21,12 +21,14 @@ pub struct Report {
     /// release writes them. Their amounts are added up like all others.
     pub unreadable: u64,
     /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
-    /// or whose deletion could not be finished; and the number of deleted users who could not be swept.
+    /// or whose deletion could not be finished; and the number of deleted users who could not be swept, or deleted conversations.
     pub unsettled: u64,
     /// The number of deletions that users began and this run finished.
     pub deletions: u64,
     /// The number of deleted users whose partitions this run swept, and whose tombstones it removed.
     pub tombstones: u64,
+    /// The number of deleted conversations of which this run deleted what was left, and whose markers it removed.
+    pub conversations: u64,
 }
 
 impl Report {

@@ -17,6 +17,7 @@ use crate::audit::listing::{ListedItem, ListedKind};
 use crate::audit::progress::AuditProgress;
 use crate::audit::reading::{AuditReader, Sums};
 use crate::audit::report::{Mismatch, MispricedEntry, Report};
+use crate::conversations::ConversationKeeper;
 
 /// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
@@ -154,7 +155,12 @@ impl<'a, D: Deletions> Run<'a, D> {
     /// Examines an account that the directory lists.
     async fn examine(&mut self, user_id: UserId) -> Result<Step, StoreError> {
         let step = match self.read(user_id).await? {
-            Found::Open(sums) => self.decide(Examination::begin(user_id, &sums, 0), sums).await?,
+            Found::Open(sums) => {
+                if sums.deleted_conversations > 0 && self.sweep_conversations(user_id).await == Step::OutOfTime {
+                    return Ok(Step::OutOfTime);
+                }
+                self.decide(Examination::begin(user_id, &sums, 0), sums).await?
+            }
             Found::Closing(sums) => self.finish_if_abandoned(user_id, &sums).await,
             Found::Unreadable => Step::Done,
             // The directory is late: the account was deleted a moment ago.
@@ -352,6 +358,23 @@ impl<'a, D: Deletions> Run<'a, D> {
             }
         }
         Step::Done
+    }
+
+    /// Deletes what is left of conversations that the user deleted an hour ago. A failure does not keep the audit from
+    /// adding the account up.
+    async fn sweep_conversations(&mut self, user_id: UserId) -> Step {
+        let keeper = ConversationKeeper::new(self.audit.reader.table.clone(), self.audit.clock.clone());
+        match keeper.sweep(user_id, self.deadline).await {
+            Ok(sweep) => {
+                self.report.conversations += sweep.swept;
+                if sweep.is_out_of_time { Step::OutOfTime } else { Step::Done }
+            }
+            Err(error) => {
+                tracing::error!(%user_id, cause = error.cause(), "deleted conversations could not be swept");
+                self.report.unsettled += 1;
+                Step::Done
+            }
+        }
     }
 
     async fn finish_deletion(&self, user_id: UserId) -> Result<DeletionProgress, StoreError> {

@@ -1,13 +1,14 @@
 //! The list of messages: the stored exchanges of all conversations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ConversationId, EntryId, UserId};
 use domain::pricing::Usage;
 use serde::Serialize;
-use store::{MAX_BATCH_ITEMS, StoreError, from_item};
+use store::{Key, MAX_BATCH_ITEMS, StoreError, from_item};
 
-use crate::account::Payer;
+use crate::account::{Account, Payer};
+use crate::conversations::{ConversationItem, needs_no_item};
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::history::{Cursor, History, List, Page, PageRequest};
@@ -49,26 +50,28 @@ impl List for AnsweredMessage {
 }
 
 /// An entry whose exchange is stored.
-struct StoredEntry {
-    id: EntryId,
+pub(super) struct StoredEntry {
+    pub(super) id: EntryId,
     entry: Entry,
     place: TextPlace,
 }
 
 impl History {
     /// A page of the stored messages of `owner`, with their replies. The limit counts entries of all kinds, and the texts
-    /// end a page too, so a page may be short, or even empty, and have a next one. It takes three reads: the account, at
-    /// most 100 entries, and the texts that it shows, of which all but the first are within [`MAX_PAGE_BYTES`].
+    /// end a page too, so a page may be short, or even empty, and have a next one. The messages of deleted conversations are
+    /// not shown. It takes three reads: the account, at most 100 entries, and the texts that it shows, of which all but the
+    /// first are within [`MAX_PAGE_BYTES`]. A fourth one looks for conversations other than the first.
     ///
     /// # Errors
     /// As [`History::transactions`].
     pub async fn messages(&self, owner: Payer, wanted: PageRequest) -> Result<Page<AnsweredMessage>, LedgerError> {
-        self.admit(owner).await?;
+        let account = self.admit(owner).await?;
         let user_id = owner.user_id();
         let page = self.entries(user_id, wanted).await?;
         let (shown, cut_at) = within_page(page.entries);
         let next = cut_at.or(page.next).map(|cursor| cursor.text::<AnsweredMessage>(user_id));
-        let mut texts = self.texts(user_id, &shown).await?;
+        let shown = self.without_deleted(&account, user_id, shown).await?;
+        let mut texts = self.texts(shown.iter().filter_map(|stored| stored.texts_key(user_id)).collect()).await?;
         let entries = shown.into_iter().filter_map(|stored| {
             let texts = texts.remove(&stored.id);
             answered_message(stored, texts)
@@ -76,11 +79,29 @@ impl History {
         Ok(Page { entries: entries.collect(), next })
     }
 
-    async fn texts(&self, user_id: UserId, shown: &[StoredEntry]) -> Result<HashMap<EntryId, Texts>, StoreError> {
+    /// The exchanges whose conversation is there. The items of their conversations are read, unless all of them are there
+    /// without one: at most 100, of 1 KB.
+    async fn without_deleted(
+        &self,
+        account: &Account,
+        user_id: UserId,
+        mut shown: Vec<StoredEntry>,
+    ) -> Result<Vec<StoredEntry>, StoreError> {
+        let conversations = shown.iter().filter_map(|stored| stored.entry.conversation);
+        let in_doubt: BTreeSet<_> = conversations.filter(|id| !needs_no_item(account, *id)).collect();
+        let items = self.table.get_all(in_doubt.iter().map(|id| ConversationItem::key(user_id, *id))).await?;
+        let sort_keys = items.iter().filter_map(|item| item.get("sk")?.as_s().ok());
+        let found: BTreeSet<_> = sort_keys.filter_map(|sort_key| ConversationItem::id_in(sort_key)).collect();
+        let is_deleted = |id: &ConversationId| in_doubt.contains(id) && !found.contains(id);
+        shown.retain(|stored| !stored.entry.conversation.as_ref().is_some_and(is_deleted));
+        Ok(shown)
+    }
+
+    /// The texts in the items of these keys.
+    pub(super) async fn texts(&self, keys: Vec<Key>) -> Result<HashMap<EntryId, Texts>, StoreError> {
         let mut texts = HashMap::new();
-        for batch in shown.chunks(MAX_BATCH_ITEMS) {
-            let items = self.table.get_all(batch.iter().filter_map(|stored| stored.texts_key(user_id))).await?;
-            for item in items {
+        for batch in keys.chunks(MAX_BATCH_ITEMS) {
+            for item in self.table.get_all(batch.iter().cloned()).await? {
                 let id = id_in_sort_key(&item)?;
                 texts.extend(from_item::<ItemTexts>(item)?.texts.map(|texts| (id, texts)));
             }
@@ -90,7 +111,7 @@ impl History {
 }
 
 impl StoredEntry {
-    fn texts_key(&self, user_id: UserId) -> Option<store::Key> {
+    pub(super) fn texts_key(&self, user_id: UserId) -> Option<Key> {
         match self.place {
             TextPlace::Inline => Some(MessageItem::key(user_id, self.entry.conversation?, self.id)),
             TextPlace::Apart => Some(text_key(user_id, self.id)),
@@ -100,14 +121,14 @@ impl StoredEntry {
 }
 
 /// The stored exchanges among `entries` that one answer has room for, and where the page ends if not all of them have.
-fn within_page(entries: Vec<(EntryId, Entry)>) -> (Vec<StoredEntry>, Option<Cursor>) {
+pub(super) fn within_page(entries: Vec<(EntryId, Entry)>) -> (Vec<StoredEntry>, Option<Cursor>) {
     let mut shown = Vec::new();
     let (mut bytes, mut last) = (0_u64, None);
     for (id, entry) in entries {
         if let (Some(place), Some(json_bytes)) = (entry.texts, entry.json_bytes) {
             bytes = bytes.saturating_add(json_bytes);
             if bytes > MAX_PAGE_BYTES && !shown.is_empty() {
-                return (shown, last.map(Cursor));
+                return (shown, last.map(|id: EntryId| Cursor(id.into())));
             }
             shown.push(StoredEntry { id, entry, place });
         }
@@ -117,7 +138,7 @@ fn within_page(entries: Vec<(EntryId, Entry)>) -> (Vec<StoredEntry>, Option<Curs
 }
 
 /// `None` if the message item is gone.
-fn answered_message(stored: StoredEntry, texts: Option<Texts>) -> Option<AnsweredMessage> {
+pub(super) fn answered_message(stored: StoredEntry, texts: Option<Texts>) -> Option<AnsweredMessage> {
     let StoredEntry { id, entry, place } = stored;
     if texts.is_none() && place == TextPlace::Inline {
         return None;

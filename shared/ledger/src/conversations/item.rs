@@ -1,0 +1,72 @@
+//! The item of a conversation.
+
+use domain::conversation_title::ConversationTitle;
+use domain::ids::{ConversationId, UserId};
+use serde::{Deserialize, Serialize};
+use store::{Key, Table, from_item};
+
+use crate::account::{Account, Payer};
+use crate::error::LedgerError;
+
+/// A conversation as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conversation {
+    /// The id, by which a message names it.
+    pub id: ConversationId,
+    /// The title that its owner gave it.
+    pub title: ConversationTitle,
+    /// The time at which it was made, in RFC 3339.
+    pub created_at: String,
+}
+
+/// The item of a conversation. It has at most 1 KB.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConversationItem {
+    pub(crate) title: ConversationTitle,
+    pub(crate) created_at: String,
+}
+
+impl ConversationItem {
+    /// The prefix of the sort keys of all conversations.
+    pub(crate) const PREFIX: &str = "CONVERSATION#";
+
+    pub(crate) fn key(user_id: UserId, id: ConversationId) -> Key {
+        Key::of_user(user_id, format!("{}{id}", Self::PREFIX))
+    }
+
+    /// The id of the conversation whose item has this sort key, if it is one of a conversation.
+    pub(crate) fn id_in(sort_key: &str) -> Option<ConversationId> {
+        sort_key.strip_prefix(Self::PREFIX).and_then(ConversationId::parse)
+    }
+
+    pub(crate) fn into_conversation(self, id: ConversationId) -> Conversation {
+        Conversation { id, title: self.title, created_at: self.created_at }
+    }
+}
+
+/// Whether a conversation of `account` is there without an item: the exchanges of programs, or the first one.
+pub(crate) fn needs_no_item(account: &Account, stored_as: ConversationId) -> bool {
+    [ConversationId::COMPLETIONS, account.first_conversation()].contains(&stored_as)
+}
+
+/// The account of `owner`, and the id under which the exchanges of its conversation `id` are stored, if it has that
+/// conversation. It takes one request, and a second read unit for any conversation but the first.
+///
+/// # Errors
+/// [`LedgerError::Closed`] if the account is not open to `owner`, [`LedgerError::Unavailable`] if the table cannot be
+/// read.
+pub(crate) async fn find(
+    table: &Table,
+    owner: Payer,
+    id: ConversationId,
+) -> Result<(Account, Option<ConversationId>), LedgerError> {
+    let account_key = Account::key(owner.user_id());
+    if id == ConversationId::FIRST {
+        let account = Account::admitted(table.get(account_key).await?, owner)?;
+        let stored_as = account.first_conversation();
+        return Ok((account, Some(stored_as)));
+    }
+    let [account, item] = table.get_each([account_key, ConversationItem::key(owner.user_id(), id)]).await?;
+    let account = Account::admitted(account.map(from_item).transpose()?, owner)?;
+    Ok((account, item.map(|_| id)))
+}
