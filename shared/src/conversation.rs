@@ -35,9 +35,9 @@ impl Conversations {
         Self { past_exchanges: PastExchanges::new(table), limits, system_prompt }
     }
 
-    /// `message` after the last exchanges of `conversation`, from which the oldest are dropped until the prompt is short
-    /// enough for the first of the `candidates` and `account` can pay for it. The conversation is read only if the model
-    /// reads it, and if the message alone can be answered.
+    /// `message` after the last exchanges of the conversation for which `account` was opened, from which the oldest are
+    /// dropped until the prompt is short enough for the first of the `candidates` and the account can pay for it. The
+    /// conversation is read only if the model reads it, and if the message alone can be answered.
     ///
     /// # Errors
     /// As [`Till::check`] for the message alone; [`ApiError::Unavailable`] if the table cannot be read.
@@ -46,14 +46,13 @@ impl Conversations {
         till: &Till,
         account: &OpenAccount,
         candidates: &Candidates,
-        conversation: ConversationId,
         message: &Message,
     ) -> Result<Prompt, ApiError> {
         let alone = self.prompt_after(&[], message);
         till.check(account, candidates, &alone)?;
-        if !candidates.first.reads_context() {
+        let Some(conversation) = account.conversation().filter(|_| candidates.first.reads_context()) else {
             return Ok(alone);
-        }
+        };
         let context_tokens = u64::from(candidates.first.terms.context_tokens);
         let fits = |prompt: &Prompt| till.check(account, candidates, prompt).is_ok();
         Ok(self.prompt_that_fits(account.user_id(), conversation, message, context_tokens, fits).await?)

@@ -17,7 +17,7 @@ mod stream;
 mod tests;
 mod under_way;
 
-pub use hold::{Admitted, HeldOrReplay, Till};
+pub use hold::{Admitted, HeldOrReplay, Till, UNKNOWN_CONVERSATION};
 pub use paid_reply::PaidReply;
 pub use question::{CallerLimits, HeldQuestion, Question};
 pub use quotation::Quotation;

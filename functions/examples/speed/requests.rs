@@ -83,6 +83,7 @@ impl<'a> Requests<'a> {
             "audit" => Asked::directly(json!({})),
             "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),
             "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
+            "conversations" => self.ada_gets("/conversations/"),
             "docs" => self.ada_gets("/docs/"),
             "jwks" => self.ada_gets("/.well-known/jwks.json"),
             "keys" => self.ada_gets("/keys/"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared::conversation::Conversations;
-use shared::domain::ids::ConversationId;
+use shared::domain::ids::{ConversationId, EntryId};
 use shared::domain::invalid_field::InvalidField;
 use shared::domain::message::Message;
 use shared::domain::setting::SettingError;
@@ -20,7 +20,7 @@ use shared::openai::UnknownModel;
 use shared::providers::offers::{Candidates, Offers};
 use shared::reply_events;
 use shared::settings::{ChatSettings, Settings};
-use shared::till::{Admitted, CallerLimits, HeldOrReplay, HeldQuestion, PaidReply, Question, Till};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Till, UNKNOWN_CONVERSATION};
 
 /// Timeout for whole replies. Many proxies on the way end a response after a minute without a byte, and a part of that minute
 /// is over before the function gets the request.
@@ -59,37 +59,31 @@ impl Endpoint for ChatEndpoint {
     async fn answer(&self, request: Request) -> Result<Streamable<ApiError>, ApiError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
-        let ChatRequest { message, model, is_streamed } = ChatRequest::parse(&request)?;
-        let remembered = key.map(|key| remembered(key, &message, model.as_deref()));
-        let account = match self.till.admit(caller.payer(), remembered).await? {
+        let asked = ChatRequest::parse(&request)?;
+        let remembered = key.map(|key| asked.remembered(key));
+        let account = match self.till.admit_to(caller.payer(), asked.conversation, remembered).await? {
             Admitted::Open(account) => account,
-            Admitted::Replay(reply) => return again(&message, &reply, is_streamed),
+            Admitted::Replay(reply) => return asked.answered_again(&reply),
         };
         let latest = request.deadline();
         let offers = self.till.offers().await?;
-        let candidates = candidates(&offers, model.as_deref())?;
-        let conversation = ConversationId::FIRST;
+        let candidates = asked.candidates(&offers)?;
         let question = Question {
-            prompt: self.conversations.prompt(&self.till, &account, &candidates, conversation, &message).await?,
+            prompt: self.conversations.prompt(&self.till, &account, &candidates, &asked.message).await?,
             candidates,
             limits: CallerLimits::default(),
-            conversation: Some(conversation),
-            message: message.clone(),
-            deadline: if is_streamed { latest } else { latest.min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)) },
+            conversation: account.conversation(),
+            message: asked.message.clone(),
+            deadline: if asked.is_streamed { latest } else { latest.min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)) },
         };
         match self.till.hold(account, question).await? {
-            HeldOrReplay::Question(question) if is_streamed => self.stream(question).await,
-            HeldOrReplay::Question(question) => Ok(answer(&message, &self.till.reply(question).await?)?.into()),
-            HeldOrReplay::Replay(reply) => again(&message, &reply, is_streamed),
+            HeldOrReplay::Question(question) if asked.is_streamed => {
+                let stream = self.till.stream(question).await?;
+                Ok(Streamable::Events(asked.beginning(stream.id()), reply_events::written(stream)))
+            }
+            HeldOrReplay::Question(question) => Ok(asked.answered(&self.till.reply(question).await?)?.into()),
+            HeldOrReplay::Replay(reply) => asked.answered_again(&reply),
         }
-    }
-}
-
-impl ChatEndpoint {
-    async fn stream(&self, question: HeldQuestion) -> Result<Streamable<ApiError>, ApiError> {
-        let stream = self.till.stream(question).await?;
-        let beginning = Answer::event_stream().message_id(stream.id());
-        Ok(Streamable::Events(beginning, reply_events::written(stream)))
     }
 }
 
@@ -98,6 +92,7 @@ struct ChatRequest {
     message: Message,
     /// An id or an alias of a model, as the caller wrote it.
     model: Option<String>,
+    conversation: ConversationId,
     /// Whether the reply is sent as it is written.
     is_streamed: bool,
 }
@@ -106,11 +101,76 @@ impl ChatRequest {
     fn parse(request: &Request) -> Result<Self, ApiError> {
         let mut fields = request.fields()?;
         let (message, model) = (fields.take("message"), fields.take_or_default::<ModelName>("model"));
-        match (message, model) {
-            (Some(message), Some(ModelName(model))) => {
-                Ok(Self { message, model, is_streamed: request.accepts_events() })
+        match (message, model, fields.take_or_default("conversation")) {
+            (Some(message), Some(ModelName(model)), Some(ChosenConversation(conversation))) => {
+                Ok(Self { message, model, conversation, is_streamed: request.accepts_events() })
             }
             _ => Err(fields.refuse()),
+        }
+    }
+
+    /// The request as it is remembered under `key`. In the first conversation, one that names no model is remembered by its
+    /// message alone, whatever the default is by the time of a repetition.
+    fn remembered(&self, key: IdempotencyKey) -> Remembered {
+        let Self { message, model, conversation, is_streamed: _ } = self;
+        let fingerprint = match (model, *conversation) {
+            (None, ConversationId::FIRST) => return Remembered::message(key, message),
+            (Some(model), ConversationId::FIRST) => {
+                Fingerprint::of_request("/chatView/", &[model.as_str(), message.as_str()])
+            }
+            (model, id) => Fingerprint::of_request("/chatView/", &(model, message.as_str(), id)),
+        };
+        Remembered { key, fingerprint }
+    }
+
+    /// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
+    fn candidates(&self, offers: &Offers) -> Result<Candidates, ApiError> {
+        let Some(name) = &self.model else { return Ok(offers.first()) };
+        offers.find(name).ok_or_else(|| ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail()))
+    }
+
+    /// The whole answer.
+    fn answered(&self, paid: &PaidReply) -> Result<Answer, ApiError> {
+        let body = ChatBody { user: &paid.username, message: self.message.as_str(), response: paid.reply.shown() };
+        let answer = Answer::private(StatusCode::OK, &body)?;
+        Ok(answer.message_id(paid.id).conversation(self.conversation).charge(paid.charge))
+    }
+
+    /// The reply that an earlier request with the same idempotency key got.
+    fn answered_again(&self, paid: &PaidReply) -> Result<Streamable<ApiError>, ApiError> {
+        if self.is_streamed {
+            Ok(Streamable::Events(self.beginning(paid.id).replayed(), reply_events::stored(paid)))
+        } else {
+            Ok(self.answered(paid)?.replayed().into())
+        }
+    }
+
+    /// The headers of a stream.
+    fn beginning(&self, id: EntryId) -> Answer {
+        Answer::event_stream().message_id(id).conversation(self.conversation)
+    }
+}
+
+/// The conversation that a request names, or else the first.
+struct ChosenConversation(ConversationId);
+
+impl Default for ChosenConversation {
+    fn default() -> Self {
+        Self(ConversationId::FIRST)
+    }
+}
+
+impl TryFrom<Value> for ChosenConversation {
+    type Error = InvalidField;
+
+    fn try_from(value: Value) -> Result<Self, InvalidField> {
+        match value {
+            // As for a model.
+            Value::String(id) if id.is_empty() => Ok(Self::default()),
+            Value::String(id) => {
+                ConversationId::parse(&id).map(Self).ok_or_else(|| InvalidField::new(UNKNOWN_CONVERSATION))
+            }
+            _ => Err(InvalidField::new("Not a valid string.")),
         }
     }
 }
@@ -130,33 +190,6 @@ impl TryFrom<Value> for ModelName {
             _ => Err(InvalidField::new("Not a valid string.")),
         }
     }
-}
-
-/// The request as it is remembered under `key`. One that names no model is remembered by its message alone, whatever the
-/// default is by the time of a repetition.
-fn remembered(key: IdempotencyKey, message: &Message, model: Option<&str>) -> Remembered {
-    let Some(model) = model else { return Remembered::message(key, message) };
-    Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", &[model, message.as_str()]) }
-}
-
-/// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
-fn candidates(offers: &Offers, model: Option<&str>) -> Result<Candidates, ApiError> {
-    let Some(name) = model else { return Ok(offers.first()) };
-    offers.find(name).ok_or_else(|| ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail()))
-}
-
-fn answer(message: &Message, paid: &PaidReply) -> Result<Answer, ApiError> {
-    let body = ChatBody { user: &paid.username, message: message.as_str(), response: paid.reply.shown() };
-    Ok(Answer::private(StatusCode::OK, &body)?.message_id(paid.id).charge(paid.charge))
-}
-
-/// The reply that an earlier request with the same idempotency key got.
-fn again(message: &Message, paid: &PaidReply, is_streamed: bool) -> Result<Streamable<ApiError>, ApiError> {
-    if !is_streamed {
-        return Ok(answer(message, paid)?.replayed().into());
-    }
-    let beginning = Answer::event_stream().message_id(paid.id).replayed();
-    Ok(Streamable::Events(beginning, reply_events::stored(paid)))
 }
 
 #[derive(Serialize)]

@@ -172,12 +172,13 @@ fn any_content_type() -> impl Strategy<Value = Option<String>> {
 }
 
 /// The fields that some function reads. The others ignore them.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "username",
     "password",
     "refresh",
     "token",
     "message",
+    "title",
     "everywhere",
     "current_password",
     "new_password",

@@ -151,6 +151,9 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/chatView/", "POST"),
         ("/transactions/", "GET, HEAD"),
         ("/messages/", "GET, HEAD"),
+        ("/conversations/", "GET, HEAD, POST"),
+        ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/", "PATCH, DELETE"),
+        ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/messages/", "GET, HEAD"),
         ("/.well-known/jwks.json", "GET, HEAD"),
     ] {
         // The answer to a HEAD has no body: see head.rs.

@@ -16,8 +16,9 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    balance, change_password, chat, completion, completion_body, delete_account, end_api_key, end_session, log_in,
-    make_api_key, message, quote, refresh, register, verify,
+    FIRST_CONVERSATION, balance, change_password, chat, completion, completion_body, delete_account,
+    delete_conversation, end_api_key, end_session, log_in, make_api_key, make_conversation, message, message_in,
+    messages_of, quote, refresh, register, rename_conversation, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -207,6 +208,35 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// The costs of conversations. Joan has twenty short messages in one when she lists them.
+async fn costs_of_conversations(world: &World) -> Vec<Cost> {
+    world.register("joan", 100).await;
+    let access = world.log_in("joan").await.access;
+    let ask = async |name: &'static str, function: &str, request: Request| {
+        cost(world, name, function, request.bearer(&access)).await
+    };
+    let made = world.stack.send(make_conversation("My holidays").bearer(&access)).await.json();
+    let id = made["id"].as_str().unwrap();
+    let mut costs = vec![
+        ask("`POST /conversations/`", "conversations", make_conversation("My journeys")).await,
+        ask("`PATCH /conversations/{id}/`", "conversations", rename_conversation(id, "My journeys")).await,
+        ask("`POST /chatView/` in a conversation", "chat", message_in(id, "Hello")).await,
+    ];
+    for _ in 1..20 {
+        world.stack.send(message_in(id, "Hello").bearer(&access)).await;
+    }
+    costs.extend([
+        ask("`GET /conversations/`", "conversations", Request::get("/conversations/")).await,
+        ask("`GET /conversations/{id}/messages/`", "conversations", messages_of(id)).await,
+        ask("`GET /messages/` of one conversation", "messages", Request::get("/messages/")).await,
+        ask("`DELETE /conversations/{id}/`", "conversations", delete_conversation(id)).await,
+    ]);
+    world.stack.send(chat().bearer(&access)).await;
+    let empty = delete_conversation(FIRST_CONVERSATION);
+    costs.push(ask("… of the first, with one message", "conversations", empty).await);
+    costs
+}
+
 /// The costs of guesses at the password of somebody with the longest name, the most sessions and networks, and a name's
 /// item with the most counts.
 async fn costs_of_guesses(world: &World) -> Vec<Cost> {
@@ -387,6 +417,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.splice(login + 1..=login, costs_of_guesses(&world).await);
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
+    counted.extend(costs_of_conversations(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);

@@ -387,6 +387,7 @@ struct Cast {
     world: World,
     ada: Tokens,
     api_key_of_ada: OnceCell<MadeApiKey>,
+    conversation_of_ada: OnceCell<String>,
 }
 
 impl Cast {
@@ -396,7 +397,7 @@ impl Cast {
         world.register("grace", 0).await;
         world.register("ivan", 100).await;
         let ada = world.log_in("ada").await;
-        Self { world, ada, api_key_of_ada: OnceCell::new() }
+        Self { world, ada, api_key_of_ada: OnceCell::new(), conversation_of_ada: OnceCell::new() }
     }
 
     /// The case in `source` with every placeholder replaced.
@@ -428,6 +429,10 @@ impl Cast {
             "api_key_id" => self.api_key().await.id.clone(),
             "ended_api_key" => self.ended_api_key().await,
             "expired_api_key" => self.expired_api_key().await,
+            "conversation_id" => {
+                self.conversation_of_ada.get_or_init(|| make_conversation(world, &ada.access)).await.clone()
+            }
+            "conversation_id_of_grace" => make_conversation(world, &world.log_in("grace").await.access).await,
             "access_token_of_grace" => world.log_in("grace").await.access,
             "session_id_of_grace" => session_id(&world.log_in("grace").await.access),
             "api_key_id_of_grace" => world.make_api_key(&world.log_in("grace").await.access).await.id,
@@ -499,6 +504,12 @@ impl Cast {
         }
         access
     }
+}
+
+/// Makes a conversation, and returns its id.
+async fn make_conversation(world: &World, access: &str) -> String {
+    let request = Request::post("/conversations/").json(&json!({"title": "My holidays"})).bearer(access);
+    world.stack.send(request).await.json()["id"].as_str().unwrap().to_owned()
 }
 
 /// The session that a token belongs to.

@@ -10,8 +10,9 @@ use testkit::runtime_api::Function;
 use tokio::net::TcpListener;
 
 use crate::requests::{
-    UNKNOWN_ID, balance, change_password, chat, completion, end_api_key, end_session, log_in, make_api_key, quote,
-    refresh, register, verify,
+    FIRST_CONVERSATION, UNKNOWN_ID, balance, change_password, chat, completion, delete_conversation, end_api_key,
+    end_session, log_in, make_api_key, make_conversation, message_in, messages_of, quote, refresh, register,
+    rename_conversation, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -45,6 +46,12 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
+        ("conversations", Request::get("/conversations/").bearer(&ada.access)),
+        ("conversations", make_conversation("My holidays").bearer(&ada.access)),
+        ("conversations", rename_conversation(UNKNOWN_ID, "My journeys").bearer(&ada.access)),
+        ("conversations", delete_conversation(UNKNOWN_ID).bearer(&ada.access)),
+        ("conversations", messages_of(FIRST_CONVERSATION).bearer(&ada.access)),
+        ("chat", message_in(UNKNOWN_ID, "Hello").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),
     ]
 }

@@ -10,8 +10,8 @@ use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, QUOTE, balance, change_password, delete_account, end_api_key, log_in, make_api_key, message, refresh,
-    register, verify,
+    COMPLETIONS, QUOTE, balance, change_password, delete_account, delete_conversation, end_api_key, log_in,
+    make_api_key, make_conversation, message, message_in, messages_of, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -20,9 +20,11 @@ const MESSAGE: &str = "What did the doctor say?";
 const NEW_PASSWORD: &str = "an even better horse";
 
 const NAME_OF_KEY: &str = "The doctor's program";
+/// The title of a conversation.
+const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 34;
+const REQUESTS: usize = 40;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -68,6 +70,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/v1/models/dummy").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
+    use_a_conversation(world, access).await;
     for path in ["/.well-known/jwks.json", "/openapi.json", "/docs/", "/docs/start.js"] {
         world.stack.send(Request::get(path)).await;
     }
@@ -89,7 +92,22 @@ async fn use_everything(world: &World) -> Vec<String> {
         JWT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY]).map(str::to_owned).collect()
+    secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+}
+
+/// Makes a conversation, gives it another title, talks in it, lists it and deletes it.
+async fn use_a_conversation(world: &World, access: &str) {
+    let made = world.stack.send(make_conversation(TITLE).bearer(access)).await.json();
+    let id = made["id"].as_str().unwrap();
+    for request in [
+        Request::get("/conversations/"),
+        rename_conversation(id, TITLE),
+        message_in(id, MESSAGE),
+        messages_of(id),
+        delete_conversation(id),
+    ] {
+        assert!(world.stack.send(request.bearer(access)).await.status < 300);
+    }
 }
 
 /// Makes an API key, lists it, uses it where it is accepted and where it is refused, and ends it.

@@ -19,6 +19,7 @@ mod chat;
 mod chat_completions;
 mod chat_streams;
 mod choices;
+mod conversations;
 mod cors;
 mod costs;
 mod docs;

@@ -10,6 +10,9 @@ pub const COMPLETIONS: &str = "/v1/chat/completions";
 
 pub const QUOTE: &str = "/v1/quote";
 
+/// The id of everybody's first conversation.
+pub const FIRST_CONVERSATION: &str = "00000000000000000000000000";
+
 /// An id that no session and no API key has.
 pub const UNKNOWN_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
@@ -73,6 +76,27 @@ pub fn end_session(id: &str) -> Request {
     Request::delete(&format!("/sessions/{id}/"))
 }
 
+pub fn make_conversation(title: &str) -> Request {
+    Request::post("/conversations/").json(&json!({"title": title}))
+}
+
+pub fn rename_conversation(id: &str, title: &str) -> Request {
+    Request::new("PATCH", &format!("/conversations/{id}/")).json(&json!({"title": title}))
+}
+
+pub fn delete_conversation(id: &str) -> Request {
+    Request::delete(&format!("/conversations/{id}/"))
+}
+
+pub fn messages_of(conversation: &str) -> Request {
+    Request::get(&format!("/conversations/{conversation}/messages/"))
+}
+
+/// A message in a conversation.
+pub fn message_in(conversation: &str, text: &str) -> Request {
+    Request::post("/chatView/").json(&json!({"message": text, "conversation": conversation}))
+}
+
 /// A catalogue of the dummy under these names, each with its price of a request in credits. Further members of a model
 /// can be set.
 pub fn catalogue_of_dummies(models: &[(&str, u64)]) -> Value {
@@ -129,6 +153,11 @@ pub fn of_people() -> Vec<Request> {
     vec![
         Request::get("/transactions/"),
         Request::get("/messages/"),
+        Request::get("/conversations/"),
+        make_conversation("My holidays"),
+        rename_conversation(UNKNOWN_ID, "My journeys"),
+        delete_conversation(UNKNOWN_ID),
+        messages_of(FIRST_CONVERSATION),
         Request::get("/sessions/"),
         end_session(UNKNOWN_ID),
         Request::get("/keys/"),

@@ -14,8 +14,9 @@ use testkit::template::Template;
 
 use crate::providers;
 use crate::requests::{
-    balance, change_password, chat, completion, delete_account, end_api_key, end_session, log_in, quote, refresh,
-    register, verify,
+    FIRST_CONVERSATION, balance, change_password, chat, completion, delete_account, delete_conversation, end_api_key,
+    end_session, log_in, make_conversation, message_in, messages_of, quote, refresh, register, rename_conversation,
+    verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -70,6 +71,22 @@ async fn live(world: &World, ada: &Tokens) {
         world.stack.recorder().forget_faults();
     }
     ask(world, 204, change_password(PASSWORD, NEW_PASSWORD).bearer(&ada.access)).await;
+}
+
+/// The requests of somebody with conversations, who deletes the one that has a long message.
+async fn have_conversations(world: &World, access: &str) {
+    let made = ask(world, 201, make_conversation("My holidays").bearer(access)).await.json();
+    let id = made["id"].as_str().unwrap();
+    for request in [
+        Request::get("/conversations/"),
+        rename_conversation(id, "My journeys"),
+        message_in(id, &"x".repeat(2000)),
+        messages_of(id),
+        messages_of(FIRST_CONVERSATION),
+    ] {
+        ask(world, 200, request.bearer(access)).await;
+    }
+    ask(world, 204, delete_conversation(id).bearer(access)).await;
 }
 
 /// The requests of programs, and those that make and end their API keys.
@@ -181,7 +198,12 @@ async fn operate(world: &World, ada: &Tokens) {
     let is_being_deleted = |item: &Value| !item["deletion_began_at"].is_null();
     change(world, "ACCOUNT", is_being_deleted, |item| item["deletion_began_at"] = json!({"N": "1"})).await;
     // The balance of this account does not match its entries.
-    arrive(world, "eve").await;
+    let eve = arrive(world, "eve").await;
+    have_conversations(world, &eve.access).await;
+    let markers =
+        world.stack.table().items().await.into_iter().map(|item| item["sk"]["S"].as_str().unwrap().to_owned());
+    let marker = markers.into_iter().find(|sort| sort.starts_with("GONE#")).unwrap();
+    change(world, &marker, |_| true, |item| item["deleted_at"] = json!({"N": "1"})).await;
     change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
     for action in ["deactivate", "activate"] {
         operator(json!({"action": action, "username": "eve"})).await;
@@ -191,6 +213,7 @@ async fn operate(world: &World, ada: &Tokens) {
     assert_eq!(audit.invoke_with_deadline(&json!({}), hardly_any_time).await.unwrap()["finished"], false);
     let report = audit.invoke(&json!({})).await.unwrap();
     assert_eq!((&report["finished"], report["mismatches"].as_array().unwrap().len()), (&json!(true), 1), "{report}");
+    assert!(!world.stack.table().items().await.iter().any(|item| item["sk"]["S"] == marker), "{report}");
 }
 
 /// Whatever the API did to accounts, the directory lists them, and what deletions left.
@@ -224,6 +247,7 @@ async fn every_permission_of_every_role_is_used() {
     have_a_program(&world, &ada).await;
     live(&world, &ada).await;
     come_and_go(&world).await;
+    have_conversations(&world, &arrive(&world, "joan").await.access).await;
     operate(&world, &ada).await;
     check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();

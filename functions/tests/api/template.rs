@@ -336,6 +336,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "audit",
             "chat",
             "chat-completions",
+            "conversations",
             "keys",
             "login",
             "logout",

@@ -12,6 +12,7 @@ use identity::sessions::Sessions;
 use ledger::Ledger;
 use ledger::acceptance::Switch;
 use ledger::audit::Audit;
+use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
 use providers::catalogues::Catalogues;
@@ -138,6 +139,12 @@ impl Resources {
         History::new(self.table.clone())
     }
 
+    /// The keeper of users' conversations.
+    #[must_use]
+    pub fn conversation_keeper(&self) -> ConversationKeeper {
+        ConversationKeeper::new(self.table.clone(), self.clock.clone())
+    }
+
     /// The audit of the ledger.
     #[must_use]
     pub fn audit(&self) -> Audit {
@@ -185,7 +192,7 @@ impl Resources {
         Ok((callers, till))
     }
 
-    /// The conversations at `/chatView/`.
+    /// The conversations at `/chatView/`, as a model is told them.
     #[must_use]
     pub fn conversations(&self, chat: &ChatSettings) -> Conversations {
         Conversations::new(self.table.clone(), chat.context_limits, chat.system_prompt.clone())

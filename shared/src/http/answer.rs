@@ -1,7 +1,7 @@
 //! The answer of a handler.
 
 use domain::cause::Cause;
-use domain::ids::EntryId;
+use domain::ids::{ConversationId, EntryId};
 use lambda_http::Body;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use lambda_http::http::{HeaderValue, StatusCode};
@@ -71,6 +71,12 @@ impl Answer {
     #[must_use]
     pub fn message_id(self, id: EntryId) -> Self {
         self.header(MESSAGE_ID, &id.to_string())
+    }
+
+    /// Adds the id of the conversation that the message is a part of.
+    #[must_use]
+    pub fn conversation(self, id: ConversationId) -> Self {
+        self.header(HeaderName::from_static("x-conversation-id"), &id.to_string())
     }
 
     /// Adds the cost of the message that this answers, and the balance after it.

@@ -1,6 +1,6 @@
 //! The query parameters of a list.
 
-use domain::ids::UserId;
+use domain::ids::{ConversationId, UserId};
 use domain::invalid_field::InvalidField;
 use lambda_http::RequestExt;
 use ledger::history::{Cursor, Limit, List, PageRequest};
@@ -14,9 +14,21 @@ impl Request {
     /// # Errors
     /// [`ApiError::Invalid`] for everything that is wrong with `limit` and `cursor`.
     pub fn page<T: List>(&self, user_id: UserId) -> Result<PageRequest, ApiError> {
+        self.page_at(|text| Cursor::parse::<T>(text, user_id))
+    }
+
+    /// The page of the list of `T` in a conversation of `user_id` that the query asks for.
+    ///
+    /// # Errors
+    /// As [`Request::page`].
+    pub fn page_in<T: List>(&self, user_id: UserId, conversation: ConversationId) -> Result<PageRequest, ApiError> {
+        self.page_at(|text| Cursor::parse_in::<T>(text, user_id, conversation))
+    }
+
+    fn page_at(&self, cursor: impl FnOnce(&str) -> Result<Cursor, InvalidField>) -> Result<PageRequest, ApiError> {
         let mut errors = FieldErrors::new();
         let limit = self.parameter("limit", &mut errors, Limit::parse);
-        let cursor = self.parameter("cursor", &mut errors, |text| Cursor::parse::<T>(text, user_id));
+        let cursor = self.parameter("cursor", &mut errors, cursor);
         if !errors.is_empty() {
             return Err(ApiError::Invalid(errors));
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use domain::credits::Credits;
+use domain::ids::ConversationId;
 use domain::time::Clock;
-use ledger::Ledger;
 use ledger::account::Payer;
 use ledger::admission::{Admission, OpenAccount};
 use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
 use ledger::idempotency::Remembered;
+use ledger::{Ledger, LedgerError};
 use providers::offers::{Candidates, OfferDesk, Offers};
 use providers::prompt::Prompt;
 
@@ -18,6 +19,9 @@ use crate::till::paid_reply::PaidReply;
 use crate::till::question::{HeldQuestion, Question};
 use crate::till::quotation::{Quotation, QuotedOffer, check_input};
 use crate::till::reserves::ANSWER_TIME;
+
+/// The reason why a conversation is refused that the caller does not have.
+pub const UNKNOWN_CONVERSATION: &str = "You have no conversation with this id.";
 
 /// The till of all models.
 #[derive(Debug)]
@@ -44,6 +48,15 @@ pub enum Admitted {
     Replay(PaidReply),
 }
 
+impl From<Admission> for Admitted {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Open(account) => Self::Open(account),
+            Admission::Replay(replay) => Self::Replay(replay.into()),
+        }
+    }
+}
+
 /// The outcome of [`Till::hold`].
 #[derive(Debug)]
 pub enum HeldOrReplay {
@@ -60,10 +73,23 @@ impl Till {
     /// # Errors
     /// As [`Ledger::admit`].
     pub async fn admit(&self, payer: Payer, remembered: Option<Remembered>) -> Result<Admitted, ApiError> {
-        Ok(match self.ledger.admit(&self.gate, payer, remembered).await? {
-            Admission::Open(account) => Admitted::Open(account),
-            Admission::Replay(replay) => Admitted::Replay(replay.into()),
-        })
+        Ok(self.ledger.admit(&self.gate, payer, remembered).await?.into())
+    }
+
+    /// As [`Till::admit`], for a message in one of the payer's conversations.
+    ///
+    /// # Errors
+    /// As [`Ledger::admit_to`]; [`ApiError::Invalid`] for the field `conversation` if the payer has no such conversation.
+    pub async fn admit_to(
+        &self,
+        payer: Payer,
+        conversation: ConversationId,
+        remembered: Option<Remembered>,
+    ) -> Result<Admitted, ApiError> {
+        match self.ledger.admit_to(&self.gate, payer, conversation, remembered).await {
+            Err(LedgerError::NoConversation) => Err(ApiError::invalid("conversation", UNKNOWN_CONVERSATION)),
+            admission => Ok(admission?.into()),
+        }
     }
 
     /// The models that can be asked. It may read the catalogue, so a handler calls it after [`Till::admit`]: nothing is
