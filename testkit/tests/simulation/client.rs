@@ -57,8 +57,23 @@ impl SimulatedClient {
         told
     }
 
+    /// The place in which the exchange is stored. All requests with one key name the same one, or all of them one that was
+    /// made.
+    fn conversation(&mut self, key: Option<&str>) -> Option<ConversationId> {
+        let places = if self.world.has_organizers { 4 } else { 3 };
+        let number =
+            key.map_or_else(|| self.generator.usize(..places), |key| self.world.place_of_keys + number_of(key));
+        match number % places {
+            0 => Some(ConversationId::FIRST),
+            1 => Some(ConversationId::COMPLETIONS),
+            2 => None,
+            _ => Some(self.world.people[self.person].conversation(&mut self.generator)),
+        }
+    }
+
     fn request(&mut self, key: Option<&str>) -> Request {
         let access = self.world.people[self.person].tokens(&mut self.generator).access;
+        let conversation = self.conversation(key);
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
         let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
@@ -73,7 +88,7 @@ impl SimulatedClient {
             tokens: generator.u32(..=5),
             thinks: Duration::from_millis(generator.u64(..thinks_most_ms)),
             failure: failure(generator, self.world.failures_of_eight),
-            conversation: [Some(ConversationId::FIRST), Some(ConversationId::COMPLETIONS), None][generator.usize(..3)],
+            conversation,
             choices: if key.is_some() { 1 } else { [1, 1, 2, 3][generator.usize(..4)] },
             images: [0, 0, 0, 1, 2][generator.usize(..5)],
             extra_bytes: [0, 0, 40, MOST_EXTRA_BYTES][generator.usize(..4)],
@@ -86,11 +101,15 @@ impl SimulatedClient {
     }
 }
 
+/// The number of a key.
+fn number_of(key: &str) -> usize {
+    key.strip_prefix("key-").unwrap().parse().unwrap()
+}
+
 /// The model that is asked for. All requests with one key name the same one.
 fn model(key: Option<&str>, generator: &mut fastrand::Rng) -> Option<&'static str> {
     let names = [None, None, Some(ALIAS), None, None, Some(MODELS[0]), None, Some(MODELS[1])];
-    let number = key.and_then(|key| key.strip_prefix("key-")?.parse().ok());
-    names[number.unwrap_or_else(|| generator.usize(..names.len()))]
+    names[key.map_or_else(|| generator.usize(..names.len()), number_of)]
 }
 
 fn failure(generator: &mut fastrand::Rng, failures_of_eight: u8) -> Option<ModelFailure> {

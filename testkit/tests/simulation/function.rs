@@ -2,6 +2,7 @@
 
 mod account;
 mod chat;
+mod conversations;
 mod instance;
 mod scripted_model;
 
@@ -26,6 +27,9 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) async fn answer(world: Arc<World>, number: usize, request: Request) -> Told {
     match &request.wish {
         Wish::Chat(chat) => Box::pin(chat::answer(&world, number, chat)).await.unwrap_or_else(refusal_of_message),
+        wish @ (Wish::MakeConversation { .. } | Wish::RenameConversation { .. } | Wish::DeleteConversation { .. }) => {
+            Box::pin(conversations::answer(&world, number, wish)).await.unwrap_or_else(refusal)
+        }
         wish => account::answer(&world, request.person, wish).await.unwrap_or_else(refusal),
     }
 }
@@ -40,6 +44,8 @@ fn refusal_of_message(error: ApiError) -> Told {
         | ApiError::ModelFailed(_)
         | ApiError::ModelUnavailable { .. }
         | ApiError::AnswerGone
+        // Of the conversation.
+        | ApiError::Invalid(_)
         | ApiError::Unavailable(_)
         | ApiError::ReplyLost(_) => Told::Refused(error.code()),
         ApiError::OutcomeUnknown { .. } => Told::Unknown,
@@ -51,6 +57,7 @@ fn refusal(error: ApiError) -> Told {
     match error {
         ApiError::InvalidCredentials
         | ApiError::TokenNotValid(_)
+        | ApiError::NotFound
         | ApiError::UsernameTaken
         | ApiError::Throttled { .. } => Told::Refused(error.code()),
         // For a message the same error says that nothing was charged.

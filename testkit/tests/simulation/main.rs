@@ -3,7 +3,7 @@
 //!
 //! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. In some schedules [`owner`]s log in
 //! and out, refresh tokens, change the password, delete the account and register its name again, and [`operator`]s replace
-//! the catalogue of models and prices. [`function`]s answer
+//! the catalogue of models and prices, or [`organizer`]s make and delete conversations. [`function`]s answer
 //! the [`request`]s through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses,
 //! delays, repeats and refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`].
 //! Time is tokio's paused clock. All random choices follow from the schedule's seed, so a seed that fails fails every
@@ -12,6 +12,7 @@
 //! The [`witness`] of holds, the [`catalogue_witness`] and the [`chronicle`] of users see every request that the table accepts. When the last late
 //! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
 //! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
+//! [`verdict_on_conversations`] counts conversations, and looks for what is left of deleted ones.
 //! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and
 //! [`verdict_on_work`] counts the work that nobody paid. At the end the real audit has to find nothing.
 //!
@@ -28,6 +29,7 @@ mod fault;
 mod function;
 mod network;
 mod operator;
+mod organizer;
 mod owner;
 mod person;
 mod process;
@@ -40,6 +42,7 @@ mod schedule;
 mod text_witness;
 mod trace;
 mod verdict;
+mod verdict_on_conversations;
 mod verdict_on_prices;
 mod verdict_on_texts;
 mod verdict_on_users;

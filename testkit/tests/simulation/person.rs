@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use shared::domain::ids::ConversationId;
 use shared::domain::username::Username;
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
 use shared::identity::password_hash::PasswordHash;
@@ -23,11 +24,14 @@ pub(super) struct Tokens {
 struct Knowledge {
     passwords: Vec<String>,
     tokens: Vec<Tokens>,
+    /// The conversations that were made, also those that were deleted since.
+    conversations: Vec<ConversationId>,
 }
 
 impl Person {
     pub(super) fn new(username: Username, password: &str, tokens: Tokens) -> Self {
-        let knowledge = Knowledge { passwords: vec![password.to_owned()], tokens: vec![tokens] };
+        let knowledge =
+            Knowledge { passwords: vec![password.to_owned()], tokens: vec![tokens], conversations: Vec::new() };
         Self { username, knowledge: Mutex::new(knowledge) }
     }
 
@@ -53,6 +57,16 @@ impl Person {
         let passwords = &mut self.knowledge.lock().unwrap().passwords;
         passwords.retain(|known| known != password);
         passwords.insert(0, password.to_owned());
+    }
+
+    pub(super) fn learn_conversation(&self, id: ConversationId) {
+        self.knowledge.lock().unwrap().conversations.push(id);
+    }
+
+    /// A conversation that was made, most often the newest, or else the first.
+    pub(super) fn conversation(&self, generator: &mut fastrand::Rng) -> ConversationId {
+        let made = &self.knowledge.lock().unwrap().conversations;
+        if made.is_empty() { ConversationId::FIRST } else { *choose(made, generator) }
     }
 
     pub(super) fn receive(&self, tokens: Tokens) {

@@ -94,6 +94,15 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat", "token_not_valid"),
         ("chat", "throttled"),
         ("chat", "answer_gone"),
+        ("chat", "invalid"),
+        ("conversation", "done"),
+        ("conversation", "unknown"),
+        ("conversation", "token_not_valid"),
+        ("title", "done"),
+        ("title", "not_found"),
+        ("deletion of a conversation", "done"),
+        ("deletion of a conversation", "not_found"),
+        ("deletion of a conversation", "unknown"),
         ("change of the password", "invalid_credentials"),
         ("deletion", "invalid_credentials"),
         ("login", "invalid_credentials"),
@@ -298,4 +307,34 @@ fn the_simulation_finds_a_catalogue_that_an_instance_never_reads_again() {
 #[test]
 fn the_simulation_finds_a_replacement_that_does_not_look_at_the_version() {
     assert_found_by(Sabotage::ReplacedWithoutLooking, "of the catalogue was written again");
+}
+
+#[test]
+fn the_simulation_finds_a_deleted_conversation_without_a_marker() {
+    assert_found_by(Sabotage::DeletedWithoutMarker, "items GONE#");
+}
+
+#[test]
+fn the_simulation_finds_a_deleted_conversation_that_is_still_counted() {
+    assert_found_by(Sabotage::DeletionNotCounted, "items CONVERSATION#");
+}
+
+#[test]
+fn the_simulation_finds_a_title_that_brings_a_deleted_conversation_back() {
+    assert_found_by(Sabotage::TitleOfTheDeleted, "items CONVERSATION#");
+}
+
+#[test]
+fn the_simulation_finds_a_list_that_does_not_look_for_conversations() {
+    assert_found_by(Sabotage::ListFindsEveryConversation, "no stored charge in a living conversation");
+}
+
+#[test]
+fn the_simulation_finds_a_first_conversation_that_keeps_its_id_when_it_is_emptied() {
+    assert_found_by(Sabotage::FirstKeepsItsPlace, "is in a conversation that");
+}
+
+#[test]
+fn the_simulation_finds_texts_that_outlive_their_conversation() {
+    assert_found_by(Sabotage::TextsOutliveConversation, "is left of a deleted conversation");
 }

@@ -48,6 +48,17 @@ pub(super) enum Wish {
         access: LoggedIn,
         password: String,
     },
+    MakeConversation {
+        access: LoggedIn,
+    },
+    RenameConversation {
+        access: LoggedIn,
+        id: ConversationId,
+    },
+    DeleteConversation {
+        access: LoggedIn,
+        id: ConversationId,
+    },
 }
 
 /// A message.
@@ -117,7 +128,9 @@ pub(super) enum Told {
     Registered(UserId),
     /// 200 to a login or a refresh, with tokens.
     Admitted(Tokens),
-    /// 204.
+    /// 201 to a conversation.
+    Made(ConversationId),
+    /// 204, or 200 to a new title.
     Done,
     /// An error, by its code, that promises that nothing was done.
     Refused(&'static str),
@@ -148,6 +161,9 @@ impl Wish {
             Self::Logout { everywhere: false, .. } => "logout",
             Self::Logout { everywhere: true, .. } => "logout everywhere",
             Self::Delete { .. } => "deletion",
+            Self::MakeConversation { .. } => "conversation",
+            Self::RenameConversation { .. } => "title",
+            Self::DeleteConversation { .. } => "deletion of a conversation",
         }
     }
 }
@@ -161,7 +177,7 @@ impl Told {
             Self::Charged { .. } => "charged",
             Self::BrokenOff { .. } => "broken off",
             Self::Replayed { .. } => "replayed",
-            Self::Registered(_) | Self::Admitted(_) | Self::Done => "done",
+            Self::Registered(_) | Self::Admitted(_) | Self::Made(_) | Self::Done => "done",
             Self::Refused(code) => code,
             Self::Unknown => "unknown",
             Self::Nothing => "nothing",

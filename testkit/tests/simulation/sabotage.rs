@@ -92,6 +92,18 @@ pub(super) enum Sabotage {
     CatalogueNeverReadAgain,
     /// A replacement of the catalogue does not look whether another one was faster.
     ReplacedWithoutLooking,
+    /// The deletion of a conversation leaves no marker.
+    DeletedWithoutMarker,
+    /// The deletion of a conversation does not take it off the count.
+    DeletionNotCounted,
+    /// A new title does not look whether the conversation is there.
+    TitleOfTheDeleted,
+    /// A list finds every conversation that it looks for.
+    ListFindsEveryConversation,
+    /// Whoever empties the first conversation leaves it under the same id.
+    FirstKeepsItsPlace,
+    /// Texts of deleted conversations are not deleted.
+    TextsOutliveConversation,
 }
 
 impl Sabotage {
@@ -148,6 +160,16 @@ impl Sabotage {
             Self::PricesOfAnotherVersion if operation == "GetItem" && is_catalogue(&body["Key"]) => {
                 return read_under_version_before(engine, &body);
             }
+            Self::DeletedWithoutMarker => forget_part(&mut body, |part| is_item_of(&part["Item"], "GONE#")),
+            Self::DeletionNotCounted => keep_count(&mut body),
+            Self::TitleOfTheDeleted if parts(&body["TransactItems"]).any(is_title) => {
+                weaken(&mut body, is_title, ANYTHING);
+            }
+            Self::ListFindsEveryConversation if operation == "BatchGetItem" => {
+                return find_every_conversation(engine, &body);
+            }
+            Self::FirstKeepsItsPlace => keep_place_of_first(&mut body),
+            Self::TextsOutliveConversation if operation == "BatchWriteItem" => keep_texts(&mut body),
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
             }
@@ -198,6 +220,59 @@ fn weaken(body: &mut Value, meant: fn(&Value) -> bool, instead: &str) {
     for part in parts.into_iter().filter(|part| meant(part)) {
         let condition = part["ConditionExpression"].as_str().unwrap();
         part["ConditionExpression"] = json!(format!("{instead} OR ({condition})"));
+    }
+}
+
+fn is_item_of(item: &Value, prefix: &str) -> bool {
+    item["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(prefix))
+}
+
+/// Leaves a part out of a transaction.
+fn forget_part(body: &mut Value, is_meant: fn(&Value) -> bool) {
+    if let Some(items) = body["TransactItems"].as_array_mut() {
+        items.retain(|item| !item.as_object().into_iter().flat_map(|item| item.values()).any(is_meant));
+    }
+}
+
+fn keep_count(body: &mut Value) {
+    let Some(update) = body.pointer_mut("/TransactItems/0/Update") else { return };
+    let expression = update["UpdateExpression"].as_str().unwrap_or_default();
+    let counted = "conversations = if_not_exists(conversations, :one) - :one, ";
+    update["UpdateExpression"] = json!(expression.replace(counted, ""));
+}
+
+fn is_title(part: &Value) -> bool {
+    part["ExpressionAttributeValues"][":title"].is_object()
+}
+
+/// Adds each conversation that was asked for alone and is not there. (A message asks for it together with the account.)
+fn find_every_conversation(engine: &Engine, body: &Value) -> Reply {
+    let mut reply = engine.answer("BatchGetItem", body);
+    let keys = body["RequestItems"][TABLE_NAME]["Keys"].as_array().unwrap();
+    let Some(found) = reply.body["Responses"][TABLE_NAME].as_array_mut() else { return reply };
+    if keys.iter().all(|key| is_item_of(key, "CONVERSATION#")) {
+        for key in keys.iter().filter(|key| !found.iter().any(|item| item["sk"] == key["sk"])).collect::<Vec<_>>() {
+            let (title, created_at) = (json!({"S": "Title"}), json!({"S": ""}));
+            found.push(json!({"pk": key["pk"], "sk": key["sk"], "title": title, "created_at": created_at}));
+        }
+    }
+    reply
+}
+
+/// The value stays in use, in an attribute without readers.
+fn keep_place_of_first(body: &mut Value) {
+    let Some(update) = body.pointer_mut("/TransactItems/0/Update") else { return };
+    let expression = update["UpdateExpression"].as_str().unwrap_or_default();
+    update["UpdateExpression"] = json!(expression.replace("first_conversation = :fresh", "another = :fresh"));
+}
+
+/// Texts that a batch would delete stay, if message items of the same user are there: it is no deletion of an account.
+fn keep_texts(body: &mut Value) {
+    let requests = body["RequestItems"][TABLE_NAME].as_array_mut().unwrap();
+    if requests.iter().all(|request| is_item_of(&request["DeleteRequest"]["Key"], PREFIX_OF_TEXTS)) {
+        // A batch has at least one request: the last one is sent, with a key that nobody has.
+        requests.truncate(1);
+        requests[0]["DeleteRequest"]["Key"]["sk"] = json!({"S": "NOTHING"});
     }
 }
 

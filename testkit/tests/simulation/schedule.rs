@@ -13,13 +13,17 @@ use crate::fault::Weather;
 use crate::function::{self, new_terms};
 use crate::network::Network;
 use crate::operator::{Operator, any_catalogue};
+use crate::organizer::Organizer;
 use crate::owner::Owner;
 use crate::person::{Person, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
-use crate::{verdict, verdict_on_prices, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work};
+use crate::{
+    verdict, verdict_on_conversations, verdict_on_prices, verdict_on_texts, verdict_on_users, verdict_on_visits,
+    verdict_on_work,
+};
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
@@ -35,6 +39,7 @@ use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::admission::Admission;
 use shared::ledger::audit::{Audit, DeletionProgress, Tombstone};
+use shared::ledger::conversations::ConversationKeeper;
 use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
@@ -109,6 +114,7 @@ impl Schedule {
             unpaid_per_hour,
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),
+            keeper: ConversationKeeper::new(table.clone(), clock.clone()),
             clock,
             trace,
             people,
@@ -118,6 +124,9 @@ impl Schedule {
             beginnings: Mutex::default(),
             idle_instances: Mutex::default(),
             predecessors: Mutex::default(),
+            endings: Mutex::default(),
+            has_organizers: generator.u8(..3) == 0,
+            place_of_keys: generator.usize(..4),
             answered: Arc::default(),
             asked: Arc::default(),
         });
@@ -144,6 +153,11 @@ impl Schedule {
             for _ in 0..clients {
                 let client = SimulatedClient { world: self.world.clone(), person, generator: self.generator.fork() };
                 tasks.push(tokio::spawn(client.run()));
+            }
+            let organizers = if self.world.has_organizers { self.generator.usize(1..=2) } else { 0 };
+            for _ in 0..organizers {
+                let organizer = Organizer { world: self.world.clone(), person, generator: self.generator.fork() };
+                tasks.push(tokio::spawn(organizer.run()));
             }
             let owners = if self.has_owners { self.generator.usize(1..=2) } else { 0 };
             for _ in 0..owners {
@@ -195,6 +209,7 @@ impl Schedule {
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_lists(&items).await);
+        violations.extend(verdict_on_conversations::on_deletions(&items, &self.world));
         violations.extend(self.finish_deletions().await);
         self.world.clock.advance(Duration::from_secs(200));
         violations.extend(self.hold_once_more().await);
@@ -209,7 +224,13 @@ impl Schedule {
         violations.extend(verdict_on_users::on_deletions(&items, &self.network.chronicle()));
         violations.extend(self.sweep().await);
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
+        self.world.clock.advance(Duration::from_secs(3600));
         violations.extend(self.audit().await);
+        let items = self.network.items();
+        violations.extend(verdict_on_conversations::on_counts(&items));
+        violations.extend(verdict_on_conversations::on_sweeps(&items));
+        violations.extend(verdict_on_texts::on_message_items(&items));
+        violations.extend(self.on_lists(&items).await);
         violations.extend(self.network.offences());
         violations
     }
@@ -226,6 +247,8 @@ impl Schedule {
         let mut violations = Vec::new();
         for (user_id, account) in accounts(items) {
             violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account, &processes).await);
+            let told = verdict_on_conversations::on_contexts(items, &self.table, user_id, &account, &processes);
+            violations.extend(told.await);
         }
         violations
     }
@@ -308,6 +331,7 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
     // A negative balance cannot be read.
     if violations.is_empty() {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
+        violations.extend(verdict_on_conversations::on_counts(&items));
     }
     violations
 }

@@ -7,6 +7,7 @@ use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::function::{catalogue_of_settings, counted, is_response, most_input, prompt_of_images, response};
 use crate::request::{Chat, Told, Wish};
+use crate::verdict_on_conversations::Living;
 use crate::witness::Witness;
 use crate::world::World;
 use providers::catalogue::CataloguedModel;
@@ -102,17 +103,28 @@ fn on_kept_replies(items: &[StoredItem], world: &World, chronicle: &Chronicle) -
     let open = |record: &&StoredItem| !chronicle.user(&record.partition).is_some_and(|user| user.is_closed);
     let records: Vec<&StoredItem> =
         items.iter().filter(|item| item.sort.starts_with("IDEMPOTENCY#")).filter(open).collect();
+    let is_of_deleted = |record: &StoredItem| {
+        let found = items.iter().find(|item| item.sort == "ACCOUNT" && item.partition == record.partition);
+        let living = found.map(|item| Living::of(items, &item.partition, &account(item)));
+        let id = record.attributes["entry_id"].as_str().unwrap();
+        let entry = entries(items).find(|(of, entry_id, _)| *of == record.partition && entry_id == id);
+        living.zip(entry).is_some_and(|(living, (.., entry))| !living.has(&entry))
+    };
     let has_text = |record: &StoredItem| {
         let sort = format!("{PREFIX_OF_TEXTS}{}", record.attributes["entry_id"].as_str().unwrap());
         items.iter().any(|item| item.partition == record.partition && item.sort == sort)
     };
-    let textless = records.iter().filter(|record| record.attributes["place"] == "apart" && !has_text(record));
+    let textless = records
+        .iter()
+        .filter(|record| record.attributes["place"] == "apart" && !has_text(record) && !is_of_deleted(record));
     let mut violations: Vec<String> = textless.map(|record| format!("{} has no text", record.sort)).collect();
     for (number, (request, told)) in world.journal.lock().unwrap().iter().enumerate() {
         let (Wish::Chat(chat), Told::Refused("answer_gone")) = (&request.wish, told) else { continue };
         let partition = partition_of(chat.access.user_id());
         let is_closed = chronicle.user(&partition).is_some_and(|user| user.is_closed);
-        let lost = |record: &&&StoredItem| record.partition == partition && record.attributes["place"] == "lost";
+        let lost = |record: &&&StoredItem| {
+            record.partition == partition && (record.attributes["place"] == "lost" || is_of_deleted(record))
+        };
         if !is_closed && records.iter().find(lost).is_none() {
             violations.push(format!("process {number} was told that an answer is gone, and none is lost"));
         }
@@ -172,7 +184,9 @@ impl Charges {
             Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
             Told::Unknown | Told::Nothing => None,
             Told::Wrong(what) => Some(what.clone()),
-            Told::Registered(_) | Told::Admitted(_) | Told::Done => Some("which was to chat".to_owned()),
+            Told::Registered(_) | Told::Admitted(_) | Told::Made(_) | Told::Done => {
+                Some("which was to chat".to_owned())
+            }
         }
     }
 }

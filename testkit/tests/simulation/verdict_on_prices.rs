@@ -47,7 +47,7 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
         return vec!["is of a process that was no message's"];
     };
     let model = entry.model.as_deref().unwrap_or_default();
-    let began = world.beginnings.lock().unwrap()[number];
+    let began = world.beginnings.lock().unwrap()[number].at;
     let processes = world.processes_of_instance(number);
     let mut faults = Vec::new();
     let cost = entry.prices.zip(entry.usage).map(|(prices, usage)| prices.cost(&usage));

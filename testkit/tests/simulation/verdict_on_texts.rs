@@ -8,6 +8,7 @@ use crate::process::ProcessId;
 use crate::request::Told;
 use crate::text_witness::TextWitness;
 use crate::verdict::entries;
+use crate::verdict_on_conversations::Living;
 use crate::world::World;
 use shared::domain::ids::UserId;
 use shared::ledger::account::{Account, Epoch, Payer, Status};
@@ -15,7 +16,8 @@ use shared::ledger::entry::{Entry, EntryKind};
 use shared::ledger::history::{AnsweredMessage, Cursor, History, PageRequest};
 use shared::ledger::texts::TextPlace;
 
-/// A user's list of messages has exactly the charged exchanges that are stored, with the words of their models.
+/// A user's list of messages has exactly the charged exchanges that are stored in conversations which are not deleted, with
+/// the words of their models.
 /// `processes` are those that held for them, by the id.
 pub(super) async fn on_list(
     items: &[StoredItem],
@@ -33,14 +35,18 @@ pub(super) async fn on_list(
     };
     let partition = partition_of(user_id);
     let mut violations = Vec::new();
+    let living = Living::of(items, &partition, account);
     let mut stored: BTreeMap<String, Entry> = entries(items)
         .filter(|(of, _, entry)| *of == partition && entry.kind == EntryKind::Chat && entry.conversation.is_some())
+        .filter(|(.., entry)| living.has(entry))
         .map(|(_, id, entry)| (id, entry))
         .collect();
     for message in listed {
         let id = message.id.to_string();
         let Some(entry) = stored.remove(&id) else {
-            violations.push(format!("the list of {partition} shows {id}, which is no stored charge"));
+            violations.push(format!(
+                "the list of {partition} shows {id}, which is no stored charge in a living conversation"
+            ));
             continue;
         };
         let is_lost = entry.texts == Some(TextPlace::Lost);
@@ -72,7 +78,7 @@ async fn all_messages(history: &History, user_id: UserId, account: &Account) -> 
 pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitness) -> Vec<String> {
     let charged: HashMap<String, Entry> =
         entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat).map(|(_, id, entry)| (id, entry)).collect();
-    let mut violations = on_message_items(items, &charged);
+    let mut violations = on_message_items(items);
     let journal = world.journal.lock().unwrap();
     let has_died = |ProcessId(number): ProcessId| matches!(journal.get(number), Some((_, Told::Nothing)));
     let texts = items.iter().filter_map(|item| item.sort.strip_prefix(PREFIX_OF_TEXTS));
@@ -80,14 +86,24 @@ pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitnes
     violations
 }
 
-/// A message item is there for each stored charge, in its conversation, and for nothing else.
-fn on_message_items(items: &[StoredItem], charged: &HashMap<String, Entry>) -> Vec<String> {
-    let stored = charged.iter().filter_map(|(id, entry)| Some(format!("MESSAGE#{}#{id}", entry.conversation?)));
-    let stored: BTreeSet<String> = stored.collect();
-    let is_deleted =
-        |item: &&StoredItem| items.iter().all(|other| other.sort != ACCOUNT || other.partition != item.partition);
+/// A message item is there for each stored charge, in its conversation, and for nothing else. That of a deleted
+/// conversation may be there for some time.
+pub(super) fn on_message_items(items: &[StoredItem]) -> Vec<String> {
+    let living: HashMap<&str, Living> = items
+        .iter()
+        .filter(|item| item.sort == ACCOUNT)
+        .map(|item| (item.partition.as_str(), Living::of(items, &item.partition, &item.parsed())))
+        .collect();
+    let charged = entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat && entry.conversation.is_some());
+    let of_the_living = |(of, _, entry): &(&str, String, Entry)| living.get(of).is_some_and(|living| living.has(entry));
+    let (stored, dead): (Vec<_>, Vec<_>) = charged.partition(of_the_living);
+    let sort = |(_, id, entry): (&str, String, Entry)| format!("MESSAGE#{}#{id}", entry.conversation.unwrap());
+    let (stored, dead): (BTreeSet<String>, BTreeSet<String>) =
+        (stored.into_iter().map(sort).collect(), dead.into_iter().map(sort).collect());
+    let is_deleted = |item: &&StoredItem| !living.contains_key(item.partition.as_str());
     let messages = items.iter().filter(|item| item.sort.starts_with("MESSAGE#") && !is_deleted(item));
-    let messages: BTreeSet<String> = messages.map(|item| item.sort.clone()).collect();
+    let messages = messages.map(|item| item.sort.clone()).filter(|sort| !dead.contains(sort));
+    let messages: BTreeSet<String> = messages.collect();
     let differing = stored.symmetric_difference(&messages);
     differing.map(|sort| format!("{sort} is a message without its charge, or a charge without its message")).collect()
 }

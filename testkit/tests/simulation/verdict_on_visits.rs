@@ -42,6 +42,9 @@ impl Bench<'_> {
         match (wish, told) {
             (_, Told::Unknown | Told::Nothing)
             | (Wish::Refresh { .. }, Told::Admitted(_))
+            // Their own verdict judges these.
+            | (Wish::MakeConversation { .. }, Told::Made(_))
+            | (Wish::RenameConversation { .. } | Wish::DeleteConversation { .. }, Told::Done)
             // The name was taken by an account whose deletion had begun, and a late attempt found it free.
             | (Wish::Register { .. }, Told::Refused("username_taken")) => None,
             (_, Told::Wrong(what)) => Some(what.clone()),

@@ -17,6 +17,7 @@ use shared::identity::accounts::{Accounts, Deletion};
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
 use shared::ledger::Ledger;
+use shared::ledger::conversations::ConversationKeeper;
 use store::Table;
 
 /// The world of one schedule.
@@ -25,6 +26,7 @@ pub(super) struct World {
     pub(super) deletion: Deletion,
     pub(super) logins: Logins,
     pub(super) ledger: Ledger,
+    pub(super) keeper: ConversationKeeper,
     pub(super) network: Network,
     pub(super) table: Table,
     pub(super) sessions: Sessions,
@@ -37,8 +39,14 @@ pub(super) struct World {
     pub(super) session_lifetime: Duration,
     /// All requests and answers. The position of a request is the number of its process.
     pub(super) journal: Mutex<Vec<(Request, Told)>>,
-    /// The time at which each process began.
-    pub(super) beginnings: Mutex<Vec<Timestamp>>,
+    /// The beginning of each process.
+    pub(super) beginnings: Mutex<Vec<Beginning>>,
+    /// The moment at which each process had answered, by its number.
+    pub(super) endings: Mutex<HashMap<usize, usize>>,
+    /// Whether people have organizers, and clients talk in conversations that were made.
+    pub(super) has_organizers: bool,
+    /// The first of the places in which the exchanges of the keys are stored.
+    pub(super) place_of_keys: usize,
     /// The instances of `chat` that wait for a request.
     pub(super) idle_instances: Mutex<Vec<Instance>>,
     /// The process that an instance was at before the process of this number.
@@ -74,6 +82,14 @@ pub(super) struct AskedModel {
     pub(super) user_id: UserId,
 }
 
+/// The beginning of a process.
+pub(super) struct Beginning {
+    /// The number of requests that the table had accepted.
+    pub(super) moment: usize,
+    /// The time.
+    pub(super) at: Timestamp,
+}
+
 impl World {
     /// The process, and those that its instance was at before, the latest first.
     pub(super) fn processes_of_instance(&self, process: usize) -> Vec<usize> {
@@ -86,7 +102,7 @@ impl World {
         let number = {
             let mut journal = self.journal.lock().unwrap();
             journal.push((request.clone(), Told::Nothing));
-            self.beginnings.lock().unwrap().push(self.clock.now());
+            self.beginnings.lock().unwrap().push(Beginning { moment: self.network.moment(), at: self.clock.now() });
             journal.len() - 1
         };
         let id = ProcessId(number);
@@ -99,6 +115,7 @@ impl World {
             Err(error) => Told::Wrong(format!("the process ended: {error}")),
         };
         self.trace.line(format_args!("{id}: {told:?}"));
+        self.endings.lock().unwrap().insert(number, self.network.moment());
         self.journal.lock().unwrap()[number].1 = told.clone();
         told
     }

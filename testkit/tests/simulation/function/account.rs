@@ -26,7 +26,10 @@ pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<
     let desk =
         Desk { world, username: &world.people[person].username, deadline: world.clock.now().plus(FUNCTION_TIMEOUT) };
     match wish {
-        Wish::Chat(_) => Ok(Told::Wrong("a message to a function that takes none".to_owned())),
+        Wish::Chat(_)
+        | Wish::MakeConversation { .. }
+        | Wish::RenameConversation { .. }
+        | Wish::DeleteConversation { .. } => Ok(Told::Wrong("a request to a function that takes it not".to_owned())),
         Wish::Register { password } => desk.register(password).await,
         Wish::Login { password, renews_hash } => desk.login(password, *renews_hash).await,
         Wish::Refresh { claim, rotates } => desk.refresh(claim, *rotates).await,

@@ -13,10 +13,11 @@ use providers::prompt::{Image, ImageType, Prompt, Role, Turn};
 use serde_json::value::to_raw_value;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
+use shared::domain::ids::ConversationId;
 use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
 use shared::error::ApiError;
-use shared::ledger::idempotency::{IdempotencyKey, Remembered};
+use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use shared::till::{Admitted, CallerLimits, HeldOrReplay, HeldQuestion, PaidReply, Question, ReplyPiece, Till};
 
 use super::instance::Instance;
@@ -101,8 +102,12 @@ async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<To
     let till = &instance.till;
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
-    let remembered = key.map(|key| Remembered::message(key, &message));
-    let account = match till.admit(chat.access.payer(), remembered).await? {
+    let remembered = key.map(|key| remembered(key, &message, chat.conversation));
+    let admitted = match chat.conversation {
+        Some(id) if id != ConversationId::COMPLETIONS => till.admit_to(chat.access.payer(), id, remembered).await?,
+        _ => till.admit(chat.access.payer(), remembered).await?,
+    };
+    let account = match admitted {
         Admitted::Open(account) => account,
         Admitted::Replay(replay) => return Ok(replayed(replay)),
     };
@@ -120,7 +125,7 @@ async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<To
         prompt,
         message,
         limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
-        conversation: chat.conversation,
+        conversation: account.conversation().or(chat.conversation),
         deadline: world.clock.now().plus(if chat.is_streamed { STREAM_TIMEOUT } else { FUNCTION_TIMEOUT }),
     };
     match till.hold(account, question).await? {
@@ -138,6 +143,14 @@ async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<To
                 Err(error) => Err(error),
             }
         }
+    }
+}
+
+/// As `chat` does. One key names one conversation, unless that was made.
+fn remembered(key: IdempotencyKey, message: &Message, conversation: Option<ConversationId>) -> Remembered {
+    match conversation {
+        None | Some(ConversationId::FIRST | ConversationId::COMPLETIONS) => Remembered::message(key, message),
+        Some(id) => Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", &(message.as_str(), id)) },
     }
 }
 
