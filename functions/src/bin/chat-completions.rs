@@ -56,7 +56,7 @@ impl Endpoint for ChatCompletionsEndpoint {
         // Images have megabytes. From here on they are in the prompt alone.
         drop(request);
         let remembered = key.map(|key| asked.remembered(key)).transpose()?;
-        let account = match self.till.admit(caller.payer(), remembered).await? {
+        let account = match self.till.admit(caller, remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return again(&reply, asked.delivery),
         };

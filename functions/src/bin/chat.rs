@@ -61,7 +61,7 @@ impl Endpoint for ChatEndpoint {
         let key = request.idempotency_key()?;
         let asked = ChatRequest::parse(&request)?;
         let remembered = key.map(|key| asked.remembered(key));
-        let account = match self.till.admit_to(caller.payer(), asked.conversation, remembered).await? {
+        let account = match self.till.admit_to(caller, asked.conversation, remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return asked.answered_again(&reply),
         };

@@ -169,6 +169,9 @@ fn stored_completion() -> Request {
     Request::post("/v1/chat/completions").json(&body)
 }
 
+/// The request of a program to a function that has not read its API key for a minute.
+const NOT_REMEMBERED: &str = "`POST /v1/chat/completions` with an API key, for the first time in a minute";
+
 /// The costs of sessions, API keys and accounts. Grace has three sessions and an API key.
 async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     world.register("grace", 100).await;
@@ -182,19 +185,27 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     let session_id = forgery::claims(&two.access)["sid"].as_str().unwrap().to_owned();
     let mut costs = vec![
         cost(world, "`GET /sessions/`", "sessions", get("/sessions/")).await,
-        cost(world, "`GET /token_balance/` with an API key", "token-balance", by_program(balance())).await,
-        cost(world, "`POST /chatView/` with an API key", "chat", by_program(chat())).await,
-        cost(world, "`POST /v1/chat/completions` with an API key", "chat-completions", by_program(completion(false)))
-            .await,
-        cost(world, "`POST /v1/quote` with an API key", "quote", by_program(quote())).await,
-        cost(world, "`GET /v1/models` with an API key", "models", by_program(Request::get("/v1/models"))).await,
+        cost(world, NOT_REMEMBERED, "chat-completions", by_program(completion(false))).await,
+    ];
+    for (name, function, request) in [
+        ("`GET /token_balance/` with an API key", "token-balance", balance()),
+        ("`POST /chatView/` with an API key", "chat", chat()),
+        ("`POST /v1/chat/completions` with an API key", "chat-completions", completion(false)),
+        ("`POST /v1/quote` with an API key", "quote", quote()),
+        ("`GET /v1/models` with an API key", "models", Request::get("/v1/models")),
+    ] {
+        // The function reads the key and remembers it.
+        world.stack.send(by_program(request.clone())).await;
+        costs.push(cost(world, name, function, by_program(request)).await);
+    }
+    costs.extend([
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
         cost(world, "`POST /keys/`", "keys", make_api_key("my program").bearer(&one.access)).await,
         cost(world, "`DELETE /keys/{id}/`", "keys", end_api_key(&api_key.id).bearer(&one.access)).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
         cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session(&session_id).bearer(&one.access)).await,
         cost(world, "`POST /logout/`", "logout", log_out(&three.refresh, false, false)).await,
-    ];
+    ]);
     let change = change_password(PASSWORD, "an even better horse").bearer(&one.access);
     costs.push(cost(world, "`POST /password/`", "password", change).await);
     costs.push(cost(world, "`POST /logout/` everywhere", "logout", log_out(&one.refresh, true, false)).await);
@@ -289,6 +300,13 @@ async fn costs_of_refusals() -> Vec<Cost> {
     ];
     let too_long = message(&"x".repeat(63 * 1024)).bearer(&access);
     costs.push(cost_of_refusal(world, "… that is longer than `MAX_INPUT_TOKENS`", "chat", too_long, 400).await);
+    let completion = || {
+        let mut body = completion_body(false);
+        body["model"] = json!("some-model");
+        Request::post("/v1/chat/completions").json(&body).bearer(&api_key)
+    };
+    // The function reads the key and remembers it.
+    assert_eq!(world.stack.send(completion()).await.status, 200);
     let holds = json!({"M": holds_of_an_account()});
     let unpaid = json!({"M": {"began_at": hour(), "unpaid": {"N": "20"}, "charged": {"N": "0"}}});
     for (name, status, changes) in [
@@ -298,10 +316,7 @@ async fn costs_of_refusals() -> Vec<Cost> {
         ("… of a deactivated account", 401, json!({"status": {"S": "inactive"}})),
     ] {
         change_account(world, &longest, &changes).await;
-        let mut body = completion_body(false);
-        body["model"] = json!("some-model");
-        let by_program = Request::post("/v1/chat/completions").json(&body).bearer(&api_key);
-        costs.push(cost_of_refusal(world, name, "chat-completions", by_program, status).await);
+        costs.push(cost_of_refusal(world, name, "chat-completions", completion(), status).await);
         let by_person = chat().bearer(&access);
         let by_person = cost_of_refusal(world, name, "chat", by_person, status).await;
         assert_eq!(by_person.operations, ["GetItem"], "at `/chatView/` without an API key");

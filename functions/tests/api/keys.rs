@@ -110,6 +110,72 @@ async fn a_key_that_was_ended_is_refused_at_once_and_the_others_go_on() {
     refused(&world, end(), 404, "not_found").await;
 }
 
+/// The reads of API keys since the recorder was cleared.
+fn reads_of_keys(world: &World) -> usize {
+    let requests = world.stack.recorder().requests().into_iter();
+    requests.filter(|request| request.body["Key"]["sk"]["S"] == "APIKEY").count()
+}
+
+#[tokio::test]
+async fn a_key_that_is_ended_is_refused_at_once_by_all_functions_that_remember_it_and_another_key_goes_on() {
+    let (world, ada) = World::with_ada(100, &[]).await;
+    let made = world.make_api_key(&ada.access).await;
+    let other = world.make_api_key(&ada.access).await;
+    let once = |request: Request| request.header("Idempotency-Key", "once");
+    // Each path is a function of its own.
+    let requests =
+        || [chat(), once(completion(false)), completion(true), balance(), quote(), Request::get("/v1/models")];
+    for key in [&made.key, &other.key, &made.key, &other.key] {
+        for request in requests() {
+            assert_eq!(world.stack.send(request.bearer(key)).await.status, 200);
+        }
+    }
+    world.stack.recorder().clear();
+    for request in requests() {
+        assert_eq!(world.stack.send(request.bearer(&made.key)).await.status, 200);
+    }
+    assert_eq!(reads_of_keys(&world), 0, "all of them remember it");
+    assert_eq!(world.stack.send(end_api_key(&made.id).bearer(&ada.access)).await.status, 204);
+    let before = world.items().await;
+    for _ in 0..2 {
+        for request in requests() {
+            let refusal = world.stack.send(request.bearer(&made.key)).await;
+            assert_eq!(refusal.status, 401, "{refusal:?}");
+        }
+    }
+    assert_eq!(world.items().await, before, "nothing was held, charged or stored");
+    for request in requests() {
+        assert_eq!(world.stack.send(request.bearer(&other.key)).await.status, 200);
+    }
+    world.stack.recorder().clear();
+    for request in requests() {
+        assert_eq!(world.stack.send(request.bearer(&other.key)).await.status, 200);
+    }
+    assert_eq!(reads_of_keys(&world), 0, "it was read once more, and is remembered again");
+}
+
+#[tokio::test]
+async fn a_key_that_a_logout_or_a_deletion_ends_is_refused_at_once_by_functions_that_remember_it() {
+    let (world, ada, made) = ada_with_a_key().await;
+    let warm = async |key: &str| {
+        for request in [chat(), balance()] {
+            assert_eq!(world.stack.send(request.bearer(key)).await.status, 200);
+        }
+    };
+    warm(&made.key).await;
+    let body = json!({"refresh": ada.refresh, "everywhere": true, "keys": true});
+    assert_eq!(world.stack.send(Request::post("/logout/").json(&body)).await.status, 204);
+    assert_ended(&world, &made.key).await;
+
+    let access = world.log_in("ada").await.access;
+    let made = world.make_api_key(&access).await;
+    warm(&made.key).await;
+    assert_eq!(world.stack.send(requests::delete_account(PASSWORD).bearer(&access)).await.status, 204);
+    assert_ended(&world, &made.key).await;
+    world.register("ada", 10).await;
+    assert_ended(&world, &made.key).await;
+}
+
 #[tokio::test]
 async fn a_key_of_somebody_else_is_not_found_and_goes_on() {
     let (world, _, made) = ada_with_a_key().await;

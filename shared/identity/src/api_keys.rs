@@ -1,9 +1,9 @@
 //! API keys, with which programs prove whose account they use.
 //!
 //! A key is 256 random bits, which its maker sees once. The table has only its SHA-256, in two places. The item of that
-//! digest names the key's user, so that a request costs one read. One item in the user's partition lists all of the
-//! user's keys: it bounds their number, and leads a deletion to them. Both change in one transaction, on the condition
-//! that the list is the one that was read.
+//! digest names the key's user, so that a request costs one read, and none while the function remembers the key. One item
+//! in the user's partition lists all of the user's keys: it bounds their number, and leads a deletion to them. Both change
+//! in one transaction, on the condition that the list is the one that was read.
 //!
 //! The digest needs neither salt nor a slow hash: nobody can guess 256 bits. A key is compared only by looking its
 //! digest up. The time of that look-up depends on the digest, which nobody can choose, so no comparison in constant
@@ -14,6 +14,7 @@ mod holder;
 mod key;
 mod list;
 mod making;
+mod memory;
 mod stored;
 mod terms;
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! The callers of endpoints that people and their programs use alike.
 
-use domain::ids::UserId;
 use domain::time::Clock;
-use ledger::account::Payer;
+use ledger::claimed_payer::ClaimedPayer;
 use store::Table;
 
 use crate::api_keys::{ApiKey, ApiKeys, KeyHolder};
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, Verifier};
 
-/// The sender of a request, who has proved whose account it uses.
+/// The sender of a request, who has shown whose account it uses. The account has to [confirm](ClaimedPayer) it: a token may
+/// have been revoked, and an API key that is remembered may have ended.
 ///
 /// An endpoint for people alone takes a [`LoggedIn`] instead.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Caller {
     /// A person, by an access token.
     Person(LoggedIn),
@@ -20,22 +20,11 @@ pub enum Caller {
     Program(KeyHolder),
 }
 
-impl Caller {
-    /// The user whose account the caller uses.
-    #[must_use]
-    pub fn user_id(&self) -> UserId {
-        match self {
-            Self::Person(person) => person.user_id(),
-            Self::Program(holder) => holder.user_id(),
-        }
-    }
-
-    /// The payer of the caller's messages.
-    #[must_use]
-    pub fn payer(&self) -> Payer {
-        match self {
-            Self::Person(person) => person.payer(),
-            Self::Program(holder) => holder.payer(),
+impl From<Caller> for ClaimedPayer {
+    fn from(caller: Caller) -> Self {
+        match caller {
+            Caller::Person(person) => person.payer().into(),
+            Caller::Program(holder) => holder.into(),
         }
     }
 }
@@ -61,7 +50,7 @@ impl Callers {
     }
 
     /// The caller whose request has the bearer token `bearer`. A token that begins with `sk-` is an API key, which
-    /// costs a read; any other token is an access token.
+    /// costs a read unless it is remembered; any other token is an access token.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the token is neither a valid access token nor an API key,

@@ -62,6 +62,7 @@ impl From<Closed> for IdentityError {
             Closed::Deleting => Self::TokenNotValid("the account is being deleted"),
             Closed::SessionEpochPassed => Self::TokenNotValid("the session's epoch has passed"),
             Closed::ApiKeyEpochPassed => Self::TokenNotValid("the API key's epoch has passed"),
+            Closed::ApiKeyEnded => Self::TokenNotValid("the API key has ended"),
         }
     }
 }

@@ -128,6 +128,9 @@ pub enum Closed {
     /// The payer's API key belongs to an epoch that has passed.
     #[error("the API key's epoch has passed")]
     ApiKeyEpochPassed,
+    /// The payer's API key has ended, or expired, since it was read.
+    #[error("the API key has ended")]
+    ApiKeyEnded,
 }
 
 /// The account item.
@@ -145,6 +148,9 @@ pub struct Account {
     pub session_epoch: u64,
     /// The current epoch of API keys. API keys of an earlier epoch are worthless.
     pub api_key_epoch: u64,
+    /// Counts the changes that ended API keys of the account. Where none has ended, the item has no such attribute.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub keys_version: u64,
     /// The messages of the hour in which the account was last used.
     pub hourly: HourlyWork,
     /// The number of changes of balance and holds so far.
@@ -202,6 +208,7 @@ impl Account {
             status: Status::Active,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
+            keys_version: 0,
             hourly: HourlyWork::none(clock.now()),
             version: 0,
             created_at: created_at.clone(),
@@ -278,6 +285,28 @@ impl Account {
         self.first_conversation.unwrap_or(ConversationId::FIRST)
     }
 
+    /// The part of a transaction that ends API keys of the account, on the condition that it is open to `payer`: from then
+    /// on no function trusts what it remembers of them. It costs as much as [`Account::check_open`].
+    ///
+    /// Every transaction that deletes the item of a key raises `keys_version`, here or with the epoch of API keys. A
+    /// deletion of the account closes it first.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if the request cannot be built.
+    pub fn end_keys(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
+        transaction::update(
+            table
+                .updating(Self::key(payer.user_id))
+                .update_expression("ADD keys_version :one")
+                .condition_expression("#status = :active AND #epoch = :epoch")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_names("#epoch", payer.epoch.attribute())
+                .expression_attribute_values(":one", number(1_u64))
+                .expression_attribute_values(":active", Status::Active.attribute_value())
+                .expression_attribute_values(":epoch", number(payer.epoch.number())),
+        )
+    }
+
     /// The reason why the account is not open to `payer`, from the account that a failed condition returned.
     ///
     /// # Errors
@@ -304,4 +333,9 @@ impl Account {
         Username::parse(&self.username)
             .map_err(|_| StoreError::Internal(Cause::because("an account's username breaks the rules for usernames")))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -5,6 +5,7 @@ use domain::ids::{ConversationId, UserId};
 use domain::time::Timestamp;
 
 use crate::account::{Account, Payer};
+use crate::claimed_payer::ClaimedPayer;
 use crate::conversations;
 use crate::error::LedgerError;
 use crate::gate::{Accepting, Gate};
@@ -23,11 +24,11 @@ pub enum Admission {
     Replay(Replay),
 }
 
-/// An account that was found open to its payer. Only [`Ledger::admit`] makes one, and [`Ledger::hold`] takes it: so
-/// nothing is read, asked or written for a caller before.
+/// An account that was found open to its payer, whom it has confirmed. Only [`Ledger::admit`] makes one, and
+/// [`Ledger::hold`] takes it: so nothing is read, asked or written for a caller before.
 #[derive(Debug)]
 pub struct OpenAccount {
-    pub(crate) payer: Payer,
+    pub(crate) claimed: ClaimedPayer,
     pub(crate) account: Account,
     /// The proof that the gate was open. Nobody reads it.
     _accepting: Accepting,
@@ -61,7 +62,7 @@ impl OpenAccount {
     /// The user whose account it is.
     #[must_use]
     pub fn user_id(&self) -> UserId {
-        self.payer.user_id()
+        self.claimed.user_id()
     }
 
     /// The id under which the exchange of the message is stored, if it is a part of a conversation.
@@ -118,7 +119,8 @@ pub(crate) struct Room {
 impl Ledger {
     /// Finds the account of `payer` and `gate` open, with room for one more message, or finds the answer to an earlier
     /// request with the same idempotency key, which costs nothing and passes a closed gate too. It reads the account, then
-    /// the key's record if there is a key, then what the gate has to read; it writes nothing.
+    /// an API key that is remembered and may have ended, then the key's record if there is an idempotency key, then what the
+    /// gate has to read; it writes nothing.
     ///
     /// # Errors
     /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
@@ -129,11 +131,13 @@ impl Ledger {
     pub async fn admit(
         &self,
         gate: &Gate,
-        payer: Payer,
+        payer: impl Into<ClaimedPayer>,
         remembered: Option<Remembered>,
     ) -> Result<Admission, LedgerError> {
-        let account = Account::admitted(self.table.get(Account::key(payer.user_id())).await?, payer)?;
-        self.admit_found(gate, payer, account, remembered, AskedIn::Nothing).await
+        let mut claimed = payer.into();
+        let found = self.table.get(Account::key(claimed.user_id())).await?;
+        let account = claimed.confirm::<LedgerError>(found).await?;
+        self.admit_found(gate, claimed, account, remembered, AskedIn::Nothing).await
     }
 
     /// As [`Ledger::admit`], for a message in one of the payer's conversations, which is read together with the account:
@@ -145,23 +149,25 @@ impl Ledger {
     pub async fn admit_to(
         &self,
         gate: &Gate,
-        payer: Payer,
+        payer: impl Into<ClaimedPayer>,
         conversation: ConversationId,
         remembered: Option<Remembered>,
     ) -> Result<Admission, LedgerError> {
-        let (account, found) = conversations::find(&self.table, payer, conversation).await?;
+        let mut claimed = payer.into();
+        let (account, found) = conversations::find(&self.table, &mut claimed, conversation).await?;
         let asked_in = found.map_or(AskedIn::NoConversation, AskedIn::Conversation);
-        self.admit_found(gate, payer, account, remembered, asked_in).await
+        self.admit_found(gate, claimed, account, remembered, asked_in).await
     }
 
     async fn admit_found(
         &self,
         gate: &Gate,
-        payer: Payer,
+        claimed: ClaimedPayer,
         account: Account,
         remembered: Option<Remembered>,
         asked_in: AskedIn,
     ) -> Result<Admission, LedgerError> {
+        let payer = claimed.payer();
         if let Some(remembered) = &remembered {
             let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
             if let Some(record) = self.table.get(key).await?
@@ -175,7 +181,7 @@ impl Ledger {
         }
         // One read after the other: they share a connection, and another one would take longer to open.
         let accepting = gate.accepting().await?;
-        let open = OpenAccount { payer, account, _accepting: accepting, remembered, asked_in };
+        let open = OpenAccount { claimed, account, _accepting: accepting, remembered, asked_in };
         self.room(&open)?;
         Ok(Admission::Open(open))
     }

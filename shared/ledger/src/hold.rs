@@ -117,10 +117,11 @@ impl Ledger {
 
     /// Releases expired holds, because their room or their credits are needed, and reads the account again.
     async fn make_room(&self, open: &mut OpenAccount, until: Timestamp) -> Result<(), LedgerError> {
-        let user_id = open.payer.user_id();
+        let user_id = open.user_id();
         let expired = expired(open.account.holds.clone(), self.clock.now());
         self.release_expired(user_id, &open.account, &expired, until).await?;
-        open.account = Account::admitted(self.table.get(Account::key(user_id)).await?, open.payer)?;
+        let found = self.table.get(Account::key(user_id)).await?;
+        open.account = open.claimed.confirm::<LedgerError>(found).await?;
         Ok(())
     }
 
@@ -132,10 +133,10 @@ impl Ledger {
         record: Option<Box<IdempotencyRecord>>,
     ) -> Result<Option<Replay>, LedgerError> {
         if let Some(account) = account {
-            open.account = Account::admitted(Some(*account), open.payer)?;
+            open.account = open.claimed.confirm::<LedgerError>(Some(*account)).await?;
         }
         let (Some(record), Some(remembered)) = (record, &open.remembered) else { return Ok(None) };
-        self.replay_of(&open.account, open.payer, remembered, open.asked_in, *record).await
+        self.replay_of(&open.account, open.claimed.payer(), remembered, open.asked_in, *record).await
     }
 
     fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {
@@ -193,7 +194,7 @@ impl Ledger {
     /// the user gets the credits back when the hold expires.
     async fn uncertain(&self, new: &NewHold<'_>, error: StoreError) -> StoreError {
         let place = new.place();
-        let released = self.give_back(new.open.payer.user_id(), &place, &new.hold);
+        let released = self.give_back(new.open.user_id(), &place, &new.hold);
         if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, released).await, Ok(Ok(_))) {
             tracing::warn!(hold = %new.hold.id, "a hold may be left to expire");
         }
@@ -209,7 +210,7 @@ impl Ledger {
         update: Update,
         until: Timestamp,
     ) -> Result<Placed, LedgerError> {
-        let user_id = new.open.payer.user_id();
+        let user_id = new.open.user_id();
         let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
         let token = format!("hold-{}", new.hold.id);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
@@ -242,7 +243,7 @@ impl Ledger {
     /// The hold as the caller sees it. Expired holds that are still in the account are released, and the text of a hold
     /// that was taken over is deleted.
     async fn held(&self, new: &NewHold<'_>, account: Account, order: &Order) -> Held {
-        let user_id = new.open.payer.user_id();
+        let user_id = new.open.user_id();
         if let Some(predecessor) = new.open.predecessor() {
             metrics::emit(&[Metric::CreditsReleased(predecessor.amount)]);
             self.delete_text_unless_charged(user_id, predecessor.id).await;

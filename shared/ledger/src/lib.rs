@@ -4,8 +4,9 @@
 //! anything is done for it. A **hold** sets a message's price aside. When the reply is there, a **capture** turns the hold
 //! into an entry; without a reply a **release** returns the credits. A **grant** gives credits, and a **void** entry says
 //! that a message is never charged. Entries hold money only; texts are apart. After every step, even if a process crashes,
-//! `balance + holds = sum of the entries` and `balance >= 0`. The ledger knows a user as a [`Payer`](account::Payer). It
-//! never learns how the payer was authenticated, or by which protocol the message came.
+//! `balance + holds = sum of the entries` and `balance >= 0`. The ledger knows a user as a [`Payer`](account::Payer),
+//! whom a request [claims](claimed_payer::ClaimedPayer) to be. It never learns how the payer was authenticated, or by which
+//! protocol the message came.
 //!
 //! Begin with [`Ledger::admit`], then read [`Ledger::hold`], [`Ledger::capture`] and [`Ledger::release`]; [`account`] has
 //! the item.
@@ -15,6 +16,7 @@ pub mod account;
 pub mod admission;
 pub mod audit;
 mod capture;
+pub mod claimed_payer;
 pub mod conversations;
 pub mod entry;
 mod error;

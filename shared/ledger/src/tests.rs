@@ -13,6 +13,7 @@ use testkit::test_table::NOW;
 
 use crate::account::{Account, Closed, Payer};
 use crate::admission::Admission;
+use crate::claimed_payer::ClaimedPayer;
 use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
 use crate::exchange::{Bill, Exchange};
@@ -27,6 +28,7 @@ use crate::testing::{TestTable, message, open_account, payer, stored_reply};
 use crate::texts::TextPlace;
 
 mod admission;
+mod remembered_keys;
 mod texts;
 mod unpaid;
 
@@ -52,7 +54,7 @@ impl Scene {
 
     async fn order(
         &self,
-        payer: Payer,
+        payer: impl Into<ClaimedPayer>,
         amount: u64,
         text: &str,
         key: Option<&str>,

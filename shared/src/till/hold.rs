@@ -5,8 +5,8 @@ use std::sync::Arc;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::time::Clock;
-use ledger::account::Payer;
 use ledger::admission::{Admission, OpenAccount};
+use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
 use ledger::idempotency::Remembered;
@@ -67,12 +67,16 @@ pub enum HeldOrReplay {
 }
 
 impl Till {
-    /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered before.
-    /// `remembered` is the idempotency key and the fingerprint of the request.
+    /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered
+    /// before. `remembered` is the idempotency key and the fingerprint of the request.
     ///
     /// # Errors
     /// As [`Ledger::admit`].
-    pub async fn admit(&self, payer: Payer, remembered: Option<Remembered>) -> Result<Admitted, ApiError> {
+    pub async fn admit(
+        &self,
+        payer: impl Into<ClaimedPayer>,
+        remembered: Option<Remembered>,
+    ) -> Result<Admitted, ApiError> {
         Ok(self.ledger.admit(&self.gate, payer, remembered).await?.into())
     }
 
@@ -82,7 +86,7 @@ impl Till {
     /// As [`Ledger::admit_to`]; [`ApiError::Invalid`] for the field `conversation` if the payer has no such conversation.
     pub async fn admit_to(
         &self,
-        payer: Payer,
+        payer: impl Into<ClaimedPayer>,
         conversation: ConversationId,
         remembered: Option<Remembered>,
     ) -> Result<Admitted, ApiError> {

@@ -1,5 +1,6 @@
 //! The charge for whole replies.
 
+mod api_keys;
 mod fallbacks;
 
 use std::sync::{Arc, Mutex};

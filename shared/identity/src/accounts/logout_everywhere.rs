@@ -60,28 +60,29 @@ impl Accounts {
         Err(IdentityError::Unavailable(Cause::because("too many requests are changing this account")))
     }
 
-    /// Raises the account's epochs, on the condition that its epoch of sessions is the one that was read.
+    /// Raises the account's epochs, on the condition that its epoch of sessions is the one that was read. If API keys end,
+    /// the account says so.
     fn raise_epochs(
         &self,
         claim: &RefreshClaim,
         account: &Account,
         scope: LogoutScope,
     ) -> Result<TransactWriteItem, StoreError> {
-        let api_key_epoch = match scope {
-            LogoutScope::Sessions => account.api_key_epoch,
-            LogoutScope::SessionsAndApiKeys => account.api_key_epoch + 1,
-        };
-        transaction::update(
-            self.table
-                .updating(Account::key(claim.user_id))
-                .update_expression("SET session_epoch = :next, api_key_epoch = :api_key_epoch")
-                .condition_expression("#status = :active AND session_epoch = :seen")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":active", Status::Active.attribute_value())
-                .expression_attribute_values(":seen", number(account.session_epoch))
-                .expression_attribute_values(":next", number(account.session_epoch + 1))
-                .expression_attribute_values(":api_key_epoch", number(api_key_epoch)),
-        )
+        let update = self
+            .table
+            .updating(Account::key(claim.user_id))
+            .condition_expression("#status = :active AND session_epoch = :seen")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":active", Status::Active.attribute_value())
+            .expression_attribute_values(":seen", number(account.session_epoch))
+            .expression_attribute_values(":next", number(account.session_epoch + 1));
+        transaction::update(match scope {
+            LogoutScope::Sessions => update.update_expression("SET session_epoch = :next"),
+            LogoutScope::SessionsAndApiKeys => update
+                .update_expression("SET session_epoch = :next, api_key_epoch = :api_key_epoch ADD keys_version :one")
+                .expression_attribute_values(":api_key_epoch", number(account.api_key_epoch + 1))
+                .expression_attribute_values(":one", number(1_u64)),
+        })
     }
 
     /// Raises the login's copy of the epoch of sessions.

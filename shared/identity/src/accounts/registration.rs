@@ -7,6 +7,7 @@ use domain::ids::UserId;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use ledger::account::{Account, Epoch};
+use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Accepting;
 use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, Table, from_item};
@@ -78,9 +79,9 @@ impl Accounts {
     /// [`IdentityError::TokenNotValid`] if the account is gone or the caller's epoch has passed,
     /// [`IdentityError::UserInactive`] if it is deactivated.
     pub async fn read(&self, caller: impl Into<Caller>) -> Result<Account, IdentityError> {
-        let payer = caller.into().payer();
-        let account = self.table.get(Account::key(payer.user_id())).await?;
-        Ok(Account::admitted(account, payer)?)
+        let mut claimed: ClaimedPayer = caller.into().into();
+        let found = self.table.get(Account::key(claimed.user_id())).await?;
+        claimed.confirm(found).await
     }
 }
 

@@ -72,7 +72,7 @@ impl fmt::Debug for ApiKey {
 }
 
 /// The SHA-256 of an API key (FIPS 180-4), in base64url. The table keeps nothing else of the key but its prefix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ApiKeyDigest(String);
 

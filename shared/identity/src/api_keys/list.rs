@@ -115,7 +115,8 @@ impl ApiKeys {
     }
 
     /// Replaces the `seen` list by `next`, in one transaction with the items `made` for a new key. The transaction
-    /// deletes the items of keys that leave the list. It writes nothing if the list is no longer the one that was seen.
+    /// deletes the items of keys that leave the list, and says in the account that keys have ended. It writes nothing if the
+    /// list is no longer the one that was seen.
     ///
     /// The transaction checks the account's epoch of sessions. The epoch of API keys is then the one that was read,
     /// because every act that raises it raises the epoch of sessions too.
@@ -128,7 +129,9 @@ impl ApiKeys {
         deadline: Timestamp,
     ) -> Result<Replacement, IdentityError> {
         let mut replacing = self.replacing(person.user_id(), seen, next)?;
-        let mut items = vec![Account::check_open(&self.table, person.payer())?, replacing.remove(0)];
+        let list = replacing.remove(0);
+        let account = if replacing.is_empty() { Account::check_open } else { Account::end_keys };
+        let mut items = vec![account(&self.table, person.payer())?, list];
         items.extend(made);
         items.extend(replacing);
         // Each call has a new token. A late write of an earlier round is refused, because the version is higher by

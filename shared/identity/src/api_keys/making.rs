@@ -96,7 +96,8 @@ impl ApiKeys {
             let listed = listed(&key, terms, keyring.account.api_key_epoch, now);
             let mut next = keyring.living(now);
             let (epoch, expires_at) = (listed.epoch, listed.expires_at);
-            let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at };
+            let keys_version = keyring.account.keys_version;
+            let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at, keys_version };
             let made = vec![
                 self.check_session(person, now)?,
                 self.table.put_new(StoredApiKey::key(&listed.digest).with(&stored)?)?,

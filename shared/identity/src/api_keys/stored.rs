@@ -1,11 +1,14 @@
 //! The item that an API key leads to.
 
+use std::sync::Arc;
+
 use domain::ids::{ApiKeyId, UserId};
 use domain::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Table};
 
 use crate::api_keys::key::ApiKeyDigest;
+use crate::api_keys::memory::{FoundKey, KeyMemory};
 
 /// The most API keys of a user.
 pub const MAX_API_KEYS: usize = 20;
@@ -23,6 +26,14 @@ pub(super) struct StoredApiKey {
     /// The time at which the key ends, in seconds since the Unix epoch. DynamoDB's TTL deletes the item later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<u64>,
+    /// The version of the account's keys when the key was made, or an earlier one. Absent if no key had ended by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) keys_version: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl StoredApiKey {
@@ -32,18 +43,26 @@ impl StoredApiKey {
     }
 }
 
-/// The API keys in the table.
+impl From<&StoredApiKey> for FoundKey {
+    fn from(stored: &StoredApiKey) -> Self {
+        let StoredApiKey { user_id, epoch, expires_at, keys_version, .. } = *stored;
+        Self { user_id, epoch, expires_at, keys_version }
+    }
+}
+
+/// The API keys in the table, and those of them that were read lately. Clones remember together.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     pub(super) table: Table,
     pub(super) clock: Clock,
+    pub(super) memory: Arc<KeyMemory>,
 }
 
 impl ApiKeys {
-    /// The API keys in `table`.
+    /// The API keys in `table`, none of which is remembered.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { table, clock }
+        Self { table, clock, memory: Arc::default() }
     }
 }
 

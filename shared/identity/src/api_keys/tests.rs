@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::ids::{ApiKeyId, TokenId};
-use domain::time::Timestamp;
+use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use futures_util::future::join_all;
 use ledger::account::Account;
+use ledger::claimed_payer::ClaimedPayer;
 use proptest::prelude::*;
 use serde_json::json;
 use store::number;
@@ -111,7 +112,7 @@ async fn a_key_opens_the_account_of_its_maker_and_costs_one_read() {
     let made = scene.make(None).await.unwrap();
     scene.test.recorder.clear();
     let holder = scene.api_keys.holder(made.key.expose()).await.unwrap();
-    assert_eq!(holder.user_id(), scene.ada.user_id());
+    assert_eq!(ClaimedPayer::from(holder).user_id(), scene.ada.user_id());
     let requests = scene.test.recorder.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!((requests[0].operation.as_str(), &requests[0].body["ConsistentRead"]), ("GetItem", &json!(true)));
@@ -197,6 +198,115 @@ async fn a_key_that_was_ended_opens_nothing_and_the_others_go_on() {
     assert_eq!(scene.listed().await, [other.view.id]);
     assert_eq!(scene.items_of_keys().await, 1);
     assert!(matches!(scene.end(ended.view.id).await, Err(IdentityError::NotFound)));
+}
+
+/// The reads of a request with this key at the function that remembers keys in `api_keys`.
+async fn reads(scene: &ApiKeyScene, api_keys: &ApiKeys, key: &ApiKey) -> Result<usize, IdentityError> {
+    scene.test.recorder.clear();
+    let holder = api_keys.holder(key.expose()).await?;
+    scene.test.accounts().read(Caller::Program(holder)).await?;
+    Ok(scene.test.recorder.requests().len())
+}
+
+#[tokio::test]
+async fn a_key_that_is_remembered_costs_no_read_for_a_minute() {
+    let scene = ApiKeyScene::start().await;
+    let made = scene.make(None).await.unwrap();
+    for expected in [2, 1, 1] {
+        assert_eq!(reads(&scene, &scene.api_keys, &made.key).await.unwrap(), expected);
+    }
+    scene.test.clock.advance(Duration::from_secs(60));
+    for expected in [2, 1] {
+        assert_eq!(reads(&scene, &scene.api_keys, &made.key).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_ends_opens_nothing_at_once_where_it_is_remembered_and_the_others_are_read_once_more() {
+    let scene = ApiKeyScene::start().await;
+    let (ended, other) = (scene.make(None).await.unwrap(), scene.make(None).await.unwrap());
+    let functions = [(); 2].map(|()| ApiKeys::new(scene.test.table.clone(), scene.test.clock.clone()));
+    for function in &functions {
+        for (made, expected) in [(&ended, 2), (&ended, 1), (&other, 2), (&other, 1)] {
+            assert_eq!(reads(&scene, function, &made.key).await.unwrap(), expected);
+        }
+    }
+    scene.end(ended.view.id).await.unwrap();
+    for function in &functions {
+        for reason in ["the API key has ended", "there is no such API key"] {
+            let refused = reads(&scene, function, &ended.key).await;
+            assert!(matches!(refused, Err(IdentityError::TokenNotValid(told)) if told == reason), "{refused:?}");
+        }
+        for expected in [2, 1] {
+            assert_eq!(reads(&scene, function, &other.key).await.unwrap(), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_read_in_a_second_request_too_where_another_ended_since_it_was_made() {
+    let scene = ApiKeyScene::start().await;
+    let (made, ended) = (scene.make(None).await.unwrap(), scene.make(None).await.unwrap());
+    scene.end(ended.view.id).await.unwrap();
+    let made_later = scene.make(None).await.unwrap();
+    for (made, expected) in [(&made, [2, 2, 1]), (&made_later, [2, 1, 1])] {
+        for expected in expected {
+            assert_eq!(reads(&scene, &scene.api_keys, &made.key).await.unwrap(), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_remembered_ends_at_its_time_without_a_read() {
+    let scene = ApiKeyScene::start().await;
+    let made = scene.make(Some(1)).await.unwrap();
+    scene.test.clock.advance(DAY.checked_sub(Duration::from_secs(1)).unwrap());
+    scene.opens(&made.key).await.unwrap();
+    scene.test.clock.advance(Duration::from_secs(1));
+    scene.test.recorder.clear();
+    assert!(matches!(scene.opens(&made.key).await, Err(IdentityError::TokenNotValid("the API key has expired"))));
+    assert_eq!(scene.test.recorder.requests(), []);
+}
+
+#[tokio::test]
+async fn a_key_that_was_struck_off_as_expired_is_read_again_where_a_clock_is_late() {
+    let scene = ApiKeyScene::start().await;
+    let made = scene.make(Some(1)).await.unwrap();
+    let late_clock = Clock::manual(NOW.plus(DAY).minus(Duration::from_secs(10)));
+    let late = ApiKeys::new(scene.test.table.clone(), late_clock);
+    assert_eq!(reads(&scene, &late, &made.key).await.unwrap(), 2);
+    scene.test.clock.advance(DAY);
+    scene.make(None).await.unwrap();
+    let refused = reads(&scene, &late, &made.key).await;
+    assert!(matches!(refused, Err(IdentityError::TokenNotValid("the API key has ended"))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn every_act_that_ends_keys_says_so_in_the_account_and_no_other_does() {
+    let scene = ApiKeyScene::start().await;
+    let made = scene.make(Some(1)).await.unwrap();
+    scene.make(None).await.unwrap();
+    scene.log_out_everywhere(LogoutScope::Sessions).await.unwrap();
+    let stored = scene.test.isolated.items().await;
+    assert!(stored.iter().all(|item| item["keys_version"].is_null()), "nothing has ended");
+
+    let scene = ApiKeyScene { ada: Subject { session_epoch: 2, ..subject_of(&scene.ada) }.into(), ..scene };
+    scene.end(made.view.id).await.unwrap();
+    let account = async || scene.test.accounts().find(&Username::parse("ada").unwrap()).await.unwrap().1;
+    assert_eq!(account().await.keys_version, 1);
+    scene.make(Some(1)).await.unwrap();
+    assert_eq!(account().await.keys_version, 1);
+    scene.test.clock.advance(DAY);
+    scene.make(None).await.unwrap();
+    assert_eq!(account().await.keys_version, 2, "one that has expired was struck off");
+    scene.log_out_everywhere(LogoutScope::SessionsAndApiKeys).await.unwrap();
+    assert_eq!(account().await.keys_version, 3);
+}
+
+/// The subject of a person's access token.
+fn subject_of(person: &LoggedIn) -> Subject {
+    let session_epoch = person.session_epoch();
+    Subject { user_id: person.user_id(), session_id: person.session_id(), session_epoch }
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use domain::ids::{ConversationId, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Key, Table, from_item};
 
-use crate::account::{Account, Payer};
+use crate::account::Account;
+use crate::claimed_payer::ClaimedPayer;
 use crate::error::LedgerError;
 
 /// A conversation as its owner sees it.
@@ -57,16 +58,16 @@ pub(crate) fn needs_no_item(account: &Account, stored_as: ConversationId) -> boo
 /// read.
 pub(crate) async fn find(
     table: &Table,
-    owner: Payer,
+    owner: &mut ClaimedPayer,
     id: ConversationId,
 ) -> Result<(Account, Option<ConversationId>), LedgerError> {
     let account_key = Account::key(owner.user_id());
     if id == ConversationId::FIRST {
-        let account = Account::admitted(table.get(account_key).await?, owner)?;
+        let account = owner.confirm::<LedgerError>(table.get(account_key).await?).await?;
         let stored_as = account.first_conversation();
         return Ok((account, Some(stored_as)));
     }
     let [account, item] = table.get_each([account_key, ConversationItem::key(owner.user_id(), id)]).await?;
-    let account = Account::admitted(account.map(from_item).transpose()?, owner)?;
+    let account = owner.confirm::<LedgerError>(account.map(from_item).transpose()?).await?;
     Ok((account, item.map(|_| id)))
 }

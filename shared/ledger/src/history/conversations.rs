@@ -43,7 +43,7 @@ impl History {
         wanted: PageRequest,
     ) -> Result<Page<AnsweredMessage>, LedgerError> {
         let user_id = owner.user_id();
-        let (_, stored_as) = find(&self.table, owner, conversation).await?;
+        let (_, stored_as) = find(&self.table, &mut owner.into(), conversation).await?;
         let stored_as = stored_as.ok_or(LedgerError::NoConversation)?;
         let (items, next) = self.items(user_id, &MessageItem::prefix(stored_as), wanted).await?;
         let (ids, mut texts) = ids_and_inline_texts(items)?;

@@ -10,7 +10,8 @@ use crate::holds::Hold;
 use crate::hourly::HourlyWork;
 
 /// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
-/// hour or left work unpaid since the account was read.
+/// hour or left work unpaid since the account was read. An API key that is remembered adds a condition on the account's
+/// keys.
 const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
                     AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
 
@@ -44,19 +45,21 @@ impl NewHold<'_> {
         let unpaid = open.predecessor().is_some_and(|hold| room.hourly.includes(hold.expiry()));
         let hour = HourUpdate::new(open.account.hourly, room.hourly, unpaid);
         let hour_update = hour.expression();
+        let (keys, keys_version) = open.claimed.condition_on_keys();
+        let payer = open.claimed.payer();
         let update = Update::builder()
             .table_name(table.name())
-            .set_key(Some(Account::key(open.payer.user_id()).into_item()))
+            .set_key(Some(Account::key(payer.user_id()).into_item()))
             .update_expression(format!(
                 "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}"
             ))
             .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#epoch", open.payer.epoch().attribute())
+            .expression_attribute_names("#epoch", payer.epoch().attribute())
             .expression_attribute_names("#place", self.place())
             .expression_attribute_values(":hold", value)
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":active", Status::Active.attribute_value())
-            .expression_attribute_values(":epoch", number(open.payer.epoch().number()))
+            .expression_attribute_values(":epoch", number(payer.epoch().number()))
             .expression_attribute_values(":most", number(room.most_holds))
             .expression_attribute_values(":hour", number(open.account.hourly.began_at))
             .expression_attribute_values(":unpaid", number(open.account.hourly.unpaid))
@@ -68,13 +71,17 @@ impl NewHold<'_> {
             ),
             HourUpdate::None | HourUpdate::CountUnpaid => update,
         };
+        let update = match keys_version {
+            None => update,
+            Some(version) => update.expression_attribute_values(":keys_version", version),
+        };
         let update = match open.predecessor() {
             None => update
-                .condition_expression(format!("{OPEN} AND attribute_not_exists(holds.#place)"))
+                .condition_expression(format!("{OPEN}{keys} AND attribute_not_exists(holds.#place)"))
                 .expression_attribute_values(":taken", number(hold.amount)),
             // The predecessor's credits pay first, so the difference may be negative.
             Some(predecessor) => update
-                .condition_expression(format!("{OPEN} AND holds.#place.id = :predecessor"))
+                .condition_expression(format!("{OPEN}{keys} AND holds.#place.id = :predecessor"))
                 .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
                 .expression_attribute_values(
                     ":taken",
