@@ -30,6 +30,7 @@ pub(super) struct Chronicle {
 /// The state that a user has to have in the table.
 pub(super) struct User {
     pub(super) session_epoch: u64,
+    api_key_epoch: u64,
     pub(super) password: String,
     /// The account is being deleted, or is gone.
     pub(super) is_closed: bool,
@@ -110,7 +111,8 @@ impl Chronicle {
         }
         if sort == "ACCOUNT" {
             let password = passwords(transaction).next().unwrap_or_default();
-            let user = User { session_epoch: number(&item["session_epoch"]), password, is_closed: false };
+            let (session_epoch, api_key_epoch) = (number(&item["session_epoch"]), number(&item["api_key_epoch"]));
+            let user = User { session_epoch, api_key_epoch, password, is_closed: false };
             self.users.insert(partition.clone(), user);
             self.note(process, Deed::Registered(partition));
         } else if sort == Tombstone::SORT_KEY {
@@ -125,7 +127,8 @@ impl Chronicle {
     }
 
     fn begun(&mut self, process: ProcessId, partition: String, sort: String, epoch: u64, transaction: &[Value]) {
-        self.check_epoch(process, &partition, epoch, "began a session");
+        let now = self.users.get(&partition).map_or(0, |user| user.session_epoch);
+        self.check_epoch(process, &partition, epoch, now, "began a session");
         let password = passwords(transaction).next().unwrap_or_default();
         self.session_passwords.insert((partition.clone(), sort.clone()), password);
         self.note(process, Deed::SessionBegun(partition, sort));
@@ -134,13 +137,16 @@ impl Chronicle {
     fn held(&mut self, process: ProcessId, update: &Value) {
         let values = &update["ExpressionAttributeValues"];
         if values[":hold"].is_object() {
-            self.check_epoch(process, &text(&update["Key"]["pk"]["S"]), number(&values[":epoch"]), "held credits");
+            let partition = text(&update["Key"]["pk"]["S"]);
+            let is_program = update["ExpressionAttributeNames"]["#epoch"] == "api_key_epoch";
+            let epoch = |user: &User| if is_program { user.api_key_epoch } else { user.session_epoch };
+            let now = self.users.get(&partition).map_or(0, epoch);
+            self.check_epoch(process, &partition, number(&values[":epoch"]), now, "held credits");
         }
     }
 
     /// An old epoch is an offence.
-    fn check_epoch(&mut self, process: ProcessId, partition: &str, epoch: u64, what: &str) {
-        let now = self.users.get(partition).map_or(0, |user| user.session_epoch);
+    fn check_epoch(&mut self, process: ProcessId, partition: &str, epoch: u64, now: u64, what: &str) {
         if epoch < now {
             self.offences.push(format!("{process} {what} of {partition} in the epoch {epoch}, and it was {now}"));
         }
@@ -155,6 +161,9 @@ impl Chronicle {
         }
         let Some(user) = self.users.get_mut(&partition) else { return };
         user.session_epoch = number(&values[":next"]);
+        if values[":api_key_epoch"].is_object() {
+            user.api_key_epoch = number(&values[":api_key_epoch"]);
+        }
         user.is_closed |= values[":deleting"].is_object();
         let deed = if user.is_closed { Deed::Closed } else { Deed::EpochRaised };
         let changed = transaction.iter().find(|item| !item["Update"]["ExpressionAttributeValues"][":new"].is_null());

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::function::MOST_EXTRA_BYTES;
 use crate::operator::{ALIAS, MODELS};
 use crate::process::Fate;
-use crate::request::{Chat, ModelFailure, Request, Start, Told, Wish};
+use crate::request::{Chat, ModelFailure, Program, Request, Start, Told, Wish};
 use crate::world::World;
-use shared::domain::ids::ConversationId;
+use shared::domain::ids::{ConversationId, SessionId};
+use shared::identity::jwt::{LoggedIn, Subject};
 
 /// One client: it has a few messages of a person to send, one after the other.
 pub(super) struct SimulatedClient {
@@ -72,14 +73,19 @@ impl SimulatedClient {
     }
 
     fn request(&mut self, key: Option<&str>) -> Request {
-        let access = self.world.people[self.person].tokens(&mut self.generator).access;
         let conversation = self.conversation(key);
+        let program = self.program();
+        let access = match &program {
+            None => self.world.people[self.person].tokens(&mut self.generator).access,
+            Some(program) => self.owner_of(program),
+        };
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
         let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
         let most_tokens = generator.u32(1..=4);
         let chat = Chat {
             access,
+            program,
             key: key.map(str::to_owned),
             message: format!("{} {}", if is_mistaken { "Bye" } else { "Hello" }, key.unwrap_or_default()),
             model: model(key, generator),
@@ -104,6 +110,23 @@ impl SimulatedClient {
 /// The number of a key.
 fn number_of(key: &str) -> usize {
     key.strip_prefix("key-").unwrap().parse().unwrap()
+}
+
+impl SimulatedClient {
+    /// A program of the person, if the client is one this time.
+    fn program(&mut self) -> Option<Program> {
+        if self.generator.u8(..5) < 3 {
+            return None;
+        }
+        let key = self.world.people[self.person].program_key(&mut self.generator)?;
+        Some(Program { key, function: self.generator.usize(..self.world.warm_functions.len()) })
+    }
+
+    /// The user who made the program's key. Nobody looks at the session.
+    fn owner_of(&self, program: &Program) -> LoggedIn {
+        let session_id = SessionId::new(&self.world.clock);
+        Subject { user_id: program.key.user_id, session_id, session_epoch: 0 }.into()
+    }
 }
 
 /// The model that is asked for. All requests with one key name the same one.

@@ -13,7 +13,7 @@ use crate::request::{Request, Told, Wish};
 use crate::world::World;
 use shared::error::ApiError;
 
-pub(super) use account::{new_terms, register};
+pub(super) use account::{new_terms, register, terms_of_key};
 pub(super) use chat::{
     EXTRA, MOST_EXTRA_BYTES, catalogue_of_settings, counted, is_response, most_input, prompt_of_images, quote, response,
 };
@@ -59,6 +59,7 @@ fn refusal(error: ApiError) -> Told {
         | ApiError::TokenNotValid(_)
         | ApiError::NotFound
         | ApiError::UsernameTaken
+        | ApiError::TooManyKeys { .. }
         | ApiError::Throttled { .. } => Told::Refused(error.code()),
         // For a message the same error says that nothing was charged.
         ApiError::Unavailable(_) => Told::Unknown,

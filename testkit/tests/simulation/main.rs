@@ -1,9 +1,10 @@
 //! The proof of ledger, accounts and sessions: a deterministic simulation, and the proof that it can
 //! fail.
 //!
-//! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. In some schedules [`owner`]s log in
-//! and out, refresh tokens, change the password, delete the account and register its name again, and [`operator`]s replace
-//! the catalogue of models and prices, or [`organizer`]s make and delete conversations. [`function`]s answer
+//! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. Some are programs with API keys. In
+//! some schedules [`owner`]s log in and out, refresh tokens, change the password, make and end API keys, delete the account
+//! and register its name again, [`operator`]s replace the catalogue of models and prices, or [`organizer`]s make and delete
+//! conversations. [`function`]s answer
 //! the [`request`]s through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses,
 //! delays, repeats and refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`].
 //! Time is tokio's paused clock. All random choices follow from the schedule's seed, so a seed that fails fails every
@@ -13,6 +14,7 @@
 //! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
 //! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
 //! [`verdict_on_conversations`] counts conversations, and looks for what is left of deleted ones.
+//! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them.
 //! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and
 //! [`verdict_on_work`] counts the work that nobody paid. At the end the real audit has to find nothing.
 //!
@@ -27,6 +29,7 @@ mod client;
 mod engine;
 mod fault;
 mod function;
+mod key_witness;
 mod network;
 mod operator;
 mod organizer;
@@ -43,6 +46,7 @@ mod text_witness;
 mod trace;
 mod verdict;
 mod verdict_on_conversations;
+mod verdict_on_keys;
 mod verdict_on_prices;
 mod verdict_on_texts;
 mod verdict_on_users;

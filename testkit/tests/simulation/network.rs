@@ -22,6 +22,7 @@ use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{Engine, Reply, StoredItem};
 use crate::fault::{Fault, Notice, Plan, Weather};
+use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
 use crate::text_witness::TextWitness;
@@ -40,6 +41,7 @@ struct Inner {
     witness: Mutex<Witness>,
     catalogues: Mutex<CatalogueWitness>,
     text_witness: Mutex<TextWitness>,
+    key_witness: Mutex<KeyWitness>,
     chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
     trace: Trace,
@@ -72,6 +74,7 @@ impl Network {
             catalogues: Mutex::default(),
             moment: AtomicUsize::new(0),
             text_witness: Mutex::default(),
+            key_witness: Mutex::default(),
             chronicle: Mutex::default(),
             sabotage,
             trace,
@@ -151,6 +154,11 @@ impl Network {
     /// The requests about text items.
     pub(super) fn text_witness(&self) -> MutexGuard<'_, TextWitness> {
         self.0.text_witness.lock().unwrap()
+    }
+
+    /// The requests about API keys.
+    pub(super) fn key_witness(&self) -> MutexGuard<'_, KeyWitness> {
+        self.0.key_witness.lock().unwrap()
     }
 
     /// The accepted requests that break a rule.
@@ -258,6 +266,7 @@ impl Network {
             self.catalogues().accepted(operation, body, moment);
             self.chronicle().accepted(*process, operation, body);
             self.text_witness().accepted(*process, operation, body);
+            self.key_witness().accepted(*process, operation, body, moment);
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));

@@ -19,11 +19,13 @@ impl Owner {
     pub(super) async fn run(mut self) {
         for _ in 0..self.generator.usize(2..=6) {
             pause(&mut self.generator).await;
-            match self.generator.u8(..20) {
+            match self.generator.u8(..28) {
                 0..7 => self.log_in().await,
                 7..11 => self.change_password().await,
                 11..14 => self.refresh().await,
                 14..17 => self.log_out().await,
+                17..23 => self.end_key().await,
+                23..25 => self.make_key().await,
                 _ => self.leave_and_come_back().await,
             }
         }
@@ -65,7 +67,22 @@ impl Owner {
     async fn log_out(&mut self) {
         let claim = self.tokens().refresh;
         let everywhere = self.generator.bool();
-        self.insist(Wish::Logout { claim, everywhere }).await;
+        let ends_keys = everywhere && self.generator.u8(..3) == 0;
+        self.insist(Wish::Logout { claim, everywhere, ends_keys }).await;
+    }
+
+    async fn make_key(&mut self) {
+        let access = self.tokens().access;
+        let password = self.password();
+        if let Told::KeyMade(key) = self.insist(Wish::MakeKey { access, password }).await {
+            self.known().receive_key(key);
+        }
+    }
+
+    async fn end_key(&mut self) {
+        let Some(key) = self.world.people[self.person].program_key(&mut self.generator) else { return };
+        let access = self.tokens().access;
+        self.insist(Wish::EndKey { access, key }).await;
     }
 
     /// Deletes the account and registers its name again, also after a deletion with an unknown outcome.

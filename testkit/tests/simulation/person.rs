@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
-use shared::domain::ids::ConversationId;
+use shared::domain::ids::{ApiKeyId, ConversationId, UserId};
 use shared::domain::username::Username;
+use shared::identity::api_keys::{ApiKey, MadeApiKey};
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
 use shared::identity::password_hash::PasswordHash;
 
@@ -20,18 +21,38 @@ pub(super) struct Tokens {
     pub(super) refresh: RefreshClaim,
 }
 
-/// The passwords and tokens that may be valid, the likeliest last.
+/// The API key of a program, and the user who made it.
+#[derive(Clone, Debug)]
+pub(super) struct ProgramKey {
+    pub(super) id: ApiKeyId,
+    pub(super) user_id: UserId,
+    pub(super) text: String,
+}
+
+impl ProgramKey {
+    pub(super) fn new(user_id: UserId, made: &MadeApiKey) -> Self {
+        Self { id: made.view.id, user_id, text: made.key.expose().to_owned() }
+    }
+
+    /// The partition of the key's item.
+    pub(super) fn partition(&self) -> String {
+        format!("APIKEY#{}", ApiKey::parse(&self.text).unwrap().digest())
+    }
+}
+
+/// The passwords, tokens and API keys that may be valid, the likeliest last.
 struct Knowledge {
     passwords: Vec<String>,
     tokens: Vec<Tokens>,
     /// The conversations that were made, also those that were deleted since.
     conversations: Vec<ConversationId>,
+    program_keys: Vec<ProgramKey>,
 }
 
 impl Person {
     pub(super) fn new(username: Username, password: &str, tokens: Tokens) -> Self {
-        let knowledge =
-            Knowledge { passwords: vec![password.to_owned()], tokens: vec![tokens], conversations: Vec::new() };
+        let (passwords, tokens) = (vec![password.to_owned()], vec![tokens]);
+        let knowledge = Knowledge { passwords, tokens, conversations: Vec::new(), program_keys: Vec::new() };
         Self { username, knowledge: Mutex::new(knowledge) }
     }
 
@@ -69,8 +90,18 @@ impl Person {
         if made.is_empty() { ConversationId::FIRST } else { *choose(made, generator) }
     }
 
+    /// An API key, if there is one, most often the newest. It may have ended.
+    pub(super) fn program_key(&self, generator: &mut fastrand::Rng) -> Option<ProgramKey> {
+        let knowledge = self.knowledge.lock().unwrap();
+        (!knowledge.program_keys.is_empty()).then(|| choose(&knowledge.program_keys, generator).clone())
+    }
+
     pub(super) fn receive(&self, tokens: Tokens) {
         self.knowledge.lock().unwrap().tokens.push(tokens);
+    }
+
+    pub(super) fn receive_key(&self, key: ProgramKey) {
+        self.knowledge.lock().unwrap().program_keys.push(key);
     }
 }
 

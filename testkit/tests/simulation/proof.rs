@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::request::Wish;
 use crate::sabotage::Sabotage;
 use crate::schedule;
 
@@ -79,6 +80,9 @@ fn schedules_meet_everything_that_they_are_to_prove() {
     for seed in 0..400 {
         for (request, told) in schedule::run(seed, None).journal {
             *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
+            if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
+                *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
+            }
         }
     }
     let of_accounts = ["change of the password", "deletion", "login", "logout everywhere", "refresh"];
@@ -106,7 +110,13 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("change of the password", "invalid_credentials"),
         ("deletion", "invalid_credentials"),
         ("login", "invalid_credentials"),
+        ("chat by a program", "charged"),
+        ("chat by a program", "replayed"),
+        ("chat by a program", "token_not_valid"),
+        ("end of a key", "done"),
+        ("end of a key", "not_found"),
         ("logout", "done"),
+        ("new key", "done"),
         ("register", "done"),
         ("register", "username_taken"),
     ]) {
@@ -337,4 +347,19 @@ fn the_simulation_finds_a_first_conversation_that_keeps_its_id_when_it_is_emptie
 #[test]
 fn the_simulation_finds_texts_that_outlive_their_conversation() {
     assert_found_by(Sabotage::TextsOutliveConversation, "is left of a deleted conversation");
+}
+
+#[test]
+fn the_simulation_finds_an_end_of_a_key_that_the_account_does_not_say() {
+    assert_found_by(Sabotage::EndOfKeyUnsaid, "was served with a key that had ended before it began");
+}
+
+#[test]
+fn the_simulation_finds_a_hold_that_trusts_the_memory_of_a_key() {
+    assert_found_by(Sabotage::HoldTrustsTheMemory, "held for a key that it had not read before its end");
+}
+
+#[test]
+fn the_simulation_finds_an_account_that_hides_the_ends_of_its_keys() {
+    assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was served with a key that had ended before it began");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::function::EXTRA;
-use crate::person::Tokens;
+use crate::person::{ProgramKey, Tokens};
 use crate::process::Fate;
 use providers::catalogue::CataloguedModel;
 use shared::domain::ids::{ConversationId, EntryId, UserId};
@@ -43,6 +43,16 @@ pub(super) enum Wish {
     Logout {
         claim: RefreshClaim,
         everywhere: bool,
+        /// Whether a logout everywhere ends the API keys too.
+        ends_keys: bool,
+    },
+    MakeKey {
+        access: LoggedIn,
+        password: String,
+    },
+    EndKey {
+        access: LoggedIn,
+        key: ProgramKey,
     },
     Delete {
         access: LoggedIn,
@@ -64,7 +74,10 @@ pub(super) enum Wish {
 /// A message.
 #[derive(Clone, Debug)]
 pub(super) struct Chat {
+    /// The person who sends it, or the user who made the program's key.
     pub(super) access: LoggedIn,
+    /// The program that sends it, if it is not a person.
+    pub(super) program: Option<Program>,
     pub(super) key: Option<String>,
     pub(super) message: String,
     /// The model by its id or alias; `None` for the first of the catalogue.
@@ -104,6 +117,13 @@ pub(super) enum Start {
     Warm,
 }
 
+/// A program, and the warm function that its message meets.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    pub(super) key: ProgramKey,
+    pub(super) function: usize,
+}
+
 /// A failure of a model before its first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ModelFailure {
@@ -130,6 +150,8 @@ pub(super) enum Told {
     Admitted(Tokens),
     /// 201 to a conversation.
     Made(ConversationId),
+    /// 201 to a new API key.
+    KeyMade(ProgramKey),
     /// 204, or 200 to a new title.
     Done,
     /// An error, by its code, that promises that nothing was done.
@@ -159,7 +181,10 @@ impl Wish {
             Self::Refresh { .. } => "refresh",
             Self::ChangePassword { .. } => "change of the password",
             Self::Logout { everywhere: false, .. } => "logout",
-            Self::Logout { everywhere: true, .. } => "logout everywhere",
+            Self::Logout { everywhere: true, ends_keys: false, .. } => "logout everywhere",
+            Self::Logout { everywhere: true, ends_keys: true, .. } => "logout everywhere with the keys",
+            Self::MakeKey { .. } => "new key",
+            Self::EndKey { .. } => "end of a key",
             Self::Delete { .. } => "deletion",
             Self::MakeConversation { .. } => "conversation",
             Self::RenameConversation { .. } => "title",
@@ -177,7 +202,7 @@ impl Told {
             Self::Charged { .. } => "charged",
             Self::BrokenOff { .. } => "broken off",
             Self::Replayed { .. } => "replayed",
-            Self::Registered(_) | Self::Admitted(_) | Self::Made(_) | Self::Done => "done",
+            Self::Registered(_) | Self::Admitted(_) | Self::Made(_) | Self::KeyMade(_) | Self::Done => "done",
             Self::Refused(code) => code,
             Self::Unknown => "unknown",
             Self::Nothing => "nothing",

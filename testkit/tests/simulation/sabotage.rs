@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 
 use crate::catalogue_witness::CATALOGUE;
-use crate::engine::{Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
+use crate::engine::{ACCOUNT, Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
 use crate::function::{MOST_EXTRA_BYTES, prompt_of_images};
 use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
@@ -104,6 +104,12 @@ pub(super) enum Sabotage {
     FirstKeepsItsPlace,
     /// Texts of deleted conversations are not deleted.
     TextsOutliveConversation,
+    /// The end of an API key does not say in the account that keys have ended.
+    EndOfKeyUnsaid,
+    /// A hold for an API key that is remembered does not look whether keys have ended since the account was read.
+    HoldTrustsTheMemory,
+    /// The account is read as if none of its API keys had ended.
+    AccountHidesEndsOfKeys,
 }
 
 impl Sabotage {
@@ -173,13 +179,44 @@ impl Sabotage {
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
             }
+            Self::EndOfKeyUnsaid => leave_end_of_key_unsaid(&mut body),
+            Self::HoldTrustsTheMemory => trust_memory(&mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
+        if self == Self::AccountHidesEndsOfKeys && operation == "GetItem" && body["Key"]["sk"]["S"] == ACCOUNT {
+            hide_ends_of_keys(&mut reply.body["Item"]);
+        }
         if self == Self::NothingIsLive {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+}
+
+/// Counts the end of a key where nobody looks.
+fn leave_end_of_key_unsaid(body: &mut Value) {
+    for item in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        let Some(expression) = item.pointer_mut("/Update/UpdateExpression") else { continue };
+        let unsaid = expression.as_str().unwrap().replace(" keys_version ", " unsaid ");
+        *expression = json!(unsaid);
+    }
+}
+
+/// Makes the part on API keys of a hold's condition one that is always met.
+fn trust_memory(body: &mut Value) {
+    let update = if body["TransactItems"].is_array() { &mut body["TransactItems"][0]["Update"] } else { body };
+    if is_hold(update) {
+        let condition = update["ConditionExpression"].as_str().unwrap();
+        let condition = condition.replace(" AND attribute_not_exists(keys_version)", "");
+        let either = "(keys_version = :keys_version OR keys_version <> :keys_version)";
+        update["ConditionExpression"] = json!(condition.replace("keys_version = :keys_version", either));
+    }
+}
+
+fn hide_ends_of_keys(account: &mut Value) {
+    if let Some(account) = account.as_object_mut() {
+        account.remove("keys_version");
     }
 }
 

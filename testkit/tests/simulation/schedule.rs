@@ -10,19 +10,19 @@ use crate::NOW;
 use crate::client::SimulatedClient;
 use crate::engine::{ACCOUNT, StoredItem};
 use crate::fault::Weather;
-use crate::function::{self, new_terms};
+use crate::function::{self, new_terms, terms_of_key};
 use crate::network::Network;
 use crate::operator::{Operator, any_catalogue};
 use crate::organizer::Organizer;
 use crate::owner::Owner;
-use crate::person::{Person, Tokens};
+use crate::person::{Person, ProgramKey, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_conversations, verdict_on_prices, verdict_on_texts, verdict_on_users, verdict_on_visits,
-    verdict_on_work,
+    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_texts, verdict_on_users,
+    verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -32,6 +32,7 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::identity::accounts::{Accounts, Deletion};
+use shared::identity::api_keys::{ApiKeys, NewApiKey};
 use shared::identity::jwt::{LoggedIn, RefreshClaim, Subject};
 use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::sessions::{MAX_SESSIONS, Opening, Sessions};
@@ -99,7 +100,11 @@ impl Schedule {
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
-            people.push(newcomer(&table, &clock, number, generator.u64(..=40)).await);
+            let person = newcomer(&table, &clock, number, generator.u64(..=40)).await;
+            for _ in 0..generator.usize(..=2) {
+                person.receive_key(make_key(&table, &clock, &person.username).await);
+            }
+            people.push(person);
         }
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
@@ -115,6 +120,7 @@ impl Schedule {
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),
             keeper: ConversationKeeper::new(table.clone(), clock.clone()),
+            warm_functions: (0..generator.usize(1..=2)).map(|_| ApiKeys::new(table.clone(), clock.clone())).collect(),
             clock,
             trace,
             people,
@@ -218,6 +224,7 @@ impl Schedule {
         let items = self.network.items();
         violations.extend(verdict::on_holds(&items));
         violations.extend(self.on_prices(&items));
+        violations.extend(self.on_keys());
         violations.extend(verdict_on_work::on_work(&items, &self.world, &self.network.witness()));
         violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
         violations.extend(self.on_lists(&items).await);
@@ -238,6 +245,12 @@ impl Schedule {
     /// Judges every charge by itself.
     fn on_prices(&self, items: &[StoredItem]) -> Vec<String> {
         verdict_on_prices::on_prices(items, &self.world, &self.network.witness(), &self.network.catalogues())
+    }
+
+    /// Judges every message of a program.
+    fn on_keys(&self) -> Vec<String> {
+        let (chronicle, witness) = (self.network.chronicle(), self.network.witness());
+        verdict_on_keys::on_keys(&self.world, &chronicle, &witness, &self.network.key_witness())
     }
 
     /// Judges every user's list of messages.
@@ -365,6 +378,21 @@ async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> 
     let refresh =
         RefreshClaim { user_id: access.user_id(), session_id: access.session_id(), token_id: TokenId::new(clock) };
     Person::new(username(number), FIRST_PASSWORD, Tokens { access, refresh })
+}
+
+/// Makes an API key in a session of its own.
+async fn make_key(table: &Table, clock: &Clock, username: &Username) -> ProgramKey {
+    let login = Logins::new(table.clone(), clock.clone()).find(username).await.unwrap().unwrap();
+    let (user_id, session_epoch) = (login.user_id, login.session_epoch);
+    let proven = ProvenLogin::unproven(login, username, SourceNetwork::UNKNOWN);
+    let refresh = new_terms(clock, Duration::from_secs(100));
+    let opening = Opening { proven: &proven, renewed_hash: None, refresh, user_agent: None };
+    let session_id = Sessions::new(table.clone(), clock.clone()).begin(&opening, soon(clock)).await.unwrap();
+    let person: LoggedIn = Subject { user_id, session_id, session_epoch }.into();
+    let api_keys = ApiKeys::new(table.clone(), clock.clone());
+    let room = api_keys.room(&person).await.unwrap();
+    let new = NewApiKey { person: &person, proven: &proven, terms: &terms_of_key() };
+    ProgramKey::new(user_id, &api_keys.make(&new, room, soon(clock)).await.unwrap())
 }
 
 pub(super) async fn register(table: &Table, clock: &Clock, number: usize, balance: u64) -> LoggedIn {

@@ -70,7 +70,7 @@ pub(super) fn on_messages(
         if user.is_closed {
             continue;
         }
-        let is_turned_away = matches!(told, Told::Refused("token_not_valid"));
+        let is_turned_away = chat.program.is_none() && matches!(told, Told::Refused("token_not_valid"));
         if is_turned_away && user.session_epoch == chat.access.session_epoch() {
             violations.push(format!("process {number} was turned away with a token that is valid"));
         }
@@ -184,7 +184,7 @@ impl Charges {
             Told::Refused(_) => charge.map(|charge| format!("has the entry {charge:?}")),
             Told::Unknown | Told::Nothing => None,
             Told::Wrong(what) => Some(what.clone()),
-            Told::Registered(_) | Told::Admitted(_) | Told::Made(_) | Told::Done => {
+            Told::Registered(_) | Told::Admitted(_) | Told::Made(_) | Told::KeyMade(_) | Told::Done => {
                 Some("which was to chat".to_owned())
             }
         }

@@ -42,9 +42,13 @@ impl Bench<'_> {
         match (wish, told) {
             (_, Told::Unknown | Told::Nothing)
             | (Wish::Refresh { .. }, Told::Admitted(_))
-            // Their own verdict judges these.
+            // The verdicts on conversations and on keys judge these.
             | (Wish::MakeConversation { .. }, Told::Made(_))
-            | (Wish::RenameConversation { .. } | Wish::DeleteConversation { .. }, Told::Done)
+            | (Wish::MakeKey { .. }, Told::KeyMade(_))
+            | (
+                Wish::RenameConversation { .. } | Wish::DeleteConversation { .. } | Wish::EndKey { .. },
+                Told::Done,
+            )
             // The name was taken by an account whose deletion had begun, and a late attempt found it free.
             | (Wish::Register { .. }, Told::Refused("username_taken")) => None,
             (_, Told::Wrong(what)) => Some(what.clone()),
@@ -58,10 +62,10 @@ impl Bench<'_> {
             (Wish::ChangePassword { access, .. }, Told::Done) => {
                 missing(Deed::PasswordChanged(partition_of(access.user_id())))
             }
-            (Wish::Logout { claim, everywhere: true }, Told::Done) => {
+            (Wish::Logout { claim, everywhere: true, .. }, Told::Done) => {
                 missing(Deed::EpochRaised(partition_of(claim.user_id)))
             }
-            (Wish::Logout { claim, everywhere: false }, Told::Done) => {
+            (Wish::Logout { claim, everywhere: false, .. }, Told::Done) => {
                 self.session(claim).map(|_| "whose session is there".to_owned())
             }
             (Wish::Delete { access, .. }, Told::Done) => self.remains(access.user_id()),
@@ -88,7 +92,7 @@ impl Bench<'_> {
         let is_it = |claim: &RefreshClaim| claim.session_id == session.session_id;
         let enders = self.chronicle.enders(&partition, &sort);
         let is_entitled = |ender: &ProcessId| match &self.journal[ender.0].0.wish {
-            Wish::Logout { claim, everywhere: false } | Wish::Refresh { claim, .. } => is_it(claim),
+            Wish::Logout { claim, everywhere: false, .. } | Wish::Refresh { claim, .. } => is_it(claim),
             Wish::Login { .. } => self.chronicle.sessions_begun(&partition) >= MAX_SESSIONS,
             _ => false,
         };

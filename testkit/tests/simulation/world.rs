@@ -14,6 +14,7 @@ use crate::trace::Trace;
 use shared::domain::ids::UserId;
 use shared::domain::time::{Clock, Timestamp};
 use shared::identity::accounts::{Accounts, Deletion};
+use shared::identity::api_keys::ApiKeys;
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
 use shared::ledger::Ledger;
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) network: Network,
     pub(super) table: Table,
     pub(super) sessions: Sessions,
+    /// The API keys that each warm function remembers. A process that answers a program is one request to such a function.
+    pub(super) warm_functions: Vec<ApiKeys>,
     pub(super) clock: Clock,
     pub(super) trace: Trace,
     pub(super) people: Vec<Person>,

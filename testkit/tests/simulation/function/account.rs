@@ -1,7 +1,7 @@
 //! The functions of accounts and sessions. A password's hash is compared as text.
 
 use super::FUNCTION_TIMEOUT;
-use crate::person::{Tokens, hash, password_of};
+use crate::person::{ProgramKey, Tokens, hash, password_of};
 use crate::request::{Told, Wish};
 use crate::world::World;
 use shared::domain::cause::Cause;
@@ -12,6 +12,7 @@ use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::identity::accounts::{Accounts, LogoutScope, PasswordChange};
+use shared::identity::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
 use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use shared::identity::login::ProvenLogin;
 use shared::identity::sessions::{Opening, Refreshed};
@@ -34,7 +35,10 @@ pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<
         Wish::Login { password, renews_hash } => desk.login(password, *renews_hash).await,
         Wish::Refresh { claim, rotates } => desk.refresh(claim, *rotates).await,
         Wish::ChangePassword { access, current, new } => desk.change_password(access, current, new).await,
-        Wish::Logout { claim, everywhere } => desk.logout(claim, *everywhere).await,
+        Wish::Logout { claim, everywhere: false, .. } => desk.logout(claim).await,
+        Wish::Logout { claim, everywhere: true, ends_keys } => desk.log_out_everywhere(claim, *ends_keys).await,
+        Wish::MakeKey { access, password } => desk.make_key(access, password).await,
+        Wish::EndKey { access, key } => desk.end_key(access, key).await,
         Wish::Delete { access, password } => desk.delete(access, password).await,
     }
 }
@@ -86,14 +90,37 @@ impl Desk<'_> {
         Ok(Told::Done)
     }
 
-    /// As `logout`.
-    async fn logout(&self, claim: &RefreshClaim, everywhere: bool) -> Result<Told, ApiError> {
-        if everywhere {
-            self.world.accounts.log_out_everywhere(claim, LogoutScope::Sessions, self.deadline).await?;
-        } else {
-            self.world.sessions.end(claim.user_id, claim.session_id).await?;
-        }
+    /// As `logout` of one session.
+    async fn logout(&self, claim: &RefreshClaim) -> Result<Told, ApiError> {
+        self.world.sessions.end(claim.user_id, claim.session_id).await?;
         Ok(Told::Done)
+    }
+
+    /// As `logout` of all sessions.
+    async fn log_out_everywhere(&self, claim: &RefreshClaim, ends_keys: bool) -> Result<Told, ApiError> {
+        let scope = if ends_keys { LogoutScope::SessionsAndApiKeys } else { LogoutScope::Sessions };
+        self.world.accounts.log_out_everywhere(claim, scope, self.deadline).await?;
+        Ok(Told::Done)
+    }
+
+    /// As `keys` for a `POST`.
+    async fn make_key(&self, access: &LoggedIn, password: &str) -> Result<Told, ApiError> {
+        let api_keys = self.api_keys();
+        let room = api_keys.room(access).await?;
+        let proven = self.proven(&room.username()?, password).await?;
+        let new = NewApiKey { person: access, proven: &proven, terms: &terms_of_key() };
+        let made = api_keys.make(&new, room, self.deadline).await?;
+        Ok(Told::KeyMade(ProgramKey::new(access.user_id(), &made)))
+    }
+
+    /// As `keys` for a `DELETE`.
+    async fn end_key(&self, access: &LoggedIn, key: &ProgramKey) -> Result<Told, ApiError> {
+        self.api_keys().end(access, key.id, self.deadline).await?;
+        Ok(Told::Done)
+    }
+
+    fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.world.table.clone(), self.world.clock.clone())
     }
 
     /// As `account` for a `DELETE`.
@@ -131,6 +158,11 @@ impl Desk<'_> {
 fn tokens(subject: Subject, token_id: TokenId) -> Tokens {
     let refresh = RefreshClaim { user_id: subject.user_id, session_id: subject.session_id, token_id };
     Tokens { access: subject.into(), refresh }
+}
+
+/// The terms of a key that does not expire.
+pub(crate) fn terms_of_key() -> ApiKeyTerms {
+    ApiKeyTerms { name: "program".to_owned().try_into().unwrap(), lifetime: ApiKeyLifetime::default() }
 }
 
 /// The terms of a new refresh token, as the signer makes them.

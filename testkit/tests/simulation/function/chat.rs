@@ -17,12 +17,13 @@ use shared::domain::ids::ConversationId;
 use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
 use shared::error::ApiError;
+use shared::identity::callers::Caller;
 use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use shared::till::{Admitted, CallerLimits, HeldOrReplay, HeldQuestion, PaidReply, Question, ReplyPiece, Till};
 
 use super::instance::Instance;
 use super::{FUNCTION_TIMEOUT, STREAM_TIMEOUT};
-use crate::request::{Chat, Told};
+use crate::request::{Chat, Program, Told};
 use crate::sabotage::Sabotage;
 use crate::world::World;
 
@@ -103,9 +104,13 @@ async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<To
     let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
     let remembered = key.map(|key| remembered(key, &message, chat.conversation));
+    let caller = match &chat.program {
+        None => Caller::from(&chat.access),
+        Some(Program { key, function }) => Caller::Program(world.warm_functions[*function].holder(&key.text).await?),
+    };
     let admitted = match chat.conversation {
-        Some(id) if id != ConversationId::COMPLETIONS => till.admit_to(chat.access.payer(), id, remembered).await?,
-        _ => till.admit(chat.access.payer(), remembered).await?,
+        Some(id) if id != ConversationId::COMPLETIONS => till.admit_to(caller, id, remembered).await?,
+        _ => till.admit(caller, remembered).await?,
     };
     let account = match admitted {
         Admitted::Open(account) => account,
