@@ -1,8 +1,12 @@
 //! Bodies of answers, on their way from the connection to the client crate.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Response};
 
@@ -11,6 +15,10 @@ const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// A whole reply of the most bytes with every one of them escaped, and as much again around it. The client crate reads
 /// long events slowly.
 const MAX_EVENT_BYTES: usize = 3 * 1024 * 1024;
+/// The data of the last event of a stream.
+const DONE: &[u8] = b"[DONE]";
+/// Time for the end of a body after its last event.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `response`, which ends in an error if it is too long.
 pub(super) fn limited(response: Response) -> Response {
@@ -19,7 +27,39 @@ pub(super) fn limited(response: Response) -> Response {
         let bytes = bytes.map_err(io::Error::other)?;
         limit(bytes.len()).map(|()| bytes)
     });
-    http::Response::new(Body::wrap_stream(bytes)).into()
+    http::Response::new(Body::wrap_stream(EventBody { rest: Some(bytes.boxed()), is_done: false })).into()
+}
+
+/// A body whose reader may stop after the last event. Its end comes a moment later, and a connection whose body was not
+/// read to its end is closed. So the end is awaited in the background, and the next request finds the connection open. A
+/// body that is dropped before its last event cancels the request.
+struct EventBody<B: AsRef<[u8]> + Send + 'static> {
+    /// `None` once it was read to its end.
+    rest: Option<BoxStream<'static, io::Result<B>>>,
+    /// Whether the last event was read.
+    is_done: bool,
+}
+
+impl<B: AsRef<[u8]> + Send + 'static> Stream for EventBody<B> {
+    type Item = io::Result<B>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<B>>> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let chunk = ready!(rest.poll_next_unpin(context));
+        match &chunk {
+            Some(Ok(bytes)) => self.is_done |= bytes.as_ref().trim_ascii_end().ends_with(DONE),
+            Some(Err(_)) | None => self.rest = None,
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl<B: AsRef<[u8]> + Send + 'static> Drop for EventBody<B> {
+    fn drop(&mut self) {
+        let Some(mut rest) = self.rest.take().filter(|_| self.is_done) else { return };
+        let end = async move { while let Some(Ok(_)) = rest.next().await {} };
+        tokio::spawn(tokio::time::timeout(REST_TIMEOUT, end));
+    }
 }
 
 /// The same as a stream of events. A server that does not stream answers whole, in JSON, where a stream is asked for: the

@@ -949,3 +949,52 @@ async fn an_answer_without_end_is_a_failure() {
         answering(ResponseTemplate::new(200).set_body_raw(mebibytes(3) + &body, "application/json")).await;
     failed(streamed(&model).await.1);
 }
+
+/// A server that says `[DONE]` a moment before the end of its answer, as servers do that write the two apart. It returns
+/// the number of connections that it got.
+async fn dallying(answers: usize) -> (String, tokio::task::JoinHandle<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (mut connections, mut answered) = (0, 0);
+        while answered < answers {
+            let (mut client, _) = listener.accept().await.unwrap();
+            connections += 1;
+            while answered < answers && next_request(&mut client).await {
+                let events = events(&[text_chunk("Hi"), last_chunk("stop"), usage_chunk()]) + "data: [DONE]\n\n";
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+                let chunk = format!("{head}{:x}\r\n{events}\r\n", events.len());
+                client.write_all(chunk.as_bytes()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                // It fails where the client has closed the connection.
+                let _ = client.write_all(b"0\r\n\r\n").await;
+                answered += 1;
+            }
+        }
+        connections
+    });
+    (base_url, serving)
+}
+
+/// Reads a request with a body to its end. `false` if the client has closed the connection.
+async fn next_request(client: &mut TcpStream) -> bool {
+    let (mut received, mut chunk) = (Vec::new(), [0; 4096]);
+    while !received.ends_with(b"}") {
+        match client.read(&mut chunk).await {
+            Ok(0) | Err(_) => return false,
+            Ok(read) => received.extend_from_slice(&chunk[..read]),
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_whose_server_ends_its_answer_a_moment_after_the_last_event() {
+    let (base_url, serving) = dallying(3).await;
+    let model = model_at(&base_url).await;
+    for _ in 0..3 {
+        assert_eq!(streamed(&model).await.0, "Hi");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(serving.await.unwrap(), 1);
+}
