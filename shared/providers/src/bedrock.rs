@@ -7,6 +7,7 @@ mod document;
 mod end;
 mod failure;
 mod messages;
+mod opening;
 mod reasoning;
 mod request;
 mod request_body;
@@ -26,6 +27,7 @@ use futures_util::future::BoxFuture;
 use crate::bedrock::asked_model::AskedModel;
 use crate::bedrock::attempts::OnlyIfTurnedAway;
 use crate::bedrock::failure::failure;
+use crate::bedrock::opening::UnaskedRequest;
 use crate::bedrock::request::ConverseRequest;
 use crate::bedrock::request_body::RequestBody;
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
@@ -114,6 +116,16 @@ impl Bedrock {
 impl ChatModel for Bedrock {
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
         Protocol::Bedrock.unsupported_by(&self.model.id, prompt)
+    }
+
+    fn open_connection(&self) -> BoxFuture<'_, ()> {
+        async move {
+            let request = self.client.converse().model_id(&self.model.id).customize().interceptor(UnaskedRequest);
+            // It asks for nothing, so there is no answer but a refusal. A connection that could not be opened is the first
+            // request's to meet.
+            drop(request.send().await);
+        }
+        .boxed()
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

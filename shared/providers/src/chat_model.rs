@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::error::ModelError;
@@ -17,6 +18,12 @@ pub trait ChatModel: fmt::Debug + Send + Sync {
 
     /// The first parameter of `prompt` that the model cannot honour, by its name in OpenAI's protocol.
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str>;
+
+    /// Opens a connection to the provider, so that the first request finds one. Nothing is asked, and no key is sent. A
+    /// failure is the first request's to meet.
+    fn open_connection(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
 
     /// The whole reply, of at most `max_output_tokens` tokens. Dropping the future cancels the request.
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>>;

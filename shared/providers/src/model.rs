@@ -89,6 +89,11 @@ impl Model {
         }
     }
 
+    /// Opens a connection to the provider, as [`ChatModel::open_connection`] says.
+    pub async fn open_connection(&self) {
+        self.unlimited.open_connection().await;
+    }
+
     /// Whether the model reads the prompt. One that does not needs no earlier messages in it.
     #[must_use]
     pub fn reads_context(&self) -> bool {

@@ -7,8 +7,11 @@ mod offer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::catalogue::{CataloguedModel, Provider};
 use crate::catalogues::CurrentCatalogue;
@@ -16,6 +19,9 @@ use crate::model::Model;
 
 pub use desk::OfferDesk;
 pub use offer::Offer;
+
+/// The most providers whose connections are opened before they are needed: each takes a handshake at the start.
+const MOST_OPENED: usize = 4;
 
 /// How a model of the catalogue is connected to its provider.
 pub trait Connect: fmt::Debug + Send + Sync {
@@ -76,6 +82,13 @@ impl Offers {
     /// The ids of the models that are not hidden.
     pub fn listed(&self) -> impl Iterator<Item = &str> {
         self.of.catalogue.listed().map(|model| model.id.as_str())
+    }
+
+    /// Opens a connection to each of the first [`MOST_OPENED`] providers that models name.
+    async fn open_connections(&self) {
+        let mut named = BTreeSet::new();
+        let first_of_each = self.models.iter().filter(|offer| named.insert(&offer.terms.provider)).take(MOST_OPENED);
+        join_all(first_of_each.map(|offer| offer.model.open_connection())).await;
     }
 
     /// A fallback's own fallbacks are not followed.

@@ -44,6 +44,7 @@ pub(crate) use provider::http_client;
 /// One model of a server that speaks `OpenAI`'s protocol.
 pub(super) struct OpenAi {
     client: Client<Address>,
+    http: reqwest::Client,
     model_id: String,
     /// The members of a request that the catalogue lists for this model.
     extra_parameters: BTreeSet<String>,
@@ -59,9 +60,9 @@ impl OpenAi {
             .map_err(|cause| SettingError::new("MODEL", format!("cannot be reached: {cause}")))?;
         let authorization = Authorization::of_the_settings(settings.api_key.clone()).await?;
         let server = Server { headers: HeaderMap::new(), authorization };
-        let client = provider::client(http, settings.base_url.as_deref(), server)
+        let client = provider::client(http.clone(), settings.base_url.as_deref(), server)
             .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))?;
-        Ok(Self { client, model_id: settings.model_id.clone(), extra_parameters: BTreeSet::new() })
+        Ok(Self { client, http, model_id: settings.model_id.clone(), extra_parameters: BTreeSet::new() })
     }
 
     /// The `model` of a `provider` of the catalogue, whose key is one of `keys`.
@@ -79,9 +80,9 @@ impl OpenAi {
             None => Authorization::None,
         };
         let server = Server { headers: headers(&provider.headers)?, authorization };
-        let client = provider::client(http, provider.base_url.as_deref(), server)?;
+        let client = provider::client(http.clone(), provider.base_url.as_deref(), server)?;
         let (model_id, extra_parameters) = (model.provider_model.clone(), model.extra_parameters.clone());
-        Ok(Self { client, model_id, extra_parameters })
+        Ok(Self { client, http, model_id, extra_parameters })
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
@@ -111,6 +112,10 @@ impl ChatModel for OpenAi {
     /// The protocol has them all; a model that lacks one refuses it itself or lets it pass.
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
         Protocol::OpenAi.unsupported(prompt)
+    }
+
+    fn open_connection(&self) -> BoxFuture<'_, ()> {
+        provider::open_connection(&self.http, self.client.config()).boxed()
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

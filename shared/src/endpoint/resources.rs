@@ -166,22 +166,19 @@ impl Resources {
     }
 
     /// The verifier of JWTs and API keys, and the till of the catalogue's models. The reads of the table go one after the
-    /// other, over one connection: opening another takes longer than a read.
+    /// other, over one connection: opening another takes longer than a read. The catalogue is the first of them: it says
+    /// whose connections are opened beside the others.
     ///
     /// # Errors
     /// [`SettingError`] if the model that `chat` names is not built into this function, or cannot be reached with these
     /// settings.
     pub async fn callers_and_till(&self, chat: &ChatSettings) -> Result<(Callers, Till), SettingError> {
         let catalogues = self.catalogues(chat);
-        let from_table = async {
-            let callers_and_gate = (self.callers().await, self.gate().await);
-            catalogues.warm_up().await;
-            callers_and_gate
-        };
         let connections = Connections::start(&chat.model, chat.model_streams, chat.provider_keys.clone());
-        let ((callers, gate), connections) = tokio::join!(from_table, connections);
+        let ((), connections) = tokio::join!(catalogues.warm_up(), connections);
         let offers = OfferDesk::new(catalogues, Box::new(connections?));
-        offers.warm_up();
+        let from_table = async { (self.callers().await, self.gate().await) };
+        let ((callers, gate), ()) = tokio::join!(from_table, offers.warm_up());
         let till = Till {
             ledger: self.ledger(),
             gate,

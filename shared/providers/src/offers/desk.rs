@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use store::StoreError;
+use store::{StoreError, WARM_UP_LIMIT};
 
 use crate::catalogues::{Catalogues, CurrentCatalogue};
 use crate::offers::{Connect, Offers};
@@ -23,11 +23,13 @@ impl OfferDesk {
         Self { catalogues, connect, connected: Mutex::new(None) }
     }
 
-    /// Connects the models of the catalogue that was read already, if one was, so that the first request need not. Nothing
-    /// is read.
-    pub fn warm_up(&self) {
-        if let Some(known) = self.catalogues.last_read() {
-            self.connected(known);
+    /// Connects the models of the catalogue that was read already, if one was, and opens the connections to their providers
+    /// that can be opened at once, so that the first request need not. Nothing is read.
+    pub async fn warm_up(&self) {
+        let Some(known) = self.catalogues.last_read() else { return };
+        let offers = self.connected(known);
+        if tokio::time::timeout(WARM_UP_LIMIT, offers.open_connections()).await.is_err() {
+            tracing::info!("a provider's connection takes too long to open: the start goes on");
         }
     }
 

@@ -115,13 +115,13 @@ async fn a_start_connects_the_catalogue_that_it_has_read_and_reads_none_for_that
     let desk = |catalogues, connection: &NotedConnection| OfferDesk::new(catalogues, Box::new(connection.clone()));
     let catalogues = || Catalogues::without_table(Catalogue::of_one(Provider::new(Protocol::Dummy), terms("m")));
     let unread = NotedConnection::default();
-    desk(catalogues(), &unread).warm_up();
+    desk(catalogues(), &unread).warm_up().await;
     assert!(unread.0.lock().unwrap().is_empty());
 
     let (read, connection) = (catalogues(), NotedConnection::default());
     read.warm_up().await;
     let desk = desk(read, &connection);
-    desk.warm_up();
+    desk.warm_up().await;
     assert_eq!(*connection.0.lock().unwrap(), ["m"]);
     desk.current().await.unwrap();
     assert_eq!(*connection.0.lock().unwrap(), ["m"], "the first request connects nothing");

@@ -63,6 +63,19 @@ pub(super) fn client(http: reqwest::Client, base_url: Option<&str>, server: Serv
     Ok(Client::build(http, Address::new(base_url)).with_http_service(service))
 }
 
+/// Opens a connection to the server at `address`, and leaves it in the pool. HTTP's clients have no way to connect alone:
+/// a `HEAD` of the server's root does, without a key and without a word of anybody's. Whatever the server answers, the
+/// connection is open then.
+///
+/// A server without TLS is on the same machine or network, where a connection takes no time that is worth a request.
+pub(super) async fn open_connection(http: &reqwest::Client, address: &Address) {
+    let Some(root) = address.root().filter(|root| root.scheme() == "https") else { return };
+    if let Err(error) = http.head(root).send().await {
+        let cause = Cause::new(error.without_url());
+        tracing::info!(%cause, "a provider's connection cannot be opened yet");
+    }
+}
+
 /// Sends `request`, and again where the server says when.
 async fn send(
     http: reqwest::Client,
@@ -125,6 +138,11 @@ pub(super) struct Address {
 impl Address {
     pub(super) fn new(base_url: &str) -> Self {
         Self { base_url: base_url.to_owned(), no_key: SecretString::default() }
+    }
+
+    /// The root of the server.
+    fn root(&self) -> Option<Url> {
+        Url::parse(&self.base_url).ok()?.join("/").ok()
     }
 
     /// Whether messages may have reasoning in them. OpenAI, whose models do not show theirs, refuses members that it does

@@ -998,3 +998,10 @@ async fn a_connection_is_kept_whose_server_ends_its_answer_a_moment_after_the_la
     }
     assert_eq!(serving.await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_connection_without_tls_is_not_opened_before_it_is_needed() {
+    let (server, model) = answering(ok(&completion("stop"))).await;
+    model.open_connection().await;
+    assert_eq!(requests(&server).await, 0);
+}
