@@ -1,6 +1,6 @@
 """The files of Swagger UI in functions/swagger-ui, which the function `docs` has in it: compared with the package on npm,
 or with `--update` fetched from there. For a new version change VERSION and INTEGRITY, run it with `--update`, and name the
-new files in functions/src/bin/docs.rs and functions/docs-page/page.html.
+new files in functions/endpoints/src/docs.rs and functions/docs-page/page.html.
 
     python3 .ci/swagger_ui.py [--update]
 """

@@ -43,7 +43,7 @@ fn the_ledger_knows_no_http_no_token_and_no_lambda() {
 /// A payer is a proof that somebody was let in: handlers get it from a caller. The table is for the crates below.
 #[test]
 fn no_handler_makes_a_payer_or_asks_the_table() {
-    for file in sources_in(&workspace_root().join("functions")) {
+    for file in sources_in(&workspace_root().join("functions/endpoints")) {
         let text = fs::read_to_string(&file).unwrap();
         let word = NOT_FOR_A_HANDLER.iter().find(|word| text.contains(**word));
         assert_eq!(word, None, "{}", file.display());
@@ -52,7 +52,8 @@ fn no_handler_makes_a_payer_or_asks_the_table() {
 
 #[test]
 fn no_modules_of_a_crate_use_each_other_in_a_cycle() {
-    let others = ["local", "testkit", "testkit/openapi"].map(|folder| workspace_root().join(folder));
+    let others =
+        ["functions/endpoints", "local", "testkit", "testkit/openapi"].map(|folder| workspace_root().join(folder));
     let crates = CRATES.map(folder_of).into_iter().chain(others);
     for folder in crates {
         let modules = Modules::of(&folder);
@@ -64,8 +65,8 @@ fn no_modules_of_a_crate_use_each_other_in_a_cycle() {
 #[test]
 fn no_two_types_that_ship_have_the_same_name() {
     let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    let folders =
-        CRATES.map(folder_of).into_iter().chain([workspace_root().join("functions"), workspace_root().join("local")]);
+    let others = ["functions/endpoints", "local"].map(|folder| workspace_root().join(folder));
+    let folders = CRATES.map(folder_of).into_iter().chain(others);
     for file in folders.flat_map(|folder| sources_in(&folder)) {
         let mut types = Types::default();
         types.visit_file(&parse(&file));

@@ -1,43 +1,5 @@
 //! `GET /transactions/`: every change in the user's credits, newest first.
 
-use serde::Serialize;
-use shared::domain::setting::SettingError;
-use shared::endpoint::{Endpoint, Error, Resources, serve};
-use shared::error::ApiError;
-use shared::http::{Answer, Method, Request, StatusCode};
-use shared::identity::jwt::Verifier;
-use shared::ledger::history::{History, Page, Transaction};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve::<TransactionsEndpoint>().await
-}
-
-struct TransactionsEndpoint {
-    verifier: Verifier,
-    history: History,
-}
-
-impl Endpoint for TransactionsEndpoint {
-    type Answer = Answer;
-    type Error = ApiError;
-
-    const METHODS: &'static [Method] = &[Method::GET];
-
-    async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        Ok(Self { verifier: resources.verifier().await, history: resources.history() })
-    }
-
-    async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let person = self.verifier.logged_in(request.bearer()?).await?;
-        let wanted = request.page::<Transaction>(person.user_id())?;
-        let Page { entries, next } = self.history.transactions(person.payer(), wanted).await?;
-        Answer::private(StatusCode::OK, &TransactionsBody { transactions: entries, next })
-    }
-}
-
-#[derive(Serialize)]
-struct TransactionsBody {
-    transactions: Vec<Transaction>,
-    next: Option<String>,
+fn main() -> Result<(), endpoints::Error> {
+    endpoints::transactions::run()
 }

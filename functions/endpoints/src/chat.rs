@@ -1,0 +1,201 @@
+//! `POST /chatView/`: the model replies to a message, whole or streamed, and the reply is charged exactly once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use shared::conversation::Conversations;
+use shared::domain::ids::{ConversationId, EntryId};
+use shared::domain::invalid_field::InvalidField;
+use shared::domain::message::Message;
+use shared::domain::setting::SettingError;
+use shared::domain::time::Clock;
+use shared::endpoint::{Endpoint, Error, Resources, serve};
+use shared::error::ApiError;
+use shared::http::{Answer, Method, Request, StatusCode, Streamable};
+use shared::identity::callers::Callers;
+use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
+use shared::openai::UnknownModel;
+use shared::providers::offers::{Candidates, Offers};
+use shared::reply_events;
+use shared::settings::{ChatSettings, Settings};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Till, UNKNOWN_CONVERSATION};
+
+/// Timeout for whole replies. Many proxies on the way end a response after a minute without a byte, and a part of that minute
+/// is over before the function gets the request.
+const WHOLE_REPLY_TIMEOUT: Duration = Duration::from_secs(58);
+
+/// The main of this function's binary.
+#[tokio::main(flavor = "current_thread")]
+pub async fn run() -> Result<(), Error> {
+    serve::<ChatEndpoint>().await
+}
+
+struct ChatEndpoint {
+    callers: Callers,
+    conversations: Conversations,
+    till: Arc<Till>,
+    stream_timeout: Duration,
+    clock: Clock,
+}
+
+impl Endpoint for ChatEndpoint {
+    type Answer = Streamable<ApiError>;
+    type Error = ApiError;
+
+    const METHODS: &'static [Method] = &[Method::POST];
+
+    async fn start(resources: &Resources) -> Result<Self, SettingError> {
+        let chat = ChatSettings::from_environment()?;
+        let (callers, till) = resources.callers_and_till(&chat).await?;
+        let (conversations, till, clock) = (resources.conversations(&chat), Arc::new(till), resources.clock.clone());
+        Ok(Self { callers, conversations, till, stream_timeout: chat.stream_timeout, clock })
+    }
+
+    fn timeout(&self, _settings: &Settings) -> Duration {
+        self.stream_timeout
+    }
+
+    async fn answer(&self, request: Request) -> Result<Streamable<ApiError>, ApiError> {
+        let caller = self.callers.caller(request.bearer()?).await?;
+        let key = request.idempotency_key()?;
+        let asked = ChatRequest::parse(&request)?;
+        let remembered = key.map(|key| asked.remembered(key));
+        let account = match self.till.admit_to(caller, asked.conversation, remembered).await? {
+            Admitted::Open(account) => account,
+            Admitted::Replay(reply) => return asked.answered_again(&reply),
+        };
+        let latest = request.deadline();
+        let offers = self.till.offers().await?;
+        let candidates = asked.candidates(&offers)?;
+        let question = Question {
+            prompt: self.conversations.prompt(&self.till, &account, &candidates, &asked.message).await?,
+            candidates,
+            limits: CallerLimits::default(),
+            conversation: account.conversation(),
+            message: asked.message.clone(),
+            deadline: if asked.is_streamed { latest } else { latest.min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)) },
+        };
+        match self.till.hold(account, question).await? {
+            HeldOrReplay::Question(question) if asked.is_streamed => {
+                let stream = self.till.stream(question).await?;
+                Ok(Streamable::Events(asked.beginning(stream.id()), reply_events::written(stream)))
+            }
+            HeldOrReplay::Question(question) => Ok(asked.answered(&self.till.reply(question).await?)?.into()),
+            HeldOrReplay::Replay(reply) => asked.answered_again(&reply),
+        }
+    }
+}
+
+/// A request, but for its caller and its idempotency key.
+struct ChatRequest {
+    message: Message,
+    /// An id or an alias of a model, as the caller wrote it.
+    model: Option<String>,
+    conversation: ConversationId,
+    /// Whether the reply is sent as it is written.
+    is_streamed: bool,
+}
+
+impl ChatRequest {
+    fn parse(request: &Request) -> Result<Self, ApiError> {
+        let mut fields = request.fields()?;
+        let (message, model) = (fields.take("message"), fields.take_or_default::<ModelName>("model"));
+        match (message, model, fields.take_or_default("conversation")) {
+            (Some(message), Some(ModelName(model)), Some(ChosenConversation(conversation))) => {
+                Ok(Self { message, model, conversation, is_streamed: request.accepts_events() })
+            }
+            _ => Err(fields.refuse()),
+        }
+    }
+
+    /// The request as it is remembered under `key`. In the first conversation, one that names no model is remembered by its
+    /// message alone, whatever the default is by the time of a repetition.
+    fn remembered(&self, key: IdempotencyKey) -> Remembered {
+        let Self { message, model, conversation, is_streamed: _ } = self;
+        let fingerprint = match (model, *conversation) {
+            (None, ConversationId::FIRST) => return Remembered::message(key, message),
+            (Some(model), ConversationId::FIRST) => {
+                Fingerprint::of_request("/chatView/", &[model.as_str(), message.as_str()])
+            }
+            (model, id) => Fingerprint::of_request("/chatView/", &(model, message.as_str(), id)),
+        };
+        Remembered { key, fingerprint }
+    }
+
+    /// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
+    fn candidates(&self, offers: &Offers) -> Result<Candidates, ApiError> {
+        let Some(name) = &self.model else { return Ok(offers.first()) };
+        offers.find(name).ok_or_else(|| ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail()))
+    }
+
+    /// The whole answer.
+    fn answered(&self, paid: &PaidReply) -> Result<Answer, ApiError> {
+        let body = ChatBody { user: &paid.username, message: self.message.as_str(), response: paid.reply.shown() };
+        let answer = Answer::private(StatusCode::OK, &body)?;
+        Ok(answer.message_id(paid.id).conversation(self.conversation).charge(paid.charge))
+    }
+
+    /// The reply that an earlier request with the same idempotency key got.
+    fn answered_again(&self, paid: &PaidReply) -> Result<Streamable<ApiError>, ApiError> {
+        if self.is_streamed {
+            Ok(Streamable::Events(self.beginning(paid.id).replayed(), reply_events::stored(paid)))
+        } else {
+            Ok(self.answered(paid)?.replayed().into())
+        }
+    }
+
+    /// The headers of a stream.
+    fn beginning(&self, id: EntryId) -> Answer {
+        Answer::event_stream().message_id(id).conversation(self.conversation)
+    }
+}
+
+/// The conversation that a request names, or else the first.
+struct ChosenConversation(ConversationId);
+
+impl Default for ChosenConversation {
+    fn default() -> Self {
+        Self(ConversationId::FIRST)
+    }
+}
+
+impl TryFrom<Value> for ChosenConversation {
+    type Error = InvalidField;
+
+    fn try_from(value: Value) -> Result<Self, InvalidField> {
+        match value {
+            // As for a model.
+            Value::String(id) if id.is_empty() => Ok(Self::default()),
+            Value::String(id) => {
+                ConversationId::parse(&id).map(Self).ok_or_else(|| InvalidField::new(UNKNOWN_CONVERSATION))
+            }
+            _ => Err(InvalidField::new("Not a valid string.")),
+        }
+    }
+}
+
+/// The name of a model, if there is one.
+#[derive(Default)]
+struct ModelName(Option<String>);
+
+impl TryFrom<Value> for ModelName {
+    type Error = InvalidField;
+
+    fn try_from(value: Value) -> Result<Self, InvalidField> {
+        match value {
+            // A form cannot leave a field out that its page has, or say null.
+            Value::String(name) if name.is_empty() => Ok(Self(None)),
+            Value::String(name) => Ok(Self(Some(name))),
+            _ => Err(InvalidField::new("Not a valid string.")),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ChatBody<'a> {
+    user: &'a str,
+    message: &'a str,
+    response: &'a str,
+}

@@ -1,0 +1,82 @@
+//! `operator`: grants credits, shows, deactivates and activates accounts, stops and resumes messages and registrations,
+//! and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
+//! leads to it.
+
+use serde_json::Value;
+use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};
+use shared::direct::{DirectError, Task, serve};
+use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
+use shared::endpoint::{Error, Resources};
+use shared::identity::accounts::Accounts;
+use shared::identity::login::Logins;
+use shared::ledger::Ledger;
+use shared::ledger::acceptance::Switch;
+use shared::ledger::grant::Grant;
+use shared::providers::stored_catalogue::CatalogueKeeper;
+
+/// The main of this function's binary.
+#[tokio::main(flavor = "current_thread")]
+pub async fn run() -> Result<(), Error> {
+    serve::<Operator>().await
+}
+
+struct Operator {
+    accounts: Accounts,
+    logins: Logins,
+    ledger: Ledger,
+    switch: Switch,
+    catalogue: CatalogueKeeper,
+    clock: Clock,
+}
+
+impl Task for Operator {
+    type Outcome = CommandOutcome;
+
+    fn start(resources: &Resources) -> Self {
+        Self {
+            accounts: resources.accounts(),
+            logins: resources.logins(),
+            ledger: resources.ledger(),
+            switch: resources.switch(),
+            catalogue: resources.catalogue_keeper(),
+            clock: resources.clock.clone(),
+        }
+    }
+
+    async fn run(&self, event: Value, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
+        let (login, account) = match Command::parse(event)? {
+            Command::Grant { username, amount, reason, grant_id } => {
+                return self.grant(&username, &Grant { amount, reason, id: grant_id }, deadline).await;
+            }
+            Command::Accepting(command) => return self.accepting(command, deadline).await,
+            Command::Catalogue(command) => {
+                return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
+            }
+            Command::Deactivate { username } => self.accounts.deactivate(&username, deadline).await?,
+            Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
+            Command::Show { username } => self.accounts.find(&username).await?,
+        };
+        Ok(CommandOutcome::Account(AccountView::new(&login, account, self.clock.now())))
+    }
+}
+
+impl Operator {
+    async fn accepting(&self, command: AcceptanceCommand, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
+        Ok(CommandOutcome::Acceptance(match command {
+            AcceptanceCommand::Set { accepting, reason } => self.switch.turn(accepting, &reason, deadline).await?,
+            AcceptanceCommand::Show => self.switch.read().await?,
+        }))
+    }
+
+    async fn grant(
+        &self,
+        username: &Username,
+        grant: &Grant,
+        deadline: Timestamp,
+    ) -> Result<CommandOutcome, DirectError> {
+        let login = self.logins.find(username).await?.ok_or(DirectError::UserNotFound)?;
+        let granted = self.ledger.grant(login.user_id, grant, deadline).await?;
+        Ok(CommandOutcome::Granted { username: login.username, granted })
+    }
+}
