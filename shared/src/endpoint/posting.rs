@@ -98,17 +98,7 @@ where
         Ok(Err(_)) => (place.error("Runtime.MalformedEvent", "the event is none of API Gateway's")?, None),
         Err(_) => (place.error("Runtime.Panic", "the function panicked")?, None),
     };
-    match client.call(request).await {
-        Ok(accepted) if accepted.status().is_success() => {}
-        Ok(refused) => {
-            tracing::error!(status = refused.status().as_u16(), "the Lambda Runtime API refused an answer");
-            place.finish(work).await;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the connection to the Lambda Runtime API broke");
-            place.finish(work).await;
-        }
-    }
+    place.deliver(&client, request, work).await;
     Ok(())
 }
 
@@ -167,9 +157,21 @@ impl AnswerPlace {
         Ok(request.body(AnswerBody::new(PreludedBody::new(prelude, body)))?)
     }
 
-    /// Waits for the work behind an answer that could not be posted: with the next event that the runtime asks for, Lambda may
-    /// freeze the process, before the capture. On a laptop the deadline is in 1970, nothing is frozen, and nothing is
-    /// waited for.
+    /// Posts an answer, and waits for the work behind it.
+    async fn deliver(&self, client: &PooledClient, request: http::Request<AnswerBody>, work: Option<JoinHandle<()>>) {
+        match client.call(request).await {
+            Ok(accepted) if accepted.status().is_success() => {}
+            Ok(refused) => {
+                tracing::error!(status = refused.status().as_u16(), "the Lambda Runtime API refused an answer");
+            }
+            Err(error) => tracing::warn!(%error, "the connection to the Lambda Runtime API broke"),
+        }
+        self.finish(work).await;
+    }
+
+    /// Waits for the work behind an answer, which goes on if the answer could not be posted, or was accepted before its end.
+    /// With the next event that the runtime asks for, Lambda may freeze the process, before the capture. On a laptop the
+    /// deadline is in 1970, nothing is frozen, and nothing is waited for.
     async fn finish(&self, work: Option<JoinHandle<()>>) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(work) = work {
@@ -283,6 +285,32 @@ mod tests {
             }
             String::from_utf8(received).unwrap()
         }
+    }
+
+    /// A side that accepts a post at its first bytes.
+    async fn hasty_side() -> PooledClient {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.read_u8().await.unwrap();
+            connection.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        client().with_endpoint(endpoint.parse().unwrap()).build()
+    }
+
+    #[tokio::test]
+    async fn lambda_gets_no_further_request_before_the_work_of_an_answer_that_was_accepted_before_its_end_is_done() {
+        let client = hasty_side().await;
+        let (_sender, body) = channel();
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(60);
+        let place = AnswerPlace { deadline, ..place() };
+        let request = place.response(Response::new(body)).unwrap();
+        let work = tokio::spawn(tokio::time::sleep(Duration::from_millis(200)));
+        let began = Instant::now();
+        place.deliver(&client, request, Some(work)).await;
+        assert!(began.elapsed() >= Duration::from_millis(200));
     }
 
     async fn read_post(mut connection: TcpStream, sender: mpsc::UnboundedSender<Vec<u8>>) {
