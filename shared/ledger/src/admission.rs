@@ -93,16 +93,18 @@ impl OpenAccount {
     pub(crate) fn predecessor(&self) -> Option<&Hold> {
         self.account.holds.get(self.remembered.as_ref()?.key.digest())
     }
+}
 
-    /// An idempotency key has one hold at a time. An expired one is taken over.
-    fn check_predecessor(&self, now: Timestamp) -> Result<(), LedgerError> {
-        match (self.predecessor(), &self.remembered) {
-            (Some(hold), Some(remembered)) if !hold.is_expired(now) => {
-                let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
-                Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch })
-            }
-            _ => Ok(()),
+/// Checks that no message with the same idempotency key is being answered: a key has one hold at a time. An expired one is
+/// taken over.
+fn check_in_flight(account: &Account, remembered: Option<&Remembered>, now: Timestamp) -> Result<(), LedgerError> {
+    let Some(remembered) = remembered else { return Ok(()) };
+    match account.holds.get(remembered.key.digest()) {
+        Some(hold) if !hold.is_expired(now) => {
+            let is_same = hold.fingerprint.as_ref() == Some(&remembered.fingerprint);
+            Err(if is_same { LedgerError::InProgress } else { LedgerError::IdempotencyMismatch })
         }
+        _ => Ok(()),
     }
 }
 
@@ -145,7 +147,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::admit`]; [`LedgerError::NoConversation`] before the gate is asked, if the payer has no such
-    /// conversation.
+    /// conversation and no message with the same idempotency key is being answered.
     pub async fn admit_to(
         &self,
         gate: &Gate,
@@ -177,6 +179,8 @@ impl Ledger {
             }
         }
         if asked_in == AskedIn::NoConversation {
+            // An earlier request with the same key may still be under way: it began before the conversation ended.
+            check_in_flight(&account, remembered.as_ref(), self.clock.now())?;
             return Err(LedgerError::NoConversation);
         }
         // One read after the other: they share a connection, and another one would take longer to open.
@@ -213,7 +217,7 @@ impl Ledger {
     /// As [`Ledger::admit`], from [`LedgerError::IdempotencyMismatch`] on.
     pub(crate) fn room(&self, open: &OpenAccount) -> Result<Room, LedgerError> {
         let now = self.clock.now();
-        open.check_predecessor(now)?;
+        check_in_flight(&open.account, open.remembered.as_ref(), now)?;
         let account = &open.account;
         let hourly = account.hourly.at(now);
         let unpaid_left = hourly.unpaid_left(self.unpaid_per_hour);
