@@ -10,7 +10,7 @@ use wiremock::ResponseTemplate;
 use crate::events::data_of_events;
 use crate::providers::{self, with_openai};
 use crate::refusals::refused;
-use crate::requests::chat;
+use crate::requests::{FIRST_CONVERSATION, chat};
 use crate::world::{Tokens, World};
 
 fn streamed(request: Request) -> Request {
@@ -26,6 +26,7 @@ async fn a_streamed_reply_is_words_and_then_what_was_paid() {
     let (world, Tokens { access, .. }) = World::with_ada(10, &[("MESSAGE_COST", "3")]).await;
     let response = world.stack.send(streamed(chat()).bearer(&access)).await;
     let id = &response.headers["x-message-id"];
+    assert_eq!(response.headers["x-conversation-id"], FIRST_CONVERSATION);
     assert!(!response.headers.contains_key("x-token-cost") && !response.headers.contains_key("x-token-balance"));
     let paid = json!({"paid": {"id": id, "user": "ada", "cost": 3, "balance": 7}});
     assert_eq!(data_of_events(&response.body), [texts(&["Dummy", " Response"]), vec![paid]].concat());
@@ -70,7 +71,9 @@ async fn a_repetition_gets_the_stored_reply_whole_or_streamed_and_costs_nothing(
     let first = world.stack.send(streamed(request())).await;
     let again = world.stack.send(streamed(request())).await;
     assert_eq!(again.headers["idempotent-replayed"], "true");
-    assert_eq!(again.headers["x-message-id"], first.headers["x-message-id"]);
+    for header in ["x-message-id", "x-conversation-id"] {
+        assert_eq!(again.headers[header], first.headers[header]);
+    }
     let paid = data_of_events(&first.body).pop().unwrap();
     assert_eq!(data_of_events(&again.body), [texts(&["Dummy Response"]), vec![paid]].concat());
     let whole = world.stack.send(request()).await;
