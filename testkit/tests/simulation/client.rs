@@ -115,7 +115,7 @@ fn number_of(key: &str) -> usize {
 impl SimulatedClient {
     /// A program of the person, if the client is one this time.
     fn program(&mut self) -> Option<Program> {
-        if self.generator.u8(..5) < 3 {
+        if self.generator.u8(..5) < 2 && !self.world.needs_programs() {
             return None;
         }
         let key = self.world.people[self.person].program_key(&mut self.generator)?;

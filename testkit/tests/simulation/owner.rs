@@ -19,13 +19,14 @@ impl Owner {
     pub(super) async fn run(mut self) {
         for _ in 0..self.generator.usize(2..=6) {
             pause(&mut self.generator).await;
-            match self.generator.u8(..28) {
+            let acts = if self.world.needs_programs() { 17..28 } else { 0..32 };
+            match self.generator.u8(acts) {
                 0..7 => self.log_in().await,
                 7..11 => self.change_password().await,
                 11..14 => self.refresh().await,
                 14..17 => self.log_out().await,
-                17..23 => self.end_key().await,
-                23..25 => self.make_key().await,
+                17..25 => self.end_key().await,
+                25..28 => self.make_key().await,
                 _ => self.leave_and_come_back().await,
             }
         }

@@ -113,6 +113,36 @@ pub(super) enum Sabotage {
 }
 
 impl Sabotage {
+    /// Whether only schedules with owners can find it. Without this, most of the search for it would be in vain.
+    pub(super) fn needs_owners(self) -> bool {
+        matches!(
+            self,
+            Self::VoidOfTheDeleted
+                | Self::LoginToAnyAccount
+                | Self::NameFreedFirst
+                | Self::HoldsOutliveDeletion
+                | Self::EpochOfLoginAlone
+        ) || self.needs_programs()
+    }
+
+    /// Whether only messages of programs can find it, whose keys owners end meanwhile.
+    pub(super) fn needs_programs(self) -> bool {
+        matches!(self, Self::EndOfKeyUnsaid | Self::HoldTrustsTheMemory | Self::AccountHidesEndsOfKeys)
+    }
+
+    /// Whether only schedules with organizers can find it.
+    pub(super) fn needs_organizers(self) -> bool {
+        matches!(
+            self,
+            Self::DeletedWithoutMarker
+                | Self::DeletionNotCounted
+                | Self::TitleOfTheDeleted
+                | Self::ListFindsEveryConversation
+                | Self::FirstKeepsItsPlace
+                | Self::TextsOutliveConversation
+        )
+    }
+
     /// The answer of the table under this sabotage; `strikes` is random.
     pub(super) fn answer(self, engine: &Engine, operation: &str, body: &Value, strikes: bool) -> Reply {
         let mut body = body.clone();

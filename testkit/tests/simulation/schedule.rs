@@ -131,12 +131,12 @@ impl Schedule {
             idle_instances: Mutex::default(),
             predecessors: Mutex::default(),
             endings: Mutex::default(),
-            has_organizers: generator.u8(..3) == 0,
+            has_organizers: generator.u8(..3) == 0 || sabotage.is_some_and(Sabotage::needs_organizers),
             place_of_keys: generator.usize(..4),
             answered: Arc::default(),
             asked: Arc::default(),
         });
-        let has_owners = generator.u8(..5) < 2;
+        let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         Self { generator, network, table, world, has_owners }
     }
 
@@ -155,7 +155,8 @@ impl Schedule {
         self.network.set_calm(false);
         let mut tasks = Vec::new();
         for person in 0..self.world.people.len() {
-            let clients = self.generator.usize(1..=if self.has_owners { 2 } else { 4 });
+            let most_clients = if self.has_owners && !self.world.needs_programs() { 2 } else { 4 };
+            let clients = self.generator.usize(1..=most_clients);
             for _ in 0..clients {
                 let client = SimulatedClient { world: self.world.clone(), person, generator: self.generator.fork() };
                 tasks.push(tokio::spawn(client.run()));

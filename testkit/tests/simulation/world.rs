@@ -94,6 +94,11 @@ pub(super) struct Beginning {
 }
 
 impl World {
+    /// Whether the sabotage shows in messages of programs alone.
+    pub(super) fn needs_programs(&self) -> bool {
+        self.sabotage.is_some_and(Sabotage::needs_programs)
+    }
+
     /// The process, and those that its instance was at before, the latest first.
     pub(super) fn processes_of_instance(&self, process: usize) -> Vec<usize> {
         let predecessors = self.predecessors.lock().unwrap();
