@@ -38,7 +38,8 @@ STILL_THERE_EVERY_S = 60
 
 
 def install_tools() -> None:
-    if not (TOOLS / "bin" / "python").exists():
+    # pip comes last: an environment whose making was interrupted has none.
+    if not (TOOLS / "bin" / "pip").exists():
         venv.create(TOOLS, with_pip=True)
     print("Installing the SAM CLI and cargo-lambda …", flush=True)
     pip = [TOOLS / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
