@@ -23,7 +23,9 @@ impl RememberedScene {
         let test = &replies.test;
         let stored = json!({"user_id": replies.ada.user_id(), "id": ApiKeyId::new(&test.clock), "epoch": 1});
         let put = test.table.put_new(key_item().with(&stored).unwrap()).unwrap();
-        test.table.transact("make", vec![put], &test.clock, soon(test)).await.unwrap();
+        // Tokens are a table's own on the embedded engine alone.
+        let token = EntryId::new(&test.clock).to_string();
+        test.table.transact(&token, vec![put], &test.clock, soon(test)).await.unwrap();
         let api_keys = ApiKeys::new(test.table.clone(), test.clock.clone());
         api_keys.holder(KEY).await.unwrap();
         Self { replies, api_keys }
