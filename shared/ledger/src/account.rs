@@ -16,6 +16,9 @@ use crate::gate::Accepting;
 use crate::holds::{Holds, sums};
 use crate::hourly::HourlyWork;
 
+/// Condition: the account is open to a payer.
+const OPEN: &str = "#status = :active AND #epoch = :epoch";
+
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -259,7 +262,7 @@ impl Account {
         transaction::check(
             table
                 .checking(Self::key(payer.user_id))
-                .condition_expression("#status = :active AND #epoch = :epoch")
+                .condition_expression(OPEN)
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_names("#epoch", payer.epoch.attribute())
                 .expression_attribute_values(":active", Status::Active.attribute_value())
@@ -267,12 +270,12 @@ impl Account {
         )
     }
 
-    /// The beginning of an update in a transaction, on the condition that the account is open to `payer` and `condition`
-    /// is met.
-    pub(crate) fn updating_open(table: &Table, payer: Payer, condition: &str) -> UpdateBuilder {
+    /// The beginning of an update in a transaction, on the condition that the account is open to `payer`, and on that
+    /// of `further`, which is empty or begins with `AND`.
+    pub(crate) fn updating_open(table: &Table, payer: Payer, further: &str) -> UpdateBuilder {
         table
             .updating(Self::key(payer.user_id))
-            .condition_expression(format!("#status = :active AND #epoch = :epoch AND {condition}"))
+            .condition_expression(format!("{OPEN} {further}"))
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#epoch", payer.epoch.attribute())
             .expression_attribute_values(":active", Status::Active.attribute_value())
@@ -295,15 +298,9 @@ impl Account {
     /// [`StoreError::Internal`] if the request cannot be built.
     pub fn end_keys(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
         transaction::update(
-            table
-                .updating(Self::key(payer.user_id))
+            Self::updating_open(table, payer, "")
                 .update_expression("ADD keys_version :one")
-                .condition_expression("#status = :active AND #epoch = :epoch")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_names("#epoch", payer.epoch.attribute())
-                .expression_attribute_values(":one", number(1_u64))
-                .expression_attribute_values(":active", Status::Active.attribute_value())
-                .expression_attribute_values(":epoch", number(payer.epoch.number())),
+                .expression_attribute_values(":one", number(1_u64)),
         )
     }
 

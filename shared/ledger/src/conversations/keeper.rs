@@ -52,8 +52,8 @@ impl ConversationKeeper {
     ///
     /// # Errors
     /// [`LedgerError::TooManyConversations`] if `owner` has [`MAX_CONVERSATIONS`]; [`LedgerError::TooManyDeletions`] if
-    /// [`MAX_DELETED_CONVERSATIONS`] wait for the audit; [`LedgerError::Closed`] if the account is not open to `owner`; [`LedgerError::Unavailable`] if the table cannot be
-    /// reached.
+    /// [`MAX_DELETED_CONVERSATIONS`] wait for the audit; [`LedgerError::Closed`] if the account is not open to `owner`;
+    /// [`LedgerError::Unavailable`] if the table cannot be reached.
     pub async fn make(
         &self,
         owner: Payer,
@@ -154,7 +154,8 @@ impl ConversationKeeper {
     }
 
     fn count_new(&self, owner: Payer) -> Result<TransactWriteItem, StoreError> {
-        let has_room = format!("(attribute_not_exists(conversations) OR conversations < :most) AND {MAY_DELETE_MORE}");
+        let has_room =
+            format!("AND (attribute_not_exists(conversations) OR conversations < :most) AND {MAY_DELETE_MORE}");
         transaction::update(
             Account::updating_open(&self.table, owner, &has_room)
                 .update_expression("SET conversations = if_not_exists(conversations, :none) + :one")
@@ -168,7 +169,7 @@ impl ConversationKeeper {
     /// An account without a count has no conversation, and then the transaction is refused.
     fn count_deleted(&self, owner: Payer) -> Result<TransactWriteItem, StoreError> {
         transaction::update(
-            Account::updating_open(&self.table, owner, "attribute_exists(pk)")
+            Account::updating_open(&self.table, owner, "")
                 .update_expression(
                     "SET conversations = if_not_exists(conversations, :one) - :one, \
                      deleted_conversations = if_not_exists(deleted_conversations, :none) + :one",
@@ -184,7 +185,7 @@ impl ConversationKeeper {
             Some(_) => "first_conversation = :current",
             None => "attribute_not_exists(first_conversation)",
         };
-        let update = Account::updating_open(&self.table, owner, &format!("{is_as_seen} AND {MAY_DELETE_MORE}"))
+        let update = Account::updating_open(&self.table, owner, &format!("AND {is_as_seen} AND {MAY_DELETE_MORE}"))
             .update_expression(
                 "SET first_conversation = :fresh, \
                  deleted_conversations = if_not_exists(deleted_conversations, :none) + :one",
