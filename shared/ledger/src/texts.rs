@@ -12,7 +12,7 @@ use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::message::ToolCall;
 use serde::{Deserialize, Serialize};
-use store::{Item, Key, StoreError};
+use store::{Item, Key, StoreError, sort_key_of};
 
 use crate::exchange::{Exchange, StoredReply};
 
@@ -109,8 +109,7 @@ pub(crate) fn text_key(user_id: UserId, id: EntryId) -> Key {
 /// # Errors
 /// [`StoreError::Internal`] if there is none.
 pub(crate) fn id_in_sort_key(item: &Item) -> Result<EntryId, StoreError> {
-    let sort_key = item.get("sk").and_then(|sort_key| sort_key.as_s().ok());
-    let id = sort_key.and_then(|sort_key| sort_key.rsplit('#').next()).and_then(EntryId::parse);
+    let id = sort_key_of(item).and_then(|sort_key| sort_key.rsplit('#').next()).and_then(EntryId::parse);
     id.ok_or_else(|| StoreError::Internal(Cause::because("an item's sort key does not end in an id")))
 }
 

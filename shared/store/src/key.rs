@@ -52,6 +52,12 @@ impl Key {
     }
 }
 
+/// The sort key of an item, if it was read.
+#[must_use]
+pub fn sort_key_of(item: &Item) -> Option<&str> {
+    item.get("sk")?.as_s().ok().map(String::as_str)
+}
+
 /// The partition that holds all items of a user.
 #[must_use]
 pub fn partition_of(user_id: UserId) -> String {

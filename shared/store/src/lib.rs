@@ -14,6 +14,6 @@ mod table;
 pub mod transaction;
 
 pub use error::StoreError;
-pub use key::{Item, Key, from_item, number, partition_of};
+pub use key::{Item, Key, from_item, number, partition_of, sort_key_of};
 pub use size::item_bytes;
 pub use table::{MAX_BATCH_ITEMS, REQUEST_TIMEOUT, Table, WARM_UP_LIMIT};

@@ -18,7 +18,7 @@ use domain::username::Username;
 use ledger::account::{Account, Closed, Epoch, Status};
 use ledger::audit::{DeletionProgress, Deletions, Tombstone};
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Item, StoreError, Table, number, partition_of};
+use store::{Item, StoreError, Table, number, partition_of, sort_key_of};
 
 use crate::api_keys::{KEYS_OF_LIST, take_keys_of_list};
 use crate::error::IdentityError;
@@ -251,7 +251,7 @@ impl Deletions for Deletion {
 }
 
 fn is_tombstone(key: &Item) -> bool {
-    key.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort == Tombstone::SORT_KEY)
+    sort_key_of(key) == Some(Tombstone::SORT_KEY)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use domain::ids::{ConversationId, TokenId, UserId};
 use domain::time::Timestamp;
 use serde::Deserialize;
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Item, StoreError, from_item, number, partition_of};
+use store::{Item, StoreError, from_item, number, partition_of, sort_key_of};
 
 use crate::account::{Account, Status};
 use crate::conversations::keeper::ConversationKeeper;
@@ -104,8 +104,7 @@ impl ConversationKeeper {
             .await?;
         let mut markers = Vec::new();
         for item in answer.items.unwrap_or_default() {
-            let sort_key = item.get("sk").and_then(|sort_key| sort_key.as_s().ok());
-            if let Some(stored_as) = sort_key.and_then(|sort_key| DeletedConversation::id_in(sort_key)) {
+            if let Some(stored_as) = sort_key_of(&item).and_then(DeletedConversation::id_in) {
                 markers.push((stored_as, from_item(item)?));
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
-use store::{Item, StoreError, from_item};
+use store::{Item, StoreError, from_item, sort_key_of};
 
 use crate::account::Payer;
 use crate::conversations::{Conversation, ConversationItem, find};
@@ -70,8 +70,7 @@ impl History {
 }
 
 fn conversation(item: Item) -> Result<Conversation, StoreError> {
-    let sort_key = item.get("sk").and_then(|sort_key| sort_key.as_s().ok());
-    let id = sort_key.and_then(|sort_key| ConversationItem::id_in(sort_key));
+    let id = sort_key_of(&item).and_then(ConversationItem::id_in);
     let id =
         id.ok_or_else(|| StoreError::Internal(Cause::because("a conversation's sort key does not end in an id")))?;
     Ok(from_item::<ConversationItem>(item)?.into_conversation(id))

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::pricing::Usage;
 use serde::Serialize;
-use store::{Key, MAX_BATCH_ITEMS, StoreError, from_item};
+use store::{Key, MAX_BATCH_ITEMS, StoreError, from_item, sort_key_of};
 
 use crate::account::{Account, Payer};
 use crate::conversations::{ConversationItem, needs_no_item};
@@ -90,8 +90,7 @@ impl History {
         let conversations = shown.iter().filter_map(|stored| stored.entry.conversation);
         let in_doubt: BTreeSet<_> = conversations.filter(|id| !needs_no_item(account, *id)).collect();
         let items = self.table.get_all(in_doubt.iter().map(|id| ConversationItem::key(user_id, *id))).await?;
-        let sort_keys = items.iter().filter_map(|item| item.get("sk")?.as_s().ok());
-        let found: BTreeSet<_> = sort_keys.filter_map(|sort_key| ConversationItem::id_in(sort_key)).collect();
+        let found: BTreeSet<_> = items.iter().filter_map(sort_key_of).filter_map(ConversationItem::id_in).collect();
         let is_deleted = |id: &ConversationId| in_doubt.contains(id) && !found.contains(id);
         shown.retain(|stored| !stored.entry.conversation.as_ref().is_some_and(is_deleted));
         Ok(shown)
