@@ -441,6 +441,22 @@ async fn an_answer_of_a_deleted_conversation_is_not_given_again() {
 }
 
 #[tokio::test]
+async fn a_repetition_of_a_message_in_flight_is_in_progress_although_its_conversation_is_deleted_and_gone_once_it_is_charged()
+ {
+    let scene = ThreadScene::start().await;
+    let one = scene.make("one").await.unwrap().id;
+    let HoldOutcome::Held(held) = scene.hold(one, Some("key")).await.unwrap() else { panic!("a replay") };
+    scene.delete(one).await.unwrap();
+    let again = scene.hold(one, Some("key")).await;
+    assert!(matches!(again, Err(LedgerError::InProgress)), "{again:?}");
+    let another = scene.hold(one, Some("another key")).await;
+    assert!(matches!(another, Err(LedgerError::NoConversation)), "{another:?}");
+    scene.capture(&held, "Hello", one).await;
+    let again = scene.hold(one, Some("key")).await;
+    assert!(matches!(again, Err(LedgerError::AnswerGone)), "{again:?}");
+}
+
+#[tokio::test]
 async fn an_account_of_an_earlier_version_has_no_counts_and_conversations_all_the_same() {
     let scene = ThreadScene::start().await;
     let old = scene.test.table.client().get_item().table_name(scene.test.table.name());
