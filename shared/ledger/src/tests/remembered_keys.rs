@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use domain::conversation_title::ConversationTitle;
+
 use super::*;
 
 use crate::account::Epoch;
 use crate::claimed_payer::{SecondRead, ShownKey};
+use crate::conversations::ConversationKeeper;
 
 /// An API key of Ada's.
 #[derive(Clone, Debug)]
@@ -115,6 +118,25 @@ async fn a_key_that_ends_between_admission_and_hold_holds_nothing_and_another_is
             held(scene.hold_in(of_living).await.unwrap());
             assert_eq!((ended.times_read(), living.times_read(), scene.balance().await), (1, 1, 7));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_key_is_confirmed_where_it_names_a_conversation_that_was_made() {
+    let scene = Scene::with_balance(10).await;
+    let keeper = ConversationKeeper::new(scene.test.table.clone(), scene.test.clock.clone());
+    let deadline = scene.test.clock.now().plus(Duration::from_secs(28));
+    let title = ConversationTitle::try_from("one".to_owned()).unwrap();
+    let one = keeper.make(scene.ada, title, deadline).await.unwrap().id;
+    for version in 0..2 {
+        let (ended, living) = (scene.ended_key(), scene.living_key());
+        let admitted = scene.ledger.admit_to(&scene.gate, living.seen_at(&scene, version), one, None).await;
+        assert!(matches!(admitted, Ok(Admission::Open(_))) && living.times_read() == 0, "{admitted:?}");
+        scene.end_a_key().await;
+        let refused = scene.ledger.admit_to(&scene.gate, ended.seen_at(&scene, version), one, None).await;
+        assert!(has_ended(&refused), "{refused:?}");
+        let admitted = scene.ledger.admit_to(&scene.gate, living.seen_at(&scene, version), one, None).await;
+        assert!(matches!(admitted, Ok(Admission::Open(_))) && living.times_read() == 1, "{admitted:?}");
     }
 }
 
