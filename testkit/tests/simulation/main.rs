@@ -10,9 +10,10 @@
 //! Time is tokio's paused clock. All random choices follow from the schedule's seed, so a seed that fails fails every
 //! time.
 //!
-//! The [`witness`] of holds, the [`catalogue_witness`] and the [`chronicle`] of users see every request that the table accepts. When the last late
-//! request has arrived, [`verdict`] compares the answers to clients with the ledger, and [`verdict_on_visits`] compares
-//! them with accounts and sessions. [`verdict_on_users`] checks at any moment that accounts, logins and sessions agree.
+//! The [`witness`] of holds, the [`catalogue_witness`] and the [`chronicle`] of users see every request that the table
+//! accepts. When the last late request has arrived, [`verdict`] compares the answers to clients with the ledger, and
+//! [`verdict_on_visits`] compares them with accounts and sessions. [`verdict_on_users`] checks at any moment that
+//! accounts, logins and sessions agree.
 //! [`verdict_on_conversations`] counts conversations, and looks for what is left of deleted ones.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them.
 //! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and

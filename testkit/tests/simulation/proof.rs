@@ -345,6 +345,11 @@ fn the_simulation_finds_a_first_conversation_that_keeps_its_id_when_it_is_emptie
 }
 
 #[test]
+fn the_simulation_finds_a_capture_into_the_first_conversation_after_its_own_was_deleted() {
+    assert_found_by(Sabotage::CapturedIntoTheFirst, "is in a conversation that");
+}
+
+#[test]
 fn the_simulation_finds_texts_that_outlive_their_conversation() {
     assert_found_by(Sabotage::TextsOutliveConversation, "is left of a deleted conversation");
 }

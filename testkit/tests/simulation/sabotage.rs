@@ -9,6 +9,7 @@ use crate::function::{MOST_EXTRA_BYTES, prompt_of_images};
 use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
 use shared::domain::pricing::{Prices, Usage};
+use shared::ledger::account::Account;
 
 /// A condition that every account meets.
 const EXISTS: &str = "attribute_exists(pk)";
@@ -100,8 +101,10 @@ pub(super) enum Sabotage {
     TitleOfTheDeleted,
     /// A list finds every conversation that it looks for.
     ListFindsEveryConversation,
-    /// Whoever empties the first conversation leaves it under the same id.
+    /// A first conversation that is emptied goes on under the same id.
     FirstKeepsItsPlace,
+    /// A capture for a conversation that was deleted meanwhile stores its exchange in the first one.
+    CapturedIntoTheFirst,
     /// Texts of deleted conversations are not deleted.
     TextsOutliveConversation,
     /// The end of an API key does not say in the account that keys have ended.
@@ -139,6 +142,7 @@ impl Sabotage {
                 | Self::TitleOfTheDeleted
                 | Self::ListFindsEveryConversation
                 | Self::FirstKeepsItsPlace
+                | Self::CapturedIntoTheFirst
                 | Self::TextsOutliveConversation
         )
     }
@@ -205,6 +209,9 @@ impl Sabotage {
                 return find_every_conversation(engine, &body);
             }
             Self::FirstKeepsItsPlace => keep_place_of_first(&mut body),
+            Self::CapturedIntoTheFirst if token(&body).starts_with("capture-") => {
+                move_into_first(engine, &mut body);
+            }
             Self::TextsOutliveConversation if operation == "BatchWriteItem" => keep_texts(&mut body),
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
@@ -306,6 +313,27 @@ fn keep_count(body: &mut Value) {
     let expression = update["UpdateExpression"].as_str().unwrap_or_default();
     let counted = "conversations = if_not_exists(conversations, :one) - :one, ";
     update["UpdateExpression"] = json!(expression.replace(counted, ""));
+}
+
+/// Changes the conversation of a capture, in its entry and in the key of its message item.
+fn move_into_first(engine: &Engine, body: &mut Value) {
+    let entry = entry_of(body).clone();
+    let Some(asked_in) = entry["conversation"]["S"].as_str().map(ToOwned::to_owned) else { return };
+    let partition = entry["pk"]["S"].as_str().unwrap();
+    let items = engine.items();
+    let of_user = |sort: &str| items.iter().find(|item| item.partition == partition && item.sort == sort);
+    let Some(account) = of_user(ACCOUNT) else { return };
+    let first = account.parsed::<Account>().first_conversation().to_string();
+    let is_there = of_user(&format!("CONVERSATION#{asked_in}")).is_some();
+    if is_there || asked_in == ConversationId::COMPLETIONS.to_string() || asked_in == first {
+        return;
+    }
+    entry_of(body)["conversation"] = json!({"S": first});
+    for part in body["TransactItems"].as_array_mut().unwrap() {
+        if let Some(sort) = part.pointer_mut("/Put/Item/sk/S") {
+            *sort = json!(sort.as_str().unwrap().replace(&format!("MESSAGE#{asked_in}"), &format!("MESSAGE#{first}")));
+        }
+    }
 }
 
 fn is_title(part: &Value) -> bool {

@@ -216,7 +216,7 @@ impl Schedule {
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_lists(&items).await);
-        violations.extend(verdict_on_conversations::on_deletions(&items, &self.world));
+        violations.extend(verdict_on_conversations::on_deletions(&items, &self.world, &self.network.witness()));
         violations.extend(self.finish_deletions().await);
         self.world.clock.advance(Duration::from_secs(200));
         violations.extend(self.hold_once_more().await);

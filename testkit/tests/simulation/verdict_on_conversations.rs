@@ -6,6 +6,7 @@ use crate::engine::{ACCOUNT, PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::function::is_response;
 use crate::request::{Told, Wish};
 use crate::verdict::entries;
+use crate::witness::Witness;
 use crate::world::World;
 use shared::domain::ids::{ConversationId, UserId};
 use shared::ledger::account::{Account, Status};
@@ -108,8 +109,9 @@ pub(super) async fn on_contexts(
     violations
 }
 
-/// An exchange whose answer was heard before its conversation was deleted is in no living conversation.
-pub(super) fn on_deletions(items: &[StoredItem], world: &World) -> Vec<String> {
+/// An exchange whose answer was heard, or whose hold was written, before its conversation was deleted is in no living
+/// conversation.
+pub(super) fn on_deletions(items: &[StoredItem], world: &World, witness: &Witness) -> Vec<String> {
     let journal = world.journal.lock().unwrap();
     let (beginnings, endings) = (world.beginnings.lock().unwrap(), world.endings.lock().unwrap());
     let mut violations = Vec::new();
@@ -120,7 +122,9 @@ pub(super) fn on_deletions(items: &[StoredItem], world: &World) -> Vec<String> {
         let living = Living::of(items, &partition, &account);
         for (number, (request, told)) in journal.iter().enumerate() {
             let (Wish::Chat(chat), Told::Charged { id: message, .. }) = (&request.wish, told) else { continue };
-            let is_before = endings.get(&number).is_some_and(|ended| *ended <= beginnings[deletion].moment);
+            let began = beginnings[deletion].moment;
+            let is_held_before = witness.hold(&message.to_string()).is_some_and(|hold| hold.moment <= began);
+            let is_before = is_held_before || endings.get(&number).is_some_and(|ended| *ended <= began);
             if !is_before || chat.conversation != Some(*id) || chat.access.user_id() != access.user_id() {
                 continue;
             }
