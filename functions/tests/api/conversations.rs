@@ -65,7 +65,7 @@ async fn a_model_is_told_its_own_conversation_and_no_other() {
     assert_eq!(last_words_to(&provider).await, ["five"]);
 }
 
-/// What the provider was last told.
+/// The turns of the last request to the provider.
 async fn last_words_to(provider: &wiremock::MockServer) -> Vec<String> {
     let requests = provider.received_requests().await.unwrap();
     let body: Value = requests.last().unwrap().body_json().unwrap();

@@ -157,7 +157,7 @@ async fn an_answer_without_end_is_read_no_further_than_the_longest() {
     let response = chatting.world.stack.send(request(&chatting, &asked(1, true))).await;
     assert_eq!((response.status, &response.json()["error"]["code"]), (502, &json!("model_failed")));
     assert_eq!(chatting.balance().await, (json!(5000), "0".to_owned()));
-    // What is in the buffers of the connection was written too.
+    // The connection's buffers took some of the bytes that were written.
     let written = provider.join().unwrap();
     assert!((MOST_BYTES..MOST_BYTES + 16 * 1024 * 1024).contains(&written), "{written}");
 }

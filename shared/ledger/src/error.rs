@@ -60,7 +60,7 @@ pub enum LedgerError {
         /// The most conversations of a user.
         limit: u32,
     },
-    /// So many deletions of the user's conversations wait for the audit that the user has to wait too.
+    /// The audit has not swept enough of the user's deleted conversations yet.
     #[error("too many deletions wait for the audit")]
     TooManyDeletions {
         /// The time after which some may be done.
