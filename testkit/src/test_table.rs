@@ -7,6 +7,7 @@ use cloud::retry_configuration;
 use domain::time::{Clock, Timestamp};
 use local::template::Template;
 use store::{Key, Table};
+use tokio_rustls::rustls::RootCertStore;
 
 use crate::isolated_table::IsolatedTable;
 use crate::recorder::Recorder;
@@ -36,14 +37,7 @@ impl TestTable {
         let isolated = IsolatedTable::create(template).await;
         let recorder = Recorder::start(isolated.endpoint());
         let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
-        let configuration = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(recorder.endpoint())
-            .retry_config(retry_configuration())
-            .build();
-        let table = Table::new(Client::from_conf(configuration), isolated.name());
+        let table = table_at(&recorder.endpoint(), isolated.name());
         Self { isolated, recorder, table, clock: Clock::manual(NOW) }
     }
 
@@ -62,4 +56,23 @@ impl TestTable {
             .await;
         updated.unwrap_or_else(|error| panic!("The attribute cannot be set: {error}"));
     }
+}
+
+/// The table `name` at `endpoint`, by the HTTP client of the functions. The SDK's own would be linked into them too: `sam build`
+/// compiles all packages of the workspace with one set of features.
+///
+/// # Panics
+/// TLS cannot be set up.
+#[must_use]
+pub fn table_at(endpoint: &str, name: &str) -> Table {
+    let http_client = cloud::http_client(RootCertStore::empty());
+    let configuration = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(endpoint)
+        .retry_config(retry_configuration())
+        .http_client(http_client.unwrap_or_else(|error| panic!("No HTTP client: {error}")))
+        .build();
+    Table::new(Client::from_conf(configuration), name)
 }

@@ -10,7 +10,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_secretsmanager::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
@@ -19,7 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use cloud::{SecretSource, StoredSecret, retry_configuration};
+use cloud::{SecretSource, StoredSecret};
 use shared::domain::ids::{SessionId, UserId};
 use shared::domain::time::{Clock, Timestamp};
 use shared::identity::IdentityError;
@@ -27,6 +26,7 @@ use shared::identity::jwt::{Handover, ReceivedToken, Signer, SigningSecretSource
 use store::Table;
 use testkit::isolated_table::IsolatedTable;
 use testkit::template::Template;
+use testkit::test_table::table_at;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// Enough to find each sabotage. `ROTATION_SCHEDULES` in the environment runs more.
@@ -160,15 +160,7 @@ struct OwnTable {
 impl OwnTable {
     async fn create() -> Self {
         let isolated = IsolatedTable::create(Template::of_workspace().unwrap()).await;
-        let configuration = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(isolated.endpoint())
-            .retry_config(retry_configuration())
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(configuration);
-        Self { table: Table::new(client, isolated.name()), _isolated: isolated }
+        Self { table: table_at(isolated.endpoint(), isolated.name()), _isolated: isolated }
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::{Client, Config};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::credits::Credits;
@@ -31,6 +29,7 @@ use testkit::isolated_table::IsolatedTable;
 use testkit::people;
 use testkit::runtime_api::Function;
 use testkit::stack::{JWT_SIGNING_SECRET, Stack};
+use testkit::test_table::table_at;
 
 pub use testkit::people::{MadeApiKey, PASSWORD, Tokens};
 
@@ -290,13 +289,7 @@ pub fn ago(duration: Duration) -> Clock {
 
 /// The table as the functions use it, but not through the recorder.
 fn table_behind(table: &IsolatedTable) -> Table {
-    let configuration = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::for_tests())
-        .endpoint_url(table.endpoint())
-        .build();
-    Table::new(Client::from_conf(configuration), table.name())
+    table_at(table.endpoint(), table.name())
 }
 
 fn soon() -> Timestamp {
