@@ -449,7 +449,7 @@ async fn a_repetition_of_a_message_in_flight_is_in_progress_although_its_convers
     scene.delete(one).await.unwrap();
     let again = scene.hold(one, Some("key")).await;
     assert!(matches!(again, Err(LedgerError::InProgress)), "{again:?}");
-    let another = scene.hold(one, Some("another key")).await;
+    let another = scene.hold(one, Some("another")).await;
     assert!(matches!(another, Err(LedgerError::NoConversation)), "{another:?}");
     scene.capture(&held, "Hello", one).await;
     let again = scene.hold(one, Some("key")).await;
