@@ -29,8 +29,8 @@ ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 GLIBC_MINOR = 34
 # A zip is fetched and unpacked at every cold start.
 ZIP_LIMIT_MB = 4.0
-# RFC 9113, section 3.4.
-HTTP_2_PREFACE = b"PRI * HTTP/2.0"
+# The crate h2 has this sentence for a code of RFC 9113, section 7.
+SENTENCE_OF_HTTP_2 = b"unspecific protocol error detected"
 UNOPTIMISED = {
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     "CARGO_PROFILE_RELEASE_LTO": "off",
@@ -102,7 +102,7 @@ def check(architecture: str, function: str) -> float:
     needed = max((int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", content)), default=0)
     if needed > GLIBC_MINOR:
         sys.exit(f"{bootstrap} needs glibc 2.{needed}, and Lambda has 2.{GLIBC_MINOR}.")
-    if HTTP_2_PREFACE in content:
+    if SENTENCE_OF_HTTP_2 in content:
         sys.exit(f"{bootstrap} has HTTP/2: a package of the workspace turns it on (docs/decisions/cold-starts.md).")
     zipped_mb = zipped_size(bootstrap) / 1e6
     print(f"{function:26} {len(content) / 1e6:6.2f} MB, zipped {zipped_mb:5.2f} MB, glibc 2.{needed}", flush=True)
