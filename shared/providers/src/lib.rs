@@ -41,4 +41,6 @@ mod renewable_secret;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
 mod whole_number;
+#[cfg(feature = "openai")]
+mod wire;
 mod written;

@@ -1,14 +1,9 @@
 //! OpenAI's chat completions, as a client: models of any server that speaks the protocol.
 
-mod answer_body;
-mod authorization;
 mod calls;
 mod failure;
-mod finish_reason;
-mod lenient;
 mod protocol;
 mod provider;
-mod rejection;
 mod request;
 mod stream;
 mod usage;
@@ -27,15 +22,15 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
-use crate::openai::authorization::Authorization;
 use crate::openai::failure::failure;
 use crate::openai::protocol::{AnswerReader, ServerAnswer};
-use crate::openai::provider::{Address, EVENT_STREAM, Server};
+use crate::openai::provider::Address;
 use crate::openai::request::SentRequest;
 use crate::prompt::Prompt;
 use crate::provider_keys::ProviderKeys;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
+use crate::wire::{Authorization, EVENT_STREAM, Server};
 use domain::cause::Cause;
 use domain::setting::SettingError;
 

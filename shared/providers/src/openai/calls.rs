@@ -4,8 +4,8 @@ use domain::random;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::openai::lenient::Weight;
 use crate::reply::{MAX_TOOL_CALLS, ToolCallDelta};
+use crate::wire::Weight;
 
 /// The `tool_calls` of a message or of a delta. Anything that is no call of a function is left out.
 #[derive(Debug, Default, PartialEq)]

@@ -9,13 +9,11 @@ use serde_json::value::RawValue;
 
 use crate::error::ModelError;
 use crate::openai::calls::{CallReader, ReceivedCalls};
-use crate::openai::finish_reason::finish_reason;
-use crate::openai::lenient::{LenientText, Weight};
-use crate::openai::rejection::ErrorObject;
 use crate::openai::usage::Counted;
 use crate::prompt::Prompt;
 use crate::raw_array::RawArray;
 use crate::reply::{Logprobs, Part, Piece};
+use crate::wire::{ErrorObject, LenientText, Weight, finish_reason};
 use domain::message::FinishReason;
 use domain::pricing::Usage;
 

@@ -10,25 +10,18 @@ use async_openai::Client;
 use async_openai::config::{Config, OPENAI_API_BASE};
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
+use reqwest::header::HeaderMap;
 use reqwest::{Response, Url, redirect};
 use secrecy::SecretString;
 
 use crate::error::ModelError;
-use crate::openai::answer_body::{as_events, limited};
-use crate::openai::authorization::Authorization;
-use crate::openai::failure::{failure, transport};
-use crate::openai::rejection::Rejection;
+use crate::openai::failure::failure;
 use crate::openai::request::Length;
+use crate::wire::{self, Server};
 use domain::cause::Cause;
 
 /// Shorter than any server's or network's own patience with a connection that is not used.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_REPETITIONS: u32 = 2;
-/// All waits for repetitions together: somebody is waiting for the reply.
-const MAX_WAIT: Duration = Duration::from_secs(5);
-/// The content type of a request that wants a stream.
-pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
 /// The connections to servers, which all of them can share.
 pub(crate) fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, Cause> {
@@ -39,13 +32,6 @@ pub(crate) fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, 
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
         .map_err(Cause::new)
-}
-
-/// A server: the headers that it is sent, and its key.
-#[derive(Debug)]
-pub(super) struct Server {
-    pub(super) headers: HeaderMap,
-    pub(super) authorization: Authorization,
 }
 
 /// A client of `server`, which is at `base_url` or is OpenAI's own.
@@ -82,53 +68,15 @@ async fn send(
     server: Arc<Server>,
     request: HttpRequestFactory,
 ) -> Result<Response, OpenAIError> {
-    let mut remaining_wait = MAX_WAIT;
-    let mut repetitions = 0;
-    loop {
-        let rejection = match attempt(&http, &server, &request).await.map_err(boxed)? {
-            Ok(response) => return Ok(response),
-            Err(rejection) => rejection,
-        };
-        match rejection.invites_after().filter(|wait| *wait <= remaining_wait && repetitions < MAX_REPETITIONS) {
-            Some(wait) => {
-                tracing::info!(?rejection, "asking the model again");
-                tokio::time::sleep(wait).await;
-                remaining_wait -= wait;
-                repetitions += 1;
-            }
-            None => return Err(boxed(rejection.into())),
-        }
-    }
-}
-
-async fn attempt(
-    http: &reqwest::Client,
-    server: &Server,
-    request: &HttpRequestFactory,
-) -> Result<Result<Response, Rejection>, ModelError> {
-    let mut request = request.build().await.map_err(failure)?;
-    let headers = server.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
-    request.headers_mut().extend(headers);
-    if let Some(authorization) = server.authorization.header().await? {
-        request.headers_mut().insert(AUTHORIZATION, authorization);
-    }
-    let wants_events = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENT_STREAM);
-    let response = http.execute(request).await.map_err(transport)?;
-    if response.status().is_success() {
-        return Ok(Ok(if wants_events { as_events(response) } else { limited(response) }));
-    }
-    let rejection = Rejection::read(response).await;
-    if rejection.is_of_the_key() {
-        server.authorization.was_refused().await;
-    }
-    Ok(Err(rejection))
+    let make = || async { request.build().await.map_err(failure) };
+    wire::send(&http, &server, make).await.map_err(boxed)
 }
 
 fn boxed(error: ModelError) -> OpenAIError {
     OpenAIError::Boxed(Box::new(error))
 }
 
-/// Where the server is. It adds no headers of its own: [`send`] adds the key.
+/// Where the server is. It adds no headers of its own: [`wire::send`] adds the key.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
     base_url: String,

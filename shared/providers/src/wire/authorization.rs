@@ -12,7 +12,7 @@ use domain::setting::SettingError;
 
 /// The key of a server, at its place. It never prints.
 #[derive(Debug)]
-pub(super) enum Authorization {
+pub(crate) enum Authorization {
     /// The server asks for no key.
     None,
     /// The key is a secret of its own.
@@ -28,7 +28,7 @@ pub(super) enum Authorization {
 
 impl Authorization {
     /// The key at `source`, read if it can be read at once.
-    pub(super) async fn of_the_settings(source: Option<SecretSource>) -> Result<Self, SettingError> {
+    pub(crate) async fn of_the_settings(source: Option<SecretSource>) -> Result<Self, SettingError> {
         Ok(match source {
             Some(source) => Self::OfTheSettings(RenewableSecret::connect("OPENAI_API_KEY", source, bearer).await?),
             None => Self::None,
@@ -36,7 +36,7 @@ impl Authorization {
     }
 
     /// The header `Authorization`, if the server asks for a key.
-    pub(super) async fn header(&self) -> Result<Option<HeaderValue>, ModelError> {
+    pub(crate) async fn header(&self) -> Result<Option<HeaderValue>, ModelError> {
         Ok(match self {
             Self::None => None,
             Self::OfTheSettings(secret) => Some(secret.keys().await?),
@@ -45,7 +45,7 @@ impl Authorization {
     }
 
     /// The server refused what [`Authorization::header`] gave.
-    pub(super) async fn was_refused(&self) {
+    pub(crate) async fn was_refused(&self) {
         match self {
             Self::None => {}
             Self::OfTheSettings(secret) => secret.was_refused().await,

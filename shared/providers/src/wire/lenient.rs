@@ -10,11 +10,11 @@ use serde_json::Value;
 
 /// A text: a string, or a list of parts with a member `text`, as some servers send beside their reasoning.
 #[derive(Default)]
-pub(super) struct LenientText(pub(super) String);
+pub(crate) struct LenientText(pub(crate) String);
 
 /// The bytes of all strings in a value.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Weight(pub(super) usize);
+pub(crate) struct Weight(pub(crate) usize);
 
 /// A summary of a JSON value's strings.
 trait Strings: Default {
@@ -108,14 +108,14 @@ impl<'de, S: Strings + Deserialize<'de>> Visitor<'de> for StringsVisitor<S> {
 
 impl LenientText {
     /// The text of a value that was read.
-    pub(super) fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         Self::deserialize(value).unwrap_or_default()
     }
 }
 
 impl Weight {
     /// The bytes of all strings of a value that was read.
-    pub(super) fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         Self::deserialize(value).unwrap_or_default()
     }
 }

@@ -2,14 +2,14 @@
 
 use domain::message::FinishReason;
 
-use crate::openai::failure::plain_word;
+use crate::wire::failure::plain_word;
 
 /// The finish reason that `word` means: OpenAI's own words, and those of servers that hand on their engine's. The empty
 /// word, which several servers send in every chunk, is no end.
 ///
 /// An unknown word is [`FinishReason::Stop`], because the server says that the reply has ended, bills it, and does not
 /// say in words that anybody knows that something is missing.
-pub(super) fn finish_reason(word: &str) -> Option<FinishReason> {
+pub(crate) fn finish_reason(word: &str) -> Option<FinishReason> {
     Some(match word.to_ascii_lowercase().as_str() {
         "" => return None,
         "stop" | "stop_sequence" | "end_turn" | "eos" | "eos_token" | "complete" => FinishReason::Stop,

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::error::{ModelError, Refusal};
-use crate::openai::failure::plain_word;
 use crate::retry_after::retry_after;
+use crate::wire::failure::plain_word;
 use domain::cause::Cause;
 
 /// As much as is read of an answer that only says what went wrong.
@@ -90,7 +90,7 @@ struct Body {
 /// The error object in a server's answer. Its `message` is left out: it may quote the prompt.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum ErrorObject {
+pub(crate) enum ErrorObject {
     Object {
         #[serde(default)]
         code: Value,
