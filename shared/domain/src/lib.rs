@@ -14,6 +14,7 @@ pub mod message;
 pub mod password;
 pub mod pricing;
 pub mod random;
+pub mod reasoning_proof;
 pub mod setting;
 pub mod source_network;
 pub mod time;

@@ -6,10 +6,14 @@ use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::message::{FinishReason, Message, ToolCall};
 use domain::pricing::{Prices, Usage};
+use domain::reasoning_proof::ReasoningProof;
 
-/// Most bytes of annotations that are kept. An item of `DynamoDB` (400 KB) has room for them beside the longest message and the
-/// longest reply.
-const MAX_KEPT_ANNOTATIONS_BYTES: usize = 64 * 1024;
+/// Most bytes of annotations and proofs together that are kept. An item of `DynamoDB` (400 KB) has room for them beside the
+/// longest message and the longest reply.
+const MAX_KEPT_OPAQUE_BYTES: usize = 64 * 1024;
+
+/// Most bytes of vectors that are kept: the room of the longest reply, which has no words beside them, and of all else.
+const MAX_KEPT_EMBEDDINGS_BYTES: usize = 320 * 1024;
 
 /// A message and its reply.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +61,10 @@ impl Exchange<'_> {
 
     /// Whether all of the reply can be kept, so that a repetition is answered as the request was.
     pub(crate) fn can_be_repeated(&self) -> bool {
-        self.reply.annotations.as_ref().is_none_or(|annotations| annotations.len() <= MAX_KEPT_ANNOTATIONS_BYTES)
+        let StoredReply { annotations, proofs, embeddings, .. } = self.reply;
+        let bytes = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let of_proofs: usize = proofs.iter().map(|ReasoningProof { proof, .. }| proof.bytes()).sum();
+        bytes(annotations) + of_proofs <= MAX_KEPT_OPAQUE_BYTES && bytes(embeddings) <= MAX_KEPT_EMBEDDINGS_BYTES
     }
 
     /// The bytes of all texts as JSON strings.
@@ -104,6 +111,12 @@ pub struct StoredReply {
     pub calls: Vec<ToolCall>,
     /// Sources and the like that belong to the text: a JSON array. A conversation does not show them.
     pub annotations: Option<String>,
+    /// The proofs of the reasoning, in the order of their places.
+    pub proofs: Vec<ReasoningProof>,
+    /// The text before which the model ended its reply, because it was told so.
+    pub stop_sequence: Option<String>,
+    /// The vectors that were asked for: a JSON array.
+    pub embeddings: Option<String>,
     /// The model's name.
     pub model: String,
     /// The tokens that the message took.
@@ -123,6 +136,9 @@ impl StoredReply {
             reasoning: None,
             calls: Vec::new(),
             annotations: None,
+            proofs: Vec::new(),
+            stop_sequence: None,
+            embeddings: None,
             model: model.into(),
             usage,
             finish_reason: FinishReason::Stop,

@@ -41,8 +41,30 @@ impl Ledger {
         let texts = self.texts_of(payer, &record).await?.ok_or(LedgerError::AnswerGone)?;
         let (balance, _) = account.spendable_and_held(self.clock.now());
         let IdempotencyRecord { entry_id, cost, model, usage, finish_reason, .. } = record;
-        let Texts { message: _, response: text, refusal, reasoning, calls, annotations } = texts;
-        let reply = StoredReply { text, refusal, reasoning, calls, annotations, model, usage, finish_reason };
+        let Texts {
+            message: _,
+            response: text,
+            refusal,
+            reasoning,
+            calls,
+            annotations,
+            proofs,
+            stop_sequence,
+            embeddings,
+        } = texts;
+        let reply = StoredReply {
+            text,
+            refusal,
+            reasoning,
+            calls,
+            annotations,
+            proofs,
+            stop_sequence,
+            embeddings,
+            model,
+            usage,
+            finish_reason,
+        };
         let in_flight = self.in_flight(account);
         Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance, in_flight })
     }

@@ -11,6 +11,7 @@
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::message::ToolCall;
+use domain::reasoning_proof::ReasoningProof;
 use serde::{Deserialize, Serialize};
 use store::{Item, Key, StoreError, sort_key_of};
 
@@ -49,20 +50,33 @@ pub(crate) struct Texts {
     /// A JSON array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) annotations: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) proofs: Vec<ReasoningProof>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_sequence: Option<String>,
+    /// A JSON array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) embeddings: Option<String>,
 }
 
 impl Texts {
     /// The texts of `reply`, for a repetition.
     pub(crate) fn of_reply(reply: &StoredReply) -> Self {
-        let StoredReply { text, refusal, reasoning, calls, annotations, .. } = reply.clone();
-        Self { message: None, response: text, refusal, reasoning, calls, annotations }
+        let StoredReply { text, refusal, reasoning, calls, annotations, proofs, stop_sequence, embeddings, .. } =
+            reply.clone();
+        let message = None;
+        Self { message, response: text, refusal, reasoning, calls, annotations, proofs, stop_sequence, embeddings }
     }
 
     /// The texts of `exchange`, for its conversation, and for a repetition if `is_remembered`. A conversation shows no
-    /// reasoning, calls or annotations, so that they are kept for a repetition alone.
+    /// reasoning, calls or the like, so that they are kept for a repetition alone.
     pub(crate) fn of_exchange(exchange: Exchange<'_>, is_remembered: bool) -> Self {
         let texts = Self { message: Some(exchange.message.as_str().to_owned()), ..Self::of_reply(exchange.reply) };
-        if is_remembered { texts } else { Self { reasoning: None, calls: Vec::new(), annotations: None, ..texts } }
+        if is_remembered {
+            return texts;
+        }
+        let Self { message, response, refusal, .. } = texts;
+        Self { message, response, refusal, ..Self::default() }
     }
 
     /// The words of the model that a conversation shows: its reply, or its refusal if there is nothing else.

@@ -54,7 +54,7 @@ impl ChatModel for Dummy {
                 match piece? {
                     Piece::End(end) => return Ok(Reply { choices: choices.into_vec(), end }),
                     Piece::Part { choice, part } => choices.add(choice, &part),
-                    Piece::Finished { .. } | Piece::Hidden { .. } => {}
+                    Piece::Finished { .. } | Piece::Hidden { .. } | Piece::Counted(_) => {}
                 }
             }
             Err(ModelError::Failed(Cause::because("the dummy was told to break off")))

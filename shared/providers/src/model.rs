@@ -20,7 +20,7 @@ use crate::model::reply_room::ReplyRoom;
 #[cfg(feature = "openai")]
 use crate::openai::OpenAi;
 use crate::prompt::Prompt;
-use crate::reply::{End, Part, Piece, ReplyStream};
+use crate::reply::{End, MAX_EMBEDDINGS_BYTES, Part, Piece, ReplyStream};
 use crate::settings::ModelSettings;
 use crate::written::Written;
 use domain::cause::Cause;
@@ -198,6 +198,13 @@ impl Pieces {
     /// The part of `piece` that is handed out, if there is one.
     fn shown(&mut self, piece: Piece) -> Result<Option<ShownPiece>, ModelError> {
         Ok(match piece {
+            Piece::Part { part: Part::Embeddings(array), .. } if array.bytes() > MAX_EMBEDDINGS_BYTES => {
+                return Err(ModelError::Failed(Cause::because("the vectors are too long")));
+            }
+            Piece::Counted(usage) => {
+                self.written.count_input(&usage);
+                None
+            }
             Piece::Part { choice, part } => self.shown_part(choice, part),
             Piece::Finished { choice, reason } => {
                 if choice < self.choices {
@@ -222,7 +229,7 @@ impl Pieces {
     }
 
     fn shown_part(&mut self, choice: u8, part: Part) -> Option<ShownPiece> {
-        self.written.add(part.word_bytes());
+        self.written.add_part(&part);
         if choice >= self.choices || self.room.is_full {
             return None;
         }
@@ -265,7 +272,7 @@ impl Pieces {
     /// Whether there is something that the provider bills: words, also if they are not handed out, or a choice that ended
     /// without any.
     fn has_begun(&self) -> bool {
-        self.written.has_words() || self.ended.has_ended_one()
+        self.written.has_begun() || self.ended.has_ended_one()
     }
 
     /// A provider that has begun to write has accepted the request, whatever its error says.

@@ -1,5 +1,6 @@
 //! Prompts: a conversation, and the parameters of its continuation.
 
+mod embedding_inputs;
 #[cfg(test)]
 pub(crate) mod generated;
 mod image;
@@ -10,11 +11,13 @@ use std::fmt;
 use std::num::NonZeroU8;
 
 use domain::message::ToolCall;
+use domain::reasoning_proof::ReasoningProof;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::raw_json::RawJson;
 
+pub use embedding_inputs::{EmbeddingInputs, Input};
 pub use image::{Detail, Image, ImageError, ImageType, Segment};
 pub(crate) use input_tokens::most_tokens_of_member;
 pub use input_tokens::{BYTES_PER_TOKEN, estimated_tokens};
@@ -32,6 +35,14 @@ pub struct Prompt {
     pub response_format: Option<ResponseFormat>,
     /// How much the model reasons: one of the provider's own words, such as `low`.
     pub reasoning_effort: Option<String>,
+    /// Whether the model reasons, in the words of Anthropic's protocol.
+    pub thinking: Option<Thinking>,
+    /// Whether the words of the model's reasoning are wanted. None means the model's own default.
+    pub thinking_is_shown: Option<bool>,
+    /// Whether a model that cannot reason may reply as if nobody had asked it to.
+    pub reasoning_is_a_hint: bool,
+    /// The kind of summary of the reasoning that is wanted: one of the provider's own words, such as `auto`.
+    pub reasoning_summary: Option<String>,
     /// How much the model writes: one of the provider's own words, such as `low`.
     pub verbosity: Option<String>,
     /// The choices: replies of which each is another. None means one.
@@ -44,6 +55,8 @@ pub struct Prompt {
     /// Members of the request that nobody here knows, by their names. A client writes those that the catalogue lists for
     /// its model.
     pub extra: BTreeMap<String, RawJson>,
+    /// The texts of which vectors are wanted. There are no turns then.
+    pub inputs: Option<EmbeddingInputs>,
 }
 
 impl Prompt {
@@ -69,6 +82,7 @@ impl Prompt {
     /// The first parameter that a model of texts alone cannot honour, by its name in OpenAI's protocol.
     pub(crate) fn beyond_texts(&self) -> Option<&'static str> {
         [
+            ("input", self.inputs.is_some()),
             ("image_url", self.images() > 0),
             ("tools", self.needs_tools()),
             ("response_format", self.response_format.is_some()),
@@ -86,7 +100,7 @@ impl Prompt {
 impl fmt::Debug for Prompt {
     /// Names of members that nobody here knows are the caller's words too.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { turns, sampling, tools, response_format, reasoning_effort, verbosity, n, logprobs, .. } = self;
+        let Self { turns, sampling, tools, response_format, reasoning_effort, thinking, verbosity, .. } = self;
         formatter
             .debug_struct("Prompt")
             .field("turns", turns)
@@ -94,11 +108,16 @@ impl fmt::Debug for Prompt {
             .field("tools", tools)
             .field("response_format", response_format)
             .field("reasoning_effort", reasoning_effort)
+            .field("thinking", thinking)
+            .field("thinking_is_shown", &self.thinking_is_shown)
+            .field("reasoning_is_a_hint", &self.reasoning_is_a_hint)
+            .field("reasoning_summary", &self.reasoning_summary)
             .field("verbosity", verbosity)
-            .field("n", n)
-            .field("logprobs", logprobs)
+            .field("n", &self.n)
+            .field("logprobs", &self.logprobs)
             .field("logit_bias", &self.logit_bias.len())
             .field("extra", &self.extra.len())
+            .field("inputs", &self.inputs)
             .finish()
     }
 }
@@ -110,7 +129,7 @@ pub struct Turn {
     pub role: Role,
     /// The words of that side. They are empty where a model only called tools.
     pub text: String,
-    /// The images among the words, in the order of their places. Only a user shows images.
+    /// The images among the words, in the order of their places. Only a user and the results of tools show images.
     pub images: Vec<Image>,
     /// The tools that the model called.
     pub calls: Vec<ToolCall>,
@@ -120,6 +139,35 @@ pub struct Turn {
     pub name: Option<String>,
     /// The model's reasoning before its words.
     pub reasoning: Option<String>,
+    /// The proofs of the reasoning, in the order of their places.
+    pub proofs: Vec<ReasoningProof>,
+    /// The places at which the caller's protocol cuts the text into blocks, in their order.
+    pub borders: Vec<BlockBorder>,
+    /// Whether the provider is asked to keep the conversation up to the end of the turn in its cache.
+    pub is_cached: bool,
+    /// Whether the turn, which is a tool's result, says that the tool failed.
+    pub is_error: bool,
+}
+
+/// A place at which two blocks of text meet. Before it is the line break that joins them and belongs to neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BlockBorder {
+    /// The byte of the text at which the second block begins.
+    pub at: usize,
+    /// Whether the provider is asked to keep the conversation up to the end of the first block in its cache.
+    pub is_cached: bool,
+}
+
+/// Whether a model reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// It does not.
+    Off,
+    /// As much as it decides.
+    Adaptive,
+    /// At most so many tokens.
+    Budget(u32),
 }
 
 impl Turn {
@@ -134,6 +182,10 @@ impl Turn {
             answers: None,
             name: None,
             reasoning: None,
+            proofs: Vec::new(),
+            borders: Vec::new(),
+            is_cached: false,
+            is_error: false,
         }
     }
 }
@@ -181,6 +233,8 @@ pub struct Tool {
     pub parameters: Option<Box<RawValue>>,
     /// Whether the arguments must match the schema exactly.
     pub strict: Option<bool>,
+    /// Whether the provider is asked to keep the tools up to this one in its cache.
+    pub is_cached: bool,
 }
 
 impl fmt::Debug for Tool {
@@ -246,13 +300,15 @@ fn json_bytes(value: &RawValue) -> usize {
     value.get().len()
 }
 
-/// How a model chooses words: parameters of OpenAI's protocol. An absent one means the model's own default.
+/// How a model chooses words. An absent parameter means the model's own default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sampling {
     /// From 0 to 2.
     pub temperature: Option<f32>,
     /// From 0 to 1.
     pub top_p: Option<f32>,
+    /// The number of the likeliest tokens from which the model chooses. OpenAI's protocol has no such parameter.
+    pub top_k: Option<u32>,
     /// From -2 to 2.
     pub presence_penalty: Option<f32>,
     /// From -2 to 2.
@@ -282,7 +338,8 @@ mod tests {
             ..Turn::text(Role::User, secret())
         };
         assert_eq!(format!("{turn:?}"), "User(8 bytes, [Png(6 bytes)], 1 calls)");
-        let tool = Tool { name: secret(), description: Some(secret()), parameters: schema(), strict: None };
+        let tool =
+            Tool { name: secret(), description: Some(secret()), parameters: schema(), strict: None, is_cached: false };
         let choice = Some(ToolChoice::Function(secret()));
         let format =
             ResponseFormat::JsonSchema { name: secret(), description: None, schema: schema(), strict: Some(true) };
@@ -299,7 +356,8 @@ mod tests {
 
     #[test]
     fn the_first_parameter_beyond_texts_is_named() {
-        let tool = || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+        let tool =
+            || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
         let call = || ToolCall { id: "c".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
         let turn = || Turn::text(Role::User, "Hello");
         let plain = || Prompt { turns: vec![turn()], ..Prompt::default() };

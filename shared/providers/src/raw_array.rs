@@ -27,6 +27,12 @@ impl RawArray {
         &self.0
     }
 
+    /// The text of the array, moved.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
     /// The bytes of the elements and of the commas between them.
     #[must_use]
     pub fn bytes(&self) -> usize {

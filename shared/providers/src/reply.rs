@@ -22,9 +22,14 @@ pub use said_choice::{SaidChoice, SaidChoices};
 /// a longer one here. A `DynamoDB` item (400 KB) has room for the longest reply and the longest message.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 
-/// Most bytes of log probabilities and annotations of a reply, all choices together. [`Model`](crate::model::Model) leaves
-/// out the first part that does not fit, and all that come after it of its kind.
+/// Most bytes of log probabilities, annotations, proofs and stop sequences of a reply, all choices together.
+/// [`Model`](crate::model::Model) leaves out the first part that does not fit, and all that come after it of its kind. It ends
+/// the reply before a proof that does not fit: reasoning without its proof is refused in the next turn. Proofs have their room
+/// here, since a signature is as long as the reasoning that it hides.
 pub const MAX_OPAQUE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most bytes of the vectors of a reply. Longer ones are a failure of the model.
+pub const MAX_EMBEDDINGS_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most calls of tools in a choice; [`Model`](crate::model::Model) ends a reply before one more.
 pub const MAX_TOOL_CALLS: usize = 128;

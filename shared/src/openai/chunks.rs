@@ -90,7 +90,7 @@ impl<'a> From<&'a Part> for Delta<'a> {
             Part::Reasoning(text) => Self { reasoning_content: Some(text), ..Self::default() },
             Part::ToolCall(delta) => Self { tool_calls: Some([delta.into()]), ..Self::default() },
             Part::Annotations(annotations) => Self { annotations: Some(annotations), ..Self::default() },
-            Part::Logprobs(_) => Self::default(),
+            Part::Logprobs(_) | Part::Proof(_) | Part::StopSequence(_) | Part::Embeddings(_) => Self::default(),
         }
     }
 }

@@ -130,7 +130,7 @@ impl<'a> WholeChoice<'a> {
     }
 
     fn other(index: u8, choice: &'a SaidChoice) -> Self {
-        let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason: reason } = choice;
+        let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason: reason, .. } = choice;
         let annotations = Some(annotations.as_str()).filter(|_| !annotations.is_empty());
         let message = AssistantMessage::new(text, refusal.as_deref(), calls);
         let message = message.with(reasoning.as_deref(), annotations);

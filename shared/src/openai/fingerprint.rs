@@ -1,7 +1,10 @@
 //! The part of a request's fingerprint that not every request has.
 
 use domain::message::ToolCall;
-use providers::prompt::{Detail, Image, Prompt, ResponseFormat, Tool, ToolChoice, Tools, Turn};
+use domain::reasoning_proof::ReasoningProof;
+use providers::prompt::{
+    BlockBorder, Detail, EmbeddingInputs, Image, Prompt, ResponseFormat, Thinking, Tool, ToolChoice, Tools, Turn,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -23,6 +26,31 @@ pub(super) struct CanonicalTools<'a> {
     reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verbosity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    turns_beside_chat_completions: Vec<CanonicalBlocks<'a>>,
+    /// The places of the tools up to which the provider keeps them in its cache.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cached_tools: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_is_shown: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<&'a EmbeddingInputs>,
+}
+
+/// What a turn has that chat completions have no member for.
+#[derive(Serialize)]
+struct CanonicalBlocks<'a> {
+    place: usize,
+    proofs: &'a [ReasoningProof],
+    borders: &'a [BlockBorder],
+    is_cached: bool,
+    is_error: bool,
 }
 
 /// A turn that is more than a text.
@@ -62,6 +90,7 @@ enum CanonicalFormat<'a> {
 impl<'a> CanonicalTools<'a> {
     pub(super) fn of(prompt: &'a Prompt) -> Self {
         let Prompt { turns, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
+        let cached_tools = tools.offered.iter().enumerate().filter(|(_, tool)| tool.is_cached);
         let Tools { offered, choice, parallel } = tools;
         Self {
             turns_beside_texts: turns.iter().enumerate().filter_map(|(place, turn)| turn_of(place, turn)).collect(),
@@ -71,12 +100,30 @@ impl<'a> CanonicalTools<'a> {
             response_format: response_format.as_ref().map(format_of),
             reasoning_effort: reasoning_effort.as_deref(),
             verbosity: verbosity.as_deref(),
+            turns_beside_chat_completions: turns
+                .iter()
+                .enumerate()
+                .filter_map(|(at, turn)| blocks_of(at, turn))
+                .collect(),
+            cached_tools: cached_tools.map(|(place, _)| place).collect(),
+            top_k: prompt.sampling.top_k,
+            thinking: prompt.thinking,
+            thinking_is_shown: prompt.thinking_is_shown,
+            reasoning_summary: prompt.reasoning_summary.as_deref(),
+            inputs: prompt.inputs.as_ref(),
         }
     }
 }
 
+fn blocks_of(place: usize, turn: &Turn) -> Option<CanonicalBlocks<'_>> {
+    let Turn { proofs, borders, is_cached, is_error, .. } = turn;
+    let (is_cached, is_error) = (*is_cached, *is_error);
+    let has_none = proofs.is_empty() && borders.is_empty() && !is_cached && !is_error;
+    (!has_none).then_some(CanonicalBlocks { place, proofs, borders, is_cached, is_error })
+}
+
 fn turn_of(place: usize, turn: &Turn) -> Option<CanonicalTurn<'_>> {
-    let Turn { role: _, text: _, images, calls, answers, name, reasoning } = turn;
+    let Turn { images, calls, answers, name, reasoning, .. } = turn;
     let is_a_text = calls.is_empty() && answers.is_none() && name.is_none() && reasoning.is_none() && images.is_empty();
     (!is_a_text).then(|| CanonicalTurn {
         place,
@@ -94,7 +141,7 @@ fn image_of(image: &Image) -> CanonicalImage<'_> {
 }
 
 fn tool_of(tool: &Tool) -> CanonicalTool<'_> {
-    let Tool { name, description, parameters, strict } = tool;
+    let Tool { name, description, parameters, strict, is_cached: _ } = tool;
     (name, description.as_deref(), parameters.as_deref(), *strict)
 }
 

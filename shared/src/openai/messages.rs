@@ -72,9 +72,8 @@ fn turn(message: &RawValue, index: usize, room: &mut ImageRoom) -> Result<Turn, 
         answers: (role == Role::Tool).then(|| tools::required_text(&fields, "tool_call_id")).transpose()?,
         name: fields.short_text("name", tools::MAX_ID_BYTES)?.filter(|name| !name.is_empty()),
         reasoning: if of_assistant { reasoning(&fields)? } else { None },
-        role,
-        text,
         images,
+        ..Turn::text(role, text)
     })
 }
 

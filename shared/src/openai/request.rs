@@ -143,6 +143,7 @@ impl CompletionRequest {
                 logprobs: choices::logprobs(fields)?,
                 logit_bias: choices::logit_bias(fields)?,
                 extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
+                ..Prompt::default()
             },
             message,
             max_output_tokens: max_output_tokens(fields)?,
@@ -208,7 +209,7 @@ impl CompletionRequest {
             }
         }
         let Prompt { turns, sampling, .. } = &self.prompt;
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = sampling;
+        let Sampling { temperature, top_p, top_k: _, presence_penalty, frequency_penalty, stop, seed } = sampling;
         let canonical = Canonical {
             model: &self.model,
             turns: turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect(),
@@ -254,6 +255,7 @@ fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {
         frequency_penalty: fields.number("frequency_penalty", -2.0, 2.0)?,
         stop: stops(fields)?,
         seed: fields.integer("seed")?,
+        top_k: None,
     })
 }
 

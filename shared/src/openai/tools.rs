@@ -79,6 +79,7 @@ fn tool(tool: &RawValue, place: String) -> Result<Tool, ProtocolError> {
         description: function.text("description")?.map(Into::into),
         parameters: function.schema("parameters")?,
         strict: function.switch_if_given("strict")?,
+        is_cached: false,
     })
 }
 

@@ -4,7 +4,8 @@ use domain::message::FinishReason;
 use domain::pricing::Usage;
 use ledger::exchange::{Bill, Exchange, StoredReply};
 use ledger::{Held, LedgerError};
-use providers::reply::{SaidChoice, SaidChoices};
+use providers::raw_array::RawArray;
+use providers::reply::{Logprobs, SaidChoice, SaidChoices};
 use telemetry::metrics;
 
 use crate::error::ApiError;
@@ -30,11 +31,7 @@ impl Till {
         let bill = Bill { prices: offer.terms.prices, catalogue };
         let broke_off = finish_reasons.contains(&FinishReason::BrokenOff);
         let (first, others) = with_reasons(written, finish_reasons);
-        let SaidChoice { text, refusal, reasoning, calls, logprobs, annotations, finish_reason } = first;
-        let annotations = Some(annotations).filter(|annotations| !annotations.is_empty());
-        let annotations = annotations.map(|annotations| annotations.as_str().to_owned());
-        let (model, finish_reason) = (offer.id().to_owned(), finish_reason.unwrap_or(FinishReason::Length));
-        let reply = StoredReply { text, refusal, reasoning, calls, annotations, model, usage, finish_reason };
+        let (reply, logprobs) = stored(first, offer.id().to_owned(), usage);
         let exchange = Exchange { message: &message, reply: &reply, conversation, bill };
         let captured = self.ledger.capture(&held, exchange).await;
         let counted_cost = bill.prices.cost(&counted_usage);
@@ -43,6 +40,28 @@ impl Till {
         let Held { id, username, in_flight, .. } = held;
         Ok(PaidReply { id, username, reply, logprobs, others, charge, in_flight })
     }
+}
+
+/// `choice` of the model of this id as it is stored, and its log probabilities, which are not.
+fn stored(choice: SaidChoice, model: String, usage: Usage) -> (StoredReply, Option<Logprobs>) {
+    let SaidChoice {
+        text, refusal, reasoning, calls, logprobs, annotations, proofs, stop_sequence, embeddings, ..
+    } = choice;
+    let annotations = Some(annotations).filter(|annotations| !annotations.is_empty());
+    let reply = StoredReply {
+        text,
+        refusal,
+        reasoning,
+        calls,
+        annotations: annotations.map(RawArray::into_text),
+        proofs,
+        stop_sequence,
+        embeddings: embeddings.map(RawArray::into_text),
+        model,
+        usage,
+        finish_reason: choice.finish_reason.unwrap_or(FinishReason::Length),
+    };
+    (reply, logprobs)
 }
 
 /// The first choice and the others, each with the reason for which it ended.

@@ -1,6 +1,7 @@
 //! Texts: where they are kept, what that costs, and who deletes them.
 
 use domain::message::{FinishReason, Message, ToolCall};
+use domain::reasoning_proof::{Proof, ProofKind, ReasoningProof};
 use serde_json::Value;
 
 use super::*;
@@ -145,6 +146,35 @@ async fn the_longest_answer_is_given_again_and_one_with_longer_annotations_is_go
             let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
             assert_eq!(listed.len(), usize::from(conversation.is_some()));
             assert!(listed.iter().all(|shown| !shown.text_lost && shown.message.len() == Message::MAX_BYTES));
+        }
+    }
+}
+
+#[tokio::test]
+async fn proofs_share_the_room_of_annotations_and_vectors_have_one_of_their_own() {
+    let reply = |of_annotations: usize, of_proof: usize, of_vectors: usize| {
+        let array = |bytes: usize| (bytes > 0).then(|| format!("[\"{}\"]", "x".repeat(bytes - 4)));
+        let proof = Proof { kind: ProofKind::Signature, provider: None, id: None, data: "x".repeat(of_proof) };
+        let proofs = vec![ReasoningProof { proof, after: 1, text_before: 2, calls_before: 3 }];
+        let stop_sequence = Some("END".to_owned());
+        let (annotations, embeddings) = (array(of_annotations), array(of_vectors));
+        StoredReply { annotations, proofs, stop_sequence, embeddings, ..stored_reply("") }
+    };
+    for (reply, is_kept) in [
+        (reply(32 * 1024, 32 * 1024, 0), true),
+        (reply(32 * 1024, 32 * 1024 + 1, 0), false),
+        (reply(0, 64 * 1024, 320 * 1024), true),
+        (reply(0, 0, 320 * 1024 + 1), false),
+    ] {
+        let scene = Scene::with_balance(10).await;
+        let said = Message::try_from("Hello".to_owned()).unwrap();
+        let exchange = Exchange { message: &said, reply: &reply, conversation: None, bill: Bill::of(credits(1)) };
+        let kept = held(scene.with_key("Hello").await.unwrap());
+        scene.ledger.capture(&kept, exchange).await.unwrap();
+        match scene.with_key("Hello").await {
+            Ok(again) if is_kept => assert!(replay(again).reply == reply),
+            Err(LedgerError::AnswerGone) if !is_kept => {}
+            other => panic!("{is_kept}: {other:?}"),
         }
     }
 }

@@ -173,7 +173,7 @@ impl<'a> CallsSoFar<'a> {
         let (mut results, mut others) = (Vec::new(), Vec::new());
         for turn in turns {
             // Converse knows no speakers of one side, and takes no reasoning without the signature that it came with.
-            let Turn { role, text, images: _, calls, answers, name: _, reasoning: _ } = turn;
+            let Turn { role, text, calls, answers, .. } = turn;
             match role {
                 Role::System => {}
                 Role::User => others.extend(turn.segments().filter_map(Block::of_segment)),

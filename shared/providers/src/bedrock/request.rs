@@ -145,8 +145,8 @@ impl<'a> SystemBlock<'a> {
 
 impl<'a> Inference<'a> {
     fn of(sampling: &'a Sampling, max_output_tokens: u32) -> Self {
-        // Converse has no penalties and no seed.
-        let Sampling { temperature, top_p, presence_penalty: _, frequency_penalty: _, ref stop, seed: _ } = *sampling;
+        // Converse has no penalties, no seed and no `top_k`.
+        let Sampling { temperature, top_p, ref stop, .. } = *sampling;
         // Its numbers are Java's.
         let max_tokens = max_output_tokens.min(i32::MAX.cast_unsigned());
         Self { max_tokens, temperature, top_p, stop_sequences: stop }

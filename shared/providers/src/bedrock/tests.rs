@@ -148,7 +148,7 @@ async fn streamed(model: &Bedrock) -> (String, Result<End, ModelError>) {
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(Piece::Part { part: Part::Text(piece), .. }) => text.push_str(&piece),
-            Ok(Piece::Part { .. } | Piece::Finished { .. } | Piece::Hidden { .. }) => {}
+            Ok(Piece::Part { .. } | Piece::Finished { .. } | Piece::Hidden { .. } | Piece::Counted(_)) => {}
             Ok(Piece::End(end)) => {
                 assert!(pieces.next().await.is_none(), "nothing comes after the end");
                 return (text, Ok(end));

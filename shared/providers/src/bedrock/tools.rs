@@ -85,7 +85,7 @@ impl<'a> ConverseTools<'a> {
 
 impl<'a> ConverseTool<'a> {
     fn of(tool: &'a Tool, is_strict: bool) -> Self {
-        let Tool { name, description, parameters, strict } = tool;
+        let Tool { name, description, parameters, strict, is_cached: _ } = tool;
         let empty = || ToolSchema::Empty(EmptySchema::Object { properties: NoMembers {} });
         Self::ToolSpec(ToolSpecification {
             name,
@@ -113,9 +113,16 @@ mod tests {
             description: Some("Looks it up.".to_owned()),
             parameters: Some(schema),
             strict: Some(true),
+            is_cached: false,
         };
         let blank = Some(" ".to_owned());
-        let now = Tool { name: "now".to_owned(), description: blank, parameters: None, strict: Some(false) };
+        let now = Tool {
+            name: "now".to_owned(),
+            description: blank,
+            parameters: None,
+            strict: Some(false),
+            is_cached: false,
+        };
         Tools { offered: vec![look_up, now], choice, parallel: Some(true) }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::converse::{ReasoningStyle, unsupported_for_reasoning};
-use crate::prompt::{Image, Prompt, ResponseFormat};
+use crate::prompt::{Image, Prompt, ResponseFormat, Role};
 
 /// The protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl Protocol {
     #[must_use]
     pub fn unsupported(self, prompt: &Prompt) -> Option<&'static str> {
         match self {
-            Self::OpenAi => None,
+            Self::OpenAi => Self::beyond_chat_completions(prompt),
             Self::Dummy => prompt.beyond_texts(),
             Self::Bedrock => Self::beyond_converse(prompt),
         }
@@ -57,6 +57,17 @@ impl Protocol {
         }
     }
 
+    /// The first parameter that OpenAI's chat completions have no member for.
+    fn beyond_chat_completions(prompt: &Prompt) -> Option<&'static str> {
+        [
+            ("input", prompt.inputs.is_some()),
+            ("image_url", shows_images_in_results(prompt)),
+            ("top_k", prompt.sampling.top_k.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+    }
+
     /// The first parameter that Converse has no member for. One schema is the only form of a reply that it has, and it
     /// cannot keep a model from calling several tools at once.
     fn beyond_converse(prompt: &Prompt) -> Option<&'static str> {
@@ -69,7 +80,10 @@ impl Protocol {
         let mut images = turns.iter().flat_map(|turn| &turn.images);
         let is_too_large = |image: &Image| image.bytes() > Self::MAX_IMAGE_BYTES_OF_CONVERSE;
         [
+            ("input", prompt.inputs.is_some()),
+            ("image_url", shows_images_in_results(prompt)),
             ("temperature", sampling.temperature.is_some_and(is_too_hot)),
+            ("top_k", sampling.top_k.is_some()),
             ("presence_penalty", sampling.presence_penalty.is_some()),
             ("frequency_penalty", sampling.frequency_penalty.is_some()),
             ("seed", sampling.seed.is_some()),
@@ -84,6 +98,11 @@ impl Protocol {
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
     }
+}
+
+/// Whether the result of a tool shows an image.
+fn shows_images_in_results(prompt: &Prompt) -> bool {
+    prompt.turns.iter().any(|turn| turn.role == Role::Tool && !turn.images.is_empty())
 }
 
 /// A server of models. Two that are equal can share a client.

@@ -9,11 +9,11 @@ use crate::reply::{MAX_OPAQUE_BYTES, MAX_REPLY_BYTES, MAX_TOOL_CALLS, Part, Tool
 pub(super) struct ReplyRoom {
     /// The bytes that are left for words.
     words: usize,
-    /// The bytes that are left for log probabilities and annotations.
+    /// The bytes that are left for log probabilities, annotations, proofs and stop sequences.
     opaque: usize,
-    /// The kinds of parts, of these two, of which one was left out.
+    /// The kinds of parts, of these but proofs, of which one was left out.
     left_out: Vec<Discriminant<Part>>,
-    /// Whether words did not fit: then the reply is over.
+    /// Whether words or a proof did not fit: then the reply is over.
     pub(super) is_full: bool,
 }
 
@@ -31,7 +31,10 @@ impl ReplyRoom {
             Part::Refusal(text) => self.words(text).map(Part::Refusal),
             Part::Reasoning(text) => self.words(text).map(Part::Reasoning),
             Part::ToolCall(delta) => self.call(delta).map(Part::ToolCall),
-            Part::Logprobs(_) | Part::Annotations(_) => self.opaque(part),
+            Part::Logprobs(_) | Part::Annotations(_) | Part::StopSequence(_) => self.opaque(part),
+            Part::Proof(_) => self.proof(part),
+            // They have a limit of their own.
+            Part::Embeddings(_) => Some(part),
         }
     }
 
@@ -61,6 +64,14 @@ impl ReplyRoom {
         }
         self.words -= text.len();
         text
+    }
+
+    /// `part`, if there is room for it.
+    fn proof(&mut self, part: Part) -> Option<Part> {
+        let room = self.opaque.checked_sub(part.opaque_bytes());
+        self.is_full = room.is_none();
+        self.opaque = room?;
+        Some(part)
     }
 
     /// `part`, if there is room for it and no part of its kind was left out before: a list has no gap.

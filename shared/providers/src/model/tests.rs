@@ -13,6 +13,7 @@ use crate::prompt::{Image, ImageType, Role, Tool, Tools, Turn};
 use crate::raw_array::RawArray;
 use crate::reply::{Logprobs, MAX_OPAQUE_BYTES, MAX_REPLY_BYTES, Reply, SaidChoice, SaidChoices, ToolCallDelta};
 use domain::message::ToolCall;
+use domain::reasoning_proof::{Proof, ProofKind};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -57,7 +58,7 @@ async fn handed_of(model: &Model, prompt: &Prompt) -> (Handed, Result<(FinishRea
                 Part::Refusal(text) => handed.refusals.push(text),
                 Part::Reasoning(text) => handed.reasoning.push_str(&text),
                 Part::ToolCall(delta) => handed.deltas.push(delta),
-                Part::Logprobs(_) | Part::Annotations(_) => {}
+                _ => {}
             },
             Ok(ShownPiece::End { finish_reasons, usage }) => break Ok((finish_reasons[0], usage)),
             Err(error) => break Err(error),
@@ -127,7 +128,7 @@ impl ChatModel for Recited {
                 match steps.next().await.unwrap()? {
                     Piece::Part { choice, part } => choices.add(choice, &part),
                     Piece::Finished { choice, reason } => choices.finish(choice, reason),
-                    Piece::Hidden { .. } => {}
+                    Piece::Hidden { .. } | Piece::Counted(_) => {}
                     Piece::End(end) => return Ok(Reply { choices: choices.into_vec(), end }),
                 }
             }
@@ -276,7 +277,7 @@ async fn a_call_that_is_cut_by_the_deadline_ends_with_length() {
 
 #[tokio::test]
 async fn a_model_that_streams_only_texts_is_asked_for_calls_of_tools_whole() {
-    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
     let with_tools = Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, ..hello() };
     for (policy, prompt, parts) in [
         (StreamPolicy::Always, &with_tools, 2),
@@ -513,6 +514,31 @@ async fn log_probabilities_and_annotations_that_are_too_long_are_left_out_with_a
         assert_eq!((text.as_str(), usage), ("Hi", estimated(1)));
         assert_eq!(logprobs.as_ref().map(Logprobs::bytes), Some(of_logprobs), "{streams}");
         assert_eq!(annotations.bytes(), of_annotations, "{streams}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_ends_before_a_proof_that_does_not_fit() {
+    let proof = |bytes: usize| {
+        let data = "x".repeat(bytes);
+        Piece::from(Part::Proof(Proof { kind: ProofKind::Signature, provider: None, id: None, data }))
+    };
+    let pieces = [proof(MAX_OPAQUE_BYTES), says("Hi"), proof(1), says("!"), ends(FinishReason::Stop, None)];
+    for streams in [true, false] {
+        let model = Recited::model(pieces.clone(), None).streaming(policy(streams));
+        let (choices, reasons, _) = choices_of(&model, 1).await;
+        assert_eq!((choices[0].text.as_str(), choices[0].proofs.len()), ("Hi", 1), "{streams}");
+        assert_eq!(reasons, [FinishReason::Length]);
+    }
+}
+
+#[tokio::test]
+async fn vectors_that_are_too_long_are_a_failure() {
+    for (bytes, is_taken) in [(MAX_EMBEDDINGS_BYTES, true), (MAX_EMBEDDINGS_BYTES + 1, false)] {
+        let array = RawArray::parse(&format!("[\"{}\"]", "x".repeat(bytes - 2))).unwrap();
+        let pieces = [Part::Embeddings(array).into(), ends(FinishReason::Stop, None)];
+        let mut pieces = Recited::model(pieces, None).stream(&hello(), 10, LIMIT).await.unwrap();
+        assert_eq!(pieces.next().await.is_ok(), is_taken);
     }
 }
 

@@ -205,7 +205,7 @@ impl ChatModel for Seedless {
 
 #[test]
 fn a_parameter_is_refused_unless_the_catalogue_lists_its_ability_and_the_model_knows_it() {
-    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
     let with_tools = Prompt { tools: Tools { offered: vec![tool], ..Tools::default() }, ..prompt(1) };
     let schema = ResponseFormat::JsonSchema { name: "s".to_owned(), description: None, schema: None, strict: None };
     let with_schema = Prompt { response_format: Some(schema), ..prompt(1) };

@@ -357,6 +357,7 @@ mod tests {
                 logprobs: has_logprobs.then_some(Logprobs { content, refusal: refused }),
                 annotations: RawArray::parse(&json!(annotations).to_string()).unwrap(),
                 finish_reason: Some(if self.is_cut { FinishReason::Length } else { FinishReason::Stop }),
+                ..SaidChoice::default()
             }
         }
     }
@@ -382,7 +383,7 @@ mod tests {
                 match piece {
                     Piece::Part { choice, part } => choices.add(choice, &part),
                     Piece::Finished { choice, reason } => choices.finish(choice, reason),
-                    Piece::Hidden { .. } | Piece::End(_) => panic!("{piece:?}"),
+                    Piece::Hidden { .. } | Piece::Counted(_) | Piece::End(_) => panic!("{piece:?}"),
                 }
             }
         }

@@ -240,7 +240,7 @@ impl<'a> From<&'a Prompt> for SentReplies<'a> {
 
 impl<'a> SentMessage<'a> {
     fn new(turn: &'a Turn, reads_reasoning: bool) -> Self {
-        let Turn { role, text, images, calls, answers, name, reasoning } = turn;
+        let Turn { role, text, images, calls, answers, name, reasoning, .. } = turn;
         let only_calls = text.is_empty() && images.is_empty() && !calls.is_empty();
         Self {
             role: *role,
@@ -281,7 +281,7 @@ impl<'a> From<&'a ToolCall> for SentCall<'a> {
 
 impl<'a> From<&'a Sampling> for SentParameters<'a> {
     fn from(sampling: &'a Sampling) -> Self {
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
+        let Sampling { temperature, top_p, top_k: _, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
         Self { temperature, top_p, presence_penalty, frequency_penalty, stop, seed }
     }
 }
@@ -298,7 +298,7 @@ impl<'a> SentTools<'a> {
 
 impl<'a> From<&'a Tool> for OfferedFunction<'a> {
     fn from(tool: &'a Tool) -> Self {
-        let Tool { name, description, parameters, strict } = tool;
+        let Tool { name, description, parameters, strict, is_cached: _ } = tool;
         Self { name, description: description.as_deref(), parameters: parameters.as_deref(), strict: *strict }
     }
 }
@@ -351,8 +351,9 @@ mod tests {
             description: Some("Looks it up.".to_owned()),
             parameters: Some(raw(&json!({"type": "object"}))),
             strict: Some(true),
+            is_cached: false,
         };
-        let now = Tool { name: "now".to_owned(), description: None, parameters: None, strict: None };
+        let now = Tool { name: "now".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
         Prompt { tools: Tools { offered: vec![look_up, now], choice, parallel: Some(false) }, ..Prompt::default() }
     }
 
@@ -578,7 +579,7 @@ mod tests {
 
     /// The body for `prompt` of a server that is not OpenAI's, by the protocol's documents and not by the types here.
     fn expected_body(prompt: &Prompt, reads_reasoning: bool) -> Value {
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed } = &prompt.sampling;
+        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed, .. } = &prompt.sampling;
         let Tools { offered, choice, parallel } = &prompt.tools;
         let number = |number: &Option<f32>| number.map(Value::from);
         let messages = prompt.turns.iter().map(|turn| expected_message(turn, reads_reasoning)).collect();

@@ -119,7 +119,7 @@ async fn pieces(model: &OpenAi) -> (Streamed, Result<End, ModelError>) {
                 let (refusal, reasoning) = (refusal.unwrap_or_default(), reasoning.unwrap_or_default());
                 streamed = Streamed { text, refusal, reasoning, calls, ..streamed };
             }
-            Ok(Piece::Finished { choice: 0, .. }) => {}
+            Ok(Piece::Finished { choice: 0, .. } | Piece::Counted(_)) => {}
             Ok(Piece::Part { choice, .. } | Piece::Finished { choice, .. }) => {
                 panic!("the choice {choice} was not asked for")
             }
@@ -193,6 +193,7 @@ async fn the_request_holds_the_conversation_and_only_the_parameters_that_are_the
         frequency_penalty: Some(1.5),
         stop: vec!["END".to_owned()],
         seed: Some(-7),
+        top_k: None,
     };
     let prompt = Prompt { turns, sampling, ..Prompt::default() };
     assert_eq!(model.unsupported(&prompt), None);
@@ -542,7 +543,7 @@ async fn calls_without_an_end_broke_off() {
 async fn schemas_go_out_as_they_came() {
     let schema = "{\"type\": \"object\",\n \"properties\": {\"b\": {}, \"a\": {\"maximum\": 1.0e2}}}";
     let raw = || Some(RawValue::from_string(schema.to_owned()).unwrap());
-    let tool = Tool { name: "f".to_owned(), description: None, parameters: raw(), strict: None };
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: raw(), strict: None, is_cached: false };
     let format =
         ResponseFormat::JsonSchema { name: "s".to_owned(), description: None, schema: raw(), strict: Some(true) };
     let prompt =

@@ -23,7 +23,7 @@ pub(super) fn reply(answer: ServerAnswer, mut reader: AnswerReader) -> Result<Re
             }
             Piece::Finished { choice, reason } => choices.finish(choice, reason),
             Piece::Hidden { bytes } => hidden_bytes += bytes,
-            Piece::End(_) => {}
+            Piece::Counted(_) | Piece::End(_) => {}
         }
     }
     if end.finish_reason == FinishReason::BrokenOff && shown_bytes == 0 {

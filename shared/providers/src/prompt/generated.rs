@@ -7,34 +7,52 @@ use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::prompt::{Detail, Image, ImageType, Prompt, ResponseFormat, Role, Sampling, Tool, ToolChoice, Tools, Turn};
+use crate::prompt::{
+    BlockBorder, Detail, EmbeddingInputs, Image, ImageType, Input, Prompt, ResponseFormat, Role, Sampling, Thinking,
+    Tool, ToolChoice, Tools, Turn,
+};
 use crate::raw_json::RawJson;
 use domain::message::ToolCall;
+use domain::reasoning_proof::{Proof, ProofKind, ReasoningProof};
 
 /// Any prompt. Its turns come in any order, and its numbers are exact in JSON.
 pub(crate) fn any_prompt() -> impl Strategy<Value = Prompt> {
     (
         (prop::collection::vec(any_turn(), 0..6), any_sampling(), any_tools(), prop::option::of(any_format())),
-        (prop::option::of(any_effort()), prop::option::of(any_word())),
+        (any_reasoning(), prop::option::of(any_word())),
         (prop::option::of(1..=8_u8), prop::option::of(0..=20_u8)),
         prop::collection::btree_map(any::<u32>(), any_number(-100, 100), 0..3),
         prop::collection::btree_map("x_[a-z]{1,6}", any_raw_json().prop_map(RawJson::from), 0..3),
     )
-        .prop_map(|(parts, (reasoning_effort, verbosity), (n, logprobs), logit_bias, extra)| {
+        .prop_map(|(parts, (reasoning, verbosity), (n, logprobs), logit_bias, extra)| {
             let (turns, sampling, tools, response_format) = parts;
             let n = n.and_then(NonZeroU8::new);
-            Prompt {
-                turns,
-                sampling,
-                tools,
-                response_format,
-                reasoning_effort,
-                verbosity,
-                n,
-                logprobs,
-                logit_bias,
-                extra,
-            }
+            Prompt { turns, sampling, tools, response_format, verbosity, n, logprobs, logit_bias, extra, ..reasoning }
+        })
+}
+
+/// Any request for embeddings.
+pub(crate) fn any_request_for_embeddings() -> impl Strategy<Value = Prompt> {
+    let tokens = prop::collection::vec(any::<u32>(), 0..9).prop_map(Input::Tokens);
+    let input = prop_oneof![any_word().prop_map(Input::Text), tokens];
+    (prop::collection::vec(input, 0..5), any::<Option<u32>>(), any::<bool>()).prop_map(|(texts, dimensions, base64)| {
+        Prompt { inputs: Some(EmbeddingInputs { texts, dimensions, base64 }), ..Prompt::default() }
+    })
+}
+
+/// A prompt of what it says about reasoning, and nothing else.
+fn any_reasoning() -> impl Strategy<Value = Prompt> {
+    let thinking =
+        prop_oneof![Just(Thinking::Off), Just(Thinking::Adaptive), (1024..100_000_u32).prop_map(Thinking::Budget),];
+    let summary = prop::option::of(prop::sample::select(vec!["auto", "concise"]));
+    (prop::option::of(any_effort()), prop::option::of(thinking), any::<Option<bool>>(), any::<bool>(), summary)
+        .prop_map(|(reasoning_effort, thinking, thinking_is_shown, reasoning_is_a_hint, summary)| Prompt {
+            reasoning_effort,
+            thinking,
+            thinking_is_shown,
+            reasoning_is_a_hint,
+            reasoning_summary: summary.map(str::to_owned),
+            ..Prompt::default()
         })
 }
 
@@ -83,11 +101,12 @@ fn any_number(least: i16, most: i16) -> impl Strategy<Value = f32> {
 fn any_sampling() -> impl Strategy<Value = Sampling> {
     let penalty = || prop::option::of(any_number(-2, 2));
     let stop = prop::collection::vec(any_word(), 0..3);
-    let seed = prop::option::of(any::<i64>());
-    (prop::option::of(any_number(0, 2)), prop::option::of(any_number(0, 1)), [penalty(), penalty()], stop, seed)
-        .prop_map(|(temperature, top_p, [presence_penalty, frequency_penalty], stop, seed)| Sampling {
+    let (seed, top_k) = (prop::option::of(any::<i64>()), prop::option::of(any::<u32>()));
+    (prop::option::of(any_number(0, 2)), prop::option::of(any_number(0, 1)), [penalty(), penalty()], stop, seed, top_k)
+        .prop_map(|(temperature, top_p, [presence_penalty, frequency_penalty], stop, seed, top_k)| Sampling {
             temperature,
             top_p,
+            top_k,
             presence_penalty,
             frequency_penalty,
             stop,
@@ -128,23 +147,59 @@ fn any_turn() -> impl Strategy<Value = Turn> {
     let role = prop::sample::select(vec![Role::System, Role::User, Role::Assistant, Role::Tool]);
     let said = any_word().prop_flat_map(|text| (any_images(text.clone()), Just(text)));
     let words = (prop::option::of(any_id()), prop::option::of(any_word()), prop::option::of(any_word()));
-    (role, said, prop::collection::vec(any_call(), 0..3), words).prop_map(
-        |(role, (images, text), calls, (answers, name, reasoning))| Turn {
-            role,
-            text,
-            images: if role == Role::User { images } else { Vec::new() },
-            calls: if role == Role::Assistant { calls } else { Vec::new() },
-            answers,
-            name,
-            reasoning,
+    let beside = (prop::collection::vec(any_proof(), 0..3), any::<[bool; 3]>());
+    (role, said, prop::collection::vec(any_call(), 0..3), words, beside).prop_map(
+        |(role, (images, text), calls, (answers, name, reasoning), (proofs, [is_cached, is_error, has_blocks]))| {
+            let of_assistant = role == Role::Assistant;
+            Turn {
+                role,
+                images: if role == Role::User { images } else { Vec::new() },
+                calls: if of_assistant { calls } else { Vec::new() },
+                answers,
+                name,
+                proofs: if of_assistant { placed(proofs, &text, reasoning.as_deref()) } else { Vec::new() },
+                borders: if has_blocks { borders(&text) } else { Vec::new() },
+                is_cached,
+                is_error: is_error && role == Role::Tool,
+                reasoning,
+                text,
+            }
         },
     )
 }
 
+fn any_proof() -> impl Strategy<Value = ReasoningProof> {
+    let kind = prop::sample::select(vec![ProofKind::Signature, ProofKind::Redacted, ProofKind::Encrypted]);
+    (kind, "[a-z+/=]{1,20}", any::<u32>()).prop_map(|(kind, data, after)| {
+        let id = (kind == ProofKind::Encrypted).then(|| "rs_1".to_owned());
+        ReasoningProof { proof: Proof { kind, provider: None, id, data }, after, text_before: 0, calls_before: 0 }
+    })
+}
+
+/// `proofs` at places of the turn's reasoning, in their order.
+fn placed(mut proofs: Vec<ReasoningProof>, text: &str, reasoning: Option<&str>) -> Vec<ReasoningProof> {
+    let reasoning = reasoning.unwrap_or_default();
+    for proof in &mut proofs {
+        let after = proof.after as usize % (reasoning.len() + 1);
+        proof.after = u32::try_from(reasoning.floor_char_boundary(after)).unwrap();
+    }
+    proofs.sort_by_key(|proof| proof.after);
+    if let Some(last) = proofs.last_mut() {
+        last.text_before = u32::try_from(text.len()).unwrap();
+    }
+    proofs
+}
+
+/// A border behind each line break of `text`.
+fn borders(text: &str) -> Vec<BlockBorder> {
+    text.match_indices('\n').map(|(at, _)| BlockBorder { at: at + 1, is_cached: at % 2 == 0 }).collect()
+}
+
 fn any_tool() -> impl Strategy<Value = Tool> {
     let schema = prop::option::of(any_raw_json());
-    (any_word(), prop::option::of(any_word()), schema, any::<Option<bool>>())
-        .prop_map(|(name, description, parameters, strict)| Tool { name, description, parameters, strict })
+    (any_word(), prop::option::of(any_word()), schema, any::<Option<bool>>(), any::<bool>()).prop_map(
+        |(name, description, parameters, strict, is_cached)| Tool { name, description, parameters, strict, is_cached },
+    )
 }
 
 fn any_tools() -> impl Strategy<Value = Tools> {

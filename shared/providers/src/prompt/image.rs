@@ -173,7 +173,7 @@ impl Turn {
     /// Whether the turn says nothing: it has no words, no image, no call, and is no result of one.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        let Self { role: _, text, images, calls, answers, name: _, reasoning: _ } = self;
+        let Self { text, images, calls, answers, .. } = self;
         text.trim().is_empty() && images.is_empty() && calls.is_empty() && answers.is_none()
     }
 

@@ -3,8 +3,9 @@
 use serde_json::value::RawValue;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::prompt::{Prompt, ResponseFormat, Role, Tool, ToolChoice, Turn};
+use crate::prompt::{BlockBorder, EmbeddingInputs, Input, Prompt, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use domain::message::ToolCall;
+use domain::reasoning_proof::ReasoningProof;
 
 /// English has about four bytes a token with the tokenizers of today.
 pub const BYTES_PER_TOKEN: usize = 4;
@@ -30,6 +31,8 @@ struct Measure {
     format: u64,
     /// Around a name, an id, or another single word.
     word: u64,
+    /// Around an input of which a vector is wanted.
+    input: u64,
     /// The tokens of a text.
     text: fn(&str) -> u64,
     /// The tokens of JSON, or of a text that becomes a part of JSON.
@@ -49,6 +52,7 @@ const MOST: Measure = Measure {
     tool: 64,
     format: 256,
     word: 16,
+    input: 16,
     text: |text| most_bytes(text) as u64,
     json: |json| most_json_bytes(json) as u64,
 };
@@ -67,6 +71,7 @@ const ESTIMATED: Measure = Measure {
     tool: 20,
     format: 0,
     word: 0,
+    input: 0,
     text: estimated_tokens,
     json: estimated_tokens,
 };
@@ -95,7 +100,11 @@ impl Prompt {
 
 impl Measure {
     fn tokens(&self, prompt: &Prompt) -> u64 {
-        let Prompt { turns, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
+        let Prompt { turns, tools, response_format, reasoning_effort, reasoning_summary, verbosity, inputs, .. } =
+            prompt;
+        if let Some(EmbeddingInputs { texts, .. }) = inputs {
+            return texts.iter().map(|input| self.input(input)).sum();
+        }
         let has_system_prompt = turns.iter().any(|turn| turn.role == Role::System);
         let chosen = match &tools.choice {
             Some(ToolChoice::Function(name)) => self.word(name),
@@ -109,11 +118,12 @@ impl Measure {
             + chosen
             + response_format.as_ref().map_or(0, |format| self.format(format))
             + self.optional_word(reasoning_effort.as_deref())
+            + self.optional_word(reasoning_summary.as_deref())
             + self.optional_word(verbosity.as_deref())
     }
 
     fn turn(&self, turn: &Turn) -> u64 {
-        let Turn { role, text, images: _, calls, answers, name, reasoning } = turn;
+        let Turn { role, text, calls, answers, name, reasoning, proofs, borders, .. } = turn;
         let words = [answers, name, reasoning].map(|word| self.optional_word(word.as_deref()));
         self.turn
             + if *role == Role::Tool { self.result } else { 0 }
@@ -121,6 +131,18 @@ impl Measure {
             + if *role == Role::Tool { (self.json)(text) } else { (self.text)(text) }
             + words.into_iter().sum::<u64>()
             + calls.iter().map(|call| self.call(call)).sum::<u64>()
+            // A ciphertext of so many tokens has at least as many bytes.
+            + proofs.iter().map(|ReasoningProof { proof, .. }| self.word(&proof.data)).sum::<u64>()
+            // A provider may write words of its own between two blocks.
+            + borders.iter().map(|BlockBorder { .. }| self.word).sum::<u64>()
+    }
+
+    fn input(&self, input: &Input) -> u64 {
+        self.input
+            + match input {
+                Input::Text(text) => (self.text)(text),
+                Input::Tokens(tokens) => tokens.len() as u64,
+            }
     }
 
     fn call(&self, call: &ToolCall) -> u64 {
@@ -129,7 +151,7 @@ impl Measure {
     }
 
     fn tool(&self, tool: &Tool) -> u64 {
-        let Tool { name, description, parameters, strict: _ } = tool;
+        let Tool { name, description, parameters, .. } = tool;
         self.tool + self.described(name, description.as_deref(), parameters.as_deref())
     }
 
@@ -201,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::prompt::generated::{any_json, any_prompt};
+    use crate::prompt::generated::{any_json, any_prompt, any_request_for_embeddings};
 
     #[test]
     fn each_turn_counts_the_bytes_of_its_longest_form() {
@@ -264,6 +286,10 @@ mod tests {
             without(|prompt| prompt.response_format = None),
             without(|prompt| prompt.reasoning_effort = None),
             without(|prompt| prompt.verbosity = None),
+            without(|prompt| prompt.reasoning_summary = None),
+            without(|prompt| prompt.inputs.iter_mut().for_each(|inputs| drop(inputs.texts.pop()))),
+            without(|prompt| prompt.turns.iter_mut().for_each(|turn| drop(turn.proofs.pop()))),
+            without(|prompt| prompt.turns.iter_mut().for_each(|turn| turn.borders.clear())),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| drop(turn.calls.pop()))),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| drop(turn.images.pop()))),
             without(|prompt| prompt.turns.iter_mut().for_each(|turn| turn.answers = None)),
@@ -298,7 +324,8 @@ mod tests {
             let calls = prompt.turns.iter().flat_map(|turn| &turn.calls);
             let of_calls: usize = calls.map(|call| call.id.len() + call.name.len() + call.arguments.len()).sum();
             let of_turns = |turn: &Turn| {
-                turn.text.len() + bytes(&turn.answers) + bytes(&turn.name) + bytes(&turn.reasoning)
+                let of_proofs: usize = turn.proofs.iter().map(|placed| placed.proof.data.len()).sum();
+                turn.text.len() + bytes(&turn.answers) + bytes(&turn.name) + bytes(&turn.reasoning) + of_proofs
             };
             let of_tools = |tool: &Tool| tool.name.len() + bytes(&tool.description) + schema(&tool.parameters);
             let all = of_calls
@@ -322,6 +349,21 @@ mod tests {
             }
             if prompt.turns.last().is_some_and(|turn| turn.role != Role::System) {
                 prop_assert!(less.estimated_input_tokens(9) < prompt.estimated_input_tokens(9));
+            }
+        }
+
+        #[test]
+        fn inputs_count_at_least_their_tokens_and_their_bytes(prompt in any_request_for_embeddings()) {
+            let least = |input: &Input| match input {
+                Input::Text(text) => text.len(),
+                Input::Tokens(tokens) => tokens.len(),
+            };
+            let inputs = &prompt.inputs.as_ref().unwrap().texts;
+            let most = prompt.most_input_tokens(9);
+            prop_assert!(most >= inputs.iter().map(|input| least(input) as u64 + 16).sum());
+            prop_assert!(prompt.estimated_input_tokens(9) <= most);
+            for less in with_less(&prompt) {
+                prop_assert!(less.most_input_tokens(9) <= most);
             }
         }
 

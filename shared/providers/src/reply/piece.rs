@@ -3,6 +3,8 @@
 use std::fmt;
 
 use domain::message::{FinishReason, ToolCall};
+use domain::pricing::Usage;
+use domain::reasoning_proof::Proof;
 
 use crate::raw_array::RawArray;
 use crate::reply::{End, Logprobs};
@@ -29,6 +31,9 @@ pub enum Piece {
         /// The length of these words.
         bytes: usize,
     },
+    /// The provider's count of the tokens that the model read, before the end of the reply. Its output tokens are not counted
+    /// yet.
+    Counted(Usage),
     /// The reply is complete, with all its choices.
     End(End),
 }
@@ -48,6 +53,12 @@ pub enum Part {
     Logprobs(Logprobs),
     /// Annotations that belong to the text.
     Annotations(RawArray),
+    /// A proof of the reasoning that came before.
+    Proof(Proof),
+    /// The text before which the model ended its reply, because it was told so.
+    StopSequence(String),
+    /// The vectors that were asked for.
+    Embeddings(RawArray),
 }
 
 impl Piece {
@@ -90,16 +101,20 @@ impl Part {
         match self {
             Self::Text(text) | Self::Refusal(text) | Self::Reasoning(text) => text.len(),
             Self::ToolCall(delta) => delta.bytes(),
-            Self::Logprobs(_) | Self::Annotations(_) => 0,
+            Self::Logprobs(_) | Self::Annotations(_) | Self::Proof(_) | Self::StopSequence(_) | Self::Embeddings(_) => {
+                0
+            }
         }
     }
 
-    /// The bytes of JSON that is handed on unread.
+    /// The bytes of what is handed on unread: JSON, proofs and the stop sequence.
     #[must_use]
     pub fn opaque_bytes(&self) -> usize {
         match self {
             Self::Logprobs(logprobs) => logprobs.bytes(),
-            Self::Annotations(annotations) => annotations.bytes(),
+            Self::Annotations(array) | Self::Embeddings(array) => array.bytes(),
+            Self::Proof(proof) => proof.bytes(),
+            Self::StopSequence(text) => text.len(),
             Self::Text(_) | Self::Refusal(_) | Self::Reasoning(_) | Self::ToolCall(_) => 0,
         }
     }
@@ -114,6 +129,9 @@ impl fmt::Debug for Part {
             Self::ToolCall(delta) => write!(formatter, "{delta:?}"),
             Self::Logprobs(_) => write!(formatter, "Logprobs({} bytes)", self.opaque_bytes()),
             Self::Annotations(_) => write!(formatter, "Annotations({} bytes)", self.opaque_bytes()),
+            Self::Proof(proof) => write!(formatter, "{proof:?}"),
+            Self::StopSequence(text) => write!(formatter, "StopSequence({} bytes)", text.len()),
+            Self::Embeddings(array) => write!(formatter, "Embeddings({} bytes)", array.bytes()),
         }
     }
 }

@@ -96,6 +96,7 @@ fn everything_that_can_be_honoured_is_read() {
         frequency_penalty: Some(2.0),
         stop: vec!["a".to_owned(), "b".to_owned()],
         seed: Some(-5),
+        top_k: None,
     };
     assert_eq!(request.prompt.sampling, sampling);
     assert_eq!(request.max_output_tokens, Some(u32::MAX));
@@ -720,7 +721,7 @@ fn tools_are_read_and_their_schemas_stay_as_they_were_written() {
     );
     let request = CompletionRequest::parse(&Request::from(lambda_http::Request::new(Body::from(body)))).unwrap();
     let [add, now] = &request.prompt.tools.offered[..] else { panic!("not two tools") };
-    let Tool { name, description, parameters, strict } = add;
+    let Tool { name, description, parameters, strict, .. } = add;
     assert_eq!((name.as_str(), description.as_deref(), *strict), ("add", Some("Adds."), Some(true)));
     assert_eq!(parameters.as_ref().unwrap().get(), schema);
     assert!(now.name == "now_2-b" && now.description.is_none() && now.parameters.is_none() && now.strict.is_none());

@@ -473,7 +473,7 @@ async fn the_images_of_a_prompt_count_with_the_model_that_answers_and_a_fallback
 #[tokio::test]
 async fn a_fallback_whose_protocol_cannot_carry_the_request_is_left_out() {
     let scene = FallbackScene::start(100_000, (1, 1), Act::Replies, Act::Replies).await;
-    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
     let prompts = [
         (Prompt { n: NonZeroU8::new(2), ..with_images("Hello", 0) }, [false, false]),
         (Prompt { logprobs: Some(0), ..with_images("Hello", 0) }, [false, false]),

@@ -28,6 +28,7 @@ fn full() -> Prompt {
         description: Some("Looks it up.".to_owned()),
         parameters: Some(to_raw_value(&schema).unwrap()),
         strict: Some(true),
+        is_cached: false,
     };
     let format = ResponseFormat::JsonSchema {
         name: "answer".to_owned(),
@@ -259,7 +260,7 @@ fn parameters_that_converse_has_no_member_for_are_named() {
     let small = || Image { data: "AAEC".to_owned(), ..large.clone() };
     let showing =
         |images: Vec<Image>| Prompt { turns: vec![Turn { images, ..Turn::text(Role::User, "") }], ..Prompt::default() };
-    let tool = || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+    let tool = || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
     let tools = |offered: Vec<Tool>, parallel: Option<bool>| Prompt {
         tools: Tools { offered, choice: None, parallel },
         ..Prompt::default()

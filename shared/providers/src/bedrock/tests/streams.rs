@@ -38,7 +38,7 @@ fn put_together(pieces: Vec<Piece>) -> (SaidChoice, End, usize) {
                 assert_eq!(choice, 0);
                 said.add(&part);
             }
-            Piece::Finished { .. } => {}
+            Piece::Finished { .. } | Piece::Counted(_) => {}
             Piece::Hidden { bytes } => hidden += bytes,
             Piece::End(last) => end = Some(last),
         }
