@@ -26,7 +26,7 @@ pub use answer::{Answer, BufferedResponse};
 pub use body_fields::{BodyFields, MAX_BODY_BYTES};
 pub use cors::{CorsOrigins, Origin};
 pub(crate) use cors::{is_preflight, preflight};
-pub use event_stream::{EventStream, Streamable};
+pub use event_stream::{BrokenStream, EventStream, Streamable};
 pub(crate) use event_stream::{KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT, event, named_event};
 pub(crate) use json_object::{Elements, JsonObject};
 pub use lambda_http::http::{HeaderName, Method, StatusCode};

@@ -10,6 +10,7 @@ pub use {domain, identity, ledger, providers};
 
 pub mod conversation;
 pub mod direct;
+pub mod door;
 pub mod endpoint;
 pub mod error;
 pub mod gateway;

@@ -9,7 +9,7 @@ use providers::reply::Part;
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::http::{EventStream, named_event};
+use crate::http::{BrokenStream, EventStream, named_event};
 use crate::till::{PaidReply, ReplyPiece, TillStream};
 
 /// The events of a reply that the model is writing. The till captures before it hands out the end.
@@ -27,13 +27,13 @@ pub fn stored(reply: &PaidReply) -> EventStream<ApiError> {
 }
 
 /// The next event. Pieces that have none are passed over.
-async fn next(stream: &mut TillStream) -> Option<Result<String, ApiError>> {
+async fn next(stream: &mut TillStream) -> Option<Result<String, BrokenStream<ApiError>>> {
     loop {
         return match stream.next().await? {
             Ok(ReplyPiece::Part { part: Part::Text(words) | Part::Refusal(words), .. }) => Some(Ok(text(&words))),
             Ok(ReplyPiece::Begins { .. } | ReplyPiece::Part { .. }) => continue,
             Ok(ReplyPiece::Paid(reply)) => Some(Ok(paid(&reply))),
-            Err(error) => Some(Err(error)),
+            Err(error) => Some(Err(error.into())),
         };
     }
 }

@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use telemetry::metrics::Metric;
 
 use crate::error::ApiError;
-use crate::http::{BufferedResponse, Problem, named_event, problem};
+use crate::http::{BrokenStream, BufferedResponse, KEEP_ALIVE, Problem, named_event, problem};
 
 /// An error that an endpoint answers with: its response, and its part in the log line and the metrics.
 pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
@@ -26,8 +26,19 @@ pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
 
 /// An error that can end a stream.
 pub trait EventError: EndpointError {
+    /// What is sent while a stream is silent.
+    const KEEP_ALIVE: &'static str = KEEP_ALIVE;
+
     /// The last event of a stream whose status and first events are sent already.
     fn event(&self) -> String;
+}
+
+/// The end of a stream that nothing but its error says anything about.
+impl<E: EventError> From<ApiError> for BrokenStream<E> {
+    fn from(error: ApiError) -> Self {
+        let error = E::from(error);
+        Self { event: error.event(), error }
+    }
 }
 
 impl EndpointError for ApiError {

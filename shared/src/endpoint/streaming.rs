@@ -16,7 +16,7 @@ use crate::endpoint::log_line::LogLine;
 use crate::endpoint::posting::{self, PostableAnswer};
 use crate::endpoint::runner::{EndpointAnswer, Error};
 use crate::error::ApiError;
-use crate::http::{EventStream, KEEP_ALIVE, LONGEST_SILENCE, READER_TIMEOUT, Streamable};
+use crate::http::{BrokenStream, EventStream, LONGEST_SILENCE, READER_TIMEOUT, Streamable};
 
 impl<E: EventError> EndpointAnswer<E> for Streamable<E> {
     async fn run<F, A>(answer: F) -> Result<(), Error>
@@ -75,20 +75,24 @@ async fn deliver<E: EventError>(
     status: StatusCode,
 ) {
     let mut patience = Duration::ZERO;
-    let error = loop {
+    let broken: Option<BrokenStream<E>> = loop {
         let next = AssertUnwindSafe(events.next()).catch_unwind();
         match tokio::time::timeout(patience, next).await {
             Ok(Ok(Some(Ok(event)))) => reader.send(event).await,
             Ok(Ok(None)) => break None,
-            Ok(Ok(Some(Err(error)))) => break Some(error),
+            Ok(Ok(Some(Err(broken)))) => break Some(broken),
             Ok(Err(_)) => break Some(ApiError::Internal(Cause::because("the stream panicked")).into()),
-            Err(_) => reader.keep_alive(),
+            Err(_) => reader.keep_alive(E::KEEP_ALIVE),
         }
         patience = LONGEST_SILENCE;
     };
-    if let Some(error) = &error {
-        reader.send(error.event()).await;
-    }
+    let error = match broken {
+        Some(BrokenStream { error, event }) => {
+            reader.send(event).await;
+            Some(error)
+        }
+        None => None,
+    };
     reader.end();
     line.end(status, error.as_ref());
 }
@@ -107,11 +111,11 @@ impl StreamReader {
         }
     }
 
-    /// Sends a comment, unless the reader has not taken yet what was sent before. It waits for nobody: the model's reply and
+    /// Sends `comment`, unless the reader has not taken yet what was sent before. It waits for nobody: the model's reply and
     /// the capture go on meanwhile.
-    fn keep_alive(&mut self) {
+    fn keep_alive(&mut self, comment: &'static str) {
         if !self.is_gone {
-            let _ = self.sender.try_send_data(KEEP_ALIVE.into());
+            let _ = self.sender.try_send_data(comment.into());
         }
     }
 

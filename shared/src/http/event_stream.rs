@@ -19,7 +19,16 @@ pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(15);
 pub(crate) const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
 /// The events of an answer, as they are sent. An error is the last one.
-pub type EventStream<E> = BoxStream<'static, Result<String, E>>;
+pub type EventStream<E> = BoxStream<'static, Result<String, BrokenStream<E>>>;
+
+/// The end of a stream that failed.
+#[derive(Debug)]
+pub struct BrokenStream<E> {
+    /// The failure.
+    pub error: E,
+    /// The last event, which says so.
+    pub event: String,
+}
 
 /// The answer of an endpoint that can stream. `E` is the error that a stream can end with.
 pub enum Streamable<E> {

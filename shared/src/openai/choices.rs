@@ -6,8 +6,7 @@ use std::num::NonZeroU8;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_object, refuse};
+use crate::door::{ParameterFault, Parameters, ProtocolError, is_object, refuse};
 
 /// The most choices of a request.
 const MAX_CHOICES: u8 = 8;

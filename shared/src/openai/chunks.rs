@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use domain::ids::EntryId;
-use domain::message::{FinishReason, ToolCall};
+use domain::message::FinishReason;
 use providers::raw_array::RawArray;
 use providers::reply::{Logprobs, Part, ToolCallDelta};
 use serde::Serialize;
 
+use crate::door::{ErrorForm, ErrorParts, Writer};
 use crate::http::event;
 use crate::openai::completion::{ASSISTANT, CalledFunction, FUNCTION, TokenCounts, completion_id, finish_reason};
+use crate::openai::error_response::OpenAiErrors;
 use crate::till::PaidReply;
 
 /// The events of one answer, each a `chat.completion.chunk`.
@@ -82,7 +84,7 @@ impl<'a> From<&'a ToolCallDelta> for CallDelta<'a> {
 }
 
 impl<'a> From<&'a Part> for Delta<'a> {
-    /// Log probabilities stand beside a delta, which is empty then.
+    /// Log probabilities stand beside a delta, which is empty then. Proofs and the like have no member.
     fn from(part: &'a Part) -> Self {
         match part {
             Part::Text(text) => Self { content: Some(text), ..Self::default() },
@@ -111,33 +113,16 @@ impl Chunks {
         self.choice(0, Delta { role: Some(ASSISTANT), content: Some(""), ..Delta::default() }, None, None)
     }
 
-    /// The next part of the choice at the place `choice`. The first part says who speaks.
+    /// The next part of the choice at the place `choice`. The first part says who speaks. Parts for which chat completions
+    /// have no member are left out.
     #[must_use]
     pub fn part(&mut self, choice: u8, part: &Part) -> String {
+        if matches!(part, Part::Proof(_) | Part::StopSequence(_) | Part::Embeddings(_)) {
+            return String::new();
+        }
         let logprobs = if let Part::Logprobs(logprobs) = part { Some(logprobs) } else { None };
         let role = self.begun.insert(choice).then_some(ASSISTANT);
         self.choice(choice, Delta { role, ..Delta::from(part) }, logprobs, None)
-    }
-
-    /// All events of `paid`, which was given before: the first choice is kept, and nothing else.
-    #[must_use]
-    pub fn of_reply(&mut self, paid: &PaidReply) -> Vec<String> {
-        let reply = &paid.reply;
-        let text = Some(reply.text.clone()).filter(|text| !text.is_empty());
-        let reasoning = reply.reasoning.clone().map(Part::Reasoning);
-        let words = [reasoning, text.map(Part::Text), reply.refusal.clone().map(Part::Refusal)];
-        let calls = (0..).zip(reply.calls.clone()).map(|(index, call)| {
-            let ToolCall { id, name, arguments } = call;
-            Part::ToolCall(ToolCallDelta { index, id: Some(id), name: Some(name), arguments })
-        });
-        let annotations = reply.annotations.as_deref().and_then(RawArray::parse).map(Part::Annotations);
-        let parts = words.into_iter().flatten().chain(calls).chain(annotations);
-        let mut events = vec![self.beginning(&reply.model)];
-        for part in parts {
-            events.push(self.part(0, &part));
-        }
-        events.push(self.end(paid));
-        events
     }
 
     /// The last events: why each choice ends, the usage and the cost if they are wanted, and `[DONE]`.
@@ -174,6 +159,24 @@ impl Chunks {
     fn chunk(&self, choices: &[EventChoice<'_>], usage: Option<Option<TokenCounts>>) -> String {
         let Self { id, created, model, .. } = self;
         event(&ChunkEvent { id, object: "chat.completion.chunk", created: *created, model, choices, usage })
+    }
+}
+
+impl Writer for Chunks {
+    fn beginning(&mut self, model_id: &str, _estimated_input_tokens: u64) -> String {
+        self.beginning(model_id)
+    }
+
+    fn part(&mut self, choice: u8, part: &Part) -> String {
+        self.part(choice, part)
+    }
+
+    fn end(&mut self, paid: &PaidReply) -> String {
+        self.end(paid)
+    }
+
+    fn error(&mut self, error: &ErrorParts<'_>) -> String {
+        OpenAiErrors::event(error)
     }
 }
 
@@ -261,7 +264,7 @@ mod tests {
             finish_reason: FinishReason::ToolCalls,
             ..stored_reply("Let me see.")
         };
-        let events = data(&chunks(false).of_reply(&paid(reply, 0)).concat());
+        let events = data(&chunks(false).replayed(&paid(reply, 0)).concat());
         let deltas: Vec<&Value> = events.iter().map(|event| &event["choices"][0]["delta"]).collect();
         let call = |index, id| {
             let function = json!({"name": "add", "arguments": "{\"a\": 1}"});

@@ -5,41 +5,13 @@ use std::borrow::Cow;
 use providers::prompt::{Detail, Image, Role};
 use serde_json::value::RawValue;
 
+use crate::door::{ImageRoom, ParameterFault, Parameters, ProtocolError, is_object, is_text};
 use crate::http::{Elements, JsonObject};
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_object, is_text};
-
-/// The most images of a request.
-const MAX_IMAGES: usize = 32;
-
-/// The most bytes of a request's images together, as files: 4 MiB, which are 5.33 MiB in base64.
-const MAX_IMAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The words and the images of a message.
 pub(super) struct Content {
     pub(super) text: String,
     pub(super) images: Vec<Image>,
-}
-
-/// The images that a request may still have.
-pub(super) struct ImageRoom {
-    images: usize,
-    bytes: usize,
-}
-
-impl Default for ImageRoom {
-    fn default() -> Self {
-        Self { images: MAX_IMAGES, bytes: MAX_IMAGE_BYTES }
-    }
-}
-
-impl ImageRoom {
-    /// Makes room for `image`, if there is any left.
-    fn take(&mut self, image: &Image) -> Option<()> {
-        self.images = self.images.checked_sub(1)?;
-        self.bytes = self.bytes.checked_sub(image.bytes())?;
-        Some(())
-    }
 }
 
 /// A part of a content.
@@ -130,8 +102,8 @@ fn image(part: &Parameters<'_>, room: &mut ImageRoom) -> Result<Image, ProtocolE
     let url = fields.text("url")?.ok_or_else(|| fields.refuse("url", ParameterFault::Missing, ""))?;
     let invalid = |rule: &str| fields.refuse("url", ParameterFault::Value, rule);
     let image = Image::parse(0, url, detail(&fields)?).map_err(|error| invalid(&error.to_string()))?;
-    let rule = || format!("one of at most {MAX_IMAGES} images, which have at most {MAX_IMAGE_BYTES} bytes together");
-    room.take(&image).ok_or_else(|| part.refuse("image_url", ParameterFault::Value, &rule()))?;
+    let full = || part.refuse("image_url", ParameterFault::Value, &ImageRoom::rule());
+    room.take(&image).ok_or_else(full)?;
     Ok(image)
 }
 

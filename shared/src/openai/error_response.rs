@@ -1,77 +1,57 @@
 //! Errors as OpenAI's clients read them.
 
-use std::borrow::Cow;
-
 use domain::credits::Credits;
-use lambda_http::Body;
 use lambda_http::http::StatusCode;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
-use providers::error::Refusal;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use telemetry::metrics::Metric;
 
+use crate::door::{ErrorForm, ErrorParts, ProtocolError, response_of};
 use crate::endpoint::{EndpointError, EventError};
 use crate::error::ApiError;
-use crate::http::{BufferedResponse, event, headers_of};
-use crate::openai::error::ProtocolError;
-use crate::openai::rate_limit::RateLimit;
+use crate::http::{BufferedResponse, event};
 
+/// Errors as OpenAI's clients read them.
+pub enum OpenAiErrors {}
+
+impl ErrorForm for OpenAiErrors {
+    fn body(error: &ErrorParts<'_>) -> Value {
+        json!({"error": ErrorBody::from(error)})
+    }
+
+    /// OpenAI's clients raise this event. It comes instead of `[DONE]`.
+    fn event(error: &ErrorParts<'_>) -> String {
+        event(&Self::body(error))
+    }
+}
+
+/// In OpenAI's form, for endpoints of its protocol that ask no model.
 impl EndpointError for ProtocolError {
     fn status(&self) -> StatusCode {
-        match self {
-            Self::Parameter(_) => StatusCode::BAD_REQUEST,
-            Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
-            Self::Api(error) => error.status(),
-        }
+        ErrorParts::of::<OpenAiErrors>(self).status
     }
 
     fn code(&self) -> &'static str {
-        match self {
-            Self::Parameter(parameter) => parameter.fault.code(),
-            Self::ModelNotFound(_) => "model_not_found",
-            Self::Api(error) => error.code(),
-        }
+        self.code()
     }
 
     fn cause(&self) -> Option<&str> {
-        match self {
-            Self::Parameter(_) | Self::ModelNotFound(_) => None,
-            Self::Api(error) => error.cause(),
-        }
+        self.cause()
     }
 
     fn metric(&self) -> Option<Metric> {
-        match self {
-            Self::Parameter(_) | Self::ModelNotFound(_) => None,
-            Self::Api(error) => error.metric(),
-        }
+        self.metric()
     }
 
     fn response(&self) -> BufferedResponse {
-        let mut response = BufferedResponse::new(Body::Text(json!({"error": ErrorBody::from(self)}).to_string()));
-        *response.status_mut() = self.status();
-        *response.headers_mut() = headers(self);
-        response
+        response_of::<OpenAiErrors>(self)
     }
 }
 
 impl EventError for ProtocolError {
-    /// OpenAI's clients raise this event. It comes instead of `[DONE]`.
     fn event(&self) -> String {
-        event(&json!({"error": ErrorBody::from(self)}))
+        OpenAiErrors::event(&ErrorParts::of::<OpenAiErrors>(self))
     }
-}
-
-fn headers(error: &ProtocolError) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let ProtocolError::Api(error) = error {
-        headers = headers_of(error);
-        headers.extend(RateLimit::reached(error).into_iter().flat_map(RateLimit::headers));
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers
 }
 
 /// The member `error` of a response or an event.
@@ -90,88 +70,34 @@ pub(crate) struct ErrorBody {
 impl ErrorBody {
     /// The member `error` for a failure that every protocol has.
     pub(crate) fn of(error: &ApiError) -> Self {
-        let (balance, cost) = match error {
-            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
-            _ => (None, None),
-        };
-        Self {
-            message: api_message(error),
-            r#type: api_kind(error),
-            param: api_parameter(error),
-            code: api_code(error),
-            balance,
-            cost,
-        }
+        (&ErrorParts::of_api::<OpenAiErrors>(error)).into()
     }
 }
 
 impl From<&ProtocolError> for ErrorBody {
     fn from(error: &ProtocolError) -> Self {
-        let (message, param) = match error {
-            ProtocolError::Parameter(parameter) => (parameter.detail.clone(), parameter.name.clone()),
-            ProtocolError::ModelNotFound(unknown) => (unknown.detail(), "model".to_owned()),
-            ProtocolError::Api(error) => return Self::of(error),
-        };
-        Self { message, r#type: INVALID_REQUEST, param: Some(param), code: error.code(), balance: None, cost: None }
+        (&ErrorParts::of::<OpenAiErrors>(error)).into()
     }
 }
 
-const INVALID_REQUEST: &str = "invalid_request_error";
-
-fn api_message(error: &ApiError) -> String {
-    match error {
-        ApiError::Invalid(errors) if !errors.is_empty() => {
-            let field = |(name, reasons): (&Cow<'_, str>, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
-            errors.iter().map(field).collect::<Vec<_>>().join(" ")
+impl From<&ErrorParts<'_>> for ErrorBody {
+    fn from(error: &ErrorParts<'_>) -> Self {
+        Self {
+            message: error.message.to_string(),
+            r#type: kind(error),
+            param: error.parameter.as_ref().map(ToString::to_string),
+            code: error.code,
+            balance: error.balance,
+            cost: error.cost,
         }
-        ApiError::UnsupportedMediaType => "Send application/json.".to_owned(),
-        error => error.detail(),
     }
 }
 
-/// OpenAI's code where its clients compare one, and the API's own code otherwise.
-fn api_code(error: &ApiError) -> &'static str {
-    match error {
-        ApiError::NotAuthenticated
-        | ApiError::TokenNotValid(_)
-        | ApiError::InvalidCredentials
-        | ApiError::UserInactive => "invalid_api_key",
-        ApiError::InsufficientTokens { .. } => "insufficient_quota",
-        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
-            "rate_limit_exceeded"
-        }
-        error => error.code(),
-    }
-}
-
-fn api_kind(error: &ApiError) -> &'static str {
-    match error {
-        ApiError::InsufficientTokens { .. } => "insufficient_quota",
-        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
-            "rate_limit_exceeded"
-        }
-        error if error.status().is_server_error() => "server_error",
-        _ => INVALID_REQUEST,
-    }
-}
-
-/// The name of the parameter that the error is about.
-fn api_parameter(error: &ApiError) -> Option<String> {
-    match error {
-        ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(str::to_owned),
-        ApiError::ContextTooLong { .. } => Some("messages".to_owned()),
-        ApiError::MaxCostTooLow { .. } => Some("max_cost".to_owned()),
-        ApiError::Invalid(errors) => errors.keys().next().map(ToString::to_string),
-        _ => None,
-    }
-}
-
-/// The parameter of OpenAI's protocol that a model refused.
-fn refusal_parameter(refusal: Refusal) -> Option<&'static str> {
-    match refusal {
-        Refusal::TooLong | Refusal::NothingAsked => Some("messages"),
-        Refusal::Parameter(name) => Some(name),
-        Refusal::Unsaid => None,
+fn kind(error: &ErrorParts<'_>) -> &'static str {
+    match error.code {
+        code @ ("insufficient_quota" | "rate_limit_exceeded") => code,
+        _ if error.status.is_server_error() => "server_error",
+        _ => "invalid_request_error",
     }
 }
 
@@ -184,10 +110,10 @@ mod tests {
     use domain::cause::Cause;
     use domain::ids::EntryId;
     use domain::time::Clock;
-    use serde_json::Value;
 
-    use crate::openai::error::{ParameterFault, UnknownModel};
-    use crate::openai::parameters::refuse;
+    use providers::error::Refusal;
+
+    use crate::door::{ParameterFault, UnknownModel, refuse};
 
     fn cause() -> Cause {
         Cause::because("the table is at 127.0.0.1")

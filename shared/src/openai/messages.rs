@@ -6,10 +6,9 @@ use domain::message::{Message, ToolCall};
 use providers::prompt::{Role, Segment, Turn};
 use serde_json::value::RawValue;
 
+use crate::door::{ImageRoom, ParameterFault, Parameters, ProtocolError, is_empty, is_text};
 use crate::http::Elements;
-use crate::openai::content::{Content, ImageRoom};
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_empty, is_text};
+use crate::openai::content::Content;
 use crate::openai::tools;
 
 /// The most messages of a conversation.

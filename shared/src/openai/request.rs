@@ -1,32 +1,17 @@
 //! What is asked of `POST /v1/chat/completions`.
 
-use std::collections::BTreeMap;
-
-use domain::credits::Credits;
-use domain::message::Message;
-use ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
 use providers::catalogue::may_be_extra;
-use providers::offers::{Candidates, Offer, Offers};
-use providers::prompt::{Prompt, Role, Sampling};
+use providers::prompt::{Prompt, Sampling};
 use providers::raw_json::RawJson;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::door::{
+    DoorRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, refuse,
+};
 use crate::error::ApiError;
-use crate::http::{Elements, JsonObject, MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS, Request};
-use crate::openai::error::{ParameterFault, ProtocolError, UnknownModel};
-use crate::openai::fingerprint::CanonicalTools;
-use crate::openai::parameters::{Parameters, refuse};
+use crate::http::{Elements, JsonObject, Request};
+use crate::openai::chat_completions::{ChatCompletions, ChunkForm};
 use crate::openai::{choices, content, messages, response_format, tools, unsupported};
-use crate::till::CallerLimits;
-
-/// The most bytes of a body. Lambda takes events of up to 6,291,456 bytes, in which the body is a JSON string beside what API
-/// Gateway says of the request: headers of at most 10,240 bytes, each of them twice. So 64 KiB are left for that, and 220 KiB
-/// for the characters of the body that are escaped.
-pub const MAX_BODY_BYTES: usize = 6_000_000;
-
-/// The most bytes of a body beside the URLs of its images: 1 MiB.
-pub const MAX_BYTES_BESIDE_IMAGES: usize = 1024 * 1024;
 
 /// The parameters that are honoured, or refused because nothing here can honour them.
 const PARAMETERS: [&str; 31] = [
@@ -66,38 +51,8 @@ const PARAMETERS: [&str; 31] = [
 const MAX_STOPS: usize = 4;
 const MAX_STOP_BYTES: usize = 1024;
 
-/// A request that some model can honour.
-#[derive(Debug)]
-pub struct CompletionRequest {
-    /// `model`: an id or an alias of a model, as the caller wrote it.
-    pub model: String,
-    /// The conversation, and how to go on.
-    pub prompt: Prompt,
-    /// What is stored of it: the beginning of the last message of the user.
-    pub message: Message,
-    /// The most output tokens that are wanted, if not as many as there may be.
-    pub max_output_tokens: Option<u32>,
-    /// `max_cost`: the most credits that may be held and charged, if the caller sets a bound. OpenAI has no such parameter.
-    pub max_cost: Option<Credits>,
-    /// How the answer is wanted.
-    pub delivery: Delivery,
-    /// `store`: whether the message and its reply are to be kept. Default `false`.
-    pub store: bool,
-    /// Whether the unknown members are too many or too long. Then none of them is in the prompt.
-    has_too_many_unknown: bool,
-}
-
-/// How an answer is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// In one piece.
-    Whole,
-    /// As it is written: server-sent events.
-    Streamed {
-        /// With an event that says what the model counted.
-        include_usage: bool,
-    },
-}
+/// A request for a chat completion.
+pub type CompletionRequest = DoorRequest<ChatCompletions>;
 
 impl CompletionRequest {
     /// Reads the body of `request`. Its model is not looked up: that takes the catalogue, which is read for open accounts
@@ -129,6 +84,7 @@ impl CompletionRequest {
         unsupported::refuse_unsupported(fields)?;
         let sampling = sampling(fields)?;
         let (turns, message) = messages::parse(fields)?;
+        let (is_streamed, form) = delivery(fields)?;
         Ok(Self {
             model: model.into_owned(),
             prompt: Prompt {
@@ -148,103 +104,12 @@ impl CompletionRequest {
             message,
             max_output_tokens: max_output_tokens(fields)?,
             max_cost: fields.credits("max_cost")?,
-            delivery: delivery(fields)?,
+            is_streamed,
+            form,
             store: fields.switch("store")?,
             has_too_many_unknown,
         })
     }
-
-    /// The models that may answer this.
-    ///
-    /// # Errors
-    /// [`ProtocolError::ModelNotFound`] if no model of `offers` has the name.
-    pub fn candidates(&self, offers: &Offers) -> Result<Candidates, ProtocolError> {
-        let unknown = || ProtocolError::ModelNotFound(UnknownModel::new(&self.model, offers.listed()));
-        offers.find(&self.model).ok_or_else(unknown)
-    }
-
-    /// Checks that the model of `offer` can honour every parameter.
-    ///
-    /// # Errors
-    /// [`ProtocolError::Parameter`] naming the first that it cannot honour.
-    pub fn check(&self, offer: &Offer) -> Result<(), ProtocolError> {
-        if self.has_too_many_unknown && !offer.terms.extra_parameters.is_empty() {
-            let detail = format!(
-                "Members that OpenAI's protocol does not have must be at most {MAX_UNKNOWN_MEMBERS}, of at most \
-                 {MAX_UNKNOWN_BYTES} bytes together, for the model '{}'.",
-                offer.id()
-            );
-            return Err(refuse("extra_body", ParameterFault::Value, detail));
-        }
-        match offer.unsupported(&self.prompt) {
-            None => Ok(()),
-            Some(name) => {
-                let detail = format!("'{name}' is not supported by the model '{}'.", offer.id());
-                Err(refuse(name, ParameterFault::Unsupported, detail))
-            }
-        }
-    }
-
-    /// The limits that the caller sets.
-    #[must_use]
-    pub fn limits(&self) -> CallerLimits {
-        CallerLimits { max_output_tokens: self.max_output_tokens, max_cost: self.max_cost }
-    }
-
-    /// The request as it is remembered under `key`: all that determines the answer, which is the same whole and streamed.
-    /// The model counts by the name that the caller wrote, so that a repetition is the same request also if an alias
-    /// means another model by then. Unknown members count whether the model has them on its list or not: the catalogue, which
-    /// has the list, is read for open accounts alone.
-    ///
-    /// # Errors
-    /// [`ProtocolError::Parameter`] for several choices and for log probabilities, which are not kept for a repetition.
-    pub fn remembered(&self, key: IdempotencyKey) -> Result<Remembered, ProtocolError> {
-        for (name, is_wanted) in [("n", self.prompt.choices() > 1), ("logprobs", self.prompt.logprobs.is_some())] {
-            if is_wanted {
-                let above = if name == "n" { " above 1" } else { "" };
-                let detail = format!(
-                    "'{name}'{above} is not supported with an Idempotency-Key: such an answer is not kept for a repetition."
-                );
-                return Err(refuse(name, ParameterFault::Unsupported, detail));
-            }
-        }
-        let Prompt { turns, sampling, .. } = &self.prompt;
-        let Sampling { temperature, top_p, top_k: _, presence_penalty, frequency_penalty, stop, seed } = sampling;
-        let canonical = Canonical {
-            model: &self.model,
-            turns: turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect(),
-            numbers: [*temperature, *top_p, *presence_penalty, *frequency_penalty],
-            stop,
-            seed: *seed,
-            max_output_tokens: self.max_output_tokens,
-            more: CanonicalTools::of(&self.prompt),
-            max_cost: self.max_cost,
-            logit_bias: &self.prompt.logit_bias,
-            extra: &self.prompt.extra,
-        };
-        Ok(Remembered { key, fingerprint: Fingerprint::of_request("/v1/chat/completions", &canonical) })
-    }
-}
-
-/// The members that determine the answer, in the one form that is hashed.
-#[derive(Serialize)]
-struct Canonical<'a> {
-    model: &'a str,
-    turns: Vec<(Role, &'a str)>,
-    numbers: [Option<f32>; 4],
-    stop: &'a [String],
-    seed: Option<i64>,
-    max_output_tokens: Option<u32>,
-    /// It is left out where there is nothing in it, so that a request without tools has the digest that it always had.
-    #[serde(flatten)]
-    more: CanonicalTools<'a>,
-    /// Absent without a bound, so that the requests of before have the fingerprints of before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_cost: Option<Credits>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    logit_bias: &'a BTreeMap<u32, f32>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extra: &'a BTreeMap<String, RawJson>,
 }
 
 fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {
@@ -301,21 +166,18 @@ fn max_output_tokens(fields: &Parameters<'_>) -> Result<Option<u32>, ProtocolErr
     }
 }
 
-fn delivery(fields: &Parameters<'_>) -> Result<Delivery, ProtocolError> {
+/// Whether the answer is streamed, and the form of its chunks.
+fn delivery(fields: &Parameters<'_>) -> Result<(bool, ChunkForm), ProtocolError> {
     let is_streamed = fields.switch("stream")?;
-    match fields.object("stream_options", &["include_usage"])? {
-        Some(_) if !is_streamed => Err(refuse(
-            "stream_options",
-            ParameterFault::Value,
-            "'stream_options' is only allowed where 'stream' is true.",
-        )),
-        Some(options) => {
-            let include_usage = options.switch("include_usage")?;
-            Ok(Delivery::Streamed { include_usage })
+    let include_usage = match fields.object("stream_options", &["include_usage"])? {
+        Some(_) if !is_streamed => {
+            let detail = "'stream_options' is only allowed where 'stream' is true.";
+            return Err(refuse("stream_options", ParameterFault::Value, detail));
         }
-        None if is_streamed => Ok(Delivery::Streamed { include_usage: false }),
-        None => Ok(Delivery::Whole),
-    }
+        Some(options) => options.switch("include_usage")?,
+        None => false,
+    };
+    Ok((is_streamed, ChunkForm { include_usage }))
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use providers::prompt::ResponseFormat;
 
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::Parameters;
+use crate::door::{ParameterFault, Parameters, ProtocolError};
 
 /// Reads `response_format`: nothing for a text.
 pub(super) fn parse(fields: &Parameters<'_>) -> Result<Option<ResponseFormat>, ProtocolError> {

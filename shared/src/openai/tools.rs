@@ -4,9 +4,8 @@ use domain::message::ToolCall;
 use providers::prompt::{Tool, ToolChoice, Tools};
 use serde_json::value::RawValue;
 
+use crate::door::{ParameterFault, Parameters, ProtocolError, is_text};
 use crate::http::Elements;
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_text};
 
 /// The most tools of a request, and the most calls of a message, as OpenAI has it.
 pub(super) const MAX_TOOLS: usize = 128;

@@ -6,8 +6,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::openai::error::{ParameterFault, ProtocolError};
-use crate::openai::parameters::{Parameters, is_empty, is_only, is_word};
+use crate::door::{ParameterFault, Parameters, ProtocolError, is_empty, is_only, is_word};
 
 /// A parameter, and whether a value of it asks for nothing more than what is done anyway.
 type UnsupportedParameter = (&'static str, fn(&RawValue) -> bool);

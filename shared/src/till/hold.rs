@@ -80,6 +80,28 @@ impl Till {
         Ok(self.ledger.admit(&self.gate, payer, remembered).await?.into())
     }
 
+    /// Admits `payer`, and then holds the price of the question that `ask` makes of the models on offer, unless the request was
+    /// answered before. `remembered` is the idempotency key and the fingerprint of the request.
+    ///
+    /// # Errors
+    /// As [`Till::admit`], then as [`Till::offers`], `ask` and [`Till::hold`].
+    pub async fn admit_and_hold<E>(
+        &self,
+        payer: impl Into<ClaimedPayer>,
+        remembered: Option<Remembered>,
+        ask: impl FnOnce(&Offers) -> Result<Question, E>,
+    ) -> Result<HeldOrReplay, E>
+    where
+        E: From<ApiError> + From<LedgerError>,
+    {
+        let account = match self.admit(payer, remembered).await? {
+            Admitted::Open(account) => account,
+            Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
+        };
+        let question = ask(&*self.offers().await?)?;
+        Ok(self.hold(account, question).await?)
+    }
+
     /// As [`Till::admit`], for a message in one of the payer's conversations.
     ///
     /// # Errors

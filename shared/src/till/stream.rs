@@ -30,6 +30,8 @@ pub enum ReplyPiece {
     Begins {
         /// The model's id.
         model_id: String,
+        /// The tokens of the prompt, by our estimate.
+        estimated_input_tokens: u64,
     },
     /// The next part of a choice.
     Part {
@@ -121,8 +123,9 @@ impl TillStream {
         self.progress = ReplyProgress::Ended;
         let under_way = begun?;
         let model_id = under_way.offer().id().to_owned();
+        let estimated_input_tokens = under_way.estimated_input_tokens();
         self.progress = ReplyProgress::Writing(Box::new(under_way));
-        Ok(ReplyPiece::Begins { model_id })
+        Ok(ReplyPiece::Begins { model_id, estimated_input_tokens })
     }
 
     /// Charges for the words that were handed out and stores them. The model's stream is dropped before.

@@ -122,6 +122,11 @@ async fn first_piece(
 }
 
 impl UnderWay {
+    /// The tokens of the prompt, by the estimate that is compared with the model's context window.
+    pub(super) fn estimated_input_tokens(&self) -> u64 {
+        self.candidate.offer.estimated_input_tokens(&self.question.prompt)
+    }
+
     /// The model that replies.
     pub(super) fn offer(&self) -> &Arc<Offer> {
         &self.candidate.offer

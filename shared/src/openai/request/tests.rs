@@ -1,20 +1,23 @@
 //! What is asked, and what is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::credits::Credits;
 use domain::message::ToolCall;
 use domain::pricing::Prices;
 use lambda_http::Body;
+use ledger::idempotency::{Fingerprint, IdempotencyKey};
 use proptest::prelude::*;
 use providers::catalogue::CataloguedModel;
 use providers::dummy::Dummy;
+use providers::offers::Offer;
 use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Tool, ToolChoice, Turn};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::openai::error::InvalidParameter;
+use crate::door::{InvalidParameter, UnknownModel};
 use crate::testing::{offer, offers_of_the_dummy};
 
 fn minimal() -> Value {
@@ -68,7 +71,7 @@ fn a_conversation_and_a_model_are_enough() {
     let request = read(&minimal()).unwrap();
     assert_eq!(request.prompt.turns, [Turn::text(Role::User, "Hello")]);
     assert_eq!(request.prompt.sampling, Sampling::default());
-    assert_eq!((request.max_output_tokens, request.delivery), (None, Delivery::Whole));
+    assert_eq!((request.max_output_tokens, request.is_streamed), (None, false));
     assert_eq!(request.message.as_str(), "Hello");
 }
 
@@ -101,10 +104,11 @@ fn everything_that_can_be_honoured_is_read() {
     assert_eq!(request.prompt.sampling, sampling);
     assert_eq!(request.max_output_tokens, Some(u32::MAX));
     assert_eq!(request.max_cost, Some(Credits::new(250).unwrap()));
-    assert_eq!(request.delivery, Delivery::Streamed { include_usage: true });
+    assert!(request.is_streamed && request.form.include_usage);
     assert_eq!(read(&with("max_tokens", json!(5))).unwrap().max_output_tokens, Some(5));
     assert_eq!(read(&with("stop", json!("a"))).unwrap().prompt.sampling.stop, ["a"]);
-    assert_eq!(read(&with("stream", json!(true))).unwrap().delivery, Delivery::Streamed { include_usage: false });
+    let streamed = read(&with("stream", json!(true))).unwrap();
+    assert!(streamed.is_streamed && !streamed.form.include_usage);
 }
 
 #[test]

@@ -195,7 +195,10 @@ const INPUT: u64 = 2 + 5 + 3 + 21;
 /// Reads the beginning of `stream`.
 async fn begins(stream: &mut TillStream) {
     let beginning = stream.next().await;
-    assert!(matches!(&beginning, Some(Ok(ReplyPiece::Begins { model_id })) if model_id == "scripted"), "{beginning:?}");
+    assert!(
+        matches!(&beginning, Some(Ok(ReplyPiece::Begins { model_id, .. })) if model_id == "scripted"),
+        "{beginning:?}"
+    );
 }
 
 async fn to_its_end(mut stream: TillStream) -> HeardStream {

@@ -174,7 +174,7 @@ impl FallbackScene {
         let mut model = String::new();
         loop {
             match stream.next().await.unwrap()? {
-                ReplyPiece::Begins { model_id } => model = model_id,
+                ReplyPiece::Begins { model_id, .. } => model = model_id,
                 ReplyPiece::Part { .. } => {}
                 ReplyPiece::Paid(paid) => return Ok((model, *paid)),
             }

@@ -13,7 +13,7 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-req
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// A limit, the room that is left in it, and the time until there is more.
-pub(super) struct RateLimit {
+pub(crate) struct RateLimit {
     limit: u32,
     remaining: u32,
     reset: Duration,
@@ -21,7 +21,7 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     /// The limit that `error` says was reached.
-    pub(super) fn reached(error: &ApiError) -> Option<Self> {
+    pub(crate) fn reached(error: &ApiError) -> Option<Self> {
         match error {
             ApiError::TooManyMessages { limit, retry_after } => {
                 Some(Self { limit: *limit, remaining: 0, reset: *retry_after })
@@ -30,7 +30,7 @@ impl RateLimit {
         }
     }
 
-    pub(super) fn headers(self) -> [(HeaderName, HeaderValue); 3] {
+    pub(crate) fn headers(self) -> [(HeaderName, HeaderValue); 3] {
         let reset = HeaderValue::from_str(&openai_duration(self.reset));
         [
             (LIMIT, self.limit.into()),

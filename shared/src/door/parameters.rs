@@ -7,16 +7,16 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use crate::door::error::{InvalidParameter, ParameterFault, ProtocolError};
 use crate::http::{Elements, JsonObject};
-use crate::openai::error::{InvalidParameter, ParameterFault, ProtocolError};
 
 /// A refusal of the parameter `name`.
-pub(super) fn refuse(name: impl Into<String>, fault: ParameterFault, detail: impl Into<String>) -> ProtocolError {
+pub(crate) fn refuse(name: impl Into<String>, fault: ParameterFault, detail: impl Into<String>) -> ProtocolError {
     ProtocolError::Parameter(InvalidParameter { name: name.into(), fault, detail: detail.into() })
 }
 
 /// An object of the request's. Each parameter is parsed when it is asked for.
-pub(super) struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     object: JsonObject<'a>,
     /// Where it is: empty, or as in `messages[3].`.
     prefix: String,
@@ -24,12 +24,12 @@ pub(super) struct Parameters<'a> {
 
 impl<'a> Parameters<'a> {
     /// The parameters of the request itself.
-    pub(super) fn new(object: JsonObject<'a>) -> Self {
+    pub(crate) fn new(object: JsonObject<'a>) -> Self {
         Self { object, prefix: String::new() }
     }
 
     /// The parameters in `value`, which is at `place`: those that are in `known`.
-    pub(super) fn of(
+    pub(crate) fn of(
         value: &'a RawValue,
         place: String,
         known: &'static [&'static str],
@@ -43,15 +43,15 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    pub(super) fn name_of(&self, name: &str) -> String {
+    pub(crate) fn name_of(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.object.get(name)
     }
 
-    pub(super) fn refuse(&self, name: &str, fault: ParameterFault, rule: &str) -> ProtocolError {
+    pub(crate) fn refuse(&self, name: &str, fault: ParameterFault, rule: &str) -> ProtocolError {
         let name = self.name_of(name);
         let detail = match fault {
             ParameterFault::Missing => format!("'{name}' is required{rule}."),
@@ -61,12 +61,12 @@ impl<'a> Parameters<'a> {
         refuse(name, fault, detail)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ProtocolError> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, ProtocolError> {
         self.get(name).map(|value| self.text_of(name, value, "a string")).transpose()
     }
 
     /// The text that `value`, which is at `name`, must be, as `rule` says it.
-    pub(super) fn text_of(&self, name: &str, value: &'a RawValue, rule: &str) -> Result<Cow<'a, str>, ProtocolError> {
+    pub(crate) fn text_of(&self, name: &str, value: &'a RawValue, rule: &str) -> Result<Cow<'a, str>, ProtocolError> {
         if !is_text(value) {
             return Err(self.refuse(name, ParameterFault::Type, rule));
         }
@@ -77,7 +77,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    pub(super) fn switch(&self, name: &str) -> Result<bool, ProtocolError> {
+    pub(crate) fn switch(&self, name: &str) -> Result<bool, ProtocolError> {
         match self.get(name).map(RawValue::get) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -86,12 +86,12 @@ impl<'a> Parameters<'a> {
     }
 
     /// `true` or `false`, where the difference to an absent one matters.
-    pub(super) fn switch_if_given(&self, name: &str) -> Result<Option<bool>, ProtocolError> {
+    pub(crate) fn switch_if_given(&self, name: &str) -> Result<Option<bool>, ProtocolError> {
         self.get(name).map(|_| self.switch(name)).transpose()
     }
 
     /// A text of at most `most_bytes`.
-    pub(super) fn short_text(&self, name: &str, most_bytes: usize) -> Result<Option<String>, ProtocolError> {
+    pub(crate) fn short_text(&self, name: &str, most_bytes: usize) -> Result<Option<String>, ProtocolError> {
         match self.text(name)? {
             Some(text) if text.len() > most_bytes => {
                 Err(self.refuse(name, ParameterFault::Value, &format!("a string of at most {most_bytes} bytes")))
@@ -101,7 +101,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// The name of a function or of a schema, which must be there.
-    pub(super) fn identifier(&self, name: &str) -> Result<String, ProtocolError> {
+    pub(crate) fn identifier(&self, name: &str) -> Result<String, ProtocolError> {
         let rule = format!("1 to {MAX_IDENTIFIER_CHARS} letters, digits, underscores and dashes");
         let text = self.text(name)?.ok_or_else(|| self.refuse(name, ParameterFault::Missing, ""))?;
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -112,7 +112,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// A JSON Schema, as it was sent. Nothing here reads it.
-    pub(super) fn schema(&self, name: &str) -> Result<Option<Box<RawValue>>, ProtocolError> {
+    pub(crate) fn schema(&self, name: &str) -> Result<Option<Box<RawValue>>, ProtocolError> {
         let Some(schema) = self.get(name) else { return Ok(None) };
         if !is_object(schema) {
             return Err(self.refuse(name, ParameterFault::Type, "a JSON Schema: an object"));
@@ -120,7 +120,7 @@ impl<'a> Parameters<'a> {
         Ok(Some(schema.to_owned()))
     }
 
-    pub(super) fn object(
+    pub(crate) fn object(
         &self,
         name: &str,
         known: &'static [&'static str],
@@ -129,7 +129,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// A number from `least` to `most`.
-    pub(super) fn number(&self, name: &str, least: f32, most: f32) -> Result<Option<f32>, ProtocolError> {
+    pub(crate) fn number(&self, name: &str, least: f32, most: f32) -> Result<Option<f32>, ProtocolError> {
         let rule = format!("a number from {least} to {most}");
         let Some(value) = self.get(name) else { return Ok(None) };
         let number = number(value).and_then(|number| number.as_f64());
@@ -143,19 +143,19 @@ impl<'a> Parameters<'a> {
     }
 
     /// A whole number from 1 on; one that is too large for anybody is the largest.
-    pub(super) fn count(&self, name: &str) -> Result<Option<u32>, ProtocolError> {
+    pub(crate) fn count(&self, name: &str) -> Result<Option<u32>, ProtocolError> {
         let count = self.whole_number(name, 1)?;
         Ok(count.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
     }
 
     /// Credits, a whole number from 0 on; more than an account can have are the most that it can have.
-    pub(super) fn credits(&self, name: &str) -> Result<Option<Credits>, ProtocolError> {
+    pub(crate) fn credits(&self, name: &str) -> Result<Option<Credits>, ProtocolError> {
         let amount = self.whole_number(name, 0)?;
         Ok(amount.map(|amount| Credits::new(amount).unwrap_or(Credits::MAX)))
     }
 
     /// A whole number from `least` to `most`.
-    pub(super) fn small_number(&self, name: &str, least: u8, most: u8) -> Result<Option<u8>, ProtocolError> {
+    pub(crate) fn small_number(&self, name: &str, least: u8, most: u8) -> Result<Option<u8>, ProtocolError> {
         let rule = format!("a whole number from {least} to {most}");
         let Some(value) = self.get(name) else { return Ok(None) };
         let number = number(value).ok_or_else(|| self.refuse(name, ParameterFault::Type, &rule))?;
@@ -176,7 +176,7 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ProtocolError> {
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, ProtocolError> {
         let integer = |value| {
             let integer = number(value).and_then(|number| number.as_i64());
             integer.ok_or_else(|| self.refuse(name, ParameterFault::Type, "a whole number"))
@@ -196,33 +196,33 @@ const UNICODE: &str = "Unicode text: it has half of a surrogate pair";
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Whether `value` is a string.
-pub(super) fn is_text(value: &RawValue) -> bool {
+pub(crate) fn is_text(value: &RawValue) -> bool {
     value.get().starts_with('"')
 }
 
 /// Whether `value` is an object.
-pub(super) fn is_object(value: &RawValue) -> bool {
+pub(crate) fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
 /// Whether `value` is the string `word`, which has no characters that are escaped.
-pub(super) fn is_word(value: &RawValue, word: &str) -> bool {
+pub(crate) fn is_word(value: &RawValue, word: &str) -> bool {
     serde_json::from_str(value.get()).is_ok_and(|Text(text)| text == word)
 }
 
 /// The number that `value` is.
-pub(super) fn number(value: &RawValue) -> Option<Number> {
+pub(crate) fn number(value: &RawValue) -> Option<Number> {
     serde_json::from_str(value.get()).ok()
 }
 
 /// Whether `value` is an array or an object with nothing in it.
-pub(super) fn is_empty(value: &RawValue) -> bool {
+pub(crate) fn is_empty(value: &RawValue) -> bool {
     let inside = |open, close| value.get().strip_prefix(open)?.strip_suffix(close);
     inside('[', ']').or_else(|| inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// Whether `value` is an array with the string `word` and nothing else.
-pub(super) fn is_only(value: &RawValue, word: &str) -> bool {
+pub(crate) fn is_only(value: &RawValue, word: &str) -> bool {
     let Some(mut elements) = Elements::of(value) else { return false };
     elements.next().is_some_and(|element| is_word(element, word)) && elements.next().is_none()
 }

@@ -1,8 +1,11 @@
-//! The error of OpenAI's protocol.
+//! The error of a protocol.
 
+use telemetry::metrics::Metric;
+
+use crate::endpoint::EndpointError;
 use crate::error::ApiError;
 
-/// Every way in which a request in OpenAI's protocol fails.
+/// Every way in which a request in a protocol fails.
 #[derive(Debug)]
 pub enum ProtocolError {
     /// 400, with the code of its [`ParameterFault`]: a parameter cannot be honoured.
@@ -11,6 +14,33 @@ pub enum ProtocolError {
     ModelNotFound(UnknownModel),
     /// A failure that every protocol has.
     Api(ApiError),
+}
+
+impl ProtocolError {
+    /// The API's code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Parameter(parameter) => parameter.fault.code(),
+            Self::ModelNotFound(_) => "model_not_found",
+            Self::Api(error) => error.code(),
+        }
+    }
+
+    /// The cause, for the log alone.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
+            Self::Api(error) => error.cause(),
+        }
+    }
+
+    /// The metric that counts this error.
+    pub(crate) fn metric(&self) -> Option<Metric> {
+        match self {
+            Self::Parameter(_) | Self::ModelNotFound(_) => None,
+            Self::Api(error) => error.metric(),
+        }
+    }
 }
 
 /// From [`ApiError`], and from each error that becomes one, so that `?` turns either.

@@ -1,17 +1,65 @@
-//! The part of a request's fingerprint that not every request has.
+//! The fingerprint of a request: all that determines the answer, in the one form that is hashed.
 
+use std::collections::BTreeMap;
+
+use domain::credits::Credits;
 use domain::message::ToolCall;
 use domain::reasoning_proof::ReasoningProof;
+use ledger::idempotency::Fingerprint;
 use providers::prompt::{
-    BlockBorder, Detail, EmbeddingInputs, Image, Prompt, ResponseFormat, Thinking, Tool, ToolChoice, Tools, Turn,
+    BlockBorder, Detail, EmbeddingInputs, Image, Prompt, ResponseFormat, Role, Sampling, Thinking, Tool, ToolChoice,
+    Tools, Turn,
 };
+use providers::raw_json::RawJson;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::till::CallerLimits;
+
+/// The fingerprint of a request at `endpoint` for a reply of `model` to `prompt` within `limits`.
+pub(super) fn fingerprint(endpoint: &str, model: &str, prompt: &Prompt, limits: CallerLimits) -> Fingerprint {
+    let Prompt { turns, sampling, .. } = prompt;
+    let Sampling { temperature, top_p, top_k: _, presence_penalty, frequency_penalty, stop, seed } = sampling;
+    let canonical = Canonical {
+        model,
+        turns: turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect(),
+        numbers: [*temperature, *top_p, *presence_penalty, *frequency_penalty],
+        stop,
+        seed: *seed,
+        max_output_tokens: limits.max_output_tokens,
+        more: CanonicalTools::of(prompt),
+        max_cost: limits.max_cost,
+        logit_bias: &prompt.logit_bias,
+        extra: &prompt.extra,
+    };
+    Fingerprint::of_request(endpoint, &canonical)
+}
+
+/// The members that determine the answer, in the one form that is hashed.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    model: &'a str,
+    turns: Vec<(Role, &'a str)>,
+    numbers: [Option<f32>; 4],
+    stop: &'a [String],
+    seed: Option<i64>,
+    max_output_tokens: Option<u32>,
+    /// It is left out where there is nothing in it, so that a request without tools has the digest that it always had.
+    #[serde(flatten)]
+    more: CanonicalTools<'a>,
+    /// Absent without a bound, so that the requests of before have the fingerprints of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_cost: Option<Credits>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    logit_bias: &'a BTreeMap<u32, f32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extra: &'a BTreeMap<String, RawJson>,
+}
 
 /// The members of a prompt beside its texts that determine the answer. Each is left out if it is absent: a request that has
 /// none of them is hashed as it was before they were known. Schemas count as they were written.
 #[derive(Serialize)]
-pub(super) struct CanonicalTools<'a> {
+struct CanonicalTools<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     turns_beside_texts: Vec<CanonicalTurn<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -88,7 +136,7 @@ enum CanonicalFormat<'a> {
 }
 
 impl<'a> CanonicalTools<'a> {
-    pub(super) fn of(prompt: &'a Prompt) -> Self {
+    fn of(prompt: &'a Prompt) -> Self {
         let Prompt { turns, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
         let cached_tools = tools.offered.iter().enumerate().filter(|(_, tool)| tool.is_cached);
         let Tools { offered, choice, parallel } = tools;

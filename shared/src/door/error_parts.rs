@@ -1,0 +1,191 @@
+//! What errors say in every protocol, and the form that each gives it.
+
+use std::borrow::Cow;
+
+use domain::credits::Credits;
+use lambda_http::Body;
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use providers::error::Refusal;
+use serde_json::Value;
+
+use crate::door::error::ProtocolError;
+use crate::door::rate_limit::RateLimit;
+use crate::error::ApiError;
+use crate::http::{BufferedResponse, headers_of};
+
+/// The form of the errors of a protocol.
+pub trait ErrorForm: Send + Sync + 'static {
+    /// What is sent while a stream is silent.
+    const KEEP_ALIVE: &'static str = crate::http::KEEP_ALIVE;
+
+    /// The body of an error.
+    fn body(error: &ErrorParts<'_>) -> Value;
+
+    /// The last event of a stream that has no writer.
+    fn event(error: &ErrorParts<'_>) -> String;
+
+    /// The name in this protocol of the parameter that chat completions call `name`.
+    #[must_use]
+    fn parameter(name: &'static str) -> &'static str {
+        name
+    }
+}
+
+/// What an error says.
+#[derive(Debug)]
+pub struct ErrorParts<'a> {
+    /// The status of the response, also where the error is an event.
+    pub status: StatusCode,
+    /// The code: OpenAI's where its clients compare one, and the API's own otherwise.
+    pub code: &'static str,
+    /// A sentence for the caller.
+    pub message: Cow<'a, str>,
+    /// The name of the parameter that the error is about.
+    pub parameter: Option<Cow<'a, str>>,
+    /// The caller's balance, if it does not cover the request.
+    pub balance: Option<Credits>,
+    /// What the request costs at least, if the balance does not cover it.
+    pub cost: Option<Credits>,
+    /// The length of the prompt, if it is too long.
+    pub too_long: Option<TooLong>,
+}
+
+/// How much too long a prompt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooLong {
+    /// The model's server says so, and not by how much.
+    Unsaid,
+    /// By our estimate.
+    Estimated {
+        /// The tokens of the prompt.
+        tokens: u64,
+        /// The most that the model takes.
+        most: u64,
+    },
+}
+
+impl<'a> ErrorParts<'a> {
+    /// What `error` says to a caller of a protocol with errors of the form `F`.
+    #[must_use]
+    pub fn of<F: ErrorForm>(error: &'a ProtocolError) -> Self {
+        let (code, message, parameter) = match error {
+            ProtocolError::Parameter(parameter) => {
+                let (name, detail) = (parameter.name.as_str(), parameter.detail.as_str());
+                (parameter.fault.code(), Cow::Borrowed(detail), Cow::Borrowed(name))
+            }
+            ProtocolError::ModelNotFound(unknown) => {
+                ("model_not_found", Cow::Owned(unknown.detail()), Cow::Borrowed("model"))
+            }
+            ProtocolError::Api(error) => return Self::of_api::<F>(error),
+        };
+        let parameter = Some(parameter);
+        Self { status: status(error), code, message, parameter, balance: None, cost: None, too_long: None }
+    }
+
+    /// What `error`, which every protocol has, says.
+    #[must_use]
+    pub fn of_api<F: ErrorForm>(error: &'a ApiError) -> Self {
+        let (balance, cost) = match error {
+            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
+            _ => (None, None),
+        };
+        Self {
+            status: error.status(),
+            code: api_code(error),
+            message: api_message::<F>(error).into(),
+            parameter: api_parameter::<F>(error),
+            balance,
+            cost,
+            too_long: too_long(error),
+        }
+    }
+}
+
+/// The status of `error`.
+pub(crate) fn status(error: &ProtocolError) -> StatusCode {
+    match error {
+        ProtocolError::Parameter(_) => StatusCode::BAD_REQUEST,
+        ProtocolError::ModelNotFound(_) => StatusCode::NOT_FOUND,
+        ProtocolError::Api(error) => error.status(),
+    }
+}
+
+/// The response of `error` in the form `F`.
+pub(crate) fn response_of<F: ErrorForm>(error: &ProtocolError) -> BufferedResponse {
+    let body = F::body(&ErrorParts::of::<F>(error));
+    let mut response = BufferedResponse::new(Body::Text(body.to_string()));
+    *response.status_mut() = status(error);
+    *response.headers_mut() = headers(error);
+    response
+}
+
+fn headers(error: &ProtocolError) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let ProtocolError::Api(error) = error {
+        headers = headers_of(error);
+        headers.extend(RateLimit::reached(error).into_iter().flat_map(RateLimit::headers));
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+}
+
+fn api_message<F: ErrorForm>(error: &ApiError) -> String {
+    match error {
+        ApiError::Invalid(errors) if !errors.is_empty() => {
+            let field = |(name, reasons): (&Cow<'_, str>, &Vec<String>)| format!("{name}: {}", reasons.join(" "));
+            errors.iter().map(field).collect::<Vec<_>>().join(" ")
+        }
+        ApiError::UnsupportedMediaType => "Send application/json.".to_owned(),
+        ApiError::ModelRefused { refusal: Refusal::Parameter(name), .. } => {
+            let renamed = Refusal::Parameter(F::parameter(name));
+            format!("{renamed} Nothing was charged.")
+        }
+        error => error.detail(),
+    }
+}
+
+fn api_code(error: &ApiError) -> &'static str {
+    match error {
+        ApiError::NotAuthenticated
+        | ApiError::TokenNotValid(_)
+        | ApiError::InvalidCredentials
+        | ApiError::UserInactive => "invalid_api_key",
+        ApiError::InsufficientTokens { .. } => "insufficient_quota",
+        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
+            "rate_limit_exceeded"
+        }
+        error => error.code(),
+    }
+}
+
+/// The name of the parameter that the error is about.
+fn api_parameter<F: ErrorForm>(error: &ApiError) -> Option<Cow<'_, str>> {
+    match error {
+        ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(|name| F::parameter(name).into()),
+        ApiError::ContextTooLong { .. } => Some(F::parameter("messages").into()),
+        ApiError::MaxCostTooLow { .. } => Some("max_cost".into()),
+        ApiError::Invalid(errors) => errors.keys().next().map(|name| Cow::Borrowed(name.as_ref())),
+        _ => None,
+    }
+}
+
+/// The parameter that a model refused.
+fn refusal_parameter(refusal: Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::TooLong | Refusal::NothingAsked => Some("messages"),
+        Refusal::Parameter(name) => Some(name),
+        Refusal::Unsaid => None,
+    }
+}
+
+fn too_long(error: &ApiError) -> Option<TooLong> {
+    match error {
+        ApiError::ContextTooLong { estimated_tokens, max_tokens } => {
+            Some(TooLong::Estimated { tokens: *estimated_tokens, most: *max_tokens })
+        }
+        ApiError::ModelRefused { refusal: Refusal::TooLong, .. } => Some(TooLong::Unsaid),
+        _ => None,
+    }
+}
