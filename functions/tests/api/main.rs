@@ -24,6 +24,7 @@ mod cors;
 mod costs;
 mod docs;
 mod docs_page;
+mod doors;
 mod events;
 mod fallbacks;
 mod faults;

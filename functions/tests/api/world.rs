@@ -229,6 +229,24 @@ impl World {
         items.filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("ENTRY#")).collect()
     }
 
+    /// The id of `username`'s account.
+    pub async fn user_id(&self, username: &str) -> String {
+        let logins = Logins::new(self.table.clone(), Clock::system());
+        logins.find(&name(username)).await.unwrap().unwrap().user_id.to_string()
+    }
+
+    /// The ledger entries of one user.
+    pub async fn entries_of(&self, user_id: &str) -> Vec<Value> {
+        let query = json!({
+            "TableName": self.stack.table().name(),
+            "ConsistentRead": true,
+            "KeyConditionExpression": "pk = :user AND begins_with(sk, :entry)",
+            "ExpressionAttributeValues": {":user": {"S": format!("USER#{user_id}")}, ":entry": {"S": "ENTRY#"}},
+        });
+        let found = self.stack.table().call("Query", &query).await.unwrap();
+        found["Items"].as_array().unwrap().clone()
+    }
+
     /// The entries of messages.
     pub async fn chats(&self) -> Vec<Value> {
         self.entries().await.into_iter().filter(|entry| entry["kind"]["S"] == "chat").collect()

@@ -1,0 +1,161 @@
+//! What a case has to come to between two protocols.
+
+use serde_json::Value;
+
+use crate::doors::caller::{Caller, Fault, Heard, HeardCall, HeardCounts};
+use crate::doors::case::{Case, Counts, Doing, End, Failure, Said, Script, TOOL, Thing, Told, Turn, WORDS};
+use crate::doors::losses::{self, Outcome};
+use crate::doors::server::{Arrived, ArrivedTurn, Server};
+
+/// The most output tokens of every model.
+pub const MAX_OUTPUT_TOKENS: u64 = 4096;
+
+/// The expected end of an exchange.
+#[derive(Debug)]
+pub enum Expected {
+    /// The protocol of the caller cannot say the case.
+    Unsayable,
+    /// The request is refused, and nothing is charged.
+    Refused { status: u16, fault: Fault },
+    /// There is an answer of status 200, which is charged.
+    Answered(Heard),
+}
+
+/// Where a case is looked at.
+#[derive(Clone, Copy)]
+pub struct Between<'a> {
+    pub case: &'a Case,
+    pub caller: &'a dyn Caller,
+    pub server: &'a dyn Server,
+    pub streamed: bool,
+}
+
+impl Between<'_> {
+    /// A fault with the exchange that has it.
+    pub fn fault_of(self, asked_whole: bool, fault: &str) -> String {
+        let Self { case, caller, server, streamed } = self;
+        let (case, caller, server) = (case.name, caller.name(), server.name());
+        format!("{case}, {caller} at {server}, streamed: {streamed}, asked whole: {asked_whole}: {fault}")
+    }
+
+    /// The expected end.
+    pub fn expected(self) -> Expected {
+        let things = self.case.said.things();
+        if things.iter().any(|thing| self.caller.cannot_say().contains(thing)) {
+            return Expected::Unsayable;
+        }
+        if let Some(name) = things.iter().find_map(|thing| self.refused(*thing)) {
+            let parameter = Some(self.caller.parameter(name).to_owned());
+            let fault = Fault { parameter, ..self.fault("unsupported_parameter") };
+            return Expected::Refused { status: 400, fault };
+        }
+        if self.case.doing == Doing::Poor {
+            return Expected::Refused { status: 402, fault: self.fault("insufficient_quota") };
+        }
+        match &self.case.script {
+            Script::Tells(told) => Expected::Answered(self.heard(told)),
+            Script::Fails(failure) => self.failed(*failure),
+        }
+    }
+
+    fn refused(self, thing: Thing) -> Option<&'static str> {
+        match losses::of(self.caller.name(), self.server.name(), thing) {
+            Some(Outcome::Refused(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn fault(self, code: &'static str) -> Fault {
+        Fault { code: self.caller.code(code).to_owned(), parameter: None }
+    }
+
+    fn failed(self, failure: Failure) -> Expected {
+        let words = Heard { text: WORDS.to_owned(), ..Heard::default() };
+        let (status, code) = match failure {
+            Failure::SilentAfterWords => return Expected::Answered(Heard { end: Some(End::Length), ..words }),
+            failure if failure.is_after_words() && self.streamed => {
+                return Expected::Answered(Heard { error: Some(self.fault("model_broke_off")), ..words });
+            }
+            failure if failure.is_after_words() => {
+                return Expected::Answered(Heard { end: Some(End::Length), ..words });
+            }
+            Failure::Status(400) => (400, "model_refused"),
+            Failure::Status(401) => (502, "model_misconfigured"),
+            Failure::Status(429) => (429, "rate_limit_exceeded"),
+            Failure::Status(503) | Failure::NobodyThere => (503, "unavailable"),
+            _ => (502, "model_failed"),
+        };
+        Expected::Refused { status, fault: self.fault(code) }
+    }
+
+    /// The reply as the caller hears it.
+    fn heard(self, told: &Told) -> Heard {
+        let hears = |thing: Thing| !self.caller.cannot_hear().contains(&thing) && self.tells(thing);
+        let text_if = |is_heard: bool, text: Option<&str>| text.filter(|_| is_heard).map(str::to_owned);
+        Heard {
+            reasoning: text_if(hears(Thing::Reasoning), told.reasoning).unwrap_or_default(),
+            proofs: text_if(hears(Thing::Proof), told.proof).into_iter().collect(),
+            text: told.text.to_owned(),
+            calls: told.calls.iter().map(HeardCall::from).collect(),
+            end: Some(told.end),
+            usage: self.counts().map(|counts| HeardCounts {
+                input: counts.input,
+                cached: counts.cached,
+                cache_write: hears(Thing::CountOfCacheWrites).then_some(counts.cache_write),
+                output: counts.output,
+                reasoning: Some(counts.reasoning),
+            }),
+            ..Heard::default()
+        }
+    }
+
+    fn tells(self, thing: Thing) -> bool {
+        !self.server.cannot_tell().contains(&thing)
+    }
+
+    /// The usage that is charged, if it is not ours.
+    pub fn counts(self) -> Option<Counts> {
+        let Script::Tells(told) = &self.case.script else { return None };
+        let counts = told.usage.filter(|_| !self.case.is_estimated())?;
+        let reasoning = if self.tells(Thing::CountOfReasoning) { counts.reasoning } else { 0 };
+        Some(Counts { reasoning, ..counts })
+    }
+
+    /// The request as it has to arrive at the provider.
+    pub fn arrival(self) -> Arrived {
+        let Said { system, turns, has_tool, has_schema, effort, max_output_tokens, temperature, stop, seed } =
+            &self.case.said;
+        let is_lost = |thing: Thing| losses::of(self.caller.name(), self.server.name(), thing) == Some(Outcome::Lost);
+        let reasons = effort.is_some() && !(is_lost(Thing::EffortAfterCall) && self.case.said.goes_on_after_a_call());
+        Arrived {
+            system: system.unwrap_or_default().to_owned(),
+            turns: turns.iter().map(|turn| arrived_turn(turn, &is_lost)).collect(),
+            tools: has_tool.then(|| TOOL.to_owned()).into_iter().collect(),
+            has_schema: *has_schema,
+            reasons,
+            max_output_tokens: max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS),
+            temperature: *temperature,
+            stops: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+            seed: *seed,
+        }
+    }
+}
+
+fn arrived_turn(turn: &Turn, is_lost: &dyn Fn(Thing) -> bool) -> ArrivedTurn {
+    match turn {
+        Turn::User { text, has_image } => ArrivedTurn::User { text: (*text).to_owned(), images: (*has_image).into() },
+        Turn::Reply(told) => {
+            let calls = told.calls.iter().map(|call| {
+                let arguments: Value = serde_json::from_str(call.arguments).unwrap();
+                (TOOL.to_owned(), arguments)
+            });
+            let proofs = told.proof.filter(|_| !is_lost(Thing::Proof)).map(str::to_owned);
+            let (text, calls) = (told.text.to_owned(), calls.collect());
+            ArrivedTurn::Reply { text, calls, proofs: proofs.into_iter().collect() }
+        }
+        Turn::Result { text, is_error, has_image, .. } => {
+            let is_error = *is_error && !is_lost(Thing::FailedResult);
+            ArrivedTurn::Result { text: (*text).to_owned(), is_error, images: (*has_image).into() }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The table of what is lost or refused between a caller's protocol and a provider's. docs/doors.md shows it.
+
+use crate::doors::case::Thing;
+
+/// A line of the table. A name that is `*` stands for every protocol.
+pub struct Loss {
+    pub caller: &'static str,
+    pub server: &'static str,
+    pub thing: Thing,
+    pub outcome: Outcome,
+    /// What happens, in words.
+    pub words: &'static str,
+}
+
+/// What happens to the thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The request is sent without it.
+    Lost,
+    /// The request is refused, and names this parameter of chat completions, or the door's own name of it.
+    Refused(&'static str),
+}
+
+const LOSSES: &[Loss] = &[
+    Loss {
+        caller: "chat-completions",
+        server: "*",
+        thing: Thing::Proof,
+        outcome: Outcome::Lost,
+        words: "proofs of reasoning (signatures, encrypted reasoning) have no member",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::Proof,
+        outcome: Outcome::Lost,
+        words: "proofs of reasoning are not sent",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::EffortAfterCall,
+        outcome: Outcome::Lost,
+        words: "Claude does not reason while a loop of tools goes on",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::Seed,
+        outcome: Outcome::Refused("seed"),
+        words: "`seed` is refused: Converse has none",
+    },
+];
+
+/// What happens to `thing` between these protocols, if anything.
+pub fn of(caller: &str, server: &str, thing: Thing) -> Option<Outcome> {
+    let is_of = |wanted: &str, name: &str| wanted == "*" || wanted == name;
+    let found =
+        LOSSES.iter().find(|loss| loss.thing == thing && is_of(loss.caller, caller) && is_of(loss.server, server));
+    found.map(|loss| loss.outcome)
+}
+
+/// The table as docs/doors.md has it.
+pub fn table() -> String {
+    let name = |name: &'static str| if name == "*" { "every" } else { name };
+    let line = |loss: &Loss| format!("| {} | {} | {} |\n", name(loss.caller), name(loss.server), loss.words);
+    let head = "| caller's protocol | provider's protocol | what happens |\n|---|---|---|\n".to_owned();
+    head + &LOSSES.iter().map(line).collect::<String>()
+}
