@@ -1,7 +1,8 @@
 //! OpenAI's protocol for chat completions, as a server: requests, answers, chunks and errors as its clients know them.
 //!
 //! After <https://platform.openai.com/docs/api-reference/chat>. Nothing here asks a model or touches the table: it reads
-//! and writes JSON, for `POST /v1/chat/completions`, `POST /v1/quote` and `GET /v1/models`. The client of the same protocol is a provider.
+//! and writes JSON, for `POST /v1/chat/completions`, `POST /v1/quote` and `GET /v1/models`. The client of the same protocol
+//! is a provider.
 //!
 //! Begin with [`ChatCompletions`].
 

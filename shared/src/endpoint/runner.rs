@@ -8,7 +8,8 @@ use crate::http::Answer;
 /// The error that a function's process ends with.
 pub type Error = lambda_http::Error;
 
-/// The answers of an endpoint. Only [`Answer`] and [`Streamable`](crate::http::Streamable) implement it: a buffered function cannot stream.
+/// The answers of an endpoint. Only [`Answer`] and [`Streamable`](crate::http::Streamable) implement it: a buffered function
+/// cannot stream.
 pub trait EndpointAnswer<E>: sealed::Sealed + From<Answer> + Send + 'static {
     /// Serves Lambda with `answer` until Lambda ends the process.
     #[doc(hidden)]

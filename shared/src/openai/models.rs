@@ -1,4 +1,5 @@
-//! Models as programs see them: OpenAI's members, and beside them those of `OpenRouter`, by which clients find prices and limits.
+//! Models as programs see them: OpenAI's members, and beside them those of `OpenRouter`, by which clients find prices and
+//! limits.
 
 use domain::credits::Credits;
 use providers::catalogue::{Ability, Catalogue, CataloguedModel, Protocol, StreamPolicy};

@@ -20,8 +20,9 @@ pub struct Report {
     /// The number of entries whose cost cannot be computed again, because their id, kind, usage or prices are not as this
     /// release writes them. Their amounts are added up like all others.
     pub unreadable: u64,
-    /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers,
-    /// or whose deletion could not be finished; and the number of deleted users who could not be swept, or deleted conversations.
+    /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers, or
+    /// whose deletion could not be finished; and the number of deleted users and deleted conversations that could not be
+    /// swept.
     pub unsettled: u64,
     /// The number of deletions that users began and this run finished.
     pub deletions: u64,
