@@ -320,10 +320,85 @@ mod tests {
             connection.set_quickack(false).unwrap();
             post.extend_from_slice(&buffer[..bytes]);
             sender.send(buffer[..bytes].to_vec()).unwrap();
-            if post.windows(END.len()).any(|window| window == END) && post.ends_with(b"\r\n\r\n") {
+            let has_ended = post.windows(END.len()).any(|window| window == END) && post.ends_with(b"\r\n\r\n");
+            // An error is posted with its length.
+            if has_ended || post.ends_with(b"\"}") {
                 connection.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await.unwrap();
             }
         }
+    }
+
+    /// An invocation with a trace and this event.
+    fn invocation(event: &[u8]) -> LambdaInvocation {
+        let mut context = lambda_http::Context::default();
+        context.request_id = "an-id".to_owned();
+        context.xray_trace_id = Some("Root=1-5f-a".to_owned());
+        let (parts, ()) = Response::new(()).into_parts();
+        LambdaInvocation { parts, body: event.to_vec().into(), context }
+    }
+
+    /// The post of what `handler` makes of an invocation with `event`.
+    async fn posted<A>(event: &[u8], handler: impl Fn(Request) -> A) -> String
+    where
+        A: Future<Output = PostableAnswer>,
+    {
+        let mut side = SlowToAcknowledge::start().await;
+        answer(invocation(event), Arc::new(handler), Arc::clone(&side.client)).await.unwrap();
+        let mut post = String::new();
+        while let Ok(received) = side.received.try_recv() {
+            post += &String::from_utf8(received).unwrap();
+        }
+        post
+    }
+
+    /// An event of API Gateway, but for what a handler does not look at here.
+    const EVENT: &[u8] = br#"{
+        "httpMethod": "GET", "path": "/", "resource": "/", "headers": {}, "multiValueHeaders": {}, "isBase64Encoded": false,
+        "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": null,
+        "stageVariables": null, "body": null,
+        "requestContext": {"accountId": "1", "apiId": "a", "httpMethod": "GET", "path": "/", "resourceId": "r",
+            "resourcePath": "/", "stage": "Prod", "requestId": "q", "protocol": "HTTP/1.1", "identity": {}}
+    }"#;
+
+    #[tokio::test]
+    async fn a_handler_sees_the_trace_of_its_invocation() {
+        let answer_with_trace = |request: Request| async move {
+            let trace = request.headers()[TRACE_ID].to_str().unwrap().to_owned();
+            PostableAnswer { response: Response::new(trace.into()), work: None }
+        };
+        let post = posted(EVENT, answer_with_trace).await;
+        assert!(post.starts_with("POST /2018-06-01/runtime/invocation/an-id/response HTTP/1.1\r\n"), "{post}");
+        assert!(post.contains("\r\nRoot=1-5f-a\r\n"), "{post}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_an_event_that_is_none_are_posted_as_errors_in_fixed_words_and_the_next_event_is_asked_for() {
+        let panics = |_| async { panic!("my secret") };
+        for (event, expected) in [
+            (EVENT, r#"{"errorType":"Runtime.Panic","errorMessage":"the function panicked"}"#),
+            (
+                &br#"{"my": "secret"}"#[..],
+                r#"{"errorType":"Runtime.MalformedEvent","errorMessage":"the event is none of API Gateway's"}"#,
+            ),
+            (
+                b"secret",
+                r#"{"errorType":"Runtime.MalformedEvent","errorMessage":"the event is none of API Gateway's"}"#,
+            ),
+        ] {
+            let post = posted(event, panics).await;
+            assert!(post.starts_with("POST /2018-06-01/runtime/invocation/an-id/error HTTP/1.1\r\n"), "{post}");
+            assert!(post.contains("\r\nlambda-runtime-function-error-type: unhandled\r\n"), "{post}");
+            assert!(post.ends_with(&format!("\r\n\r\n{expected}")), "{post}");
+            assert!(!post.contains("secret"), "{post}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_nobody_who_listens_is_no_reason_to_end() {
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let client = client().with_endpoint(format!("http://{nobody}").parse().unwrap()).build();
+        let says = |_| async { PostableAnswer { response: Response::new("Hi".into()), work: None } };
+        answer(invocation(EVENT), Arc::new(says), Arc::new(client)).await.unwrap();
     }
 
     /// On Linux each chunk waits for some 40 ms without `TCP_NODELAY`.
