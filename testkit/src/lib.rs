@@ -10,6 +10,7 @@ pub mod isolated_table;
 pub mod json_text;
 mod lock;
 mod loopback_client;
+pub mod patient_server;
 pub mod people;
 pub mod recorder;
 pub mod role;

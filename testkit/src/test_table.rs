@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
-use cloud::retry_configuration;
+use cloud::{KeptConnections, retry_configuration};
 use domain::time::{Clock, Timestamp};
 use local::template::Template;
 use store::{Key, Table};
@@ -65,7 +65,7 @@ impl TestTable {
 /// TLS cannot be set up.
 #[must_use]
 pub fn table_at(endpoint: &str, name: &str) -> Table {
-    let http_client = cloud::http_client(RootCertStore::empty());
+    let http_client = cloud::http_client(RootCertStore::empty(), KeptConnections::ALL);
     let configuration = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

@@ -33,6 +33,7 @@ mod guessing;
 mod head;
 mod images;
 mod jwks;
+mod kept_connections;
 mod keys;
 mod login;
 mod logout;

@@ -19,7 +19,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::http_client::http_client;
+use crate::http_client::{KeptConnections, http_client};
 use domain::setting::SettingError;
 
 /// A connection that takes longer than this is given up and tried again.
@@ -33,6 +33,10 @@ const MAX_ATTEMPTS: u32 = 3;
 /// Longest wait before the second attempt. The SDK's default of a second suits APIs that answer in seconds; DynamoDB's
 /// own guide starts at 50 ms.
 const FIRST_RETRY_WAIT: Duration = Duration::from_millis(50);
+
+/// A function asks a model for one reply at a time. A second connection would rest until it is closed, and nobody would look
+/// at it (docs/decisions/kept-connections.md). AWS's gateways to the internet forget a connection after 350 s.
+const KEPT_TO_BEDROCK: KeptConnections = KeptConnections { most: 1, idle_timeout: Duration::from_secs(300) };
 
 /// The authorities that sign the certificates of AWS's endpoints
 /// (<https://docs.aws.amazon.com/prescriptive-guidance/latest/certificate-authority/>).
@@ -70,7 +74,7 @@ pub fn configuration(service: Service) -> Result<SdkConfig, SettingError> {
     let region = variable("AWS_REGION").ok_or_else(|| SettingError::new("AWS_REGION", "must be set"))?;
     let mut configuration = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(shared_http_client()?)
+        .http_client(shared_http_client(service)?)
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .retry_config(retry_configuration())
@@ -96,15 +100,21 @@ pub fn timeout_configuration() -> TimeoutConfig {
         .build()
 }
 
-/// One HTTP client for all services, so that they share connections and set TLS up once.
-fn shared_http_client() -> Result<SharedHttpClient, SettingError> {
-    static CLIENT: OnceLock<SharedHttpClient> = OnceLock::new();
-    if let Some(client) = CLIENT.get() {
+/// One HTTP client for all services that repeat what was not answered, so that they share connections and set TLS up once.
+/// Bedrock's repeat nothing, and have one of their own.
+fn shared_http_client(service: Service) -> Result<SharedHttpClient, SettingError> {
+    static OF_BEDROCK: OnceLock<SharedHttpClient> = OnceLock::new();
+    static OF_OTHERS: OnceLock<SharedHttpClient> = OnceLock::new();
+    let (client, kept) = match service {
+        Service::BedrockRuntime => (&OF_BEDROCK, KEPT_TO_BEDROCK),
+        Service::DynamoDb | Service::SecretsManager => (&OF_OTHERS, KeptConnections::ALL),
+    };
+    if let Some(client) = client.get() {
         return Ok(client.clone());
     }
-    let client = http_client(trusted_authorities(variable("AWS_CA_BUNDLE"))?);
-    let client = client.map_err(|error| SettingError::new("AWS_CA_BUNDLE", format!("cannot be used: {error}")))?;
-    Ok(CLIENT.get_or_init(|| client).clone())
+    let made = http_client(trusted_authorities(variable("AWS_CA_BUNDLE"))?, kept);
+    let made = made.map_err(|error| SettingError::new("AWS_CA_BUNDLE", format!("cannot be used: {error}")))?;
+    Ok(client.get_or_init(|| made).clone())
 }
 
 /// The authorities of `AWS_CA_BUNDLE`, the SDKs' variable for those of a proxy or a stand-in; without it, those of AWS.

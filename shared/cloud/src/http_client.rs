@@ -32,6 +32,20 @@ use tower::timeout::error::Elapsed;
 /// For clients that set no timeout for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The connections to a host that are kept while nobody uses them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptConnections {
+    /// The most of them.
+    pub most: usize,
+    /// Longest rest of each.
+    pub idle_timeout: Duration,
+}
+
+impl KeptConnections {
+    /// All of them, as long as the SDK's own client keeps them. A request that finds its connection closed is sent again.
+    pub const ALL: Self = Self { most: usize::MAX, idle_timeout: Duration::from_secs(90) };
+}
+
 /// A client that trusts the authorities in `roots`. Clients of services with the same timeout for a connection share their
 /// connections.
 ///
@@ -39,13 +53,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`rustls::Error`] if TLS cannot be set up.
-pub fn http_client(roots: RootCertStore) -> Result<SharedHttpClient, rustls::Error> {
+pub fn http_client(roots: RootCertStore, kept: KeptConnections) -> Result<SharedHttpClient, rustls::Error> {
     let https = https_connector(roots)?;
     let connectors: Mutex<HashMap<Duration, SharedHttpConnector>> = Mutex::default();
     Ok(http_client_fn(move |settings: &HttpConnectorSettings, _| {
         let timeout = settings.connect_timeout().unwrap_or(CONNECT_TIMEOUT);
         let mut connectors = connectors.lock().unwrap_or_else(PoisonError::into_inner);
-        connectors.entry(timeout).or_insert_with(|| pooled_connector(https.clone(), timeout)).clone()
+        connectors.entry(timeout).or_insert_with(|| pooled_connector(https.clone(), timeout, kept)).clone()
     }))
 }
 
@@ -61,10 +75,15 @@ fn https_connector(roots: RootCertStore) -> Result<HttpsConnector<TcpConnector>,
 }
 
 /// A pool of connections. Each is open within `timeout`, its TLS included.
-fn pooled_connector(https: HttpsConnector<TcpConnector>, timeout: Duration) -> SharedHttpConnector {
+fn pooled_connector(
+    https: HttpsConnector<TcpConnector>,
+    timeout: Duration,
+    kept: KeptConnections,
+) -> SharedHttpConnector {
     let connect = Timeout::new(https, timeout).map_future(Box::pin);
-    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connect);
-    SharedHttpConnector::new(PooledConnector(client))
+    let mut client = Client::builder(TokioExecutor::new());
+    client.pool_timer(TokioTimer::new()).pool_max_idle_per_host(kept.most).pool_idle_timeout(kept.idle_timeout);
+    SharedHttpConnector::new(PooledConnector(client.build(connect)))
 }
 
 #[derive(Debug)]

@@ -10,5 +10,5 @@ mod http_client;
 mod stored_secret;
 
 pub use configuration::{OPERATION_TIMEOUT, Service, configuration, retry_configuration, timeout_configuration};
-pub use http_client::http_client;
+pub use http_client::{KeptConnections, http_client};
 pub use stored_secret::{SecretSource, StoredSecret, UnreadableSecret};

@@ -21,6 +21,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_bedrockruntime::config::{Builder, Region};
+use aws_sdk_bedrockruntime::error::SdkError;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -33,12 +34,14 @@ use crate::bedrock::request_body::RequestBody;
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::{ModelError, Refusal};
+use crate::last_use::{LOOK_TIMEOUT, LastUse, MAX_LOOKS};
 use crate::prompt::Prompt;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::BedrockSettings;
 use cloud::Service;
 use domain::cause::Cause;
 use domain::setting::SettingError;
+use domain::time::Clock;
 
 pub(super) use aws_sdk_bedrockruntime::Client;
 
@@ -48,8 +51,17 @@ const MAX_ATTEMPTS: u32 = 2;
 /// One model of Amazon Bedrock.
 #[derive(Debug)]
 pub(super) struct Bedrock {
-    client: Client,
+    region: RegionClient,
     model: AskedModel,
+}
+
+/// A client of Bedrock in one region, which the models there share.
+#[derive(Clone, Debug)]
+pub(super) struct RegionClient {
+    client: Client,
+    /// A stand-in for Bedrock without TLS is not worth a request before the first.
+    is_opened_early: bool,
+    last_use: LastUse,
 }
 
 impl Bedrock {
@@ -60,12 +72,12 @@ impl Bedrock {
     /// [`SettingError`] if AWS cannot be reached with what the environment says.
     pub(super) fn connect(settings: &BedrockSettings) -> Result<Self, SettingError> {
         let model = AskedModel::of_the_settings(&settings.model_id);
-        Ok(Self { client: client(None, Provider::CONNECT_TIMEOUT)?, model })
+        Ok(Self { region: client(None, Provider::CONNECT_TIMEOUT)?, model })
     }
 
-    /// The `model` of the catalogue, asked by `client`.
-    pub(super) fn catalogued(client: Client, model: &CataloguedModel) -> Self {
-        Self { client, model: AskedModel::new(model) }
+    /// The `model` of the catalogue, asked in `region`.
+    pub(super) fn catalogued(region: RegionClient, model: &CataloguedModel) -> Self {
+        Self { region, model: AskedModel::new(model) }
     }
 }
 
@@ -73,15 +85,15 @@ impl Bedrock {
 ///
 /// # Errors
 /// [`SettingError`] if AWS cannot be reached with what the environment says.
-pub(super) fn client(region: Option<&str>, connect_timeout: Duration) -> Result<Client, SettingError> {
-    let configuration = Builder::from(&cloud::configuration(Service::BedrockRuntime)?);
-    Ok(client_of(
-        match region {
-            Some(region) => configuration.region(Region::new(region.to_owned())),
-            None => configuration,
-        },
-        connect_timeout,
-    ))
+pub(super) fn client(region: Option<&str>, connect_timeout: Duration) -> Result<RegionClient, SettingError> {
+    let configuration = cloud::configuration(Service::BedrockRuntime)?;
+    let is_opened_early = configuration.endpoint_url().is_none_or(|url| url.starts_with("https://"));
+    let configuration = match region {
+        Some(region) => Builder::from(&configuration).region(Region::new(region.to_owned())),
+        None => Builder::from(&configuration),
+    };
+    let client = client_of(configuration, connect_timeout);
+    Ok(RegionClient { client, is_opened_early, last_use: LastUse::none_yet(Clock::system()) })
 }
 
 fn client_of(configuration: Builder, connect_timeout: Duration) -> Client {
@@ -105,6 +117,22 @@ fn timeout_configuration(connect_timeout: Duration) -> TimeoutConfig {
         .build()
 }
 
+impl RegionClient {
+    /// Leaves an open connection in the pool. A request that asks for nothing gets no answer but a refusal.
+    async fn look(self, model_id: String) {
+        for _ in 0..MAX_LOOKS {
+            let request = self.client.converse().model_id(&model_id).customize();
+            let answer = request.interceptor(UnaskedRequest).send();
+            match tokio::time::timeout(LOOK_TIMEOUT, answer).await {
+                Ok(Ok(_) | Err(SdkError::ServiceError(_) | SdkError::ResponseError(_))) => return self.last_use.note(),
+                Ok(Err(SdkError::DispatchFailure(_))) => {}
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        self.last_use.forget();
+    }
+}
+
 impl Bedrock {
     /// The body of the request, which the SDK is given when it has made its own.
     fn body(request: &ConverseRequest<'_>) -> Result<RequestBody, ModelError> {
@@ -118,21 +146,18 @@ impl ChatModel for Bedrock {
         Protocol::Bedrock.unsupported_by(&self.model.id, prompt)
     }
 
-    fn open_connection(&self) -> BoxFuture<'_, ()> {
-        async move {
-            let request = self.client.converse().model_id(&self.model.id).customize().interceptor(UnaskedRequest);
-            // It asks for nothing, so there is no answer but a refusal. A connection that could not be opened is the first
-            // request's to meet.
-            drop(request.send().await);
-        }
-        .boxed()
+    fn opening(&self) -> Option<BoxFuture<'static, ()>> {
+        let RegionClient { last_use, is_opened_early, .. } = &self.region;
+        last_use.begin_look(*is_opened_early).then(|| self.region.clone().look(self.model.id.clone()).boxed())
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async move {
             let body = Self::body(&ConverseRequest::new(&self.model, prompt, max_output_tokens)?)?;
-            let request = self.client.converse().model_id(&self.model.id).customize().interceptor(body);
-            whole::reply(request.send().await.map_err(|error| failure(&error))?)
+            let request = self.region.client.converse().model_id(&self.model.id).customize().interceptor(body);
+            let answer = request.send().await.map_err(|error| failure(&error))?;
+            self.region.last_use.note();
+            whole::reply(answer)
         }
         .boxed()
     }
@@ -144,8 +169,10 @@ impl ChatModel for Bedrock {
     ) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
         async move {
             let body = Self::body(&ConverseRequest::new(&self.model, prompt, max_output_tokens)?.streamed())?;
-            let request = self.client.converse_stream().model_id(&self.model.id).customize().interceptor(body);
-            Ok(stream::pieces(request.send().await.map_err(|error| failure(&error))?.stream))
+            let request = self.region.client.converse_stream().model_id(&self.model.id).customize().interceptor(body);
+            let answer = request.send().await.map_err(|error| failure(&error))?;
+            self.region.last_use.note();
+            Ok(stream::pieces(answer.stream, self.region.last_use.clone()))
         }
         .boxed()
     }

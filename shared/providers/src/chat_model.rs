@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::error::ModelError;
@@ -19,10 +18,11 @@ pub trait ChatModel: fmt::Debug + Send + Sync {
     /// The first parameter of `prompt` that the model cannot honour, by its name in OpenAI's protocol.
     fn unsupported(&self, prompt: &Prompt) -> Option<&'static str>;
 
-    /// Opens a connection to the provider, so that the first request finds one. Nothing is asked, and no key is sent. A
-    /// failure is the first request's to meet.
-    fn open_connection(&self) -> BoxFuture<'_, ()> {
-        async {}.boxed()
+    /// The opening of a connection to the provider, so that the next request finds one, or a look at the one that is open,
+    /// if it has rested for so long that the provider may have closed it. Nothing is asked, and no key is sent. A failure is
+    /// the request's to meet. `None` if there is nothing to do.
+    fn opening(&self) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 
     /// The whole reply, of at most `max_output_tokens` tokens. Dropping the future cancels the request.

@@ -22,10 +22,12 @@ use crate::misconfigured::Misconfigured;
 use crate::model::Model;
 use crate::offers::Connect;
 #[cfg(feature = "openai")]
-use crate::openai::{self, OpenAi};
+use crate::openai::OpenAi;
 #[cfg(feature = "openai")]
 use crate::provider_keys::ProviderKeys;
 use crate::settings::ModelSettings;
+#[cfg(feature = "openai")]
+use crate::wire::HttpClient;
 use cloud::SecretSource;
 use domain::cause::Cause;
 use domain::setting::SettingError;
@@ -37,9 +39,9 @@ pub struct Connections {
     #[cfg(feature = "openai")]
     keys: Arc<ProviderKeys>,
     #[cfg(feature = "openai")]
-    servers: KeptClients<Duration, reqwest::Client>,
+    servers: KeptClients<Duration, HttpClient>,
     #[cfg(feature = "bedrock")]
-    regions: KeptClients<(Option<String>, Duration), bedrock::Client>,
+    regions: KeptClients<(Option<String>, Duration), bedrock::RegionClient>,
 }
 
 impl Connections {
@@ -74,8 +76,8 @@ impl Connections {
     #[cfg(feature = "openai")]
     fn openai(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
         let timeout = provider.connect_timeout;
-        let http = self.servers.get(timeout, || openai::http_client(timeout))?;
-        Ok(Model::new(OpenAi::catalogued(http, provider, model, &self.keys)?))
+        let http = self.servers.get(timeout, || HttpClient::new(timeout))?;
+        Ok(Model::new(OpenAi::catalogued(&http, provider, model, &self.keys)?))
     }
 
     #[cfg(not(feature = "openai"))]

@@ -33,6 +33,8 @@ pub mod testing;
 mod bedrock;
 mod converse;
 pub mod dummy;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod last_use;
 mod misconfigured;
 #[cfg(feature = "openai")]
 mod openai;

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
@@ -89,9 +90,10 @@ impl Model {
         }
     }
 
-    /// Opens a connection to the provider, as [`ChatModel::open_connection`] says.
-    pub async fn open_connection(&self) {
-        self.unlimited.open_connection().await;
+    /// The opening of a connection to the provider, or a look at the one that is open, as [`ChatModel::opening`] says.
+    #[must_use]
+    pub fn opening(&self) -> Option<BoxFuture<'static, ()>> {
+        self.unlimited.opening()
     }
 
     /// Whether the model reads the prompt. One that does not needs no earlier messages in it.

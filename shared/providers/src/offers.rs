@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -39,6 +40,16 @@ pub struct Candidates {
     pub fallbacks: Vec<Arc<Offer>>,
     /// The version of the catalogue that they are in. `None`: the model of the settings.
     pub catalogue: Option<u64>,
+}
+
+impl Candidates {
+    /// Begins to look at the connections of these models that have rested, beside whatever the caller does before it asks.
+    /// A request that comes sooner than a look ends connects for itself, and takes the connection that is ready first.
+    pub fn look_at_connections(&self) {
+        for opening in iter::once(&self.first).chain(&self.fallbacks).filter_map(|offer| offer.model.opening()) {
+            tokio::spawn(opening);
+        }
+    }
 }
 
 /// All models of one version of the catalogue.
@@ -88,7 +99,7 @@ impl Offers {
     async fn open_connections(&self) {
         let mut named = BTreeSet::new();
         let first_of_each = self.models.iter().filter(|offer| named.insert(&offer.terms.provider)).take(MOST_OPENED);
-        join_all(first_of_each.map(|offer| offer.model.open_connection())).await;
+        join_all(first_of_each.filter_map(|offer| offer.model.opening())).await;
     }
 
     /// A fallback's own fallbacks are not followed.

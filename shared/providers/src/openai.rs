@@ -30,16 +30,14 @@ use crate::prompt::Prompt;
 use crate::provider_keys::ProviderKeys;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
-use crate::wire::{Authorization, EVENT_STREAM, Server};
+use crate::wire::{Authorization, Connection, EVENT_STREAM, HttpClient, Server};
 use domain::cause::Cause;
 use domain::setting::SettingError;
-
-pub(crate) use provider::http_client;
 
 /// One model of a server that speaks `OpenAI`'s protocol.
 pub(super) struct OpenAi {
     client: Client<Address>,
-    http: reqwest::Client,
+    connection: Connection,
     model_id: String,
     /// The members of a request that the catalogue lists for this model.
     extra_parameters: BTreeSet<String>,
@@ -51,13 +49,11 @@ impl OpenAi {
     /// # Errors
     /// [`SettingError`] for an address that is none, and where TLS cannot be set up.
     pub(super) async fn connect(settings: &OpenAiSettings) -> Result<Self, SettingError> {
-        let http = http_client(Provider::CONNECT_TIMEOUT)
+        let http = HttpClient::new(Provider::CONNECT_TIMEOUT)
             .map_err(|cause| SettingError::new("MODEL", format!("cannot be reached: {cause}")))?;
         let authorization = Authorization::of_the_settings(settings.api_key.clone()).await?;
-        let server = Server { headers: HeaderMap::new(), authorization };
-        let client = provider::client(http.clone(), settings.base_url.as_deref(), server)
-            .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))?;
-        Ok(Self { client, http, model_id: settings.model_id.clone(), extra_parameters: BTreeSet::new() })
+        Self::new(&http, settings.base_url.as_deref(), HeaderMap::new(), authorization, &settings.model_id)
+            .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))
     }
 
     /// The `model` of a `provider` of the catalogue, whose key is one of `keys`.
@@ -65,7 +61,7 @@ impl OpenAi {
     /// # Errors
     /// [`Cause`] for an address or a header that is none.
     pub(super) fn catalogued(
-        http: reqwest::Client,
+        http: &HttpClient,
         provider: &Provider,
         model: &CataloguedModel,
         keys: &Arc<ProviderKeys>,
@@ -74,10 +70,28 @@ impl OpenAi {
             Some(name) => Authorization::Named { keys: Arc::clone(keys), name: name.clone() },
             None => Authorization::None,
         };
-        let server = Server { headers: headers(&provider.headers)?, authorization };
-        let client = provider::client(http.clone(), provider.base_url.as_deref(), server)?;
-        let (model_id, extra_parameters) = (model.provider_model.clone(), model.extra_parameters.clone());
-        Ok(Self { client, http, model_id, extra_parameters })
+        let headers = headers(&provider.headers)?;
+        let model_id = &model.provider_model;
+        let asked = Self::new(http, provider.base_url.as_deref(), headers, authorization, model_id)?;
+        Ok(Self { extra_parameters: model.extra_parameters.clone(), ..asked })
+    }
+
+    /// The model `model_id` of the server at `base_url`, or of OpenAI's own.
+    ///
+    /// # Errors
+    /// [`Cause`] for an address that is none.
+    pub(super) fn new(
+        http: &HttpClient,
+        base_url: Option<&str>,
+        headers: HeaderMap,
+        authorization: Authorization,
+        model_id: &str,
+    ) -> Result<Self, Cause> {
+        let address = Address::new(base_url);
+        let connection = http.connection_to(&address.parsed()?);
+        let server = Server { connection: connection.clone(), headers, authorization };
+        let client = provider::client(address, server);
+        Ok(Self { client, connection, model_id: model_id.to_owned(), extra_parameters: BTreeSet::new() })
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
@@ -109,8 +123,8 @@ impl ChatModel for OpenAi {
         Protocol::OpenAi.unsupported(prompt)
     }
 
-    fn open_connection(&self) -> BoxFuture<'_, ()> {
-        provider::open_connection(&self.http, self.client.config()).boxed()
+    fn opening(&self) -> Option<BoxFuture<'static, ()>> {
+        self.connection.opening()
     }
 
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {

@@ -1,9 +1,10 @@
-//! Servers over HTTP, whatever protocol they speak: the key and the headers that they are sent, the requests that are
-//! repeated, and how much of their answers is read. Nothing that a server says in sentences is repeated or logged: it may
-//! quote the prompt.
+//! Servers over HTTP, whatever protocol they speak: the connection that is kept, the key and the headers that they are
+//! sent, the requests that are repeated, and how much of their answers is read. Nothing that a server says in sentences is
+//! repeated or logged: it may quote the prompt.
 
 mod answer_body;
 mod authorization;
+mod connection;
 mod failure;
 mod finish_reason;
 mod lenient;
@@ -11,6 +12,7 @@ mod rejection;
 mod sending;
 
 pub(crate) use authorization::Authorization;
+pub(crate) use connection::{Connection, HttpClient};
 pub(crate) use failure::{failed, transport};
 pub(crate) use finish_reason::finish_reason;
 pub(crate) use lenient::{LenientText, Weight};

@@ -151,6 +151,8 @@ impl Till {
             let balance = open.spendable(self.clock.now());
             return Err(ApiError::InsufficientTokens { balance, cost: Credits::MAX });
         }
+        // The model is asked when the hold is written. Before the account was found open, nothing is sent to a provider.
+        candidates.look_at_connections();
         let deadline = deadline.minus(ANSWER_TIME);
         let order = Order { amount: quotation.most(), least: quotation.least(), deadline };
         Ok(match self.ledger.hold(open, &order).await? {

@@ -12,7 +12,7 @@ use super::*;
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 fn connector() -> SharedHttpConnector {
-    pooled_connector(https_connector(RootCertStore::empty()).unwrap(), TIMEOUT)
+    pooled_connector(https_connector(RootCertStore::empty()).unwrap(), TIMEOUT, KeptConnections::ALL)
 }
 
 /// A server that treats each of its connections in the same way, and counts them.

@@ -15,7 +15,7 @@ impl Intercept for UnaskedRequest {
         "a request that asks for nothing"
     }
 
-    /// Comes after the signature. A stand-in for Bedrock without TLS is not worth a request.
+    /// Comes after the signature.
     fn modify_before_transmit(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -23,9 +23,6 @@ impl Intercept for UnaskedRequest {
         _configuration: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        if !request.uri().starts_with("https://") {
-            return Err("a connection without TLS takes no time to open".into());
-        }
         request.set_method("HEAD")?;
         for name in ["authorization", "x-amz-security-token", "x-amz-date", "content-type", "content-length"] {
             request.headers_mut().remove(name);

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::bedrock::end::{finish_reason, usage};
 use crate::bedrock::failure::broken_off;
 use crate::error::ModelError;
+use crate::last_use::LastUse;
 use crate::reply::{COUNT_TIMEOUT, End, MAX_TOOL_CALLS, Piece, ReplyStream, ToolCallDelta};
 use domain::cause::Cause;
 use domain::message::FinishReason;
@@ -24,12 +25,13 @@ struct EventReader {
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
     is_over: bool,
+    last_use: LastUse,
 }
 
-/// The pieces of the reply in `events`. Dropping them cancels the request.
-pub(super) fn pieces(events: Events) -> ReplyStream {
-    let reader =
-        EventReader { events, calls: StreamedCalls::default(), finish_reason: None, usage: None, is_over: false };
+/// The pieces of the reply in `events`, whose end is the `last_use` of the connection. Dropping them cancels the request.
+pub(super) fn pieces(events: Events, last_use: LastUse) -> ReplyStream {
+    let calls = StreamedCalls::default();
+    let reader = EventReader { events, calls, finish_reason: None, usage: None, is_over: false, last_use };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -53,6 +55,7 @@ impl EventReader {
             let event = match received {
                 Ok(Some(event)) => event,
                 Ok(None) => {
+                    self.last_use.note();
                     return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
                 }
                 Err(error) => return self.end(broken_off(&error)),

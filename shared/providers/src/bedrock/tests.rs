@@ -1,5 +1,6 @@
 //! The model on the SDK's own replay of what Bedrock sends.
 
+mod connections;
 mod generated;
 mod requests;
 mod streams;
@@ -48,8 +49,14 @@ fn terms(provider_model: &str) -> CataloguedModel {
     }
 }
 
+/// A client without TLS.
+fn region_of(configuration: Builder, clock: Clock) -> RegionClient {
+    let client = client_of(configuration, Provider::CONNECT_TIMEOUT);
+    RegionClient { client, is_opened_early: false, last_use: LastUse::none_yet(clock) }
+}
+
 fn at(configuration: Builder) -> Bedrock {
-    Bedrock::catalogued(client_of(configuration, Provider::CONNECT_TIMEOUT), &terms(MODEL_ID))
+    Bedrock::catalogued(region_of(configuration, Clock::system()), &terms(MODEL_ID))
 }
 
 /// A model for which Bedrock sends these answers, one after the other.
@@ -465,7 +472,7 @@ async fn without_an_answer_nothing_is_sent_again_since_the_model_may_be_at_work(
 #[tokio::test]
 async fn bedrock_that_is_not_there_is_unavailable_since_nothing_was_sent() {
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let client = cloud::http_client(RootCertStore::empty()).unwrap();
+    let client = cloud::http_client(RootCertStore::empty(), cloud::KeptConnections::ALL).unwrap();
     let configuration = configuration().endpoint_url(format!("http://{address}")).http_client(client);
     let model = at(configuration);
     assert_eq!(kind(model.reply(&hello(), 5).await), Kind::Unavailable(None));

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::pricing::{OutputLimits, Prices};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -98,6 +101,49 @@ fn fallbacks_come_in_their_order_and_bring_none_of_their_own() {
     assert_eq!(ids(offers.find("two").unwrap()), ["second", "third"]);
     assert_eq!(ids(offers.find("third").unwrap()), ["third"]);
     assert_eq!(offers.listed().collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
+/// A model whose connection has always rested, and is looked at for a while. It counts the looks that have begun and ended.
+#[derive(Clone, Debug, Default)]
+struct Rested(Arc<[AtomicUsize; 2]>);
+
+impl ChatModel for Rested {
+    fn unsupported(&self, _prompt: &Prompt) -> Option<&'static str> {
+        None
+    }
+
+    fn opening(&self) -> Option<BoxFuture<'static, ()>> {
+        let looks = Arc::clone(&self.0);
+        Some(
+            async move {
+                looks[0].fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                looks[1].fetch_add(1, Ordering::Relaxed);
+            }
+            .boxed(),
+        )
+    }
+
+    fn reply<'a>(&'a self, _prompt: &'a Prompt, _most: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
+        unreachable!("nobody asks")
+    }
+
+    fn stream<'a>(&'a self, _prompt: &'a Prompt, _most: u32) -> BoxFuture<'a, Result<ReplyStream, ModelError>> {
+        unreachable!("nobody asks")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_connections_of_all_candidates_are_looked_at_beside_what_the_caller_does() {
+    let models = [(); 3].map(|()| Rested::default());
+    let offers = models.clone().map(|model| Arc::new(Offer { terms: terms("m"), model: Model::new(model) }));
+    let [first, fallbacks @ ..] = offers;
+    Candidates { first, fallbacks: fallbacks.to_vec(), catalogue: None }.look_at_connections();
+    let looks = || models.each_ref().map(|Rested(looks)| looks.each_ref().map(|count| count.load(Ordering::Relaxed)));
+    tokio::task::yield_now().await;
+    assert_eq!(looks(), [[1, 0]; 3]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(looks(), [[1, 1]; 3]);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use futures_util::{Stream, StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Response};
 
+use crate::last_use::LastUse;
+
 /// A reply of the most bytes, in chunks of a token each with all that stands around it.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// A whole reply of the most bytes with every one of them escaped, and as much again around it. The client crate reads
@@ -20,14 +22,14 @@ const DONE: &[u8] = b"[DONE]";
 /// Time for the end of a body after its last event.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// `response`, which ends in an error if it is too long.
-pub(super) fn limited(response: Response) -> Response {
+/// `response`, which ends in an error if it is too long. Its end is the `last_use` of its connection.
+pub(super) fn limited(response: Response, last_use: LastUse) -> Response {
     let mut limit = limit(MAX_ANSWER_BYTES);
     let bytes = response.bytes_stream().map(move |bytes| {
         let bytes = bytes.map_err(io::Error::other)?;
         limit(bytes.len()).map(|()| bytes)
     });
-    http::Response::new(Body::wrap_stream(EventBody { rest: Some(bytes.boxed()), is_done: false })).into()
+    http::Response::new(Body::wrap_stream(EventBody { rest: Some(bytes.boxed()), is_done: false, last_use })).into()
 }
 
 /// A body whose reader may stop after the last event. Its end comes a moment later, and a connection whose body was not
@@ -38,6 +40,7 @@ struct EventBody<B: AsRef<[u8]> + Send + 'static> {
     rest: Option<BoxStream<'static, io::Result<B>>>,
     /// Whether the last event was read.
     is_done: bool,
+    last_use: LastUse,
 }
 
 impl<B: AsRef<[u8]> + Send + 'static> Stream for EventBody<B> {
@@ -48,7 +51,11 @@ impl<B: AsRef<[u8]> + Send + 'static> Stream for EventBody<B> {
         let chunk = ready!(rest.poll_next_unpin(context));
         match &chunk {
             Some(Ok(bytes)) => self.is_done |= bytes.as_ref().trim_ascii_end().ends_with(DONE),
-            Some(Err(_)) | None => self.rest = None,
+            Some(Err(_)) => self.rest = None,
+            None => {
+                self.rest = None;
+                self.last_use.note();
+            }
         }
         Poll::Ready(chunk)
     }
@@ -57,28 +64,33 @@ impl<B: AsRef<[u8]> + Send + 'static> Stream for EventBody<B> {
 impl<B: AsRef<[u8]> + Send + 'static> Drop for EventBody<B> {
     fn drop(&mut self) {
         let Some(mut rest) = self.rest.take().filter(|_| self.is_done) else { return };
-        let end = async move { while let Some(Ok(_)) = rest.next().await {} };
+        let last_use = self.last_use.clone();
+        let end = async move {
+            while let Some(Ok(_)) = rest.next().await {}
+            last_use.note();
+        };
         tokio::spawn(tokio::time::timeout(REST_TIMEOUT, end));
     }
 }
 
 /// The same as a stream of events. A server that does not stream answers whole, in JSON, where a stream is asked for: the
 /// answer becomes the one event of a stream.
-pub(super) fn as_events(response: Response) -> Response {
+pub(super) fn as_events(response: Response, last_use: LastUse) -> Response {
     let is_json = |kind: &[u8]| kind.starts_with(b"application/json");
     if !response.headers().get(CONTENT_TYPE).is_some_and(|kind| is_json(kind.as_bytes())) {
-        return limited(response);
+        return limited(response, last_use);
     }
-    http::Response::new(Body::wrap_stream(stream::once(as_event(response)))).into()
+    http::Response::new(Body::wrap_stream(stream::once(as_event(response, last_use)))).into()
 }
 
 /// An event is one line. A line break in JSON stands between values, where a space means the same.
-async fn as_event(mut response: Response) -> io::Result<Vec<u8>> {
+async fn as_event(mut response: Response, last_use: LastUse) -> io::Result<Vec<u8>> {
     let (mut event, mut limit) = (b"data: ".to_vec(), limit(MAX_EVENT_BYTES));
     while let Some(bytes) = response.chunk().await.map_err(io::Error::other)? {
         limit(bytes.len())?;
         event.extend(bytes.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
     }
+    last_use.note();
     event.extend(b"\n\n");
     Ok(event)
 }

@@ -8,6 +8,7 @@ use reqwest::{Request, Response};
 use crate::error::ModelError;
 use crate::wire::answer_body::{as_events, limited};
 use crate::wire::authorization::Authorization;
+use crate::wire::connection::Connection;
 use crate::wire::failure::transport;
 use crate::wire::rejection::Rejection;
 
@@ -17,9 +18,10 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The content type of a request that wants a stream.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
-/// A server: the headers that it is sent, and its key.
+/// A server: the connection to it, the headers that it is sent, and its key.
 #[derive(Debug)]
 pub(crate) struct Server {
+    pub(crate) connection: Connection,
     pub(crate) headers: HeaderMap,
     pub(crate) authorization: Authorization,
 }
@@ -29,14 +31,13 @@ pub(crate) struct Server {
 /// # Errors
 /// [`ModelError`] unless the answer has a status of 2xx.
 pub(crate) async fn send<M: Future<Output = Result<Request, ModelError>>>(
-    http: &reqwest::Client,
     server: &Server,
     make: impl Fn() -> M,
 ) -> Result<Response, ModelError> {
     let mut remaining_wait = MAX_WAIT;
     let mut repetitions = 0;
     loop {
-        let rejection = match attempt(http, server, make().await?).await? {
+        let rejection = match attempt(server, make().await?).await? {
             Ok(response) => return Ok(response),
             Err(rejection) => rejection,
         };
@@ -44,6 +45,9 @@ pub(crate) async fn send<M: Future<Output = Result<Request, ModelError>>>(
             Some(wait) => {
                 tracing::info!(?rejection, "asking the model again");
                 tokio::time::sleep(wait).await;
+                if let Some(opening) = server.connection.opening() {
+                    opening.await;
+                }
                 remaining_wait -= wait;
                 repetitions += 1;
             }
@@ -52,20 +56,17 @@ pub(crate) async fn send<M: Future<Output = Result<Request, ModelError>>>(
     }
 }
 
-async fn attempt(
-    http: &reqwest::Client,
-    server: &Server,
-    mut request: Request,
-) -> Result<Result<Response, Rejection>, ModelError> {
+async fn attempt(server: &Server, mut request: Request) -> Result<Result<Response, Rejection>, ModelError> {
     let headers = server.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     request.headers_mut().extend(headers);
     if let Some(authorization) = server.authorization.header().await? {
         request.headers_mut().insert(AUTHORIZATION, authorization);
     }
     let wants_events = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENT_STREAM);
-    let response = http.execute(request).await.map_err(transport)?;
+    let response = server.connection.send(request).await.map_err(transport)?;
     if response.status().is_success() {
-        return Ok(Ok(if wants_events { as_events(response) } else { limited(response) }));
+        let last_use = server.connection.last_use.clone();
+        return Ok(Ok(if wants_events { as_events(response, last_use) } else { limited(response, last_use) }));
     }
     let rejection = Rejection::read(response).await;
     if rejection.is_of_the_key() {

@@ -120,14 +120,15 @@ async fn the_body_is_the_one_that_the_sdk_writes_of_its_own_types() {
     let replay = StaticReplayClient::new(
         (0..2).map(|_| ReplayEvent::new(HttpRequest::empty(), answer(&json!([{"text": "Hi"}]), "end_turn"))).collect(),
     );
-    let client = client_of(configuration().http_client(replay.clone()), Provider::CONNECT_TIMEOUT);
+    let region = region_of(configuration().http_client(replay.clone()), Clock::system());
     let guardrail = sdk::GuardrailConfiguration::builder()
         .guardrail_identifier("gr1abc")
         .guardrail_version("7")
         .trace(sdk::GuardrailTrace::Disabled);
     let inference = sdk::InferenceConfiguration::builder().max_tokens(4096).stop_sequences("END").build();
     let thinking = object(&[("type", words("enabled")), ("budget_tokens", number(2048))]);
-    let request = client
+    let request = region
+        .client
         .converse()
         .model_id(CLAUDE)
         .system(sdk::SystemContentBlock::Text("Be brief.".to_owned()))
@@ -139,7 +140,7 @@ async fn the_body_is_the_one_that_the_sdk_writes_of_its_own_types() {
         .guardrail_config(guardrail.build())
         .additional_model_request_fields(object(&[("thinking", thinking)]));
     request.send().await.unwrap();
-    Bedrock::catalogued(client, &full_terms()).reply(&full(), 4096).await.unwrap();
+    Bedrock::catalogued(region, &full_terms()).reply(&full(), 4096).await.unwrap();
     let bodies: Vec<Value> =
         replay.actual_requests().map(|sent| serde_json::from_slice(sent.body().bytes().unwrap()).unwrap()).collect();
     assert_eq!(bodies[1], bodies[0]);
@@ -217,8 +218,8 @@ async fn ids_arns_and_inference_profiles_are_asked_as_the_catalogue_names_them()
     ] {
         let events = vec![ReplayEvent::new(HttpRequest::empty(), answer(&json!([{"text": "Hi"}]), "end_turn"))];
         let replay = StaticReplayClient::new(events);
-        let client = client_of(configuration().http_client(replay.clone()), Provider::CONNECT_TIMEOUT);
-        Bedrock::catalogued(client, &terms(name)).reply(&hello(), 5).await.unwrap();
+        let region = region_of(configuration().http_client(replay.clone()), Clock::system());
+        Bedrock::catalogued(region, &terms(name)).reply(&hello(), 5).await.unwrap();
         let request = replay.actual_requests().next().unwrap();
         assert!(request.uri().ends_with(&format!("/model/{path}/converse")), "{}", request.uri());
     }
