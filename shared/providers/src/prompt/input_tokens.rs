@@ -301,8 +301,80 @@ mod tests {
         ]
     }
 
+    /// Makes the texts of one kind longer, each by the same words, and returns how many texts these are.
+    type Lengthen = fn(&mut Prompt, &str) -> usize;
+
+    fn push<'a>(texts: impl IntoIterator<Item = &'a mut String>, words: &str) -> usize {
+        texts.into_iter().map(|text| text.push_str(words)).count()
+    }
+
+    /// The same for JSON, which becomes a part of a longer one.
+    fn wrap<'a>(schemas: impl IntoIterator<Item = &'a mut Box<RawValue>>, words: &str) -> usize {
+        let longer = |schema: &RawValue| RawValue::from_string(format!(r#"["{words}",{schema}]"#)).unwrap();
+        schemas.into_iter().map(|schema| *schema = longer(schema)).count()
+    }
+
+    fn calls(prompt: &mut Prompt) -> impl Iterator<Item = &mut ToolCall> {
+        prompt.turns.iter_mut().flat_map(|turn| &mut turn.calls)
+    }
+
+    /// Every kind of text that a model may be shown.
+    const KINDS: [(&str, Lengthen); 18] = [
+        ("texts", |prompt, words| push(prompt.turns.iter_mut().map(|turn| &mut turn.text), words)),
+        ("ids of calls", |prompt, words| push(calls(prompt).map(|call| &mut call.id), words)),
+        ("names in calls", |prompt, words| push(calls(prompt).map(|call| &mut call.name), words)),
+        ("arguments", |prompt, words| push(calls(prompt).map(|call| &mut call.arguments), words)),
+        ("ids of results", |prompt, words| {
+            push(prompt.turns.iter_mut().filter_map(|turn| turn.answers.as_mut()), words)
+        }),
+        ("names", |prompt, words| push(prompt.turns.iter_mut().filter_map(|turn| turn.name.as_mut()), words)),
+        ("reasoning", |prompt, words| push(prompt.turns.iter_mut().filter_map(|turn| turn.reasoning.as_mut()), words)),
+        ("proofs", |prompt, words| {
+            let proofs = prompt.turns.iter_mut().flat_map(|turn| &mut turn.proofs);
+            push(proofs.map(|placed| &mut placed.proof.data), words)
+        }),
+        ("names of tools", |prompt, words| push(prompt.tools.offered.iter_mut().map(|tool| &mut tool.name), words)),
+        ("descriptions of tools", |prompt, words| {
+            push(prompt.tools.offered.iter_mut().filter_map(|tool| tool.description.as_mut()), words)
+        }),
+        ("schemas of tools", |prompt, words| {
+            wrap(prompt.tools.offered.iter_mut().filter_map(|tool| tool.parameters.as_mut()), words)
+        }),
+        ("the tool that must be called", |prompt, words| match &mut prompt.tools.choice {
+            Some(ToolChoice::Function(name)) => push([name], words),
+            _ => 0,
+        }),
+        ("the name of a form", |prompt, words| match &mut prompt.response_format {
+            Some(ResponseFormat::JsonSchema { name, .. }) => push([name], words),
+            _ => 0,
+        }),
+        ("the description of a form", |prompt, words| match &mut prompt.response_format {
+            Some(ResponseFormat::JsonSchema { description, .. }) => push(description, words),
+            _ => 0,
+        }),
+        ("the schema of a form", |prompt, words| match &mut prompt.response_format {
+            Some(ResponseFormat::JsonSchema { schema, .. }) => wrap(schema, words),
+            _ => 0,
+        }),
+        ("the effort", |prompt, words| push(&mut prompt.reasoning_effort, words)),
+        ("the summary", |prompt, words| push(&mut prompt.reasoning_summary, words)),
+        ("the verbosity", |prompt, words| push(&mut prompt.verbosity, words)),
+    ];
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A part that is forgotten would hide among the words that are allowed for around the others.
+        #[test]
+        fn a_part_that_is_longer_raises_the_limit_by_as_many_bytes(prompt in any_prompt(), words in "[a-z]{1,40}") {
+            let prompt = Prompt { inputs: None, ..prompt };
+            for (kind, lengthen) in KINDS {
+                let mut longer = prompt.clone();
+                let added = lengthen(&mut longer, &words) * words.len();
+                let limit = prompt.most_input_tokens(0) + added as u64;
+                prop_assert!(longer.most_input_tokens(0) >= limit, "{kind}: {}", longer.most_input_tokens(0));
+            }
+        }
 
         #[test]
         fn the_estimate_is_never_above_the_upper_limit(prompt in any_prompt(), image_tokens: u32) {
