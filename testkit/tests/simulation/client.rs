@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::function::MOST_EXTRA_BYTES;
+use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES};
 use crate::operator::{ALIAS, MODELS};
 use crate::process::Fate;
 use crate::request::{Chat, ModelFailure, Program, Request, Start, Told, Wish};
@@ -98,6 +98,7 @@ impl SimulatedClient {
             choices: if key.is_some() { 1 } else { [1, 1, 2, 3][generator.usize(..4)] },
             images: [0, 0, 0, 1, 2][generator.usize(..5)],
             extra_bytes: [0, 0, 40, MOST_EXTRA_BYTES][generator.usize(..4)],
+            proof_bytes: [0, 0, 40, MOST_PROOF_BYTES][generator.usize(..4)],
             start: if generator.bool() { Start::Warm } else { Start::Cold },
             is_long: generator.bool(),
             is_streamed: generator.bool(),

@@ -305,6 +305,24 @@ fn the_simulation_finds_a_charge_that_forgets_an_extra_parameter() {
 }
 
 #[test]
+fn the_simulation_finds_a_hold_that_forgets_a_proof_of_reasoning() {
+    assert_found_by(Sabotage::ProofsNotCounted, "was not held as the candidates of its catalogue cost");
+}
+
+#[test]
+fn the_simulation_finds_a_charge_that_forgets_a_proof_of_reasoning() {
+    assert_found_by(Sabotage::ProofsNotCounted, "does not have the input that its model counted");
+}
+
+#[test]
+fn the_simulation_finds_writes_to_the_cache_at_the_price_of_other_input() {
+    assert_found_by(
+        Sabotage::CacheWritesAtTheInputsPrice,
+        "does not have the parts of the input that its model counted",
+    );
+}
+
+#[test]
 fn the_simulation_finds_an_extra_parameter_at_a_model_that_does_not_list_it() {
     assert_found_by(Sabotage::ExtraToEveryModel, "was given other members than it lists");
 }

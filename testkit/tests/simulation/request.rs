@@ -99,6 +99,8 @@ pub(super) struct Chat {
     pub(super) images: u32,
     /// The bytes of the extra parameter's text. With none there is no extra parameter.
     pub(super) extra_bytes: usize,
+    /// The bytes of a proof of reasoning in the conversation. With none there is no proof.
+    pub(super) proof_bytes: usize,
     pub(super) start: Start,
     /// Whether the reply is so long that its text is put apart.
     pub(super) is_long: bool,

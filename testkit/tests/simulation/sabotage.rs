@@ -5,7 +5,7 @@ use testkit::isolated_table::TABLE_NAME;
 
 use crate::catalogue_witness::CATALOGUE;
 use crate::engine::{ACCOUNT, Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
-use crate::function::{MOST_EXTRA_BYTES, prompt_of_images};
+use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
 use providers::catalogue::Catalogue;
 use shared::domain::ids::ConversationId;
 use shared::domain::pricing::{Prices, Usage};
@@ -87,6 +87,10 @@ pub(super) enum Sabotage {
     InputOfTheFirstOffer,
     /// A question is held and charged as if it had no extra parameter. A function breaks this rule.
     ExtraNotCounted,
+    /// A question is held and charged as if it had no proof of reasoning. A function breaks this rule.
+    ProofsNotCounted,
+    /// A capture charges tokens that were written to the cache as other input.
+    CacheWritesAtTheInputsPrice,
     /// Extra parameters go to models that do not list them. A model breaks this rule.
     ExtraToEveryModel,
     /// An instance reads the catalogue for its first request alone. A function breaks this rule.
@@ -190,6 +194,9 @@ impl Sabotage {
             }
             Self::ImagesUnpriced if token(&body).starts_with("capture-") => {
                 change_usage(&mut body, |usage| Usage { images: 0, ..usage });
+            }
+            Self::CacheWritesAtTheInputsPrice if token(&body).starts_with("capture-") => {
+                change_usage(&mut body, |usage| Usage { cache_write_tokens: 0, ..usage });
             }
             Self::InputOfTheFirstOffer if token(&body).starts_with("capture-") => {
                 lower_input_to_first_offer(engine, &mut body);
@@ -559,8 +566,9 @@ fn lower_input_to_first_offer(engine: &Engine, body: &mut Value) {
     let mut models = catalogue.models().iter();
     let Some(first) = models.find(|model| model.fallbacks.contains(&answered)) else { return };
     change_usage(body, |usage| {
-        // The question may have had an extra parameter, whose tokens are not lowered.
-        let of_images = prompt_of_images(usage.images).most_input_tokens(first.image_tokens.unwrap_or(0));
+        // The question may have had an extra parameter and a proof, whose tokens are not lowered.
+        let prompt = wordless_prompt(usage.images, MOST_PROOF_BYTES);
+        let of_images = prompt.most_input_tokens(first.image_tokens.unwrap_or(0));
         usage.within(of_images + 2 * MOST_EXTRA_BYTES as u64, u64::MAX)
     });
 }

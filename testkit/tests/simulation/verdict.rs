@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
-use crate::function::{catalogue_of_settings, counted, is_response, most_input, prompt_of_images, response};
+use crate::function::{catalogue_of_settings, counted, is_response, most_input, response, wordless_prompt};
 use crate::request::{Chat, Told, Wish};
 use crate::verdict_on_conversations::Living;
 use crate::witness::Witness;
@@ -245,7 +245,8 @@ fn of_a_whole_reply(number: usize, chat: &Chat, model: &CataloguedModel) -> Usag
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
 fn of_what_was_delivered(number: usize, chat: &Chat, model: &CataloguedModel) -> Usage {
-    let input_tokens = prompt_of_images(chat.images).estimated_input_tokens(model.image_tokens.unwrap_or(0));
+    let input_tokens =
+        wordless_prompt(chat.images, chat.proof_bytes).estimated_input_tokens(model.image_tokens.unwrap_or(0));
     let responses = response(number, chat.is_long).repeat(chat.choices.into());
     Usage::estimated(input_tokens, estimated_tokens(&responses))
 }

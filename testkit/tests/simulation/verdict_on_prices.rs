@@ -73,6 +73,10 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
     if chat.images == 0 && entry.usage.is_none_or(|usage| !usage.estimated && !is_counted(usage)) {
         faults.push("does not have the input that its model counted");
     }
+    let parts_of = |usage: Usage| (usage.cached_input_tokens, usage.cache_write_tokens);
+    if entry.usage.is_none_or(|usage| !usage.estimated && parts_of(usage) != parts_of(counted(chat, has_extra))) {
+        faults.push("does not have the parts of the input that its model counted");
+    }
     if catalogues.asked_at(&processes).is_none_or(|asked_at| asked_at.plus(RENEWAL_AGE) < began) {
         faults.push("is of a catalogue that was not asked for in the minute before");
     }

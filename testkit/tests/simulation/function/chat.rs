@@ -16,6 +16,7 @@ use shared::domain::credits::Credits;
 use shared::domain::ids::ConversationId;
 use shared::domain::message::{FinishReason, Message};
 use shared::domain::pricing::{OutputLimits, Prices, Quote, Usage};
+use shared::domain::reasoning_proof::{Proof, ProofKind, ReasoningProof};
 use shared::error::ApiError;
 use shared::identity::callers::Caller;
 use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
@@ -31,6 +32,9 @@ use crate::world::World;
 pub(crate) const EXTRA: &str = "note";
 /// The most bytes of its text.
 pub(crate) const MOST_EXTRA_BYTES: usize = 120;
+
+/// The most bytes of a proof of reasoning.
+pub(crate) const MOST_PROOF_BYTES: usize = 200;
 
 /// The time after which a stream is handed out without words.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -53,11 +57,15 @@ pub(crate) fn catalogue_of_settings() -> Catalogue {
     Catalogue::of_one(Provider::new(Protocol::Dummy), terms)
 }
 
-/// A prompt with so many images, and without words.
-pub(crate) fn prompt_of_images(images: u32) -> Prompt {
+/// A prompt with so many images and a proof of so many bytes, and without words.
+pub(crate) fn wordless_prompt(images: u32, proof_bytes: usize) -> Prompt {
     let image = || Image { at: 0, media_type: ImageType::Png, data: String::new(), detail: None };
     let turn = Turn { images: (0..images).map(|_| image()).collect(), ..Turn::text(Role::User, "") };
-    Prompt { turns: vec![turn], ..Prompt::default() }
+    let data = "x".repeat(proof_bytes);
+    let proof = Proof { kind: ProofKind::Encrypted, provider: None, id: None, data };
+    let proof = ReasoningProof { proof, after: 0, text_before: 0, calls_before: 0 };
+    let reasoned = (proof_bytes > 0).then(|| Turn { proofs: vec![proof], ..Turn::text(Role::Assistant, "") });
+    Prompt { turns: reasoned.into_iter().chain([turn]).collect(), ..Prompt::default() }
 }
 
 /// The prompt of `chat`, for a function that breaks a rule or none.
@@ -65,7 +73,8 @@ fn prompt(chat: &Chat, sabotage: Option<Sabotage>) -> Prompt {
     let n = NonZeroU8::new(chat.choices).filter(|_| sabotage != Some(Sabotage::ChoicesForgotten));
     let has_extra = chat.extra_bytes > 0 && sabotage != Some(Sabotage::ExtraNotCounted);
     let extra = has_extra.then(|| (EXTRA.to_owned(), to_raw_value(&"x".repeat(chat.extra_bytes)).unwrap().into()));
-    Prompt { n, extra: BTreeMap::from_iter(extra), ..prompt_of_images(chat.images) }
+    let proof_bytes = if sabotage == Some(Sabotage::ProofsNotCounted) { 0 } else { chat.proof_bytes };
+    Prompt { n, extra: BTreeMap::from_iter(extra), ..wordless_prompt(chat.images, proof_bytes) }
 }
 
 /// The most input tokens of `chat` with this model, by the rule of the functions. Whether the rule is right shows in the
@@ -82,11 +91,11 @@ pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
 }
 
 /// The usage that a model counts for `chat`: some of the input was in its cache, each choice has as many tokens, and so has
-/// each byte of the extra parameter, if the model was given it. It counts no images, and 200 tokens for each, which may be
+/// each byte of the extra parameter, if the model was given it, and of the proof. It counts no images, and 200 tokens for each, which may be
 /// more than its catalogue says.
 pub(crate) fn counted(chat: &Chat, has_extra: bool) -> Usage {
     let of_extra = if has_extra { chat.extra_bytes as u64 } else { 0 };
-    let input_tokens = 20 + 200 * u64::from(chat.images) + of_extra;
+    let input_tokens = 20 + 200 * u64::from(chat.images) + of_extra + chat.proof_bytes as u64;
     let output_tokens = u64::from(chat.tokens) * u64::from(chat.choices);
     Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(input_tokens, output_tokens) }
 }
