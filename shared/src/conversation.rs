@@ -71,6 +71,9 @@ impl Conversations {
     ) -> Result<Prompt, StoreError> {
         let used = estimated_tokens(&self.prompt_after(&[], message));
         let room = most_tokens.saturating_sub(used).min(self.limits.tokens.into());
+        if room < self.least_tokens_of_an_exchange(message) - used {
+            return Ok(self.prompt_after(&[], message));
+        }
         // A token is estimated for at most so many bytes, so a text with more bytes has no room whatever it says.
         let wanted = WantedExchanges { most: self.limits.messages, bytes: room * BYTES_PER_TOKEN as u64 };
         let past = self.past_exchanges.last(user_id, conversation, wanted).await?;
@@ -87,6 +90,12 @@ impl Conversations {
             }
         }
         Ok(prompt(least))
+    }
+
+    /// The tokens of `message` after an exchange without words: its turns count too.
+    fn least_tokens_of_an_exchange(&self, message: &Message) -> u64 {
+        let wordless = PastExchange { message: String::new(), response: String::new() };
+        estimated_tokens(&self.prompt_after(&[wordless], message))
     }
 
     fn prompt_after(&self, past: &[PastExchange], message: &Message) -> Prompt {
@@ -280,6 +289,19 @@ mod tests {
         scene.test.recorder.clear();
         assert_eq!(scene.told(10, 1000).await, ["short", "short?", "now"]);
         assert_eq!(scene.test.recorder.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_where_no_exchange_has_room() {
+        let scene = ConversationScene::start().await;
+        scene.said(&scene.ada, "x").await;
+        for (tokens, requests) in [(0, 0), (9, 0), (10, 1)] {
+            scene.test.recorder.clear();
+            assert_eq!(scene.told(10, tokens).await, ["now"]);
+            assert_eq!(scene.test.recorder.requests().len(), requests, "{tokens} tokens");
+        }
+        scene.test.recorder.clear();
+        assert_eq!(scene.told(10, 12).await, ["x", "x?", "now"]);
     }
 
     #[tokio::test]

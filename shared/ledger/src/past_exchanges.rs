@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_item_of_before_is_read_whatever_its_size_was() {
-        let old = serde_json::json!({"place": "inline", "chars": 7, "texts": {"message": "a", "response": "b"}});
+    fn a_message_item_of_before_counts_a_byte_for_each_character() {
+        let old = serde_json::json!({"place": "inline", "chars": 7, "texts": {"message": "abc", "response": "defg"}});
         let old: MessageItem = from_item(Key::new("", "").with(&old).unwrap()).unwrap();
-        assert_eq!(old.bytes, 0);
+        assert_eq!(old.bytes, 7);
     }
 }

@@ -132,8 +132,8 @@ pub(crate) fn id_in_sort_key(item: &Item) -> Result<EntryId, StoreError> {
 pub(crate) struct MessageItem {
     pub(crate) place: TextPlace,
     /// The bytes of the message and of the words in reply, by which a context ends before it reads them. Items of before
-    /// have none, so their texts are read.
-    #[serde(default)]
+    /// have the characters of all texts in their place, of which a context reads at most four bytes each.
+    #[serde(default, alias = "chars")]
     pub(crate) bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) texts: Option<Texts>,
