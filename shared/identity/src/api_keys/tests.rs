@@ -1,12 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::credits::Credits;
 use domain::ids::{ApiKeyId, TokenId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use futures_util::future::join_all;
 use ledger::account::Account;
+use ledger::admission::Admission;
 use ledger::claimed_payer::ClaimedPayer;
+use ledger::gate::Gate;
+use ledger::hold::{HoldOutcome, Order};
+use ledger::{Ledger, LedgerError};
 use proptest::prelude::*;
 use serde_json::json;
 use store::number;
@@ -241,6 +248,93 @@ async fn a_key_that_ends_opens_nothing_at_once_where_it_is_remembered_and_the_ot
             assert_eq!(reads(&scene, function, &other.key).await.unwrap(), expected);
         }
     }
+}
+
+/// A program that holds and releases without a pause, by a key that its function remembers, until it is told to stop.
+/// Returns whether each hold that it began before the end of the key, and after it, was made.
+async fn hold_without_a_pause(
+    (ledger, function, key): (Ledger, ApiKeys, String),
+    (has_ended, is_over): (Arc<AtomicBool>, Arc<AtomicBool>),
+) -> [Vec<bool>; 2] {
+    let mut made = [Vec::new(), Vec::new()];
+    while !is_over.load(Ordering::SeqCst) {
+        let after = usize::from(has_ended.load(Ordering::SeqCst));
+        let holding = async {
+            let caller: ClaimedPayer = function.holder(&key).await?.into();
+            let gate = Gate::without_operator(Clock::system());
+            let Admission::Open(open) = ledger.admit(&gate, caller, None).await? else { panic!("a replay") };
+            let deadline = Clock::system().now().plus(Duration::from_secs(28));
+            let order = Order { amount: Credits::ZERO, least: Credits::ZERO, deadline };
+            let HoldOutcome::Held(held) = ledger.hold(open, &order).await? else { panic!("a replay") };
+            ledger.release(&held).await;
+            Ok::<(), IdentityOrLedgerError>(())
+        };
+        match holding.await {
+            Ok(()) => made[after].push(true),
+            Err(IdentityOrLedgerError::KeyEnded) => made[after].push(false),
+            // The account is busy: the program tries again.
+            Err(IdentityOrLedgerError::Other(_)) => {}
+        }
+    }
+    made
+}
+
+#[derive(Debug)]
+enum IdentityOrLedgerError {
+    KeyEnded,
+    Other(#[expect(dead_code, reason = "it is printed")] String),
+}
+
+impl From<IdentityError> for IdentityOrLedgerError {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::TokenNotValid(_) => Self::KeyEnded,
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
+}
+
+impl From<LedgerError> for IdentityOrLedgerError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Closed(_) => Self::KeyEnded,
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
+}
+
+/// The holds change the account that the end of a key changes too, and AWS lets such writes collide.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_ends_at_once_and_in_time_while_holds_are_made_without_a_pause_and_another_goes_on() {
+    let scene = ApiKeyScene::start().await;
+    let (ended, living) = (scene.make(None).await.unwrap(), scene.make(None).await.unwrap());
+    let clock = Clock::system();
+    let ledger = Ledger::new(scene.test.table.clone(), clock.clone(), 20);
+    let flags = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let programs = [&ended, &living, &ended, &living, &ended, &living].map(|made| {
+        // A warm function for each program.
+        let function = ApiKeys::new(scene.test.table.clone(), clock.clone());
+        let parts = (ledger.clone(), function, made.key.expose().to_owned());
+        tokio::spawn(hold_without_a_pause(parts, flags.clone()))
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.test.recorder.fail_next("TransactWriteItems", Fault::Conflict, 12);
+    scene.test.recorder.fail_next("UpdateItem", Fault::Conflict, 12);
+    let deadline = clock.now().plus(Duration::from_secs(28));
+    ApiKeys::new(scene.test.table.clone(), clock.clone()).end(&scene.ada, ended.view.id, deadline).await.unwrap();
+    flags.0.store(true, Ordering::SeqCst);
+    assert!(clock.now() < deadline);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    flags.1.store(true, Ordering::SeqCst);
+    for (number, made) in join_all(programs).await.into_iter().enumerate() {
+        let [before, after] = made.unwrap();
+        let is_of_ended = number % 2 == 0;
+        assert!(before.contains(&true), "program {number} held before the end");
+        assert!(!after.is_empty() && after.iter().all(|made| *made != is_of_ended), "program {number}: {after:?}");
+        assert!(is_of_ended || before.iter().all(|made| *made), "program {number}: {before:?}");
+    }
+    let account: Account = scene.test.table.get(Account::key(scene.ada.user_id())).await.unwrap().unwrap();
+    assert_eq!((u64::from(account.balance), account.holds.len()), (10, 0));
 }
 
 #[tokio::test]
