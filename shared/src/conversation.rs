@@ -6,7 +6,7 @@ use ledger::admission::OpenAccount;
 use ledger::past_exchanges::{PastExchange, PastExchanges, WantedExchanges};
 use providers::offers::Candidates;
 use providers::prompt::{BYTES_PER_TOKEN, Prompt, Role, Turn};
-use store::{StoreError, Table};
+use store::StoreError;
 
 use crate::error::ApiError;
 use crate::till::Till;
@@ -29,10 +29,10 @@ pub struct Conversations {
 }
 
 impl Conversations {
-    /// The conversations in `table`, each of which begins with `system_prompt`.
+    /// The conversations of which `past_exchanges` are told, each of which begins with `system_prompt`.
     #[must_use]
-    pub fn new(table: Table, limits: ContextLimits, system_prompt: Option<String>) -> Self {
-        Self { past_exchanges: PastExchanges::new(table), limits, system_prompt }
+    pub fn new(past_exchanges: PastExchanges, limits: ContextLimits, system_prompt: Option<String>) -> Self {
+        Self { past_exchanges, limits, system_prompt }
     }
 
     /// `message` after the last exchanges of the conversation for which `account` was opened, from which the oldest are
@@ -142,6 +142,10 @@ mod tests {
             Self { test, ada }
         }
 
+        fn past_exchanges(&self) -> PastExchanges {
+            PastExchanges::new(self.test.table.clone(), self.test.clock.clone())
+        }
+
         async fn said(&self, person: &Payer, text: &str) {
             self.replied(person, text, &format!("{text}?"), Some(ConversationId::FIRST)).await;
         }
@@ -175,7 +179,7 @@ mod tests {
             model_tokens: u64,
             fits: impl Fn(&Prompt) -> bool,
         ) -> Vec<String> {
-            let conversations = Conversations::new(self.test.table.clone(), limits, None);
+            let conversations = Conversations::new(self.past_exchanges(), limits, None);
             let (ada, now) = (self.ada.user_id(), message("now"));
             let prompt = conversations.prompt_that_fits(ada, ConversationId::FIRST, &now, model_tokens, fits);
             prompt.await.unwrap().turns.into_iter().map(|turn| turn.text).collect()
@@ -308,7 +312,7 @@ mod tests {
     async fn a_conversation_begins_with_the_system_prompt() {
         let scene = ConversationScene::start().await;
         let limits = ContextLimits { messages: 10, tokens: 1000 };
-        let conversations = Conversations::new(scene.test.table.clone(), limits, Some("Be kind.".to_owned()));
+        let conversations = Conversations::new(scene.past_exchanges(), limits, Some("Be kind.".to_owned()));
         let prompt = conversations
             .prompt_that_fits(scene.ada.user_id(), ConversationId::FIRST, &message("Hello"), MODEL_TOKENS, |_| true)
             .await

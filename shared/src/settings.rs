@@ -15,6 +15,7 @@ use domain::credits::Credits;
 use domain::password::PasswordRules;
 use domain::setting::SettingError;
 use identity::jwt::{SigningSecretSource, TokenLifetimes};
+use ledger::retention::Retention;
 use secrecy::SecretString;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub audit_timeout: Duration,
     /// `MAX_HOLDS`: the most messages of one user that may be in flight, up to 20. Default 10.
     pub max_holds: u32,
+    /// `MESSAGE_RETENTION_DAYS`: how many days messages and replies are kept, up to 3,650. 0 is for good. Default 0.
+    pub message_retention: Retention,
     /// `PASSWORD_BLOCKLIST`: `true` if common passwords are refused. Default `false`.
     pub password_rules: PasswordRules,
     /// `CORS_ORIGINS`: the origins of pages that may use the API from a browser, up to twenty with commas between them,
@@ -87,6 +90,7 @@ impl Settings {
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 20..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 900, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=20)?,
+            message_retention: Retention::of_days(variables.count("MESSAGE_RETENTION_DAYS", 0, 0..=3650)?),
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             cors_origins: variables.cors_origins("CORS_ORIGINS")?,
             stack_name: variables.stack_name("STACK_NAME")?,
@@ -249,6 +253,7 @@ mod tests {
         assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
         assert_eq!(read("CORS_ORIGINS", "*").unwrap().cors_origins, CorsOrigins::Any);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
+        assert_eq!(read("MESSAGE_RETENTION_DAYS", "30").unwrap().message_retention, Retention::of_days(30));
     }
 
     #[test]
@@ -273,6 +278,11 @@ mod tests {
                 "REGISTRATIONS_PER_HOUR",
                 "1000001",
                 "REGISTRATIONS_PER_HOUR must be a whole number from 0 to 1000000, not \"1000001\"",
+            ),
+            (
+                "MESSAGE_RETENTION_DAYS",
+                "3651",
+                "MESSAGE_RETENTION_DAYS must be a whole number from 0 to 3650, not \"3651\"",
             ),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             (

@@ -86,6 +86,7 @@ pub(crate) fn stored_call(id: &str) -> ToolCall {
 
 /// The stored message of this id, as its owner lists it.
 pub(crate) async fn stored_message(table: &Table, owner: Payer, id: EntryId) -> AnsweredMessage {
-    let page = History::new(table.clone()).messages(owner, PageRequest::default()).await.unwrap();
+    let history = History::new(table.clone(), domain::time::Clock::system());
+    let page = history.messages(owner, PageRequest::default()).await.unwrap();
     page.entries.into_iter().find(|message| message.id == id).unwrap()
 }

@@ -21,6 +21,12 @@ macro_rules! identifier {
                 Self(random_ulid(clock))
             }
 
+            /// The least identifier that can be made at `time`.
+            #[must_use]
+            pub fn first_of(time: Timestamp) -> Self {
+                Self(Ulid::from_parts(time.milliseconds(), 0))
+            }
+
             /// The time at which the identifier was made.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
@@ -132,6 +138,15 @@ mod tests {
         let second = EntryId::new(&clock);
         assert!(first.to_string() < second.to_string());
         assert_eq!(second.made_at(), clock.now());
+    }
+
+    #[test]
+    fn the_first_identifier_of_a_time_sorts_before_all_others_of_it_and_after_those_before() {
+        let clock = Clock::manual(Timestamp::from_seconds(1));
+        let before = EntryId::new(&clock);
+        clock.advance(Duration::from_millis(1));
+        let first = EntryId::first_of(clock.now());
+        assert!(before < first && first < EntryId::new(&clock) && first.made_at() == clock.now());
     }
 
     #[test]

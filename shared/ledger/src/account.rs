@@ -172,6 +172,10 @@ pub struct Account {
     /// The id under which the first conversation is stored since it was emptied. Absent if it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_conversation: Option<ConversationId>,
+    /// The entry up to which the audit has erased texts whose [retention](crate::retention) was over. Absent where it never
+    /// did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts_erased_through: Option<EntryId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -219,6 +223,7 @@ impl Account {
             conversations: 0,
             deleted_conversations: 0,
             first_conversation: None,
+            texts_erased_through: None,
         };
         let entry = Entry::starting_grant(grant, created_at);
         Ok([

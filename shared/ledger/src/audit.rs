@@ -8,7 +8,8 @@
 //!
 //! An account whose deletion began more than an hour ago, and was not finished, is handed to [`Deletions`]. So is a
 //! [`Tombstone`] that is an hour old: what arrived late in its user's partition is swept. An account that counts deleted
-//! [conversations](crate::conversations) has those swept that were deleted an hour ago.
+//! [conversations](crate::conversations) has those swept that were deleted an hour ago. Where texts have a
+//! [retention](crate::retention), those are erased whose time is over.
 //!
 //! A run that has no time left stores its position, also inside an account with many entries. The next run continues
 //! there.

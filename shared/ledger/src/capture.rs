@@ -155,7 +155,9 @@ impl Ledger {
         if let Some(conversation) = exchange.conversation {
             let key = MessageItem::key(held.user_id, conversation, held.id);
             let is_remembered = held.remembered.is_some() && exchange.can_be_repeated();
-            items.push(self.table.put(key.with(&MessageItem::new(exchange, is_remembered, place))?)?);
+            let end = self.retention.end_in_seconds(held.id);
+            let message = MessageItem::new(exchange, is_remembered, place).until(end);
+            items.push(self.table.put(key.with(&message)?)?);
         }
         if let Some(remembered) = &held.remembered {
             let place = if exchange.can_be_repeated() { place } else { TextPlace::Lost };
@@ -212,7 +214,10 @@ impl Ledger {
         exchange: Exchange<'_>,
         texts: Option<TextPlace>,
     ) -> Result<TransactWriteItem, StoreError> {
-        let entry = Entry::chat(held.amount, exchange, texts, self.clock.now().to_string());
+        let entry = Entry {
+            texts_until: exchange.conversation.and(self.retention.end_in_seconds(held.id)),
+            ..Entry::chat(held.amount, exchange, texts, self.clock.now().to_string())
+        };
         self.table.put_new(entry::key(held.user_id, held.id).with(&entry)?)
     }
 }

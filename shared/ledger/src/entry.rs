@@ -60,6 +60,11 @@ pub struct Entry {
     /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_bytes: Option<u64>,
+    /// Of a chat whose exchange was stored under a [retention](crate::retention): the time from which its texts are gone, in
+    /// seconds since the Unix epoch. It is not named as the attribute is by which DynamoDB's TTL deletes items, since
+    /// entries stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts_until: Option<u64>,
 }
 
 impl Entry {
@@ -122,6 +127,7 @@ impl Entry {
             conversation: None,
             texts: None,
             json_bytes: None,
+            texts_until: None,
         }
     }
 }
@@ -209,6 +215,7 @@ mod tests {
             conversation: Some(ConversationId::FIRST),
             texts: Some(TextPlace::Inline),
             json_bytes: Some(u64::MAX),
+            texts_until: Some(253_402_300_799),
         };
         let clock = domain::time::Clock::manual(Timestamp::from_seconds(1));
         let item = key(UserId::new(&clock), EntryId::new(&clock)).with(&entry).unwrap();

@@ -1,6 +1,7 @@
-//! The ledger as its owner reads it: newest first, page by page.
+//! The ledger as its owner reads it: newest first, page by page, and all of it from the oldest on for an export.
 
 mod conversations;
+mod export;
 mod messages;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -9,14 +10,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ids::{ConversationId, EntryId, PlaceInList, UserId};
 use domain::invalid_field::InvalidField;
+use domain::time::Clock;
 use serde::Serialize;
 use store::{Item, Key, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Payer};
 use crate::entry::{self, Entry, EntryKind};
 use crate::error::LedgerError;
+use crate::retention::{KeptTexts, Retention};
 use crate::texts::id_in_sort_key;
 
+pub use export::{ExportCursor, ExportedEntry, ExportedPage, ExportedTexts};
 pub use messages::AnsweredMessage;
 
 /// A list of a user.
@@ -79,6 +83,12 @@ pub struct Cursor(pub(crate) PlaceInList);
 impl Cursor {
     const DIGEST_BYTES: usize = 16;
 
+    /// The place after the item of this id.
+    #[must_use]
+    pub fn after(id: impl Into<PlaceInList>) -> Self {
+        Self(id.into())
+    }
+
     /// Parses the query parameter `cursor` of the list of `T`.
     ///
     /// # Errors
@@ -140,9 +150,18 @@ pub struct Page<T> {
 #[derive(Clone, Debug)]
 pub struct History {
     pub(crate) table: Table,
+    clock: Clock,
+    retention: Retention,
 }
 
-/// The entries of a page, newest first, before a list makes its own of them.
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+/// The entries of a page, before a list makes its own of them.
 pub(crate) struct ReadEntries {
     pub(crate) entries: Vec<(EntryId, Entry)>,
     /// The last entry that was read, if there may be more.
@@ -152,8 +171,14 @@ pub(crate) struct ReadEntries {
 impl History {
     /// The entries in `table`.
     #[must_use]
-    pub fn new(table: Table) -> Self {
-        Self { table }
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { table, clock, retention: Retention::default() }
+    }
+
+    /// The same entries, whose texts are kept for as long as `retention` says.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// A page of the changes in the credits of `owner`. A page reads at most as many entries as the limit says, of 1 KB
@@ -163,8 +188,8 @@ impl History {
     /// [`LedgerError::Closed`] if the account is not open to `owner`, [`LedgerError::Unavailable`] if the table cannot
     /// be read.
     pub async fn transactions(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Transaction>, LedgerError> {
-        self.admit(owner).await?;
-        let page = self.entries(owner.user_id(), wanted).await?;
+        self.account(owner).await?;
+        let page = self.entries(owner.user_id(), Order::NewestFirst, wanted).await?;
         // A void entry is a note of ours that nothing happened.
         let shown = page.entries.into_iter().filter(|(_, entry)| entry.kind != EntryKind::Void);
         let entries = shown.map(|(id, Entry { kind, amount, created_at, .. })| Transaction {
@@ -179,22 +204,36 @@ impl History {
         })
     }
 
-    /// Nothing is read for a caller before the account has been found open.
-    pub(crate) async fn admit(&self, owner: Payer) -> Result<Account, LedgerError> {
+    /// The account of `owner`. Nothing is read for a caller before it has been found open.
+    ///
+    /// # Errors
+    /// As [`History::transactions`].
+    pub async fn account(&self, owner: Payer) -> Result<Account, LedgerError> {
         Ok(Account::admitted(self.table.get(Account::key(owner.user_id())).await?, owner)?)
     }
 
-    pub(crate) async fn entries(&self, user_id: UserId, wanted: PageRequest) -> Result<ReadEntries, StoreError> {
-        let (items, next) = self.items(user_id, entry::SORT_KEY_PREFIX, wanted).await?;
+    /// The texts of `account` that are kept now.
+    fn kept_texts(&self, account: &Account) -> KeptTexts {
+        KeptTexts::of(account, self.retention, self.clock.now())
+    }
+
+    pub(crate) async fn entries(
+        &self,
+        user_id: UserId,
+        order: Order,
+        wanted: PageRequest,
+    ) -> Result<ReadEntries, StoreError> {
+        let (items, next) = self.items(user_id, entry::SORT_KEY_PREFIX, order, wanted).await?;
         let entries = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
         Ok(ReadEntries { entries: entries.collect::<Result<_, StoreError>>()?, next })
     }
 
-    /// The items of a page, newest first, whose sort keys are `prefix` and an id.
+    /// The items of a page whose sort keys are `prefix` and an id.
     pub(crate) async fn items(
         &self,
         user_id: UserId,
         prefix: &str,
+        order: Order,
         wanted: PageRequest,
     ) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
         let start = wanted.cursor.map(|Cursor(id)| Key::of_user(user_id, format!("{prefix}{id}")).into_item());
@@ -207,7 +246,7 @@ impl History {
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             .limit(wanted.limit.0.into())
-            .scan_index_forward(false)
+            .scan_index_forward(order == Order::OldestFirst)
             .consistent_read(true)
             .set_exclusive_start_key(start)
             .send()
@@ -248,7 +287,7 @@ mod tests {
         async fn with_entries(count: usize) -> Self {
             let test = TestTable::start().await;
             let ada = open_account(&test, "ada", 100).await;
-            let history = History::new(test.table.clone());
+            let history = History::new(test.table.clone(), test.clock.clone());
             let mut scene = Self { test, history, ada, written: Vec::new() };
             let kinds = [EntryKind::Chat, EntryKind::Void, EntryKind::Adjustment];
             for kind in kinds.into_iter().cycle().take(count) {

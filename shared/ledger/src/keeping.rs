@@ -34,9 +34,10 @@ impl Ledger {
         let (inline, texts, expires_at) = match (exchange.conversation, &held.remembered) {
             (Some(conversation), remembered) => {
                 let is_remembered = remembered.is_some() && exchange.can_be_repeated();
-                let message = MessageItem::new(exchange, is_remembered, TextPlace::Inline);
+                let end = self.retention.end_in_seconds(held.id);
+                let message = MessageItem::new(exchange, is_remembered, TextPlace::Inline).until(end);
                 let item = MessageItem::key(held.user_id, conversation, held.id).with(&message)?;
-                (item, Texts::of_exchange(exchange, is_remembered), None)
+                (item, Texts::of_exchange(exchange, is_remembered), end)
             }
             (None, Some(_)) if !exchange.can_be_repeated() => return Ok(Some(TextPlace::Lost)),
             (None, Some(remembered)) => {

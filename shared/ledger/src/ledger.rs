@@ -7,6 +7,7 @@ use store::Table;
 
 use crate::hourly::UNPAID_PER_HOUR;
 use crate::idempotency::Remembered;
+use crate::retention::Retention;
 
 /// The ledger in the table.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub struct Ledger {
     pub(crate) clock: Clock,
     pub(crate) max_holds: u32,
     pub(crate) unpaid_per_hour: u32,
+    pub(crate) retention: Retention,
 }
 
 impl Ledger {
@@ -22,7 +24,13 @@ impl Ledger {
     /// item.
     #[must_use]
     pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
-        Self { table, clock, max_holds, unpaid_per_hour: UNPAID_PER_HOUR }
+        Self { table, clock, max_holds, unpaid_per_hour: UNPAID_PER_HOUR, retention: Retention::default() }
+    }
+
+    /// The same ledger, which keeps texts for as long as `retention` says.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// The same ledger with another limit on unpaid messages than [`UNPAID_PER_HOUR`], so that a simulation meets it.

@@ -36,6 +36,7 @@ pub mod past_exchanges;
 pub mod reason;
 mod release;
 pub mod replay;
+pub mod retention;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

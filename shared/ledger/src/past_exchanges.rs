@@ -5,8 +5,10 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{ConversationId, EntryId, UserId};
+use domain::time::Clock;
 use store::{Item, StoreError, Table, from_item, partition_of};
 
+use crate::retention::{Retention, has_ended};
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
 
 /// The exchanges of a conversation that are wanted.
@@ -22,6 +24,8 @@ pub struct WantedExchanges {
 #[derive(Clone, Debug)]
 pub struct PastExchanges {
     table: Table,
+    clock: Clock,
+    retention: Retention,
 }
 
 /// A message with its reply. Its texts never print.
@@ -47,8 +51,14 @@ struct FoundMessage {
 impl PastExchanges {
     /// The exchanges in `table`.
     #[must_use]
-    pub fn new(table: Table) -> Self {
-        Self { table }
+    pub fn new(table: Table, clock: Clock) -> Self {
+        Self { table, clock, retention: Retention::default() }
+    }
+
+    /// The same exchanges, whose texts are kept for as long as `retention` says.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// The last exchanges that are `wanted` of those that are stored under `conversation`, the oldest first. It takes at
@@ -65,7 +75,13 @@ impl PastExchanges {
         if wanted.most == 0 {
             return Ok(Vec::new());
         }
-        let chosen = within(wanted.bytes, self.newest(user_id, conversation, wanted.most).await?);
+        let mut newest = self.newest(user_id, conversation, wanted.most).await?;
+        let now = self.clock.now();
+        // What came before an exchange that is gone would have a gap behind it.
+        let is_kept =
+            |found: &FoundMessage| !self.retention.is_over(found.id, now) && !has_ended(found.item.expires_at, now);
+        newest.truncate(newest.iter().take_while(|found| is_kept(found)).count());
+        let chosen = within(wanted.bytes, newest);
         let mut apart = self.texts_apart(user_id, &chosen).await?;
         let texts = chosen.into_iter().map(|FoundMessage { id, item }| item.texts.or_else(|| apart.remove(&id)));
         // An exchange whose texts are lost ends the context: what came before would have a gap behind it.
@@ -105,7 +121,8 @@ impl PastExchanges {
     ) -> Result<HashMap<EntryId, Texts>, StoreError> {
         let apart = messages.iter().filter(|found| found.item.place == TextPlace::Apart);
         let items = self.table.get_all(apart.map(|found| text_key(user_id, found.id))).await?;
-        let texts = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item::<ItemTexts>(item)?.texts)));
+        let now = self.clock.now();
+        let texts = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item::<ItemTexts>(item)?.kept(now))));
         let texts: Vec<(EntryId, Option<Texts>)> = texts.collect::<Result<_, StoreError>>()?;
         Ok(texts.into_iter().filter_map(|(id, texts)| Some((id, texts?))).collect())
     }
@@ -182,7 +199,7 @@ mod tests {
 
         /// The messages of the last exchanges of the first conversation, with the read units that they took.
         async fn last(&self, wanted: WantedExchanges) -> (Vec<String>, f64) {
-            let past = PastExchanges::new(self.test.table.clone());
+            let past = PastExchanges::new(self.test.table.clone(), self.test.clock.clone());
             self.test.recorder.ask_for_capacity();
             self.test.recorder.clear();
             let found = past.last(self.ada.user_id(), ConversationId::FIRST, wanted).await.unwrap();

@@ -31,7 +31,7 @@ impl Ledger {
     /// The answer that `record` names, for a repetition. Texts that are elsewhere cost a read.
     ///
     /// # Errors
-    /// [`LedgerError::AnswerGone`] if the texts were lost, or deleted since.
+    /// [`LedgerError::AnswerGone`] if the texts were lost, or deleted since, or their retention is over.
     pub(crate) async fn replay(
         &self,
         account: &Account,
@@ -72,11 +72,12 @@ impl Ledger {
     async fn texts_of(&self, payer: Payer, record: &IdempotencyRecord) -> Result<Option<Texts>, LedgerError> {
         let (user_id, id) = (payer.user_id(), record.entry_id);
         let key = match (record.place, record.conversation) {
+            _ if self.retention.is_over(id, self.clock.now()) => return Ok(None),
             (TextPlace::Lost, _) => return Ok(None),
             (TextPlace::Inline, None) => return Ok(record.texts.clone()),
             (TextPlace::Inline, Some(conversation)) => MessageItem::key(user_id, conversation, id),
             (TextPlace::Apart, _) => text_key(user_id, id),
         };
-        Ok(self.table.get::<ItemTexts>(key).await?.and_then(|item| item.texts))
+        Ok(self.table.get::<ItemTexts>(key).await?.and_then(|item| item.kept(self.clock.now())))
     }
 }

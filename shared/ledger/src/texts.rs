@@ -12,10 +12,12 @@ use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::message::ToolCall;
 use domain::reasoning_proof::ReasoningProof;
+use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Item, Key, StoreError, sort_key_of};
 
 use crate::exchange::{Exchange, StoredReply};
+use crate::retention::has_ended;
 
 /// Most bytes of an item that has texts beside what else it has: one write unit.
 pub(crate) const MAX_INLINE_BYTES: usize = 1024;
@@ -102,13 +104,24 @@ impl Texts {
 pub(crate) struct ItemTexts {
     #[serde(default)]
     pub(crate) texts: Option<Texts>,
+    /// Seconds since the Unix epoch. DynamoDB's TTL deletes the item later.
+    #[serde(default)]
+    expires_at: Option<u64>,
+}
+
+impl ItemTexts {
+    /// The texts, unless their time is over by `now`.
+    pub(crate) fn kept(self, now: Timestamp) -> Option<Texts> {
+        self.texts.filter(|_| !has_ended(self.expires_at, now))
+    }
 }
 
 /// A text item.
 #[derive(Serialize)]
 pub(crate) struct TextItem {
     pub(crate) texts: Texts,
-    /// Seconds since the Unix epoch, for a text that is kept for a repetition alone. DynamoDB's TTL deletes it.
+    /// Seconds since the Unix epoch, for a text that is kept for a repetition alone, or under a retention. DynamoDB's TTL
+    /// deletes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<u64>,
 }
@@ -137,12 +150,22 @@ pub(crate) struct MessageItem {
     pub(crate) bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) texts: Option<Texts>,
+    /// Seconds since the Unix epoch, for an exchange that was stored under a [retention](crate::retention). DynamoDB's TTL
+    /// deletes the item later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<u64>,
 }
 
 impl MessageItem {
     pub(crate) fn new(exchange: Exchange<'_>, is_remembered: bool, place: TextPlace) -> Self {
         let texts = Texts::of_exchange(exchange, is_remembered);
-        Self { place, bytes: texts.shown_bytes(), texts: (place == TextPlace::Inline).then_some(texts) }
+        let bytes = texts.shown_bytes();
+        Self { place, bytes, texts: (place == TextPlace::Inline).then_some(texts), expires_at: None }
+    }
+
+    /// The same item, which is kept until `end`, in seconds since the Unix epoch.
+    pub(crate) fn until(self, end: Option<u64>) -> Self {
+        Self { expires_at: end, ..self }
     }
 
     pub(crate) fn key(user_id: UserId, conversation: ConversationId, id: EntryId) -> Key {

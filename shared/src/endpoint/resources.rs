@@ -15,6 +15,7 @@ use ledger::audit::Audit;
 use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
+use ledger::past_exchanges::PastExchanges;
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
@@ -130,13 +131,14 @@ impl Resources {
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds)
+        let ledger = Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds);
+        ledger.with_retention(self.settings.message_retention)
     }
 
     /// The lists of a user's transactions and messages.
     #[must_use]
     pub fn history(&self) -> History {
-        History::new(self.table.clone())
+        History::new(self.table.clone(), self.clock.clone()).with_retention(self.settings.message_retention)
     }
 
     /// The keeper of users' conversations.
@@ -148,7 +150,7 @@ impl Resources {
     /// The audit of the ledger.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        Audit::new(self.table.clone(), self.clock.clone())
+        Audit::new(self.table.clone(), self.clock.clone()).with_retention(self.settings.message_retention)
     }
 
     /// The catalogue in the table, and the model that `chat` names where there is none. Nothing is read before the first
@@ -192,6 +194,8 @@ impl Resources {
     /// The conversations at `/chatView/`, as a model is told them.
     #[must_use]
     pub fn conversations(&self, chat: &ChatSettings) -> Conversations {
-        Conversations::new(self.table.clone(), chat.context_limits, chat.system_prompt.clone())
+        let past_exchanges = PastExchanges::new(self.table.clone(), self.clock.clone());
+        let past_exchanges = past_exchanges.with_retention(self.settings.message_retention);
+        Conversations::new(past_exchanges, chat.context_limits, chat.system_prompt.clone())
     }
 }

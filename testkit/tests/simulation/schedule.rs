@@ -44,6 +44,7 @@ use shared::ledger::conversations::ConversationKeeper;
 use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
+use shared::ledger::past_exchanges::PastExchanges;
 use store::Table;
 
 const FIRST_PASSWORD: &str = "password";
@@ -256,12 +257,13 @@ impl Schedule {
 
     /// Judges every user's list of messages.
     async fn on_lists(&self, items: &[StoredItem]) -> Vec<String> {
-        let history = History::new(self.table.clone());
+        let history = History::new(self.table.clone(), self.world.clock.clone());
+        let past = PastExchanges::new(self.table.clone(), self.world.clock.clone());
         let processes = self.network.witness().processes();
         let mut violations = Vec::new();
         for (user_id, account) in accounts(items) {
             violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account, &processes).await);
-            let told = verdict_on_conversations::on_contexts(items, &self.table, user_id, &account, &processes);
+            let told = verdict_on_conversations::on_contexts(items, &past, user_id, &account, &processes);
             violations.extend(told.await);
         }
         violations

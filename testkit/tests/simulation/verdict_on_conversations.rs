@@ -12,7 +12,6 @@ use shared::domain::ids::{ConversationId, UserId};
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::Entry;
 use shared::ledger::past_exchanges::{PastExchanges, WantedExchanges};
-use store::Table;
 
 const PREFIX_OF_CONVERSATIONS: &str = "CONVERSATION#";
 const PREFIX_OF_MARKERS: &str = "GONE#";
@@ -82,13 +81,12 @@ pub(super) fn on_sweeps(items: &[StoredItem]) -> Vec<String> {
 /// A model is told the exchanges of one conversation alone. `processes` are those that held for them, by the id.
 pub(super) async fn on_contexts(
     items: &[StoredItem],
-    table: &Table,
+    past: &PastExchanges,
     user_id: UserId,
     account: &Account,
     processes: &HashMap<String, usize>,
 ) -> Vec<String> {
     let partition = partition_of(user_id);
-    let past = PastExchanges::new(table.clone());
     let mut violations = Vec::new();
     for conversation in Living::of(items, &partition, account).0 {
         let wanted = WantedExchanges { most: 50, bytes: u64::MAX };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::UserId;
+use domain::ids::{EntryId, UserId};
 use serde::Deserialize;
 use store::directory::{DIRECTORY, DirectoryKey, LIST, USERS_BY_AGE};
 use store::{Key, StoreError, Table, from_item, partition_of};
@@ -27,6 +27,8 @@ pub(super) struct Sums {
     pub(super) deletion_began_at: Option<u64>,
     #[serde(default)]
     pub(super) deleted_conversations: u64,
+    #[serde(default)]
+    pub(super) texts_erased_through: Option<EntryId>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

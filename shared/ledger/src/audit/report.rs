@@ -21,8 +21,8 @@ pub struct Report {
     /// release writes them. Their amounts are added up like all others.
     pub unreadable: u64,
     /// The number of accounts that could not be judged, because they kept changing or have amounts that are no numbers, or
-    /// whose deletion could not be finished; and the number of deleted users and deleted conversations that could not be
-    /// swept.
+    /// whose deletion could not be finished; the number of deleted users and deleted conversations that could not be swept;
+    /// and the number of users whose old texts could not be erased.
     pub unsettled: u64,
     /// The number of deletions that users began and this run finished.
     pub deletions: u64,
@@ -30,6 +30,8 @@ pub struct Report {
     pub tombstones: u64,
     /// The number of deleted conversations of which this run deleted what was left, and whose markers it removed.
     pub conversations: u64,
+    /// The number of exchanges whose texts this run deleted, because their [retention](crate::retention) was over.
+    pub erased: u64,
 }
 
 impl Report {

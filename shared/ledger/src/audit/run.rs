@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::ids::UserId;
+use domain::ids::{EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use store::directory::DirectoryKey;
 use store::{StoreError, Table};
@@ -18,6 +18,7 @@ use crate::audit::progress::AuditProgress;
 use crate::audit::reading::{AuditReader, Sums};
 use crate::audit::report::{Mismatch, MispricedEntry, Report};
 use crate::conversations::ConversationKeeper;
+use crate::retention::{Retention, TextEraser};
 
 /// Most items of a page: few enough that the deadline is checked every few dozen milliseconds.
 const PAGE_ITEMS: i32 = 500;
@@ -34,6 +35,7 @@ const MAX_ATTEMPTS: u32 = 5;
 pub struct Audit {
     pub(super) reader: AuditReader,
     clock: Clock,
+    retention: Retention,
 }
 
 /// Whether there was time for a step.
@@ -78,7 +80,13 @@ impl Audit {
     /// The audit of `table`.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { reader: AuditReader { table, page_items: PAGE_ITEMS }, clock }
+        Self { reader: AuditReader { table, page_items: PAGE_ITEMS }, clock, retention: Retention::default() }
+    }
+
+    /// The same audit, which erases texts whose `retention` is over.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Examines accounts from where the last run stopped, until all are done or `deadline` is near.
@@ -157,6 +165,9 @@ impl<'a, D: Deletions> Run<'a, D> {
         let step = match self.read(user_id).await? {
             Found::Open(sums) => {
                 if sums.deleted_conversations > 0 && self.sweep_conversations(user_id).await == Step::OutOfTime {
+                    return Ok(Step::OutOfTime);
+                }
+                if self.erase_texts(user_id, sums.texts_erased_through).await == Step::OutOfTime {
                     return Ok(Step::OutOfTime);
                 }
                 self.decide(Examination::begin(user_id, &sums, 0), sums).await?
@@ -371,6 +382,23 @@ impl<'a, D: Deletions> Run<'a, D> {
             }
             Err(error) => {
                 tracing::error!(%user_id, cause = error.cause(), "deleted conversations could not be swept");
+                self.report.unsettled += 1;
+                Step::Done
+            }
+        }
+    }
+
+    /// Erases the texts of the user whose retention is over, as far as TTL does not delete them. A failure does not keep the
+    /// audit from adding the account up.
+    async fn erase_texts(&mut self, user_id: UserId, erased_through: Option<EntryId>) -> Step {
+        let eraser = TextEraser::new(self.audit.reader.table.clone(), self.audit.clock.clone(), self.audit.retention);
+        match eraser.erase(user_id, erased_through, self.deadline).await {
+            Ok(erased) => {
+                self.report.erased += erased.exchanges;
+                if erased.is_out_of_time { Step::OutOfTime } else { Step::Done }
+            }
+            Err(error) => {
+                tracing::error!(%user_id, cause = error.cause(), "texts whose retention is over could not be erased");
                 self.report.unsettled += 1;
                 Step::Done
             }

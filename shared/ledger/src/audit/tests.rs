@@ -596,7 +596,7 @@ fn a_report_is_what_the_docs_say() {
     let mispriced = json!([{"user_id": user_id.to_string(), "entry": entry.to_string(), "amount": -2, "cost": 3}]);
     let expected = json!({
         "finished": true, "accounts": 3, "mismatches": found, "mispriced": mispriced, "unpriced": 4,
-        "unreadable": 5, "unsettled": 0, "deletions": 0, "tombstones": 0, "conversations": 0,
+        "unreadable": 5, "unsettled": 0, "deletions": 0, "tombstones": 0, "conversations": 0, "erased": 0,
     });
     assert_eq!(serde_json::to_value(report).unwrap(), expected);
 }

@@ -54,8 +54,8 @@ impl ThreadScene {
         let ada = open_account(&test, "ada", 1000).await;
         let (table, clock) = (test.table.clone(), test.clock.clone());
         let ledger = Ledger::new(table.clone(), clock.clone(), 10);
-        let keeper = ConversationKeeper::new(table.clone(), clock);
-        Self { test, ledger, keeper, history: History::new(table), ada }
+        let keeper = ConversationKeeper::new(table.clone(), clock.clone());
+        Self { test, ledger, keeper, history: History::new(table, clock), ada }
     }
 
     fn soon(&self) -> Timestamp {

@@ -10,8 +10,8 @@ use crate::account::Payer;
 use crate::conversations::{Conversation, ConversationItem, find};
 use crate::entry::{self, Entry};
 use crate::error::LedgerError;
-use crate::history::messages::{AnsweredMessage, answered_message, within_page};
-use crate::history::{History, List, Page, PageRequest};
+use crate::history::messages::{AnsweredMessage, answered_message, end_where_none_are_kept, within_page};
+use crate::history::{Cursor, History, List, Order, Page, PageRequest};
 use crate::texts::{MessageItem, Texts, id_in_sort_key};
 
 impl List for Conversation {
@@ -25,10 +25,19 @@ impl History {
     /// # Errors
     /// As [`History::transactions`].
     pub async fn conversations(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Conversation>, LedgerError> {
-        self.admit(owner).await?;
-        let (items, next) = self.items(owner.user_id(), ConversationItem::PREFIX, wanted).await?;
-        let entries = items.into_iter().map(conversation).collect::<Result<_, StoreError>>()?;
+        self.account(owner).await?;
+        let (entries, next) = self.conversations_in(owner.user_id(), Order::NewestFirst, wanted).await?;
         Ok(Page { entries, next: next.map(|cursor| cursor.text::<Conversation>(owner.user_id())) })
+    }
+
+    pub(super) async fn conversations_in(
+        &self,
+        user_id: UserId,
+        order: Order,
+        wanted: PageRequest,
+    ) -> Result<(Vec<Conversation>, Option<Cursor>), StoreError> {
+        let (items, next) = self.items(user_id, ConversationItem::PREFIX, order, wanted).await?;
+        Ok((items.into_iter().map(conversation).collect::<Result<_, StoreError>>()?, next))
     }
 
     /// A page of the messages of one conversation, with their replies, as in [`History::messages`]. It takes four reads:
@@ -43,15 +52,17 @@ impl History {
         wanted: PageRequest,
     ) -> Result<Page<AnsweredMessage>, LedgerError> {
         let user_id = owner.user_id();
-        let (_, stored_as) = find(&self.table, &mut owner.into(), conversation).await?;
-        let stored_as = stored_as.ok_or(LedgerError::NoConversation)?;
-        let (items, next) = self.items(user_id, &MessageItem::prefix(stored_as), wanted).await?;
-        let (ids, mut texts) = ids_and_inline_texts(items)?;
-        let (shown, cut_at) = within_page(self.entries_of(user_id, &ids).await?);
+        let (account, stored_as) = find(&self.table, &mut owner.into(), conversation).await?;
+        let (stored_as, kept) = (stored_as.ok_or(LedgerError::NoConversation)?, self.kept_texts(&account));
+        let (items, mut next) =
+            self.items(user_id, &MessageItem::prefix(stored_as), Order::NewestFirst, wanted).await?;
+        let (mut ids, mut texts) = ids_and_inline_texts(items)?;
+        end_where_none_are_kept(&mut ids, &mut next, |id| kept.has_none_up_to(*id));
+        let (shown, cut_at) = within_page(self.entries_of(user_id, &ids).await?, &kept);
         let next = cut_at.or(next).map(|cursor| cursor.text_in::<AnsweredMessage>(user_id, conversation));
         let apart = shown.iter().filter(|stored| !texts.contains_key(&stored.id));
         let apart: Vec<_> = apart.filter_map(|stored| stored.texts_key(user_id)).collect();
-        texts.extend(self.texts(apart).await?);
+        texts.extend(self.texts(apart, &kept).await?);
         let entries = shown.into_iter().filter_map(|stored| {
             let texts = texts.remove(&stored.id);
             answered_message(stored, texts)

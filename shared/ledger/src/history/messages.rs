@@ -11,12 +11,13 @@ use crate::account::{Account, Payer};
 use crate::conversations::{ConversationItem, needs_no_item};
 use crate::entry::Entry;
 use crate::error::LedgerError;
-use crate::history::{Cursor, History, List, Page, PageRequest};
+use crate::history::{Cursor, History, List, Order, Page, PageRequest, ReadEntries};
+use crate::retention::KeptTexts;
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
 
 /// Most bytes of the texts of a page in JSON, unless the first message alone has more. Lambda takes 6 MB, and counts the
 /// answer as a JSON string, in which most escapes take a byte more.
-const MAX_PAGE_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_PAGE_BYTES: u64 = 1024 * 1024;
 
 /// A message with its reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,13 +66,15 @@ impl History {
     /// # Errors
     /// As [`History::transactions`].
     pub async fn messages(&self, owner: Payer, wanted: PageRequest) -> Result<Page<AnsweredMessage>, LedgerError> {
-        let account = self.admit(owner).await?;
-        let user_id = owner.user_id();
-        let page = self.entries(user_id, wanted).await?;
-        let (shown, cut_at) = within_page(page.entries);
-        let next = cut_at.or(page.next).map(|cursor| cursor.text::<AnsweredMessage>(user_id));
+        let account = self.account(owner).await?;
+        let (user_id, kept) = (owner.user_id(), self.kept_texts(&account));
+        let ReadEntries { mut entries, mut next } = self.entries(user_id, Order::NewestFirst, wanted).await?;
+        end_where_none_are_kept(&mut entries, &mut next, |(id, _)| kept.has_none_up_to(*id));
+        let (shown, cut_at) = within_page(entries, &kept);
+        let next = cut_at.or(next).map(|cursor| cursor.text::<AnsweredMessage>(user_id));
         let shown = self.without_deleted(&account, user_id, shown).await?;
-        let mut texts = self.texts(shown.iter().filter_map(|stored| stored.texts_key(user_id)).collect()).await?;
+        let keys = shown.iter().filter_map(|stored| stored.texts_key(user_id)).collect();
+        let mut texts = self.texts(keys, &kept).await?;
         let entries = shown.into_iter().filter_map(|stored| {
             let texts = texts.remove(&stored.id);
             answered_message(stored, texts)
@@ -79,8 +82,7 @@ impl History {
         Ok(Page { entries: entries.collect(), next })
     }
 
-    /// The exchanges whose conversation is there. The items of their conversations are read, unless all of them are there
-    /// without one: at most 100, of 1 KB.
+    /// The exchanges whose conversation is there.
     async fn without_deleted(
         &self,
         account: &Account,
@@ -88,21 +90,34 @@ impl History {
         mut shown: Vec<StoredEntry>,
     ) -> Result<Vec<StoredEntry>, StoreError> {
         let conversations = shown.iter().filter_map(|stored| stored.entry.conversation);
-        let in_doubt: BTreeSet<_> = conversations.filter(|id| !needs_no_item(account, *id)).collect();
-        let items = self.table.get_all(in_doubt.iter().map(|id| ConversationItem::key(user_id, *id))).await?;
-        let found: BTreeSet<_> = items.iter().filter_map(sort_key_of).filter_map(ConversationItem::id_in).collect();
-        let is_deleted = |id: &ConversationId| in_doubt.contains(id) && !found.contains(id);
-        shown.retain(|stored| !stored.entry.conversation.as_ref().is_some_and(is_deleted));
+        let deleted = self.deleted_among(account, user_id, conversations).await?;
+        shown.retain(|stored| !stored.entry.conversation.is_some_and(|id| deleted.contains(&id)));
         Ok(shown)
     }
 
-    /// The texts in the items of these keys.
-    pub(super) async fn texts(&self, keys: Vec<Key>) -> Result<HashMap<EntryId, Texts>, StoreError> {
+    /// Those of `conversations` that are not there any more. Their items are read, unless all of them are there without
+    /// one: at most 100, of 1 KB.
+    pub(super) async fn deleted_among(
+        &self,
+        account: &Account,
+        user_id: UserId,
+        conversations: impl Iterator<Item = ConversationId>,
+    ) -> Result<BTreeSet<ConversationId>, StoreError> {
+        let mut in_doubt: BTreeSet<_> = conversations.filter(|id| !needs_no_item(account, *id)).collect();
+        let items = self.table.get_all(in_doubt.iter().map(|id| ConversationItem::key(user_id, *id))).await?;
+        for found in items.iter().filter_map(sort_key_of).filter_map(ConversationItem::id_in) {
+            in_doubt.remove(&found);
+        }
+        Ok(in_doubt)
+    }
+
+    /// The texts in the items of these keys, as far as they are kept.
+    pub(super) async fn texts(&self, keys: Vec<Key>, kept: &KeptTexts) -> Result<HashMap<EntryId, Texts>, StoreError> {
         let mut texts = HashMap::new();
         for batch in keys.chunks(MAX_BATCH_ITEMS) {
             for item in self.table.get_all(batch.iter().cloned()).await? {
                 let id = id_in_sort_key(&item)?;
-                texts.extend(from_item::<ItemTexts>(item)?.texts.map(|texts| (id, texts)));
+                texts.extend(from_item::<ItemTexts>(item)?.kept(kept.now).map(|texts| (id, texts)));
             }
         }
         Ok(texts)
@@ -111,20 +126,40 @@ impl History {
 
 impl StoredEntry {
     pub(super) fn texts_key(&self, user_id: UserId) -> Option<Key> {
-        match self.place {
-            TextPlace::Inline => Some(MessageItem::key(user_id, self.entry.conversation?, self.id)),
-            TextPlace::Apart => Some(text_key(user_id, self.id)),
-            TextPlace::Lost => None,
-        }
+        texts_key(user_id, self.id, self.entry.conversation?, self.place)
     }
 }
 
-/// The stored exchanges among `entries` that one answer has room for, and where the page ends if not all of them have.
-pub(super) fn within_page(entries: Vec<(EntryId, Entry)>) -> (Vec<StoredEntry>, Option<Cursor>) {
+/// The key of the item that has the texts of a stored exchange, unless they are lost.
+pub(super) fn texts_key(user_id: UserId, id: EntryId, conversation: ConversationId, place: TextPlace) -> Option<Key> {
+    match place {
+        TextPlace::Inline => Some(MessageItem::key(user_id, conversation, id)),
+        TextPlace::Apart => Some(text_key(user_id, id)),
+        TextPlace::Lost => None,
+    }
+}
+
+/// Ends a list, newest first, before the first of `entries` that has no text any more, as all after it.
+pub(super) fn end_where_none_are_kept<T>(
+    entries: &mut Vec<T>,
+    next: &mut Option<Cursor>,
+    has_none_up_to: impl Fn(&T) -> bool,
+) {
+    if let Some(end) = entries.iter().position(has_none_up_to) {
+        entries.truncate(end);
+        *next = None;
+    }
+}
+
+/// The stored exchanges among `entries` whose texts are kept and that one answer has room for, and where the page ends if
+/// not all of them have.
+pub(super) fn within_page(entries: Vec<(EntryId, Entry)>, kept: &KeptTexts) -> (Vec<StoredEntry>, Option<Cursor>) {
     let mut shown = Vec::new();
     let (mut bytes, mut last) = (0_u64, None);
     for (id, entry) in entries {
-        if let (Some(place), Some(json_bytes)) = (entry.texts, entry.json_bytes) {
+        if let (Some(place), Some(json_bytes)) = (entry.texts, entry.json_bytes)
+            && kept.has(id, entry.texts_until)
+        {
             bytes = bytes.saturating_add(json_bytes);
             if bytes > MAX_PAGE_BYTES && !shown.is_empty() {
                 return (shown, last.map(|id: EntryId| Cursor(id.into())));

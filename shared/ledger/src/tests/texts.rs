@@ -85,7 +85,10 @@ async fn a_reply_that_is_not_stored_is_kept_for_a_repetition_alone() {
     let kept = held(scene.with_key("Hello").await.unwrap());
     scene.captured(&kept, 1, &"x".repeat(5000), None).await.unwrap();
     assert_eq!(scene.text(kept.id).await, Some("x".repeat(5000)));
-    let list = History::new(scene.test.table.clone()).messages(scene.ada, PageRequest::default()).await.unwrap();
+    let list = History::new(scene.test.table.clone(), scene.test.clock.clone())
+        .messages(scene.ada, PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(list.entries, []);
     scene.test.table.delete(text_key(scene.ada.user_id(), kept.id)).await.unwrap();
     assert!(matches!(scene.with_key("Hello").await, Err(LedgerError::AnswerGone)));
@@ -113,7 +116,7 @@ async fn calls_of_tools_and_reasoning_are_given_again_and_no_conversation_has_th
             let unkept = scene.hold(1).await.unwrap();
             scene.ledger.capture(&unkept, exchange).await.unwrap();
             assert_eq!(scene.text(unkept.id).await, None, "nothing long is left to keep");
-            let history = History::new(scene.test.table.clone());
+            let history = History::new(scene.test.table.clone(), scene.test.clock.clone());
             let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
             assert_eq!(listed.len(), if conversation.is_some() { 2 } else { 0 });
             assert!(listed.iter().all(|message| message.response.is_empty() && !message.text_lost));
@@ -142,7 +145,7 @@ async fn the_longest_answer_is_given_again_and_one_with_longer_annotations_is_go
                 Err(LedgerError::AnswerGone) if !is_kept => {}
                 other => panic!("{conversation:?}, {bytes} bytes: {other:?}"),
             }
-            let history = History::new(scene.test.table.clone());
+            let history = History::new(scene.test.table.clone(), scene.test.clock.clone());
             let listed = history.messages(scene.ada, PageRequest::default()).await.unwrap().entries;
             assert_eq!(listed.len(), usize::from(conversation.is_some()));
             assert!(listed.iter().all(|shown| !shown.text_lost && shown.message.len() == Message::MAX_BYTES));
@@ -190,7 +193,10 @@ async fn a_text_that_cannot_be_put_in_time_is_lost_and_the_message_is_charged_al
         assert_eq!(scene.entry(held.id).await.unwrap().texts, Some(TextPlace::Lost));
         assert!(matches!(scene.order(scene.ada, 1, "Hello", Some(&key)).await, Err(LedgerError::AnswerGone)));
     }
-    let list = History::new(scene.test.table.clone()).messages(scene.ada, PageRequest::default()).await.unwrap();
+    let list = History::new(scene.test.table.clone(), scene.test.clock.clone())
+        .messages(scene.ada, PageRequest::default())
+        .await
+        .unwrap();
     assert!(list.entries.len() == 2 && list.entries.iter().all(|message| message.text_lost));
     assert_eq!(scene.balance().await, 8);
 }
