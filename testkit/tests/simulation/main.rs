@@ -15,6 +15,7 @@
 //! [`verdict_on_visits`] compares them with accounts and sessions. [`verdict_on_users`] checks at any moment that
 //! accounts, logins and sessions agree.
 //! [`verdict_on_conversations`] counts conversations, and looks for what is left of deleted ones.
+//! [`verdict_on_retention`] looks for texts whose time is over, and compares exports with lists.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them.
 //! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and
 //! [`verdict_on_work`] counts the work that nobody paid. At the end the real audit has to find nothing.
@@ -49,6 +50,7 @@ mod verdict;
 mod verdict_on_conversations;
 mod verdict_on_keys;
 mod verdict_on_prices;
+mod verdict_on_retention;
 mod verdict_on_texts;
 mod verdict_on_users;
 mod verdict_on_visits;

@@ -373,6 +373,27 @@ fn the_simulation_finds_texts_that_outlive_their_conversation() {
 }
 
 #[test]
+fn the_simulation_finds_readers_that_forget_the_age_of_texts() {
+    assert_found_by(Sabotage::RetentionForgotten, "or too old, are told");
+    assert_found_by(Sabotage::RetentionForgotten, "in a living conversation, or too old");
+}
+
+#[test]
+fn the_simulation_finds_an_erasure_of_young_texts() {
+    assert_found_by(Sabotage::YoungTextsErased, "does not show");
+}
+
+#[test]
+fn the_simulation_finds_texts_that_outlive_their_retention() {
+    assert_found_by(Sabotage::TextsOutliveRetention, "is left although its time is over");
+}
+
+#[test]
+fn the_simulation_finds_an_account_that_says_more_than_was_erased() {
+    assert_found_by(Sabotage::ErasureNotedTooFar, "does not show");
+}
+
+#[test]
 fn the_simulation_finds_an_end_of_a_key_that_the_account_does_not_say() {
     assert_found_by(Sabotage::EndOfKeyUnsaid, "was served with a key that had ended before it began");
 }

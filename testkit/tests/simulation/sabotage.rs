@@ -17,6 +17,8 @@ const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 /// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
+const AFTER_EVERY_ID: &str = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
+const AFTER_EVERY_ENTRY: &str = "ENTRY#7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 /// A value that only the transaction has that closes an account for its deletion.
 const CLOSING: &str = "/TransactItems/0/Update/ExpressionAttributeValues/:none";
 
@@ -111,6 +113,14 @@ pub(super) enum Sabotage {
     CapturedIntoTheFirst,
     /// Texts of deleted conversations are not deleted.
     TextsOutliveConversation,
+    /// Lists, contexts and exports do not look at the age of texts. A reader breaks this rule.
+    RetentionForgotten,
+    /// The audit erases the texts of all messages, however young.
+    YoungTextsErased,
+    /// Texts whose time is over are not deleted.
+    TextsOutliveRetention,
+    /// The account says that texts are erased up to the end of time.
+    ErasureNotedTooFar,
     /// The end of an API key does not say in the account that keys have ended.
     EndOfKeyUnsaid,
     /// A hold for an API key that is remembered does not look whether keys have ended since the account was read.
@@ -135,6 +145,14 @@ impl Sabotage {
     /// Whether only messages of programs can find it, whose keys owners end meanwhile.
     pub(super) fn needs_programs(self) -> bool {
         matches!(self, Self::EndOfKeyUnsaid | Self::HoldTrustsTheMemory | Self::AccountHidesEndsOfKeys)
+    }
+
+    /// Whether only schedules in which texts are erased can find it.
+    pub(super) fn needs_retention(self) -> bool {
+        matches!(
+            self,
+            Self::RetentionForgotten | Self::YoungTextsErased | Self::TextsOutliveRetention | Self::ErasureNotedTooFar
+        )
     }
 
     /// Whether only schedules with organizers can find it.
@@ -219,7 +237,13 @@ impl Sabotage {
             Self::CapturedIntoTheFirst if token(&body).starts_with("capture-") => {
                 move_into_first(engine, &mut body);
             }
-            Self::TextsOutliveConversation if operation == "BatchWriteItem" => keep_texts(&mut body),
+            Self::TextsOutliveConversation | Self::TextsOutliveRetention if operation == "BatchWriteItem" => {
+                keep_texts(&mut body);
+            }
+            Self::YoungTextsErased if operation == "Query" => replace_value(&mut body, ":before", AFTER_EVERY_ENTRY),
+            Self::ErasureNotedTooFar if operation == "UpdateItem" => {
+                replace_value(&mut body, ":through", AFTER_EVERY_ID);
+            }
             Self::ChargeNotLookedFor if operation == "GetItem" && is_key_of_entry(&body["Key"]) => {
                 return Reply { status: 200, body: json!({}) };
             }
@@ -235,6 +259,13 @@ impl Sabotage {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+}
+
+/// Replaces a value of an expression, if there is one of this name.
+fn replace_value(body: &mut Value, name: &str, value: &str) {
+    if let Some(found) = body["ExpressionAttributeValues"].get_mut(name) {
+        *found = json!({"S": value});
     }
 }
 

@@ -19,10 +19,11 @@ use crate::person::{Person, ProgramKey, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
+use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_texts, verdict_on_users,
-    verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention, verdict_on_texts,
+    verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -45,9 +46,14 @@ use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::past_exchanges::PastExchanges;
+use shared::ledger::retention::Retention;
 use store::Table;
 
 const FIRST_PASSWORD: &str = "password";
+
+/// The retention of schedules that have one. The audit comes an hour and 200 s after the last message: then the time of the
+/// texts of the first minutes is over, and that of the last ones is not.
+const TEXTS_ARE_KEPT: Duration = Duration::from_secs(3830);
 
 /// The outcome of a schedule.
 pub(super) struct Outcome {
@@ -63,6 +69,19 @@ pub(super) fn run(seed: u64, sabotage: Option<Sabotage>) -> Outcome {
     let _seeded = Seeded::with(seed);
     let runtime = paused_runtime();
     runtime.block_on(Schedule::start(seed, sabotage)).run_on(&runtime)
+}
+
+/// The retention of a schedule: in a third there is none, in a third texts are stored under it, and in a third it begins
+/// after them. It follows from the seed and is no draw, so that all else in a schedule is as without it.
+fn retention_of(seed: u64, sabotage: Option<Sabotage>) -> RetentionOfSchedule {
+    let lasting = Retention::lasting(TEXTS_ARE_KEPT);
+    let (retention, is_stored_under) = match seed % 3 {
+        _ if sabotage.is_some_and(Sabotage::needs_retention) => (lasting, false),
+        0 => (Retention::default(), false),
+        1 => (lasting, true),
+        _ => (lasting, false),
+    };
+    RetentionOfSchedule { retention, is_stored_under }
 }
 
 /// A runtime of one thread, whose time advances at once when every task waits.
@@ -92,7 +111,9 @@ impl Schedule {
         let table = Table::new(network.client(), TABLE_NAME);
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
+        let retention = retention_of(seed, sabotage);
         let ledger = Ledger::new(table.clone(), clock.clone(), max_holds).with_unpaid_per_hour(unpaid_per_hour);
+        let ledger = ledger.with_retention(retention.of_ledger());
         if generator.u8(..4) > 0 {
             let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
             let first = any_catalogue(&mut generator);
@@ -122,6 +143,7 @@ impl Schedule {
             sessions: Sessions::new(table.clone(), clock.clone()),
             keeper: ConversationKeeper::new(table.clone(), clock.clone()),
             warm_functions: (0..generator.usize(1..=2)).map(|_| ApiKeys::new(table.clone(), clock.clone())).collect(),
+            retention,
             clock,
             trace,
             people,
@@ -235,12 +257,25 @@ impl Schedule {
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
         self.world.clock.advance(Duration::from_secs(3600));
         violations.extend(self.audit().await);
-        let items = self.network.items();
-        violations.extend(verdict_on_conversations::on_counts(&items));
-        violations.extend(verdict_on_conversations::on_sweeps(&items));
-        violations.extend(verdict_on_texts::on_message_items(&items));
-        violations.extend(self.on_lists(&items).await);
+        violations.extend(self.after_audit().await);
+        if self.world.retention.retention != Retention::default() {
+            // By now the time of every text is over.
+            self.world.clock.advance(TEXTS_ARE_KEPT);
+            violations.extend(self.audit().await);
+            violations.extend(self.after_audit().await);
+        }
         violations.extend(self.network.offences());
+        violations
+    }
+
+    /// Judges what the audit has swept and erased, and what it has left.
+    async fn after_audit(&self) -> Vec<String> {
+        let (items, World { retention, clock, .. }) = (self.network.items(), &*self.world);
+        let mut violations = verdict_on_conversations::on_counts(&items);
+        violations.extend(verdict_on_conversations::on_sweeps(&items));
+        violations.extend(verdict_on_texts::on_message_items(&items, *retention, clock.now()));
+        violations.extend(verdict_on_retention::on_erasures(&items, *retention, clock.now()));
+        violations.extend(self.on_lists(&items).await);
         violations
     }
 
@@ -257,13 +292,17 @@ impl Schedule {
 
     /// Judges every user's list of messages.
     async fn on_lists(&self, items: &[StoredItem]) -> Vec<String> {
-        let history = History::new(self.table.clone(), self.world.clock.clone());
-        let past = PastExchanges::new(self.table.clone(), self.world.clock.clone());
+        let World { retention: kept, clock, sabotage, .. } = &*self.world;
+        let is_forgotten = *sabotage == Some(Sabotage::RetentionForgotten);
+        let of_readers = if is_forgotten { Retention::default() } else { kept.retention };
+        let history = History::new(self.table.clone(), clock.clone()).with_retention(of_readers);
+        let past = PastExchanges::new(self.table.clone(), clock.clone()).with_retention(of_readers);
+        let kept = (*kept, clock.now());
         let processes = self.network.witness().processes();
         let mut violations = Vec::new();
         for (user_id, account) in accounts(items) {
-            violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account, &processes).await);
-            let told = verdict_on_conversations::on_contexts(items, &past, user_id, &account, &processes);
+            violations.extend(verdict_on_texts::on_list(items, &history, user_id, &account, &processes, kept).await);
+            let told = verdict_on_conversations::on_contexts(items, &past, user_id, &account, &processes, kept);
             violations.extend(told.await);
         }
         violations
@@ -301,6 +340,7 @@ impl Schedule {
     /// The findings of the real audit.
     async fn audit(&self) -> Vec<String> {
         let audit = Audit::new(self.table.clone(), self.world.clock.clone());
+        let audit = audit.with_retention(self.world.retention.retention);
         match audit.run(&self.world.deletion, soon(&self.world.clock)).await {
             Ok(report)
                 if report.finished

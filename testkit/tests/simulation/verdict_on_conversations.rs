@@ -6,9 +6,11 @@ use crate::engine::{ACCOUNT, PREFIX_OF_TEXTS, StoredItem, partition_of};
 use crate::function::is_response;
 use crate::request::{Told, Wish};
 use crate::verdict::entries;
+use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::witness::Witness;
 use crate::world::World;
 use shared::domain::ids::{ConversationId, UserId};
+use shared::domain::time::Timestamp;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::Entry;
 use shared::ledger::past_exchanges::{PastExchanges, WantedExchanges};
@@ -78,13 +80,15 @@ pub(super) fn on_sweeps(items: &[StoredItem]) -> Vec<String> {
     violations
 }
 
-/// A model is told the exchanges of one conversation alone. `processes` are those that held for them, by the id.
+/// A model is told the exchanges of one conversation alone, and none whose time is over. `processes` are those that held
+/// for them, by the id.
 pub(super) async fn on_contexts(
     items: &[StoredItem],
     past: &PastExchanges,
     user_id: UserId,
     account: &Account,
     processes: &HashMap<String, usize>,
+    (kept, now): (RetentionOfSchedule, Timestamp),
 ) -> Vec<String> {
     let partition = partition_of(user_id);
     let mut violations = Vec::new();
@@ -96,12 +100,14 @@ pub(super) async fn on_contexts(
         };
         let own: Vec<usize> = entries(items)
             .filter(|(of, _, entry)| *of == partition && entry.conversation == Some(conversation))
+            .filter(|(_, id, _)| !kept.is_over(id, now))
             .filter_map(|(_, id, _)| processes.get(&id).copied())
             .collect();
         let is_own = |response: &str| own.iter().any(|number| is_response(*number, response));
         let foreign = told.iter().filter(|exchange| !is_own(&exchange.response)).count();
         if foreign > 0 {
-            violations.push(format!("{foreign} exchanges of another conversation than {conversation} are told"));
+            violations
+                .push(format!("{foreign} exchanges of another conversation than {conversation}, or too old, are told"));
         }
     }
     violations

@@ -9,15 +9,17 @@ use crate::request::Told;
 use crate::text_witness::TextWitness;
 use crate::verdict::entries;
 use crate::verdict_on_conversations::Living;
+use crate::verdict_on_retention::{self, RetentionOfSchedule};
 use crate::world::World;
 use shared::domain::ids::UserId;
+use shared::domain::time::Timestamp;
 use shared::ledger::account::{Account, Epoch, Payer, Status};
 use shared::ledger::entry::{Entry, EntryKind};
 use shared::ledger::history::{AnsweredMessage, Cursor, History, PageRequest};
 use shared::ledger::texts::TextPlace;
 
-/// A user's list of messages has exactly the charged exchanges that are stored in conversations which are not deleted, with
-/// the words of their models.
+/// A user's list of messages has exactly the charged exchanges that are stored in conversations which are not deleted, and
+/// whose time is not over, with the words of their models.
 /// `processes` are those that held for them, by the id.
 pub(super) async fn on_list(
     items: &[StoredItem],
@@ -25,6 +27,7 @@ pub(super) async fn on_list(
     user_id: UserId,
     account: &Account,
     processes: &HashMap<String, usize>,
+    (kept, now): (RetentionOfSchedule, Timestamp),
 ) -> Vec<String> {
     if account.status != Status::Active {
         return Vec::new();
@@ -34,18 +37,18 @@ pub(super) async fn on_list(
         Err(error) => return vec![error],
     };
     let partition = partition_of(user_id);
-    let mut violations = Vec::new();
+    let mut violations = verdict_on_retention::on_export(history, user_id, account, &listed).await;
     let living = Living::of(items, &partition, account);
     let mut stored: BTreeMap<String, Entry> = entries(items)
         .filter(|(of, _, entry)| *of == partition && entry.kind == EntryKind::Chat && entry.conversation.is_some())
-        .filter(|(.., entry)| living.has(entry))
+        .filter(|(_, id, entry)| living.has(entry) && !kept.is_over(id, now))
         .map(|(_, id, entry)| (id, entry))
         .collect();
     for message in listed {
         let id = message.id.to_string();
         let Some(entry) = stored.remove(&id) else {
             violations.push(format!(
-                "the list of {partition} shows {id}, which is no stored charge in a living conversation"
+                "the list of {partition} shows {id}, which is no stored charge in a living conversation, or too old"
             ));
             continue;
         };
@@ -78,7 +81,7 @@ async fn all_messages(history: &History, user_id: UserId, account: &Account) -> 
 pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitness) -> Vec<String> {
     let charged: HashMap<String, Entry> =
         entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat).map(|(_, id, entry)| (id, entry)).collect();
-    let mut violations = on_message_items(items);
+    let mut violations = on_message_items(items, world.retention, world.clock.now());
     let journal = world.journal.lock().unwrap();
     let has_died = |ProcessId(number): ProcessId| matches!(journal.get(number), Some((_, Told::Nothing)));
     let texts = items.iter().filter_map(|item| item.sort.strip_prefix(PREFIX_OF_TEXTS));
@@ -87,15 +90,17 @@ pub(super) fn on_texts(items: &[StoredItem], world: &World, witness: &TextWitnes
 }
 
 /// A message item is there for each stored charge, in its conversation, and for nothing else. That of a deleted
-/// conversation may be there for some time.
-pub(super) fn on_message_items(items: &[StoredItem]) -> Vec<String> {
+/// conversation, and one whose time is over, may be there for some time.
+pub(super) fn on_message_items(items: &[StoredItem], kept: RetentionOfSchedule, now: Timestamp) -> Vec<String> {
     let living: HashMap<&str, Living> = items
         .iter()
         .filter(|item| item.sort == ACCOUNT)
         .map(|item| (item.partition.as_str(), Living::of(items, &item.partition, &item.parsed())))
         .collect();
     let charged = entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat && entry.conversation.is_some());
-    let of_the_living = |(of, _, entry): &(&str, String, Entry)| living.get(of).is_some_and(|living| living.has(entry));
+    let of_the_living = |(of, id, entry): &(&str, String, Entry)| {
+        living.get(of).is_some_and(|living| living.has(entry)) && !kept.is_over(id, now)
+    };
     let (stored, dead): (Vec<_>, Vec<_>) = charged.partition(of_the_living);
     let sort = |(_, id, entry): (&str, String, Entry)| format!("MESSAGE#{}#{id}", entry.conversation.unwrap());
     let (stored, dead): (BTreeSet<String>, BTreeSet<String>) =

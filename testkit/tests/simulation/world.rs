@@ -11,6 +11,7 @@ use crate::process::{Process, ProcessId};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
+use crate::verdict_on_retention::RetentionOfSchedule;
 use shared::domain::ids::UserId;
 use shared::domain::time::{Clock, Timestamp};
 use shared::identity::accounts::{Accounts, Deletion};
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) sessions: Sessions,
     /// The API keys that each warm function remembers. A process that answers a program is one request to such a function.
     pub(super) warm_functions: Vec<ApiKeys>,
+    /// The time for which readers and the audit keep texts.
+    pub(super) retention: RetentionOfSchedule,
     pub(super) clock: Clock,
     pub(super) trace: Trace,
     pub(super) people: Vec<Person>,
