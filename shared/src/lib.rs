@@ -13,6 +13,7 @@ pub mod direct;
 pub mod door;
 pub mod endpoint;
 pub mod error;
+pub mod export;
 pub mod gateway;
 pub mod http;
 pub mod openai;

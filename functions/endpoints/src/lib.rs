@@ -14,6 +14,7 @@ pub mod chat;
 pub mod chat_completions;
 pub mod conversations;
 pub mod docs;
+pub mod export;
 pub mod jwks;
 pub mod keys;
 pub mod login;

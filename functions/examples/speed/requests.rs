@@ -85,6 +85,7 @@ impl<'a> Requests<'a> {
             "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
             "conversations" => self.ada_gets("/conversations/"),
             "docs" => self.ada_gets("/docs/"),
+            "export" => self.ada_gets("/export/"),
             "jwks" => self.ada_gets("/.well-known/jwks.json"),
             "keys" => self.ada_gets("/keys/"),
             "login" => Asked::of(&Request::post("/login/").json(&credentials("ada")), 200),

@@ -318,7 +318,14 @@ fn check(sent: &Sent, response: &Response) -> Result<(), TestCaseError> {
         let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
         let is_page = sent.route.function == "docs";
         let is_whole = body.ends_with("data: [DONE]\n\n") || body.contains("event: paid\n");
-        let is_well_formed = if is_stream { is_whole } else { is_empty_or_json(body) };
+        let is_lines = headers.get("content-type").is_some_and(|kind| kind == "application/x-ndjson");
+        let is_well_formed = if is_stream {
+            is_whole
+        } else if is_lines {
+            body.lines().all(is_empty_or_json)
+        } else {
+            is_empty_or_json(body)
+        };
         prop_assert!(is_well_formed || is_page, "{response:?}");
         let is_public = ["docs", "jwks", "openapi"].contains(&sent.route.function.as_str());
         prop_assert!(!is_cached || is_public, "{response:?}");

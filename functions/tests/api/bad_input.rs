@@ -129,7 +129,9 @@ async fn whoever_does_not_prove_who_they_are_gets_nothing() {
         (bearer(&ada.refresh), "token_not_valid"),
         (bearer(&"x".repeat(100 * 1024)), "token_not_valid"),
     ] {
-        for request in [balance(), Request::get("/transactions/"), Request::get("/messages/"), chat()] {
+        for request in
+            [balance(), Request::get("/transactions/"), Request::get("/messages/"), Request::get("/export/"), chat()]
+        {
             let request = match &authorization {
                 Some(value) => request.header("Authorization", value),
                 None => request,
@@ -151,6 +153,7 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/chatView/", "POST"),
         ("/transactions/", "GET, HEAD"),
         ("/messages/", "GET, HEAD"),
+        ("/export/", "GET, HEAD"),
         ("/conversations/", "GET, HEAD, POST"),
         ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/", "PATCH, DELETE"),
         ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/messages/", "GET, HEAD"),

@@ -1,8 +1,8 @@
 //! The cases in `events/`, each sent to the real binary of its function in both payload versions.
 //!
 //! `events/<function>/cases.json` lists the requests of clients and the responses that they get. The body of a request
-//! is its `json`, `form` or `text`, the body of a response its `json`, `problem`, `events` (of a stream) or `text`;
-//! without one it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly
+//! is its `json`, `form` or `text`, the body of a response its `json`, `problem`, `events` (of a stream), `lines` (of JSON)
+//! or `text`; without one it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly
 //! has an `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
 //! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
@@ -177,6 +177,8 @@ struct ExpectedResponse {
     problem: Option<Map<String, Value>>,
     /// The data of the events of a stream, each under the event's name if it has one.
     events: Option<Value>,
+    /// The lines of an export.
+    lines: Option<Value>,
     /// A body of a type that `headers` names.
     text: Option<Value>,
 }
@@ -189,17 +191,18 @@ impl ExpectedResponse {
             problem.as_object_mut().unwrap().extend(members.clone());
             problem
         });
-        let bodies = [self.json.clone(), problem, self.events.clone(), self.text.clone()];
+        let bodies = [self.json.clone(), problem, self.events.clone(), self.lines.clone(), self.text.clone()];
         bodies.into_iter().flatten().next().unwrap_or_default()
     }
 
     /// Every header that must be there; nothing of the API but what is public may be cached.
     fn headers(&self) -> BTreeMap<String, String> {
-        let content_type = match (&self.json, &self.problem, &self.events, &self.text) {
-            (None, None, None, _) => "",
-            (Some(_), None, None, None) => "application/json",
-            (None, Some(_), None, None) => "application/problem+json",
-            (None, None, Some(_), None) => "text/event-stream",
+        let content_type = match (&self.json, &self.problem, &self.events, &self.lines, &self.text) {
+            (None, None, None, None, _) => "",
+            (Some(_), None, None, None, None) => "application/json",
+            (None, Some(_), None, None, None) => "application/problem+json",
+            (None, None, Some(_), None, None) => "text/event-stream",
+            (None, None, None, Some(_), None) => "application/x-ndjson",
             _ => panic!("an answer has one body"),
         };
         let usual = [("cache-control", "no-store"), ("content-type", content_type), ("x-request-id", "*")];
@@ -222,6 +225,9 @@ impl ExpectedResponse {
         let found = match response.headers.get("content-type").map(String::as_str) {
             _ if response.body.is_empty() => Value::Null,
             Some("text/event-stream") => Value::from(data_of_events(&response.body)),
+            Some("application/x-ndjson") => {
+                response.body.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
+            }
             _ if self.text.is_some() => Value::from(response.body.as_str()),
             _ => response.json(),
         };

@@ -46,6 +46,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
+        ("export", Request::get("/export/").bearer(&ada.access)),
         ("conversations", Request::get("/conversations/").bearer(&ada.access)),
         ("conversations", make_conversation("My holidays").bearer(&ada.access)),
         ("conversations", rename_conversation(UNKNOWN_ID, "My journeys").bearer(&ada.access)),

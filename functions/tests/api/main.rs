@@ -26,6 +26,7 @@ mod docs;
 mod docs_page;
 mod doors;
 mod events;
+mod export;
 mod fallbacks;
 mod faults;
 mod forgery;

@@ -153,6 +153,7 @@ pub fn of_people() -> Vec<Request> {
     vec![
         Request::get("/transactions/"),
         Request::get("/messages/"),
+        Request::get("/export/"),
         Request::get("/conversations/"),
         make_conversation("My holidays"),
         rename_conversation(UNKNOWN_ID, "My journeys"),

@@ -51,7 +51,16 @@ async fn change(world: &World, sort: &str, is_meant: impl Fn(&Value) -> bool, ed
 
 /// The requests of a person for whom nothing fails but a capture.
 async fn live(world: &World, ada: &Tokens) {
-    for path in ["/token_balance/", "/transactions/", "/messages/", "/v1/models", "/sessions/", "/account/", "/keys/"] {
+    for path in [
+        "/token_balance/",
+        "/transactions/",
+        "/messages/",
+        "/export/",
+        "/v1/models",
+        "/sessions/",
+        "/account/",
+        "/keys/",
+    ] {
         ask(world, 200, Request::get(path).bearer(&ada.access)).await;
     }
     ask(world, 200, Request::get("/.well-known/jwks.json")).await;

@@ -24,6 +24,7 @@ use providers::unconnected::Unconnected;
 use store::Table;
 
 use crate::conversation::Conversations;
+use crate::export::Export;
 use crate::settings::{ChatSettings, Settings, SigningSettings};
 use crate::till::Till;
 
@@ -139,6 +140,12 @@ impl Resources {
     #[must_use]
     pub fn history(&self) -> History {
         History::new(self.table.clone(), self.clock.clone()).with_retention(self.settings.message_retention)
+    }
+
+    /// The export of all that is stored of a user.
+    #[must_use]
+    pub fn export(&self) -> Export {
+        Export::new(self.sessions(), self.api_keys(), self.history(), self.clock.clone())
     }
 
     /// The keeper of users' conversations.

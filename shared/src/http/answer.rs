@@ -29,6 +29,13 @@ impl Answer {
         Ok(Self::json(status, body)?.header(CACHE_CONTROL, "no-store"))
     }
 
+    /// Lines of JSON about a person, which no cache may keep.
+    #[must_use]
+    pub fn private_lines(lines: String) -> Self {
+        let answer = Self(BufferedResponse::new(Body::Text(lines)));
+        answer.header(CONTENT_TYPE, "application/x-ndjson").header(CACHE_CONTROL, "no-store")
+    }
+
     /// A JSON body for everybody, which caches may keep for `seconds`.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use domain::ids::{ConversationId, UserId};
 use domain::invalid_field::InvalidField;
 use lambda_http::RequestExt;
-use ledger::history::{Cursor, Limit, List, PageRequest};
+use ledger::history::{Cursor, ExportCursor, Limit, List, PageRequest};
 
 use crate::error::{ApiError, FieldErrors};
 use crate::http::request::Request;
@@ -23,6 +23,16 @@ impl Request {
     /// As [`Request::page`].
     pub fn page_in<T: List>(&self, user_id: UserId, conversation: ConversationId) -> Result<PageRequest, ApiError> {
         self.page_at(|text| Cursor::parse_in::<T>(text, user_id, conversation))
+    }
+
+    /// Where the export of `user_id` goes on that the query asks for.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] if `cursor` is wrong.
+    pub fn export_cursor(&self, user_id: UserId) -> Result<Option<ExportCursor>, ApiError> {
+        let mut errors = FieldErrors::new();
+        let cursor = self.parameter("cursor", &mut errors, |text| ExportCursor::parse(text, user_id));
+        if errors.is_empty() { Ok(cursor) } else { Err(ApiError::Invalid(errors)) }
     }
 
     fn page_at(&self, cursor: impl FnOnce(&str) -> Result<Cursor, InvalidField>) -> Result<PageRequest, ApiError> {

@@ -164,6 +164,7 @@ fn refused_field(operation: &Value, components: &Components) -> RefusedField {
     let parameters = operation["parameters"].as_array().into_iter().flatten().filter_map(resolved);
     let refused = parameters.filter_map(|parameter| match (parameter["in"].as_str(), parameter["name"].as_str()) {
         (Some("query"), Some("limit")) => Some(("limit".to_owned(), "Ensure this is a whole number from 1 to 100.")),
+        (Some("query"), Some("cursor")) => Some(("cursor".to_owned(), "This is not a cursor of this list.")),
         (Some("header"), Some("Idempotency-Key")) if operation["requestBody"]["x-forms"] != true => {
             Some(("Idempotency-Key".to_owned(), "An idempotency key has 1 to 255 visible ASCII characters."))
         }

@@ -34,6 +34,8 @@ enum DocumentedContent {
     Json(Found),
     /// The schema of each event but `[DONE]`.
     Events(Found),
+    /// The schema of each line.
+    Lines(Found),
     /// The schema of the body as a text.
     Text(Found),
 }
@@ -90,9 +92,10 @@ impl Operation {
     pub(super) fn check_answer_body(&self, status: u16, body: &Value, schemas: &Schemas) -> Result<(), String> {
         let response = self.responses.get(&status).ok_or_else(|| format!("there is no status {status}"))?;
         let mut differences = response.content.values().map(|content| match content {
-            DocumentedContent::Json(schema) | DocumentedContent::Events(schema) | DocumentedContent::Text(schema) => {
-                schemas.check(*schema, body)
-            }
+            DocumentedContent::Json(schema)
+            | DocumentedContent::Events(schema)
+            | DocumentedContent::Lines(schema)
+            | DocumentedContent::Text(schema) => schemas.check(*schema, body),
         });
         let first = differences.next().ok_or("there is no body")?;
         if differences.any(|other| other.is_ok()) { Ok(()) } else { first }
@@ -111,6 +114,7 @@ impl DocumentedResponse {
             let schema = resolved(&content["schema"], document);
             let content = match media_type.as_str() {
                 "text/event-stream" => DocumentedContent::Events(compiler.of_answers(schema_of_data(schema))),
+                "application/x-ndjson" => DocumentedContent::Lines(compiler.of_answers(schema)),
                 json if json.ends_with("json") => DocumentedContent::Json(compiler.of_answers(schema)),
                 _ => DocumentedContent::Text(compiler.of_answers(schema)),
             };
@@ -148,9 +152,19 @@ impl DocumentedResponse {
             None => Err(format!("it has no content of the type {media_type:?}")),
             Some(DocumentedContent::Json(schema)) => schemas.check(*schema, &json_of(&response.body)?),
             Some(DocumentedContent::Events(schema)) => check_events(&response.body, *schema, schemas),
+            Some(DocumentedContent::Lines(schema)) => check_lines(&response.body, *schema, schemas),
             Some(DocumentedContent::Text(schema)) => schemas.check(*schema, &Value::from(response.body.as_str())),
         }
     }
+}
+
+/// Each line has an end, and the last is of the type `page`.
+fn check_lines(body: &str, schema: Found, schemas: &Schemas) -> Result<(), String> {
+    let Some(lines) = body.strip_suffix('\n') else { return Err("the last line has no end".to_owned()) };
+    let lines: Vec<Value> = lines.split('\n').map(json_of).collect::<Result<_, _>>()?;
+    lines.iter().try_for_each(|line| schemas.check(schema, line))?;
+    let is_last = |(number, line): (usize, &Value)| (line["type"] == "page") == (number + 1 == lines.len());
+    if lines.iter().enumerate().all(is_last) { Ok(()) } else { Err("the line `page` is not the last alone".to_owned()) }
 }
 
 /// The comment of the streams.

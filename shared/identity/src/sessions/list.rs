@@ -45,7 +45,42 @@ fn session_id_of_sort_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     id.ok_or_else(|| serde::de::Error::custom("a session's key has no session id"))
 }
 
+/// A network from which a user logged in, as the user sees it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct NetworkView {
+    /// The network: a /24 of IPv4, or a /64 of IPv6.
+    pub network: String,
+    /// The time of the last login from there, in RFC 3339.
+    pub last_login_at: String,
+}
+
+/// All that is stored of the logins of a user, but the password's hash.
+#[derive(Debug)]
+pub struct LoginsOfUser {
+    /// The account, which was found open.
+    pub account: Account,
+    /// The living sessions, newest first.
+    pub sessions: Vec<SessionView>,
+    /// The networks from which the user logged in.
+    pub networks: Vec<NetworkView>,
+}
+
 impl Sessions {
+    /// The account of `person`, with their sessions and the networks of their logins.
+    ///
+    /// # Errors
+    /// As [`Sessions::list`].
+    pub async fn logins(&self, person: &LoggedIn) -> Result<LoginsOfUser, IdentityError> {
+        let (account, login) = self.account_and_login(person).await?;
+        let living = self.living(person.user_id(), person.session_epoch(), &login.sessions).await?;
+        let sessions = living.into_iter().map(|stored| view(stored, person)).collect();
+        let networks = login.networks.into_iter().map(|(network, last_login)| NetworkView {
+            network,
+            last_login_at: Timestamp::from_seconds(last_login).to_string(),
+        });
+        Ok(LoginsOfUser { account, sessions, networks: networks.collect() })
+    }
+
     /// The living sessions of `person`, newest first.
     ///
     /// # Errors
@@ -67,13 +102,19 @@ impl Sessions {
     /// Reads the account, the login that it names, and the sessions that the login lists. Sessions of the past are not
     /// listed, however many their items are.
     async fn account_and_living(&self, person: &LoggedIn) -> Result<(Account, Vec<StoredSession>), IdentityError> {
+        let (account, login) = self.account_and_login(person).await?;
+        let living = self.living(person.user_id(), person.session_epoch(), &login.sessions).await?;
+        Ok((account, living))
+    }
+
+    /// Reads the account, and the login that it names.
+    async fn account_and_login(&self, person: &LoggedIn) -> Result<(Account, Login), IdentityError> {
         let user_id = person.user_id();
         let account = Account::admitted(self.table.get(Account::key(user_id)).await?, person.payer())?;
         let login: Option<Login> = self.table.get(Login::key(&account.parsed_username()?)).await?;
         // The account may be deleted and its name registered again between the two reads.
         let login = login.filter(|login| login.user_id == user_id).ok_or(Closed::Gone)?;
-        let living = self.living(user_id, person.session_epoch(), &login.sessions).await?;
-        Ok((account, living))
+        Ok((account, login))
     }
 
     /// The unexpired sessions of `epoch` among the `listed` ones, newest first. DynamoDB deletes expired items late.
