@@ -31,6 +31,10 @@ pub mod testing;
 
 #[cfg(feature = "bedrock")]
 mod bedrock;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod called_tool;
+#[cfg(any(feature = "bedrock", feature = "openai"))]
+mod claude_reasoning;
 mod converse;
 pub mod dummy;
 #[cfg(any(feature = "bedrock", feature = "openai"))]

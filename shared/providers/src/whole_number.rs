@@ -1,5 +1,6 @@
 //! Whole numbers of JSON, which some programs write with a fraction of zero.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// The greatest whole number that every JSON reader keeps exact.
@@ -10,6 +11,14 @@ pub(crate) const MAX_EXACT: u64 = 1 << 53;
 pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=MAX_EXACT as f64).contains(number);
     value.as_u64().or_else(|| value.as_f64().filter(is_whole).map(|number| number as u64))
+}
+
+/// A count of tokens: a whole number from 0 to [`MAX_EXACT`], also if it is written with a fraction of zero. Anything else is
+/// 0, as if it were not there: an odd count must not cost somebody their reply.
+#[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "the clients that count are not built in"))]
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(whole_number(&value).filter(|count| *count <= MAX_EXACT).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::bedrock::cache_points::CachePoint;
-use crate::bedrock::tools::NoMembers;
+use crate::called_tool::{CallInput, fitting_name};
 use crate::prompt::{Image, ImageType, Role, Segment, Turn};
 use domain::message::ToolCall;
 
@@ -69,18 +68,6 @@ struct CalledTool<'a> {
     tool_use_id: String,
     name: Cow<'a, str>,
     input: CallInput<'a>,
-}
-
-/// The arguments of a call. Converse takes objects alone.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum CallInput<'a> {
-    Object(&'a RawValue),
-    /// The words that the model wrote in place of an object: it can read them again.
-    Other {
-        arguments: &'a str,
-    },
-    Nothing(NoMembers),
 }
 
 #[derive(Serialize)]
@@ -202,10 +189,10 @@ impl<'a> CallsSoFar<'a> {
         match self.wording {
             Wording::Blocks => Block::ToolUse(CalledTool {
                 tool_use_id: numbered.id(),
-                name: fitting_name(name),
+                name: fitting_name(name, MAX_NAME),
                 input: CallInput::of(arguments),
             }),
-            Wording::Texts => Block::Text(format!("[Called {} with {arguments}]", fitting_name(name)).into()),
+            Wording::Texts => Block::Text(format!("[Called {} with {arguments}]", fitting_name(name, MAX_NAME)).into()),
         }
     }
 }
@@ -230,7 +217,7 @@ impl<'a> Block<'a> {
 
     /// The result of a call. Where there is no such call, Converse takes no result of one.
     fn of_result_in_words(call: Option<NumberedCall<'a>>, result: &str) -> Self {
-        let name = call.map_or("a call".into(), |call| fitting_name(call.name));
+        let name = call.map_or("a call".into(), |call| fitting_name(call.name, MAX_NAME));
         Self::Text(format!("[Result of {name}: {}]", words_of_result(result)).into())
     }
 }
@@ -255,31 +242,8 @@ impl<'a> ToolResult<'a> {
     }
 }
 
-impl<'a> CallInput<'a> {
-    fn of(arguments: &'a str) -> Self {
-        if arguments.trim().is_empty() {
-            return Self::Nothing(NoMembers {});
-        }
-        match serde_json::from_str::<&RawValue>(arguments) {
-            Ok(json) if json.get().starts_with('{') => Self::Object(json),
-            _ => Self::Other { arguments },
-        }
-    }
-}
-
 fn words_of_result(result: &str) -> &str {
     if result.trim().is_empty() { EMPTY } else { result }
-}
-
-/// `name` in the characters that Converse takes. A model wrote it, and a refusal would end an agent's loop for ever.
-fn fitting_name(name: &str) -> Cow<'_, str> {
-    let fits = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(fits) {
-        return name.into();
-    }
-    let fitting: String =
-        name.chars().map(|character| if fits(character) { character } else { '_' }).take(MAX_NAME).collect();
-    if fitting.is_empty() { "_".into() } else { fitting.into() }
 }
 
 #[cfg(test)]
@@ -357,23 +321,6 @@ mod tests {
     }
 
     #[test]
-    fn the_arguments_of_a_call_stay_the_text_that_the_model_wrote() {
-        for (arguments, expected) in [
-            (
-                r#" {"z": 1, "a": 1.0, "big": 12345678901234567890123} "#,
-                r#"{"z": 1, "a": 1.0, "big": 12345678901234567890123}"#,
-            ),
-            ("", "{}"),
-            (" \n", "{}"),
-            ("null", r#"{"arguments":"null"}"#),
-            (r#"{"a": "#, r#"{"arguments":"{\"a\": "}"#),
-            (r#"{"a": 1} and"#, r#"{"arguments":"{\"a\": 1} and"}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&CallInput::of(arguments)).unwrap(), expected);
-        }
-    }
-
-    #[test]
     fn images_stand_where_they_stood_among_the_words_and_are_something_by_themselves() {
         use ImageType::{Gif, Jpeg, Png, Webp};
         let among = [image(0, Png, "AAAA"), image(2, Jpeg, "BBBB"), image(2, Gif, "CCCC"), image(3, Webp, "DDDD")];
@@ -401,20 +348,6 @@ mod tests {
         let expected = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
         assert_eq!(sent(&turns, Wording::Blocks), expected);
         assert_eq!(sent(&turns[..2], Wording::Blocks), json!([]));
-    }
-
-    #[test]
-    fn a_name_has_the_characters_and_the_length_that_converse_takes() {
-        for (name, expected) in [
-            ("look_up-2", "look_up-2".to_owned()),
-            ("functions.look up", "functions_look_up".to_owned()),
-            ("\u{fc}", "_".to_owned()),
-            ("", "_".to_owned()),
-            (&"a".repeat(65), "a".repeat(64)),
-            (&"\u{1f600}".repeat(65), "_".repeat(64)),
-        ] {
-            assert_eq!(fitting_name(name), expected);
-        }
     }
 
     fn any_turn() -> impl Strategy<Value = Turn> {

@@ -7,11 +7,9 @@
 
 use serde::Serialize;
 
+use crate::claude_reasoning::{budget_tokens, forces_a_call, goes_on_after_a_call, words_of_claude};
 use crate::converse::{Effort, ReasoningStyle, wanted_effort};
-use crate::prompt::{Prompt, Role, ToolChoice};
-
-/// The least budget that Claude takes.
-const LEAST_BUDGET_TOKENS: u32 = 1024;
+use crate::prompt::Prompt;
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -76,46 +74,12 @@ impl<'a> ReasoningFields<'a> {
     }
 }
 
-/// The budget for `effort`, of which half of the reply's tokens are the most. None if that is less than the model takes.
-fn budget_tokens(effort: Effort, max_output_tokens: u32) -> Option<u32> {
-    let wanted = match effort {
-        Effort::Low => LEAST_BUDGET_TOKENS,
-        Effort::Medium => 4 * LEAST_BUDGET_TOKENS,
-        Effort::High | Effort::ExtraHigh | Effort::Most => 16 * LEAST_BUDGET_TOKENS,
-    };
-    Some(wanted.min(max_output_tokens / 2)).filter(|tokens| *tokens >= LEAST_BUDGET_TOKENS)
-}
-
-fn words_of_claude(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::ExtraHigh => "xhigh",
-        Effort::Most => "max",
-    }
-}
-
-/// Claude does not reason if it must call a tool.
-fn forces_a_call(prompt: &Prompt) -> bool {
-    matches!(prompt.tools.choice, Some(ToolChoice::Required | ToolChoice::Function(_)))
-}
-
-/// Whether the reply goes on with one that was begun or that called a tool, also if the user says something beside the
-/// result. Claude wants to read first what it reasoned before that, with a signature that no member of OpenAI's protocol has
-/// room for.
-fn goes_on_after_a_call(prompt: &Prompt) -> bool {
-    let mut turns = prompt.turns.iter().rev().filter(|turn| turn.role != Role::System).peekable();
-    let is_begun = turns.peek().is_some_and(|turn| turn.role == Role::Assistant);
-    is_begun || turns.find(|turn| turn.role == Role::Assistant).is_some_and(|turn| !turn.calls.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::prompt::{Tools, Turn};
+    use crate::prompt::{Role, ToolChoice, Tools, Turn};
     use domain::message::ToolCall;
 
     fn asking(word: &str, roles: &[Role], choice: Option<ToolChoice>) -> Prompt {

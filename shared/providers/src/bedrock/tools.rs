@@ -1,8 +1,8 @@
 //! Tools in the form that Converse takes.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
+use crate::called_tool::{NoMembers, ToolSchema};
 use crate::prompt::{Tool, ToolChoice, Tools};
 
 #[derive(Serialize)]
@@ -37,23 +37,6 @@ enum InputSchema<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(untagged)]
-enum ToolSchema<'a> {
-    Given(&'a RawValue),
-    /// Of a function without arguments. Converse wants a schema in any case.
-    Empty(EmptySchema),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum EmptySchema {
-    Object { properties: NoMembers },
-}
-
-#[derive(Serialize)]
-pub(super) struct NoMembers {}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum ToolUseChoice<'a> {
     Auto(NoMembers),
@@ -86,11 +69,10 @@ impl<'a> ConverseTools<'a> {
 impl<'a> ConverseTool<'a> {
     fn of(tool: &'a Tool, is_strict: bool) -> Self {
         let Tool { name, description, parameters, strict, is_cached: _ } = tool;
-        let empty = || ToolSchema::Empty(EmptySchema::Object { properties: NoMembers {} });
         Self::ToolSpec(ToolSpecification {
             name,
             description: description.as_deref().filter(|description| !description.trim().is_empty()),
-            input_schema: InputSchema::Json(parameters.as_deref().map_or_else(empty, ToolSchema::Given)),
+            input_schema: InputSchema::Json(ToolSchema::of(parameters.as_deref())),
             strict: (is_strict && *strict == Some(true)).then_some(true),
         })
     }
@@ -98,6 +80,7 @@ impl<'a> ConverseTool<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
     use super::*;

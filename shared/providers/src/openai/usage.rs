@@ -3,9 +3,8 @@
 use domain::pricing::Usage;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
-use crate::whole_number::{MAX_EXACT, whole_number};
+use crate::whole_number::count;
 
 /// A server's count of tokens. An odd count must not cost somebody their reply, so a number that is no count is 0, as if
 /// it were not there.
@@ -132,12 +131,6 @@ impl<'de> Deserialize<'de> for Counted {
     }
 }
 
-/// A whole number from 0 to [`MAX_EXACT`], also if it is written with a fraction of zero. Anything else is 0.
-fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(whole_number(&value).filter(|count| *count <= MAX_EXACT).unwrap_or_default())
-}
-
 /// The counts of a stream, which may come in several chunks: of each number the last one that is there.
 pub(super) fn latest(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
     let (Some(before), Some(now)) = (before, now) else { return now.or(before) };
@@ -154,6 +147,7 @@ pub(super) fn latest(before: Option<Usage>, now: Option<Usage>) -> Option<Usage>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::whole_number::MAX_EXACT;
 
     fn usage(json: &str) -> Option<(u64, u64)> {
         let usage = serde_json::from_str::<Counted>(json).unwrap().usage()?;
