@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 use std::time::Duration;
 
+#[cfg(feature = "openai")]
+use crate::anthropic::Anthropic;
 #[cfg(feature = "bedrock")]
 use crate::bedrock::{self, Bedrock};
 #[cfg(any(feature = "bedrock", feature = "openai"))]
@@ -80,6 +82,19 @@ impl Connections {
         Ok(Model::new(OpenAi::catalogued(&http, provider, model, &self.keys)?))
     }
 
+    #[cfg(feature = "openai")]
+    fn anthropic(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
+        let timeout = provider.connect_timeout;
+        let http = self.servers.get(timeout, || HttpClient::new(timeout))?;
+        Ok(Model::new(Anthropic::catalogued(&http, provider, model, &self.keys)?))
+    }
+
+    #[cfg(not(feature = "openai"))]
+    #[expect(clippy::unused_self, reason = "the feature makes a client")]
+    fn anthropic(&self, _provider: &Provider, _model: &CataloguedModel) -> Result<Model, Cause> {
+        Err(not_built_in())
+    }
+
     #[cfg(not(feature = "openai"))]
     #[expect(clippy::unused_self, reason = "the feature makes a client")]
     fn openai(&self, _provider: &Provider, _model: &CataloguedModel) -> Result<Model, Cause> {
@@ -113,6 +128,7 @@ impl Connect for Connections {
         }
         let connected = match provider.protocol {
             Protocol::OpenAi => self.openai(provider, model),
+            Protocol::Anthropic => self.anthropic(provider, model),
             Protocol::Bedrock => self.bedrock(provider, model),
             Protocol::Dummy => Ok(Model::new(Dummy::default())),
         };

@@ -4,7 +4,7 @@
 use crate::prompt::Prompt;
 
 /// The word of OpenAI's protocol for a model that does not reason.
-const NO_EFFORT: &str = "none";
+pub(crate) const NO_EFFORT: &str = "none";
 
 /// How a model is told how much to reason. Converse has no parameter for it, and passes on those of the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl ReasoningStyle {
             _ => Some(Self::Adaptive),
         }
     }
+
+    /// The style of the model that a server with Anthropic's protocol calls `provider_model`. Another maker's model is told as
+    /// the first that could be told were.
+    pub(crate) fn at_anthropic(provider_model: &str) -> Option<Self> {
+        claude_version_at_anthropic(provider_model).map_or(Some(Self::Budget), Self::of_claude)
+    }
+}
+
+/// The version of Claude in Anthropic's own name of a model: `claude-sonnet-4-5-20250929`. None for another maker's model.
+pub(crate) fn claude_version_at_anthropic(provider_model: &str) -> Option<(u32, u32)> {
+    let (_, rest) = provider_model.split_once("claude-")?;
+    claude_version_in(rest)
 }
 
 /// The major and the minor version of Claude in a name that ends as `claude-sonnet-4-20250514-v1:0` or
@@ -45,6 +57,11 @@ impl ReasoningStyle {
 /// one without a version is newer than all that have one.
 pub(crate) fn claude_version(provider_model: &str) -> Option<(u32, u32)> {
     let (_, rest) = provider_model.split_once("anthropic.claude-")?;
+    claude_version_in(rest)
+}
+
+/// The version in the `rest` of a name that follows `claude-`.
+fn claude_version_in(rest: &str) -> Option<(u32, u32)> {
     if rest.starts_with("instant") || rest.starts_with('v') {
         return Some((0, 0));
     }
@@ -84,24 +101,24 @@ pub(crate) fn wanted_effort(prompt: &Prompt) -> Option<&str> {
     prompt.reasoning_effort.as_deref().filter(|word| *word != NO_EFFORT)
 }
 
-/// The first parameter of `prompt` that keeps the model that Bedrock calls `provider_model` from reasoning as it is told,
-/// by its name in OpenAI's protocol.
+/// The first parameter of `prompt` that keeps a model of `style` from reasoning as it is told, by its name in OpenAI's
+/// protocol.
 ///
 /// Nova 2 wants no limit of the reply's length with the effort `high`, and without one nothing bounds what the reply costs.
-/// Claude does not reason with a temperature or a `top_p`.
-pub(crate) fn unsupported_for_reasoning(provider_model: &str, prompt: &Prompt) -> Option<&'static str> {
-    let word = wanted_effort(prompt)?;
-    let (style, effort) = (ReasoningStyle::of(provider_model), Effort::of(word));
+/// Claude does not reason with a `top_p`, or with a temperature but 1.
+pub(crate) fn unsupported_for_reasoning(style: Option<ReasoningStyle>, prompt: &Prompt) -> Option<&'static str> {
+    let effort = Effort::of(wanted_effort(prompt)?);
     let is_understood = match style {
         None => false,
         Some(ReasoningStyle::Budget | ReasoningStyle::Adaptive) => effort.is_some(),
         Some(ReasoningStyle::Nova) => effort.is_some_and(|effort| effort < Effort::High),
         Some(ReasoningStyle::Word) => true,
     };
+    let is_not_one = |temperature: f32| (temperature - 1.0).abs() > f32::EPSILON;
     let is_claude = matches!(style, Some(ReasoningStyle::Budget | ReasoningStyle::Adaptive));
     [
         ("reasoning_effort", !is_understood),
-        ("temperature", is_claude && prompt.sampling.temperature.is_some()),
+        ("temperature", is_claude && prompt.sampling.temperature.is_some_and(is_not_one)),
         ("top_p", is_claude && prompt.sampling.top_p.is_some()),
     ]
     .into_iter()
@@ -143,6 +160,27 @@ mod tests {
         }
     }
 
+    /// Names of Anthropic's list of models, and of other makers' whose servers speak its protocol.
+    #[test]
+    fn anthropics_own_name_of_a_model_says_how_it_is_told_how_much_to_reason() {
+        use ReasoningStyle::{Adaptive, Budget};
+        for (name, expected) in [
+            ("claude-2.1", None),
+            ("claude-instant-1.2", None),
+            ("claude-3-opus-20240229", None),
+            ("claude-3-5-haiku-latest", None),
+            ("claude-3-7-sonnet-20250219", Some(Budget)),
+            ("claude-sonnet-4-0", Some(Budget)),
+            ("claude-sonnet-4-5-20250929", Some(Budget)),
+            ("claude-opus-4-6", Some(Adaptive)),
+            ("claude-opus-5", Some(Adaptive)),
+            ("deepseek-chat", Some(Budget)),
+            ("", Some(Budget)),
+        ] {
+            assert_eq!(ReasoningStyle::at_anthropic(name), expected, "{name}");
+        }
+    }
+
     #[test]
     fn an_effort_that_a_model_cannot_be_told_is_named_and_so_is_a_parameter_that_does_not_go_with_it() {
         const CLAUDE: &str = "anthropic.claude-sonnet-4-20250514-v1:0";
@@ -166,12 +204,13 @@ mod tests {
             (LLAMA, "none", None),
         ] {
             let prompt = Prompt { reasoning_effort: Some(word.to_owned()), ..Prompt::default() };
-            assert_eq!(unsupported_for_reasoning(name, &prompt), expected, "{name} {word}");
+            assert_eq!(unsupported_for_reasoning(ReasoningStyle::of(name), &prompt), expected, "{name} {word}");
         }
         let (warm, narrow) = (
             Sampling { temperature: Some(0.5), ..Sampling::default() },
             Sampling { top_p: Some(0.5), ..Sampling::default() },
         );
+        let of_name = |name: &str, prompt: Prompt| unsupported_for_reasoning(ReasoningStyle::of(name), &prompt);
         for (sampling, parameter) in [(warm, "temperature"), (narrow, "top_p")] {
             let of = |word: Option<&str>| Prompt {
                 sampling: sampling.clone(),
@@ -179,11 +218,11 @@ mod tests {
                 ..Prompt::default()
             };
             for name in [CLAUDE, NEW_CLAUDE] {
-                assert_eq!(unsupported_for_reasoning(name, &of(Some("low"))), Some(parameter));
-                assert_eq!(unsupported_for_reasoning(name, &of(Some("none"))), None);
-                assert_eq!(unsupported_for_reasoning(name, &of(None)), None);
+                assert_eq!(of_name(name, of(Some("low"))), Some(parameter));
+                assert_eq!(of_name(name, of(Some("none"))), None);
+                assert_eq!(of_name(name, of(None)), None);
             }
-            assert_eq!(unsupported_for_reasoning(GPT, &of(Some("low"))), None);
+            assert_eq!(of_name(GPT, of(Some("low"))), None);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Models and the providers that serve them: the dummy, OpenAI's protocol as a client, Amazon Bedrock.
+//! Models and the providers that serve them: the dummy, OpenAI's and Anthropic's protocols as a client, Amazon
+//! Bedrock.
 //!
 //! A prompt goes in; a reply comes out, whole or in pieces, or an [`error::ModelError`]. The [`catalogue`] says which
 //! models there are and at which prices; nothing here charges them, or knows balances or callers. Prompts and providers'
@@ -29,6 +30,8 @@ pub mod settings;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
+#[cfg(feature = "openai")]
+mod anthropic;
 #[cfg(feature = "bedrock")]
 mod bedrock;
 #[cfg(any(feature = "bedrock", feature = "openai"))]

@@ -9,7 +9,7 @@ mod stream;
 mod usage;
 mod whole;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use async_openai::Client;
 use async_openai::traits::RequestOptionsBuilder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
@@ -30,7 +30,7 @@ use crate::prompt::Prompt;
 use crate::provider_keys::ProviderKeys;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::OpenAiSettings;
-use crate::wire::{Authorization, Connection, EVENT_STREAM, HttpClient, Server};
+use crate::wire::{Authorization, Connection, EVENT_STREAM, HttpClient, KeyHeader, Server};
 use domain::cause::Cause;
 use domain::setting::SettingError;
 
@@ -52,7 +52,7 @@ impl OpenAi {
         let http = HttpClient::new(Provider::CONNECT_TIMEOUT)
             .map_err(|cause| SettingError::new("MODEL", format!("cannot be reached: {cause}")))?;
         let authorization = Authorization::of_the_settings(settings.api_key.clone()).await?;
-        Self::new(&http, settings.base_url.as_deref(), HeaderMap::new(), authorization, &settings.model_id)
+        Self::new(&http, settings.base_url.as_deref(), authorization, &settings.model_id)
             .map_err(|cause| SettingError::new("OPENAI_BASE_URL", cause.to_string()))
     }
 
@@ -66,13 +66,9 @@ impl OpenAi {
         model: &CataloguedModel,
         keys: &Arc<ProviderKeys>,
     ) -> Result<Self, Cause> {
-        let authorization = match &provider.key {
-            Some(name) => Authorization::Named { keys: Arc::clone(keys), name: name.clone() },
-            None => Authorization::None,
-        };
-        let headers = headers(&provider.headers)?;
-        let model_id = &model.provider_model;
-        let asked = Self::new(http, provider.base_url.as_deref(), headers, authorization, model_id)?;
+        let address = Address::new(provider.base_url.as_deref());
+        let server = Server::catalogued(http.connection_to(&address.parsed()?), provider, KeyHeader::Bearer, keys)?;
+        let asked = Self::at(address, server, &model.provider_model);
         Ok(Self { extra_parameters: model.extra_parameters.clone(), ..asked })
     }
 
@@ -83,15 +79,19 @@ impl OpenAi {
     pub(super) fn new(
         http: &HttpClient,
         base_url: Option<&str>,
-        headers: HeaderMap,
         authorization: Authorization,
         model_id: &str,
     ) -> Result<Self, Cause> {
         let address = Address::new(base_url);
         let connection = http.connection_to(&address.parsed()?);
-        let server = Server { connection: connection.clone(), headers, authorization };
+        let (headers, key_header) = (HeaderMap::new(), KeyHeader::Bearer);
+        Ok(Self::at(address, Server { connection, headers, key_header, authorization }, model_id))
+    }
+
+    fn at(address: Address, server: Server, model_id: &str) -> Self {
+        let connection = server.connection.clone();
         let client = provider::client(address, server);
-        Ok(Self { client, connection, model_id: model_id.to_owned(), extra_parameters: BTreeSet::new() })
+        Self { client, connection, model_id: model_id.to_owned(), extra_parameters: BTreeSet::new() }
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
@@ -100,15 +100,6 @@ impl OpenAi {
         let request = SentRequest::new(&self.model_id, prompt, length, server.reads_reasoning());
         request.passing_on(&prompt.extra, &self.extra_parameters)
     }
-}
-
-fn headers(of_provider: &BTreeMap<String, String>) -> Result<HeaderMap, Cause> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in of_provider {
-        let name = HeaderName::try_from(name).map_err(Cause::new)?;
-        headers.insert(name, HeaderValue::try_from(value).map_err(Cause::new)?);
-    }
-    Ok(headers)
 }
 
 impl fmt::Debug for OpenAi {

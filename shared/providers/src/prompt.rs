@@ -5,6 +5,8 @@ mod embedding_inputs;
 pub(crate) mod generated;
 mod image;
 mod input_tokens;
+#[cfg(feature = "openai")]
+mod reply_parts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +23,8 @@ pub use embedding_inputs::{EmbeddingInputs, Input};
 pub use image::{Detail, Image, ImageError, ImageType, Segment};
 pub(crate) use input_tokens::most_tokens_of_member;
 pub use input_tokens::{BYTES_PER_TOKEN, estimated_tokens};
+#[cfg(feature = "openai")]
+pub(crate) use reply_parts::ReplyPart;
 
 /// A conversation that a model continues.
 #[derive(Clone, Default)]

@@ -5,16 +5,20 @@
 mod answer_body;
 mod authorization;
 mod connection;
+mod events;
 mod failure;
 mod finish_reason;
+mod http_provider;
 mod lenient;
 mod rejection;
 mod sending;
 
-pub(crate) use authorization::Authorization;
+pub(crate) use authorization::{Authorization, KeyHeader};
 pub(crate) use connection::{Connection, HttpClient};
-pub(crate) use failure::{failed, transport};
+pub(crate) use events::{ReplyReader, reply_stream};
+pub(crate) use failure::{failed, transport, unreadable};
 pub(crate) use finish_reason::finish_reason;
+pub(crate) use http_provider::{HttpProvider, parsed};
 pub(crate) use lenient::{LenientText, Weight};
 pub(crate) use rejection::ErrorObject;
 pub(crate) use sending::{EVENT_STREAM, Server, send};

@@ -104,7 +104,7 @@ fn of_a_token(per_million: Credits) -> String {
 /// The parameters that change an answer of `model` behind `protocol`, and are not refused.
 fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str> {
     let mut parameters: Vec<&str> = match protocol {
-        Protocol::Bedrock => OF_ALL.to_vec(),
+        Protocol::Anthropic | Protocol::Bedrock => OF_ALL.to_vec(),
         Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),
         Protocol::OpenAi => [&OF_ALL[..], &OF_OPENAI, &PASSED_ON].concat(),
     };
@@ -114,12 +114,17 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
     }
     if protocol == Protocol::OpenAi {
         parameters.extend(OF_STREAMS.iter().filter(|_| model.streams != StreamPolicy::Never));
+    }
+    if matches!(protocol, Protocol::OpenAi | Protocol::Anthropic) {
         parameters.extend(model.extra_parameters.iter().map(String::as_str));
     }
     if protocol == Protocol::Bedrock {
-        // Converse has no form of a reply but a schema, and no word against several calls at once.
-        parameters.extend(model.takes.contains(&Ability::JsonSchema).then_some("response_format"));
+        // Converse has no word against several calls at once.
         parameters.retain(|name| *name != "parallel_tool_calls");
+    }
+    if matches!(protocol, Protocol::Anthropic | Protocol::Bedrock) {
+        // They have no form of a reply but a schema.
+        parameters.extend(model.takes.contains(&Ability::JsonSchema).then_some("response_format"));
         let can_reason = protocol.can_tell_an_effort(&model.provider_model);
         parameters.retain(|name| *name != "reasoning_effort" || can_reason);
     }

@@ -15,7 +15,7 @@ use crate::prompt::Prompt;
 #[serde(untagged)]
 pub(super) enum ReasoningFields<'a> {
     Claude {
-        thinking: Thinking,
+        thinking: ConverseThinking,
         #[serde(skip_serializing_if = "Option::is_none")]
         output_config: Option<OutputEffort>,
     },
@@ -30,7 +30,7 @@ pub(super) enum ReasoningFields<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Thinking {
+pub(super) enum ConverseThinking {
     Enabled { budget_tokens: u32 },
     Adaptive,
 }
@@ -59,10 +59,10 @@ impl<'a> ReasoningFields<'a> {
         match style {
             ReasoningStyle::Budget => {
                 let budget_tokens = budget_tokens(effort, max_output_tokens).filter(|_| thinks())?;
-                Some(Self::Claude { thinking: Thinking::Enabled { budget_tokens }, output_config: None })
+                Some(Self::Claude { thinking: ConverseThinking::Enabled { budget_tokens }, output_config: None })
             }
             ReasoningStyle::Adaptive => thinks().then(|| Self::Claude {
-                thinking: Thinking::Adaptive,
+                thinking: ConverseThinking::Adaptive,
                 output_config: Some(OutputEffort { effort: words_of_claude(effort) }),
             }),
             ReasoningStyle::Nova => {

@@ -40,22 +40,33 @@ const MAX_NAME: usize = 64;
 const MAX_TEXT: usize = 500;
 
 /// Members of a request that are never passed on unread. Some bear on the price beside the reported usage, or on who answers:
-/// budgets of reasoning, searches, other templates, several replies. The door reads others itself, so that the client would
-/// write them twice. The rest is about the caller.
-const NOT_EXTRA: [&str; 71] = [
+/// budgets of reasoning, searches, other templates, several replies, a quicker service. Others are read here, so that the client
+/// would write them twice. The rest is about the caller.
+const NOT_EXTRA: [&str; 91] = [
     "audio",
+    "background",
     "best_of",
+    "betas",
+    "cache_control",
     "chat_template",
     "chat_template_kwargs",
+    "container",
+    "context_management",
+    "conversation",
     "data_sources",
     "echo",
     "enable_search",
     "enable_thinking",
     "extra_body",
+    "fallbacks",
     "frequency_penalty",
     "function_call",
     "functions",
     "images",
+    "include",
+    "inference_geo",
+    "input",
+    "instructions",
     "logit_bias",
     "logprobs",
     "max_completion_tokens",
@@ -64,6 +75,7 @@ const NOT_EXTRA: [&str; 71] = [
     "max_output_tokens",
     "max_reasoning_tokens",
     "max_tokens",
+    "max_tool_calls",
     "mcp_servers",
     "messages",
     "metadata",
@@ -71,16 +83,19 @@ const NOT_EXTRA: [&str; 71] = [
     "modalities",
     "model",
     "models",
+    "moderation",
     "n",
     "n_predict",
     "num_beams",
     "num_predict",
     "num_return_sequences",
     "options",
+    "output_config",
     "parallel_tool_calls",
     "plugins",
     "prediction",
     "presence_penalty",
+    "previous_response_id",
     "prompt",
     "prompt_cache_key",
     "prompt_cache_retention",
@@ -95,11 +110,15 @@ const NOT_EXTRA: [&str; 71] = [
     "search_parameters",
     "seed",
     "service_tier",
+    "speed",
     "stop",
+    "stop_sequences",
     "store",
     "stream",
     "stream_options",
+    "system",
     "temperature",
+    "text",
     "thinking",
     "thinking_budget",
     "thinking_config",
@@ -108,6 +127,7 @@ const NOT_EXTRA: [&str; 71] = [
     "top_logprobs",
     "top_p",
     "transforms",
+    "truncation",
     "use_beam_search",
     "user",
     "verbosity",
@@ -144,6 +164,9 @@ const ABILITIES: [(&str, Ability); 5] = [
     ("reasoning", Ability::Reasoning),
     ("embeddings", Ability::Embeddings),
 ];
+
+/// The protocols of servers with an address and a key of their own, whose requests may have members that nobody here reads.
+const OVER_HTTP: [Protocol; 2] = [Protocol::OpenAi, Protocol::Anthropic];
 
 /// Providers by name, and models.
 pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
@@ -237,10 +260,15 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
         place.refuse::<()>(format!("must have a name of 1 to {MAX_NAME} of a-z, 0-9, _ and -"));
     }
     let mut members = place.members()?;
-    let protocols = [("openai", Protocol::OpenAi), ("bedrock", Protocol::Bedrock), ("dummy", Protocol::Dummy)];
+    let protocols = [
+        ("openai", Protocol::OpenAi),
+        ("anthropic", Protocol::Anthropic),
+        ("bedrock", Protocol::Bedrock),
+        ("dummy", Protocol::Dummy),
+    ];
     let protocol = members.required("protocol").and_then(|place| place.word(&protocols));
     let base_url = members.optional("base_url").and_then(|place| {
-        only_for(&[Protocol::OpenAi], protocol, &place);
+        only_for(&OVER_HTTP, protocol, &place);
         let rule = "as in https://example.com/v1, without user, query and fragment";
         place.text(MAX_TEXT, rule, is_address).map(|url| url.trim_end_matches('/').to_owned())
     });
@@ -249,7 +277,7 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
         place.text(32, "of a-z, 0-9 and -", |text| text.bytes().all(|byte| is_of_a_provider(byte) && byte != b'_'))
     });
     let key = members.optional("key").and_then(|place| {
-        only_for(&[Protocol::OpenAi], protocol, &place);
+        only_for(&OVER_HTTP, protocol, &place);
         place.text(MAX_NAME, "of A-Z, a-z, 0-9, _ and -: the name of a key, not the key", |text| {
             text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         })
@@ -260,11 +288,11 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
         );
     }
     let headers = members.optional("headers").map(|place| {
-        only_for(&[Protocol::OpenAi], protocol, &place);
+        only_for(&OVER_HTTP, protocol, &place);
         headers(&place)
     });
     let connect_timeout = members.optional("connect_timeout_ms").and_then(|place| {
-        only_for(&[Protocol::OpenAi, Protocol::Bedrock], protocol, &place);
+        only_for(&[Protocol::OpenAi, Protocol::Anthropic, Protocol::Bedrock], protocol, &place);
         place.whole(100..=10_000).map(Duration::from_millis)
     });
     let timeout = members.optional("timeout_ms").and_then(|place| place.whole(1000..=900_000));
@@ -420,13 +448,14 @@ fn image_tokens(members: &mut Members<'_>, takes_images: bool) -> Option<u32> {
     place.and_then(|place| place.count(1..=MAX_IMAGE_TOKENS))
 }
 
-/// Members that are passed on. Only a server with OpenAI's protocol gets them, and another model of a stored catalogue has
-/// none.
+/// Members that are passed on. Bedrock and the dummy get none, and their models in a stored catalogue have none.
 fn extra_parameters(place: &Place<'_>, protocol: Option<Protocol>, origin: CatalogueOrigin) -> BTreeSet<String> {
     let names = place.set(MAX_EXTRA_PARAMETERS, |item| extra_parameter(item, origin));
     match origin {
-        CatalogueOrigin::Operator => only_for(&[Protocol::OpenAi], protocol, place),
-        CatalogueOrigin::Table if protocol != Some(Protocol::OpenAi) => return BTreeSet::new(),
+        CatalogueOrigin::Operator => only_for(&OVER_HTTP, protocol, place),
+        CatalogueOrigin::Table if !protocol.is_some_and(|protocol| OVER_HTTP.contains(&protocol)) => {
+            return BTreeSet::new();
+        }
         CatalogueOrigin::Table => {}
     }
     names

@@ -11,6 +11,8 @@ use crate::prompt::{Image, Prompt, ResponseFormat, Role};
 pub enum Protocol {
     /// OpenAI's chat completions.
     OpenAi,
+    /// Anthropic's Messages.
+    Anthropic,
     /// Amazon Bedrock's Converse.
     Bedrock,
     /// None: the dummy answers.
@@ -20,6 +22,8 @@ pub enum Protocol {
 impl Protocol {
     /// The most that Converse takes as a temperature.
     const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
+    /// The most that Anthropic takes as a temperature.
+    const MAX_TEMPERATURE_OF_MESSAGES: f32 = 1.0;
     /// The most images that Converse takes, by the description of its messages.
     const MAX_IMAGES_OF_CONVERSE: u32 = 20;
     /// The most bytes of an image for Converse: 3.75 MiB.
@@ -31,17 +35,21 @@ impl Protocol {
     pub fn unsupported(self, prompt: &Prompt) -> Option<&'static str> {
         match self {
             Self::OpenAi => Self::beyond_chat_completions(prompt),
+            Self::Anthropic => Self::beyond_messages(prompt),
             Self::Dummy => prompt.beyond_texts(),
             Self::Bedrock => Self::beyond_converse(prompt),
         }
     }
 
-    /// The same for the model that the provider calls `provider_model`: also a parameter that Bedrock's other models may
+    /// The same for the model that the provider calls `provider_model`: also a parameter that the provider's other models may
     /// honour.
     #[must_use]
     pub fn unsupported_by(self, provider_model: &str, prompt: &Prompt) -> Option<&'static str> {
         let of_model = || match self {
-            Self::Bedrock => unsupported_for_reasoning(provider_model, prompt),
+            Self::Bedrock => unsupported_for_reasoning(ReasoningStyle::of(provider_model), prompt),
+            // A caller of this protocol says beside the effort how the model reasons, and Anthropic judges it.
+            Self::Anthropic if prompt.reasoning_is_a_hint => None,
+            Self::Anthropic => unsupported_for_reasoning(ReasoningStyle::at_anthropic(provider_model), prompt),
             Self::OpenAi | Self::Dummy => None,
         };
         self.unsupported(prompt).or_else(of_model)
@@ -52,6 +60,7 @@ impl Protocol {
     pub fn can_tell_an_effort(self, provider_model: &str) -> bool {
         match self {
             Self::OpenAi => true,
+            Self::Anthropic => ReasoningStyle::at_anthropic(provider_model).is_some(),
             Self::Bedrock => ReasoningStyle::of(provider_model).is_some(),
             Self::Dummy => false,
         }
@@ -68,15 +77,31 @@ impl Protocol {
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
     }
 
+    /// The first parameter that Anthropic's Messages have no member for. One schema is the only form of a reply that they have.
+    fn beyond_messages(prompt: &Prompt) -> Option<&'static str> {
+        let Prompt { sampling, response_format, verbosity, logprobs, logit_bias, inputs, .. } = prompt;
+        let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_MESSAGES;
+        [
+            ("input", inputs.is_some()),
+            ("temperature", sampling.temperature.is_some_and(is_too_hot)),
+            ("presence_penalty", sampling.presence_penalty.is_some()),
+            ("frequency_penalty", sampling.frequency_penalty.is_some()),
+            ("seed", sampling.seed.is_some()),
+            ("response_format", response_format.as_ref().is_some_and(has_no_schema)),
+            ("verbosity", verbosity.is_some()),
+            ("n", prompt.choices() > 1),
+            ("logprobs", logprobs.is_some()),
+            ("logit_bias", !logit_bias.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+    }
+
     /// The first parameter that Converse has no member for. One schema is the only form of a reply that it has, and it
     /// cannot keep a model from calling several tools at once.
     fn beyond_converse(prompt: &Prompt) -> Option<&'static str> {
         let Prompt { turns, sampling, tools, response_format, verbosity, logprobs, logit_bias, .. } = prompt;
         let is_too_hot = |temperature| temperature > Self::MAX_TEMPERATURE_OF_CONVERSE;
-        let has_no_schema = |format: &ResponseFormat| match format {
-            ResponseFormat::JsonObject => true,
-            ResponseFormat::JsonSchema { schema, .. } => schema.is_none(),
-        };
         let mut images = turns.iter().flat_map(|turn| &turn.images);
         let is_too_large = |image: &Image| image.bytes() > Self::MAX_IMAGE_BYTES_OF_CONVERSE;
         [
@@ -105,12 +130,19 @@ fn shows_images_in_results(prompt: &Prompt) -> bool {
     prompt.turns.iter().any(|turn| turn.role == Role::Tool && !turn.images.is_empty())
 }
 
+fn has_no_schema(format: &ResponseFormat) -> bool {
+    match format {
+        ResponseFormat::JsonObject => true,
+        ResponseFormat::JsonSchema { schema, .. } => schema.is_none(),
+    }
+}
+
 /// A server of models. Two that are equal can share a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Provider {
     /// The protocol.
     pub protocol: Protocol,
-    /// The server's address, up to and with `/v1`, without a slash at its end. `None`: OpenAI's own.
+    /// The server's address, up to and with `/v1`, without a slash at its end. `None`: OpenAI's or Anthropic's own.
     pub base_url: Option<String>,
     /// Bedrock's region. `None`: the region of the function.
     pub region: Option<String>,

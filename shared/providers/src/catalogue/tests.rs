@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::*;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     ("openai.json", include_str!("../../../../docs/models/openai.json")),
+    ("anthropic.json", include_str!("../../../../docs/models/anthropic.json")),
     ("bedrock.json", include_str!("../../../../docs/models/bedrock.json")),
     ("llama-cpp.json", include_str!("../../../../docs/models/llama-cpp.json")),
     ("openrouter.json", include_str!("../../../../docs/models/openrouter.json")),
@@ -253,9 +254,14 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
         (
             with(full(), "/providers/none/protocol", json!("OpenAI")),
             Both,
-            "providers.none.protocol: must be one of: openai, bedrock, dummy",
+            "providers.none.protocol: must be one of: openai, anthropic, bedrock, dummy",
         ),
         (without(full(), "/providers/none/protocol"), Both, "providers.none.protocol: is missing"),
+        (
+            with(full(), "/providers/none", json!({"protocol": "anthropic", "region": "eu-central-1"})),
+            Both,
+            "providers.none.region: means nothing for a provider of this protocol",
+        ),
         (
             with(full(), "/providers/none/proxy", json!("a")),
             Both,
@@ -700,6 +706,13 @@ fn no_extra_parameter_bears_on_money() {
         "enable_thinking",
         "num_predict",
         "data_sources",
+        "speed",
+        "inference_geo",
+        "output_config",
+        "fallbacks",
+        "background",
+        "previous_response_id",
+        "system",
     ] {
         let json = with(full(), "/models/0/extra_parameters/0", json!(name));
         let expected =

@@ -3,7 +3,7 @@
 use async_openai::error::{OpenAIError, StreamError};
 
 use crate::error::ModelError;
-use crate::wire::{failed, transport};
+use crate::wire::{failed, transport, unreadable};
 
 /// The failure that `error` is. Nothing of what the server sent is in its words.
 pub(super) fn failure(error: OpenAIError) -> ModelError {
@@ -13,12 +13,7 @@ pub(super) fn failure(error: OpenAIError) -> ModelError {
             Err(_) => failed("the client failed"),
         },
         OpenAIError::Reqwest(error) => transport(error),
-        OpenAIError::JSONDeserialize(error, _) => failed(&format!(
-            "the answer is not what the protocol says: {:?} at line {}, column {}",
-            error.classify(),
-            error.line(),
-            error.column()
-        )),
+        OpenAIError::JSONDeserialize(error, _) => unreadable(&error),
         OpenAIError::StreamError(error) => failed(match &*error {
             StreamError::EventStream(words) if words.starts_with("Transport") => "the stream was cut off",
             _ => "the stream is not what the protocol says",

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::error::ModelError;
 use crate::provider_keys::{ProviderKeys, bearer};
 use crate::renewable_secret::RenewableSecret;
 use cloud::SecretSource;
 use domain::setting::SettingError;
+
+/// Where a protocol has the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyHeader {
+    /// In `Authorization`, as a bearer token.
+    Bearer,
+    /// In `X-Api-Key`, by itself.
+    ApiKey,
+}
 
 /// The key of a server, at its place. It never prints.
 #[derive(Debug)]
@@ -35,13 +44,17 @@ impl Authorization {
         })
     }
 
-    /// The header `Authorization`, if the server asks for a key.
-    pub(crate) async fn header(&self) -> Result<Option<HeaderValue>, ModelError> {
-        Ok(match self {
-            Self::None => None,
-            Self::OfTheSettings(secret) => Some(secret.keys().await?),
-            Self::Named { keys, name } => Some(keys.authorization(name).await?),
-        })
+    /// The header with the key at its place, if the server asks for a key.
+    pub(crate) async fn header(&self, place: KeyHeader) -> Result<Option<(HeaderName, HeaderValue)>, ModelError> {
+        let bearer = match self {
+            Self::None => return Ok(None),
+            Self::OfTheSettings(secret) => secret.keys().await?,
+            Self::Named { keys, name } => keys.authorization(name).await?,
+        };
+        Ok(Some(match place {
+            KeyHeader::Bearer => (AUTHORIZATION, bearer),
+            KeyHeader::ApiKey => (HeaderName::from_static("x-api-key"), key_of(&bearer)),
+        }))
     }
 
     /// The server refused what [`Authorization::header`] gave.
@@ -52,4 +65,13 @@ impl Authorization {
             Self::Named { keys, .. } => keys.was_refused().await,
         }
     }
+}
+
+/// The key in the header `Authorization`.
+fn key_of(bearer: &HeaderValue) -> HeaderValue {
+    let key = bearer.as_bytes().strip_prefix(b"Bearer ").unwrap_or_default();
+    // A part of a header's value is one, so nothing can fail.
+    let mut key = HeaderValue::from_bytes(key).unwrap_or_else(|_| HeaderValue::from_static(""));
+    key.set_sensitive(true);
+    key
 }

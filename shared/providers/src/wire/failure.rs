@@ -19,6 +19,16 @@ pub(crate) fn transport(error: reqwest::Error) -> ModelError {
     if is_unreachable { ModelError::Unavailable { retry_after: None, cause } } else { ModelError::Failed(cause) }
 }
 
+/// The failure to read JSON. Nothing of what the server sent is in its words.
+pub(crate) fn unreadable(error: &serde_json::Error) -> ModelError {
+    failed(&format!(
+        "the answer is not what the protocol says: {:?} at line {}, column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    ))
+}
+
 /// A failure in words of ours.
 pub(crate) fn failed(words: &str) -> ModelError {
     ModelError::Failed(Cause::because(words))

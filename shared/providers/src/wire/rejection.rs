@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::{ModelError, Refusal};
 use crate::retry_after::retry_after;
 use crate::wire::failure::plain_word;
+use crate::wire::lenient::LenientText;
 use domain::cause::Cause;
 
 /// As much as is read of an answer that only says what went wrong.
@@ -28,13 +29,16 @@ const WORDS_FOR_THE_BILL: [&str; 4] =
     ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"];
 
 /// Codes and types of errors that come with a status of 2xx, and the status that they belong to.
-const WORDS_FOR_A_STATUS: [(&str, StatusCode); 10] = [
+const WORDS_FOR_A_STATUS: [(&str, StatusCode); 13] = [
     ("rate_limit_exceeded", StatusCode::TOO_MANY_REQUESTS),
     ("rate_limit_error", StatusCode::TOO_MANY_REQUESTS),
     ("invalid_api_key", StatusCode::UNAUTHORIZED),
     ("authentication_error", StatusCode::UNAUTHORIZED),
+    ("billing_error", StatusCode::PAYMENT_REQUIRED),
     ("permission_error", StatusCode::FORBIDDEN),
     ("model_not_found", StatusCode::NOT_FOUND),
+    ("not_found_error", StatusCode::NOT_FOUND),
+    ("request_too_large", StatusCode::PAYLOAD_TOO_LARGE),
     ("invalid_request_error", StatusCode::BAD_REQUEST),
     ("overloaded_error", StatusCode::SERVICE_UNAVAILABLE),
     ("overloaded", StatusCode::SERVICE_UNAVAILABLE),
@@ -68,6 +72,7 @@ pub(super) struct Rejection {
     retry_after: Option<Duration>,
     word: Option<String>,
     parameter: Option<String>,
+    sentence: KnownSentence,
 }
 
 /// Statuses by which a server turns away every request of this operator. It does so with the first two only if it refuses
@@ -87,7 +92,34 @@ struct Body {
     error: ErrorObject,
 }
 
-/// The error object in a server's answer. Its `message` is left out: it may quote the prompt.
+/// The beginnings of Anthropic's sentences for a conversation that is too long, alone or with the reply, and for an account
+/// that is empty: it has one code for these and for all else that is wrong with a request.
+const SENTENCES_FOR_TOO_LONG: [&str; 2] = ["prompt is too long", "input length and `max_tokens` exceed"];
+const SENTENCE_FOR_THE_BILL: &str = "Your credit balance is too low";
+
+/// What a server's sentence is known to say. Nothing else of it is kept: it may quote the prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KnownSentence {
+    #[default]
+    Unknown,
+    TooLong,
+    OfTheBill,
+}
+
+impl<'de> Deserialize<'de> for KnownSentence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = LenientText::deserialize(deserializer)?.0;
+        Ok(if SENTENCES_FOR_TOO_LONG.iter().any(|sentence| text.starts_with(sentence)) {
+            Self::TooLong
+        } else if text.starts_with(SENTENCE_FOR_THE_BILL) {
+            Self::OfTheBill
+        } else {
+            Self::Unknown
+        })
+    }
+}
+
+/// The error object in a server's answer.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum ErrorObject {
@@ -98,6 +130,8 @@ pub(crate) enum ErrorObject {
         r#type: Value,
         #[serde(default)]
         param: Box<Value>,
+        #[serde(default)]
+        message: KnownSentence,
     },
     Other(IgnoredAny),
 }
@@ -133,6 +167,11 @@ impl ErrorObject {
         number().and_then(|number| StatusCode::from_u16(number).ok()).or_else(named)
     }
 
+    fn sentence(&self) -> KnownSentence {
+        let Self::Object { message, .. } = self else { return KnownSentence::Unknown };
+        *message
+    }
+
     fn code(&self) -> Option<&Value> {
         let Self::Object { code, .. } = self else { return None };
         Some(code)
@@ -150,7 +189,10 @@ impl From<ErrorObject> for ModelError {
     fn from(error: ErrorObject) -> Self {
         let word = error.word();
         match error.status() {
-            Some(status) => Rejection { status, retry_after: None, word, parameter: error.parameter() }.into(),
+            Some(status) => {
+                let (parameter, sentence) = (error.parameter(), error.sentence());
+                Rejection { status, retry_after: None, word, parameter, sentence }.into()
+            }
             None => Self::Failed(Cause::because(&format!(
                 "the server answered with an error {}",
                 word.as_deref().unwrap_or("without a code")
@@ -167,7 +209,8 @@ impl Rejection {
         let error = serde_json::from_slice::<Body>(&beginning(response).await).ok().map(|body| body.error);
         let word = error.as_ref().and_then(ErrorObject::word);
         let parameter = error.as_ref().and_then(ErrorObject::parameter);
-        Self { status, retry_after, word, parameter }
+        let sentence = error.as_ref().map(ErrorObject::sentence).unwrap_or_default();
+        Self { status, retry_after, word, parameter, sentence }
     }
 
     pub(super) fn is_of_the_key(&self) -> bool {
@@ -181,7 +224,8 @@ impl Rejection {
     }
 
     fn is_of_the_bill(&self) -> bool {
-        self.word.as_deref().is_some_and(|word| WORDS_FOR_THE_BILL.contains(&word))
+        let is_said = self.word.as_deref().is_some_and(|word| WORDS_FOR_THE_BILL.contains(&word));
+        is_said || self.sentence == KnownSentence::OfTheBill
     }
 
     fn is_unavailable(&self) -> bool {
@@ -194,7 +238,8 @@ impl Rejection {
         match self.status {
             StatusCode::PAYLOAD_TOO_LARGE => Some(Refusal::TooLong),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
-                if WORDS_FOR_TOO_LONG.contains(&word) || parameter == Some(PARAMETER_FOR_TOO_LONG) {
+                let is_said = WORDS_FOR_TOO_LONG.contains(&word) || self.sentence == KnownSentence::TooLong;
+                if is_said || parameter == Some(PARAMETER_FOR_TOO_LONG) {
                     return Some(Refusal::TooLong);
                 }
                 match PARAMETERS.into_iter().find(|name| parameter == Some(name)) {

@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use reqwest::header::HeaderMap;
 use serde_json::json;
 use testkit::patient_server::{Patience, PatientServer};
 
@@ -38,7 +37,7 @@ impl Scene {
         let clock = Clock::manual(Timestamp::from_seconds(1_000));
         let http = HttpClient::timed_by(clock.clone(), Provider::CONNECT_TIMEOUT).unwrap();
         let base_url = format!("{}/v1", server.uri());
-        let model = OpenAi::new(&http, Some(&base_url), HeaderMap::new(), Authorization::None, "m").unwrap();
+        let model = OpenAi::new(&http, Some(&base_url), Authorization::None, "m").unwrap();
         Self { server, model, clock }
     }
 
