@@ -25,6 +25,11 @@ pub trait ChatModel: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The fewest tokens that a reply may be limited to.
+    fn least_output_tokens(&self) -> u32 {
+        1
+    }
+
     /// The whole reply, of at most `max_output_tokens` tokens. Dropping the future cancels the request.
     fn reply<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> BoxFuture<'a, Result<Reply, ModelError>>;
 

@@ -27,6 +27,8 @@ use crate::offers::Connect;
 use crate::openai::OpenAi;
 #[cfg(feature = "openai")]
 use crate::provider_keys::ProviderKeys;
+#[cfg(feature = "openai")]
+use crate::responses::ResponsesModel;
 use crate::settings::ModelSettings;
 #[cfg(feature = "openai")]
 use crate::wire::HttpClient;
@@ -95,6 +97,19 @@ impl Connections {
         Err(not_built_in())
     }
 
+    #[cfg(feature = "openai")]
+    fn responses(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
+        let timeout = provider.connect_timeout;
+        let http = self.servers.get(timeout, || HttpClient::new(timeout))?;
+        Ok(Model::new(ResponsesModel::catalogued(&http, provider, model, &self.keys)?))
+    }
+
+    #[cfg(not(feature = "openai"))]
+    #[expect(clippy::unused_self, reason = "the feature makes a client")]
+    fn responses(&self, _provider: &Provider, _model: &CataloguedModel) -> Result<Model, Cause> {
+        Err(not_built_in())
+    }
+
     #[cfg(not(feature = "openai"))]
     #[expect(clippy::unused_self, reason = "the feature makes a client")]
     fn openai(&self, _provider: &Provider, _model: &CataloguedModel) -> Result<Model, Cause> {
@@ -128,6 +143,7 @@ impl Connect for Connections {
         }
         let connected = match provider.protocol {
             Protocol::OpenAi => self.openai(provider, model),
+            Protocol::OpenAiResponses => self.responses(provider, model),
             Protocol::Anthropic => self.anthropic(provider, model),
             Protocol::Bedrock => self.bedrock(provider, model),
             Protocol::Dummy => Ok(Model::new(Dummy::default())),

@@ -47,6 +47,8 @@ mod misconfigured;
 mod openai;
 #[cfg(feature = "openai")]
 mod renewable_secret;
+#[cfg(feature = "openai")]
+mod responses;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
 mod whole_number;

@@ -108,6 +108,12 @@ impl Model {
         self.unlimited.unsupported(prompt)
     }
 
+    /// The fewest tokens that a reply may be limited to.
+    #[must_use]
+    pub fn least_output_tokens(&self) -> u32 {
+        self.unlimited.least_output_tokens()
+    }
+
     /// The reply to `prompt` piece by piece, as far as it comes within `limit`.
     ///
     /// # Errors

@@ -39,6 +39,10 @@ impl ChatModel for PricedModel {
         self.protocol.unsupported_by(&self.provider_model, prompt)
     }
 
+    fn least_output_tokens(&self) -> u32 {
+        self.protocol.least_output_tokens()
+    }
+
     fn reply<'a>(&'a self, _prompt: &'a Prompt, _limit: u32) -> BoxFuture<'a, Result<Reply, ModelError>> {
         async { Err(never_asked()) }.boxed()
     }

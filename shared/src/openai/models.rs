@@ -107,6 +107,7 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
         Protocol::Anthropic | Protocol::Bedrock => OF_ALL.to_vec(),
         Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),
         Protocol::OpenAi => [&OF_ALL[..], &OF_OPENAI, &PASSED_ON].concat(),
+        Protocol::OpenAiResponses => [&OF_ALL[..], &["response_format", "verbosity"]].concat(),
     };
     if protocol != Protocol::Dummy {
         let taken = OF_ABILITIES.iter().filter(|(ability, _)| model.takes.contains(ability));
@@ -115,7 +116,10 @@ fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str
     if protocol == Protocol::OpenAi {
         parameters.extend(OF_STREAMS.iter().filter(|_| model.streams != StreamPolicy::Never));
     }
-    if matches!(protocol, Protocol::OpenAi | Protocol::Anthropic) {
+    if protocol == Protocol::OpenAiResponses {
+        parameters.retain(|name| *name != "stop");
+    }
+    if matches!(protocol, Protocol::OpenAi | Protocol::OpenAiResponses | Protocol::Anthropic) {
         parameters.extend(model.extra_parameters.iter().map(String::as_str));
     }
     if protocol == Protocol::Bedrock {
@@ -228,6 +232,30 @@ mod tests {
         assert_eq!(supported_parameters(Protocol::Bedrock, &model), expected);
         let unknown = CataloguedModel { provider_model: "some.model".to_owned(), ..model };
         assert!(!supported_parameters(Protocol::Bedrock, &unknown).contains(&"reasoning_effort"));
+    }
+
+    #[test]
+    fn a_model_of_anthropic_or_of_responses_supports_what_its_protocol_takes() {
+        let takes = [Ability::Tools, Ability::JsonSchema, Ability::Reasoning].into();
+        let terms = CataloguedModel::of_the_settings("claude-sonnet-4-5", Prices::default(), 4096, 512);
+        let model = CataloguedModel { takes, ..terms };
+        let of_both = [
+            "max_completion_tokens",
+            "max_tokens",
+            "parallel_tool_calls",
+            "reasoning_effort",
+            "response_format",
+            "structured_outputs",
+            "temperature",
+            "tool_choice",
+            "tools",
+            "top_p",
+        ];
+        for (protocol, own) in [(Protocol::Anthropic, "stop"), (Protocol::OpenAiResponses, "verbosity")] {
+            let mut expected = [&of_both[..], &[own]].concat();
+            expected.sort_unstable();
+            assert_eq!(supported_parameters(protocol, &model), expected, "{protocol:?}");
+        }
     }
 
     #[test]

@@ -166,7 +166,7 @@ const ABILITIES: [(&str, Ability); 5] = [
 ];
 
 /// The protocols of servers with an address and a key of their own, whose requests may have members that nobody here reads.
-const OVER_HTTP: [Protocol; 2] = [Protocol::OpenAi, Protocol::Anthropic];
+const OVER_HTTP: [Protocol; 3] = [Protocol::OpenAi, Protocol::OpenAiResponses, Protocol::Anthropic];
 
 /// Providers by name, and models.
 pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
@@ -267,6 +267,14 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
         ("dummy", Protocol::Dummy),
     ];
     let protocol = members.required("protocol").and_then(|place| place.word(&protocols));
+    let speaks_responses = members.optional("responses").and_then(|place| {
+        only_for(&[Protocol::OpenAi], protocol, &place);
+        place.boolean()
+    });
+    let protocol = protocol.map(|protocol| match (protocol, speaks_responses) {
+        (Protocol::OpenAi, Some(true)) => Protocol::OpenAiResponses,
+        (protocol, _) => protocol,
+    });
     let base_url = members.optional("base_url").and_then(|place| {
         only_for(&OVER_HTTP, protocol, &place);
         let rule = "as in https://example.com/v1, without user, query and fragment";
@@ -292,7 +300,8 @@ fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
         headers(&place)
     });
     let connect_timeout = members.optional("connect_timeout_ms").and_then(|place| {
-        only_for(&[Protocol::OpenAi, Protocol::Anthropic, Protocol::Bedrock], protocol, &place);
+        let but_for_the_dummy = [&OVER_HTTP[..], &[Protocol::Bedrock]].concat();
+        only_for(&but_for_the_dummy, protocol, &place);
         place.whole(100..=10_000).map(Duration::from_millis)
     });
     let timeout = members.optional("timeout_ms").and_then(|place| place.whole(1000..=900_000));

@@ -11,6 +11,8 @@ use crate::prompt::{Image, Prompt, ResponseFormat, Role};
 pub enum Protocol {
     /// OpenAI's chat completions.
     OpenAi,
+    /// OpenAI's Responses.
+    OpenAiResponses,
     /// Anthropic's Messages.
     Anthropic,
     /// Amazon Bedrock's Converse.
@@ -22,6 +24,8 @@ pub enum Protocol {
 impl Protocol {
     /// The most that Converse takes as a temperature.
     const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
+    /// The least that OpenAI takes as `max_output_tokens`.
+    const LEAST_OUTPUT_TOKENS_OF_RESPONSES: u32 = 16;
     /// The most that Anthropic takes as a temperature.
     const MAX_TEMPERATURE_OF_MESSAGES: f32 = 1.0;
     /// The most images that Converse takes, by the description of its messages.
@@ -35,6 +39,7 @@ impl Protocol {
     pub fn unsupported(self, prompt: &Prompt) -> Option<&'static str> {
         match self {
             Self::OpenAi => Self::beyond_chat_completions(prompt),
+            Self::OpenAiResponses => Self::beyond_responses(prompt),
             Self::Anthropic => Self::beyond_messages(prompt),
             Self::Dummy => prompt.beyond_texts(),
             Self::Bedrock => Self::beyond_converse(prompt),
@@ -50,7 +55,7 @@ impl Protocol {
             // A caller of this protocol says beside the effort how the model reasons, and Anthropic judges it.
             Self::Anthropic if prompt.reasoning_is_a_hint => None,
             Self::Anthropic => unsupported_for_reasoning(ReasoningStyle::at_anthropic(provider_model), prompt),
-            Self::OpenAi | Self::Dummy => None,
+            Self::OpenAi | Self::OpenAiResponses | Self::Dummy => None,
         };
         self.unsupported(prompt).or_else(of_model)
     }
@@ -59,7 +64,7 @@ impl Protocol {
     #[must_use]
     pub fn can_tell_an_effort(self, provider_model: &str) -> bool {
         match self {
-            Self::OpenAi => true,
+            Self::OpenAi | Self::OpenAiResponses => true,
             Self::Anthropic => ReasoningStyle::at_anthropic(provider_model).is_some(),
             Self::Bedrock => ReasoningStyle::of(provider_model).is_some(),
             Self::Dummy => false,
@@ -72,6 +77,35 @@ impl Protocol {
             ("input", prompt.inputs.is_some()),
             ("image_url", shows_images_in_results(prompt)),
             ("top_k", prompt.sampling.top_k.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
+    }
+
+    /// The fewest tokens that a reply may be limited to.
+    #[must_use]
+    pub fn least_output_tokens(self) -> u32 {
+        match self {
+            Self::OpenAiResponses => Self::LEAST_OUTPUT_TOKENS_OF_RESPONSES,
+            Self::OpenAi | Self::Anthropic | Self::Bedrock | Self::Dummy => 1,
+        }
+    }
+
+    /// The first parameter that OpenAI's Responses have no member for.
+    fn beyond_responses(prompt: &Prompt) -> Option<&'static str> {
+        let Prompt { sampling, response_format, logprobs, logit_bias, .. } = prompt;
+        let has_no_schema = |format: &ResponseFormat| matches!(format, ResponseFormat::JsonSchema { schema: None, .. });
+        [
+            ("input", prompt.inputs.is_some()),
+            ("top_k", sampling.top_k.is_some()),
+            ("presence_penalty", sampling.presence_penalty.is_some()),
+            ("frequency_penalty", sampling.frequency_penalty.is_some()),
+            ("stop", !sampling.stop.is_empty()),
+            ("seed", sampling.seed.is_some()),
+            ("response_format", response_format.as_ref().is_some_and(has_no_schema)),
+            ("n", prompt.choices() > 1),
+            ("logprobs", logprobs.is_some()),
+            ("logit_bias", !logit_bias.is_empty()),
         ]
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))

@@ -258,6 +258,12 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
         ),
         (without(full(), "/providers/none/protocol"), Both, "providers.none.protocol: is missing"),
         (
+            with(full(), "/providers/aws/responses", json!(true)),
+            Both,
+            "providers.aws.responses: means nothing for a provider of this protocol",
+        ),
+        (with(full(), "/providers/open/responses", json!(1)), Both, "providers.open.responses: must be true or false"),
+        (
             with(full(), "/providers/none", json!({"protocol": "anthropic", "region": "eu-central-1"})),
             Both,
             "providers.none.region: means nothing for a provider of this protocol",
@@ -265,7 +271,7 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
         (
             with(full(), "/providers/none/proxy", json!("a")),
             Both,
-            "providers.none.proxy: is unknown: the members here are protocol, base_url, region, key, headers, \
+            "providers.none.proxy: is unknown: the members here are protocol, responses, base_url, region, key, headers, \
              connect_timeout_ms, timeout_ms",
         ),
         (
@@ -601,6 +607,16 @@ fn a_guardrail_is_an_id_or_an_arn_of_a_version_or_of_the_draft() {
         assert_eq!(Catalogue::from_value(&json).is_ok(), is_taken, "{id} {version}");
         assert_eq!(schema.takes(&json), is_taken, "{id} {version}");
     }
+}
+
+#[test]
+fn a_provider_of_openais_protocol_is_asked_for_responses_where_the_catalogue_says_so() {
+    let protocol = |responses: Value| {
+        let catalogue = Catalogue::from_value(&with(full(), "/providers/open/responses", responses)).unwrap();
+        catalogue.provider_of(&catalogue.models()[0]).protocol
+    };
+    assert_eq!(protocol(json!(true)), Protocol::OpenAiResponses);
+    assert_eq!(protocol(json!(false)), Protocol::OpenAi);
 }
 
 #[test]

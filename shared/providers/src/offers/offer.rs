@@ -52,12 +52,13 @@ impl Offer {
     }
 
     /// The limits on the length of a reply, in tokens: at most what the model can write or what is `wanted`, whichever
-    /// is less, and at least `least_output_tokens` where that is not more.
+    /// is less, and at least `least_output_tokens` where that is not more. Neither is less than the provider takes.
     #[must_use]
     pub fn limits(&self, wanted: Option<u32>, least_output_tokens: u32) -> OutputLimits {
-        let most = self.terms.max_output_tokens;
-        let own = OutputLimits { most, least: least_output_tokens.min(most) };
-        own.at_most(wanted.unwrap_or(u32::MAX))
+        let taken = self.model.least_output_tokens();
+        let most = self.terms.max_output_tokens.max(taken);
+        let own = OutputLimits { most, least: least_output_tokens.max(taken).min(most) };
+        own.at_most(wanted.unwrap_or(u32::MAX).max(taken))
     }
 
     /// Whether `prompt` is short enough for the model, by the [estimate](Offer::estimated_input_tokens).

@@ -294,3 +294,28 @@ fn the_model_of_the_settings_takes_what_its_protocol_has() {
         assert_eq!(model.takes, takes.iter().copied().collect(), "{settings:?}");
     }
 }
+
+/// OpenAI's Responses refuse a lower limit, after the hold.
+#[test]
+fn a_reply_is_not_limited_to_fewer_tokens_than_the_provider_takes() {
+    use crate::unconnected::Unconnected;
+    let limits = |protocol, max_output_tokens, wanted, least| {
+        let terms = CataloguedModel { max_output_tokens, ..terms("m") };
+        let model = Unconnected.connect(&Provider::new(protocol), &terms);
+        let OutputLimits { most, least } = Offer { terms, model }.limits(wanted, least);
+        (most, least)
+    };
+    for (max_output_tokens, wanted, least, expected) in [
+        (100, None, 50, (100, 50)),
+        (100, None, 1, (100, 16)),
+        (100, Some(8), 50, (16, 16)),
+        (100, Some(20), 50, (20, 20)),
+        (8, None, 50, (16, 16)),
+    ] {
+        let found = limits(Protocol::OpenAiResponses, max_output_tokens, wanted, least);
+        assert_eq!(found, expected, "{max_output_tokens} {wanted:?} {least}");
+    }
+    for protocol in [Protocol::OpenAi, Protocol::Anthropic, Protocol::Bedrock, Protocol::Dummy] {
+        assert_eq!(limits(protocol, 100, Some(8), 50), (8, 8));
+    }
+}

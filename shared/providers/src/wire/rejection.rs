@@ -65,6 +65,10 @@ const PARAMETERS: [&str; 16] = [
     "logit_bias",
 ];
 
+/// How OpenAI's Responses call parameters that have another name in chat completions.
+const PARAMETERS_OF_RESPONSES: [(&str, &str); 3] =
+    [("reasoning.effort", "reasoning_effort"), ("text.format", "response_format"), ("text.verbosity", "verbosity")];
+
 /// The server does not want to answer.
 #[derive(Debug)]
 pub(super) struct Rejection {
@@ -146,7 +150,9 @@ impl ErrorObject {
     /// quote the prompt.
     fn parameter(&self) -> Option<String> {
         let Self::Object { param, .. } = self else { return None };
-        let parameter = param.as_str()?.split(['[', '.']).next()?;
+        let text = param.as_str()?;
+        let of_responses = PARAMETERS_OF_RESPONSES.iter().find(|(begin, _)| text.starts_with(begin));
+        let parameter = of_responses.map_or_else(|| text.split(['[', '.']).next(), |(_, name)| Some(name))?;
         plain_word(parameter).map(str::to_owned)
     }
 
