@@ -252,14 +252,7 @@ mod tests {
     }
 
     fn read_units(scene: &ConversationScene) -> f64 {
-        let requests = scene.test.recorder.requests();
-        let units = |body: &serde_json::Value| match &body["ConsumedCapacity"] {
-            serde_json::Value::Array(tables) => {
-                tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum()
-            }
-            table => table["CapacityUnits"].as_f64().unwrap(),
-        };
-        requests.iter().map(|request| units(&request.response_body)).sum::<f64>()
+        scene.test.recorder.requests().iter().map(|request| request.units().unwrap()).sum()
     }
 
     #[tokio::test]

@@ -47,6 +47,24 @@ pub struct RecordedRequest {
     pub response_body: Value,
 }
 
+impl RecordedRequest {
+    /// The capacity units that the answer says the request took, after [`Recorder::ask_for_capacity`]. A transaction that
+    /// was refused does not say it.
+    #[must_use]
+    pub fn units(&self) -> Option<f64> {
+        match &self.response_body["ConsumedCapacity"] {
+            Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64()).sum(),
+            table => table["CapacityUnits"].as_f64(),
+        }
+    }
+
+    /// Whether its units are read units.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self.operation.as_str(), "GetItem" | "BatchGetItem" | "Query")
+    }
+}
+
 /// A running proxy, which stops when it is dropped.
 pub struct Recorder {
     port: u16,

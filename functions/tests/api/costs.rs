@@ -43,10 +43,8 @@ impl Cost {
         let mut cost = Self { request, operations: Vec::new(), write_units: 0.0, read_units: 0.0 };
         for recorded in recorded {
             cost.operations.push(operation(recorded));
-            match recorded.operation.as_str() {
-                "GetItem" | "BatchGetItem" | "Query" => cost.read_units += units(recorded),
-                _ => cost.write_units += units(recorded),
-            }
+            let units_of_kind = if recorded.is_read() { &mut cost.read_units } else { &mut cost.write_units };
+            *units_of_kind += units(recorded);
         }
         cost
     }
@@ -91,10 +89,7 @@ fn units(recorded: &RecordedRequest) -> f64 {
         // item, since no item has more than 1 KB here.
         return f64::from(2 * transaction_items(recorded));
     }
-    match &recorded.response_body["ConsumedCapacity"] {
-        Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum(),
-        table => table["CapacityUnits"].as_f64().unwrap_or_else(|| panic!("no capacity: {recorded:?}")),
-    }
+    recorded.units().unwrap_or_else(|| panic!("no capacity: {recorded:?}"))
 }
 
 /// The cost of `request` at a function that has started. The request must succeed.

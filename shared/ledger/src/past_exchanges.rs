@@ -153,7 +153,6 @@ mod tests {
 
     use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
     use domain::credits::Credits;
-    use serde_json::Value;
     use store::Key;
 
     use super::*;
@@ -204,10 +203,7 @@ mod tests {
             self.test.recorder.clear();
             let found = past.last(self.ada.user_id(), ConversationId::FIRST, wanted).await.unwrap();
             let requests = self.test.recorder.requests();
-            let units = requests.iter().map(|request| match &request.response_body["ConsumedCapacity"] {
-                Value::Array(tables) => tables[0]["CapacityUnits"].as_f64().unwrap(),
-                table => table["CapacityUnits"].as_f64().unwrap(),
-            });
+            let units = requests.iter().map(|request| request.units().unwrap());
             (found.into_iter().map(|exchange| exchange.message).collect(), units.sum())
         }
     }

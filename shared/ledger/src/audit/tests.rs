@@ -9,7 +9,7 @@ use domain::ids::{ConversationId, EntryId, UserId};
 use domain::pricing::Prices;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::directory::DirectoryKey;
 use store::{Key, StoreError};
 use testkit::recorder::Fault;
@@ -148,11 +148,7 @@ impl Scene {
 
     /// All capacity units of the requests since the recorder was cleared.
     fn units(&self) -> f64 {
-        let units = |body: &Value| match &body["ConsumedCapacity"] {
-            Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum(),
-            table => table["CapacityUnits"].as_f64().unwrap(),
-        };
-        self.test.recorder.requests().iter().map(|request| units(&request.response_body)).sum()
+        self.test.recorder.requests().iter().map(|request| request.units().unwrap()).sum()
     }
 
     /// The read units of a run that finishes.

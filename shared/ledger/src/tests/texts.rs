@@ -2,7 +2,6 @@
 
 use domain::message::{FinishReason, Message, ToolCall};
 use domain::reasoning_proof::{Proof, ProofKind, ReasoningProof};
-use serde_json::Value;
 
 use super::*;
 use crate::capture::CAPTURE_RESERVE;
@@ -29,11 +28,7 @@ impl Scene {
     fn write_units(&self) -> f64 {
         let requests = self.test.recorder.requests();
         let of_writes = requests.iter().filter(|request| !request.operation.contains("Get"));
-        let units = |body: &Value| match &body["ConsumedCapacity"] {
-            Value::Array(tables) => tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap()).sum(),
-            table => table["CapacityUnits"].as_f64().unwrap(),
-        };
-        of_writes.map(|request| units(&request.response_body)).sum::<f64>()
+        of_writes.map(|request| request.units().unwrap()).sum()
     }
 }
 
