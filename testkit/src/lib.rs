@@ -4,14 +4,17 @@
 //! No crate uses it but as a dev-dependency, and it does not use `shared`, whose unit tests use it. It panics with an
 //! explanation where a test could only fail. Begin with [`stack`], or with [`test_table`] for the tests of one crate.
 
+pub mod built_functions;
 pub mod contract;
 pub mod gateway;
+pub mod instant_provider;
 pub mod isolated_table;
 pub mod json_text;
 mod lock;
-mod loopback_client;
+pub mod loopback_client;
 pub mod patient_server;
 pub mod people;
+pub mod process_usage;
 pub mod recorder;
 pub mod role;
 pub mod runtime_api;
