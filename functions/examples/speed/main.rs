@@ -7,17 +7,16 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
 mod binaries;
-mod process;
 mod requests;
 mod starts;
 
 use std::time::Instant;
 
 use binaries::{BARE, Binary};
-use process::ProcessUsage;
 use requests::Requests;
 use serde_json::json;
 use starts::{MeasuredTable, Starts, Variables};
+use testkit::process_usage::ProcessUsage;
 use testkit::runtime_api::Function;
 use testkit::stack::Stack;
 use testkit::template::Template;

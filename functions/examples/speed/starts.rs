@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use testkit::process_usage::ProcessUsage;
 use testkit::runtime_api::Function;
 use testkit::stack::Stack;
 use testkit::timings::Timings;
 use testkit::tls_front::TlsFront;
 
 use crate::binaries::Binary;
-use crate::process::ProcessUsage;
 
 /// Enough for a 99th percentile: with fewer it would be the slowest start.
 const STARTS: usize = 100;
