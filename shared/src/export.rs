@@ -252,6 +252,8 @@ struct MessageLine {
     tool_calls: Vec<ToolCall>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_sequence: Option<String>,
     tokens: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
@@ -271,7 +273,8 @@ fn lines_of<'a>(exported: ExportedEntry) -> Vec<Line<'a>> {
 }
 
 fn message_line(id: EntryId, entry: &Entry, texts: ExportedTexts) -> MessageLine {
-    let ExportedTexts { conversation, message, response, text_lost, reasoning, tool_calls, annotations } = texts;
+    let ExportedTexts { conversation, message, response, text_lost, reasoning, tool_calls, annotations, stop_sequence } =
+        texts;
     MessageLine {
         id,
         conversation,
@@ -282,6 +285,7 @@ fn message_line(id: EntryId, entry: &Entry, texts: ExportedTexts) -> MessageLine
         tool_calls,
         // They were a JSON array when they were stored.
         annotations: annotations.and_then(|annotations| RawValue::from_string(annotations).ok()),
+        stop_sequence,
         tokens: -entry.amount,
         model: entry.model.clone(),
         usage: entry.usage,
@@ -486,16 +490,17 @@ mod tests {
             reasoning: Some("Hm.".to_owned()),
             calls: vec![stored_call("c1")],
             annotations: Some(r#"[{"url": "x"}]"#.to_owned()),
+            stop_sequence: Some("END".to_owned()),
             ..stored_reply("")
         };
         scene.say("kept", &reply, ConversationId::FIRST, Some("key")).await;
         scene.say("not kept", &reply, ConversationId::FIRST, None).await;
         let lines = scene.lines().await;
         let messages: Vec<&Value> = lines.iter().filter(|line| line["type"] == "message").collect();
-        let kept = [&messages[0]["reasoning"], &messages[0]["tool_calls"], &messages[0]["annotations"]];
-        let expected = [json!("Hm."), json!([stored_call("c1")]), json!([{"url": "x"}])];
-        assert_eq!(kept, [&expected[0], &expected[1], &expected[2]]);
-        assert!(["reasoning", "tool_calls", "annotations"].iter().all(|name| messages[1].get(name).is_none()));
+        let more = ["reasoning", "tool_calls", "annotations", "stop_sequence"];
+        let expected = [json!("Hm."), json!([stored_call("c1")]), json!([{"url": "x"}]), json!("END")];
+        assert_eq!(more.map(|name| messages[0][name].clone()), expected);
+        assert!(more.iter().all(|name| messages[1].get(name).is_none()));
         let transaction = &lines[1];
         assert_eq!((&transaction["kind"], &transaction["prices"]), (&json!("chat"), &json!({"request": 1})));
     }

@@ -11,7 +11,9 @@ use testkit::tls_front::TlsFront;
 use crate::providers::Chatting;
 
 /// Longer than a connection may rest before it is looked at.
-const REST: Duration = Duration::from_secs(2);
+const REST: Duration = Duration::from_secs(4);
+/// The time for which a server keeps a connection: longer than a hold takes, and shorter than the rest.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 fn provider(patience: Patience) -> PatientServer {
     let choice = json!({"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"});
@@ -62,7 +64,7 @@ async fn a_connection_with_tls_is_open_before_the_first_request_and_is_not_lost_
 
 #[tokio::test]
 async fn a_connection_that_is_closed_or_lost_while_the_function_is_frozen_costs_the_caller_nothing() {
-    for patience in [Patience::For(REST / 2), Patience::ForgetsFirst] {
+    for patience in [Patience::For(PATIENCE), Patience::ForgetsFirst] {
         let provider = provider(patience);
         let base_url = format!("{}/v1", provider.uri());
         let chatting = Chatting::start(&[("MODEL", "openai"), ("OPENAI_BASE_URL", &base_url)]).await;

@@ -95,6 +95,8 @@ pub struct ExportedTexts {
     pub tool_calls: Vec<ToolCall>,
     /// Sources and the like that belong to the text, where they are kept for a repetition: a JSON array.
     pub annotations: Option<String>,
+    /// The text before which the model ended its reply, where it is kept for a repetition.
+    pub stop_sequence: Option<String>,
 }
 
 /// Some entries, the oldest first.
@@ -205,6 +207,7 @@ fn exported_texts(conversation: Option<ConversationId>, texts: Option<Texts>) ->
         reasoning: texts.reasoning.take(),
         tool_calls: std::mem::take(&mut texts.calls),
         annotations: texts.annotations.take(),
+        stop_sequence: texts.stop_sequence.take(),
         response: texts.shown_response(),
         text_lost,
     }
