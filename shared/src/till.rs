@@ -2,7 +2,7 @@
 //! turns the question away, the till asks the fallbacks that the hold covers.
 //!
 //! It knows no protocol: a handler makes a [`Question`] of a request, and an answer of a [`PaidReply`]. Begin with
-//! [`Till::admit`], then read [`Till::hold`].
+//! [`Till::admit_and_hold`], or with [`Till::admit_to`] and [`Till::hold`] for a question that needs the account.
 
 mod capture;
 mod hold;

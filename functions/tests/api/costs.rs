@@ -85,9 +85,10 @@ fn transaction_items(recorded: &RecordedRequest) -> u32 {
 
 fn units(recorded: &RecordedRequest) -> f64 {
     if recorded.response_status == 400 {
-        // DynamoDB does not say what a refused transaction cost. It counts like a successful one: at most two units an
-        // item, since no item has more than 1 KB here.
-        return f64::from(2 * transaction_items(recorded));
+        // DynamoDB does not say what a refused write cost. It counts like a successful one: a unit for an item, and at most
+        // two in a transaction, since no item that is refused has more than 1 KB here.
+        let is_transaction = recorded.operation == "TransactWriteItems";
+        return if is_transaction { f64::from(2 * transaction_items(recorded)) } else { 1.0 };
     }
     recorded.units().unwrap_or_else(|| panic!("no capacity: {recorded:?}"))
 }
@@ -141,13 +142,14 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "… of 10 KB", "chat", message(&"x".repeat(10 * 1024)).bearer(&ada.access)).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,
+        cost(world, NOT_SEEN, "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/chat/completions`", "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "… streamed", "chat-completions", completion(true).bearer(&ada.access)).await,
         cost(world, "… stored", "chat-completions", stored_completion().bearer(&ada.access)).await,
         cost(world, "`POST /v1/quote`", "quote", quote().bearer(&ada.access)).await,
         cost(world, "`GET /v1/models`", "models", get("/v1/models")).await,
     ];
-    for _ in 4..20 {
+    for _ in 3..20 {
         world.stack.send(chat().bearer(&ada.access)).await;
     }
     costs.extend([
@@ -165,7 +167,10 @@ fn stored_completion() -> Request {
     Request::post("/v1/chat/completions").json(&body)
 }
 
-/// The request of a program to a function that has not read its API key for a minute.
+/// The request of a person to a function that has held nothing in the account for a minute.
+const NOT_SEEN: &str = "`POST /v1/chat/completions`, for the first time in a minute";
+
+/// The request of a program to a function that has not read its API key for a minute, and held nothing in the account.
 const NOT_REMEMBERED: &str = "`POST /v1/chat/completions` with an API key, for the first time in a minute";
 
 /// The costs of sessions, API keys and accounts. Grace has three sessions and an API key.
@@ -276,6 +281,9 @@ fn now(clock: &Clock) -> Value {
     json!({"N": clock.now().seconds().to_string()})
 }
 
+/// The first message to a function after another one has spent what it remembers.
+const SPENT_ELSEWHERE: &str = "… whose credits another function spent since the last message here";
+
 /// The costs of messages that are refused before anything is held, to a model that reads earlier messages. The account has
 /// the longest name, the most holds, each with an idempotency key, and a long stored message.
 async fn costs_of_refusals() -> Vec<Cost> {
@@ -301,8 +309,10 @@ async fn costs_of_refusals() -> Vec<Cost> {
         body["model"] = json!("some-model");
         Request::post("/v1/chat/completions").json(&body).bearer(&api_key)
     };
-    // The function reads the key and remembers it.
+    // The function reads key and account and remembers them, until it meets what another one has changed.
     assert_eq!(world.stack.send(completion()).await.status, 200);
+    change_account(world, &longest, &json!({"balance": {"N": "0"}})).await;
+    let spent = cost_of_refusal(world, SPENT_ELSEWHERE, "chat-completions", completion(), 402).await;
     let holds = json!({"M": holds_of_an_account()});
     let unpaid = json!({"M": {"began_at": hour(), "unpaid": {"N": "20"}, "charged": {"N": "0"}}});
     for (name, status, changes) in [
@@ -317,6 +327,7 @@ async fn costs_of_refusals() -> Vec<Cost> {
         let by_person = cost_of_refusal(world, name, "chat", by_person, status).await;
         assert_eq!(by_person.operations, ["GetItem"], "at `/chatView/` without an API key");
     }
+    costs.push(spent);
     costs
 }
 

@@ -51,6 +51,7 @@ mod quote;
 mod rate_limits;
 mod refusals;
 mod register;
+mod remembered_accounts;
 mod request_ids;
 mod requests;
 mod roles;

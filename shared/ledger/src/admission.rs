@@ -15,17 +15,37 @@ use crate::idempotency::{IdempotencyRecord, Remembered};
 use crate::ledger::Ledger;
 use crate::replay::Replay;
 
-/// The outcome of [`Ledger::admit`].
+/// The outcome of [`Ledger::admit`] and [`Ledger::admit_to`].
 #[derive(Debug)]
-pub enum Admission {
+pub enum Admission<A = OpenAccount> {
     /// The account is open, and a message may be held for.
-    Open(OpenAccount),
+    Open(A),
     /// The message was answered before, under the same idempotency key.
-    Replay(Replay),
+    Replay(Box<Replay>),
 }
 
-/// An account that was found open to its payer, whom it has confirmed. Only [`Ledger::admit`] makes one, and
-/// [`Ledger::hold`] takes it: so nothing is read, asked or written for a caller before.
+/// An account for one more message. Only an admission makes one, and [`Ledger::hold`] takes it: so nothing is read, asked or
+/// written for a caller before.
+#[derive(Debug)]
+pub enum AdmittedAccount {
+    /// The account was read for this request: what it says may be told.
+    Read(OpenAccount),
+    /// The account is remembered: nothing may be told from it, and the hold's condition decides whether it is open.
+    Remembered(RememberedAccount),
+}
+
+impl From<OpenAccount> for AdmittedAccount {
+    fn from(open: OpenAccount) -> Self {
+        Self::Read(open)
+    }
+}
+
+/// An account that seems open to its payer, as the last hold of this function left it. It is good for a hold, or for
+/// [`Ledger::confirm`], which has to come before every refusal.
+#[derive(Debug)]
+pub struct RememberedAccount(pub(crate) OpenAccount);
+
+/// An account that was read and found open to its payer, whom it has confirmed.
 #[derive(Debug)]
 pub struct OpenAccount {
     pub(crate) claimed: ClaimedPayer,
@@ -124,6 +144,9 @@ impl Ledger {
     /// an API key that is remembered and may have ended, then the key's record if there is an idempotency key, then what the
     /// gate has to read; it writes nothing.
     ///
+    /// Without an idempotency key, an account in which this function held lately is not read: it is admitted as it is
+    /// remembered, and [`Ledger::hold`] finds out whether that was right. If it does not seem open, it is read.
+    ///
     /// # Errors
     /// In this order: [`LedgerError::Closed`] if the account is not open to the payer;
     /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::AnswerGone`] if the
@@ -135,11 +158,56 @@ impl Ledger {
         gate: &Gate,
         payer: impl Into<ClaimedPayer>,
         remembered: Option<Remembered>,
-    ) -> Result<Admission, LedgerError> {
+    ) -> Result<Admission<AdmittedAccount>, LedgerError> {
         let mut claimed = payer.into();
+        if remembered.is_none()
+            && let Some(account) = self.recall(gate, &claimed).await
+        {
+            return Ok(Admission::Open(AdmittedAccount::Remembered(account)));
+        }
         let found = self.table.get(Account::key(claimed.user_id())).await?;
         let account = claimed.confirm::<LedgerError>(found).await?;
-        self.admit_found(gate, claimed, account, remembered, AskedIn::Nothing).await
+        Ok(match self.admit_found(gate, claimed, account, remembered, AskedIn::Nothing).await? {
+            Admission::Open(open) => Admission::Open(open.into()),
+            Admission::Replay(replay) => Admission::Replay(replay),
+        })
+    }
+
+    /// The account as it is remembered, if that and the gate seem open to the payer. Every reason against it is found again
+    /// in the account as it is, and told from there.
+    async fn recall(&self, gate: &Gate, claimed: &ClaimedPayer) -> Option<RememberedAccount> {
+        let account = self.memory.recall(claimed.user_id(), self.clock.now())?;
+        if !claimed.agrees_with(&account) {
+            return None;
+        }
+        let accepting = gate.accepting().await.ok()?;
+        let (claimed, asked_in) = (claimed.clone(), AskedIn::Nothing);
+        let open = OpenAccount { claimed, account, _accepting: accepting, remembered: None, asked_in };
+        self.room(&open).ok()?;
+        Some(RememberedAccount(open))
+    }
+
+    /// Reads an account that was admitted as it is remembered, and admits it again. It comes before whatever a caller is told
+    /// of an account that was not held in.
+    ///
+    /// # Errors
+    /// As [`Ledger::admit`].
+    pub async fn confirm(&self, account: impl Into<AdmittedAccount>) -> Result<OpenAccount, LedgerError> {
+        let mut open = match account.into() {
+            AdmittedAccount::Read(open) => return Ok(open),
+            AdmittedAccount::Remembered(RememberedAccount(open)) => open,
+        };
+        self.memory.forget(open.user_id());
+        self.read_again(&mut open).await?;
+        self.room(&open)?;
+        Ok(open)
+    }
+
+    /// Reads the account once more, which has to be open to its payer still.
+    pub(crate) async fn read_again(&self, open: &mut OpenAccount) -> Result<(), LedgerError> {
+        let found = self.table.get(Account::key(open.user_id())).await?;
+        open.account = open.claimed.confirm::<LedgerError>(found).await?;
+        Ok(())
     }
 
     /// As [`Ledger::admit`], for a message in one of the payer's conversations, which is read together with the account:
@@ -175,7 +243,7 @@ impl Ledger {
             if let Some(record) = self.table.get(key).await?
                 && let Some(replay) = self.replay_of(&account, payer, remembered, asked_in, record).await?
             {
-                return Ok(Admission::Replay(replay));
+                return Ok(Admission::Replay(Box::new(replay)));
             }
         }
         if asked_in == AskedIn::NoConversation {

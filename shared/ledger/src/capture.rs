@@ -70,8 +70,14 @@ impl Ledger {
         // Built once, because transactions under one token must be identical.
         let items = self.capture_items(held, exchange, texts)?;
         let until = held.deadline.minus(SETTLING_TIME);
-        if let Err(failed) = self.transact_until(&format!("capture-{}", held.id), items, until).await {
-            Box::pin(self.settle(held, texts, failed.into_cause())).await?;
+        match self.transact_until(&format!("capture-{}", held.id), items, until).await {
+            Ok(()) => {
+                self.memory.end_hold(held.user_id, &held.place, held.id, held.amount.saturating_minus(charged));
+            }
+            Err(failed) => {
+                self.memory.forget(held.user_id);
+                Box::pin(self.settle(held, texts, failed.into_cause())).await?;
+            }
         }
         Ok(charge)
     }

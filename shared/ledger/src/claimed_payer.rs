@@ -20,7 +20,7 @@ pub trait ShownKey: fmt::Debug + Send + Sync {
     /// the remembered key was there.
     fn read_again(&self, keys_version: u64) -> SecondRead<'_>;
 
-    /// Takes note of the account's `keys_version`, which was read for a request with the key.
+    /// Takes note of the account's `keys_version`, which was seen for a request with the key.
     fn learn(&self, keys_version: u64);
 }
 
@@ -80,8 +80,21 @@ impl ClaimedPayer {
             self.keys_version = None;
             account.admit(self.payer.epoch())?;
         }
-        key.learn(account.keys_version);
+        self.learn(&account);
         Ok(account)
+    }
+
+    /// Whether an account that is remembered seems open to the payer, as far as it says. The hold's condition confirms it.
+    pub(crate) fn agrees_with(&self, remembered: &Account) -> bool {
+        let is_key_there = self.keys_version.is_none_or(|seen| seen == remembered.keys_version);
+        is_key_there && remembered.admit(self.payer.epoch()).is_ok()
+    }
+
+    /// Takes note of the account, as a hold for the payer has seen it.
+    pub(crate) fn learn(&self, account: &Account) {
+        if let Some(key) = &self.key {
+            key.learn(account.keys_version);
+        }
     }
 
     /// The addition to a condition on the account's status and epoch, with its value `:keys_version`: no key has ended

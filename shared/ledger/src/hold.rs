@@ -18,7 +18,7 @@ use store::{Item, StoreError, from_item, number};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Closed};
-use crate::admission::OpenAccount;
+use crate::admission::{AdmittedAccount, OpenAccount, RememberedAccount, Room};
 use crate::error::LedgerError;
 use crate::holds::{expired, sums};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
@@ -62,6 +62,14 @@ pub enum HoldOutcome {
     Replay(Replay),
 }
 
+/// The outcome of the one try to hold in an account as it is remembered.
+enum FirstTry {
+    /// The memory was right, and the credits are held.
+    Held(Held),
+    /// The account as it is. The memory was wrong, or did not cover the order.
+    Account(Box<OpenAccount>),
+}
+
 /// The outcome of one write of a hold.
 enum Placed {
     /// The hold was written to this account.
@@ -76,15 +84,25 @@ enum Placed {
 }
 
 impl Ledger {
-    /// Holds an order's credits in an account that was found open. Other requests may have changed the account since: the
+    /// Holds an order's credits in an account that was admitted. Other requests may have changed the account since: the
     /// write checks it again, and every refusal is judged as [`Ledger::admit`] does. Expired holds of the account are
     /// released on the way.
+    ///
+    /// An account that is remembered is tried as it is remembered, once. If that does not hold the whole amount, the account
+    /// as it is decides: no memory refuses anything, or makes a hold smaller.
     ///
     /// # Errors
     /// As [`Ledger::admit`]; [`LedgerError::InsufficientCredits`] if the balance does not cover the least amount;
     /// [`LedgerError::Unavailable`] if the table cannot be reached, or too many requests use the account at once.
-    pub async fn hold(&self, mut open: OpenAccount, order: &Order) -> Result<HoldOutcome, LedgerError> {
+    pub async fn hold(&self, account: impl Into<AdmittedAccount>, order: &Order) -> Result<HoldOutcome, LedgerError> {
         let until = self.clock.now().plus(HOLD_PATIENCE).min(order.deadline);
+        let mut open = match account.into() {
+            AdmittedAccount::Read(open) => open,
+            AdmittedAccount::Remembered(account) => match self.hold_remembered(account, order, until).await? {
+                FirstTry::Held(held) => return Ok(HoldOutcome::Held(held)),
+                FirstTry::Account(open) => *open,
+            },
+        };
         loop {
             let room = self.room(&open)?;
             let amount = self.affordable(&open, order)?;
@@ -108,6 +126,45 @@ impl Ledger {
         }
     }
 
+    /// Holds the whole amount in an account as it is remembered, if it seems to cover that. The condition says whether it does.
+    async fn hold_remembered(
+        &self,
+        account: RememberedAccount,
+        order: &Order,
+        until: Timestamp,
+    ) -> Result<FirstTry, LedgerError> {
+        let Some(room) = self.room_for_all(&account.0, order) else {
+            return self
+                .confirm(AdmittedAccount::Remembered(account))
+                .await
+                .map(|open| FirstTry::Account(Box::new(open)));
+        };
+        let RememberedAccount(mut open) = account;
+        let hold = self.new_hold(&open, order, order.amount);
+        let new = NewHold { open: &open, room: &room, hold };
+        let placed = self.place_hold(&new, until).await;
+        if !matches!(placed, Ok(Placed::Held(_))) {
+            // The next message reads the account: a read costs less than another refusal.
+            self.memory.forget(open.user_id());
+        }
+        match placed? {
+            Placed::Held(account) => {
+                open.claimed.learn(&account);
+                Ok(FirstTry::Held(self.held(&new, *account, order).await))
+            }
+            Placed::Refused { account, record } => {
+                self.judge(&mut open, account, record).await?;
+                Ok(FirstTry::Account(Box::new(open)))
+            }
+        }
+    }
+
+    /// The room for one more message, if nothing has to be released for it and the balance covers the whole amount.
+    fn room_for_all(&self, open: &OpenAccount, order: &Order) -> Option<Room> {
+        let room = self.room(open).ok()?;
+        (room.in_the_way.is_empty() && order.amount <= available(open)).then_some(room)
+    }
+
     /// The credits to hold: the order's amount, or all that the account can spend.
     fn affordable(&self, open: &OpenAccount, order: &Order) -> Result<Credits, LedgerError> {
         let now = self.clock.now();
@@ -120,9 +177,7 @@ impl Ledger {
         let user_id = open.user_id();
         let expired = expired(open.account.holds.clone(), self.clock.now());
         self.release_expired(user_id, &open.account, &expired, until).await?;
-        let found = self.table.get(Account::key(user_id)).await?;
-        open.account = open.claimed.confirm::<LedgerError>(found).await?;
-        Ok(())
+        self.read_again(open).await
     }
 
     /// Learns from a refusal: the account as it is now, or the answer that was given meanwhile.
@@ -193,6 +248,7 @@ impl Ledger {
     /// Releases a hold whose write got no answer, because it may be there. No model was asked. If the release fails too,
     /// the user gets the credits back when the hold expires.
     async fn uncertain(&self, new: &NewHold<'_>, error: StoreError) -> StoreError {
+        self.memory.forget(new.open.user_id());
         let place = new.place();
         let released = self.give_back(new.open.user_id(), &place, &new.hold);
         if !matches!(tokio::time::timeout(UNCERTAIN_LIMIT, released).await, Ok(Ok(_))) {
@@ -251,7 +307,14 @@ impl Ledger {
         let now = self.clock.now();
         let (returning, _) = sums(&account.holds, now);
         let in_flight = self.in_flight(&account);
+        let has_paid = account.hourly.at(now).has_paid_lately();
         let expired = expired(account.holds.clone(), now);
+        if new.open.remembered.is_none() && expired.is_empty() {
+            self.memory.remember(user_id, account.clone(), now);
+        } else {
+            // A transaction does not answer with the account, and a release changes it once more.
+            self.memory.forget(user_id);
+        }
         let releasing = self.release_expired(user_id, &account, &expired, now.plus(TIDYING_LIMIT));
         // The next hold tries again. Meanwhile the balance counts their credits as spendable.
         match tokio::time::timeout(TIDYING_LIMIT, releasing).await {
@@ -268,7 +331,7 @@ impl Ledger {
             in_flight,
             place: new.place(),
             remembered: new.open.remembered.clone(),
-            has_paid: new.room.hourly.has_paid_lately(),
+            has_paid,
             deadline: order.deadline,
         }
     }

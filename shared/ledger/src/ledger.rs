@@ -1,15 +1,18 @@
 //! The ledger, and the values that its steps pass to each other.
 
+use std::sync::Arc;
+
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
 use domain::time::{Clock, Timestamp};
 use store::Table;
 
+use crate::account_memory::AccountMemory;
 use crate::hourly::UNPAID_PER_HOUR;
 use crate::idempotency::Remembered;
 use crate::retention::Retention;
 
-/// The ledger in the table.
+/// The ledger in the table, for one function. It remembers the accounts in which it held, and so do its clones.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(crate) table: Table,
@@ -17,6 +20,7 @@ pub struct Ledger {
     pub(crate) max_holds: u32,
     pub(crate) unpaid_per_hour: u32,
     pub(crate) retention: Retention,
+    pub(crate) memory: Arc<AccountMemory>,
 }
 
 impl Ledger {
@@ -24,7 +28,8 @@ impl Ledger {
     /// item.
     #[must_use]
     pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
-        Self { table, clock, max_holds, unpaid_per_hour: UNPAID_PER_HOUR, retention: Retention::default() }
+        let (unpaid_per_hour, retention) = (UNPAID_PER_HOUR, Retention::default());
+        Self { table, clock, max_holds, unpaid_per_hour, retention, memory: Arc::default() }
     }
 
     /// The same ledger, which keeps texts for as long as `retention` says.

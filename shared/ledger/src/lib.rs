@@ -13,6 +13,7 @@
 
 pub mod acceptance;
 pub mod account;
+mod account_memory;
 pub mod admission;
 pub mod audit;
 mod capture;

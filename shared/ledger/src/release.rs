@@ -61,8 +61,16 @@ impl Ledger {
     pub(crate) async fn release_own(&self, held: &Held, work: Work) {
         let hold = Hold { id: held.id, amount: held.amount, expires_at: 0, fingerprint: None };
         let until = held.deadline.min(self.clock.now().plus(RELEASE_PATIENCE));
-        if let Err(error) = self.release_hold(held.user_id, &held.place, &hold, work, until).await {
-            tracing::warn!(cause = error.cause(), "a hold is left to expire");
+        match self.release_hold(held.user_id, &held.place, &hold, work, until).await {
+            Ok(Released::Now) if work == Work::None => {
+                self.memory.end_hold(held.user_id, &held.place, held.id, held.amount);
+            }
+            // Unpaid work has a limit, which the account as it is has to say.
+            Ok(_) => self.memory.forget(held.user_id),
+            Err(error) => {
+                self.memory.forget(held.user_id);
+                tracing::warn!(cause = error.cause(), "a hold is left to expire");
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use domain::username::Username;
 pub(crate) use testkit::test_table::TestTable;
 
 use crate::account::{Account, Epoch, Payer};
-use crate::admission::{Admission, OpenAccount};
+use crate::admission::{Admission, AdmittedAccount};
 use crate::exchange::StoredReply;
 use crate::gate::{Accepting, Gate};
 use crate::ledger::Ledger;
@@ -39,7 +39,7 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
 }
 
 /// The account of `payer`, which is open.
-pub(crate) async fn admitted(ledger: &Ledger, payer: Payer) -> OpenAccount {
+pub(crate) async fn admitted(ledger: &Ledger, payer: Payer) -> AdmittedAccount {
     match ledger.admit(&Gate::without_operator(ledger.clock.clone()), payer, None).await.unwrap() {
         Admission::Open(open) => open,
         Admission::Replay(replay) => panic!("was answered before: {replay:?}"),

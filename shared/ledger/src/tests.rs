@@ -28,6 +28,7 @@ use crate::testing::{TestTable, message, open_account, payer, stored_reply};
 use crate::texts::TextPlace;
 
 mod admission;
+mod remembered_accounts;
 mod remembered_keys;
 mod texts;
 mod unpaid;
@@ -62,7 +63,7 @@ impl Scene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message(text)));
         let open = match self.ledger.admit(&self.gate, payer, remembered).await? {
             Admission::Open(open) => open,
-            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(replay)),
+            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(*replay)),
         };
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         let amount = credits(amount);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::credits::Credits;
 use domain::ids::ConversationId;
 use domain::time::Clock;
-use ledger::admission::{Admission, OpenAccount};
+use ledger::admission::{Admission, AdmittedAccount, OpenAccount};
 use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
@@ -39,7 +39,7 @@ pub struct Till {
     pub clock: Clock,
 }
 
-/// The outcome of [`Till::admit`].
+/// The outcome of [`Till::admit_to`].
 #[derive(Debug)]
 pub enum Admitted {
     /// The account is open: a question may be put together, and its price held.
@@ -52,39 +52,30 @@ impl From<Admission> for Admitted {
     fn from(admission: Admission) -> Self {
         match admission {
             Admission::Open(account) => Self::Open(account),
-            Admission::Replay(replay) => Self::Replay(replay.into()),
+            Admission::Replay(replay) => Self::Replay((*replay).into()),
         }
     }
 }
 
-/// The outcome of [`Till::hold`].
+/// The outcome of [`Till::hold`] and [`Till::admit_and_hold`].
 #[derive(Debug)]
 pub enum HeldOrReplay {
     /// The price is held: the model can be asked.
     Question(HeldQuestion),
-    /// A request with the same idempotency key got this reply meanwhile. Nothing is charged again.
+    /// A request with the same idempotency key got this reply. Nothing is charged again.
     Replay(PaidReply),
 }
 
 impl Till {
-    /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered
-    /// before. `remembered` is the idempotency key and the fingerprint of the request.
+    /// Finds the gate and the account of `payer` open, unless the request was answered before, and then holds the price of
+    /// the question that `ask` makes of the models on offer. `remembered` is the idempotency key and the fingerprint of the
+    /// request.
+    ///
+    /// A function that held in the account lately reads nothing for it: the hold's condition says whether it is open. So
+    /// whatever refuses the question comes here, and is told to a caller whose account was read and is open.
     ///
     /// # Errors
-    /// As [`Ledger::admit`].
-    pub async fn admit(
-        &self,
-        payer: impl Into<ClaimedPayer>,
-        remembered: Option<Remembered>,
-    ) -> Result<Admitted, ApiError> {
-        Ok(self.ledger.admit(&self.gate, payer, remembered).await?.into())
-    }
-
-    /// Admits `payer`, and then holds the price of the question that `ask` makes of the models on offer, unless the request was
-    /// answered before. `remembered` is the idempotency key and the fingerprint of the request.
-    ///
-    /// # Errors
-    /// As [`Till::admit`], then as [`Till::offers`], `ask` and [`Till::hold`].
+    /// As [`Ledger::admit`], then as [`Till::offers`], `ask` and [`Till::hold`].
     pub async fn admit_and_hold<E>(
         &self,
         payer: impl Into<ClaimedPayer>,
@@ -94,15 +85,30 @@ impl Till {
     where
         E: From<ApiError> + From<LedgerError>,
     {
-        let account = match self.admit(payer, remembered).await? {
-            Admitted::Open(account) => account,
-            Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
+        let account = match self.ledger.admit(&self.gate, payer, remembered).await? {
+            Admission::Open(account) => account,
+            Admission::Replay(replay) => return Ok(HeldOrReplay::Replay((*replay).into())),
         };
-        let question = ask(&*self.offers().await?)?;
-        Ok(self.hold(account, question).await?)
+        let question = match self.offers().await {
+            Ok(offers) => ask(&offers),
+            Err(error) => Err(error.into()),
+        };
+        match question {
+            Ok(question) => Ok(Box::pin(self.hold(account, question)).await?),
+            Err(refusal) => Err(self.refusal(account, refusal).await),
+        }
     }
 
-    /// As [`Till::admit`], for a message in one of the payer's conversations.
+    /// The refusal of a question, or of its payer if the account, which may be remembered, is not open any more.
+    async fn refusal<E: From<LedgerError>>(&self, account: AdmittedAccount, refusal: E) -> E {
+        match self.ledger.confirm(account).await {
+            Ok(_open) => refusal,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Finds the gate and the account of `payer` open, before anything else is done for it, unless the request was answered
+    /// before, for a message in one of the payer's conversations. The account is always read.
     ///
     /// # Errors
     /// As [`Ledger::admit_to`]; [`ApiError::Invalid`] for the field `conversation` if the payer has no such conversation.
@@ -118,8 +124,8 @@ impl Till {
         }
     }
 
-    /// The models that can be asked. It may read the catalogue, so a handler calls it after [`Till::admit`]: nothing is
-    /// read for a caller whose account is closed, and a repetition gets its answer whatever became of the model.
+    /// The models that can be asked. It may read the catalogue, so it comes after the admission: nothing is read for a caller
+    /// whose account is closed, and a repetition gets its answer whatever became of the model.
     ///
     /// # Errors
     /// [`ApiError::Unavailable`] if no catalogue is known and none can be read.
@@ -144,18 +150,27 @@ impl Till {
     ///
     /// # Errors
     /// As [`Quotation::of`] and [`Ledger::hold`].
-    pub async fn hold(&self, open: OpenAccount, question: Question) -> Result<HeldOrReplay, ApiError> {
+    pub async fn hold(
+        &self,
+        account: impl Into<AdmittedAccount>,
+        question: Question,
+    ) -> Result<HeldOrReplay, ApiError> {
+        let account = account.into();
         let Question { candidates, prompt, message, limits, conversation, deadline } = question;
-        let quotation = Quotation::of(&candidates, &prompt, limits, self.least_output_tokens)?;
+        let quotation = match Quotation::of(&candidates, &prompt, limits, self.least_output_tokens) {
+            Ok(quotation) => quotation,
+            Err(refusal) => return Err(self.refusal(account, refusal).await),
+        };
         if !quotation.is_payable() {
-            let balance = open.spendable(self.clock.now());
+            let balance = self.ledger.confirm(account).await?.spendable(self.clock.now());
             return Err(ApiError::InsufficientTokens { balance, cost: Credits::MAX });
         }
-        // The model is asked when the hold is written. Before the account was found open, nothing is sent to a provider.
+        // The model is asked when the hold is written. Nothing is sent to a provider for an account that neither was found open nor
+        // was held in within a minute.
         candidates.look_at_connections();
         let deadline = deadline.minus(ANSWER_TIME);
         let order = Order { amount: quotation.most(), least: quotation.least(), deadline };
-        Ok(match self.ledger.hold(open, &order).await? {
+        Ok(match self.ledger.hold(account, &order).await? {
             HoldOutcome::Replay(replay) => HeldOrReplay::Replay(replay.into()),
             HoldOutcome::Held(held) => HeldOrReplay::Question(HeldQuestion {
                 candidates: quotation.covered_by(held.amount),

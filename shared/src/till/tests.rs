@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod fallbacks;
+mod remembered_accounts;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -148,10 +149,6 @@ impl ReplyScene {
     async fn hold_with(&self, message: Message, key: Option<&str>) -> Result<HeldOrReplay, ApiError> {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let remembered = key.map(|key| Remembered::message(key, &message));
-        let account = match self.till.admit(self.ada, remembered).await? {
-            Admitted::Open(account) => account,
-            Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
-        };
         let question = Question {
             candidates: self.candidates(),
             prompt: prompt(),
@@ -160,7 +157,7 @@ impl ReplyScene {
             message,
             deadline: self.test.clock.now().plus(Duration::from_secs(28)),
         };
-        self.till.hold(account, question).await
+        self.till.admit_and_hold(self.ada, remembered, |_| Ok(question)).await
     }
 
     /// The spendable and the held credits.

@@ -20,7 +20,8 @@ pub(super) struct SimulatedClient {
 
 impl SimulatedClient {
     pub(super) async fn run(mut self) {
-        for _ in 0..self.generator.usize(1..=2) {
+        let most = if self.world.has_regulars { 6 } else { 2 };
+        for _ in 0..self.generator.usize(1..=most) {
             pause(&mut self.generator).await;
             self.send_until_satisfied().await;
         }
@@ -28,7 +29,8 @@ impl SimulatedClient {
 
     /// Sends one message, and repeats it while a repetition may help, and sometimes when it cannot.
     async fn send_until_satisfied(&mut self) {
-        let key = (self.generator.u8(..4) > 0).then(|| format!("key-{}", self.generator.usize(..self.world.keys)));
+        let has_key = !self.world.has_regulars && self.generator.u8(..4) > 0;
+        let key = has_key.then(|| format!("key-{}", self.generator.usize(..self.world.keys)));
         for _ in 0..self.generator.usize(1..=4) {
             let told = self.send(key.as_deref()).await;
             let is_satisfied = match told {
@@ -61,6 +63,9 @@ impl SimulatedClient {
     /// The place in which the exchange is stored. All requests with one key name the same one, or all of them one that was
     /// made.
     fn conversation(&mut self, key: Option<&str>) -> Option<ConversationId> {
+        if self.world.has_regulars {
+            return self.generator.bool().then_some(ConversationId::COMPLETIONS);
+        }
         let places = if self.world.has_organizers { 4 } else { 3 };
         let number =
             key.map_or_else(|| self.generator.usize(..places), |key| self.world.place_of_keys + number_of(key));
@@ -99,7 +104,7 @@ impl SimulatedClient {
             images: [0, 0, 0, 1, 2][generator.usize(..5)],
             extra_bytes: [0, 0, 40, MOST_EXTRA_BYTES][generator.usize(..4)],
             proof_bytes: [0, 0, 40, MOST_PROOF_BYTES][generator.usize(..4)],
-            start: if generator.bool() { Start::Warm } else { Start::Cold },
+            start: if self.world.has_regulars || generator.bool() { Start::Warm } else { Start::Cold },
             is_long: generator.bool(),
             is_streamed: generator.bool(),
             breaks_off: generator.u8(..4) == 0,

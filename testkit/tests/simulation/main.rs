@@ -11,7 +11,7 @@
 //! time.
 //!
 //! The [`witness`] of holds, the [`catalogue_witness`] and the [`chronicle`] of users see every request that the table
-//! accepts. When the last late request has arrived, [`verdict`] compares the answers to clients with the ledger, and
+//! accepts, and the [`account_witness`] who holds in an account that is only remembered. When the last late request has arrived, [`verdict`] compares the answers to clients with the ledger, and
 //! [`verdict_on_visits`] compares them with accounts and sessions. [`verdict_on_users`] checks at any moment that
 //! accounts, logins and sessions agree.
 //! [`verdict_on_conversations`] counts conversations, and looks for what is left of deleted ones.
@@ -24,6 +24,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
+mod account_witness;
 mod capacity;
 mod catalogue_witness;
 mod chronicle;

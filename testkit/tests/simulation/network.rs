@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 use tokio::sync::oneshot;
 
+use crate::account_witness::AccountWitness;
 use crate::capacity::Capacity;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
@@ -42,6 +43,7 @@ struct Inner {
     catalogues: Mutex<CatalogueWitness>,
     text_witness: Mutex<TextWitness>,
     key_witness: Mutex<KeyWitness>,
+    account_witness: Mutex<AccountWitness>,
     chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
     trace: Trace,
@@ -75,6 +77,7 @@ impl Network {
             moment: AtomicUsize::new(0),
             text_witness: Mutex::default(),
             key_witness: Mutex::default(),
+            account_witness: Mutex::default(),
             chronicle: Mutex::default(),
             sabotage,
             trace,
@@ -159,6 +162,11 @@ impl Network {
     /// The requests about API keys.
     pub(super) fn key_witness(&self) -> MutexGuard<'_, KeyWitness> {
         self.0.key_witness.lock().unwrap()
+    }
+
+    /// The requests about accounts.
+    pub(super) fn account_witness(&self) -> MutexGuard<'_, AccountWitness> {
+        self.0.account_witness.lock().unwrap()
     }
 
     /// The accepted requests that break a rule.
@@ -254,12 +262,16 @@ impl Network {
         }
         let reply = match self.0.sabotage {
             None => self.0.engine.answer(operation, body),
+            Some(sabotage) if sabotage.breaks_memories_alone() && self.account_witness().has_seen(*process) => {
+                self.0.engine.answer(operation, body)
+            }
             Some(sabotage) => {
                 // The plan, and so the seed, decides whether a sabotage strikes this time.
                 let strikes = plan.back.as_millis() % 2 == 0;
                 sabotage.answer(&self.0.engine, operation, body, strikes)
             }
         };
+        self.account_witness().answered(*process, operation, body, reply.is_success());
         if reply.is_success() {
             let moment = self.0.moment.fetch_add(1, Ordering::SeqCst) + 1;
             self.witness().accepted(*process, operation, body, self.0.clock.now(), moment);

@@ -78,7 +78,11 @@ fn a_seed_is_a_schedule() {
 fn schedules_meet_everything_that_they_are_to_prove() {
     let mut met = BTreeMap::new();
     for seed in 0..400 {
-        for (request, told) in schedule::run(seed, None).journal {
+        let outcome = schedule::run(seed, None);
+        let (held, refused) = outcome.remembered_holds;
+        *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
+        *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
+        for (request, told) in outcome.journal {
             *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
             if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
                 *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
@@ -113,6 +117,8 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat by a program", "charged"),
         ("chat by a program", "replayed"),
         ("chat by a program", "token_not_valid"),
+        ("hold in a remembered account", "done"),
+        ("hold in a remembered account", "refused"),
         ("end of a key", "done"),
         ("end of a key", "not_found"),
         ("logout", "done"),
@@ -406,4 +412,19 @@ fn the_simulation_finds_a_hold_that_trusts_the_memory_of_a_key() {
 #[test]
 fn the_simulation_finds_an_account_that_hides_the_ends_of_its_keys() {
     assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was served with a key that had ended before it began");
+}
+
+#[test]
+fn the_simulation_finds_a_hold_that_overdraws_an_account_as_it_is_remembered() {
+    assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "has a balance of -");
+}
+
+#[test]
+fn the_simulation_finds_a_hold_in_an_account_that_is_remembered_in_an_epoch_that_has_passed() {
+    assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "held credits of");
+}
+
+#[test]
+fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {
+    assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was told of more than the end of its key");
 }

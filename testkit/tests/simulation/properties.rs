@@ -182,7 +182,7 @@ async fn admit_and_hold(
 ) -> Result<HoldOutcome, LedgerError> {
     match ledger.admit(gate, payer, remembered).await? {
         Admission::Open(open) => ledger.hold(open, order).await,
-        Admission::Replay(replay) => Ok(HoldOutcome::Replay(replay)),
+        Admission::Replay(replay) => Ok(HoldOutcome::Replay(*replay)),
     }
 }
 

@@ -127,6 +127,8 @@ pub(super) enum Sabotage {
     HoldTrustsTheMemory,
     /// The account is read as if none of its API keys had ended.
     AccountHidesEndsOfKeys,
+    /// A hold in an account that is remembered, and was not read, has no condition.
+    HoldTrustsTheRememberedAccount,
 }
 
 impl Sabotage {
@@ -139,7 +141,13 @@ impl Sabotage {
                 | Self::NameFreedFirst
                 | Self::HoldsOutliveDeletion
                 | Self::EpochOfLoginAlone
+                | Self::HoldTrustsTheRememberedAccount
         ) || self.needs_programs()
+    }
+
+    /// Whether it strikes processes that have seen no account, and no others.
+    pub(super) fn breaks_memories_alone(self) -> bool {
+        self == Self::HoldTrustsTheRememberedAccount
     }
 
     /// Whether only messages of programs can find it, whose keys owners end meanwhile.
@@ -173,7 +181,7 @@ impl Sabotage {
     pub(super) fn answer(self, engine: &Engine, operation: &str, body: &Value, strikes: bool) -> Reply {
         let mut body = body.clone();
         match self {
-            Self::UnconditionalDebit => weaken(&mut body, is_hold, EXISTS),
+            Self::UnconditionalDebit | Self::HoldTrustsTheRememberedAccount => weaken(&mut body, is_hold, EXISTS),
             Self::CaptureOfAnyHold if token(&body).starts_with("capture-") => {
                 weaken(&mut body, is_end_of_hold, HOLD_AT_ITS_PLACE);
             }

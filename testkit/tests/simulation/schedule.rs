@@ -62,6 +62,8 @@ pub(super) struct Outcome {
     pub(super) violations: Vec<String>,
     /// All requests and answers.
     pub(super) journal: Vec<(Request, Told)>,
+    /// How many holds in remembered accounts were written, and how many were refused.
+    pub(super) remembered_holds: (usize, usize),
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -112,8 +114,6 @@ impl Schedule {
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
         let retention = retention_of(seed, sabotage);
-        let ledger = Ledger::new(table.clone(), clock.clone(), max_holds).with_unpaid_per_hour(unpaid_per_hour);
-        let ledger = ledger.with_retention(retention.of_ledger());
         if generator.u8(..4) > 0 {
             let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
             let first = any_catalogue(&mut generator);
@@ -132,7 +132,6 @@ impl Schedule {
             accounts: Accounts::new(table.clone(), clock.clone()),
             deletion: Deletion::new(table.clone(), clock.clone()),
             logins: Logins::new(table.clone(), clock.clone()),
-            ledger,
             network: network.clone(),
             table: table.clone(),
             began_at: clock.now(),
@@ -156,6 +155,7 @@ impl Schedule {
             endings: Mutex::default(),
             has_organizers: generator.u8(..3) == 0 || sabotage.is_some_and(Sabotage::needs_organizers),
             place_of_keys: generator.usize(..4),
+            has_regulars: generator.u8(..6) == 0 || sabotage.is_some_and(Sabotage::breaks_memories_alone),
             answered: Arc::default(),
             asked: Arc::default(),
         });
@@ -167,7 +167,8 @@ impl Schedule {
         let mut violations = runtime.block_on(self.live());
         violations.extend(runtime.block_on(self.end()));
         let journal = self.world.journal.lock().unwrap().clone();
-        Outcome { trace: self.world.trace.lines(), violations, journal }
+        let remembered_holds = self.network.account_witness().held_and_refused();
+        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds }
     }
 
     /// Runs all clients and owners, with faults.

@@ -10,7 +10,8 @@ use crate::request::{Program, Request, Told, Wish};
 use crate::witness::Witness;
 use crate::world::World;
 
-/// No message is answered, charged or held for after the end of its API key, and no key that lives is refused.
+/// No message is answered, charged or held for after the end of its API key, nothing else is refused for then, and no key that
+/// lives is refused.
 pub(super) fn on_keys(world: &World, chronicle: &Chronicle, witness: &Witness, keys: &KeyWitness) -> Vec<String> {
     let beginnings: Vec<usize> = world.beginnings.lock().unwrap().iter().map(|beginning| beginning.moment).collect();
     let bench = KeyBench { beginnings: &beginnings, holds: holds_by_process(witness), chronicle, keys };
@@ -63,6 +64,11 @@ impl KeyBench<'_> {
         let is_answered = matches!(told, Told::Charged { .. } | Told::BrokenOff { .. } | Told::Replayed { .. });
         if self.beginnings[number] >= ended && (is_answered || held.is_some()) {
             return Some("was served with a key that had ended before it began".to_owned());
+        }
+        let is_refused_for_more =
+            matches!(told, Told::Refused(code) if !["token_not_valid", "unavailable"].contains(code));
+        if self.beginnings[number] >= ended && is_refused_for_more {
+            return Some("was told of more than the end of its key".to_owned());
         }
         let is_late = held.is_some_and(|held| held > ended);
         if is_late && !self.keys.has_read_before(ProcessId(number), &partition, ended) {

@@ -18,7 +18,6 @@ use shared::identity::accounts::{Accounts, Deletion};
 use shared::identity::api_keys::ApiKeys;
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
-use shared::ledger::Ledger;
 use shared::ledger::conversations::ConversationKeeper;
 use store::Table;
 
@@ -27,7 +26,6 @@ pub(super) struct World {
     pub(super) accounts: Accounts,
     pub(super) deletion: Deletion,
     pub(super) logins: Logins,
-    pub(super) ledger: Ledger,
     pub(super) keeper: ConversationKeeper,
     pub(super) network: Network,
     pub(super) table: Table,
@@ -51,6 +49,9 @@ pub(super) struct World {
     pub(super) endings: Mutex<HashMap<usize, usize>>,
     /// Whether people have organizers, and clients talk in conversations that were made.
     pub(super) has_organizers: bool,
+    /// Whether clients send one message after the other to instances that live on, in no conversation and without
+    /// idempotency keys: so their accounts are remembered.
+    pub(super) has_regulars: bool,
     /// The first of the places in which the exchanges of the keys are stored.
     pub(super) place_of_keys: usize,
     /// The instances of `chat` that wait for a request.

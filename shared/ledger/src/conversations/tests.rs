@@ -77,7 +77,7 @@ impl ThreadScene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
         let open = match self.ledger.admit_to(&gate, self.ada, conversation, remembered).await? {
             Admission::Open(open) => open,
-            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(replay)),
+            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(*replay)),
         };
         let one = Credits::new(1).unwrap();
         self.ledger.hold(open, &Order { amount: one, least: one, deadline: self.soon() }).await

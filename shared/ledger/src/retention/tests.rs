@@ -76,7 +76,7 @@ impl RetentionScene {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &said));
         let open = match ledger.admit(&gate, self.ada, remembered).await? {
             Admission::Open(open) => open,
-            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(replay)),
+            Admission::Replay(replay) => return Ok(HoldOutcome::Replay(*replay)),
         };
         let one = Credits::new(1).unwrap();
         let order = Order { amount: one, least: one, deadline: self.soon() };

@@ -7,12 +7,13 @@ use domain::conversation_title::ConversationTitle;
 use super::*;
 
 use crate::account::Epoch;
+use crate::admission::AdmittedAccount;
 use crate::claimed_payer::{SecondRead, ShownKey};
 use crate::conversations::ConversationKeeper;
 
 /// An API key of Ada's.
 #[derive(Clone, Debug)]
-struct FakeKey {
+pub(super) struct FakeKey {
     /// Nobody if the key has ended.
     payer: Option<Payer>,
     /// The versions because of which it was read again.
@@ -32,43 +33,62 @@ impl ShownKey for FakeKey {
 }
 
 impl FakeKey {
-    fn times_read(&self) -> usize {
+    /// A key of this payer's.
+    pub(super) fn of(payer: Payer) -> Self {
+        Self { payer: Some(payer), read_again: Arc::default(), learnt: Arc::default() }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.payer = None;
+    }
+
+    /// The versions that it took note of.
+    pub(super) fn learnt(&self) -> Vec<u64> {
+        self.learnt.lock().unwrap().clone()
+    }
+
+    /// The version because of which it was read again last.
+    pub(super) fn last_read_again(&self) -> Option<u64> {
+        self.read_again.lock().unwrap().last().copied()
+    }
+
+    pub(super) fn times_read(&self) -> usize {
         self.read_again.lock().unwrap().len()
     }
 
     /// The payer who remembers the key as it was at this version.
-    fn seen_at(&self, scene: &Scene, keys_version: u64) -> ClaimedPayer {
+    pub(super) fn seen_at(&self, scene: &Scene, keys_version: u64) -> ClaimedPayer {
         ClaimedPayer::by_remembered_key(scene.by_key(), self.clone(), keys_version)
     }
 }
 
 impl Scene {
-    fn by_key(&self) -> Payer {
+    pub(super) fn by_key(&self) -> Payer {
         Payer::new(self.ada.user_id(), Epoch::OfApiKeys(Epoch::FIRST))
     }
 
-    fn living_key(&self) -> FakeKey {
-        FakeKey { payer: Some(self.by_key()), read_again: Arc::default(), learnt: Arc::default() }
+    pub(super) fn living_key(&self) -> FakeKey {
+        FakeKey::of(self.by_key())
     }
 
-    fn ended_key(&self) -> FakeKey {
+    pub(super) fn ended_key(&self) -> FakeKey {
         FakeKey { payer: None, ..self.living_key() }
     }
 
     /// Counts an end of a key.
-    async fn end_a_key(&self) {
+    pub(super) async fn end_a_key(&self) {
         let end = Account::end_keys(&self.test.table, self.ada).unwrap();
         let token = EntryId::new(&self.test.clock).to_string();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         self.test.table.transact(&token, vec![end], &self.test.clock, deadline).await.unwrap();
     }
 
-    async fn admit(&self, payer: ClaimedPayer, key: Option<&str>) -> Result<Admission, LedgerError> {
+    async fn admit(&self, payer: ClaimedPayer, key: Option<&str>) -> Result<Admission<AdmittedAccount>, LedgerError> {
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message("Hello")));
         self.ledger.admit(&self.gate, payer, remembered).await
     }
 
-    async fn hold_in(&self, admission: Admission) -> Result<HoldOutcome, LedgerError> {
+    async fn hold_in(&self, admission: Admission<AdmittedAccount>) -> Result<HoldOutcome, LedgerError> {
         let Admission::Open(open) = admission else { panic!("was answered before") };
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         self.ledger.hold(open, &Order { amount: credits(3), least: credits(3), deadline }).await

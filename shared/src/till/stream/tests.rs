@@ -23,7 +23,7 @@ use testkit::recorder::Fault;
 
 use super::*;
 use crate::testing::{TestTable, offer, open_account, stored_message, till};
-use crate::till::hold::{Admitted, HeldOrReplay};
+use crate::till::hold::HeldOrReplay;
 use crate::till::question::{CallerLimits, Question};
 use crate::till::tests::Stalls;
 
@@ -148,8 +148,7 @@ impl StreamScene {
             conversation: Some(ConversationId::FIRST),
             deadline: self.test.clock.now().plus(timeout),
         };
-        let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
-        match self.till.hold(account, question).await? {
+        match self.till.admit_and_hold(self.ada, None, |_| Ok::<_, ApiError>(question)).await? {
             HeldOrReplay::Question(question) => Ok(question),
             HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
         }

@@ -3,6 +3,9 @@
 use domain::ids::{ApiKeyId, EntryId};
 use identity::api_keys::{ApiKey, ApiKeys};
 use identity::callers::Caller;
+use ledger::LedgerError;
+use ledger::account::Closed;
+use ledger::admission::{Admission, AdmittedAccount};
 use serde_json::json;
 use store::Key;
 use store::transaction;
@@ -46,14 +49,15 @@ impl RememberedScene {
         test.table.transact(&token, items, &test.clock, soon(test)).await.unwrap();
     }
 
-    async fn admit(&self, key: Option<&str>) -> Result<Admitted, ApiError> {
+    async fn admit(&self, key: Option<&str>) -> Result<Admission<AdmittedAccount>, LedgerError> {
         let message = Message::try_from("Hello".to_owned()).unwrap();
         let remembered = key.map(|key| Remembered::message(IdempotencyKey::parse(key).unwrap(), &message));
-        self.replies.till.admit(self.caller().await, remembered).await
+        let till = &self.replies.till;
+        till.ledger.admit(&till.gate, self.caller().await, remembered).await
     }
 
-    async fn hold(&self, admitted: Admitted) -> Result<HeldOrReplay, ApiError> {
-        let Admitted::Open(account) = admitted else { panic!("was answered before") };
+    async fn hold(&self, admitted: Admission<AdmittedAccount>) -> Result<HeldOrReplay, ApiError> {
+        let Admission::Open(account) = admitted else { panic!("was answered before") };
         let question = Question {
             candidates: self.replies.candidates(),
             prompt: prompt(),
@@ -94,7 +98,7 @@ async fn a_key_that_ended_before_the_admission_is_refused_after_one_more_read() 
     let scene = RememberedScene::start().await;
     scene.end(true).await;
     scene.operations();
-    assert!(matches!(scene.admit(None).await, Err(ApiError::TokenNotValid("the API key has ended"))));
+    assert!(matches!(scene.admit(None).await, Err(LedgerError::Closed(Closed::ApiKeyEnded))));
     assert_eq!(scene.operations(), ["GetItem", "GetItem"]);
 }
 

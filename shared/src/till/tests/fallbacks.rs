@@ -149,7 +149,6 @@ impl FallbackScene {
         candidates: Candidates,
         prompt: Prompt,
     ) -> Result<HeldQuestion, ApiError> {
-        let Admitted::Open(account) = self.till.admit(self.ada, None).await? else { panic!("was answered before") };
         let question = Question {
             candidates,
             prompt,
@@ -158,7 +157,7 @@ impl FallbackScene {
             conversation: None,
             deadline: self.test.clock.now().plus(TIME_FOR_A_REQUEST),
         };
-        match self.till.hold(account, question).await? {
+        match self.till.admit_and_hold(self.ada, None, |_| Ok::<_, ApiError>(question)).await? {
             HeldOrReplay::Question(question) => Ok(question),
             HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
 use providers::dummy::Dummy;
 use providers::model::Model;
-use providers::offers::Offer;
+use providers::offers::{Offer, Offers};
 use providers::prompt::{Image, ImageType, Prompt, Role, Turn};
 use serde_json::value::to_raw_value;
 use shared::domain::cause::Cause;
@@ -110,41 +110,27 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
 
 async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<Told, ApiError> {
     let till = &instance.till;
-    let message = Message::try_from(chat.message.clone()).unwrap();
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
-    let remembered = key.map(|key| remembered(key, &message, chat.conversation));
+    let remembered = key.map(|key| remembered(key, &message_of(chat), chat.conversation));
     let caller = match &chat.program {
         None => Caller::from(&chat.access),
         Some(Program { key, function }) => Caller::Program(world.warm_functions[*function].holder(&key.text).await?),
     };
-    let admitted = match chat.conversation {
-        Some(id) if id != ConversationId::COMPLETIONS => till.admit_to(caller, id, remembered).await?,
-        _ => till.admit(caller, remembered).await?,
+    let mut first = String::new();
+    let mut ask = |offers: &Offers, conversation| {
+        let question = question(world, chat, offers, conversation)?;
+        question.candidates.first.id().clone_into(&mut first);
+        Ok(question)
     };
-    let account = match admitted {
-        Admitted::Open(account) => account,
-        Admitted::Replay(replay) => return Ok(replayed(replay)),
+    let held = match chat.conversation {
+        Some(id) if id != ConversationId::COMPLETIONS => hold_in(till, caller, id, remembered, ask).await,
+        place => till.admit_and_hold(caller, remembered, |offers| ask(offers, place)).await,
     };
-    let offers = till.offers().await?;
-    let Some(candidates) = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name)) else {
-        return Ok(Told::Refused("model_not_found"));
-    };
-    let prompt = prompt(chat, world.sabotage);
-    if candidates.first.unsupported(&prompt).is_some() {
-        return Ok(Told::Refused("unsupported_parameter"));
-    }
-    let first = candidates.first.id().to_owned();
-    let question = Question {
-        candidates,
-        prompt,
-        message,
-        limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
-        conversation: account.conversation().or(chat.conversation),
-        deadline: world.clock.now().plus(if chat.is_streamed { STREAM_TIMEOUT } else { FUNCTION_TIMEOUT }),
-    };
-    match till.hold(account, question).await? {
-        HeldOrReplay::Replay(replay) => Ok(replayed(replay)),
-        HeldOrReplay::Question(question) => {
+    match held {
+        Err(Unasked::Refused(code)) => Ok(Told::Refused(code)),
+        Err(Unasked::Failed(error)) => Err(error),
+        Ok(HeldOrReplay::Replay(replay)) => Ok(replayed(replay)),
+        Ok(HeldOrReplay::Question(question)) => {
             let held = question.held().into();
             let paid = if chat.is_streamed { stream(world, till, question).await } else { till.reply(question).await };
             match paid {
@@ -158,6 +144,63 @@ async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<To
             }
         }
     }
+}
+
+/// Why no question was asked.
+enum Unasked {
+    /// The function refuses it with this code.
+    Refused(&'static str),
+    Failed(ApiError),
+}
+
+impl<E: Into<ApiError>> From<E> for Unasked {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// As `chat`, which reads the account together with the conversation.
+async fn hold_in(
+    till: &Till,
+    caller: Caller,
+    conversation: ConversationId,
+    remembered: Option<Remembered>,
+    ask: impl FnOnce(&Offers, Option<ConversationId>) -> Result<Question, Unasked>,
+) -> Result<HeldOrReplay, Unasked> {
+    let account = match till.admit_to(caller, conversation, remembered).await? {
+        Admitted::Open(account) => account,
+        Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
+    };
+    let offers = till.offers().await?;
+    let question = ask(&offers, account.conversation())?;
+    Ok(till.hold(account, question).await?)
+}
+
+/// The question of `chat` to one of the models on offer.
+fn question(
+    world: &World,
+    chat: &Chat,
+    offers: &Offers,
+    conversation: Option<ConversationId>,
+) -> Result<Question, Unasked> {
+    let candidates = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name));
+    let candidates = candidates.ok_or(Unasked::Refused("model_not_found"))?;
+    let prompt = prompt(chat, world.sabotage);
+    if candidates.first.unsupported(&prompt).is_some() {
+        return Err(Unasked::Refused("unsupported_parameter"));
+    }
+    Ok(Question {
+        candidates,
+        prompt,
+        message: message_of(chat),
+        limits: CallerLimits { max_output_tokens: Some(chat.most_tokens), max_cost: None },
+        conversation,
+        deadline: world.clock.now().plus(if chat.is_streamed { STREAM_TIMEOUT } else { FUNCTION_TIMEOUT }),
+    })
+}
+
+fn message_of(chat: &Chat) -> Message {
+    Message::try_from(chat.message.clone()).unwrap()
 }
 
 /// As `chat` does. One key names one conversation, unless that was made.

@@ -1,10 +1,12 @@
-//! Instances of `chat`: each answers one request after the other, and knows the catalogue from one to the next.
+//! Instances of `chat`: each answers one request after the other, and knows the catalogue from one to the next, and the
+//! accounts in which it held.
 
 use std::sync::Arc;
 
 use providers::catalogues::Catalogues;
 use providers::offers::OfferDesk;
 use shared::domain::time::Clock;
+use shared::ledger::Ledger;
 use shared::ledger::gate::Gate;
 use shared::till::Till;
 
@@ -50,8 +52,9 @@ impl Instance {
         };
         let catalogues = Catalogues::new(world.table.clone(), clock, catalogue_of_settings());
         let connection = ScriptedConnection::default();
+        let ledger = Ledger::new(world.table.clone(), world.clock.clone(), world.max_holds);
         let till = Till {
-            ledger: world.ledger.clone(),
+            ledger: ledger.with_unpaid_per_hour(world.unpaid_per_hour).with_retention(world.retention.of_ledger()),
             gate: Gate::without_operator(world.clock.clone()),
             offers: OfferDesk::new(catalogues, Box::new(connection.clone())),
             least_output_tokens: 1,
