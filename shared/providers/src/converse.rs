@@ -98,7 +98,7 @@ impl Effort {
 
 /// The word for the effort of the reply to `prompt`, unless the model is not to reason, or as much as it does by itself.
 pub(crate) fn wanted_effort(prompt: &Prompt) -> Option<&str> {
-    prompt.reasoning_effort.as_deref().filter(|word| *word != NO_EFFORT)
+    prompt.effort().filter(|word| *word != NO_EFFORT)
 }
 
 /// The budgets from which on Anthropic's thinking is as much as OpenAI's efforts `medium` and `high`.

@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 
-use crate::catalogue::{CataloguedModel, Protocol, Provider};
+use crate::catalogue::{Ability, CataloguedModel, Protocol, Provider};
 use crate::chat_model::ChatModel;
 use crate::error::ModelError;
 use crate::openai::failure::failure;
@@ -41,6 +41,8 @@ pub(super) struct OpenAi {
     model_id: String,
     /// The members of a request that the catalogue lists for this model.
     extra_parameters: BTreeSet<String>,
+    /// Whether the catalogue says that the model can be told how much to reason.
+    takes_reasoning: bool,
 }
 
 impl OpenAi {
@@ -69,7 +71,8 @@ impl OpenAi {
         let address = Address::new(provider.base_url.as_deref());
         let server = Server::catalogued(http.connection_to(&address.parsed()?), provider, KeyHeader::Bearer, keys)?;
         let asked = Self::at(address, server, &model.provider_model);
-        Ok(Self { extra_parameters: model.extra_parameters.clone(), ..asked })
+        let takes_reasoning = model.takes.contains(&Ability::Reasoning);
+        Ok(Self { extra_parameters: model.extra_parameters.clone(), takes_reasoning, ..asked })
     }
 
     /// The model `model_id` of the server at `base_url`, or of OpenAI's own.
@@ -91,14 +94,16 @@ impl OpenAi {
     fn at(address: Address, server: Server, model_id: &str) -> Self {
         let connection = server.connection.clone();
         let client = provider::client(address, server);
-        Self { client, connection, model_id: model_id.to_owned(), extra_parameters: BTreeSet::new() }
+        let (model_id, extra_parameters) = (model_id.to_owned(), BTreeSet::new());
+        Self { client, connection, model_id, extra_parameters, takes_reasoning: false }
     }
 
     fn request<'a>(&'a self, prompt: &'a Prompt, max_output_tokens: u32) -> SentRequest<'a> {
         let server = self.client.config();
         let length = server.length(max_output_tokens);
         let request = SentRequest::new(&self.model_id, prompt, length, server.reads_reasoning());
-        request.passing_on(&prompt.extra, &self.extra_parameters)
+        let request = request.passing_on(prompt, &self.extra_parameters);
+        if prompt.reasoning_is_a_hint && !self.takes_reasoning { request.without_effort() } else { request }
     }
 }
 

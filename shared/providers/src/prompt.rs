@@ -26,6 +26,13 @@ pub use input_tokens::{BYTES_PER_TOKEN, estimated_tokens};
 #[cfg(feature = "openai")]
 pub(crate) use reply_parts::ReplyPart;
 
+/// The beginning of the result of a tool that failed, for a model whose protocol has no member for it.
+pub(crate) const ERROR_MARK: &str = "Error: ";
+
+/// The name of the one parameter of sampling that Anthropic's protocol has and OpenAI's has not. Many servers that speak
+/// OpenAI's take it all the same.
+pub(crate) const TOP_K: &str = "top_k";
+
 /// A conversation that a model continues.
 #[derive(Clone, Default)]
 pub struct Prompt {
@@ -83,6 +90,23 @@ impl Prompt {
         u32::try_from(self.turns.iter().map(|turn| turn.images.len()).sum::<usize>()).unwrap_or(u32::MAX)
     }
 
+    /// Whether only a model that reasons as it is told can continue the conversation.
+    #[must_use]
+    pub fn demands_reasoning(&self) -> bool {
+        self.reasoning_effort.is_some() && !self.reasoning_is_a_hint
+    }
+
+    /// How much the model reasons, as one of OpenAI's words, also where the caller gave a budget of tokens. A model that is
+    /// told not to think is told nothing about how much.
+    pub(crate) fn effort(&self) -> Option<&str> {
+        let word = self.reasoning_effort.as_deref();
+        match self.thinking {
+            Some(Thinking::Off) => None,
+            Some(Thinking::Budget(tokens)) => word.or(Some(word_of_budget(tokens))),
+            Some(Thinking::Adaptive) | None => word,
+        }
+    }
+
     /// The first parameter that a model of texts alone cannot honour, by its name in OpenAI's protocol.
     pub(crate) fn beyond_texts(&self) -> Option<&'static str> {
         [
@@ -90,7 +114,7 @@ impl Prompt {
             ("image_url", self.images() > 0),
             ("tools", self.needs_tools()),
             ("response_format", self.response_format.is_some()),
-            ("reasoning_effort", self.reasoning_effort.is_some()),
+            ("reasoning_effort", self.demands_reasoning()),
             ("verbosity", self.verbosity.is_some()),
             ("n", self.choices() > 1),
             ("logprobs", self.logprobs.is_some()),
@@ -98,6 +122,15 @@ impl Prompt {
         ]
         .into_iter()
         .find_map(|(name, is_there)| is_there.then_some(name))
+    }
+}
+
+/// The word of OpenAI's protocol for a budget of so many tokens.
+fn word_of_budget(tokens: u32) -> &'static str {
+    match tokens {
+        ..4096 => "low",
+        4096..16_384 => "medium",
+        16_384.. => "high",
     }
 }
 
@@ -359,6 +392,23 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_becomes_a_word_unless_there_is_one_and_a_model_that_is_not_to_think_gets_none() {
+        for (thinking, word, expected) in [
+            (None, None, None),
+            (None, Some("low"), Some("low")),
+            (Some(Thinking::Adaptive), None, None),
+            (Some(Thinking::Off), Some("high"), None),
+            (Some(Thinking::Budget(4095)), None, Some("low")),
+            (Some(Thinking::Budget(4096)), None, Some("medium")),
+            (Some(Thinking::Budget(16_384)), None, Some("high")),
+            (Some(Thinking::Budget(16_384)), Some("low"), Some("low")),
+        ] {
+            let reasoning_effort = word.map(str::to_owned);
+            assert_eq!(Prompt { reasoning_effort, thinking, ..Prompt::default() }.effort(), expected);
+        }
+    }
+
+    #[test]
     fn the_first_parameter_beyond_texts_is_named() {
         let tool =
             || Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
@@ -376,6 +426,7 @@ mod tests {
             (Prompt { turns: vec![Turn::text(Role::Tool, "4")], ..plain() }, Some("tools")),
             (Prompt { response_format: Some(ResponseFormat::JsonObject), ..plain() }, Some("response_format")),
             (Prompt { reasoning_effort: Some("low".to_owned()), ..plain() }, Some("reasoning_effort")),
+            (Prompt { reasoning_effort: Some("low".to_owned()), reasoning_is_a_hint: true, ..plain() }, None),
             (Prompt { verbosity: Some("low".to_owned()), ..plain() }, Some("verbosity")),
             (Prompt { n: NonZeroU8::new(1), ..plain() }, None),
             (Prompt { n: NonZeroU8::new(2), ..plain() }, Some("n")),

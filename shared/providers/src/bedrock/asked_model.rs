@@ -11,6 +11,8 @@ pub(super) struct AskedModel {
     pub(super) id: String,
     /// How the model is told how much to reason, if it can be told.
     pub(super) reasoning: Option<ReasoningStyle>,
+    /// Whether the catalogue says so too.
+    pub(super) takes_reasoning: bool,
     /// Whether calls of tools are kept to their schemas where the caller wants it. Models that do not reply in JSON of a
     /// schema refuse to be told.
     pub(super) is_strict: bool,
@@ -25,6 +27,7 @@ impl AskedModel {
         Self {
             id: id.clone(),
             reasoning: ReasoningStyle::of(id),
+            takes_reasoning: model.takes.contains(&Ability::Reasoning),
             is_strict: model.takes.contains(&Ability::JsonSchema),
             // A write to the cache costs more than other input: it is for operators who have said what they take for it.
             cache_points: if model.prices_its_cache() { CachePoints::of(id) } else { CachePoints::None },
@@ -37,6 +40,7 @@ impl AskedModel {
         Self {
             id: id.to_owned(),
             reasoning: ReasoningStyle::of(id),
+            takes_reasoning: false,
             is_strict: false,
             cache_points: CachePoints::None,
             guardrail: None,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bedrock::cache_points::CachePoint;
 use crate::called_tool::{CallInput, fitting_name};
-use crate::prompt::{Image, ImageType, Role, Segment, Turn};
+use crate::prompt::{ERROR_MARK, Image, ImageType, Role, Segment, Turn};
 use domain::message::ToolCall;
 
 /// The longest name of a tool.
@@ -74,13 +74,16 @@ struct CalledTool<'a> {
 #[serde(rename_all = "camelCase")]
 struct ToolResult<'a> {
     tool_use_id: String,
-    content: [ResultContent<'a>; 1],
+    content: Vec<ResultContent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum ResultContent<'a> {
     Text(&'a str),
+    Image(ImageBlock<'a>),
 }
 
 impl<'a> ConverseMessage<'a> {
@@ -170,9 +173,11 @@ impl<'a> CallsSoFar<'a> {
                 }
                 Role::Tool => {
                     let answered = answers.as_deref().and_then(|id| self.latest.get(id).copied());
-                    match answered.filter(|_| self.wording == Wording::Blocks) {
-                        Some(call) => results.push(Block::ToolResult(ToolResult::of(call, text))),
-                        None => others.push(Block::of_result_in_words(answered, text)),
+                    if let Some(call) = answered.filter(|_| self.wording == Wording::Blocks) {
+                        results.push(Block::ToolResult(ToolResult::of(call, turn)));
+                    } else {
+                        others.push(Block::of_result_in_words(answered, turn));
+                        others.extend(turn.images.iter().map(ImageBlock::of).map(Block::Image));
                     }
                 }
             }
@@ -216,9 +221,10 @@ impl<'a> Block<'a> {
     }
 
     /// The result of a call. Where there is no such call, Converse takes no result of one.
-    fn of_result_in_words(call: Option<NumberedCall<'a>>, result: &str) -> Self {
+    fn of_result_in_words(call: Option<NumberedCall<'a>>, result: &Turn) -> Self {
         let name = call.map_or("a call".into(), |call| fitting_name(call.name, MAX_NAME));
-        Self::Text(format!("[Result of {name}: {}]", words_of_result(result)).into())
+        let mark = if result.is_error { ERROR_MARK } else { "" };
+        Self::Text(format!("[Result of {name}: {mark}{}]", words_of_result(&result.text)).into())
     }
 }
 
@@ -237,8 +243,14 @@ impl<'a> ImageBlock<'a> {
 }
 
 impl<'a> ToolResult<'a> {
-    fn of(call: NumberedCall<'_>, result: &'a str) -> Self {
-        Self { tool_use_id: call.id(), content: [ResultContent::Text(words_of_result(result))] }
+    /// Converse takes no blank text, and no result without content.
+    fn of(call: NumberedCall<'_>, result: &'a Turn) -> Self {
+        let Turn { text, images, is_error, .. } = result;
+        let has_words = images.is_empty() || !text.trim().is_empty();
+        let words = has_words.then(|| ResultContent::Text(words_of_result(text)));
+        let images = images.iter().map(ImageBlock::of).map(ResultContent::Image);
+        let content = words.into_iter().chain(images).collect();
+        Self { tool_use_id: call.id(), content, status: is_error.then_some("error") }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::bedrock::messages::{ConverseMessage, Wording};
 use crate::bedrock::reasoning::ReasoningFields;
 use crate::bedrock::tools::ConverseTools;
 use crate::catalogue::Guardrail;
+use crate::converse::unsupported_for_reasoning;
 use crate::error::{ModelError, Refusal};
 use crate::prompt::{Prompt, ResponseFormat, Role, Sampling};
 use domain::cause::Cause;
@@ -107,6 +108,10 @@ impl<'a> ConverseRequest<'a> {
             let cause = Cause::because("the conversation has no text of the user");
             return Err(ModelError::Refused { refusal: Refusal::NothingAsked, cause });
         }
+        // What is no more than a hint is left out where the model cannot be told.
+        let is_told = !prompt.reasoning_is_a_hint
+            || (model.takes_reasoning && unsupported_for_reasoning(model.reasoning, prompt).is_none());
+        let reasoning = model.reasoning.filter(|_| is_told);
         if model.cache_points == CachePoints::SystemAndMessages {
             ConverseMessage::keep_up_to_the_last_of_the_user(&mut messages);
         }
@@ -117,7 +122,7 @@ impl<'a> ConverseRequest<'a> {
             tool_config,
             output_config: response_format.as_ref().and_then(OutputConfig::of),
             guardrail_config: model.guardrail.as_ref().map(GuardrailUse::of),
-            additional_model_request_fields: ReasoningFields::of(model.reasoning, prompt, max_output_tokens),
+            additional_model_request_fields: ReasoningFields::of(reasoning, prompt, max_output_tokens),
         })
     }
 

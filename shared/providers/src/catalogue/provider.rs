@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::converse::{ReasoningStyle, unsupported_for_reasoning};
-use crate::prompt::{Image, Prompt, ResponseFormat, Role};
+use crate::prompt::{Image, Prompt, ResponseFormat, TOP_K};
 
 /// The protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// The most stop sequences that OpenAI takes.
+    const MAX_STOPS_OF_CHAT_COMPLETIONS: usize = 4;
     /// The most that Converse takes as a temperature.
     const MAX_TEMPERATURE_OF_CONVERSE: f32 = 1.0;
     /// The least that OpenAI takes as `max_output_tokens`.
@@ -51,9 +53,9 @@ impl Protocol {
     #[must_use]
     pub fn unsupported_by(self, provider_model: &str, prompt: &Prompt) -> Option<&'static str> {
         let of_model = || match self {
+            // Then the model is asked without what it cannot be told, or Anthropic judges it.
+            Self::Bedrock | Self::Anthropic if prompt.reasoning_is_a_hint => None,
             Self::Bedrock => unsupported_for_reasoning(ReasoningStyle::of(provider_model), prompt),
-            // A caller of this protocol says beside the effort how the model reasons, and Anthropic judges it.
-            Self::Anthropic if prompt.reasoning_is_a_hint => None,
             Self::Anthropic => unsupported_for_reasoning(ReasoningStyle::at_anthropic(provider_model), prompt),
             Self::OpenAi | Self::OpenAiResponses | Self::Dummy => None,
         };
@@ -75,8 +77,9 @@ impl Protocol {
     fn beyond_chat_completions(prompt: &Prompt) -> Option<&'static str> {
         [
             ("input", prompt.inputs.is_some()),
-            ("image_url", shows_images_in_results(prompt)),
-            ("top_k", prompt.sampling.top_k.is_some()),
+            ("stop", prompt.sampling.stop.len() > Self::MAX_STOPS_OF_CHAT_COMPLETIONS),
+            // The last, since a catalogue may list it.
+            (TOP_K, prompt.sampling.top_k.is_some()),
         ]
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
@@ -140,9 +143,8 @@ impl Protocol {
         let is_too_large = |image: &Image| image.bytes() > Self::MAX_IMAGE_BYTES_OF_CONVERSE;
         [
             ("input", prompt.inputs.is_some()),
-            ("image_url", shows_images_in_results(prompt)),
             ("temperature", sampling.temperature.is_some_and(is_too_hot)),
-            ("top_k", sampling.top_k.is_some()),
+            (TOP_K, sampling.top_k.is_some()),
             ("presence_penalty", sampling.presence_penalty.is_some()),
             ("frequency_penalty", sampling.frequency_penalty.is_some()),
             ("seed", sampling.seed.is_some()),
@@ -157,11 +159,6 @@ impl Protocol {
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
     }
-}
-
-/// Whether the result of a tool shows an image.
-fn shows_images_in_results(prompt: &Prompt) -> bool {
-    prompt.turns.iter().any(|turn| turn.role == Role::Tool && !turn.images.is_empty())
 }
 
 fn has_no_schema(format: &ResponseFormat) -> bool {

@@ -4,7 +4,7 @@ use domain::pricing::{OutputLimits, Quote};
 
 use crate::catalogue::{Ability, CataloguedModel};
 use crate::model::Model;
-use crate::prompt::{Prompt, ResponseFormat, most_tokens_of_member};
+use crate::prompt::{Prompt, ResponseFormat, TOP_K, most_tokens_of_member};
 
 /// A model of the catalogue with the connection to its provider.
 #[derive(Clone, Debug)]
@@ -37,12 +37,17 @@ impl Offer {
             ("image_url", prompt.images() > 0, Ability::Images),
             ("tools", prompt.needs_tools(), Ability::Tools),
             ("response_format", has_schema, Ability::JsonSchema),
-            ("reasoning_effort", prompt.reasoning_effort.is_some(), Ability::Reasoning),
+            ("reasoning_effort", prompt.demands_reasoning(), Ability::Reasoning),
         ]
         .into_iter()
         .find_map(|(name, is_there, ability)| (is_there && !self.terms.takes.contains(&ability)).then_some(name))
-        .or_else(|| self.model.unsupported(prompt))
+        .or_else(|| self.model.unsupported(prompt).filter(|name| !self.takes_by_name(name)))
         .or_else(|| self.asks_too_much_at_once(prompt).then_some("logprobs"))
+    }
+
+    /// Whether the model takes the parameter `name` of another protocol than its provider's, because the catalogue lists it.
+    fn takes_by_name(&self, name: &str) -> bool {
+        name == TOP_K && self.terms.extra_parameters.contains(name)
     }
 
     /// Whether a whole answer to `prompt` may be longer than a client reads, and be lost. Log probabilities of many tokens are

@@ -1,11 +1,14 @@
 //! Requests on the wire, written from the prompt alone: nothing that a caller sent goes out unless a type here names it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::prompt::{Detail, Image, Prompt, ResponseFormat, Role, Sampling, Segment, Tool, ToolChoice, Tools, Turn};
+use crate::prompt::{
+    Detail, ERROR_MARK, Image, Prompt, ResponseFormat, Role, Sampling, Segment, TOP_K, Tool, ToolChoice, Tools, Turn,
+};
 use crate::raw_json::RawJson;
 use domain::message::ToolCall;
 
@@ -80,7 +83,7 @@ struct SentMessage<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum SentContent<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Parts(Vec<SentPart<'a>>),
 }
 
@@ -130,6 +133,9 @@ struct SentParameters<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f32>,
+    /// For a model of which the catalogue lists it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presence_penalty: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,15 +204,15 @@ struct StreamOptions {
 impl<'a> SentRequest<'a> {
     /// The request for a reply to `prompt`, of which a server that `reads_reasoning` gets the reasoning too.
     pub(super) fn new(model: &'a str, prompt: &'a Prompt, length: Length, reads_reasoning: bool) -> Self {
-        let Prompt { turns, sampling, tools, response_format, reasoning_effort, verbosity, .. } = prompt;
+        let Prompt { turns, sampling, tools, response_format, verbosity, .. } = prompt;
         Self {
             model,
-            messages: turns.iter().map(|turn| SentMessage::new(turn, reads_reasoning)).collect(),
+            messages: messages(turns, reads_reasoning),
             length,
             sampling: SentParameters::from(sampling),
             tools: SentTools::of(tools),
             response_format: response_format.as_ref().map(SentFormat::from),
-            reasoning_effort: reasoning_effort.as_deref(),
+            reasoning_effort: prompt.effort(),
             verbosity: verbosity.as_deref(),
             choices: SentReplies::from(prompt),
             extra: BTreeMap::new(),
@@ -215,10 +221,17 @@ impl<'a> SentRequest<'a> {
         }
     }
 
-    /// The same, with those members of `extra` that have one of the `listed` names.
-    pub(super) fn passing_on(self, extra: &'a BTreeMap<String, RawJson>, listed: &BTreeSet<String>) -> Self {
-        let extra = extra.iter().filter(|(name, _)| listed.contains(*name));
-        Self { extra: extra.map(|(name, value)| (name.as_str(), value)).collect(), ..self }
+    /// The same, with those members of `prompt` that this protocol does not have, and that have one of the `listed` names.
+    pub(super) fn passing_on(self, prompt: &'a Prompt, listed: &BTreeSet<String>) -> Self {
+        let extra = prompt.extra.iter().filter(|(name, _)| listed.contains(*name));
+        let extra = extra.map(|(name, value)| (name.as_str(), value)).collect();
+        let top_k = prompt.sampling.top_k.filter(|_| listed.contains(TOP_K));
+        Self { extra, sampling: SentParameters { top_k, ..self.sampling }, ..self }
+    }
+
+    /// The same for a model that cannot be told how much to reason.
+    pub(super) fn without_effort(self) -> Self {
+        Self { reasoning_effort: None, ..self }
     }
 
     /// The same, for a reply as it is written, and what it took at the end.
@@ -238,7 +251,28 @@ impl<'a> From<&'a Prompt> for SentReplies<'a> {
     }
 }
 
+/// The messages of `turns`. A result of a tool is a text in this protocol. So the images of results are shown by the user,
+/// after the last of the results in a row: nothing may stand between them.
+fn messages(turns: &[Turn], reads_reasoning: bool) -> Vec<SentMessage<'_>> {
+    let mut messages = Vec::with_capacity(turns.len());
+    for turns in turns.chunk_by(|one, next| one.role == Role::Tool && next.role == Role::Tool) {
+        messages.extend(turns.iter().map(|turn| SentMessage::new(turn, reads_reasoning)));
+        let of_results = turns.iter().filter(|turn| turn.role == Role::Tool);
+        let images: Vec<_> = of_results.flat_map(|turn| &turn.images).map(SentPart::of_image).collect();
+        if !images.is_empty() {
+            messages.push(SentMessage::of_user(images));
+        }
+    }
+    messages
+}
+
 impl<'a> SentMessage<'a> {
+    fn of_user(parts: Vec<SentPart<'a>>) -> Self {
+        let content = Some(SentContent::Parts(parts));
+        let (tool_calls, tool_call_id, reasoning_content) = (Vec::new(), None, None);
+        Self { role: Role::User, content, name: None, tool_calls, tool_call_id, reasoning_content }
+    }
+
     fn new(turn: &'a Turn, reads_reasoning: bool) -> Self {
         let Turn { role, text, images, calls, answers, name, reasoning, .. } = turn;
         let only_calls = text.is_empty() && images.is_empty() && !calls.is_empty();
@@ -255,8 +289,12 @@ impl<'a> SentMessage<'a> {
 
 impl<'a> SentContent<'a> {
     fn of(turn: &'a Turn) -> Self {
-        if turn.images.is_empty() {
-            Self::Text(&turn.text)
+        if turn.role == Role::Tool {
+            // The images of a result follow it.
+            let text = turn.text.as_str();
+            Self::Text(if turn.is_error { format!("{ERROR_MARK}{text}").into() } else { text.into() })
+        } else if turn.images.is_empty() {
+            Self::Text(turn.text.as_str().into())
         } else {
             Self::Parts(turn.segments().map(SentPart::from).collect())
         }
@@ -267,8 +305,14 @@ impl<'a> From<Segment<'a>> for SentPart<'a> {
     fn from(segment: Segment<'a>) -> Self {
         match segment {
             Segment::Text(text) => Self::Text { text },
-            Segment::Image(image) => Self::ImageUrl { image_url: SentImage { image, detail: image.detail } },
+            Segment::Image(image) => Self::of_image(image),
         }
+    }
+}
+
+impl<'a> SentPart<'a> {
+    fn of_image(image: &'a Image) -> Self {
+        Self::ImageUrl { image_url: SentImage { image, detail: image.detail } }
     }
 }
 
@@ -282,7 +326,7 @@ impl<'a> From<&'a ToolCall> for SentCall<'a> {
 impl<'a> From<&'a Sampling> for SentParameters<'a> {
     fn from(sampling: &'a Sampling) -> Self {
         let Sampling { temperature, top_p, top_k: _, presence_penalty, frequency_penalty, ref stop, seed } = *sampling;
-        Self { temperature, top_p, presence_penalty, frequency_penalty, stop, seed }
+        Self { temperature, top_p, top_k: None, presence_penalty, frequency_penalty, stop, seed }
     }
 }
 
@@ -334,8 +378,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::prompt::ImageType;
     use crate::prompt::generated::any_prompt;
+    use crate::prompt::{ImageType, Thinking};
 
     fn sent(prompt: &Prompt) -> Value {
         serde_json::to_value(SentRequest::new("m", prompt, Length::MaxTokens(5), true)).unwrap()
@@ -483,7 +527,7 @@ mod tests {
         let prompt = Prompt { extra: BTreeMap::from(extra), ..Prompt::default() };
         let request = |listed: &[&str]| {
             let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), true);
-            serde_json::to_string(&request.passing_on(&prompt.extra, &names(listed))).unwrap()
+            serde_json::to_string(&request.passing_on(&prompt, &names(listed))).unwrap()
         };
         let plain = r#"{"model":"m","messages":[],"max_tokens":5"#;
         assert_eq!(request(&[]), format!("{plain}}}"));
@@ -543,19 +587,24 @@ mod tests {
         json!({"type": "json_schema", "json_schema": schema})
     }
 
-    fn expected_content(turn: &Turn) -> Value {
-        let part = |segment: Segment<'_>| match segment {
+    fn expected_part(segment: Segment<'_>) -> Value {
+        match segment {
             Segment::Text(text) => json!({"type": "text", "text": text}),
             Segment::Image(Image { media_type, data, detail, .. }) => {
                 let url = format!("data:{};base64,{data}", media_type.mime());
                 let image = object([("url", Some(json!(url))), ("detail", detail.map(|detail| json!(detail)))]);
                 json!({"type": "image_url", "image_url": image})
             }
-        };
+        }
+    }
+
+    fn expected_content(turn: &Turn) -> Value {
         match (turn.images.is_empty(), turn.text.is_empty() && !turn.calls.is_empty()) {
+            _ if turn.is_error => json!(format!("Error: {}", turn.text)),
+            _ if turn.role == Role::Tool => json!(turn.text),
             (true, true) => Value::Null,
             (true, false) => json!(turn.text),
-            (false, _) => turn.segments().map(part).collect(),
+            (false, _) => turn.segments().map(expected_part).collect(),
         }
     }
 
@@ -577,12 +626,38 @@ mod tests {
         ])
     }
 
+    /// The images of results in a row follow the last of them.
+    fn expected_messages(turns: &[Turn], reads_reasoning: bool) -> Value {
+        let (mut messages, mut images) = (Vec::new(), Vec::new());
+        for (place, turn) in turns.iter().enumerate() {
+            messages.push(expected_message(turn, reads_reasoning));
+            if turn.role == Role::Tool {
+                images.extend(turn.images.iter().map(|image| expected_part(Segment::Image(image))));
+            }
+            if turns.get(place + 1).is_none_or(|next| next.role != Role::Tool) && !images.is_empty() {
+                messages.push(json!({"role": "user", "content": std::mem::take(&mut images)}));
+            }
+        }
+        json!(messages)
+    }
+
+    fn expected_effort(prompt: &Prompt) -> Option<Value> {
+        let of_budget = match prompt.thinking {
+            Some(Thinking::Off) => return None,
+            Some(Thinking::Budget(tokens)) if tokens < 4096 => Some("low"),
+            Some(Thinking::Budget(tokens)) if tokens < 16_384 => Some("medium"),
+            Some(Thinking::Budget(_)) => Some("high"),
+            Some(Thinking::Adaptive) | None => None,
+        };
+        prompt.reasoning_effort.as_deref().or(of_budget).map(Value::from)
+    }
+
     /// The body for `prompt` of a server that is not OpenAI's, by the protocol's documents and not by the types here.
     fn expected_body(prompt: &Prompt, reads_reasoning: bool) -> Value {
         let Sampling { temperature, top_p, presence_penalty, frequency_penalty, stop, seed, .. } = &prompt.sampling;
         let Tools { offered, choice, parallel } = &prompt.tools;
         let number = |number: &Option<f32>| number.map(Value::from);
-        let messages = prompt.turns.iter().map(|turn| expected_message(turn, reads_reasoning)).collect();
+        let messages = expected_messages(&prompt.turns, reads_reasoning);
         let biases = || prompt.logit_bias.iter().map(|(token, bias)| (token.to_string(), json!(bias))).collect();
         object([
             ("model", Some(json!("m"))),
@@ -598,7 +673,7 @@ mod tests {
             ("tool_choice", choice.as_ref().map(expected_choice).filter(|_| !offered.is_empty())),
             ("parallel_tool_calls", parallel.map(Value::from).filter(|_| !offered.is_empty())),
             ("response_format", prompt.response_format.as_ref().map(expected_format)),
-            ("reasoning_effort", prompt.reasoning_effort.as_ref().map(|word| json!(word))),
+            ("reasoning_effort", expected_effort(prompt)),
             ("verbosity", prompt.verbosity.as_ref().map(|word| json!(word))),
             ("n", prompt.n.filter(|n| n.get() > 1).map(|n| json!(n))),
             ("logprobs", prompt.logprobs.map(|_| json!(true))),
@@ -659,7 +734,7 @@ mod tests {
             let of_extra = extra.keys().zip(is_listed).filter(|(_, is_listed)| *is_listed).map(|(name, _)| name.clone());
             let listed: BTreeSet<String> = listed.into_iter().filter(is_sent).chain(of_extra).collect();
             let prompt = Prompt { n: NonZeroU8::new(n), logprobs, logit_bias, extra, ..with_tools(Some(ToolChoice::Auto)) };
-            let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), true).passing_on(&prompt.extra, &listed);
+            let request = SentRequest::new("m", &prompt, Length::MaxTokens(5), true).passing_on(&prompt, &listed);
             let request = if is_streamed { request.streamed() } else { request };
             let sent = serde_json::to_value(request).unwrap();
             let names: BTreeSet<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();

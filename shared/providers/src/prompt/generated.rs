@@ -153,7 +153,7 @@ fn any_turn() -> impl Strategy<Value = Turn> {
             let of_assistant = role == Role::Assistant;
             Turn {
                 role,
-                images: if role == Role::User { images } else { Vec::new() },
+                images: if matches!(role, Role::User | Role::Tool) { images } else { Vec::new() },
                 calls: if of_assistant { calls } else { Vec::new() },
                 answers,
                 name,

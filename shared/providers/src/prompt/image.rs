@@ -86,6 +86,18 @@ impl Image {
         Ok(Self { at, media_type, data, detail })
     }
 
+    /// The image with these data. Its format is the one that the file shows.
+    ///
+    /// # Errors
+    /// [`ImageError`] unless they are base64 of a file of a known type.
+    pub fn of_base64(at: usize, data: Cow<'_, str>) -> Result<Self, ImageError> {
+        if !is_base64(&data) {
+            return Err(ImageError::Base64);
+        }
+        let media_type = ImageType::of_file(&data).ok_or(ImageError::OtherFile)?;
+        Ok(Self { at, media_type, data: data.into_owned(), detail: None })
+    }
+
     /// The bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -3,7 +3,9 @@
 use serde_json::value::RawValue;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::prompt::{BlockBorder, EmbeddingInputs, Input, Prompt, ResponseFormat, Role, Tool, ToolChoice, Turn};
+use crate::prompt::{
+    BlockBorder, ERROR_MARK, EmbeddingInputs, Input, Prompt, ResponseFormat, Role, Tool, ToolChoice, Turn,
+};
 use domain::message::ToolCall;
 use domain::reasoning_proof::ReasoningProof;
 
@@ -123,10 +125,13 @@ impl Measure {
     }
 
     fn turn(&self, turn: &Turn) -> u64 {
-        let Turn { role, text, calls, answers, name, reasoning, proofs, borders, .. } = turn;
+        let Turn { role, text, images, calls, answers, name, reasoning, proofs, borders, is_error, .. } = turn;
         let words = [answers, name, reasoning].map(|word| self.optional_word(word.as_deref()));
         self.turn
             + if *role == Role::Tool { self.result } else { 0 }
+            // Where a protocol has no images in results, they become a turn of the user's.
+            + if *role == Role::Tool && !images.is_empty() { self.turn } else { 0 }
+            + if *is_error { self.word(ERROR_MARK) } else { 0 }
             // Some templates write a result as JSON.
             + if *role == Role::Tool { (self.json)(text) } else { (self.text)(text) }
             + words.into_iter().sum::<u64>()
