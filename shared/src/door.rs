@@ -14,8 +14,9 @@ mod fingerprint;
 mod image_room;
 mod parameters;
 mod rate_limit;
-mod replayed_parts;
+mod reply_parts;
 mod request;
+mod stored_message;
 mod writer;
 
 use std::fmt;
@@ -30,11 +31,22 @@ pub use door_error::DoorError;
 pub use endpoint::DoorEndpoint;
 pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
 pub(crate) use error_parts::response_of;
-pub use error_parts::{ErrorForm, ErrorParts};
+pub use error_parts::{ErrorForm, ErrorParts, TooLong};
 pub(crate) use image_room::ImageRoom;
 pub(crate) use parameters::{Parameters, is_empty, is_object, is_only, is_text, is_word, refuse};
+pub(crate) use reply_parts::reply_parts;
 pub use request::DoorRequest;
+pub(crate) use stored_message::stored_message;
 pub use writer::Writer;
+
+/// The most messages of a conversation.
+pub(crate) const MAX_MESSAGES: usize = 2048;
+
+/// The most tools of a request, and the most calls of a message, as OpenAI has it.
+pub(crate) const MAX_TOOLS: usize = 128;
+
+/// The most bytes of the id of a call, and of the name in one.
+pub(crate) const MAX_ID_BYTES: usize = 256;
 
 /// The most bytes of a body. Lambda takes events of up to 6,291,456 bytes, in which the body is a JSON string beside what API
 /// Gateway says of the request: headers of at most 10,240 bytes, each of them twice. So 64 KiB are left for that, and 220 KiB

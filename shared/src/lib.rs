@@ -1,13 +1,14 @@
 //! The door for the functions of chat-api: a binary of `functions/` is a handler on top of this crate.
 //!
-//! It turns events of Lambda into requests, and what the crates below answer into responses: HTTP, OpenAI's protocol,
-//! direct invocations, settings. It never builds a key of the table or an entry of the ledger: the crates below do, which
-//! it re-exports.
+//! It turns events of Lambda into requests, and what the crates below answer into responses: HTTP, the protocols in which
+//! programs ask models, direct invocations, settings. It never builds a key of the table or an entry of the ledger: the crates
+//! below do, which it re-exports.
 //!
 //! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
 pub use {domain, identity, ledger, providers};
 
+pub mod anthropic;
 pub mod conversation;
 pub mod direct;
 pub mod door;

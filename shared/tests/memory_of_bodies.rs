@@ -8,6 +8,8 @@ use domain::time::Timestamp;
 use ledger::idempotency::IdempotencyKey;
 use peak_alloc::PeakAlloc;
 use serde_json::{Value, json};
+use shared::anthropic::Messages;
+use shared::door::Door;
 use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
 use shared::openai::{CompletionRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES};
 
@@ -35,6 +37,11 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
         assert!(body.len() <= MAX_BYTES_BESIDE_IMAGES, "{name}");
         measured.push((peak_of_completion(&event("application/json", &body)), name));
     }
+    for body in worst_messages() {
+        let name = beginning(&body);
+        assert!(body.len() <= MAX_BYTES_BESIDE_IMAGES, "{name}");
+        measured.push((peak_of_message(&event("application/json", &body)), name));
+    }
     for (content_type, body) in worst_forms() {
         let name = beginning(&body);
         assert!(body.len() <= MAX_FORM_BYTES, "{name}");
@@ -60,6 +67,16 @@ fn peak_of_completion(event: &str) -> usize {
     peak_of(|| {
         let request = request(event);
         if let Ok(asked) = CompletionRequest::parse(&request) {
+            let key = IdempotencyKey::parse("key").unwrap();
+            let _ = asked.remembered(key);
+        }
+    })
+}
+
+fn peak_of_message(event: &str) -> usize {
+    peak_of(|| {
+        let request = request(event);
+        if let Ok(asked) = Messages::read(&request) {
             let key = IdempotencyKey::parse("key").unwrap();
             let _ = asked.remembered(key);
         }
@@ -121,6 +138,39 @@ fn worst_completions() -> Vec<String> {
     let calling =
         filled(r#"{"model":"dummy","messages":["#, &calling, r#"{"role":"assistant"}]}"#, MAX_BYTES_BESIDE_IMAGES);
     unknown.into_iter().chain(values.into_iter().flatten()).chain(nested).chain([calling]).collect()
+}
+
+/// Bodies of `/v1/messages`: every member that holds texts or a list, and messages of the shortest blocks.
+fn worst_messages() -> Vec<String> {
+    let values = FILLINGS.map(|(before, part, after)| {
+        let members = ["messages", "content", "system", "tools", "stop_sequences", "metadata", "context_management"];
+        members.map(|name| {
+            let (prefix, suffix) = match name {
+                "content" => (r#""max_tokens":1,"messages":[{"role":"user","content":"#.to_owned(), "}]"),
+                name => (format!(r#""max_tokens":1,"{name}":"#), ""),
+            };
+            in_members(&prefix, before, part, after, suffix)
+        })
+    });
+    let blocks = [
+        ("user", r#"{"type":"text","text":""},"#),
+        ("user", r#"{"type":"tool_result","tool_use_id":""},"#),
+        ("assistant", r#"{"type":"tool_use","id":"","name":"","input":{}},"#),
+        ("assistant", r#"{"type":"thinking","thinking":"a","signature":"a"},"#),
+        ("assistant", r#"{"type":"redacted_thinking","data":""},"#),
+    ];
+    let filled_with_blocks = blocks.iter().flat_map(|(role, block)| {
+        let one = |count: usize| {
+            let last = block.trim_end_matches(',');
+            format!(r#"{{"role":"{role}","content":[{}{last}]}},"#, block.repeat(count - 1))
+        };
+        let end = r#"{"role":"user","content":""}]}"#;
+        let begin = r#"{"model":"dummy","max_tokens":1,"messages":["#;
+        let long = MAX_BYTES_BESIDE_IMAGES / block.len() - 9;
+        let in_one = format!("{begin}{}{end}", one(long));
+        [filled(begin, &one(128), end, MAX_BYTES_BESIDE_IMAGES), in_one]
+    });
+    values.into_iter().flatten().chain(filled_with_blocks).collect()
 }
 
 /// Bodies with as many images as there may be, and with more; with images that are none; and with long texts beside.

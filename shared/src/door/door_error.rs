@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use lambda_http::http::StatusCode;
+use lambda_http::http::{HeaderName, StatusCode};
 use telemetry::metrics::Metric;
 
 use crate::door::error::ProtocolError;
@@ -38,6 +38,8 @@ impl<F, E: Into<ApiError>> From<E> for DoorError<F> {
 }
 
 impl<F: ErrorForm> EndpointError for DoorError<F> {
+    const REQUEST_ID: Option<HeaderName> = F::REQUEST_ID;
+
     fn status(&self) -> StatusCode {
         status(&self.error)
     }

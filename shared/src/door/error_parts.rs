@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use domain::credits::Credits;
 use lambda_http::Body;
-use lambda_http::http::StatusCode;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use lambda_http::http::{HeaderName, StatusCode};
 use providers::error::Refusal;
 use serde_json::Value;
 
@@ -18,6 +18,9 @@ use crate::http::{BufferedResponse, headers_of};
 pub trait ErrorForm: Send + Sync + 'static {
     /// What is sent while a stream is silent.
     const KEEP_ALIVE: &'static str = crate::http::KEEP_ALIVE;
+
+    /// The header in which this protocol's clients look for the id of a request, beside the one that all responses have.
+    const REQUEST_ID: Option<HeaderName> = None;
 
     /// The body of an error.
     fn body(error: &ErrorParts<'_>) -> Value;

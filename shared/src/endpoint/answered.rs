@@ -41,6 +41,9 @@ where
     let outcome = line.invocation().during(outcome(methods, &cors, request, answer)).await;
     let mut headers = cors;
     if let Ok(id) = HeaderValue::from_str(line.invocation().request_id()) {
+        if let Some(name) = E::REQUEST_ID {
+            headers.insert(name, id.clone());
+        }
         headers.insert(REQUEST_ID, id);
     }
     Answered { outcome, headers, is_head, line }

@@ -1,6 +1,6 @@
 //! The error of an endpoint.
 
-use lambda_http::http::StatusCode;
+use lambda_http::http::{HeaderName, StatusCode};
 use telemetry::metrics::Metric;
 
 use crate::error::ApiError;
@@ -8,6 +8,9 @@ use crate::http::{BrokenStream, BufferedResponse, KEEP_ALIVE, Problem, named_eve
 
 /// An error that an endpoint answers with: its response, and its part in the log line and the metrics.
 pub trait EndpointError: From<ApiError> + Send + Sync + 'static {
+    /// A header in which clients look for the id of a request, beside the one that all responses have.
+    const REQUEST_ID: Option<HeaderName> = None;
+
     /// The status of the response.
     fn status(&self) -> StatusCode;
 

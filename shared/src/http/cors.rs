@@ -14,13 +14,14 @@ use crate::http::answer::Answer;
 use crate::http::methods::listed;
 use crate::http::request::Request;
 
-/// The headers that a page may send. The star permits the headers that OpenAI's client adds, whose names change with its
-/// version. The star does not include `Authorization`, and old browsers do not know it.
-const ALLOWED_HEADERS: &str = "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *";
+/// The headers that a page may send. The star permits the headers that OpenAI's and Anthropic's clients add, whose names change
+/// with their versions. The star does not include `Authorization`, and old browsers do not know it.
+const ALLOWED_HEADERS: &str = "Anthropic-Beta, Anthropic-Dangerous-Direct-Browser-Access, Anthropic-Version, Authorization, \
+                               Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *";
 
 /// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Conversation-Id, \
+    "Idempotent-Replayed, Request-Id, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Conversation-Id, \
      X-Message-Id, X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests, X-Request-Id, X-Should-Retry, \
      X-Token-Balance, X-Token-Cost, X-Token-Held",
 );

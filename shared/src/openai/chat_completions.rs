@@ -30,7 +30,7 @@ impl Door for ChatCompletions {
     type Writer = Chunks;
 
     fn read(request: &Request) -> Result<DoorRequest<Self>, ProtocolError> {
-        DoorRequest::parse(request)
+        DoorRequest::<Self>::parse(request)
     }
 
     fn whole(paid: &PaidReply, _form: &ChunkForm) -> Result<Answer, ApiError> {

@@ -1,18 +1,15 @@
 //! The conversation that a caller sends.
 
-use std::borrow::Cow;
-
 use domain::message::{Message, ToolCall};
-use providers::prompt::{Role, Segment, Turn};
+use providers::prompt::{Role, Turn};
 use serde_json::value::RawValue;
 
-use crate::door::{ImageRoom, ParameterFault, Parameters, ProtocolError, is_empty, is_text};
+use crate::door::{
+    ImageRoom, MAX_ID_BYTES, MAX_MESSAGES, ParameterFault, Parameters, ProtocolError, is_empty, is_text, stored_message,
+};
 use crate::http::Elements;
 use crate::openai::content::Content;
 use crate::openai::tools;
-
-/// The most messages of a conversation.
-const MAX_MESSAGES: usize = 2048;
 
 /// The members of a message that are asked for.
 const MEMBERS: [&str; 10] = [
@@ -39,21 +36,8 @@ pub(super) fn parse(fields: &Parameters<'_>) -> Result<(Vec<Turn>, Message), Pro
     let mut room = ImageRoom::default();
     let turns = messages.enumerate().map(|(index, message)| turn(message, index, &mut room));
     let turns: Vec<Turn> = turns.collect::<Result<_, _>>()?;
-    let last = turns.iter().rfind(|turn| turn.role == Role::User);
-    let message = Message::beginning_of(&last.map(words).unwrap_or_default());
+    let message = stored_message(&turns);
     Ok((turns, message))
-}
-
-/// The words of a turn. Those before and behind an image are a line each, as its parts are where there is none.
-fn words(turn: &Turn) -> Cow<'_, str> {
-    if turn.images.is_empty() {
-        return Cow::Borrowed(&turn.text);
-    }
-    let texts = turn.segments().filter_map(|segment| match segment {
-        Segment::Text(text) => Some(text),
-        Segment::Image(_) => None,
-    });
-    Cow::Owned(texts.collect::<Vec<_>>().join("\n"))
 }
 
 fn turn(message: &RawValue, index: usize, room: &mut ImageRoom) -> Result<Turn, ProtocolError> {
@@ -69,7 +53,7 @@ fn turn(message: &RawValue, index: usize, room: &mut ImageRoom) -> Result<Turn, 
     Ok(Turn {
         calls: if of_assistant { tools::calls(&fields)? } else { no_calls(&fields)? },
         answers: (role == Role::Tool).then(|| tools::required_text(&fields, "tool_call_id")).transpose()?,
-        name: fields.short_text("name", tools::MAX_ID_BYTES)?.filter(|name| !name.is_empty()),
+        name: fields.short_text("name", MAX_ID_BYTES)?.filter(|name| !name.is_empty()),
         reasoning: if of_assistant { reasoning(&fields)? } else { None },
         images,
         ..Turn::text(role, text)

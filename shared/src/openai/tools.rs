@@ -4,14 +4,8 @@ use domain::message::ToolCall;
 use providers::prompt::{Tool, ToolChoice, Tools};
 use serde_json::value::RawValue;
 
-use crate::door::{ParameterFault, Parameters, ProtocolError, is_text};
+use crate::door::{MAX_ID_BYTES, MAX_TOOLS, ParameterFault, Parameters, ProtocolError, is_text};
 use crate::http::Elements;
-
-/// The most tools of a request, and the most calls of a message, as OpenAI has it.
-pub(super) const MAX_TOOLS: usize = 128;
-
-/// The most bytes of the id of a call, and of the name in one.
-pub(super) const MAX_ID_BYTES: usize = 256;
 
 /// Reads `tools`, `tool_choice` and `parallel_tool_calls`. Without tools there is nothing to choose from, so that the other
 /// two are left out.

@@ -1,0 +1,66 @@
+//! Errors as Anthropic's clients read them.
+
+use lambda_http::http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
+
+use crate::door::{ErrorForm, ErrorParts, TooLong};
+use crate::http::named_event;
+
+/// Errors as Anthropic's clients read them.
+pub enum AnthropicErrors {}
+
+impl ErrorForm for AnthropicErrors {
+    const KEEP_ALIVE: &'static str = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+    const REQUEST_ID: Option<HeaderName> = Some(HeaderName::from_static("request-id"));
+
+    fn body(error: &ErrorParts<'_>) -> Value {
+        let mut members = json!({"type": kind(error.status), "message": message(error), "code": error.code});
+        if let Some(parameter) = &error.parameter {
+            members["param"] = json!(parameter);
+        }
+        if let (Some(balance), Some(cost)) = (error.balance, error.cost) {
+            members["balance"] = json!(balance);
+            members["cost"] = json!(cost);
+        }
+        json!({"type": "error", "error": members})
+    }
+
+    /// Anthropic's clients raise this event. It comes instead of `message_stop`.
+    fn event(error: &ErrorParts<'_>) -> String {
+        named_event("error", &Self::body(error))
+    }
+
+    fn parameter(name: &'static str) -> &'static str {
+        match name {
+            "image_url" => "messages",
+            "reasoning_effort" => "thinking",
+            "response_format" => "output_config.format",
+            "stop" => "stop_sequences",
+            "parallel_tool_calls" => "tool_choice.disable_parallel_tool_use",
+            name => name,
+        }
+    }
+}
+
+fn kind(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::PAYMENT_REQUIRED => "billing_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::NOT_FOUND => "not_found_error",
+        StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",
+        status if status.is_server_error() => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// Claude Code shortens what it sends when it reads these words.
+fn message(error: &ErrorParts<'_>) -> String {
+    match error.too_long {
+        None => error.message.to_string(),
+        Some(TooLong::Unsaid) => "prompt is too long. Nothing was charged.".to_owned(),
+        Some(TooLong::Estimated { tokens, most }) => format!("prompt is too long: {tokens} tokens > {most} maximum"),
+    }
+}
