@@ -76,9 +76,11 @@ impl<'a> Requests<'a> {
     async fn next(&self, name: &str) -> Asked {
         let credentials = |username: &str| json!({"username": username, "password": PASSWORD});
         let completion = json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}]});
+        let message = json!({"model": "dummy", "max_tokens": 100, "messages": completion["messages"]});
         let newcomer = || format!("person-{}", NEWCOMERS.fetch_add(1, Ordering::Relaxed));
         match name {
             BARE => Asked::of(&Request::get("/"), 200),
+            "anthropic-messages" => self.ada_posts("/v1/messages", &message),
             "account" => self.ada_gets("/account/"),
             "audit" => Asked::directly(json!({})),
             "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),

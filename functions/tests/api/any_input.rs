@@ -207,7 +207,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A body of OpenAI's protocol, most often with a mistake.
+/// A body of OpenAI's protocol or of Anthropic's, most often with a mistake.
 fn any_completion() -> impl Strategy<Value = Vec<u8>> {
     let role = select(vec!["user", "user", "assistant", "system", "tool"]);
     let content = prop_oneof![4 => any_text().prop_map(Value::from), 1 => any_json()];
@@ -222,11 +222,15 @@ fn any_completion() -> impl Strategy<Value = Vec<u8>> {
         "tools",
         "tool_choice",
         "response_format",
+        "system",
+        "thinking",
+        "output_config",
+        "cache_control",
         "something",
     ];
     let more = prop::option::weighted(0.3, (select(names), any_json()));
     (messages, any::<bool>(), more).prop_map(|(messages, stream, more)| {
-        let mut body = json!({"model": "dummy", "messages": messages, "stream": stream});
+        let mut body = json!({"model": "dummy", "max_tokens": 9, "messages": messages, "stream": stream});
         if let Some((name, value)) = more {
             body[name] = value;
         }
@@ -317,7 +321,8 @@ fn check(sent: &Sent, response: &Response) -> Result<(), TestCaseError> {
     if *status < 300 {
         let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
         let is_page = sent.route.function == "docs";
-        let is_whole = body.ends_with("data: [DONE]\n\n") || body.contains("event: paid\n");
+        let ends = ["data: [DONE]\n\n", "event: paid\n", "event: message_stop\n"];
+        let is_whole = ends.iter().any(|end| body.contains(end));
         let is_lines = headers.get("content-type").is_some_and(|kind| kind == "application/x-ndjson");
         let is_well_formed = if is_stream {
             is_whole

@@ -2,10 +2,13 @@
 
 use testkit::gateway::{Payload, Request, Response};
 
-use crate::requests::{COMPLETIONS, balance, chat, completion, message};
+use crate::requests::{COMPLETIONS, MESSAGES, balance, chat, completion, message};
 use crate::world::World;
 
 const PAGE: &str = "https://app.example.com";
+
+const ALLOWED_HEADERS: &str = "Anthropic-Beta, Anthropic-Dangerous-Direct-Browser-Access, Anthropic-Version, Authorization, \
+                               Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *";
 
 fn from_page(request: Request) -> Request {
     request.header("Origin", PAGE)
@@ -38,16 +41,13 @@ async fn without_the_setting_no_answer_says_anything_about_other_origins() {
 #[tokio::test]
 async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_every_answer() {
     let world = World::start_with(&[("CORS_ORIGINS", "http://localhost:5173, https://app.example.com")]).await;
-    for path in ["/chatView/", COMPLETIONS] {
+    for path in ["/chatView/", COMPLETIONS, MESSAGES] {
         for payload in [Payload::V1, Payload::V2] {
             let response = world.stack.send_as(preflight(path, PAGE), payload).await;
             assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");
             let told = ["allow-origin", "allow-methods", "allow-headers", "max-age"]
                 .map(|name| response.headers[&format!("access-control-{name}")].as_str());
-            assert_eq!(
-                told,
-                [PAGE, "POST", "Authorization, Api-Key, Content-Type, Idempotency-Key, X-Api-Key, *", "7200"]
-            );
+            assert_eq!(told, [PAGE, "POST", ALLOWED_HEADERS, "7200"]);
             assert_eq!(response.headers["vary"], "Origin");
         }
     }

@@ -10,9 +10,9 @@ use testkit::runtime_api::Function;
 use tokio::net::TcpListener;
 
 use crate::requests::{
-    FIRST_CONVERSATION, UNKNOWN_ID, balance, change_password, chat, completion, delete_conversation, end_api_key,
-    end_session, log_in, make_api_key, make_conversation, message_in, messages_of, quote, refresh, register,
-    rename_conversation, verify,
+    FIRST_CONVERSATION, UNKNOWN_ID, anthropic_message, balance, change_password, chat, completion, count_tokens,
+    delete_conversation, end_api_key, end_session, log_in, make_api_key, make_conversation, message_in, messages_of,
+    quote, refresh, register, rename_conversation, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -42,6 +42,9 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("chat", chat().bearer(&api_key)),
         ("chat-completions", completion(false).bearer(&ada.access)),
         ("chat-completions", completion(true).bearer(&ada.access)),
+        ("anthropic-messages", anthropic_message(false).bearer(&ada.access)),
+        ("anthropic-messages", anthropic_message(true).bearer(&ada.access)),
+        ("anthropic-messages", count_tokens().bearer(&ada.access)),
         ("quote", quote().bearer(&ada.access)),
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),

@@ -67,6 +67,12 @@ impl Chatting {
         Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
     }
 
+    pub fn anthropic_message(&self, stream: bool) -> Request {
+        let mut body = crate::requests::anthropic_body(stream);
+        body["model"] = json!("some-model");
+        Request::post(crate::requests::MESSAGES).json(&body).bearer(&self.access)
+    }
+
     pub async fn balance(&self) -> (Value, String) {
         self.world.balance(&self.access).await
     }

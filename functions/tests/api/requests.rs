@@ -8,6 +8,10 @@ use crate::world::PASSWORD;
 
 pub const COMPLETIONS: &str = "/v1/chat/completions";
 
+pub const MESSAGES: &str = "/v1/messages";
+
+pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+
 pub const QUOTE: &str = "/v1/quote";
 
 /// The id of everybody's first conversation.
@@ -50,6 +54,20 @@ pub fn completion(stream: bool) -> Request {
 
 pub fn completion_body(stream: bool) -> Value {
     json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream})
+}
+
+/// A request in Anthropic's protocol.
+pub fn anthropic_message(stream: bool) -> Request {
+    Request::post(MESSAGES).json(&anthropic_body(stream))
+}
+
+pub fn anthropic_body(stream: bool) -> Value {
+    let messages = json!([{"role": "user", "content": "Hello"}]);
+    json!({"model": "dummy", "max_tokens": 100, "messages": messages, "stream": stream})
+}
+
+pub fn count_tokens() -> Request {
+    Request::post(COUNT_TOKENS).json(&anthropic_body(false))
 }
 
 pub fn quote() -> Request {

@@ -14,9 +14,9 @@ use testkit::template::Template;
 
 use crate::providers;
 use crate::requests::{
-    FIRST_CONVERSATION, balance, change_password, chat, completion, delete_account, delete_conversation, end_api_key,
-    end_session, log_in, make_conversation, message_in, messages_of, quote, refresh, register, rename_conversation,
-    verify,
+    FIRST_CONVERSATION, anthropic_message, balance, change_password, chat, completion, delete_account,
+    delete_conversation, end_api_key, end_session, log_in, make_conversation, message_in, messages_of, quote, refresh,
+    register, rename_conversation, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -67,7 +67,7 @@ async fn live(world: &World, ada: &Tokens) {
     for token in [&ada.access, &ada.refresh] {
         ask(world, 200, verify(token)).await;
     }
-    for (request, key) in [(chat(), "one"), (completion(false), "another")] {
+    for (request, key) in [(chat(), "one"), (completion(false), "another"), (anthropic_message(false), "a-third")] {
         leave_a_hold(world, "ada").await;
         ask(world, 200, request.clone().bearer(&ada.access)).await;
         // With an idempotency key and twice: the second answer comes from the record.
@@ -101,7 +101,8 @@ async fn have_conversations(world: &World, access: &str) {
 /// The requests of programs, and those that make and end their API keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
-    for request in [chat(), completion(false), quote(), balance(), Request::get("/v1/models")] {
+    for request in [chat(), completion(false), anthropic_message(false), quote(), balance(), Request::get("/v1/models")]
+    {
         ask(world, 200, request.bearer(&made.key)).await;
     }
     let ended = world.make_api_key(&ada.access).await;
@@ -166,6 +167,7 @@ async fn remember() -> BTreeSet<Permission> {
     providers::answer(&provider, providers::refuses(500)).await;
     ask(&chatting.world, 502, chatting.message("Hello")).await;
     ask(&chatting.world, 502, chatting.completion(false)).await;
+    ask(&chatting.world, 502, chatting.anthropic_message(false)).await;
     chatting.world.stack.recorder().used_permissions()
 }
 

@@ -171,7 +171,7 @@ fn is_streamed(function: &TemplateFunction) -> bool {
 fn replies_alone_are_streamed_and_have_the_time_of_a_stream() {
     let template = template();
     for function in template.functions() {
-        let replies = ["chat", "chat-completions"].contains(&function.binary.as_str());
+        let replies = ["anthropic-messages", "chat", "chat-completions"].contains(&function.binary.as_str());
         assert_eq!(is_streamed(&function), replies, "{}", function.binary);
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", replies, "{}", function.binary);
         // The timeout of the gateway, which is 29 s by default.
@@ -308,7 +308,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
-        ["chat", "chat-completions", "models", "quote", "token-balance"]
+        ["anthropic-messages", "chat", "chat-completions", "models", "quote", "token-balance"]
     );
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
@@ -322,17 +322,18 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
-        ["chat", "chat-completions", "operator", "register"]
+        ["anthropic-messages", "chat", "chat-completions", "operator", "register"]
     );
     assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
-        ["chat", "chat-completions", "models", "operator", "quote"]
+        ["anthropic-messages", "chat", "chat-completions", "models", "operator", "quote"]
     );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
         [
             "account",
+            "anthropic-messages",
             "audit",
             "chat",
             "chat-completions",
@@ -366,7 +367,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
 
 /// Whether a function asks a model. `models` and `quote` know names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
-    ["chat", "chat-completions"].contains(&function.binary.as_str())
+    ["anthropic-messages", "chat", "chat-completions"].contains(&function.binary.as_str())
 }
 
 /// IAM refuses a policy with two statements of the same `Sid`.

@@ -24,8 +24,11 @@ pub const SNAPSHOT: &str = "functions/openapi.json";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The members of a schema that list the codes of the events that may end a stream, each with the protocol of the events.
-const OF_STREAMS: [(&str, Protocol); 2] =
-    [("x-stream-errors", Protocol::OpenAi), ("x-stream-problems", Protocol::Problems)];
+const OF_STREAMS: [(&str, Protocol); 3] = [
+    ("x-stream-errors", Protocol::OpenAi),
+    ("x-stream-errors-of-anthropic", Protocol::Anthropic),
+    ("x-stream-problems", Protocol::Problems),
+];
 
 /// The member of a request's body that may be a form.
 const FORMS: &str = "x-forms";
@@ -97,7 +100,7 @@ fn complete_stream_errors(schemas: &mut Value) {
         let field = (String::new(), "");
         let samples: Vec<Sample> = codes.flat_map(|code| samples_of(code, protocol, &field)).collect();
         let mut completed = match protocol {
-            Protocol::OpenAi => schema(&samples.iter().collect::<Vec<_>>()),
+            Protocol::OpenAi | Protocol::Anthropic => schema(&samples.iter().collect::<Vec<_>>()),
             Protocol::Problems => json!({"anyOf": schemas_by_status(&samples)}),
         };
         completed["description"] = listing["description"].take();

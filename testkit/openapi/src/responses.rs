@@ -12,6 +12,14 @@ use crate::samples::{Protocol, RefusedField, Sample, samples_of};
 /// Headers of every answer besides those of its kind.
 const ALWAYS: [&str; 4] = ["x-request-id", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Vary"];
 
+/// Headers of every answer of a function to programs of this protocol.
+fn of_protocol(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        Protocol::Anthropic => &["request-id"],
+        Protocol::Problems | Protocol::OpenAi => &[],
+    }
+}
+
 /// Adds to the responses of `operation`, at `path`, what every answer has, and a response for each status of its errors.
 pub(crate) fn complete(operation: &mut Value, path: &str, components: &mut Components) {
     let errors = errors(operation, path, components);
@@ -21,8 +29,8 @@ pub(crate) fn complete(operation: &mut Value, path: &str, components: &mut Compo
         if headers.get("Cache-Control").is_none() {
             headers["Cache-Control"] = components.header_that_is("Cache-Control", true);
         }
-        for name in ALWAYS {
-            headers[name] = components.header(name);
+        for name in ALWAYS.iter().chain(of_protocol(Protocol::of(path))) {
+            headers[*name] = components.header(name);
         }
     }
     responses.extend(errors);
@@ -41,7 +49,7 @@ fn errors(operation: &Value, path: &str, components: &mut Components) -> Map<Str
         by_status.entry(sample.status).or_default().push(sample);
     }
     let responses = by_status.into_iter().map(|(status, samples)| {
-        let response = response(&samples, &field, components);
+        let response = response(&samples, protocol, &field, components);
         let origin = origin(&samples, protocol);
         let name = format!("{origin}.{status}.{}", names(&samples, &field).join("."));
         (status.to_string(), components.add("responses", &name, &response))
@@ -73,7 +81,7 @@ fn name(sample: &Sample, (field, _): &RefusedField) -> String {
     if sample.code == "invalid" { format!("invalid-{field}") } else { sample.code.clone() }
 }
 
-fn response(samples: &[Sample], field: &RefusedField, components: &mut Components) -> Value {
+fn response(samples: &[Sample], protocol: Protocol, field: &RefusedField, components: &mut Components) -> Value {
     let mut codes: Vec<&str> = Vec::new();
     for sample in samples {
         if !codes.contains(&sample.code.as_str()) {
@@ -87,11 +95,12 @@ fn response(samples: &[Sample], field: &RefusedField, components: &mut Component
         (media_type.to_owned(), content(&of_type, field, components))
     });
     let content: Map<String, Value> = content.collect();
-    json!({"description": codes.join(", "), "headers": headers(samples, components), "content": content})
+    let headers = headers(samples, protocol, components);
+    json!({"description": codes.join(", "), "headers": headers, "content": content})
 }
 
 /// The headers that some of the `samples` have: required if all of them do.
-fn headers(samples: &[Sample], components: &Components) -> Value {
+fn headers(samples: &[Sample], protocol: Protocol, components: &Components) -> Value {
     let mut headers = Map::new();
     for name in samples.iter().flat_map(|sample| sample.headers.keys()) {
         let is_required = samples.iter().all(|sample| sample.headers.contains_key(name));
@@ -102,7 +111,9 @@ fn headers(samples: &[Sample], components: &Components) -> Value {
             headers.insert(renamed.to_owned(), components.header(renamed));
         }
     }
-    headers.extend(ALWAYS.map(|name| (name.to_owned(), components.header(name))));
+    let by_function = samples.iter().any(|sample| !sample.is_of_gateway);
+    let of_protocol = of_protocol(protocol).iter().filter(|_| by_function);
+    headers.extend(ALWAYS.iter().chain(of_protocol).map(|name| ((*name).to_owned(), components.header(name))));
     Value::Object(headers)
 }
 
@@ -113,9 +124,10 @@ fn content(samples: &[&Sample], field: &RefusedField, components: &mut Component
         if examples.contains_key(&name) {
             continue;
         }
-        let is_openais = sample.body.get("code").is_none();
-        let kind = match (sample.is_of_gateway, is_openais) {
+        let is_of_protocol = sample.body.get("code").is_none();
+        let kind = match (sample.is_of_gateway, is_of_protocol) {
             (true, _) => "gateway",
+            (false, true) if is_anthropics(sample) => "anthropic",
             (false, true) => "openai",
             (false, false) => "problem",
         };
@@ -124,6 +136,11 @@ fn content(samples: &[&Sample], field: &RefusedField, components: &mut Component
         examples.insert(name, components.add("examples", &component, &example));
     }
     json!({"schema": schema(samples), "examples": examples})
+}
+
+/// Whether the error has Anthropic's shape, and no other.
+fn is_anthropics(sample: &Sample) -> bool {
+    sample.body["type"] == "error"
 }
 
 fn sentence(body: &Value) -> &Value {
@@ -149,7 +166,8 @@ pub(crate) fn schema(samples: &[&Sample]) -> Value {
     }
     if is_openais {
         let narrowed = json!({"properties": {"error": narrowed}});
-        return json!({"allOf": [{"$ref": "#/components/schemas/OpenAiError"}, narrowed]});
+        let general = if samples.iter().any(|sample| is_anthropics(sample)) { "AnthropicError" } else { "OpenAiError" };
+        return json!({"allOf": [{"$ref": format!("#/components/schemas/{general}")}, narrowed]});
     }
     narrowed["properties"]["status"] = json!({"const": samples[0].status});
     json!({"allOf": [{"$ref": "#/components/schemas/Problem"}, narrowed]})

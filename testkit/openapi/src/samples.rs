@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use providers::error::Refusal;
 use serde_json::Value;
+use shared::anthropic::AnthropicErrors;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
+use shared::door::DoorError;
 use shared::endpoint::EndpointError;
 use shared::error::ApiError;
 use shared::http::BufferedResponse;
@@ -23,11 +25,25 @@ pub(crate) enum Protocol {
     Problems,
     /// OpenAI's.
     OpenAi,
+    /// Anthropic's.
+    Anthropic,
 }
 
 impl Protocol {
     pub(crate) fn of(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Problems }
+        match path {
+            path if path.starts_with("/v1/messages") => Self::Anthropic,
+            path if path.starts_with("/v1/") => Self::OpenAi,
+            _ => Self::Problems,
+        }
+    }
+
+    /// The response to a program of this protocol.
+    fn response(self, error: ProtocolError) -> BufferedResponse {
+        match self {
+            Self::Problems | Self::OpenAi => error.response(),
+            Self::Anthropic => DoorError::<AnthropicErrors>::from(error).response(),
+        }
     }
 
     /// The beginning of the names of its components.
@@ -35,6 +51,7 @@ impl Protocol {
         match self {
             Self::Problems => "problem",
             Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
         }
     }
 }
@@ -75,12 +92,15 @@ pub(crate) fn samples_of(code: &str, protocol: Protocol, field: &RefusedField) -
         let is_of_models = is_of_models(&error);
         match protocol {
             Protocol::Problems => Sample::of(&error.response(), code, is_of_models),
-            Protocol::OpenAi => Sample::of(&ProtocolError::from(error).response(), code, is_of_models),
+            Protocol::OpenAi | Protocol::Anthropic => {
+                Sample::of(&protocol.response(ProtocolError::from(error)), code, is_of_models)
+            }
         }
     });
-    let of_openai = openai_errors().into_iter().filter(|error| protocol == Protocol::OpenAi && error.code() == code);
-    let samples: Vec<Sample> =
-        of_api.chain(of_openai.map(|error| Sample::of(&error.response(), code, false))).collect();
+    let is_problem = protocol == Protocol::Problems;
+    let of_protocol = protocol_errors().into_iter().filter(|error| !is_problem && EndpointError::code(error) == code);
+    let of_protocol = of_protocol.map(|error| Sample::of(&protocol.response(error), code, false));
+    let samples: Vec<Sample> = of_api.chain(of_protocol).collect();
     assert!(!samples.is_empty(), "no error of {protocol:?} has the code {code}");
     samples
 }
@@ -90,7 +110,7 @@ pub(crate) fn samples_of(code: &str, protocol: Protocol, field: &RefusedField) -
 pub fn every_code() -> BTreeSet<&'static str> {
     let field = (String::new(), "");
     let of_api: Vec<ApiError> = api_errors(&field);
-    of_api.iter().map(ApiError::code).chain(openai_errors().iter().map(EndpointError::code)).collect()
+    of_api.iter().map(ApiError::code).chain(protocol_errors().iter().map(EndpointError::code)).collect()
 }
 
 /// Errors that only a path which asks a model, or charges for it, can answer with.
@@ -155,8 +175,8 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
     Some(next)
 }
 
-/// The errors that only OpenAI's protocol has.
-fn openai_errors() -> Vec<ProtocolError> {
+/// The errors that only OpenAI's and Anthropic's protocols have.
+fn protocol_errors() -> Vec<ProtocolError> {
     let unknown = ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"]));
     std::iter::successors(Some(unknown), |error| match error {
         ProtocolError::ModelNotFound(_) => Some(parameter("model", ParameterFault::Missing, "'model' is required.")),

@@ -171,7 +171,7 @@ fn check_lines(body: &str, schema: Found, schemas: &Schemas) -> Result<(), Strin
 const COMMENT: &str = ": keep-alive";
 
 /// Each event has one line of data and perhaps a name, and comments stand between them. The last event is `[DONE]`, an event
-/// `paid`, or an error.
+/// `paid` or `message_stop`, or an error.
 fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), String> {
     let Some(events) = body.strip_suffix("\n\n") else { return Err("the last event has no end".to_owned()) };
     let mut has_ended = false;
@@ -187,7 +187,8 @@ fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), Stri
         }
         let data = json_of(data)?;
         schemas.check(schema, &data)?;
-        has_ended = name.map_or_else(|| data.get("error").is_some(), |name| ["paid", "error"].contains(&name));
+        has_ended =
+            name.map_or_else(|| data.get("error").is_some(), |name| ["paid", "message_stop", "error"].contains(&name));
     }
     if has_ended { Ok(()) } else { Err("the stream ends without [DONE] and without an error".to_owned()) }
 }
