@@ -156,7 +156,7 @@ pub struct History {
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ListOrder {
     NewestFirst,
     OldestFirst,
 }
@@ -189,7 +189,7 @@ impl History {
     /// be read.
     pub async fn transactions(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Transaction>, LedgerError> {
         self.account(owner).await?;
-        let page = self.entries(owner.user_id(), Order::NewestFirst, wanted).await?;
+        let page = self.entries(owner.user_id(), ListOrder::NewestFirst, wanted).await?;
         // A void entry is a note of ours that nothing happened.
         let shown = page.entries.into_iter().filter(|(_, entry)| entry.kind != EntryKind::Void);
         let entries = shown.map(|(id, Entry { kind, amount, created_at, .. })| Transaction {
@@ -220,7 +220,7 @@ impl History {
     pub(crate) async fn entries(
         &self,
         user_id: UserId,
-        order: Order,
+        order: ListOrder,
         wanted: PageRequest,
     ) -> Result<ReadEntries, StoreError> {
         let (items, next) = self.items(user_id, entry::SORT_KEY_PREFIX, order, wanted).await?;
@@ -233,7 +233,7 @@ impl History {
         &self,
         user_id: UserId,
         prefix: &str,
-        order: Order,
+        order: ListOrder,
         wanted: PageRequest,
     ) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
         let start = wanted.cursor.map(|Cursor(id)| Key::of_user(user_id, format!("{prefix}{id}")).into_item());
@@ -246,7 +246,7 @@ impl History {
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
             .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             .limit(wanted.limit.0.into())
-            .scan_index_forward(order == Order::OldestFirst)
+            .scan_index_forward(order == ListOrder::OldestFirst)
             .consistent_read(true)
             .set_exclusive_start_key(start)
             .send()

@@ -8,8 +8,8 @@ use domain::ids::{ConversationId, EntryId, UserId};
 use domain::time::Clock;
 use store::{Item, StoreError, Table, from_item, partition_of};
 
-use crate::retention::{Retention, has_ended};
-use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
+use crate::retention::Retention;
+use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, has_ended, id_in_sort_key, text_key};
 
 /// The exchanges of a conversation that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

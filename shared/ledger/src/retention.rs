@@ -18,8 +18,9 @@ use domain::ids::EntryId;
 use domain::time::Timestamp;
 
 use crate::account::Account;
+use crate::texts::has_ended;
 
-pub use erasure::{Erased, TextEraser};
+pub use erasure::{ErasedTexts, TextEraser};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,9 +87,4 @@ impl KeptTexts {
     pub(crate) fn has_none_up_to(&self, id: EntryId) -> bool {
         self.retention.is_over(id, self.now) || self.erased_through.is_some_and(|through| id <= through)
     }
-}
-
-/// Whether a text that is kept `until` these seconds is gone by `now`. DynamoDB deletes it late.
-pub(crate) fn has_ended(until: Option<u64>, now: Timestamp) -> bool {
-    until.is_some_and(|until| until <= now.seconds())
 }

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use store::{Item, Key, StoreError, sort_key_of};
 
 use crate::exchange::{Exchange, StoredReply};
-use crate::retention::has_ended;
 
 /// Most bytes of an item that has texts beside what else it has: one write unit.
 pub(crate) const MAX_INLINE_BYTES: usize = 1024;
@@ -176,4 +175,9 @@ impl MessageItem {
     pub(crate) fn prefix(conversation: ConversationId) -> String {
         format!("{MESSAGE_PREFIX}{conversation}#")
     }
+}
+
+/// Whether a text that is kept `until` these seconds is gone by `now`. DynamoDB deletes it late.
+pub(crate) fn has_ended(until: Option<u64>, now: Timestamp) -> bool {
+    until.is_some_and(|until| until <= now.seconds())
 }

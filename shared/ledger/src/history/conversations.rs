@@ -11,7 +11,7 @@ use crate::conversations::{Conversation, ConversationItem, find};
 use crate::entry::{self, Entry};
 use crate::error::LedgerError;
 use crate::history::messages::{AnsweredMessage, answered_message, end_where_none_are_kept, within_page};
-use crate::history::{Cursor, History, List, Order, Page, PageRequest};
+use crate::history::{Cursor, History, List, ListOrder, Page, PageRequest};
 use crate::texts::{MessageItem, Texts, id_in_sort_key};
 
 impl List for Conversation {
@@ -26,14 +26,14 @@ impl History {
     /// As [`History::transactions`].
     pub async fn conversations(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Conversation>, LedgerError> {
         self.account(owner).await?;
-        let (entries, next) = self.conversations_in(owner.user_id(), Order::NewestFirst, wanted).await?;
+        let (entries, next) = self.conversations_in(owner.user_id(), ListOrder::NewestFirst, wanted).await?;
         Ok(Page { entries, next: next.map(|cursor| cursor.text::<Conversation>(owner.user_id())) })
     }
 
     pub(super) async fn conversations_in(
         &self,
         user_id: UserId,
-        order: Order,
+        order: ListOrder,
         wanted: PageRequest,
     ) -> Result<(Vec<Conversation>, Option<Cursor>), StoreError> {
         let (items, next) = self.items(user_id, ConversationItem::PREFIX, order, wanted).await?;
@@ -55,7 +55,7 @@ impl History {
         let (account, stored_as) = find(&self.table, &mut owner.into(), conversation).await?;
         let (stored_as, kept) = (stored_as.ok_or(LedgerError::NoConversation)?, self.kept_texts(&account));
         let (items, mut next) =
-            self.items(user_id, &MessageItem::prefix(stored_as), Order::NewestFirst, wanted).await?;
+            self.items(user_id, &MessageItem::prefix(stored_as), ListOrder::NewestFirst, wanted).await?;
         let (mut ids, mut texts) = ids_and_inline_texts(items)?;
         end_where_none_are_kept(&mut ids, &mut next, |id| kept.has_none_up_to(*id));
         let (shown, cut_at) = within_page(self.entries_of(user_id, &ids).await?, &kept);

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::conversations::Conversation;
 use crate::entry::{Entry, EntryKind};
 use crate::history::messages::{MAX_PAGE_BYTES, texts_key};
-use crate::history::{Cursor, History, Limit, List, Order, PageRequest, ReadEntries};
+use crate::history::{Cursor, History, Limit, List, ListOrder, PageRequest, ReadEntries};
 use crate::retention::KeptTexts;
 use crate::texts::{TextPlace, Texts};
 
@@ -119,7 +119,7 @@ impl History {
         cursor: Cursor,
     ) -> Result<(Vec<Conversation>, bool), StoreError> {
         let wanted = PageRequest { limit: Limit::MAX, cursor: Some(cursor) };
-        let (conversations, next) = self.conversations_in(user_id, Order::OldestFirst, wanted).await?;
+        let (conversations, next) = self.conversations_in(user_id, ListOrder::OldestFirst, wanted).await?;
         Ok((conversations, next.is_some()))
     }
 
@@ -136,7 +136,7 @@ impl History {
     ) -> Result<ExportedPage, StoreError> {
         let kept = self.kept_texts(account);
         let wanted = PageRequest { limit: Limit::MAX, cursor: Some(cursor) };
-        let ReadEntries { mut entries, mut next } = self.entries(user_id, Order::OldestFirst, wanted).await?;
+        let ReadEntries { mut entries, mut next } = self.entries(user_id, ListOrder::OldestFirst, wanted).await?;
         if let Some(end) = end_of_room(&entries, &kept) {
             entries.truncate(end);
             next = entries.last().map(|(id, _)| Cursor((*id).into()));

@@ -11,7 +11,7 @@ use crate::account::{Account, Payer};
 use crate::conversations::{ConversationItem, needs_no_item};
 use crate::entry::Entry;
 use crate::error::LedgerError;
-use crate::history::{Cursor, History, List, Order, Page, PageRequest, ReadEntries};
+use crate::history::{Cursor, History, List, ListOrder, Page, PageRequest, ReadEntries};
 use crate::retention::KeptTexts;
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, id_in_sort_key, text_key};
 
@@ -68,7 +68,7 @@ impl History {
     pub async fn messages(&self, owner: Payer, wanted: PageRequest) -> Result<Page<AnsweredMessage>, LedgerError> {
         let account = self.account(owner).await?;
         let (user_id, kept) = (owner.user_id(), self.kept_texts(&account));
-        let ReadEntries { mut entries, mut next } = self.entries(user_id, Order::NewestFirst, wanted).await?;
+        let ReadEntries { mut entries, mut next } = self.entries(user_id, ListOrder::NewestFirst, wanted).await?;
         end_where_none_are_kept(&mut entries, &mut next, |(id, _)| kept.has_none_up_to(*id));
         let (shown, cut_at) = within_page(entries, &kept);
         let next = cut_at.or(next).map(|cursor| cursor.text::<AnsweredMessage>(user_id));

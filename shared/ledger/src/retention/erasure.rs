@@ -11,8 +11,8 @@ use store::{Item, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Status};
 use crate::entry::SORT_KEY_PREFIX;
-use crate::retention::{Retention, has_ended};
-use crate::texts::{MessageItem, TextPlace, id_in_sort_key, text_key};
+use crate::retention::Retention;
+use crate::texts::{MessageItem, TextPlace, has_ended, id_in_sort_key, text_key};
 
 /// The entries that one request reads, of at most 1 KB each. Their texts are in at most two items each.
 const PAGE_ITEMS: i32 = 100;
@@ -31,7 +31,7 @@ pub struct TextEraser {
 
 /// The outcome of [`TextEraser::erase`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Erased {
+pub struct ErasedTexts {
     /// The number of exchanges whose texts were deleted.
     pub exchanges: u64,
     /// Whether the deadline was near before the end. The next run goes on.
@@ -78,10 +78,10 @@ impl TextEraser {
         user_id: UserId,
         erased_through: Option<EntryId>,
         deadline: Timestamp,
-    ) -> Result<Erased, StoreError> {
+    ) -> Result<ErasedTexts, StoreError> {
         let now = self.clock.now();
-        let Some(before) = self.retention.gone_before(now) else { return Ok(Erased::default()) };
-        let (mut erased, mut through) = (Erased::default(), erased_through);
+        let Some(before) = self.retention.gone_before(now) else { return Ok(ErasedTexts::default()) };
+        let (mut erased, mut through) = (ErasedTexts::default(), erased_through);
         for _ in 0..MAX_PAGES {
             // A longer retention than before has nothing to erase for a time.
             if through.is_some_and(|through| through.made_at() >= before) {

@@ -291,7 +291,7 @@ async fn a_hold_in_a_remembered_account_whose_answer_is_lost_is_held_once_or_rel
 
 /// What happens to an account. Numbers choose among the holds that exist by then.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum LedgerAct {
     /// A message at the function under test, or at another one.
     Ask {
         elsewhere: bool,
@@ -329,21 +329,21 @@ enum Act {
     },
 }
 
-fn any_act() -> impl Strategy<Value = Act> {
+fn any_act() -> impl Strategy<Value = LedgerAct> {
     let hold = || 0..20_usize;
     prop_oneof![
         12 => (prop::bool::weighted(0.3), any::<bool>(), 0..9_u64, 0..9_u64).prop_map(|(elsewhere, by_key, amount, least)| {
-            Act::Ask { elsewhere, by_key, amount, least: least.min(amount) }
+            LedgerAct::Ask { elsewhere, by_key, amount, least: least.min(amount) }
         }),
-        1 => any::<bool>().prop_map(|by_key| Act::Refuse { by_key }),
-        8 => (hold(), 0..9_u64).prop_map(|(hold, cost)| Act::Capture { hold, cost }),
-        2 => hold().prop_map(|hold| Act::Release { hold }),
-        2 => hold().prop_map(|hold| Act::ReleaseUnpaid { hold }),
-        2 => (1..20_u64).prop_map(|amount| Act::Grant { amount }),
-        1 => prop::sample::select(vec![Status::Inactive, Status::Active, Status::Active]).prop_map(Act::SetStatus),
-        1 => prop::bool::weighted(0.8).prop_map(|logs_in| Act::RaiseEpoch { logs_in }),
-        1 => prop::bool::weighted(0.3).prop_map(|this| Act::EndKey { this }),
-        3 => prop::sample::select(vec![1, 20, 58, 60, 3600]).prop_map(|seconds| Act::Wait { seconds }),
+        1 => any::<bool>().prop_map(|by_key| LedgerAct::Refuse { by_key }),
+        8 => (hold(), 0..9_u64).prop_map(|(hold, cost)| LedgerAct::Capture { hold, cost }),
+        2 => hold().prop_map(|hold| LedgerAct::Release { hold }),
+        2 => hold().prop_map(|hold| LedgerAct::ReleaseUnpaid { hold }),
+        2 => (1..20_u64).prop_map(|amount| LedgerAct::Grant { amount }),
+        1 => prop::sample::select(vec![Status::Inactive, Status::Active, Status::Active]).prop_map(LedgerAct::SetStatus),
+        1 => prop::bool::weighted(0.8).prop_map(|logs_in| LedgerAct::RaiseEpoch { logs_in }),
+        1 => prop::bool::weighted(0.3).prop_map(|this| LedgerAct::EndKey { this }),
+        3 => prop::sample::select(vec![1, 20, 58, 60, 3600]).prop_map(|seconds| LedgerAct::Wait { seconds }),
     ]
 }
 
@@ -399,13 +399,13 @@ impl<'a> Twin<'a> {
     }
 
     /// Does an act, and says what it answers.
-    async fn take(&mut self, act: Act) -> String {
+    async fn take(&mut self, act: LedgerAct) -> String {
         let told = match act {
-            Act::Ask { elsewhere, by_key, amount, least } => self.ask(elsewhere, by_key, amount, least).await,
-            Act::Refuse { by_key } => self.refuse(by_key).await,
-            Act::Capture { hold, cost } => self.capture(hold, cost).await,
-            Act::Release { hold } | Act::ReleaseUnpaid { hold } => {
-                let is_unpaid = matches!(act, Act::ReleaseUnpaid { .. });
+            LedgerAct::Ask { elsewhere, by_key, amount, least } => self.ask(elsewhere, by_key, amount, least).await,
+            LedgerAct::Refuse { by_key } => self.refuse(by_key).await,
+            LedgerAct::Capture { hold, cost } => self.capture(hold, cost).await,
+            LedgerAct::Release { hold } | LedgerAct::ReleaseUnpaid { hold } => {
+                let is_unpaid = matches!(act, LedgerAct::ReleaseUnpaid { .. });
                 self.release(hold, is_unpaid).await
             }
             act => self.change(act).await,
@@ -470,18 +470,18 @@ impl<'a> Twin<'a> {
     }
 
     /// Changes the account past this function.
-    async fn change(&mut self, act: Act) -> String {
+    async fn change(&mut self, act: LedgerAct) -> String {
         let account = self.account().await;
         match act {
-            Act::Grant { amount } => self.set("balance", number(u64::from(account.balance) + amount)).await,
-            Act::SetStatus(status) => self.set("status", status.attribute_value()).await,
-            Act::RaiseEpoch { logs_in } => {
+            LedgerAct::Grant { amount } => self.set("balance", number(u64::from(account.balance) + amount)).await,
+            LedgerAct::SetStatus(status) => self.set("status", status.attribute_value()).await,
+            LedgerAct::RaiseEpoch { logs_in } => {
                 self.set("session_epoch", number(account.session_epoch + 1)).await;
                 if logs_in {
                     self.epoch = account.session_epoch + 1;
                 }
             }
-            Act::EndKey { this } => {
+            LedgerAct::EndKey { this } => {
                 self.set("keys_version", number(account.keys_version + 1)).await;
                 if this {
                     self.key.end();
@@ -493,11 +493,11 @@ impl<'a> Twin<'a> {
     }
 }
 
-async fn compare(scene: &Scene, case: usize, acts: Vec<Act>) -> Result<(), TestCaseError> {
+async fn compare(scene: &Scene, case: usize, acts: Vec<LedgerAct>) -> Result<(), TestCaseError> {
     let mut warm = Twin::new(scene, &format!("warm-{case}"), true).await;
     let mut fresh = Twin::new(scene, &format!("fresh-{case}"), false).await;
     for act in acts {
-        if let Act::Wait { seconds } = act {
+        if let LedgerAct::Wait { seconds } = act {
             scene.test.clock.advance(Duration::from_secs(seconds));
         }
         prop_assert_eq!(warm.take(act).await, fresh.take(act).await, "{:?}", act);

@@ -209,14 +209,14 @@ async fn a_stream_that_is_asked_for_says_so() {
 
 /// A block as a server may write it: its members, and its parts in a stream.
 #[derive(Clone, Debug)]
-enum Written {
+enum WrittenBlock {
     Text(String),
     Thinking(String, String),
     Redacted(String),
     Call(String, Value),
 }
 
-impl Written {
+impl WrittenBlock {
     fn whole(&self, place: usize) -> Value {
         match self {
             Self::Text(text) => json!({"type": "text", "text": text}),
@@ -255,13 +255,13 @@ impl Written {
     }
 }
 
-fn any_written() -> impl Strategy<Value = Written> {
+fn any_written() -> impl Strategy<Value = WrittenBlock> {
     let input = prop::collection::btree_map("[a-z]{0,4}", ".{0,6}", 0..3).prop_map(|members| json!(members));
     prop_oneof![
-        "\\PC{0,12}".prop_map(Written::Text),
-        ("\\PC{0,12}", "[a-z+/=]{0,9}").prop_map(|(words, signature)| Written::Thinking(words, signature)),
-        "[a-z+/=]{0,9}".prop_map(Written::Redacted),
-        ("[a-z_]{1,9}", input).prop_map(|(name, input)| Written::Call(name, input)),
+        "\\PC{0,12}".prop_map(WrittenBlock::Text),
+        ("\\PC{0,12}", "[a-z+/=]{0,9}").prop_map(|(words, signature)| WrittenBlock::Thinking(words, signature)),
+        "[a-z+/=]{0,9}".prop_map(WrittenBlock::Redacted),
+        ("[a-z_]{1,9}", input).prop_map(|(name, input)| WrittenBlock::Call(name, input)),
     ]
 }
 

@@ -121,19 +121,19 @@ async fn calls_beyond_the_most_are_one_too_many_and_are_not_remembered() {
 
 /// A block of an answer: reasoning, a text, or a call.
 #[derive(Clone, Debug)]
-enum SentBlock {
+enum StreamedBlock {
     Reasoning(String),
     Text(String),
     Call(String, Value),
 }
 
-fn any_block() -> impl Strategy<Value = SentBlock> {
+fn any_block() -> impl Strategy<Value = StreamedBlock> {
     let value = prop_oneof![Just(json!(null)), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)];
     let members = prop::collection::btree_map("[a-z]{1,3}", value, 0..4);
     prop_oneof![
-        "\\PC{1,12}".prop_map(SentBlock::Reasoning),
-        "\\PC{1,12}".prop_map(SentBlock::Text),
-        ("[a-z_]{1,9}", members).prop_map(|(name, members)| SentBlock::Call(
+        "\\PC{1,12}".prop_map(StreamedBlock::Reasoning),
+        "\\PC{1,12}".prop_map(StreamedBlock::Text),
+        ("[a-z_]{1,9}", members).prop_map(|(name, members)| StreamedBlock::Call(
             name,
             members.into_iter().collect::<serde_json::Map<_, _>>().into()
         )),
@@ -146,25 +146,25 @@ fn halves(text: &str, place: usize) -> [&str; 2] {
     [one, other]
 }
 
-fn whole(index: usize, block: &SentBlock) -> Value {
+fn whole(index: usize, block: &StreamedBlock) -> Value {
     match block {
-        SentBlock::Reasoning(text) => {
+        StreamedBlock::Reasoning(text) => {
             json!({"reasoningContent": {"reasoningText": {"text": text, "signature": "c2ln"}}})
         }
-        SentBlock::Text(text) => json!({"text": text}),
-        SentBlock::Call(name, input) => {
+        StreamedBlock::Text(text) => json!({"text": text}),
+        StreamedBlock::Call(name, input) => {
             json!({"toolUse": {"toolUseId": format!("id_{index}"), "name": name, "input": input}})
         }
     }
 }
 
-fn in_parts(index: usize, block: &SentBlock, place: usize) -> Vec<Vec<u8>> {
+fn in_parts(index: usize, block: &StreamedBlock, place: usize) -> Vec<Vec<u8>> {
     let mut messages = match block {
-        SentBlock::Reasoning(text) => {
+        StreamedBlock::Reasoning(text) => {
             halves(text, place).map(|part| delta(index, &json!({"reasoningContent": {"text": part}}))).to_vec()
         }
-        SentBlock::Text(text) => halves(text, place).map(|part| delta(index, &json!({"text": part}))).to_vec(),
-        SentBlock::Call(name, input) => {
+        StreamedBlock::Text(text) => halves(text, place).map(|part| delta(index, &json!({"text": part}))).to_vec(),
+        StreamedBlock::Call(name, input) => {
             let text = if input == &json!({}) { String::new() } else { input.to_string() };
             let parts = halves(&text, place).map(|part| arguments(index, part));
             [vec![starts(index, &format!("id_{index}"), name)], parts.to_vec()].concat()

@@ -171,14 +171,14 @@ async fn a_whole_answer_is_read_where_a_stream_was_asked_for() {
 
 /// An item as a server may write it.
 #[derive(Clone, Debug)]
-enum Written {
+enum WrittenItem {
     Words(String),
     Refusal(String),
     Reasoning(Vec<String>, String),
     Call(String, String),
 }
 
-impl Written {
+impl WrittenItem {
     fn whole(&self, place: usize) -> Value {
         match self {
             Self::Words(text) => json!({"type": "message", "content": [{"type": "output_text", "text": text}]}),
@@ -227,13 +227,13 @@ impl Written {
     }
 }
 
-fn any_written() -> impl Strategy<Value = Written> {
+fn any_written() -> impl Strategy<Value = WrittenItem> {
     prop_oneof![
-        "\\PC{0,12}".prop_map(Written::Words),
-        "\\PC{0,12}".prop_map(Written::Refusal),
+        "\\PC{0,12}".prop_map(WrittenItem::Words),
+        "\\PC{0,12}".prop_map(WrittenItem::Refusal),
         (prop::collection::vec("\\PC{1,9}", 0..3), "[a-z+/=]{0,9}")
-            .prop_map(|(paragraphs, data)| Written::Reasoning(paragraphs, data)),
-        ("[a-z_]{1,9}", "\\PC{1,12}").prop_map(|(name, arguments)| Written::Call(name, arguments)),
+            .prop_map(|(paragraphs, data)| WrittenItem::Reasoning(paragraphs, data)),
+        ("[a-z_]{1,9}", "\\PC{1,12}").prop_map(|(name, arguments)| WrittenItem::Call(name, arguments)),
     ]
 }
 
