@@ -48,6 +48,10 @@ impl AccountMemory {
     /// Remembers the account of a user as the answer to a hold had it.
     pub(crate) fn remember(&self, user_id: UserId, account: Account, now: Timestamp) {
         let mut accounts = self.accounts();
+        // The answers to holds that were made side by side may come in another order.
+        if accounts.get(&user_id).is_some_and(|seen| seen.account.version > account.version) {
+            return;
+        }
         if !accounts.contains_key(&user_id) && accounts.len() >= MOST_REMEMBERED {
             // All are read again when they are needed: that is cheaper than to know the oldest.
             accounts.clear();
