@@ -44,9 +44,23 @@ async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<
     let folder = plan.shown(home);
     step(1, format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {folder}: 15 MB, some seconds."));
     let installed = install_into(&unfinished, interrupt).await;
-    let finished = installed.map(|installed| installed && rename(&unfinished, home));
+    let is_there = match installed {
+        Ok(true) => put_in_place(&unfinished, home).await,
+        _ => false,
+    };
     remove(&unfinished);
-    if finished? { Ok(()) } else { Err(LaunchError::NoCargoLambda) }
+    installed?;
+    if is_there { Ok(()) } else { Err(LaunchError::NoCargoLambda) }
+}
+
+/// Leaves what another start has installed meanwhile, because that start runs it.
+async fn put_in_place(unfinished: &Path, home: &Path) -> bool {
+    if usable_version(&program_in(home)).await.is_some() {
+        return true;
+    }
+    // It is broken, or not there.
+    remove(home);
+    fs::rename(unfinished, home).is_ok() || usable_version(&program_in(home)).await.is_some()
 }
 
 async fn install_into(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
@@ -106,12 +120,6 @@ fn new_enough(text: &str) -> Option<&str> {
     ((major, minor) >= OLDEST_VERSION).then_some(version)
 }
 
-/// An existing `home` is broken: otherwise it would have been used.
-fn rename(unfinished: &Path, home: &Path) -> bool {
-    remove(home);
-    fs::rename(unfinished, home).is_ok()
-}
-
 fn remove(folder: &Path) {
     // An error is ignored: either the folder does not exist, or the next step fails for the same reason and reports it.
     let _ = fs::remove_dir_all(folder);
@@ -119,7 +127,41 @@ fn remove(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    /// A program that prints the pinned version, in place of an installation.
+    fn installed_in(folder: &Path) {
+        let program = program_in(folder);
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, format!("#!/bin/sh\necho cargo-lambda {PINNED_VERSION}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_two_starts_that_install_at_once_the_second_takes_what_the_first_has_put_in_place() {
+        let tools = tempfile::tempdir().unwrap();
+        let (first, second, home) =
+            (tools.path().join("unfinished-1"), tools.path().join("unfinished-2"), tools.path().join("home"));
+        installed_in(&first);
+        installed_in(&second);
+        assert!(put_in_place(&first, &home).await);
+        assert!(put_in_place(&second, &home).await);
+        assert!(!first.exists(), "the first was put in place");
+        assert!(second.exists(), "the second was not needed");
+        assert!(usable_version(&program_in(&home)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_broken_installation_gives_way() {
+        let tools = tempfile::tempdir().unwrap();
+        let (unfinished, home) = (tools.path().join("unfinished"), tools.path().join("home"));
+        fs::create_dir_all(home.join("bin")).unwrap();
+        installed_in(&unfinished);
+        assert!(put_in_place(&unfinished, &home).await);
+        assert!(usable_version(&program_in(&home)).await.is_some());
+    }
 
     #[test]
     fn versions_from_1_9_on_are_new_enough() {
