@@ -62,6 +62,8 @@ class Stack:
 
     def wait_until_ready(self) -> None:
         limit = threading.Timer(START_LIMIT_S, self.launcher.kill)
+        # It must not keep this program alive when the launcher ends early.
+        limit.daemon = True
         limit.start()
         for line in self.launcher.stdout:
             print(line, end="", flush=True)
