@@ -379,7 +379,6 @@ fn the_simulation_finds_texts_that_outlive_their_conversation() {
 }
 
 #[test]
-#[ignore = "lists are judged only after the audit has erased old texts, which hides it"]
 fn the_simulation_finds_readers_that_forget_the_age_of_texts() {
     assert_found_by(Sabotage::RetentionForgotten, "or too old, are told");
     assert_found_by(Sabotage::RetentionForgotten, "in a living conversation, or too old");
@@ -416,13 +415,11 @@ fn the_simulation_finds_an_account_that_hides_the_ends_of_its_keys() {
 }
 
 #[test]
-#[ignore = "no schedule among those that are tried finds it yet"]
 fn the_simulation_finds_a_hold_that_overdraws_an_account_as_it_is_remembered() {
     assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "has a balance of -");
 }
 
 #[test]
-#[ignore = "no schedule among those that are tried finds it yet"]
 fn the_simulation_finds_a_hold_in_an_account_that_is_remembered_in_an_epoch_that_has_passed() {
     assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "held credits of");
 }

@@ -230,6 +230,9 @@ impl Schedule {
         self.network.set_calm(true);
         let mut violations = on_everything(&self.network, &self.world.clock);
         let items = self.network.items();
+        if is_overdrawn(&items) {
+            return violations;
+        }
         violations.extend(verdict::on_messages(
             &items,
             &self.world,
@@ -247,6 +250,9 @@ impl Schedule {
         self.network.settle().await;
         violations.extend(on_everything(&self.network, &self.world.clock));
         let items = self.network.items();
+        if is_overdrawn(&items) {
+            return violations;
+        }
         violations.extend(verdict::on_holds(&items));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_keys());
@@ -257,11 +263,14 @@ impl Schedule {
         violations.extend(self.sweep().await);
         violations.extend(verdict_on_users::on_sweeps(&self.network.items(), &self.network.chronicle()));
         self.world.clock.advance(Duration::from_secs(3600));
+        // Until the audit has erased them, only readers keep old texts from being shown.
+        violations.extend(self.on_lists(&self.network.items()).await);
         violations.extend(self.audit().await);
         violations.extend(self.after_audit().await);
         if self.world.retention.retention != Retention::default() {
             // By now the time of every text is over.
             self.world.clock.advance(TEXTS_ARE_KEPT);
+            violations.extend(self.on_lists(&self.network.items()).await);
             violations.extend(self.audit().await);
             violations.extend(self.after_audit().await);
         }
@@ -296,9 +305,11 @@ impl Schedule {
         let World { retention: kept, clock, sabotage, .. } = &*self.world;
         let is_forgotten = *sabotage == Some(Sabotage::RetentionForgotten);
         let of_readers = if is_forgotten { Retention::default() } else { kept.retention };
-        let history = History::new(self.table.clone(), clock.clone()).with_retention(of_readers);
-        let past = PastExchanges::new(self.table.clone(), clock.clone()).with_retention(of_readers);
-        let kept = (*kept, clock.now());
+        // The clock of the readers stands: no time ends between two of them.
+        let now = clock.now();
+        let history = History::new(self.table.clone(), Clock::manual(now)).with_retention(of_readers);
+        let past = PastExchanges::new(self.table.clone(), Clock::manual(now)).with_retention(of_readers);
+        let kept = (*kept, now);
         let processes = self.network.witness().processes();
         let mut violations = Vec::new();
         for (user_id, account) in accounts(items) {
@@ -391,6 +402,11 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
         violations.extend(verdict_on_conversations::on_counts(&items));
     }
     violations
+}
+
+/// Whether an account has a negative balance. That is a violation already, and the account cannot be read.
+fn is_overdrawn(items: &[StoredItem]) -> bool {
+    items.iter().any(|item| item.sort == ACCOUNT && !item.attributes["balance"].is_u64())
 }
 
 /// All accounts that can be read, with their users.
