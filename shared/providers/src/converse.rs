@@ -1,7 +1,7 @@
 //! Parameters that Bedrock's models can be told by Converse, as far as that is known without a connection: a function that only
 //! says what a request costs refuses what the functions that ask a model refuse.
 
-use crate::prompt::{Prompt, Thinking};
+use crate::prompt::Prompt;
 
 /// The word of OpenAI's protocol for a model that does not reason.
 pub(crate) const NO_EFFORT: &str = "none";
@@ -99,26 +99,6 @@ impl Effort {
 /// The word for the effort of the reply to `prompt`, unless the model is not to reason, or as much as it does by itself.
 pub(crate) fn wanted_effort(prompt: &Prompt) -> Option<&str> {
     prompt.effort().filter(|word| *word != NO_EFFORT)
-}
-
-/// The budgets from which on Anthropic's thinking is as much as OpenAI's efforts `medium` and `high`.
-const BUDGET_OF_MEDIUM: u32 = 4096;
-const BUDGET_OF_HIGH: u32 = 16_384;
-
-/// The word by which OpenAI's models are told how much to reason. A caller of Anthropic's protocol may have named a budget, or
-/// said that the model is not to reason: not every model knows a word for that.
-#[cfg_attr(not(feature = "openai"), expect(dead_code, reason = "its client is not built in"))]
-pub(crate) fn effort_of_openai(prompt: &Prompt) -> Option<&str> {
-    let of_budget = |tokens: u32| match tokens {
-        ..BUDGET_OF_MEDIUM => "low",
-        BUDGET_OF_MEDIUM..BUDGET_OF_HIGH => "medium",
-        BUDGET_OF_HIGH.. => "high",
-    };
-    match (prompt.thinking, prompt.reasoning_effort.as_deref()) {
-        (Some(Thinking::Off), _) | (Some(Thinking::Adaptive) | None, None) => None,
-        (_, Some(word)) => Some(word),
-        (Some(Thinking::Budget(tokens)), None) => Some(of_budget(tokens)),
-    }
 }
 
 /// The first parameter of `prompt` that keeps a model of `style` from reasoning as it is told, by its name in OpenAI's

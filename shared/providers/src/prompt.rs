@@ -33,6 +33,10 @@ pub(crate) const ERROR_MARK: &str = "Error: ";
 /// OpenAI's take it all the same.
 pub(crate) const TOP_K: &str = "top_k";
 
+/// The budgets from which on Anthropic's thinking is as much as OpenAI's efforts `medium` and `high`.
+const BUDGET_OF_MEDIUM: u32 = 4096;
+const BUDGET_OF_HIGH: u32 = 16_384;
+
 /// A conversation that a model continues.
 #[derive(Clone, Default)]
 pub struct Prompt {
@@ -97,7 +101,7 @@ impl Prompt {
     }
 
     /// How much the model reasons, as one of OpenAI's words, also where the caller gave a budget of tokens. A model that is
-    /// told not to think is told nothing about how much.
+    /// told not to think is told nothing about how much: not every model knows a word for that.
     pub(crate) fn effort(&self) -> Option<&str> {
         let word = self.reasoning_effort.as_deref();
         match self.thinking {
@@ -128,9 +132,9 @@ impl Prompt {
 /// The word of OpenAI's protocol for a budget of so many tokens.
 fn word_of_budget(tokens: u32) -> &'static str {
     match tokens {
-        ..4096 => "low",
-        4096..16_384 => "medium",
-        16_384.. => "high",
+        ..BUDGET_OF_MEDIUM => "low",
+        BUDGET_OF_MEDIUM..BUDGET_OF_HIGH => "medium",
+        BUDGET_OF_HIGH.. => "high",
     }
 }
 

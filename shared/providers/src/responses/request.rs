@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::called_tool::ToolSchema;
-use crate::converse::effort_of_openai;
 use crate::prompt::{Prompt, ResponseFormat, Tool, ToolChoice, Tools};
 use crate::raw_json::RawJson;
 use crate::responses::asked_responder::AskedResponder;
@@ -181,7 +180,7 @@ impl<'a> SentReasoning<'a> {
         if !model.reasons {
             return Self::default();
         }
-        Self { effort: effort_of_openai(prompt), summary: prompt.reasoning_summary.as_deref() }
+        Self { effort: prompt.effort(), summary: prompt.reasoning_summary.as_deref() }
     }
 
     fn is_empty(&self) -> bool {
