@@ -100,7 +100,6 @@ impl Protocol {
         let has_no_schema = |format: &ResponseFormat| matches!(format, ResponseFormat::JsonSchema { schema: None, .. });
         [
             ("input", prompt.inputs.is_some()),
-            ("top_k", sampling.top_k.is_some()),
             ("presence_penalty", sampling.presence_penalty.is_some()),
             ("frequency_penalty", sampling.frequency_penalty.is_some()),
             ("stop", !sampling.stop.is_empty()),
@@ -109,6 +108,8 @@ impl Protocol {
             ("n", prompt.choices() > 1),
             ("logprobs", logprobs.is_some()),
             ("logit_bias", !logit_bias.is_empty()),
+            // The last, since a catalogue may list it.
+            (TOP_K, sampling.top_k.is_some()),
         ]
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))

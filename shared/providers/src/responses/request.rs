@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::called_tool::ToolSchema;
-use crate::prompt::{Prompt, ResponseFormat, Tool, ToolChoice, Tools};
+use crate::prompt::{Prompt, ResponseFormat, TOP_K, Tool, ToolChoice, Tools};
 use crate::raw_json::RawJson;
 use crate::responses::asked_responder::AskedResponder;
 use crate::responses::input::{SentItem, is_for, items};
@@ -24,6 +24,9 @@ pub(super) struct SentResponsesRequest<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f32>,
+    /// No member of the protocol. It is there for a model whose entry of the catalogue lists it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<SentFunction<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +114,7 @@ impl<'a> SentResponsesRequest<'a> {
             store: false,
             temperature: sampling.temperature,
             top_p: sampling.top_p,
+            top_k: sampling.top_k.filter(|_| model.extra_parameters.contains(TOP_K)),
             tools: tools.offered.iter().map(SentFunction::from).collect(),
             tool_choice: SentFunctionChoice::of(tools),
             parallel_tool_calls: tools.parallel.filter(|_| has_tools),

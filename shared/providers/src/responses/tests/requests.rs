@@ -202,6 +202,20 @@ fn parameters_that_the_protocol_has_no_member_for_are_named() {
     }
 }
 
+/// A parameter that the catalogue lists hides no other that the protocol lacks.
+#[test]
+fn top_k_is_sent_if_the_catalogue_lists_it_and_is_refused_else() {
+    let sampling = Sampling { top_k: Some(40), ..Sampling::default() };
+    let prompt = Prompt { sampling: sampling.clone(), ..Prompt::default() };
+    assert_eq!(sent(&prompt).get("top_k"), None);
+    let listed = CataloguedModel { extra_parameters: BTreeSet::from(["top_k".to_owned()]), ..terms() };
+    let model = AskedResponder::new(&listed);
+    let body = serde_json::to_value(SentResponsesRequest::new(&model, &prompt, 16)).unwrap();
+    assert_eq!(body["top_k"], json!(40));
+    let seeded = Prompt { sampling: Sampling { seed: Some(1), ..sampling }, ..Prompt::default() };
+    assert_eq!(Protocol::OpenAiResponses.unsupported(&seeded), Some("seed"));
+}
+
 /// The members that a body may have, by the protocol's documents and not by the types here: paths, in which `#` is any place
 /// of a list. Below `!` is what a caller wrote.
 const LISTED: [&str; 46] = [
