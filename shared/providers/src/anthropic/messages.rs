@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::anthropic::sent_block::{CutText, MarkedBlock, SentBlock};
 use crate::called_tool::{CallInput, fitting_name};
-use crate::prompt::{ReplyPart, Role, Turn};
+use crate::prompt::{ERROR_MARK, ReplyPart, Role, Turn};
 use domain::message::ToolCall;
 use domain::reasoning_proof::{Proof, ProofKind};
 
@@ -164,7 +164,8 @@ impl<'a> SideWriter<'a> {
 
 /// A result without its call, which the protocol does not take as one.
 fn result_in_words(turn: &Turn) -> impl Iterator<Item = MarkedBlock<'_>> {
-    let words = MarkedBlock::of_words(format!("[Result of a call: {}]", turn.text));
+    let mark = if turn.is_error { ERROR_MARK } else { "" };
+    let words = MarkedBlock::of_words(format!("[Result of a call: {mark}{}]", turn.text));
     words.into_iter().chain(turn.images.iter().map(MarkedBlock::of_image))
 }
 

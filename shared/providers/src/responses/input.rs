@@ -1,8 +1,10 @@
 //! A conversation as the protocol takes it: items, of which a turn may have several.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
-use crate::prompt::{Detail, Image, ReplyPart, Role, Segment, Turn};
+use crate::prompt::{Detail, ERROR_MARK, Image, ReplyPart, Role, Segment, Turn};
 use domain::message::ToolCall;
 use domain::reasoning_proof::{Proof, ProofKind};
 
@@ -56,7 +58,7 @@ pub(super) struct SentSummary<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum SentOutput<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Parts(Vec<SentItemContent<'a>>),
 }
 
@@ -120,11 +122,13 @@ impl<'a> From<Segment<'a>> for SentItemContent<'a> {
 }
 
 impl<'a> SentOutput<'a> {
+    /// The protocol has no word for a result that is a failure.
     fn of(turn: &'a Turn) -> Self {
         if turn.images.is_empty() {
-            Self::Text(&turn.text)
-        } else {
-            Self::Parts(turn.segments().map(SentItemContent::from).collect())
+            let text = turn.text.as_str();
+            return Self::Text(if turn.is_error { format!("{ERROR_MARK}{text}").into() } else { text.into() });
         }
+        let mark = turn.is_error.then_some(SentItemContent::InputText { text: ERROR_MARK });
+        Self::Parts(mark.into_iter().chain(turn.segments().map(SentItemContent::from)).collect())
     }
 }

@@ -202,12 +202,15 @@ fn an_id_is_kept_if_it_can_be_and_results_follow_their_calls() {
         result("b/1", "noon"),
         result("a", "7"),
         calling("", &[call("a", "f", "{}"), call("call_1", "f", "{}")]),
-        result("a", "8"),
+        Turn { is_error: true, ..result("a", "8") },
         result("gone", "9"),
+        Turn { is_error: true, ..result("gone", "10") },
     ];
     let use_of =
         |id: &str, name: &str, input: Value| json!({"type": "tool_use", "id": id, "name": name, "input": input});
     let answer = |id: &str, text: &str| json!({"type": "tool_result", "tool_use_id": id, "content": [words(text)]});
+    let mut failed = answer("call_2", "8");
+    failed["is_error"] = json!(true);
     let expected = json!([
         {"role": "user", "content": [words("How warm?")]},
         {"role": "assistant", "content": [
@@ -215,7 +218,7 @@ fn an_id_is_kept_if_it_can_be_and_results_follow_their_calls() {
         ]},
         {"role": "user", "content": [answer("call_1", "noon"), answer("a", "7"), words("Well?")]},
         {"role": "assistant", "content": [use_of("call_2", "f", json!({})), use_of("call_3", "f", json!({}))]},
-        {"role": "user", "content": [answer("call_2", "8"), words("[Result of a call: 9]")]},
+        {"role": "user", "content": [failed, words("[Result of a call: 9]"), words("[Result of a call: Error: 10]")]},
     ]);
     assert_eq!(sent(&turns), expected);
 }

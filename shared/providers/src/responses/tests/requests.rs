@@ -216,6 +216,16 @@ fn top_k_is_sent_if_the_catalogue_lists_it_and_is_refused_else() {
     assert_eq!(Protocol::OpenAiResponses.unsupported(&seeded), Some("seed"));
 }
 
+#[test]
+fn the_result_of_a_tool_that_failed_begins_with_the_mark_of_an_error() {
+    let failed = |images| Turn { is_error: true, images, ..result("call_1", "torn") };
+    let turns = vec![failed(Vec::new()), failed(vec![image(4, None)])];
+    let input = sent(&Prompt { turns, ..Prompt::default() })["input"].take();
+    assert_eq!(input[0]["output"], json!("Error: torn"));
+    let words = |text: &str| json!({"type": "input_text", "text": text});
+    assert_eq!(input[1]["output"].as_array().unwrap()[..2], [words("Error: "), words("torn")]);
+}
+
 /// The members that a body may have, by the protocol's documents and not by the types here: paths, in which `#` is any place
 /// of a list. Below `!` is what a caller wrote.
 const LISTED: [&str; 46] = [
