@@ -143,6 +143,7 @@ async fn refusals_have_anthropics_form_and_hold_nothing() {
         ),
         ("max_cost", json!(0), 400, "invalid_request_error", "invalid_value", "max_cost"),
         ("temperature", json!(2), 400, "invalid_request_error", "invalid_value", "temperature"),
+        ("thread", json!({"type": "create"}), 400, "invalid_request_error", "unsupported_parameter", "thread"),
     ] {
         let mut body = anthropic_body(false);
         body[name] = value;

@@ -3,6 +3,7 @@
 use lambda_http::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
+use crate::anthropic::unsupported::THREAD;
 use crate::door::{ErrorForm, ErrorParts, TooLong};
 use crate::http::named_event;
 
@@ -17,6 +18,10 @@ impl ErrorForm for AnthropicErrors {
         let mut members = json!({"type": kind(error.status), "message": message(error), "code": error.code});
         if let Some(parameter) = &error.parameter {
             members["param"] = json!(parameter);
+            // By this code Anthropic's client for TypeScript sends the whole conversation instead.
+            if parameter == THREAD {
+                members["details"] = json!({"error_code": "thread_unsupported_request", "unsupported": [THREAD]});
+            }
         }
         if let (Some(balance), Some(cost)) = (error.balance, error.cost) {
             members["balance"] = json!(balance);

@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::http::{Elements, JsonObject, Request};
 
 /// The parameters that are honoured, refused because nothing here can honour them, or left out because a client works without.
-const PARAMETERS: [&str; 24] = [
+const PARAMETERS: [&str; 25] = [
     "cache_control",
     "container",
     "context_management",
@@ -38,6 +38,7 @@ const PARAMETERS: [&str; 24] = [
     "system",
     "temperature",
     "thinking",
+    "thread",
     "tool_choice",
     "tools",
     "top_k",

@@ -11,7 +11,10 @@ use crate::http::{Elements, JsonObject};
 /// A parameter, whether a value of it asks for nothing more than what is done anyway, and the values that are taken.
 type UnsupportedParameter = (&'static str, fn(&RawValue) -> bool, &'static str);
 
-const PARAMETERS: [UnsupportedParameter; 7] = [
+/// The conversation that Anthropic keeps between requests: with it, a request has the new messages alone.
+pub(super) const THREAD: &str = "thread";
+
+const PARAMETERS: [UnsupportedParameter; 8] = [
     (
         "service_tier",
         |value| is_word(value, "auto") || is_word(value, "standard_only"),
@@ -23,6 +26,7 @@ const PARAMETERS: [UnsupportedParameter; 7] = [
     ("mcp_servers", is_empty, ""),
     ("fallbacks", is_empty, ""),
     ("context_management", keeps_all, ", except for edits that keep all thinking"),
+    (THREAD, |_| false, ": send the whole conversation"),
 ];
 
 /// Members of `output_config` that no model here can honour.

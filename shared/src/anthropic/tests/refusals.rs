@@ -35,6 +35,7 @@ fn what_would_change_the_answer_or_its_price_is_refused_by_name() {
             json!({"edits": [{"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns"}}]}),
         ),
         ("context_management", json!({"edits": 7})),
+        ("thread", json!({"type": "create"})),
     ] {
         assert_refused(&with(name, value), name, ParameterFault::Unsupported);
     }

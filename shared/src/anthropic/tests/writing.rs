@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::anthropic::whole::WholeMessage;
 use crate::anthropic::{AnthropicErrors, MessageEvents, MessageForm};
-use crate::door::{ErrorForm, ErrorParts, ProtocolError, Writer};
+use crate::door::{ErrorForm, ErrorParts, InvalidParameter, ParameterFault, ProtocolError, Writer};
 use crate::error::ApiError;
 use crate::testing::{paid_reply, stored_reply};
 use crate::till::PaidReply;
@@ -247,6 +247,19 @@ fn errors_have_anthropics_types() {
     ] {
         assert_eq!(body(error)["error"]["type"], kind);
     }
+}
+
+/// By these details Anthropic's client for TypeScript sends the whole conversation instead.
+#[test]
+fn a_thread_is_refused_in_the_words_that_anthropics_client_knows() {
+    let body = |name: &str| {
+        let (fault, detail) = (ParameterFault::Unsupported, "It is not supported.".to_owned());
+        let error = ProtocolError::Parameter(InvalidParameter { name: name.to_owned(), fault, detail });
+        AnthropicErrors::body(&ErrorParts::of::<AnthropicErrors>(&error))
+    };
+    let details = json!({"error_code": "thread_unsupported_request", "unsupported": ["thread"]});
+    assert_eq!(body("thread")["error"]["details"], details);
+    assert_eq!(body("fallbacks")["error"].get("details"), None);
 }
 
 fn words() -> impl Strategy<Value = String> {
