@@ -1,6 +1,7 @@
 //! A protocol as its clients speak it.
 
 use serde_json::Value;
+use shared::domain::reasoning_proof::ProofKind;
 use testkit::gateway::{Request, Response};
 
 use crate::doors::case::{Call, End, Said, Thing};
@@ -18,6 +19,11 @@ pub trait Caller: Sync {
 
     /// The things of a reply that no answer of the protocol has room for.
     fn cannot_hear(&self) -> &'static [Thing];
+
+    /// The kind of the proofs that the protocol has a member for.
+    fn proof_kind(&self) -> Option<ProofKind> {
+        None
+    }
 
     /// The request. Only what the protocol [can say](Self::cannot_say) is in `said`.
     fn request(&self, model: &str, said: &Said, streamed: bool, more: Value) -> Request;

@@ -123,6 +123,7 @@ impl Said {
             turns.any(|turn| matches!(turn, Turn::Result { is_error, has_image, .. } if wanted(*is_error, *has_image)))
         };
         let has_proof = self.turns.iter().any(|turn| matches!(turn, Turn::Reply(told) if told.proof.is_some()));
+        let goes_on = self.effort.is_some() && self.goes_on_after_a_call();
         [
             (Thing::Tools, self.has_tool),
             (Thing::ImageOfResult, result(|_, has_image| has_image)),
@@ -130,7 +131,8 @@ impl Said {
             (Thing::Proof, has_proof),
             (Thing::Schema, self.has_schema),
             (Thing::Effort, self.effort.is_some()),
-            (Thing::EffortAfterCall, self.effort.is_some() && self.goes_on_after_a_call()),
+            (Thing::EffortAfterCall, goes_on),
+            (Thing::EffortAfterUnprovedCall, goes_on && !has_proof),
             (Thing::System, self.system.is_some()),
             (Thing::Conversation, self.turns.len() > 1),
             (Thing::Image, self.turns.iter().any(|turn| matches!(turn, Turn::User { has_image: true, .. }))),
@@ -153,6 +155,8 @@ pub enum Thing {
     Schema,
     Effort,
     EffortAfterCall,
+    /// The same where the reasoning before the call has no proof.
+    EffortAfterUnprovedCall,
     System,
     Conversation,
     Image,
@@ -178,7 +182,7 @@ pub enum Script {
 pub struct Told {
     pub reasoning: Option<&'static str>,
     /// The proof that the reasoning is the model's.
-    pub proof: Option<&'static str>,
+    pub proof: Option<String>,
     pub text: &'static str,
     /// Whether [`text`](Self::text) is the sentence with which the model refuses.
     pub is_refusal: bool,

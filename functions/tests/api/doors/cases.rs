@@ -86,14 +86,21 @@ fn tools() -> Vec<Case> {
 
 fn reasoning() -> Vec<Case> {
     let effort = Some("low");
-    let thought = Told { reasoning: Some("A city. Warm?"), proof: Some("c2lnbmF0dXJl"), ..Told::text("Warm.") };
+    let thought =
+        Told { reasoning: Some("A city. Warm?"), proof: Some("c2lnbmF0dXJl".to_owned()), ..Told::text("Warm.") };
     let called = Told { calls: vec![TURIN], end: End::Calls, text: "", ..thought.clone() };
-    let goes_on = vec![Turn::Reply(called.clone()), Turn::result("call_a", "21")];
+    let goes_on = |proof| vec![Turn::Reply(Told { proof, ..called.clone() }), Turn::result("call_a", "21")];
+    let (proved, unproved) = (goes_on(thought.proof.clone()), goes_on(None));
     vec![
         Case::new("reasoning", Said { effort, ..Said::hello() }, tells(thought.clone())),
         Case::new("reasoning before a call", Said { effort, ..asked_of_tool(vec![]) }, tells(called))
             .also_asked_whole(),
-        Case::new("reasoning goes on after a call", Said { effort, ..asked_of_tool(goes_on) }, tells(thought.clone())),
+        Case::new("reasoning goes on after a call", Said { effort, ..asked_of_tool(proved) }, tells(thought.clone())),
+        Case::new(
+            "reasoning goes on after a call, without a proof",
+            Said { effort, ..asked_of_tool(unproved) },
+            tells(thought.clone()),
+        ),
         Case::new(
             "nothing but reasoning",
             Said { effort, ..Said::hello() },

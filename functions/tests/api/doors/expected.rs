@@ -1,11 +1,12 @@
 //! What a case has to come to between two protocols.
 
 use serde_json::Value;
+use shared::domain::reasoning_proof::{Proof, ProofKind};
 
 use crate::doors::caller::{Caller, Fault, Heard, HeardCall, HeardCounts};
 use crate::doors::case::{Case, Counts, Doing, End, Failure, Said, Script, TOOL, Thing, Told, Turn, WORDS};
 use crate::doors::losses::{self, Outcome};
-use crate::doors::server::{Arrived, ArrivedTurn, Server};
+use crate::doors::server::{Arrived, ArrivedTurn, REASONING_ID, Server};
 
 /// The most output tokens of every model.
 pub const MAX_OUTPUT_TOKENS: u64 = 4096;
@@ -91,10 +92,10 @@ impl Between<'_> {
     /// The reply as the caller hears it.
     fn heard(self, told: &Told) -> Heard {
         let hears = |thing: Thing| !self.caller.cannot_hear().contains(&thing) && self.tells(thing);
-        let text_if = |is_heard: bool, text: Option<&str>| text.filter(|_| is_heard).map(str::to_owned);
+        let proofs = told.proof.as_deref().filter(|_| hears(Thing::Proof));
         Heard {
-            reasoning: text_if(hears(Thing::Reasoning), told.reasoning).unwrap_or_default(),
-            proofs: text_if(hears(Thing::Proof), told.proof).into_iter().collect(),
+            reasoning: told.reasoning.filter(|_| hears(Thing::Reasoning)).unwrap_or_default().to_owned(),
+            proofs: proofs.into_iter().map(|data| self.handed_out(data)).collect(),
             text: told.text.to_owned(),
             calls: told.calls.iter().map(HeardCall::from).collect(),
             end: Some(told.end),
@@ -107,6 +108,26 @@ impl Between<'_> {
             }),
             ..Heard::default()
         }
+    }
+
+    /// The proof of these data as the caller's protocol has it: as it came, or with its maker beside it.
+    fn handed_out(self, data: &str) -> String {
+        let (Some(kind), Some(native)) = (self.server.proof_kind(), self.caller.proof_kind()) else {
+            return data.to_owned();
+        };
+        let id = (kind == ProofKind::Encrypted).then(|| REASONING_ID.to_owned());
+        Proof { kind, provider: Some(self.server.name().to_owned()), id, data: data.to_owned() }.written(native)
+    }
+
+    /// The conversation as the caller sends it, with the proofs that it was handed out before.
+    pub fn said(self) -> Said {
+        let mut said = self.case.said.clone();
+        for turn in &mut said.turns {
+            if let Turn::Reply(told) = turn {
+                told.proof = told.proof.as_deref().map(|data| self.handed_out(data));
+            }
+        }
+        said
     }
 
     fn tells(self, thing: Thing) -> bool {
@@ -125,11 +146,13 @@ impl Between<'_> {
     pub fn arrival(self) -> Arrived {
         let Said { system, turns, has_tool, has_schema, effort, max_output_tokens, temperature, stop, seed } =
             &self.case.said;
-        let is_lost = |thing: Thing| losses::of(self.caller.name(), self.server.name(), thing) == Some(Outcome::Lost);
-        let reasons = effort.is_some() && !(is_lost(Thing::EffortAfterCall) && self.case.said.goes_on_after_a_call());
+        let loss = |thing: Thing| losses::of(self.caller.name(), self.server.name(), thing);
+        let things = self.case.said.things();
+        let is_lost = |thing: Thing| things.contains(&thing) && loss(thing) == Some(Outcome::Lost);
+        let reasons = effort.is_some() && !is_lost(Thing::EffortAfterCall) && !is_lost(Thing::EffortAfterUnprovedCall);
         Arrived {
             system: system.unwrap_or_default().to_owned(),
-            turns: turns.iter().map(|turn| arrived_turn(turn, &is_lost)).collect(),
+            turns: turns.iter().flat_map(|turn| arrived_turns(turn, &loss)).collect(),
             tools: has_tool.then(|| TOOL.to_owned()).into_iter().collect(),
             has_schema: *has_schema,
             reasons,
@@ -141,21 +164,29 @@ impl Between<'_> {
     }
 }
 
-fn arrived_turn(turn: &Turn, is_lost: &dyn Fn(Thing) -> bool) -> ArrivedTurn {
+fn arrived_turns(turn: &Turn, loss: &dyn Fn(Thing) -> Option<Outcome>) -> Vec<ArrivedTurn> {
     match turn {
-        Turn::User { text, has_image } => ArrivedTurn::User { text: (*text).to_owned(), images: (*has_image).into() },
+        Turn::User { text, has_image } => {
+            vec![ArrivedTurn::User { text: (*text).to_owned(), images: (*has_image).into() }]
+        }
         Turn::Reply(told) => {
             let calls = told.calls.iter().map(|call| {
                 let arguments: Value = serde_json::from_str(call.arguments).unwrap();
                 (TOOL.to_owned(), arguments)
             });
-            let proofs = told.proof.filter(|_| !is_lost(Thing::Proof)).map(str::to_owned);
+            let proofs = told.proof.clone().filter(|_| loss(Thing::Proof) != Some(Outcome::Lost));
             let (text, calls) = (told.text.to_owned(), calls.collect());
-            ArrivedTurn::Reply { text, calls, proofs: proofs.into_iter().collect() }
+            vec![ArrivedTurn::Reply { text, calls, proofs: proofs.into_iter().collect() }]
         }
         Turn::Result { text, is_error, has_image, .. } => {
-            let is_error = *is_error && !is_lost(Thing::FailedResult);
-            ArrivedTurn::Result { text: (*text).to_owned(), is_error, images: (*has_image).into() }
+            let mark = loss(Thing::FailedResult).filter(|_| *is_error);
+            let text =
+                if let Some(Outcome::Marked(mark)) = mark { format!("{mark}{text}") } else { (*text).to_owned() };
+            let follows = *has_image && loss(Thing::ImageOfResult) == Some(Outcome::Follows);
+            let images = (*has_image && !follows).into();
+            let result = ArrivedTurn::Result { text, is_error: *is_error && mark.is_none(), images };
+            let image = follows.then(|| ArrivedTurn::User { text: String::new(), images: 1 });
+            std::iter::once(result).chain(image).collect()
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct Loss {
 pub enum Outcome {
     /// The request is sent without it.
     Lost,
+    /// The words begin with this mark in its place.
+    Marked(&'static str),
+    /// The user's next turn has it.
+    Follows,
     /// The request is refused, and names this parameter of chat completions, or the door's own name of it.
     Refused(&'static str),
 }
@@ -31,10 +35,66 @@ const LOSSES: &[Loss] = &[
     },
     Loss {
         caller: "*",
+        server: "openai",
+        thing: Thing::Proof,
+        outcome: Outcome::Lost,
+        words: "proofs of reasoning have no member",
+    },
+    Loss {
+        caller: "*",
+        server: "openai",
+        thing: Thing::ImageOfResult,
+        outcome: Outcome::Follows,
+        words: "images of a tool's result follow it, in a message of the user",
+    },
+    Loss {
+        caller: "*",
+        server: "openai",
+        thing: Thing::FailedResult,
+        outcome: Outcome::Marked("Error: "),
+        words: "the result of a tool that failed begins with `Error: `",
+    },
+    Loss {
+        caller: "*",
+        server: "responses",
+        thing: Thing::FailedResult,
+        outcome: Outcome::Marked("Error: "),
+        words: "the result of a tool that failed begins with `Error: `",
+    },
+    Loss {
+        caller: "*",
+        server: "responses",
+        thing: Thing::Stop,
+        outcome: Outcome::Refused("stop"),
+        words: "`stop` is refused: Responses have none",
+    },
+    Loss {
+        caller: "*",
+        server: "responses",
+        thing: Thing::Seed,
+        outcome: Outcome::Refused("seed"),
+        words: "`seed` is refused: Responses have none",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::EffortAfterUnprovedCall,
+        outcome: Outcome::Lost,
+        words: "Claude does not reason while a loop of tools goes on whose reasoning has lost its proof",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::Seed,
+        outcome: Outcome::Refused("seed"),
+        words: "`seed` is refused: Messages have none",
+    },
+    Loss {
+        caller: "*",
         server: "bedrock",
         thing: Thing::Proof,
         outcome: Outcome::Lost,
-        words: "proofs of reasoning are not sent",
+        words: "proofs of reasoning are neither sent nor handed on",
     },
     Loss {
         caller: "*",

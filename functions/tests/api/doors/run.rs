@@ -123,7 +123,7 @@ impl Scene {
         server.play(&provider_model, &case.script);
         let more = if case.doing == Doing::Bounded { json!({"max_cost": MAX_COST}) } else { json!({}) };
         let model = format!("{}-{name}", server.server.name());
-        let mut request = caller.request(&model, &case.said, streamed, more).bearer(&user.access);
+        let mut request = caller.request(&model, &between.said(), streamed, more).bearer(&user.access);
         if case.doing == Doing::Twice {
             request = request.header("Idempotency-Key", &format!("{}-{name}-{streamed}", server.server.name()));
         }

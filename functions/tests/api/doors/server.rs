@@ -1,8 +1,12 @@
 //! A provider's protocol as its server speaks it.
 
 use serde_json::Value;
+use shared::domain::reasoning_proof::ProofKind;
 
 use crate::doors::case::{End, Failure, Script, Thing};
+
+/// The id to which OpenAI binds its ciphertext of reasoning.
+pub const REASONING_ID: &str = "rs_1";
 
 /// A protocol of providers.
 pub trait Server: Send + Sync {
@@ -15,8 +19,13 @@ pub trait Server: Send + Sync {
     /// The provider's own name of the model that is asked through the door `door`. It tells the requests apart.
     fn model(&self, door: &str) -> String;
 
-    /// The things of a reply that the protocol has no member for.
+    /// The things of a reply that the protocol has no member for, or that its client does not hand on.
     fn cannot_tell(&self) -> &'static [Thing];
+
+    /// The kind of the proofs that the server makes and wants back.
+    fn proof_kind(&self) -> Option<ProofKind> {
+        None
+    }
 
     /// The answer to a request, which wants a stream or a whole answer.
     fn answer(&self, script: &Script, streamed: bool) -> Served;
@@ -128,4 +137,15 @@ pub fn arguments(value: &Value) -> Value {
 /// The one number of a member that must be one.
 pub fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// The text of a member that must be one.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+/// A stream of these events, of which each has the name that is its type.
+pub fn named_events(events: &[Value]) -> String {
+    let named = |event: &Value| format!("event: {}\ndata: {event}\n\n", text(&event["type"]));
+    events.iter().map(named).collect::<Vec<_>>().concat()
 }

@@ -5,7 +5,7 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use serde_json::{Value, json};
 
 use crate::doors::case::{Call, Counts, Failure, Script, TOOL, Thing, Told, WORDS};
-use crate::doors::server::{Arrived, ArrivedTurn, Served, Server, end_in, halves, number};
+use crate::doors::server::{Arrived, ArrivedTurn, Served, Server, end_in, halves, number, text};
 
 const REASONS: [&str; 4] = ["end_turn", "max_tokens", "tool_use", "content_filtered"];
 
@@ -27,7 +27,7 @@ impl Server for Bedrock {
     }
 
     fn cannot_tell(&self) -> &'static [Thing] {
-        &[Thing::CountOfReasoning]
+        &[Thing::CountOfReasoning, Thing::Proof]
     }
 
     fn answer(&self, script: &Script, streamed: bool) -> Served {
@@ -98,10 +98,6 @@ impl Server for Bedrock {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
-}
-
 fn proofs(blocks: &[Value]) -> Vec<String> {
     let signatures = blocks.iter().filter_map(|block| block["reasoningContent"]["reasoningText"]["signature"].as_str());
     signatures.map(str::to_owned).collect()
@@ -149,7 +145,7 @@ fn events(told: &Told) -> Vec<u8> {
     for half in halves(told.reasoning.unwrap_or_default()) {
         bytes.extend(delta(0, &json!({"reasoningContent": {"text": half}})));
     }
-    if let Some(proof) = told.proof {
+    if let Some(proof) = &told.proof {
         bytes.extend(delta(0, &json!({"reasoningContent": {"signature": proof}})));
     }
     bytes.extend(halves(told.text).flat_map(|half| delta(1, &json!({"text": half}))));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::doors::case::{Call, Counts, Failure, Script, TOOL, Thing, Told, WORDS};
-use crate::doors::server::{Arrived, ArrivedTurn, Served, Server, arguments, end_in, halves, number};
+use crate::doors::server::{Arrived, ArrivedTurn, Served, Server, arguments, end_in, halves, number, text};
 
 const REASONS: [&str; 4] = ["stop", "length", "tool_calls", "content_filter"];
 
@@ -77,10 +77,6 @@ impl Server for OpenAi {
         }
         arrived
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
 fn names(tools: &Value) -> Vec<String> {
