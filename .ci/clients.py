@@ -1,5 +1,4 @@
-"""Clients of OpenAI's protocol, each with its packages in a folder of its own, against the README's first command and a provider
-that follows a script. The balance and, where the client counts them, the tokens have to agree with the provider's books.
+"""Clients of OpenAI's protocols and of Anthropic's, against the README's first command and a provider that follows a script. The balance and, where the client counts them, the tokens have to agree with the provider's books.
 
     python3 .ci/clients.py [NAME …]
 
@@ -8,6 +7,7 @@ The names of clients choose some of them. The table at the end is for docs/clien
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +15,7 @@ import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scripted_provider import GREETING, ScriptedProvider, scripted_stack
+from scripted_provider import EDITED, GREETING, ScriptedProvider, scripted_stack
 from stack import ROOT, Stack
 
 SCRIPTS = pathlib.Path(__file__).parent / "clients"
@@ -26,6 +26,8 @@ WORDS = {"whole": GREETING, "streamed": GREETING}
 TOOLS = {"tool": FOUND, "tool streamed": FOUND}
 OBJECT = {"object": "Turin"}
 AGENT = {"agent": FOUND}
+# An agent that writes programs, and the file of which it is asked to replace the one word.
+EDITOR = {"agent": EDITED, "edited": "Goodbye"}
 EVERYTHING = {**WORDS, **TOOLS, **OBJECT}
 INSTALL_LIMIT_S = 900
 CLIENT_LIMIT_S = 120
@@ -47,10 +49,10 @@ class Client:
         return self.script.endswith(".mjs")
 
     def install(self) -> pathlib.Path:
-        """The folder with the packages, which are installed if they are not those of the last time."""
-        folder = FOLDER / self.name
-        done, wanted = folder / "installed", "\n".join(self.packages)
-        if not done.exists() or done.read_text(encoding="utf-8") != wanted:
+        """The folder of these packages, which are installed once."""
+        folder = FOLDER / re.sub(r"[^a-z0-9.]+", "-", " ".join(self.packages)).strip("-")
+        done = folder / "installed"
+        if not done.exists():
             if self.is_of_npm:
                 folder.mkdir(parents=True, exist_ok=True)
                 command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent"]
@@ -60,27 +62,33 @@ class Client:
                 pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
                 command = [*pip, "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*command, *self.packages], check=True, timeout=INSTALL_LIMIT_S)
-            done.write_text(wanted, encoding="utf-8")
+            done.touch()
         return folder
 
     def command(self, folder: pathlib.Path) -> list[str]:
-        script = SCRIPTS / self.script
         if not self.is_of_npm:
-            return [str(folder / "bin" / "python"), str(script)]
+            return [str(folder / "bin" / "python"), str(SCRIPTS / self.script)]
         # Node looks for packages beside the script.
-        beside = folder / self.script
-        beside.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
-        return ["node", str(beside)]
+        for script in SCRIPTS.glob("*.mjs"):
+            (folder / script.name).write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
+        return ["node", str(folder / self.script)]
 
     def talk(self, stack: Stack, provider: ScriptedProvider) -> str:
         """The fault, or an empty text."""
         command = self.command(self.install())
         key = stack.make_key(stack.log_in(self.name))
         before = balance(stack, key)
-        address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{stack.port}/v1", "OPENAI_API_KEY": key}
+        address = f"http://127.0.0.1:{stack.port}"
+        settings = {
+            "OPENAI_BASE_URL": f"{address}/v1",
+            "OPENAI_API_KEY": key,
+            # Anthropic's clients add the rest of the path.
+            "ANTHROPIC_BASE_URL": address,
+            "ANTHROPIC_API_KEY": key,
+        }
         try:
             said = subprocess.run(
-                command, env=os.environ | address, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S
+                command, env=os.environ | settings, stdout=subprocess.PIPE, text=True, check=True, timeout=CLIENT_LIMIT_S
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             return f"{error}, {provider.bill()}, {provider.faults}"
@@ -121,6 +129,10 @@ CLIENTS = [
     Client("openai-node-6", ("openai@6.49.0",), "openai_node.mjs", EVERYTHING),
     Client("openai-node-7", ("openai@7.57.0",), "openai_node.mjs", EVERYTHING),
     Client("ai-sdk", ("ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92"), "ai_sdk.mjs", EVERYTHING),
+    Client("ai-sdk-anthropic", ("ai@7.0.173", "@ai-sdk/anthropic@4.0.105"), "ai_sdk_anthropic.mjs", EVERYTHING),
+    Client("anthropic-node", ("@anthropic-ai/sdk@1.14.0",), "anthropic_node.mjs", EVERYTHING),
+    Client("langchain-anthropic", ("langchain==1.5.0", "langchain-anthropic==1.7.10"), "langchain_messages.py", EVERYTHING | AGENT),
+    Client("claude-code", ("@anthropic-ai/claude-code@2.1.332",), "claude_code.mjs", EDITOR | {"edited with a token": "Goodbye"}),
     Client("opencode", ("opencode-ai@1.18.33",), "opencode_run.mjs", AGENT, counts=False),
 ]
 

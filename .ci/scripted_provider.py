@@ -1,6 +1,7 @@
 """A provider of OpenAI's protocol that follows a script, judges what it is asked, and keeps books of what it bills.
 
-It calls each tool once, replies in JSON where that is asked for, counts images, and else greets. A request is refused if it has a
+It calls each tool once, edits a file with the tools of agents that write programs, replies in JSON where that is asked for, counts
+images, and else greets. A request is refused if it has a
 member that the gateway is not to pass on, or is not what the protocol says; `ScriptedProvider.faults` has the reasons.
 """
 
@@ -9,6 +10,7 @@ import contextlib
 import http.server
 import json
 import pathlib
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,11 +18,23 @@ from collections.abc import Iterator
 from stack import Stack
 
 KEY = "sk-of-the-provider"
-CITY = json.dumps({"city": "Turin"})
-# The arguments of a tool that takes no city.
-ARGUMENTS = {"bash": json.dumps({"command": "echo warm", "description": "Asks for the weather"})}
-WRITTEN = [json.loads(arguments) for arguments in (CITY, *ARGUMENTS.values())]
+CITY = {"city": "Turin"}
 GREETING = "Hello"
+# The arguments of tools that take no city.
+PATCH = "*** Begin Patch\n*** Update File: greeting.txt\n@@\n-Hello\n+Goodbye\n*** End Patch\n"
+EDIT = {"old_string": "Hello", "new_string": "Goodbye", "replace_all": False}
+ARGUMENTS = {
+    "bash": {"command": "echo warm", "description": "Asks for the weather"},
+    "Read": {},
+    "Edit": EDIT,
+    "exec_command": {"cmd": f"apply_patch <<'EOF'\n{PATCH}EOF"},
+    "apply_patch": {"input": PATCH},
+}
+# The tools with which an agent edits a file, in the order in which they are called. Those of Claude Code want the file's path.
+EDITORS = ("Read", "Edit", "exec_command", "apply_patch")
+OF_A_PATH = ("Read", "Edit")
+PATH = re.compile(r"/[^\s\"'\\]*/greeting\.txt")
+EDITED = "It is done."
 REFUSED, THROTTLED = 400, 429
 # Credits a million tokens, but for a request and an image, which have a price each.
 PRICES = {"input": 1_000_000, "cached_input": 100_000, "output": 4_000_000, "request": 3, "image": 50}
@@ -91,7 +105,7 @@ def faults(asked: dict) -> Iterator[str]:
             yield f"messages[{position}] answers no call"
         if said.get("content") is None and not calls:
             yield f"messages[{position}] says nothing"
-        if any(json.loads(call["function"]["arguments"]) not in WRITTEN for call in calls):
+        if any(json.loads(call["function"]["arguments"]) != arguments(call["function"]["name"], asked) for call in calls):
             yield f"messages[{position}] has other arguments than the model wrote"
     if "tools" not in asked and {"tool_choice", "parallel_tool_calls"} & asked.keys():
         yield "there is a choice among no tools"
@@ -101,29 +115,44 @@ def faults(asked: dict) -> Iterator[str]:
         yield "an image is none"
 
 
+def arguments(tool: str, asked: dict) -> dict:
+    """The arguments of a call of this tool."""
+    written = ARGUMENTS.get(tool, CITY)
+    return written | {"file_path": PATH.search(json.dumps(asked["messages"]))[0]} if tool in OF_A_PATH else written
+
+
+def called(messages: list[dict]) -> set[str]:
+    """The names of the tools that were called."""
+    return {call["function"]["name"] for said in messages for call in said.get("tool_calls", [])}
+
+
 def next_tool(asked: dict) -> str | None:
-    """The tool that is to be called: one that is demanded, or the first that was not called since the user spoke."""
+    """The tool that is to be called: one that is demanded, or the first that was not called since the user spoke. An agent that
+    edits a file may speak for its user between two calls."""
     choice = asked.get("tool_choice", "auto")
     if isinstance(choice, dict):
         return choice["function"]["name"]
-    called = set()
-    for said in asked["messages"]:
-        called = set() if said["role"] == "user" else called
-        called |= {call["function"]["name"] for call in said.get("tool_calls", [])}
+    messages = asked["messages"]
     offered = [tool["function"]["name"] for tool in asked.get("tools", []) if choice != "none"]
-    return next((name for name in offered if name not in called), None)
+    editors = [name for name in EDITORS if name in offered]
+    if editors:
+        return next((name for name in editors if name not in called(messages)), None)
+    spoke = max((place for place, said in enumerate(messages) if said["role"] == "user"), default=0)
+    return next((name for name in offered if name not in called(messages[spoke:])), None)
 
 
 def text(asked: dict) -> str:
     """The words of a reply that calls no tool."""
     last = asked["messages"][-1]
     if asked.get("response_format", {}).get("type") in {"json_object", "json_schema"}:
-        return CITY
+        return json.dumps(CITY)
+    if called(asked["messages"]) & {*EDITORS}:
+        return EDITED
     if last["role"] == "tool":
         return f"It is {'warm' if 'warm' in str(last['content']) else 'not known'}."
     if DSPY in str(asked["messages"][0]["content"]):
         tool = "finish" if "warm" in str(last["content"]) else "weather"
-        return STEP.format(tool=tool, arguments=CITY if tool == "weather" else "{}") + LAST_STEP
+        return STEP.format(tool=tool, arguments=json.dumps(CITY if tool == "weather" else {})) + LAST_STEP
     return f"I see {len(images(asked))}." if images(asked) else GREETING
 
 
@@ -133,7 +162,7 @@ def message(asked: dict) -> tuple[dict, str]:
     tool = next_tool(asked)
     if tool is None:
         return {"role": "assistant", "content": text(asked), **reasoning}, "stop"
-    function = {"name": tool, "arguments": ARGUMENTS.get(tool, CITY)}
+    function = {"name": tool, "arguments": json.dumps(arguments(tool, asked))}
     call = {"id": f"call-{len(asked['messages'])}", "type": "function", "function": function}
     return {"role": "assistant", "content": None, "tool_calls": [call], **reasoning}, "tool_calls"
 
@@ -168,8 +197,8 @@ def chunks(asked: dict) -> Iterator[dict]:
         deltas += [{member: words[:2]}, {member: words[2:]}] if words else []
     for index, call in enumerate(said.get("tool_calls", [])):
         deltas.append({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
-        arguments = call["function"]["arguments"]
-        for part in (arguments[:5], arguments[5:]):
+        written = call["function"]["arguments"]
+        for part in (written[:5], written[5:]):
             deltas.append({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
     for delta in deltas:
         yield {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
