@@ -129,23 +129,24 @@ fn endings() -> Vec<Case> {
 fn failures() -> Vec<Case> {
     let fails = |name, failure| Case::of_hello(name, Script::Fails(failure));
     vec![
-        fails("the provider refuses", Failure::Status(400)),
-        fails("the provider wants another key", Failure::Status(401)),
-        fails("the provider has enough to do", Failure::Status(429)),
-        fails("the provider failed", Failure::Status(500)),
-        fails("the provider is away", Failure::Status(503)),
-        fails("nobody is there", Failure::NobodyThere),
-        fails("a cut before the first word", Failure::CutBeforeTheFirstWord),
+        fails("the provider refuses", Failure::Status(400)).also_asked_whole(),
+        fails("the provider wants another key", Failure::Status(401)).also_asked_whole(),
+        fails("the provider has enough to do", Failure::Status(429)).also_asked_whole(),
+        fails("the provider failed", Failure::Status(500)).also_asked_whole(),
+        fails("the provider is away", Failure::Status(503)).also_asked_whole(),
+        fails("nobody is there", Failure::NobodyThere).also_asked_whole(),
+        fails("a cut before the first word", Failure::CutBeforeTheFirstWord).also_asked_whole(),
         fails("a cut after words", Failure::CutAfterWords),
         fails("an error after words", Failure::ErrorAfterWords),
         fails("words without an end", Failure::NoEnd),
         fails("a deadline after words", Failure::SilentAfterWords).doing(Doing::Late),
-        fails("a deadline before words", Failure::Silent).doing(Doing::Late),
+        fails("a deadline before words", Failure::Silent).doing(Doing::Late).also_asked_whole(),
     ]
 }
 
 fn ways_of_sending() -> Vec<Case> {
-    let everything = Told { text: "I look.", reasoning: Some("A city."), ..Told::calls(&[TURIN, OSLO]) };
+    let proof = Some("c2lnbmF0dXJl".to_owned());
+    let everything = Told { text: "I look.", reasoning: Some("A city."), proof, ..Told::calls(&[TURIN, OSLO]) };
     let beyond = Some(Counts { output: 1_000_000, ..COUNTS });
     vec![
         Case::of_hello("twice with one key", hi()).doing(Doing::Twice),
