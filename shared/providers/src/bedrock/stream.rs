@@ -1,5 +1,6 @@
 //! A reply that is read event by event.
 
+use aws_sdk_bedrockruntime::error::SdkError;
 use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 use aws_sdk_bedrockruntime::types::{
@@ -24,6 +25,8 @@ struct EventReader {
     calls: StreamedCalls,
     finish_reason: Option<FinishReason>,
     usage: Option<Usage>,
+    /// Whether an event has come: then the model works, and AWS bills.
+    has_begun: bool,
     is_over: bool,
     last_use: LastUse,
 }
@@ -31,7 +34,8 @@ struct EventReader {
 /// The pieces of the reply in `events`, whose end is the `last_use` of the connection. Dropping them cancels the request.
 pub(super) fn pieces(events: Events, last_use: LastUse) -> ReplyStream {
     let calls = StreamedCalls::default();
-    let reader = EventReader { events, calls, finish_reason: None, usage: None, is_over: false, last_use };
+    let reader =
+        EventReader { events, calls, finish_reason: None, usage: None, has_begun: false, is_over: false, last_use };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -58,8 +62,9 @@ impl EventReader {
                     self.last_use.note();
                     return self.end(ModelError::Failed(Cause::because("the stream ended before the reply did")));
                 }
-                Err(error) => return self.end(broken_off(&error)),
+                Err(error) => return self.end(self.failure(&error)),
             };
+            self.has_begun = true;
             if let Some(piece) = self.piece(event) {
                 return Ok(piece);
             }
@@ -90,6 +95,12 @@ impl EventReader {
             }
             _ => None,
         }
+    }
+
+    /// The failure that AWS tells of in an event. A request that is turned away has no other events before that.
+    fn failure<R>(&self, error: &SdkError<ConverseStreamOutputError, R>) -> ModelError {
+        let failure = broken_off(error);
+        if self.has_begun { ModelError::Failed(failure.into_cause()) } else { failure }
     }
 
     /// The end of the reply, or `error` if it has none. Usage, which comes last of all, is an end too.

@@ -370,10 +370,16 @@ async fn a_stream_that_is_cut_off_or_fails_is_not_asked_for_again() {
         (exception("throttlingException"), Kind::Throttled(None)),
         (exception("validationException"), Kind::Refused(Refusal::Unsaid)),
     ] {
+        let (_, end, requests) = stream_of(vec![streaming(std::slice::from_ref(&rest)), streaming(&[])]).await;
+        assert_eq!((kind(end), requests), (expected, 1));
+        // Once the model works, an exception turns nothing away.
         let answer = || streaming(&[text("Hi"), rest.clone()]);
         let (text, end, requests) = stream_of(vec![answer(), answer()]).await;
         assert_eq!((text.as_str(), requests), ("Hi", 1));
-        assert_eq!(kind(end), expected);
+        assert_eq!(kind(end), Kind::Failed);
+        let start = event("messageStart", &json!({"role": "assistant"}));
+        let (_, end, _) = stream_of(vec![streaming(&[start, rest])]).await;
+        assert_eq!(kind(end), Kind::Failed);
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) struct News {
     /// Parts, none of them empty, and the bytes of what is hidden.
     pub(super) pieces: Vec<Piece>,
     pub(super) usage: Option<Usage>,
+    /// Whether there is a choice in it, also one without words: then the model is at work.
+    pub(super) has_choice: bool,
 }
 
 /// The choices of an answer so far, as far as it takes to read the next chunk.
@@ -147,9 +149,10 @@ impl ServerAnswer {
             return Err(error.into());
         }
         let choices = self.choices.unwrap_or_default();
+        let has_choice = !choices.is_empty();
         let places = reader.places(&choices);
         let pieces = places.into_iter().zip(choices).flat_map(|(place, choice)| reader.pieces(place, choice));
-        Ok(News { pieces: pieces.collect(), usage: self.usage.usage() })
+        Ok(News { pieces: pieces.collect(), usage: self.usage.usage(), has_choice })
     }
 }
 

@@ -21,12 +21,14 @@ struct ChunkReader {
     ready: VecDeque<Piece>,
     answer: AnswerReader,
     usage: Option<Usage>,
+    /// Whether a choice has begun, perhaps without words: then the model works, and its provider bills.
+    has_begun: bool,
     is_over: bool,
 }
 
 /// The pieces of the reply in `chunks`, which `answer` reads. Dropping them cancels the request.
 pub(super) fn pieces(chunks: StreamResponse<ServerAnswer>, answer: AnswerReader) -> ReplyStream {
-    let reader = ChunkReader { chunks, ready: VecDeque::new(), answer, usage: None, is_over: false };
+    let reader = ChunkReader { chunks, ready: VecDeque::new(), answer, usage: None, has_begun: false, is_over: false };
     stream::unfold(reader, |mut reader| async move {
         if reader.is_over {
             return None;
@@ -49,12 +51,15 @@ impl ChunkReader {
             };
             match chunk.map_err(failure).and_then(|chunk| chunk.into_news(&mut self.answer)) {
                 Ok(news) => {
+                    self.has_begun |= news.has_choice;
                     self.ready.extend(news.pieces);
                     // It may come after the finish reasons, in a chunk without choices.
                     self.usage = latest(self.usage, news.usage);
                 }
                 // After the finish reasons of all choices, only the count can be missing.
                 Err(error) if self.answer.has_ended() => return self.end(error),
+                // Whatever it says: a provider that turns a request away has not begun to answer it.
+                Err(error) if self.has_begun => return Err(ModelError::Failed(error.into_cause())),
                 Err(error) => return Err(error),
             }
         }

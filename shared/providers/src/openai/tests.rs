@@ -678,6 +678,14 @@ async fn an_error_in_an_answer_of_status_200_is_judged_by_its_words() {
         assert_eq!(kind(streamed(&model).await.1), (expected, None), "{error}");
         let (_server, model) = answering(streaming(std::slice::from_ref(&error))).await;
         assert_eq!(kind(streamed(&model).await.1), (expected, None), "{error}");
+        // Azure writes of the prompt before the model begins.
+        let about_prompt = json!({"choices": [], "prompt_filter_results": []});
+        let (_server, model) = answering(streaming(&[about_prompt, error.clone()])).await;
+        assert_eq!(kind(streamed(&model).await.1), (expected, None), "{error}");
+        // The first chunk of a model that then reasons for minutes without a word.
+        let start = json!({"choices": [{"index": 0, "delta": {"role": "assistant"}}]});
+        let (_server, model) = answering(streaming(&[start, error.clone()])).await;
+        assert_eq!(kind(streamed(&model).await.1), (Kind::Failed, None), "{error}");
     }
 }
 

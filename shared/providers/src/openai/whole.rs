@@ -11,7 +11,7 @@ use crate::reply::{End, Piece, Reply, SaidChoices};
 
 /// The reply in `answer`, which `reader` reads. Words without an end broke off.
 pub(super) fn reply(answer: ServerAnswer, mut reader: AnswerReader) -> Result<Reply, ModelError> {
-    let News { pieces, usage } = answer.into_news(&mut reader)?;
+    let News { pieces, usage, .. } = answer.into_news(&mut reader)?;
     let mut end = End::of(reader.finish_reason(), usage).unwrap_or_else(End::broken_off);
     let mut choices = SaidChoices::default();
     let (mut shown_bytes, mut hidden_bytes) = (0, 0);
