@@ -955,7 +955,16 @@ async fn an_answer_without_end_is_a_failure() {
     let (_server, model) = answering(ResponseTemplate::new(200).set_body_string(mebibytes(32) + &body)).await;
     failed(reply(&model).await);
     let (_server, model) =
-        answering(ResponseTemplate::new(200).set_body_raw(mebibytes(3) + &body, "application/json")).await;
+        answering(ResponseTemplate::new(200).set_body_raw(mebibytes(4) + &body, "application/json")).await;
+    failed(streamed(&model).await.1);
+    // An event is kept until it is whole, so it is shorter than an answer.
+    let events = |mebibytes_of_one: usize| {
+        let event = format!("data: {}{}\n\n", mebibytes(mebibytes_of_one), text_chunk("Hi"));
+        ResponseTemplate::new(200).set_body_raw(event.repeat(3) + "data: " + &body + "\n\n", "text/event-stream")
+    };
+    let (_server, model) = answering(events(3)).await;
+    assert!(streamed(&model).await.1.is_ok());
+    let (_server, model) = answering(events(4)).await;
     failed(streamed(&model).await.1);
 }
 

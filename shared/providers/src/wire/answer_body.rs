@@ -14,9 +14,10 @@ use crate::last_use::LastUse;
 
 /// A reply of the most bytes, in chunks of a token each with all that stands around it.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
-/// A whole reply of the most bytes with every one of them escaped, and as much again around it. The client crate reads
-/// long events slowly.
-const MAX_EVENT_BYTES: usize = 3 * 1024 * 1024;
+/// A whole reply of the most bytes with every one of them escaped, and as much again around it: ciphertext of reasoning, and at
+/// the end of Responses the request's instructions and tools. The client crate reads an event again with each chunk of it, so
+/// the time grows with the square of this.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// The data of the last event of a stream.
 const DONE: &[u8] = b"[DONE]";
 /// Time for the end of a body after its last event.
@@ -24,12 +25,43 @@ const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// `response`, which ends in an error if it is too long. Its end is the `last_use` of its connection.
 pub(super) fn limited(response: Response, last_use: LastUse) -> Response {
+    checked(response, last_use, |_| Ok(()))
+}
+
+/// The same with a `check` of each chunk.
+fn checked(
+    response: Response,
+    last_use: LastUse,
+    mut check: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static,
+) -> Response {
     let mut limit = limit(MAX_ANSWER_BYTES);
     let bytes = response.bytes_stream().map(move |bytes| {
         let bytes = bytes.map_err(io::Error::other)?;
-        limit(bytes.len()).map(|()| bytes)
+        limit(bytes.len())?;
+        check(&bytes)?;
+        Ok(bytes)
     });
     http::Response::new(Body::wrap_stream(EventBody { rest: Some(bytes.boxed()), is_done: false, last_use })).into()
+}
+
+/// A check that fails when a line has more bytes than an event may have. An event is kept until it is whole.
+#[derive(Default)]
+struct LineLimit {
+    /// The bytes of the line that has begun.
+    begun: usize,
+}
+
+impl LineLimit {
+    fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+        self.begun += lines.next().map_or(0, <[u8]>::len);
+        let mut longest = self.begun;
+        for line in lines {
+            self.begun = line.len();
+            longest = longest.max(self.begun);
+        }
+        if longest > MAX_EVENT_BYTES { Err(too_long(MAX_EVENT_BYTES)) } else { Ok(()) }
+    }
 }
 
 /// A body whose reader may stop after the last event. Its end comes a moment later, and a connection whose body was not
@@ -78,7 +110,8 @@ impl<B: AsRef<[u8]> + Send + 'static> Drop for EventBody<B> {
 pub(super) fn as_events(response: Response, last_use: LastUse) -> Response {
     let is_json = |kind: &[u8]| kind.starts_with(b"application/json");
     if !response.headers().get(CONTENT_TYPE).is_some_and(|kind| is_json(kind.as_bytes())) {
-        return limited(response, last_use);
+        let mut line = LineLimit::default();
+        return checked(response, last_use, move |bytes| line.add(bytes));
     }
     http::Response::new(Body::wrap_stream(stream::once(as_event(response, last_use)))).into()
 }
@@ -101,11 +134,13 @@ fn limit(max_bytes: usize) -> impl FnMut(usize) -> io::Result<()> {
     move |bytes| {
         let within = room.checked_sub(bytes);
         room = within.unwrap_or_default();
-        within.map(|_| ()).ok_or_else(|| {
-            // The client crate says of a stream no more than that it was cut off. A model that answers so is asked with
-            // `streams` of `never`: then its answer may be as long as all chunks of a stream.
-            tracing::warn!(max_bytes, "the provider's answer is longer than is read");
-            io::Error::other("the answer is too long")
-        })
+        within.map(|_| ()).ok_or_else(|| too_long(max_bytes))
     }
+}
+
+fn too_long(max_bytes: usize) -> io::Error {
+    // The client crate says of a stream no more than that it was cut off. A model that answers so is asked with
+    // `streams` of `never`: then its answer may be as long as all chunks of a stream.
+    tracing::warn!(max_bytes, "the provider's answer is longer than is read");
+    io::Error::other("the answer is too long")
 }
