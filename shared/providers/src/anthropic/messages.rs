@@ -180,6 +180,8 @@ pub(super) fn is_for(provider: &str, proof: &Proof) -> bool {
 #[derive(Default)]
 struct ClaudeCallIds<'a> {
     used: HashSet<Cow<'a, str>>,
+    /// The least number that was not tried as an id: none is tried twice, so that the work is as much as there are calls.
+    untried: usize,
     /// The calls of the model's last message, by callers' ids. The protocol takes results of these alone.
     latest: HashMap<&'a str, Cow<'a, str>>,
 }
@@ -198,18 +200,18 @@ impl<'a> ClaudeCallIds<'a> {
         SentBlock::ToolUse { id: sent_id, name, input }.into()
     }
 
-    fn fitting_id(&self, id: &'a str) -> Cow<'a, str> {
+    fn fitting_id(&mut self, id: &'a str) -> Cow<'a, str> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         if !id.is_empty() && id.bytes().all(fits) && !self.used.contains(id) {
             return id.into();
         }
-        let mut number = self.used.len();
+        self.untried = self.untried.max(self.used.len());
         loop {
-            let id = format!("call_{number}");
+            let id = format!("call_{}", self.untried);
+            self.untried += 1;
             if !self.used.contains(id.as_str()) {
                 return id.into();
             }
-            number += 1;
         }
     }
 }
