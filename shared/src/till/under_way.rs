@@ -79,7 +79,7 @@ impl Till {
             };
             metrics::emit(&failed(&failure, latency));
             if failure.may_have_worked() {
-                self.ledger.release_unpaid(&question.held, candidate.offer.id()).await;
+                self.ledger.release_unpaid(&question.held, &candidate.offer.terms.provider).await;
                 return Err(failure.into());
             }
             let turned_away = failure.turned_away();
@@ -101,7 +101,7 @@ impl Till {
     pub(super) async fn give_up(&self, under_way: UnderWay, error: ModelError) -> ApiError {
         let UnderWay { question, candidate, latency, .. } = under_way;
         metrics::emit(&failed(&error, latency));
-        self.ledger.release_unpaid(&question.held, candidate.offer.id()).await;
+        self.ledger.release_unpaid(&question.held, &candidate.offer.terms.provider).await;
         error.into()
     }
 }

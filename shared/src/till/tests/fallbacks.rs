@@ -115,6 +115,12 @@ struct FallbackScene {
     prices: (u64, u64),
 }
 
+/// The same model at the provider of this name.
+fn with_provider(offer: &Offer, provider: &str) -> Arc<Offer> {
+    let terms = CataloguedModel { provider: provider.to_owned(), ..offer.terms.clone() };
+    Arc::new(Offer { terms, model: offer.model.clone() })
+}
+
 /// The outcome of a request: the id of the model that answered, and what was paid.
 type Answered = Result<(String, PaidReply), ApiError>;
 
@@ -129,8 +135,8 @@ impl FallbackScene {
 
     fn candidates(&self) -> Candidates {
         Candidates {
-            first: offer("first", self.first.clone(), at(self.prices.0)),
-            fallbacks: vec![offer("fallback", self.fallback.clone(), at(self.prices.1))],
+            first: with_provider(&offer("first", self.first.clone(), at(self.prices.0)), "provider-1"),
+            fallbacks: vec![with_provider(&offer("fallback", self.fallback.clone(), at(self.prices.1)), "provider-2")],
             catalogue: Some(7),
         }
     }
@@ -373,11 +379,11 @@ async fn a_fallback_without_room_for_the_prompt_or_without_its_parameter_is_left
 
 /// Several accounts must have failed with one provider before its failures count as an outage.
 #[tokio::test]
-async fn unpaid_work_is_noted_for_the_model_that_may_have_worked() {
+async fn unpaid_work_is_noted_for_the_provider_of_the_model_that_may_have_worked() {
     let mut scene = FallbackScene::start(100_000, (1, 2), Act::Replies, Act::Replies).await;
     scene.ask(false).await.unwrap();
     for (first, fallback, noted) in
-        [(Act::Fails, Act::Replies, "FAILURES#first"), (Act::IsThrottled, Act::Fails, "FAILURES#fallback")]
+        [(Act::Fails, Act::Replies, "FAILURES#provider-1"), (Act::IsThrottled, Act::Fails, "FAILURES#provider-2")]
     {
         let clock = &scene.test.clock;
         (scene.first, scene.fallback) = (ActingModel::new(first, clock), ActingModel::new(fallback, clock));
