@@ -42,22 +42,28 @@ const MAX_TEXT: usize = 500;
 /// Members of a request that are never passed on unread. Some bear on the price beside the reported usage, or on who answers:
 /// budgets of reasoning, searches, other templates, several replies, a quicker service. Others are read here, so that the client
 /// would write them twice. The rest is about the caller.
-const NOT_EXTRA: [&str; 91] = [
+const NOT_EXTRA: [&str; 101] = [
+    "access_programs",
     "audio",
     "background",
+    "background_options",
     "best_of",
     "betas",
+    "billing_policy",
     "cache_control",
     "chat_template",
     "chat_template_kwargs",
+    "compaction",
     "container",
     "context_management",
     "conversation",
     "data_sources",
+    "diagnostics",
     "echo",
     "enable_search",
     "enable_thinking",
     "extra_body",
+    "fallback_credit_token",
     "fallbacks",
     "frequency_penalty",
     "function_call",
@@ -98,6 +104,7 @@ const NOT_EXTRA: [&str; 91] = [
     "previous_response_id",
     "prompt",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "prompt_logprobs",
     "provider",
@@ -122,6 +129,7 @@ const NOT_EXTRA: [&str; 91] = [
     "thinking",
     "thinking_budget",
     "thinking_config",
+    "thread",
     "tool_choice",
     "tools",
     "top_logprobs",
@@ -130,10 +138,12 @@ const NOT_EXTRA: [&str; 91] = [
     "truncation",
     "use_beam_search",
     "user",
+    "user_profile_id",
     "verbosity",
     "web_search",
     "web_search_options",
     "web_search_preview",
+    "workspace_id",
 ];
 
 /// Headers that the client sets itself, or that change how it has to read the answer.
