@@ -4,7 +4,7 @@ use crate::converse::Effort;
 use crate::prompt::{Prompt, Role, ToolChoice};
 
 /// The least budget that Claude takes.
-pub(crate) const LEAST_BUDGET_TOKENS: u32 = 1024;
+const LEAST_BUDGET_TOKENS: u32 = 1024;
 
 /// The budget for `effort`, of which half of the reply's tokens are the most. None if that is less than the model takes.
 pub(crate) fn budget_tokens(effort: Effort, max_output_tokens: u32) -> Option<u32> {
@@ -14,6 +14,13 @@ pub(crate) fn budget_tokens(effort: Effort, max_output_tokens: u32) -> Option<u3
         Effort::High | Effort::ExtraHigh | Effort::Most => 16 * LEAST_BUDGET_TOKENS,
     };
     Some(wanted.min(max_output_tokens / 2)).filter(|tokens| *tokens >= LEAST_BUDGET_TOKENS)
+}
+
+/// The budget `wanted`, which must be less than the reply's tokens: half of them if it is not. None if that is less than the
+/// model takes.
+pub(crate) fn fitting_budget(wanted: u32, max_output_tokens: u32) -> Option<u32> {
+    let tokens = if wanted < max_output_tokens { wanted } else { max_output_tokens / 2 };
+    (tokens >= LEAST_BUDGET_TOKENS).then_some(tokens)
 }
 
 /// The word for `effort`, for a model that decides itself how much it reasons.

@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use crate::anthropic::asked_claude::AskedClaude;
 use crate::anthropic::messages::is_for;
-use crate::claude_reasoning::{
-    LEAST_BUDGET_TOKENS, budget_tokens, forces_a_call, goes_on_after_a_call, words_of_claude,
-};
+use crate::claude_reasoning::{budget_tokens, fitting_budget, forces_a_call, goes_on_after_a_call, words_of_claude};
 use crate::converse::{Effort, NO_EFFORT, ReasoningStyle, claude_version_at_anthropic, wanted_effort};
 use crate::prompt::{Prompt, Role, Thinking, Turn};
 
@@ -50,7 +48,8 @@ impl SentThinking {
             Some(Thinking::Off) => Some(Self::Disabled),
             Some(Thinking::Adaptive) => Some(Self::Adaptive { display }),
             Some(Thinking::Budget(wanted)) => {
-                let budget_tokens = within(wanted, max_output_tokens).filter(|_| !lacks_a_proof(model, prompt))?;
+                let budget_tokens =
+                    fitting_budget(wanted, max_output_tokens).filter(|_| !lacks_a_proof(model, prompt))?;
                 Some(Self::Enabled { budget_tokens, display })
             }
             None => Self::of_effort(model, style, prompt, max_output_tokens),
@@ -77,13 +76,6 @@ impl SentThinking {
             ReasoningStyle::Nova | ReasoningStyle::Word => None,
         }
     }
-}
-
-/// The budget `wanted`, which must be less than the reply's tokens: half of them if it is not. None if that is less than the
-/// protocol takes.
-fn within(wanted: u32, max_output_tokens: u32) -> Option<u32> {
-    let tokens = if wanted < max_output_tokens { wanted } else { max_output_tokens / 2 };
-    (tokens >= LEAST_BUDGET_TOKENS).then_some(tokens)
 }
 
 /// Whether the reply goes on with one that was begun or that called a tool, and the model would have to read first what it

@@ -7,9 +7,9 @@
 
 use serde::Serialize;
 
-use crate::claude_reasoning::{budget_tokens, forces_a_call, goes_on_after_a_call, words_of_claude};
+use crate::claude_reasoning::{budget_tokens, fitting_budget, forces_a_call, goes_on_after_a_call, words_of_claude};
 use crate::converse::{Effort, ReasoningStyle, wanted_effort};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, Thinking};
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -49,13 +49,27 @@ pub(super) enum NovaReasoning {
 impl<'a> ReasoningFields<'a> {
     /// The members for a model of `style`, if it is to reason.
     pub(super) fn of(style: Option<ReasoningStyle>, prompt: &'a Prompt, max_output_tokens: u32) -> Option<Self> {
-        let word = wanted_effort(prompt)?;
         let style = style?;
+        let thinks = || !forces_a_call(prompt) && !goes_on_after_a_call(prompt);
+        // As a caller of Claude's own protocol says it.
+        match (prompt.thinking, style) {
+            (Some(Thinking::Budget(wanted)), ReasoningStyle::Budget) => {
+                let budget_tokens = fitting_budget(wanted, max_output_tokens).filter(|_| thinks())?;
+                return Some(Self::Claude {
+                    thinking: ConverseThinking::Enabled { budget_tokens },
+                    output_config: None,
+                });
+            }
+            (Some(Thinking::Adaptive), ReasoningStyle::Adaptive) if wanted_effort(prompt).is_none() => {
+                return thinks().then_some(Self::Claude { thinking: ConverseThinking::Adaptive, output_config: None });
+            }
+            _ => {}
+        }
+        let word = wanted_effort(prompt)?;
         if style == ReasoningStyle::Word {
             return Some(Self::Word { reasoning_effort: word });
         }
         let effort = Effort::of(word)?;
-        let thinks = || !forces_a_call(prompt) && !goes_on_after_a_call(prompt);
         match style {
             ReasoningStyle::Budget => {
                 let budget_tokens = budget_tokens(effort, max_output_tokens).filter(|_| thinks())?;
@@ -128,6 +142,34 @@ mod tests {
             assert_eq!(sent(style, &Prompt::default(), 64_000), json!(null));
         }
         assert_eq!(serde_json::to_value(ReasoningFields::of(None, &asking("low", &[], None), 9)).unwrap(), json!(null));
+    }
+
+    #[test]
+    fn a_budget_and_as_much_as_the_model_decides_are_told_to_claude_as_they_were_asked_for() {
+        use ReasoningStyle::{Adaptive, Budget, Nova, Word};
+        let told = |style, thinking, effort: Option<&str>, choice| {
+            let prompt = Prompt {
+                thinking: Some(thinking),
+                reasoning_effort: effort.map(str::to_owned),
+                reasoning_is_a_hint: true,
+                ..asking("", &[Role::User], choice)
+            };
+            sent(style, &prompt, 8000)
+        };
+        let budget = |tokens: u32| json!({"thinking": {"type": "enabled", "budget_tokens": tokens}});
+        let adaptive = json!({"thinking": {"type": "adaptive"}});
+        assert_eq!(told(Budget, Thinking::Budget(3000), None, None), budget(3000));
+        assert_eq!(told(Budget, Thinking::Budget(9000), Some("low"), None), budget(4000));
+        assert_eq!(told(Budget, Thinking::Budget(3000), None, Some(ToolChoice::Required)), json!(null));
+        assert_eq!(told(Adaptive, Thinking::Adaptive, None, None), adaptive);
+        assert_eq!(told(Adaptive, Thinking::Adaptive, None, Some(ToolChoice::Required)), json!(null));
+        assert_eq!(told(Adaptive, Thinking::Adaptive, Some("low"), None)["output_config"], json!({"effort": "low"}));
+        for style in [Budget, Nova, Word] {
+            assert_eq!(told(style, Thinking::Adaptive, None, None), json!(null));
+        }
+        for style in [Budget, Adaptive, Nova, Word] {
+            assert_eq!(told(style, Thinking::Off, Some("high"), None), json!(null));
+        }
     }
 
     /// A hold may be small, and Claude refuses a budget that is not less than the reply's tokens.
