@@ -25,5 +25,5 @@ mod whole;
 pub use counts::TokenCount;
 pub use error_form::AnthropicErrors;
 pub use events::MessageEvents;
-pub use form::MessageForm;
+pub use form::{MessageForm, ShownThinking};
 pub use messages::Messages;

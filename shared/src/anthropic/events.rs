@@ -114,10 +114,10 @@ impl MessageEvents {
         match part {
             Part::Text(text) => self.opened(OpenBlock::Text) + &self.delta(BlockWords::Text { text }),
             Part::Refusal(text) => self.opened(OpenBlock::Refusal) + &self.delta(BlockWords::Text { text }),
-            Part::Reasoning(thinking) if self.form.shows_thinking => {
+            Part::Reasoning(thinking) if self.form.shows_words() => {
                 self.opened(OpenBlock::Thinking) + &self.delta(BlockWords::Thinking { thinking })
             }
-            Part::Proof(proof) => self.proof(proof),
+            Part::Proof(proof) if self.form.shows(proof) => self.proof(proof),
             Part::ToolCall(delta) => {
                 let closed = self.closed();
                 let call = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
@@ -125,6 +125,7 @@ impl MessageEvents {
                 closed + &self.call_delta(delta)
             }
             Part::Reasoning(_)
+            | Part::Proof(_)
             | Part::Logprobs(_)
             | Part::Annotations(_)
             | Part::StopSequence(_)

@@ -1,12 +1,12 @@
 //! What is asked of `POST /v1/messages`.
 
 use providers::catalogue::may_be_extra;
-use providers::prompt::{Prompt, ResponseFormat, Sampling, Turn};
+use providers::prompt::{Prompt, ResponseFormat, Sampling, Thinking, Turn};
 use providers::raw_json::RawJson;
 use serde_json::value::RawValue;
 
 use crate::anthropic::cache_marks::CacheMarks;
-use crate::anthropic::form::MessageForm;
+use crate::anthropic::form::{MessageForm, ShownThinking};
 use crate::anthropic::messages::Messages;
 use crate::anthropic::thinking_parameters::ThinkingParameters;
 use crate::anthropic::{content, tools, turns, unsupported};
@@ -132,6 +132,14 @@ fn of_object(mut object: JsonObject<'_>, asking: Asking) -> Result<DoorRequest<M
         form: MessageForm { shows_thinking: thinking_is_shown != Some(false) },
         has_too_many_unknown,
     })
+}
+
+fn shown(thinking: Option<Thinking>, is_shown: Option<bool>) -> ShownThinking {
+    match thinking {
+        None | Some(Thinking::Off) => ShownThinking::Unasked,
+        Some(Thinking::Adaptive | Thinking::Budget(_)) if is_shown == Some(false) => ShownThinking::Proofs,
+        Some(Thinking::Adaptive | Thinking::Budget(_)) => ShownThinking::Words,
+    }
 }
 
 /// A mark of the request itself is one of its last block.

@@ -104,7 +104,8 @@ fn blocks(parts: impl Iterator<Item = Part>, form: MessageForm) -> Vec<ContentBl
     let mut thinking: Option<String> = None;
     for part in parts {
         match part {
-            Part::Reasoning(words) if form.shows_thinking => thinking.get_or_insert_default().push_str(&words),
+            Part::Reasoning(words) if form.shows_words() => thinking.get_or_insert_default().push_str(&words),
+            Part::Proof(proof) if !form.shows(&proof) => {}
             Part::Proof(proof) if proof.kind != ProofKind::Redacted => {
                 let (thinking, signature) = (thinking.take().unwrap_or_default(), proof.written(ProofKind::Signature));
                 blocks.push(ContentBlock::Thinking { thinking, signature });

@@ -6,7 +6,7 @@ use lambda_http::Body;
 use providers::prompt::{ImageType, Prompt, ResponseFormat, Role, Thinking, ToolChoice, Turn};
 use serde_json::{Value, json};
 
-use crate::anthropic::Messages;
+use crate::anthropic::{Messages, ShownThinking};
 use crate::door::{Door, DoorRequest, ProtocolError};
 use crate::http::Request;
 
@@ -59,7 +59,7 @@ fn text(text: &str) -> Value {
 fn the_least_request_asks_for_nothing_more() {
     let request = read(&minimal()).unwrap();
     assert_eq!((request.model.as_str(), request.max_output_tokens, request.max_cost), ("dummy", Some(100), None));
-    assert!(!request.is_streamed && !request.store && request.form.shows_thinking);
+    assert!(!request.is_streamed && !request.store && request.form.shown_thinking == ShownThinking::Unasked);
     assert_eq!(request.prompt.turns, [Turn::text(Role::User, "Hello")]);
     assert!(request.prompt.reasoning_is_a_hint && request.prompt.thinking.is_none());
     assert_eq!(request.message.as_str(), "Hello");
@@ -95,7 +95,7 @@ fn parameters_are_read_and_those_that_do_nothing_here_are_left_out() {
     assert_eq!((thinking, thinking_is_shown), (Some(Thinking::Adaptive), Some(false)));
     let Some(ResponseFormat::JsonSchema { name, schema, strict, .. }) = response_format else { panic!("no schema") };
     assert_eq!((name.as_str(), schema.unwrap().get(), strict), ("output", "{\"a\":1}", Some(true)));
-    assert!(extra.is_empty() && request.is_streamed && !request.form.shows_thinking);
+    assert!(extra.is_empty() && request.is_streamed && request.form.shown_thinking == ShownThinking::Proofs);
     assert_eq!(request.max_cost, Some(Credits::new(250).unwrap()));
 }
 

@@ -10,13 +10,13 @@ use providers::reply::{Part, SaidChoice, ToolCallDelta};
 use serde_json::{Value, json};
 
 use crate::anthropic::whole::WholeMessage;
-use crate::anthropic::{AnthropicErrors, MessageEvents, MessageForm};
+use crate::anthropic::{AnthropicErrors, MessageEvents, MessageForm, ShownThinking};
 use crate::door::{ErrorForm, ErrorParts, InvalidParameter, ParameterFault, ProtocolError, Writer};
 use crate::error::ApiError;
 use crate::testing::{paid_reply, stored_reply};
 use crate::till::PaidReply;
 
-const FORM: MessageForm = MessageForm { shows_thinking: true };
+const FORM: MessageForm = MessageForm { shown_thinking: ShownThinking::Words };
 
 fn id() -> EntryId {
     EntryId::parse("01KB05AY8G3W5VXQ7S4TB2NC6D").unwrap()
@@ -309,9 +309,9 @@ proptest! {
     #[test]
     fn the_events_of_any_reply_put_together_are_the_whole_answer_and_so_are_those_of_its_repetition(
         parts in replies(),
-        shows_thinking: bool,
+        shown_thinking in prop::sample::select(vec![ShownThinking::Words, ShownThinking::Proofs, ShownThinking::Unasked]),
     ) {
-        let form = MessageForm { shows_thinking };
+        let form = MessageForm { shown_thinking };
         let paid = paid(&parts, FinishReason::Stop);
         let content = whole(&paid, form)["content"].clone();
         prop_assert_eq!(json!(put_together(&streamed(&parts, &paid, form))), content.clone());
