@@ -17,8 +17,10 @@ use crate::error::ApiError;
 use crate::http::{Elements, JsonObject, Request};
 
 /// The parameters that are honoured, refused because nothing here can honour them, or left out because a client works without.
-const PARAMETERS: [&str; 25] = [
+const PARAMETERS: [&str; 27] = [
+    "billing_policy",
     "cache_control",
+    "compaction",
     "container",
     "context_management",
     "diagnostics",
@@ -129,7 +131,7 @@ fn of_object(mut object: JsonObject<'_>, asking: Asking) -> Result<DoorRequest<M
         max_cost: fields.credits("max_cost")?,
         is_streamed: fields.switch("stream")?,
         store: false,
-        form: MessageForm { shows_thinking: thinking_is_shown != Some(false) },
+        form: MessageForm { shown_thinking: shown(thinking, thinking_is_shown) },
         has_too_many_unknown,
     })
 }

@@ -14,7 +14,7 @@ type UnsupportedParameter = (&'static str, fn(&RawValue) -> bool, &'static str);
 /// The conversation that Anthropic keeps between requests: with it, a request has the new messages alone.
 pub(super) const THREAD: &str = "thread";
 
-const PARAMETERS: [UnsupportedParameter; 8] = [
+const PARAMETERS: [UnsupportedParameter; 10] = [
     (
         "service_tier",
         |value| is_word(value, "auto") || is_word(value, "standard_only"),
@@ -22,6 +22,9 @@ const PARAMETERS: [UnsupportedParameter; 8] = [
     ),
     ("speed", |value| is_word(value, "standard"), ", except for standard"),
     ("inference_geo", |_| false, ""),
+    // Whoever has the key pays here.
+    ("billing_policy", bills_the_caller, ", except for a bill to self"),
+    ("compaction", |_| false, ""),
     ("container", |_| false, ""),
     ("mcp_servers", is_empty, ""),
     ("fallbacks", is_empty, ""),
@@ -47,6 +50,12 @@ pub(super) fn refuse_unsupported(fields: &Parameters<'_>) -> Result<(), Protocol
         None => Ok(()),
         Some(name) => Err(config.refuse(name, ParameterFault::Unsupported, "")),
     }
+}
+
+/// Whether the caller is to pay, as always here.
+fn bills_the_caller(policy: &RawValue) -> bool {
+    let Ok(policy) = JsonObject::parse(policy.get(), &["bill_to"]) else { return false };
+    policy.get("bill_to").is_some_and(|payer| is_word(payer, "self"))
 }
 
 /// Whether every edit keeps all thinking, which is what happens here without any. Claude Code sends such an edit.

@@ -26,6 +26,8 @@ fn what_would_change_the_answer_or_its_price_is_refused_by_name() {
         ("service_tier", json!("priority")),
         ("speed", json!("fast")),
         ("inference_geo", json!("us")),
+        ("billing_policy", json!({"type": "billing_policy", "bill_to": "user_profile"})),
+        ("compaction", json!({"type": "compaction"})),
         ("container", json!("c")),
         ("mcp_servers", json!([{"url": "u"}])),
         ("fallbacks", json!([{"model": "m"}])),
