@@ -4,8 +4,14 @@ use providers::prompt::{Tool, ToolChoice, Tools};
 use serde_json::value::RawValue;
 
 use crate::anthropic::cache_marks::CacheMarks;
-use crate::door::{MAX_TOOLS, ParameterFault, Parameters, ProtocolError, is_empty};
+use crate::door::{ParameterFault, Parameters, ProtocolError, is_empty};
 use crate::http::Elements;
+
+/// The most tools of a request. Anthropic has no such limit, and Claude Code offers those of all its MCP servers at once.
+const MAX_TOOLS: usize = 1024;
+
+/// The most characters of the name of a tool, as Anthropic has it.
+const MAX_NAME_CHARS: usize = 128;
 
 /// The members of a tool that are asked for.
 const MEMBERS: [&str; 7] = ["type", "name", "description", "input_schema", "strict", "cache_control", "input_examples"];
@@ -29,15 +35,13 @@ pub(super) fn parse(fields: &Parameters<'_>, marks: &mut CacheMarks) -> Result<T
     let chosen = fields.object("tool_choice", &["type", "name", "disable_parallel_tool_use"])?;
     let Some(chosen) = chosen else { return Ok(Tools { offered, ..Tools::default() }) };
     let choice = choice(&chosen)?;
+    let parallel = chosen.switch("disable_parallel_tool_use")?.then_some(false);
     match choice {
         ToolChoice::Required | ToolChoice::Function(_) if offered.is_empty() => {
             Err(fields.refuse("tool_choice", ParameterFault::Value, "none or auto where there are no 'tools'"))
         }
         _ if offered.is_empty() => Ok(Tools::default()),
-        choice => {
-            let parallel = chosen.switch("disable_parallel_tool_use")?.then_some(false);
-            Ok(Tools { offered, choice: Some(choice), parallel })
-        }
+        choice => Ok(Tools { offered, choice: Some(choice), parallel }),
     }
 }
 
@@ -59,7 +63,7 @@ fn tool(value: &RawValue, place: String, marks: &mut CacheMarks) -> Result<Tool,
     }
     let schema = tool.schema("input_schema")?;
     Ok(Tool {
-        name: tool.identifier("name")?,
+        name: tool.identifier_of("name", MAX_NAME_CHARS)?,
         description: tool.text("description")?.map(Into::into),
         parameters: Some(schema.ok_or_else(|| tool.refuse("input_schema", ParameterFault::Missing, ""))?),
         strict: tool.switch_if_given("strict")?,
@@ -82,11 +86,13 @@ fn check_type(tool: &Parameters<'_>) -> Result<(), ProtocolError> {
 
 fn choice(chosen: &Parameters<'_>) -> Result<ToolChoice, ProtocolError> {
     let kind = chosen.text("type")?.ok_or_else(|| chosen.refuse("type", ParameterFault::Missing, ""))?;
+    // It is a text also where it names nothing.
+    chosen.text("name")?;
     match kind.as_ref() {
         "auto" => Ok(ToolChoice::Auto),
         "any" => Ok(ToolChoice::Required),
         "none" => Ok(ToolChoice::None),
-        "tool" => Ok(ToolChoice::Function(chosen.identifier("name")?)),
+        "tool" => Ok(ToolChoice::Function(chosen.identifier_of("name", MAX_NAME_CHARS)?)),
         _ => Err(chosen.refuse("type", ParameterFault::Value, "auto, any, tool or none")),
     }
 }

@@ -102,10 +102,15 @@ impl<'a> Parameters<'a> {
 
     /// The name of a function or of a schema, which must be there.
     pub(crate) fn identifier(&self, name: &str) -> Result<String, ProtocolError> {
-        let rule = format!("1 to {MAX_IDENTIFIER_CHARS} letters, digits, underscores and dashes");
+        self.identifier_of(name, MAX_IDENTIFIER_CHARS)
+    }
+
+    /// The same with at most `most_chars`.
+    pub(crate) fn identifier_of(&self, name: &str, most_chars: usize) -> Result<String, ProtocolError> {
+        let rule = format!("1 to {most_chars} letters, digits, underscores and dashes");
         let text = self.text(name)?.ok_or_else(|| self.refuse(name, ParameterFault::Missing, ""))?;
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if !(1..=MAX_IDENTIFIER_CHARS).contains(&text.len()) || !text.bytes().all(is_allowed) {
+        if !(1..=most_chars).contains(&text.len()) || !text.bytes().all(is_allowed) {
             return Err(self.refuse(name, ParameterFault::Value, &rule));
         }
         Ok(text.into_owned())

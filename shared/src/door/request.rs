@@ -56,7 +56,7 @@ impl<D: Door> DoorRequest<D> {
     pub fn check(&self, offer: &Offer) -> Result<(), ProtocolError> {
         if self.has_too_many_unknown && !offer.terms.extra_parameters.is_empty() {
             let detail = format!(
-                "Members that OpenAI's protocol does not have must be at most {MAX_UNKNOWN_MEMBERS}, of at most \
+                "Members that this protocol does not have must be at most {MAX_UNKNOWN_MEMBERS}, of at most \
                  {MAX_UNKNOWN_BYTES} bytes together, for the model '{}'.",
                 offer.id()
             );

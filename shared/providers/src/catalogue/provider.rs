@@ -30,6 +30,8 @@ impl Protocol {
     const LEAST_OUTPUT_TOKENS_OF_RESPONSES: u32 = 16;
     /// The most that Anthropic takes as a temperature.
     const MAX_TEMPERATURE_OF_MESSAGES: f32 = 1.0;
+    /// The most characters of the name of a tool in OpenAI's protocols and in Converse.
+    const MAX_CHARS_OF_A_TOOLS_NAME: usize = 64;
     /// The most images that Converse takes, by the description of its messages.
     const MAX_IMAGES_OF_CONVERSE: u32 = 20;
     /// The most bytes of an image for Converse: 3.75 MiB.
@@ -77,6 +79,7 @@ impl Protocol {
     fn beyond_chat_completions(prompt: &Prompt) -> Option<&'static str> {
         [
             ("input", prompt.inputs.is_some()),
+            ("tools", has_a_long_name(prompt)),
             ("stop", prompt.sampling.stop.len() > Self::MAX_STOPS_OF_CHAT_COMPLETIONS),
             // The last, since a catalogue may list it.
             (TOP_K, prompt.sampling.top_k.is_some()),
@@ -100,6 +103,7 @@ impl Protocol {
         let has_no_schema = |format: &ResponseFormat| matches!(format, ResponseFormat::JsonSchema { schema: None, .. });
         [
             ("input", prompt.inputs.is_some()),
+            ("tools", has_a_long_name(prompt)),
             ("presence_penalty", sampling.presence_penalty.is_some()),
             ("frequency_penalty", sampling.frequency_penalty.is_some()),
             ("stop", !sampling.stop.is_empty()),
@@ -144,6 +148,7 @@ impl Protocol {
         let is_too_large = |image: &Image| image.bytes() > Self::MAX_IMAGE_BYTES_OF_CONVERSE;
         [
             ("input", prompt.inputs.is_some()),
+            ("tools", has_a_long_name(prompt)),
             ("temperature", sampling.temperature.is_some_and(is_too_hot)),
             (TOP_K, sampling.top_k.is_some()),
             ("presence_penalty", sampling.presence_penalty.is_some()),
@@ -160,6 +165,11 @@ impl Protocol {
         .into_iter()
         .find_map(|(name, is_unsupported)| is_unsupported.then_some(name))
     }
+}
+
+/// Whether a tool has a name that Anthropic alone takes.
+fn has_a_long_name(prompt: &Prompt) -> bool {
+    prompt.tools.offered.iter().any(|tool| tool.name.len() > Protocol::MAX_CHARS_OF_A_TOOLS_NAME)
 }
 
 fn has_no_schema(format: &ResponseFormat) -> bool {
