@@ -15,7 +15,7 @@ impl ErrorForm for AnthropicErrors {
     const REQUEST_ID: Option<HeaderName> = Some(HeaderName::from_static("request-id"));
 
     fn body(error: &ErrorParts<'_>) -> Value {
-        let mut members = json!({"type": kind(error.status), "message": message(error), "code": error.code});
+        let mut members = json!({"type": kind(error), "message": message(error), "code": error.code});
         if let Some(parameter) = &error.parameter {
             members["param"] = json!(parameter);
             // By this code Anthropic's client for TypeScript sends the whole conversation instead.
@@ -47,15 +47,17 @@ impl ErrorForm for AnthropicErrors {
     }
 }
 
-fn kind(status: StatusCode) -> &'static str {
-    match status {
+/// Anthropic's word for an error. Claude Code repeats a request after `overloaded_error`, whatever the headers say, so that
+/// word is told only where a repetition costs nobody a second reply.
+fn kind(error: &ErrorParts<'_>) -> &'static str {
+    match error.status {
         StatusCode::UNAUTHORIZED => "authentication_error",
         StatusCode::PAYMENT_REQUIRED => "billing_error",
         StatusCode::FORBIDDEN => "permission_error",
         StatusCode::NOT_FOUND => "not_found_error",
         StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
         StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
-        StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",
+        StatusCode::SERVICE_UNAVAILABLE if !error.forbids_repetition => "overloaded_error",
         status if status.is_server_error() => "api_error",
         _ => "invalid_request_error",
     }

@@ -52,6 +52,8 @@ pub struct ErrorParts<'a> {
     pub cost: Option<Credits>,
     /// The length of the prompt, if it is too long.
     pub too_long: Option<TooLong>,
+    /// Whether a client should not repeat the request by itself, as [`ApiError::forbids_repetition`] says.
+    pub forbids_repetition: bool,
 }
 
 /// How much too long a prompt is.
@@ -82,8 +84,16 @@ impl<'a> ErrorParts<'a> {
             }
             ProtocolError::Api(error) => return Self::of_api::<F>(error),
         };
-        let parameter = Some(parameter);
-        Self { status: status(error), code, message, parameter, balance: None, cost: None, too_long: None }
+        Self {
+            status: status(error),
+            code,
+            message,
+            parameter: Some(parameter),
+            balance: None,
+            cost: None,
+            too_long: None,
+            forbids_repetition: false,
+        }
     }
 
     /// What `error`, which every protocol has, says.
@@ -101,6 +111,7 @@ impl<'a> ErrorParts<'a> {
             balance,
             cost,
             too_long: too_long(error),
+            forbids_repetition: error.forbids_repetition(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Answers, whole and streamed.
 
+use std::time::Duration;
+
+use domain::cause::Cause;
 use domain::ids::EntryId;
 use domain::message::FinishReason;
 use domain::pricing::Usage;
@@ -243,9 +246,31 @@ fn errors_have_anthropics_types() {
         (ApiError::NotAuthenticated, "authentication_error"),
         (ApiError::NotFound, "not_found_error"),
         (ApiError::TooLarge { limit_bytes: 1 }, "request_too_large"),
-        (ApiError::NotAccepting, "overloaded_error"),
+        (ApiError::ModelUnavailable { retry_after: None, cause: Cause::because("busy") }, "overloaded_error"),
+        (ApiError::Unavailable(Cause::because("the table")), "overloaded_error"),
     ] {
         assert_eq!(body(error)["error"]["type"], kind);
+    }
+}
+
+/// Claude Code looks at the type before it looks at `x-should-retry`, and in a stream there are no headers.
+#[test]
+fn no_error_that_forbids_a_repetition_has_the_type_after_which_claude_code_repeats() {
+    let cause = || Cause::because("a test");
+    for error in [
+        ApiError::NotAccepting,
+        ApiError::ModelFailed(cause()),
+        ApiError::ReplyLost(cause()),
+        ApiError::Internal(cause()),
+        ApiError::OutcomeUnknown { message_id: id(), cause: cause() },
+        ApiError::ModelBrokeOff { message_id: id(), cause: cause() },
+        ApiError::ModelUnavailable { retry_after: Some(Duration::from_secs(61)), cause: cause() },
+    ] {
+        let error = ProtocolError::Api(error);
+        let parts = ErrorParts::of::<AnthropicErrors>(&error);
+        assert!(parts.forbids_repetition);
+        assert_eq!(AnthropicErrors::body(&parts)["error"]["type"], "api_error", "{error:?}");
+        assert!(!AnthropicErrors::event(&parts).contains("overloaded"), "{error:?}");
     }
 }
 
