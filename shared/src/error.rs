@@ -436,7 +436,7 @@ impl ApiError {
 /// The code of a request that a model refused.
 fn refusal_code(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::TooLong => "context_length_exceeded",
+        Refusal::TooLong | Refusal::TooLongWithReply { .. } => "context_length_exceeded",
         Refusal::Parameter(_) => "unsupported_parameter",
         Refusal::NothingAsked | Refusal::Unsaid => "model_refused",
     }

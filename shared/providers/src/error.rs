@@ -85,6 +85,19 @@ pub enum Refusal {
     /// The conversation.
     #[error("This model's maximum context length is exceeded by the conversation.")]
     TooLong,
+    /// The conversation together with the longest reply that was asked for.
+    #[error(
+        "This model's maximum context length is {context_tokens} tokens. However, the conversation has {input_tokens} and the \
+         reply may have {output_tokens}. Ask for a shorter reply."
+    )]
+    TooLongWithReply {
+        /// The tokens of the conversation, as the provider counts them.
+        input_tokens: u64,
+        /// The most tokens of the reply that was asked for.
+        output_tokens: u64,
+        /// The tokens for which the model has room.
+        context_tokens: u64,
+    },
     /// The conversation, in which no turn of the user has a text.
     #[error("The model takes no conversation without a message of the user that is not blank.")]
     NothingAsked,

@@ -63,10 +63,19 @@ fn kind(error: &ErrorParts<'_>) -> &'static str {
     }
 }
 
-/// Claude Code shortens what it sends when it reads these words.
+/// Claude Code shortens what it sends when it reads of a prompt that is too long, or at 413 of a context window, and asks for a
+/// shorter reply when it reads of both lengths.
 fn message(error: &ErrorParts<'_>) -> String {
     match error.too_long {
+        None if error.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            format!("The conversation is larger than the context window here. {}", error.message)
+        }
         None => error.message.to_string(),
+        Some(TooLong::WithReply { input_tokens, output_tokens, context_tokens }) => {
+            format!(
+                "input length and `max_tokens` exceed context limit: {input_tokens} + {output_tokens} > {context_tokens}"
+            )
+        }
         Some(TooLong::Unsaid) => "prompt is too long. Nothing was charged.".to_owned(),
         Some(TooLong::Estimated { tokens, most }) => format!("prompt is too long: {tokens} tokens > {most} maximum"),
     }

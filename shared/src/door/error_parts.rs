@@ -68,6 +68,15 @@ pub enum TooLong {
         /// The most that the model takes.
         most: u64,
     },
+    /// The model's server says that the prompt fits, and the longest reply does not fit beside it.
+    WithReply {
+        /// The tokens of the prompt.
+        input_tokens: u64,
+        /// The most tokens of the reply that was asked for.
+        output_tokens: u64,
+        /// The tokens for which the model has room.
+        context_tokens: u64,
+    },
 }
 
 impl<'a> ErrorParts<'a> {
@@ -189,6 +198,7 @@ fn api_parameter<F: ErrorForm>(error: &ApiError) -> Option<Cow<'_, str>> {
 fn refusal_parameter(refusal: Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::TooLong | Refusal::NothingAsked => Some("messages"),
+        Refusal::TooLongWithReply { .. } => Some("max_tokens"),
         Refusal::Parameter(name) => Some(name),
         Refusal::Unsaid => None,
     }
@@ -200,6 +210,14 @@ fn too_long(error: &ApiError) -> Option<TooLong> {
             Some(TooLong::Estimated { tokens: *estimated_tokens, most: *max_tokens })
         }
         ApiError::ModelRefused { refusal: Refusal::TooLong, .. } => Some(TooLong::Unsaid),
+        ApiError::ModelRefused {
+            refusal: Refusal::TooLongWithReply { input_tokens, output_tokens, context_tokens },
+            ..
+        } => Some(TooLong::WithReply {
+            input_tokens: *input_tokens,
+            output_tokens: *output_tokens,
+            context_tokens: *context_tokens,
+        }),
         _ => None,
     }
 }

@@ -141,7 +141,10 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         ApiError::ModelRefused { refusal: Refusal::Unsaid, .. } => refused(Refusal::NothingAsked),
         ApiError::ModelRefused { refusal: Refusal::NothingAsked, .. } => refused(Refusal::Parameter("seed")),
         ApiError::ModelRefused { refusal: Refusal::Parameter(_), .. } => refused(Refusal::TooLong),
-        ApiError::ModelRefused { refusal: Refusal::TooLong, .. } => ApiError::NotAuthenticated,
+        ApiError::ModelRefused { refusal: Refusal::TooLong, .. } => {
+            refused(Refusal::TooLongWithReply { input_tokens: 30_000, output_tokens: 4_096, context_tokens: 32_768 })
+        }
+        ApiError::ModelRefused { refusal: Refusal::TooLongWithReply { .. }, .. } => ApiError::NotAuthenticated,
         ApiError::NotAuthenticated => ApiError::TokenNotValid("the token has expired"),
         ApiError::TokenNotValid(_) => ApiError::UserInactive,
         ApiError::UserInactive => ApiError::InvalidCredentials,

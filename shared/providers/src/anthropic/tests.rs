@@ -192,7 +192,17 @@ async fn a_status_says_whether_the_server_may_have_worked_and_what_it_does_not_t
         (
             400,
             invalid,
-            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
+            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease `max_tokens`",
+            Kind::Refused(Refusal::TooLongWithReply {
+                input_tokens: 190_000,
+                output_tokens: 20_000,
+                context_tokens: 200_000,
+            }),
+        ),
+        (
+            400,
+            invalid,
+            "input length and `max_tokens` exceed context limit: a + b > c",
             Kind::Refused(Refusal::TooLong),
         ),
         (400, invalid, "Your credit balance is too low to access the Anthropic API.", Kind::Misconfigured),

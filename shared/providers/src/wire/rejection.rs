@@ -98,7 +98,8 @@ struct Body {
 
 /// The beginnings of Anthropic's sentences for a conversation that is too long, alone or with the reply, and for an account
 /// that is empty: it has one code for these and for all else that is wrong with a request.
-const SENTENCES_FOR_TOO_LONG: [&str; 2] = ["prompt is too long", "input length and `max_tokens` exceed"];
+const SENTENCE_FOR_TOO_LONG: &str = "prompt is too long";
+const SENTENCE_FOR_TOO_LONG_WITH_REPLY: &str = "input length and `max_tokens` exceed context limit: ";
 const SENTENCE_FOR_THE_BILL: &str = "Your credit balance is too low";
 
 /// What a server's sentence is known to say. Nothing else of it is kept: it may quote the prompt.
@@ -107,13 +108,20 @@ pub(crate) enum KnownSentence {
     #[default]
     Unknown,
     TooLong,
+    TooLongWithReply {
+        input_tokens: u64,
+        output_tokens: u64,
+        context_tokens: u64,
+    },
     OfTheBill,
 }
 
 impl<'de> Deserialize<'de> for KnownSentence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = LenientText::deserialize(deserializer)?.0;
-        Ok(if SENTENCES_FOR_TOO_LONG.iter().any(|sentence| text.starts_with(sentence)) {
+        Ok(if let Some(numbers) = text.strip_prefix(SENTENCE_FOR_TOO_LONG_WITH_REPLY) {
+            too_long_with_reply(numbers).unwrap_or(Self::TooLong)
+        } else if text.starts_with(SENTENCE_FOR_TOO_LONG) {
             Self::TooLong
         } else if text.starts_with(SENTENCE_FOR_THE_BILL) {
             Self::OfTheBill
@@ -121,6 +129,18 @@ impl<'de> Deserialize<'de> for KnownSentence {
             Self::Unknown
         })
     }
+}
+
+/// What `190000 + 20000 > 200000`, with words behind it or without, says.
+fn too_long_with_reply(numbers: &str) -> Option<KnownSentence> {
+    let (input, rest) = numbers.split_once(" + ")?;
+    let (output, rest) = rest.split_once(" > ")?;
+    let context = rest.split(|character: char| !character.is_ascii_digit()).next()?;
+    Some(KnownSentence::TooLongWithReply {
+        input_tokens: input.parse().ok()?,
+        output_tokens: output.parse().ok()?,
+        context_tokens: context.parse().ok()?,
+    })
 }
 
 /// The error object in a server's answer.
@@ -244,6 +264,9 @@ impl Rejection {
         match self.status {
             StatusCode::PAYLOAD_TOO_LARGE => Some(Refusal::TooLong),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+                if let KnownSentence::TooLongWithReply { input_tokens, output_tokens, context_tokens } = self.sentence {
+                    return Some(Refusal::TooLongWithReply { input_tokens, output_tokens, context_tokens });
+                }
                 let is_said = WORDS_FOR_TOO_LONG.contains(&word) || self.sentence == KnownSentence::TooLong;
                 if is_said || parameter == Some(PARAMETER_FOR_TOO_LONG) {
                     return Some(Refusal::TooLong);
