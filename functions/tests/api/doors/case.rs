@@ -75,18 +75,33 @@ pub struct Said {
     /// Whether the reply is to be JSON of [`schema`].
     pub has_schema: bool,
     pub effort: Option<&'static str>,
+    /// The name of the one who speaks, in the last turn of the user.
+    pub name: Option<&'static str>,
+    /// How closely the model looks at an image.
+    pub detail: Option<&'static str>,
     pub max_output_tokens: Option<u64>,
     pub temperature: Option<f64>,
     pub stop: Option<&'static str>,
     pub seed: Option<u64>,
+    pub presence_penalty: Option<f64>,
 }
 
 /// A turn of a conversation.
 #[derive(Clone, Debug)]
 pub enum Turn {
-    User { text: &'static str, has_image: bool },
+    /// Instructions in the middle of the conversation.
+    System(&'static str),
+    User {
+        text: &'static str,
+        has_image: bool,
+    },
     Reply(Told),
-    Result { id: &'static str, text: &'static str, is_error: bool, has_image: bool },
+    Result {
+        id: &'static str,
+        text: &'static str,
+        is_error: bool,
+        has_image: bool,
+    },
 }
 
 impl Turn {
@@ -124,11 +139,18 @@ impl Said {
         };
         let has_proof = self.turns.iter().any(|turn| matches!(turn, Turn::Reply(told) if told.proof.is_some()));
         let goes_on = self.effort.is_some() && self.goes_on_after_a_call();
+        let is_unproved =
+            |turn: &Turn| matches!(turn, Turn::Reply(told) if told.reasoning.is_some() && told.proof.is_none());
         [
             (Thing::Tools, self.has_tool),
             (Thing::ImageOfResult, result(|_, has_image| has_image)),
             (Thing::FailedResult, result(|is_error, _| is_error)),
             (Thing::Proof, has_proof),
+            (Thing::UnprovedReasoning, self.turns.iter().any(is_unproved)),
+            (Thing::FirstReply, matches!(self.turns.first(), Some(Turn::Reply(_)))),
+            (Thing::LaterSystem, self.turns.iter().any(|turn| matches!(turn, Turn::System(_)))),
+            (Thing::Name, self.name.is_some()),
+            (Thing::Detail, self.detail.is_some()),
             (Thing::Schema, self.has_schema),
             (Thing::Effort, self.effort.is_some()),
             (Thing::EffortAfterCall, goes_on),
@@ -138,6 +160,8 @@ impl Said {
             (Thing::Image, self.turns.iter().any(|turn| matches!(turn, Turn::User { has_image: true, .. }))),
             (Thing::Stop, self.stop.is_some()),
             (Thing::Seed, self.seed.is_some()),
+            (Thing::Penalty, self.presence_penalty.is_some()),
+            (Thing::HighTemperature, self.temperature.is_some_and(|temperature| temperature > 1.0)),
         ]
         .into_iter()
         .filter_map(|(thing, is_there)| is_there.then_some(thing))
@@ -152,6 +176,14 @@ pub enum Thing {
     ImageOfResult,
     FailedResult,
     Proof,
+    /// Words of reasoning that came without a proof.
+    UnprovedReasoning,
+    /// A reply before which nobody asked anything.
+    FirstReply,
+    /// Instructions in the middle.
+    LaterSystem,
+    Name,
+    Detail,
     Schema,
     Effort,
     EffortAfterCall,
@@ -162,6 +194,9 @@ pub enum Thing {
     Image,
     Stop,
     Seed,
+    Penalty,
+    /// A temperature above 1.
+    HighTemperature,
     /// Of an answer: the words of the reasoning.
     Reasoning,
     /// Of an answer: how many tokens were reasoning.

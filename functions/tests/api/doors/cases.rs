@@ -21,6 +21,7 @@ fn hi() -> Script {
 fn conversations() -> Vec<Case> {
     let hello = Said::hello;
     let image = Turn::User { text: "What is this?", has_image: true };
+    let reply = |text| Turn::Reply(Told::text(text));
     vec![
         Case::of_hello("a plain question", hi()).also_asked_whole(),
         Case::new("instructions", Said { system: Some("Be brief."), ..hello() }, hi()),
@@ -28,12 +29,28 @@ fn conversations() -> Vec<Case> {
             "several turns",
             Said {
                 system: Some("Be brief."),
-                turns: vec![Turn::user("One"), Turn::Reply(Told::text("Uno")), Turn::user("Two")],
+                turns: vec![Turn::user("One"), reply("Uno"), Turn::user("Two")],
                 ..hello()
             },
             hi(),
         ),
-        Case::new("an image", Said { turns: vec![image], ..hello() }, hi()),
+        Case::new(
+            "a reply before all questions",
+            Said { turns: vec![reply("Hi"), Turn::user("Two")], ..hello() },
+            hi(),
+        ),
+        Case::new(
+            "instructions in the middle",
+            Said {
+                system: Some("Be brief."),
+                turns: vec![Turn::user("One"), reply("Uno"), Turn::System("In French."), Turn::user("Two")],
+                ..hello()
+            },
+            hi(),
+        ),
+        Case::new("a name of the speaker", Said { name: Some("ada"), ..hello() }, hi()),
+        Case::new("an image", Said { turns: vec![image.clone()], ..hello() }, hi()),
+        Case::new("an image at a closer look", Said { turns: vec![image], detail: Some("low"), ..hello() }, hi()),
         Case::new("structured output", Said { has_schema: true, ..hello() }, tells(Told::text(r#"{"city":"Turin"}"#))),
         Case::new(
             "limits and sampling",
@@ -42,6 +59,8 @@ fn conversations() -> Vec<Case> {
         ),
         Case::new("a text that stops the reply", Said { stop: Some("END"), ..hello() }, hi()),
         Case::new("a seed", Said { seed: Some(7), ..hello() }, hi()),
+        Case::new("a penalty", Said { presence_penalty: Some(0.5), ..hello() }, hi()),
+        Case::new("a temperature above 1", Said { temperature: Some(1.5), ..hello() }, hi()),
         Case::of_hello("words of many bytes", tells(Told::text("è così: 😀 – “sì”\n\ndata: [DONE]\n\nevent: x"))),
     ]
 }

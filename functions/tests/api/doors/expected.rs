@@ -144,15 +144,22 @@ impl Between<'_> {
 
     /// The request as it has to arrive at the provider.
     pub fn arrival(self) -> Arrived {
-        let Said { system, turns, has_tool, has_schema, effort, max_output_tokens, temperature, stop, seed } =
-            &self.case.said;
+        let Said { system, turns, has_tool, has_schema, effort, name, detail, .. } = &self.case.said;
+        let Said { max_output_tokens, temperature, stop, seed, presence_penalty, .. } = &self.case.said;
         let loss = |thing: Thing| losses::of(self.caller.name(), self.server.name(), thing);
         let things = self.case.said.things();
         let is_lost = |thing: Thing| things.contains(&thing) && loss(thing) == Some(Outcome::Lost);
         let reasons = effort.is_some() && !is_lost(Thing::EffortAfterCall) && !is_lost(Thing::EffortAfterUnprovedCall);
+        let unless_lost = |word: Option<&str>, thing: Thing| word.filter(|_| !is_lost(thing)).map(str::to_owned);
+        let first = usize::from(is_lost(Thing::FirstReply));
+        let moved =
+            turns.iter().filter(|_| loss(Thing::LaterSystem) == Some(Outcome::First)).filter_map(|turn| match turn {
+                Turn::System(text) => Some(*text),
+                _ => None,
+            });
         Arrived {
-            system: system.unwrap_or_default().to_owned(),
-            turns: turns.iter().flat_map(|turn| arrived_turns(turn, &loss)).collect(),
+            system: system.iter().copied().chain(moved).collect(),
+            turns: turns[first..].iter().flat_map(|turn| arrived_turns(turn, &loss)).collect(),
             tools: has_tool.then(|| TOOL.to_owned()).into_iter().collect(),
             has_schema: *has_schema,
             reasons,
@@ -160,12 +167,17 @@ impl Between<'_> {
             temperature: *temperature,
             stops: stop.iter().map(|stop| (*stop).to_owned()).collect(),
             seed: *seed,
+            presence_penalty: *presence_penalty,
+            name: unless_lost(*name, Thing::Name),
+            detail: unless_lost(*detail, Thing::Detail),
         }
     }
 }
 
 fn arrived_turns(turn: &Turn, loss: &dyn Fn(Thing) -> Option<Outcome>) -> Vec<ArrivedTurn> {
     match turn {
+        Turn::System(_) if loss(Thing::LaterSystem) == Some(Outcome::First) => Vec::new(),
+        Turn::System(text) => vec![ArrivedTurn::System((*text).to_owned())],
         Turn::User { text, has_image } => {
             vec![ArrivedTurn::User { text: (*text).to_owned(), images: (*has_image).into() }]
         }
@@ -174,9 +186,16 @@ fn arrived_turns(turn: &Turn, loss: &dyn Fn(Thing) -> Option<Outcome>) -> Vec<Ar
                 let arguments: Value = serde_json::from_str(call.arguments).unwrap();
                 (TOOL.to_owned(), arguments)
             });
-            let proofs = told.proof.clone().filter(|_| loss(Thing::Proof) != Some(Outcome::Lost));
-            let (text, calls) = (told.text.to_owned(), calls.collect());
-            vec![ArrivedTurn::Reply { text, calls, proofs: proofs.into_iter().collect() }]
+            let is_lost = |thing: Thing| loss(thing) == Some(Outcome::Lost);
+            let proofs = told.proof.clone().filter(|_| !is_lost(Thing::Proof));
+            let has_proof = proofs.is_some();
+            let reasoning = told.reasoning.filter(|_| has_proof || !is_lost(Thing::UnprovedReasoning));
+            vec![ArrivedTurn::Reply {
+                reasoning: reasoning.unwrap_or_default().to_owned(),
+                text: told.text.to_owned(),
+                calls: calls.collect(),
+                proofs: proofs.into_iter().collect(),
+            }]
         }
         Turn::Result { text, is_error, has_image, .. } => {
             let mark = loss(Thing::FailedResult).filter(|_| *is_error);

@@ -21,6 +21,8 @@ pub enum Outcome {
     Marked(&'static str),
     /// The user's next turn has it.
     Follows,
+    /// It comes before all turns.
+    First,
     /// The request is refused, and names this parameter of chat completions, or the door's own name of it.
     Refused(&'static str),
 }
@@ -32,6 +34,13 @@ const LOSSES: &[Loss] = &[
         thing: Thing::Proof,
         outcome: Outcome::Lost,
         words: "proofs of reasoning (signatures, encrypted reasoning) have no member",
+    },
+    Loss {
+        caller: "messages",
+        server: "*",
+        thing: Thing::LaterSystem,
+        outcome: Outcome::First,
+        words: "instructions among the messages come before all turns",
     },
     Loss {
         caller: "*",
@@ -57,6 +66,14 @@ const LOSSES: &[Loss] = &[
     Loss {
         caller: "*",
         server: "responses",
+        thing: Thing::UnprovedReasoning,
+        outcome: Outcome::Lost,
+        words: "reasoning without a proof is left out",
+    },
+    Loss { caller: "*", server: "responses", thing: Thing::Name, outcome: Outcome::Lost, words: "`name` is left out" },
+    Loss {
+        caller: "*",
+        server: "responses",
         thing: Thing::FailedResult,
         outcome: Outcome::Marked("Error: "),
         words: "the result of a tool that failed begins with `Error: `",
@@ -77,6 +94,42 @@ const LOSSES: &[Loss] = &[
     },
     Loss {
         caller: "*",
+        server: "responses",
+        thing: Thing::Penalty,
+        outcome: Outcome::Refused("presence_penalty"),
+        words: "penalties are refused: Responses have none",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::FirstReply,
+        outcome: Outcome::Lost,
+        words: "a reply before the first question is left out, with its calls and their results",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::LaterSystem,
+        outcome: Outcome::First,
+        words: "instructions in the middle come before all turns",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::UnprovedReasoning,
+        outcome: Outcome::Lost,
+        words: "reasoning without a proof is left out",
+    },
+    Loss { caller: "*", server: "anthropic", thing: Thing::Name, outcome: Outcome::Lost, words: "`name` is left out" },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::Detail,
+        outcome: Outcome::Lost,
+        words: "the `detail` of an image is left out",
+    },
+    Loss {
+        caller: "*",
         server: "anthropic",
         thing: Thing::EffortAfterUnprovedCall,
         outcome: Outcome::Lost,
@@ -88,6 +141,49 @@ const LOSSES: &[Loss] = &[
         thing: Thing::Seed,
         outcome: Outcome::Refused("seed"),
         words: "`seed` is refused: Messages have none",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::Penalty,
+        outcome: Outcome::Refused("presence_penalty"),
+        words: "penalties are refused: Messages have none",
+    },
+    Loss {
+        caller: "*",
+        server: "anthropic",
+        thing: Thing::HighTemperature,
+        outcome: Outcome::Refused("temperature"),
+        words: "a temperature above 1 is refused",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::FirstReply,
+        outcome: Outcome::Lost,
+        words: "a reply before the first question is left out, with its calls and their results",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::LaterSystem,
+        outcome: Outcome::First,
+        words: "instructions in the middle come before all turns",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::UnprovedReasoning,
+        outcome: Outcome::Lost,
+        words: "reasoning is not sent",
+    },
+    Loss { caller: "*", server: "bedrock", thing: Thing::Name, outcome: Outcome::Lost, words: "`name` is left out" },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::Detail,
+        outcome: Outcome::Lost,
+        words: "the `detail` of an image is left out",
     },
     Loss {
         caller: "*",
@@ -109,6 +205,20 @@ const LOSSES: &[Loss] = &[
         thing: Thing::Seed,
         outcome: Outcome::Refused("seed"),
         words: "`seed` is refused: Converse has none",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::Penalty,
+        outcome: Outcome::Refused("presence_penalty"),
+        words: "penalties are refused: Converse has none",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::HighTemperature,
+        outcome: Outcome::Refused("temperature"),
+        words: "a temperature above 1 is refused",
     },
 ];
 

@@ -92,6 +92,7 @@ impl Served {
 /// A request as a provider understands it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arrived {
+    /// The instructions before the first turn.
     pub system: String,
     pub turns: Vec<ArrivedTurn>,
     pub tools: Vec<String>,
@@ -101,13 +102,19 @@ pub struct Arrived {
     pub temperature: Option<f64>,
     pub stops: Vec<String>,
     pub seed: Option<u64>,
+    pub presence_penalty: Option<f64>,
+    /// The name of the one who speaks.
+    pub name: Option<String>,
+    /// How closely the model looks at an image.
+    pub detail: Option<String>,
 }
 
 /// A turn of the conversation. Results and what the user says beside them are turns of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArrivedTurn {
+    System(String),
     User { text: String, images: usize },
-    Reply { text: String, calls: Vec<(String, Value)>, proofs: Vec<String> },
+    Reply { reasoning: String, text: String, calls: Vec<(String, Value)>, proofs: Vec<String> },
     Result { text: String, is_error: bool, images: usize },
 }
 

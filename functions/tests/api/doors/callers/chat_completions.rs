@@ -29,7 +29,13 @@ impl Caller for ChatCompletions {
 
     fn request(&self, model: &str, said: &Said, streamed: bool, more: Value) -> Request {
         let system = said.system.map(|text| json!({"role": "system", "content": text}));
-        let messages: Vec<Value> = system.into_iter().chain(said.turns.iter().map(message)).collect();
+        let mut messages: Vec<Value> = system.into_iter().chain(said.turns.iter().map(message)).collect();
+        if let (Some(name), Some(last)) = (said.name, messages.last_mut()) {
+            last["name"] = json!(name);
+        }
+        if let (Some(detail), Some(last)) = (said.detail, messages.last_mut()) {
+            last["content"][1]["image_url"]["detail"] = json!(detail);
+        }
         let mut body = json!({"model": model, "messages": messages, "stream": streamed});
         if streamed {
             body["stream_options"] = json!({"include_usage": true});
@@ -49,6 +55,7 @@ impl Caller for ChatCompletions {
             ("temperature", json!(said.temperature)),
             ("stop", json!(said.stop)),
             ("seed", json!(said.seed)),
+            ("presence_penalty", json!(said.presence_penalty)),
         ];
         let members = members.into_iter().filter(|(_, value)| !value.is_null());
         let body_members = body.as_object_mut().unwrap();
@@ -167,6 +174,7 @@ pub(super) fn counts(usage: &Value) -> Option<HeardCounts> {
 
 fn message(turn: &Turn) -> Value {
     match turn {
+        Turn::System(text) => json!({"role": "system", "content": text}),
         Turn::User { text, has_image: false } => json!({"role": "user", "content": text}),
         Turn::User { text, has_image: true } => {
             let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{PNG}")}});

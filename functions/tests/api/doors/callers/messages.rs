@@ -25,7 +25,7 @@ impl Caller for Messages {
     }
 
     fn cannot_say(&self) -> &'static [Thing] {
-        &[Thing::Seed]
+        &[Thing::Seed, Thing::Penalty, Thing::HighTemperature, Thing::Name, Thing::Detail]
     }
 
     fn cannot_hear(&self) -> &'static [Thing] {
@@ -202,6 +202,7 @@ fn messages(turns: &[Turn]) -> Vec<Value> {
     let sides = turns.chunk_by(|one, next| matches!((one, next), (Turn::Result { .. }, Turn::Result { .. })));
     sides
         .map(|turns| match turns {
+            [Turn::System(text)] => json!({"role": "system", "content": text}),
             [Turn::Reply(told)] => json!({"role": "assistant", "content": reply(told)}),
             [Turn::User { text, has_image: false }] => json!({"role": "user", "content": text}),
             turns => json!({"role": "user", "content": turns.iter().flat_map(blocks).collect::<Vec<_>>()}),
@@ -216,7 +217,7 @@ fn blocks(turn: &Turn) -> Vec<Value> {
             let content = with_image(text, *has_image);
             vec![json!({"type": "tool_result", "tool_use_id": id, "content": content, "is_error": is_error})]
         }
-        Turn::Reply(_) => unreachable!("a reply is of the other side"),
+        Turn::System(_) | Turn::Reply(_) => unreachable!("it is a message of its own"),
     }
 }
 

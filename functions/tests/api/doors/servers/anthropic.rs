@@ -78,7 +78,7 @@ impl Server for Anthropic {
             max_output_tokens: number(&body["max_tokens"]),
             temperature: body["temperature"].as_f64(),
             stops: body["stop_sequences"].as_array().into_iter().flatten().map(text).collect(),
-            seed: None,
+            ..Arrived::default()
         }
     }
 }
@@ -93,8 +93,13 @@ fn words_of(blocks: &[Value]) -> String {
 
 fn reply(blocks: &[Value]) -> ArrivedTurn {
     let calls = of_type(blocks, "tool_use").map(|call| (text(&call["name"]), call["input"].clone()));
-    let proofs = of_type(blocks, "thinking").map(|thinking| text(&thinking["signature"]));
-    ArrivedTurn::Reply { text: words_of(blocks), calls: calls.collect(), proofs: proofs.collect() }
+    let thinking = || of_type(blocks, "thinking");
+    ArrivedTurn::Reply {
+        reasoning: thinking().map(|block| text(&block["thinking"])).collect(),
+        text: words_of(blocks),
+        calls: calls.collect(),
+        proofs: thinking().map(|block| text(&block["signature"])).collect(),
+    }
 }
 
 fn result(block: &Value) -> ArrivedTurn {

@@ -68,7 +68,7 @@ impl Server for Bedrock {
             if message["role"] == "assistant" {
                 let calls = blocks.iter().filter_map(|block| block.get("toolUse"));
                 let calls = calls.map(|call| (text(&call["name"]), call["input"].clone())).collect();
-                turns.push(ArrivedTurn::Reply { text: words, calls, proofs: proofs(blocks) });
+                turns.push(ArrivedTurn::Reply { reasoning: String::new(), text: words, calls, proofs: proofs(blocks) });
                 continue;
             }
             turns.extend(blocks.iter().filter_map(|block| block.get("toolResult")).map(|result| {
@@ -93,7 +93,7 @@ impl Server for Bedrock {
             max_output_tokens: number(&inference["maxTokens"]),
             temperature: inference["temperature"].as_f64(),
             stops: inference["stopSequences"].as_array().into_iter().flatten().map(text).collect(),
-            seed: None,
+            ..Arrived::default()
         }
     }
 }

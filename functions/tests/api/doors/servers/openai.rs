@@ -58,19 +58,29 @@ impl Server for OpenAi {
             temperature: body["temperature"].as_f64(),
             stops: body["stop"].as_array().into_iter().flatten().map(text).collect(),
             seed: body["seed"].as_u64(),
+            presence_penalty: body["presence_penalty"].as_f64(),
             ..Arrived::default()
         };
         for message in body["messages"].as_array().unwrap() {
             let (words, images) = content(&message["content"]);
+            arrived.name = message["name"].as_str().map(str::to_owned).or(arrived.name);
+            let parts = message["content"].as_array().into_iter().flatten();
+            arrived.detail = parts
+                .filter_map(|part| part["image_url"]["detail"].as_str())
+                .map(str::to_owned)
+                .next()
+                .or(arrived.detail);
             let calls = message["tool_calls"].as_array().into_iter().flatten();
             let calls = calls.map(|call| (text(&call["function"]["name"]), arguments(&call["function"]["arguments"])));
             match message["role"].as_str().unwrap() {
-                "system" => arrived.system += &words,
+                "system" if arrived.turns.is_empty() => arrived.system += &words,
+                "system" => arrived.turns.push(ArrivedTurn::System(words)),
                 "user" => arrived.turns.push(ArrivedTurn::User { text: words, images }),
                 "tool" => arrived.turns.push(ArrivedTurn::Result { text: words, is_error: false, images }),
                 "assistant" => {
+                    let reasoning = message["reasoning_content"].as_str().unwrap_or_default().to_owned();
                     let calls = calls.collect();
-                    arrived.turns.push(ArrivedTurn::Reply { text: words, calls, proofs: Vec::new() });
+                    arrived.turns.push(ArrivedTurn::Reply { reasoning, text: words, calls, proofs: Vec::new() });
                 }
                 other => panic!("{other}"),
             }

@@ -63,8 +63,12 @@ impl Server for Responses {
         };
         for item in body["input"].as_array().unwrap() {
             let (words, images) = content(&item["content"]);
+            let mut parts = item["content"].as_array().into_iter().flatten();
+            let detail = parts.find_map(|part| part["detail"].as_str()).filter(|detail| *detail != "auto");
+            arrived.detail = detail.map(str::to_owned).or(arrived.detail);
             match (text(&item["type"]).as_str(), item["role"].as_str()) {
-                ("message", Some("developer")) => arrived.system += &words,
+                ("message", Some("developer")) if arrived.turns.is_empty() => arrived.system += &words,
+                ("message", Some("developer")) => arrived.turns.push(ArrivedTurn::System(words)),
                 ("message", Some("user")) => arrived.turns.push(ArrivedTurn::User { text: words, images }),
                 ("function_call_output", None) => {
                     let (text, images) = content(&item["output"]);
@@ -80,14 +84,20 @@ impl Server for Responses {
 /// Adds an item of the model's. Those in a row are one turn.
 fn add_to_reply(turns: &mut Vec<ArrivedTurn>, kind: &str, item: &Value, words: &str) {
     if !matches!(turns.last(), Some(ArrivedTurn::Reply { .. })) {
-        turns.push(ArrivedTurn::Reply { text: String::new(), calls: Vec::new(), proofs: Vec::new() });
+        turns.push(ArrivedTurn::Reply {
+            reasoning: String::new(),
+            text: String::new(),
+            calls: Vec::new(),
+            proofs: Vec::new(),
+        });
     }
-    let Some(ArrivedTurn::Reply { text: all, calls, proofs }) = turns.last_mut() else { return };
+    let Some(ArrivedTurn::Reply { reasoning, text: all, calls, proofs }) = turns.last_mut() else { return };
     match kind {
         "message" => all.push_str(words),
         "function_call" => calls.push((text(&item["name"]), arguments(&item["arguments"]))),
         "reasoning" => {
             assert_eq!(item["id"], REASONING_ID);
+            reasoning.extend(item["summary"].as_array().unwrap().iter().map(|part| text(&part["text"])));
             proofs.push(text(&item["encrypted_content"]));
         }
         other => panic!("{other}"),
