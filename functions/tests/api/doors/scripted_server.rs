@@ -69,6 +69,10 @@ impl Drop for ScriptedServer {
 
 async fn serve(mut connection: TcpStream, server: &dyn Server, state: &Mutex<State>) -> io::Result<()> {
     let (path, body) = read(&mut connection).await?;
+    if body.is_empty() {
+        // A client that opens its connection before there is a request.
+        return connection.shutdown().await;
+    }
     let body: Value = serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{path}: {error}"));
     let (model, streamed) = server.asked(&path, &body);
     let script = {
@@ -92,7 +96,7 @@ async fn read(connection: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     };
     let head = String::from_utf8_lossy(&bytes[..head_bytes]).to_lowercase();
     let lengths = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let body_bytes: usize = lengths.unwrap().trim().parse().unwrap();
+    let body_bytes: usize = lengths.map_or(0, |length| length.trim().parse().unwrap());
     while bytes.len() < head_bytes + body_bytes {
         if connection.read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
