@@ -307,6 +307,7 @@ async fn calls_of_tools_and_reasoning_become_blocks_and_a_tool_call_ends_the_tur
     let ask = |stream: bool| {
         let mut body = anthropic_body(stream);
         body["model"] = json!("m");
+        body["thinking"] = json!({"type": "adaptive"});
         body["tools"] = json!([{"name": "look", "input_schema": {"type": "object"}}]);
         Request::post(MESSAGES).json(&body).bearer(&access)
     };

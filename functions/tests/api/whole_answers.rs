@@ -13,7 +13,7 @@ use crate::providers::{Chatting, answer, ask, request};
 use crate::requests::{catalogue_of, model};
 
 /// The most bytes of a whole answer that should be a stream.
-const MOST_BYTES: usize = 3 * 1024 * 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// A provider with a model at a credit a token.
 async fn chatting() -> (MockServer, Chatting) {

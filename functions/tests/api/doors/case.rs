@@ -178,6 +178,8 @@ pub enum Thing {
     Proof,
     /// Words of reasoning that came without a proof.
     UnprovedReasoning,
+    /// Reasoning of a model that nobody asked to reason.
+    UnaskedReasoning,
     /// A reply before which nobody asked anything.
     FirstReply,
     /// Instructions in the middle.

@@ -59,8 +59,12 @@ impl Between<'_> {
         }
     }
 
+    fn loss(self, thing: Thing) -> Option<Outcome> {
+        losses::of(self.caller.name(), self.server.name(), thing)
+    }
+
     fn refused(self, thing: Thing) -> Option<&'static str> {
-        match losses::of(self.caller.name(), self.server.name(), thing) {
+        match self.loss(thing) {
             Some(Outcome::Refused(name)) => Some(name),
             _ => None,
         }
@@ -92,9 +96,11 @@ impl Between<'_> {
     /// The reply as the caller hears it.
     fn heard(self, told: &Told) -> Heard {
         let hears = |thing: Thing| !self.caller.cannot_hear().contains(&thing) && self.tells(thing);
-        let proofs = told.proof.as_deref().filter(|_| hears(Thing::Proof));
+        let is_shown = self.case.said.effort.is_some() || self.loss(Thing::UnaskedReasoning).is_none();
+        let is_anthropics = self.server.proof_kind() != Some(ProofKind::Encrypted);
+        let proofs = told.proof.as_deref().filter(|_| hears(Thing::Proof) && (is_shown || is_anthropics));
         Heard {
-            reasoning: told.reasoning.filter(|_| hears(Thing::Reasoning)).unwrap_or_default().to_owned(),
+            reasoning: told.reasoning.filter(|_| hears(Thing::Reasoning) && is_shown).unwrap_or_default().to_owned(),
             proofs: proofs.into_iter().map(|data| self.handed_out(data)).collect(),
             text: told.text.to_owned(),
             calls: told.calls.iter().map(HeardCall::from).collect(),
@@ -146,7 +152,7 @@ impl Between<'_> {
     pub fn arrival(self) -> Arrived {
         let Said { system, turns, has_tool, has_schema, effort, name, detail, .. } = &self.case.said;
         let Said { max_output_tokens, temperature, stop, seed, presence_penalty, .. } = &self.case.said;
-        let loss = |thing: Thing| losses::of(self.caller.name(), self.server.name(), thing);
+        let loss = |thing: Thing| self.loss(thing);
         let things = self.case.said.things();
         let is_lost = |thing: Thing| things.contains(&thing) && loss(thing) == Some(Outcome::Lost);
         let reasons = effort.is_some() && !is_lost(Thing::EffortAfterCall) && !is_lost(Thing::EffortAfterUnprovedCall);

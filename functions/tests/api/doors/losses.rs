@@ -43,6 +43,13 @@ const LOSSES: &[Loss] = &[
         words: "instructions among the messages come before all turns",
     },
     Loss {
+        caller: "messages",
+        server: "*",
+        thing: Thing::UnaskedReasoning,
+        outcome: Outcome::Lost,
+        words: "reasoning that was not asked for is not shown, but for Anthropic's signatures",
+    },
+    Loss {
         caller: "*",
         server: "openai",
         thing: Thing::Proof,
