@@ -48,6 +48,17 @@ def talk(client: OpenAI) -> None:
     expect("its usage", chunks[-1].usage.total_tokens, whole.usage.total_tokens)
 
 
+def complete(client: OpenAI) -> None:
+    """The older protocol: a text, and how it goes on."""
+    whole = client.completions.create(model="dummy", prompt="Hello")
+    expect("a text, whole", (whole.choices[0].text, whole.choices[0].finish_reason), ("Dummy Response", "stop"))
+    expect("its cost", whole.usage.cost, 1)
+    options = {"include_usage": True}
+    chunks = list(client.completions.create(model="dummy", prompt="Hello", stream=True, stream_options=options))
+    expect("streamed", "".join(choice.text for chunk in chunks for choice in chunk.choices), "Dummy Response")
+    expect("its usage", chunks[-1].usage.total_tokens, whole.usage.total_tokens)
+
+
 def read_headers(client: OpenAI) -> None:
     """The headers of a whole answer and of a stream: the request's id, and the limit of messages in flight."""
     for stream in (False, True):
@@ -159,13 +170,15 @@ def obey() -> None:
 
 if __name__ == "__main__":
     obey()
-    settings = {"STARTING_TOKENS": str(5 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
+    settings = {"STARTING_TOKENS": str(7 + HANG_UPS), "DUMMY_DELAY_MS": "100"}
     with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
         key = api_key(stack)
         client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key)
         for _ in range(HANG_UPS):
             hang_up(client)
-        wait_for("the balance after streams that nobody read", lambda: balance(stack, key), 5)
+        wait_for("the balance after streams that nobody read", lambda: balance(stack, key), 7)
+        complete(client)
+        expect("the balance after two texts", balance(stack, key), 5)
         talk(client)
         expect("the balance after two messages", balance(stack, key), 3)
         repeat(client)

@@ -13,6 +13,7 @@ pub mod anthropic_messages;
 pub mod audit;
 pub mod chat;
 pub mod chat_completions;
+pub mod completions;
 pub mod conversations;
 pub mod docs;
 pub mod export;

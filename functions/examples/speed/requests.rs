@@ -85,6 +85,7 @@ impl<'a> Requests<'a> {
             "audit" => Asked::directly(json!({})),
             "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),
             "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
+            "completions" => self.ada_posts("/v1/completions", &json!({"model": "dummy", "prompt": "Hello"})),
             "conversations" => self.ada_gets("/conversations/"),
             "docs" => self.ada_gets("/docs/"),
             "export" => self.ada_gets("/export/"),

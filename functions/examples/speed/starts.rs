@@ -15,7 +15,7 @@ use crate::binaries::Binary;
 /// Enough for a 99th percentile: with fewer it would be the slowest start.
 const STARTS: usize = 100;
 /// The functions that ask models.
-const ASKING: [&str; 3] = ["anthropic-messages", "chat", "chat-completions"];
+const ASKING: [&str; 4] = ["anthropic-messages", "chat", "chat-completions", "completions"];
 /// The most bytes of a catalogue.
 const CATALOGUE_BYTES: usize = 64 * 1024;
 

@@ -98,8 +98,10 @@ fn any_request(routes: &[Target]) -> impl Strategy<Value = Sent> + use<> {
         prop::option::of("[!$-;=?-~]{0,60}"),
         btree_map(any_text(), any_text(), 0..3),
     );
-    let sent = (select(routes.to_vec()), any_method(), any::<[bool; 2]>(), what, around);
-    sent.prop_map(|(route, method, [is_rest, is_logged_in], what, (headers, query, raw_query, path_parameters))| {
+    // Most paths have nothing more to say to somebody who is not logged in.
+    let sender = (any::<bool>(), prop::bool::weighted(0.8));
+    let sent = (select(routes.to_vec()), any_method(), sender, what, around);
+    sent.prop_map(|(route, method, (is_rest, is_logged_in), what, (headers, query, raw_query, path_parameters))| {
         let (content_type, body, is_base64) = what;
         let method = method.of(&route);
         Sent {
@@ -230,7 +232,9 @@ fn any_completion() -> impl Strategy<Value = Vec<u8>> {
     ];
     let more = prop::option::weighted(0.3, (select(names), any_json()));
     (messages, any::<bool>(), more).prop_map(|(messages, stream, more)| {
-        let mut body = json!({"model": "dummy", "max_tokens": 9, "messages": messages, "stream": stream});
+        let prompt = messages[0]["content"].clone();
+        let mut body =
+            json!({"model": "dummy", "max_tokens": 9, "messages": messages, "prompt": prompt, "stream": stream});
         if let Some((name, value)) = more {
             body[name] = value;
         }

@@ -18,7 +18,7 @@ use testkit::template::workspace_root;
 use crate::requests::{
     FIRST_CONVERSATION, anthropic_message, balance, change_password, chat, completion, completion_body, count_tokens,
     delete_account, delete_conversation, end_api_key, end_session, log_in, make_api_key, make_conversation, message,
-    message_in, messages_of, quote, refresh, register, rename_conversation, verify,
+    message_in, messages_of, quote, refresh, register, rename_conversation, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -157,6 +157,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`GET /messages/`", "messages", get("/messages/")).await,
         cost(world, "`GET /export/`", "export", get("/export/")).await,
         cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
+        cost(world, "`POST /v1/completions`", "completions", text_completion(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages`", "anthropic-messages", anthropic_message(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages/count_tokens`", "anthropic-messages", count_tokens().bearer(&ada.access)).await,
     ]);
@@ -416,6 +417,7 @@ async fn costs_of_starts() -> Vec<Cost> {
     for (name, function) in [
         ("`chat` starts", "chat"),
         ("`chat-completions` starts", "chat-completions"),
+        ("`completions` starts", "completions"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
     ] {

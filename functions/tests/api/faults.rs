@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::requests::{
     FIRST_CONVERSATION, UNKNOWN_ID, anthropic_message, balance, change_password, chat, completion, count_tokens,
     delete_conversation, end_api_key, end_session, log_in, make_api_key, make_conversation, message_in, messages_of,
-    quote, refresh, register, rename_conversation, verify,
+    quote, refresh, register, rename_conversation, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -42,6 +42,8 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("chat", chat().bearer(&api_key)),
         ("chat-completions", completion(false).bearer(&ada.access)),
         ("chat-completions", completion(true).bearer(&ada.access)),
+        ("completions", text_completion(false).bearer(&ada.access)),
+        ("completions", text_completion(true).bearer(&ada.access)),
         ("anthropic-messages", anthropic_message(false).bearer(&ada.access)),
         ("anthropic-messages", anthropic_message(true).bearer(&ada.access)),
         ("anthropic-messages", count_tokens().bearer(&ada.access)),

@@ -20,6 +20,7 @@ mod chat;
 mod chat_completions;
 mod chat_streams;
 mod choices;
+mod completions;
 mod conversations;
 mod cors;
 mod costs;

@@ -67,6 +67,12 @@ impl Chatting {
         Request::post("/v1/chat/completions").json(&body).bearer(&self.access)
     }
 
+    pub fn text_completion(&self, stream: bool) -> Request {
+        let mut body = crate::requests::text_completion_body(stream);
+        body["model"] = json!("some-model");
+        Request::post(requests::TEXT_COMPLETIONS).json(&body).bearer(&self.access)
+    }
+
     pub fn anthropic_message(&self, stream: bool) -> Request {
         let mut body = crate::requests::anthropic_body(stream);
         body["model"] = json!("some-model");

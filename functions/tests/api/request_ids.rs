@@ -7,7 +7,7 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::template::Template;
 
 use crate::logs::logs_with;
-use crate::requests::{anthropic_message, balance, chat, completion, message, path_with_id};
+use crate::requests::{anthropic_message, balance, chat, completion, message, path_with_id, text_completion};
 use crate::world::{Tokens, World};
 
 /// A request of this method to every path of the template.
@@ -40,6 +40,8 @@ async fn every_answer_has_the_id_of_its_line_in_the_log() {
         (402, completion(true).bearer(&access)),
         (400, message("").bearer(&access)),
         (401, completion(false).header("X-Request-Id", "chosen-by-the-client")),
+        (402, text_completion(true).bearer(&access)),
+        (401, text_completion(false)),
         (402, anthropic_message(false).bearer(&access)),
         (401, anthropic_message(true)),
         (204, preflight),

@@ -8,6 +8,8 @@ use crate::world::PASSWORD;
 
 pub const COMPLETIONS: &str = "/v1/chat/completions";
 
+pub const TEXT_COMPLETIONS: &str = "/v1/completions";
+
 pub const MESSAGES: &str = "/v1/messages";
 
 pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
@@ -54,6 +56,15 @@ pub fn completion(stream: bool) -> Request {
 
 pub fn completion_body(stream: bool) -> Value {
     json!({"model": "dummy", "messages": [{"role": "user", "content": "Hello"}], "stream": stream})
+}
+
+/// A request in OpenAI's older protocol.
+pub fn text_completion(stream: bool) -> Request {
+    Request::post(TEXT_COMPLETIONS).json(&text_completion_body(stream))
+}
+
+pub fn text_completion_body(stream: bool) -> Value {
+    json!({"model": "dummy", "prompt": "Hello", "stream": stream})
 }
 
 /// A request in Anthropic's protocol.

@@ -16,7 +16,7 @@ use crate::providers;
 use crate::requests::{
     FIRST_CONVERSATION, anthropic_message, balance, change_password, chat, completion, delete_account,
     delete_conversation, end_api_key, end_session, log_in, make_conversation, message_in, messages_of, quote, refresh,
-    register, rename_conversation, verify,
+    register, rename_conversation, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -67,7 +67,12 @@ async fn live(world: &World, ada: &Tokens) {
     for token in [&ada.access, &ada.refresh] {
         ask(world, 200, verify(token)).await;
     }
-    for (request, key) in [(chat(), "one"), (completion(false), "another"), (anthropic_message(false), "a-third")] {
+    for (request, key) in [
+        (chat(), "one"),
+        (completion(false), "another"),
+        (anthropic_message(false), "a-third"),
+        (text_completion(false), "a-fourth"),
+    ] {
         leave_a_hold(world, "ada").await;
         ask(world, 200, request.clone().bearer(&ada.access)).await;
         // With an idempotency key and twice: the second answer comes from the record.
@@ -101,8 +106,8 @@ async fn have_conversations(world: &World, access: &str) {
 /// The requests of programs, and those that make and end their API keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
-    for request in [chat(), completion(false), anthropic_message(false), quote(), balance(), Request::get("/v1/models")]
-    {
+    let of_doors = [chat(), completion(false), text_completion(false), anthropic_message(false)];
+    for request in of_doors.into_iter().chain([quote(), balance(), Request::get("/v1/models")]) {
         ask(world, 200, request.bearer(&made.key)).await;
     }
     let ended = world.make_api_key(&ada.access).await;
@@ -168,6 +173,7 @@ async fn remember() -> BTreeSet<Permission> {
     ask(&chatting.world, 502, chatting.message("Hello")).await;
     ask(&chatting.world, 502, chatting.completion(false)).await;
     ask(&chatting.world, 502, chatting.anthropic_message(false)).await;
+    ask(&chatting.world, 502, chatting.text_completion(false)).await;
     chatting.world.stack.recorder().used_permissions()
 }
 

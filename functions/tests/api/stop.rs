@@ -9,7 +9,7 @@ use crate::events::data_of_events;
 use crate::refusals::{refused, refused_by_openai};
 use crate::requests::{
     balance, change_password, chat, completion, delete_account, end_api_key, log_in, make_api_key, quote, refresh,
-    register, verify,
+    register, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -43,8 +43,9 @@ async fn a_stop_refuses_whatever_costs_and_nothing_else() {
     for bearer in [&ada.access, &program.key] {
         told_to_wait(&refused(&world, chat().bearer(bearer), 503, "not_accepting").await);
         for stream in [false, true] {
-            let completion = completion(stream).bearer(bearer);
-            told_to_wait(&refused_by_openai(&world, completion, 503, "not_accepting").await);
+            for request in [completion(stream), text_completion(stream)] {
+                told_to_wait(&refused_by_openai(&world, request.bearer(bearer), 503, "not_accepting").await);
+            }
         }
     }
     told_to_wait(&refused(&world, register("bob", PASSWORD), 503, "not_accepting").await);

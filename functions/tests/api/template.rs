@@ -171,7 +171,8 @@ fn is_streamed(function: &TemplateFunction) -> bool {
 fn replies_alone_are_streamed_and_have_the_time_of_a_stream() {
     let template = template();
     for function in template.functions() {
-        let replies = ["anthropic-messages", "chat", "chat-completions"].contains(&function.binary.as_str());
+        let replies =
+            ["anthropic-messages", "chat", "chat-completions", "completions"].contains(&function.binary.as_str());
         assert_eq!(is_streamed(&function), replies, "{}", function.binary);
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", replies, "{}", function.binary);
         // The timeout of the gateway, which is 29 s by default.
@@ -308,7 +309,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
-        ["anthropic-messages", "chat", "chat-completions", "models", "quote", "token-balance"]
+        ["anthropic-messages", "chat", "chat-completions", "completions", "models", "quote", "token-balance"]
     );
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
@@ -322,12 +323,12 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
-        ["anthropic-messages", "chat", "chat-completions", "operator", "register"]
+        ["anthropic-messages", "chat", "chat-completions", "completions", "operator", "register"]
     );
     assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
-        ["anthropic-messages", "chat", "chat-completions", "models", "operator", "quote"]
+        ["anthropic-messages", "chat", "chat-completions", "completions", "models", "operator", "quote"]
     );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
@@ -337,6 +338,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "audit",
             "chat",
             "chat-completions",
+            "completions",
             "conversations",
             "keys",
             "login",
@@ -367,7 +369,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
 
 /// Whether a function asks a model. `models` and `quote` know names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
-    ["anthropic-messages", "chat", "chat-completions"].contains(&function.binary.as_str())
+    ["anthropic-messages", "chat", "chat-completions", "completions"].contains(&function.binary.as_str())
 }
 
 /// IAM refuses a policy with two statements of the same `Sid`.

@@ -8,19 +8,13 @@ use crate::error::ApiError;
 use crate::http::{Answer, Request};
 use crate::openai::chunks::Chunks;
 use crate::openai::completion::WholeCompletion;
+use crate::openai::delivery::ChunkForm;
 use crate::openai::error_response::OpenAiErrors;
 use crate::till::PaidReply;
 
 /// `POST /v1/chat/completions`.
 #[derive(Debug)]
 pub struct ChatCompletions;
-
-/// What the chunks of a streamed answer take from the request.
-#[derive(Clone, Copy, Debug)]
-pub struct ChunkForm {
-    /// Whether an event says what the model counted.
-    pub include_usage: bool,
-}
 
 impl Door for ChatCompletions {
     const ENDPOINT: &'static str = "/v1/chat/completions";

@@ -1,7 +1,7 @@
 //! What is asked of `POST /v1/chat/completions`.
 
 use providers::catalogue::may_be_extra;
-use providers::prompt::{Prompt, Sampling};
+use providers::prompt::Prompt;
 use providers::raw_json::RawJson;
 use serde_json::value::RawValue;
 
@@ -9,8 +9,10 @@ use crate::door::{
     DoorRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, refuse,
 };
 use crate::error::ApiError;
-use crate::http::{Elements, JsonObject, Request};
-use crate::openai::chat_completions::{ChatCompletions, ChunkForm};
+use crate::http::{JsonObject, Request};
+use crate::openai::chat_completions::ChatCompletions;
+use crate::openai::delivery::delivery;
+use crate::openai::sampling::sampling;
 use crate::openai::{choices, content, messages, response_format, tools, unsupported};
 
 /// The parameters that are honoured, or refused because nothing here can honour them.
@@ -47,9 +49,6 @@ const PARAMETERS: [&str; 31] = [
     "verbosity",
     "web_search_options",
 ];
-
-const MAX_STOPS: usize = 4;
-const MAX_STOP_BYTES: usize = 1024;
 
 /// A request for a chat completion.
 pub type CompletionRequest = DoorRequest<ChatCompletions>;
@@ -112,34 +111,6 @@ impl CompletionRequest {
     }
 }
 
-fn sampling(fields: &Parameters<'_>) -> Result<Sampling, ProtocolError> {
-    Ok(Sampling {
-        temperature: fields.number("temperature", 0.0, 2.0)?,
-        top_p: fields.number("top_p", 0.0, 1.0)?,
-        presence_penalty: fields.number("presence_penalty", -2.0, 2.0)?,
-        frequency_penalty: fields.number("frequency_penalty", -2.0, 2.0)?,
-        stop: stops(fields)?,
-        seed: fields.integer("seed")?,
-        top_k: None,
-    })
-}
-
-fn stops(fields: &Parameters<'_>) -> Result<Vec<String>, ProtocolError> {
-    let rule = format!("a string or up to {MAX_STOPS} strings, each of 1 to {MAX_STOP_BYTES} bytes");
-    let stop = |value| match fields.text_of("stop", value, &rule)? {
-        text if (1..=MAX_STOP_BYTES).contains(&text.len()) => Ok(text.into_owned()),
-        _ => Err(fields.refuse("stop", ParameterFault::Value, &rule)),
-    };
-    let Some(value) = fields.get("stop") else { return Ok(Vec::new()) };
-    match Elements::of(value) {
-        None => Ok(vec![stop(value)?]),
-        Some(stops) if stops.clone().nth(MAX_STOPS).is_some() => {
-            Err(fields.refuse("stop", ParameterFault::Value, &rule))
-        }
-        Some(stops) => stops.map(stop).collect(),
-    }
-}
-
 /// A word of a provider's own, such as `low`. The model's server judges it.
 fn word(fields: &Parameters<'_>, name: &str) -> Result<Option<String>, ProtocolError> {
     const MAX_WORD_BYTES: usize = 32;
@@ -164,20 +135,6 @@ fn max_output_tokens(fields: &Parameters<'_>) -> Result<Option<u32>, ProtocolErr
         }
         (one, other) => Ok(one.or(other)),
     }
-}
-
-/// Whether the answer is streamed, and the form of its chunks.
-fn delivery(fields: &Parameters<'_>) -> Result<(bool, ChunkForm), ProtocolError> {
-    let is_streamed = fields.switch("stream")?;
-    let include_usage = match fields.object("stream_options", &["include_usage"])? {
-        Some(_) if !is_streamed => {
-            let detail = "'stream_options' is only allowed where 'stream' is true.";
-            return Err(refuse("stream_options", ParameterFault::Value, detail));
-        }
-        Some(options) => options.switch("include_usage")?,
-        None => false,
-    };
-    Ok((is_streamed, ChunkForm { include_usage }))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ const MAX_TEXT: usize = 500;
 /// Members of a request that are never passed on unread. Some bear on the price beside the reported usage, or on who answers:
 /// budgets of reasoning, searches, other templates, several replies, a quicker service. Others are read here, so that the client
 /// would write them twice. The rest is about the caller.
-const NOT_EXTRA: [&str; 101] = [
+const NOT_EXTRA: [&str; 104] = [
     "access_programs",
     "audio",
     "background",
@@ -59,9 +59,11 @@ const NOT_EXTRA: [&str; 101] = [
     "conversation",
     "data_sources",
     "diagnostics",
+    "dimensions",
     "echo",
     "enable_search",
     "enable_thinking",
+    "encoding_format",
     "extra_body",
     "fallback_credit_token",
     "fallbacks",
@@ -123,6 +125,7 @@ const NOT_EXTRA: [&str; 101] = [
     "store",
     "stream",
     "stream_options",
+    "suffix",
     "system",
     "temperature",
     "text",

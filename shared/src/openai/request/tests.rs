@@ -12,12 +12,13 @@ use proptest::prelude::*;
 use providers::catalogue::CataloguedModel;
 use providers::dummy::Dummy;
 use providers::offers::Offer;
-use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Tool, ToolChoice, Turn};
+use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Sampling, Tool, ToolChoice, Turn};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::door::{InvalidParameter, UnknownModel};
+use crate::openai::sampling::MAX_STOP_BYTES;
 use crate::testing::{offer, offers_of_the_dummy};
 
 fn minimal() -> Value {

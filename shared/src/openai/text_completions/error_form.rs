@@ -1,0 +1,27 @@
+//! Errors as clients of completions read them.
+
+use serde_json::Value;
+
+use crate::door::{ErrorForm, ErrorParts};
+use crate::openai::error_response::OpenAiErrors;
+
+/// Errors of OpenAI's form, which name the parameters of completions.
+pub enum TextCompletionErrors {}
+
+impl ErrorForm for TextCompletionErrors {
+    fn body(error: &ErrorParts<'_>) -> Value {
+        OpenAiErrors::body(error)
+    }
+
+    fn event(error: &ErrorParts<'_>) -> String {
+        OpenAiErrors::event(error)
+    }
+
+    fn parameter(name: &'static str) -> &'static str {
+        match name {
+            "messages" => "prompt",
+            "max_completion_tokens" => "max_tokens",
+            name => name,
+        }
+    }
+}
