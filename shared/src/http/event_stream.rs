@@ -44,12 +44,40 @@ impl<E> From<Answer> for Streamable<E> {
     }
 }
 
-/// An event without a name. JSON has no line breaks, so it is one line of data.
+/// An event without a name, whose data are one line.
 pub(crate) fn event(data: &impl Serialize) -> String {
-    format!("data: {}\n\n", serde_json::to_string(data).unwrap_or_default())
+    format!("data: {}\n\n", on_one_line(serde_json::to_string(data).unwrap_or_default()))
+}
+
+/// A part of the JSON that is kept as it came may have line breaks, which stand between values: there a space means the same.
+fn on_one_line(json: String) -> String {
+    const LINE_BREAKS: [char; 2] = ['\n', '\r'];
+    if json.contains(LINE_BREAKS) { json.replace(LINE_BREAKS, " ") } else { json }
 }
 
 /// An event with this name.
 pub(crate) fn named_event(name: &str, data: &impl Serialize) -> String {
     format!("event: {name}\n{}", event(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// By WHATWG HTML, section 9.2, a second line would begin another field.
+    #[test]
+    fn data_that_were_written_on_several_lines_are_sent_on_one() {
+        let written = json!({"text": "two\nlines", "list": [1, 2]});
+        for line_break in ["\n", "\r\n", "\r"] {
+            let text = serde_json::to_string_pretty(&written).unwrap().replace('\n', line_break);
+            let event = named_event("e", &RawValue::from_string(text).unwrap());
+            let lines: Vec<&str> = event.split(['\n', '\r']).collect();
+            assert_eq!((lines[0], &lines[2..]), ("event: e", &["", ""][..]), "{event:?}");
+            let data: Value = serde_json::from_str(lines[1].strip_prefix("data: ").unwrap()).unwrap();
+            assert_eq!(data, written);
+        }
+    }
 }
