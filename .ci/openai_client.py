@@ -1,5 +1,8 @@
 """OpenAI's own Python client against the README's first command."""
 
+import array
+import json
+import pathlib
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +17,15 @@ WAIT_LIMIT_S = 10
 HELLO = [{"role": "user", "content": "Hello"}]
 # The client repeats a failed request twice by itself.
 ATTEMPTS = 3
+# A dummy, and one that makes vectors at a credit a token.
+DUMMY = {"provider": "dummy", "provider_model": "dummy", "context_tokens": 4096, "max_output_tokens": 512}
+DUMMIES = {
+    "providers": {"dummy": {"protocol": "dummy"}},
+    "models": [
+        {"id": "dummy", "prices": {"input": 0, "output": 0, "request": 1}, **DUMMY},
+        {"id": "vectors", "prices": {"input": 1_000_000, "output": 0}, "takes": ["embeddings"], **DUMMY},
+    ],
+}
 
 
 def expect(what: str, found: object, wanted: object) -> None:
@@ -154,6 +166,26 @@ def fail(stack: Stack) -> None:
     expect("requests, since it may be billed", (len(sent), balance(stack, key)), (1, 10))
 
 
+def embed(client: OpenAI, key: str, stack: Stack) -> None:
+    """Vectors, which the client asks for in base64 by itself, and of texts and of tokens."""
+    before = balance(stack, key)
+    asked = {"model": "vectors", "input": ["Hello", "Goodbye", "Hello"]}
+    made = client.embeddings.create(**asked)
+    hello, goodbye, again = (item.embedding for item in made.data)
+    expect("the places of vectors", [item.index for item in made.data], [0, 1, 2])
+    expect("the same text has the same vector", (hello == again, hello == goodbye, len(hello)), (True, False, 8))
+    expect("its usage", (made.model, made.usage.prompt_tokens, made.usage.total_tokens), ("vectors", 6, 6))
+    numbers = client.embeddings.create(**asked, encoding_format="float").data[0].embedding
+    expect("the same as numbers", array.array("f", numbers), array.array("f", hello))
+    short = client.embeddings.create(model="vectors", input=[[9906], [0, 1]], dimensions=2).data
+    expect("of tokens, of two numbers each", [len(item.embedding) for item in short], [2, 2])
+    expect("the price of them", before - balance(stack, key), 6 + 6 + 3)
+    try:
+        client.embeddings.create(model="dummy", input="Hello")
+    except APIStatusError as error:
+        expect("a model that talks", (error.status_code, error.param), (400, "input"))
+
+
 def obey() -> None:
     """The client obeys x-should-retry, which comes with every error that may have been charged or billed.
 
@@ -187,6 +219,12 @@ if __name__ == "__main__":
         name_the_key_otherwise(stack, key)
         expect("the balance after two more", balance(stack, key), 0)
         be_refused(client)
+    with tempfile.TemporaryDirectory() as data:
+        models = pathlib.Path(data, "models.json")
+        models.write_text(json.dumps(DUMMIES), encoding="utf-8")
+        with Stack(data, "--models", str(models), STARTING_TOKENS="1000") as stack:
+            key = api_key(stack)
+            embed(OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key), key, stack)
     for failure, ask in [("cut", break_off), ("error", fail)]:
         settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": failure}
         with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:

@@ -1,8 +1,8 @@
 //! OpenAI's protocols as a server: requests, answers, chunks and errors as its clients know them.
 //!
 //! After <https://platform.openai.com/docs/api-reference>. Nothing here asks a model or touches the table: it reads and writes
-//! JSON, for `POST /v1/chat/completions`, `POST /v1/completions`, `POST /v1/quote` and `GET /v1/models`. The client of the
-//! protocol for chat completions is a provider.
+//! JSON, for `POST /v1/chat/completions`, `POST /v1/completions`, `POST /v1/embeddings`, `POST /v1/quote` and
+//! `GET /v1/models`. The clients of the protocols for chat completions and embeddings are providers.
 //!
 //! Begin with [`ChatCompletions`].
 
@@ -12,6 +12,7 @@ mod chunks;
 mod completion;
 mod content;
 mod delivery;
+mod embeddings;
 mod error_response;
 mod messages;
 mod models;
@@ -30,6 +31,7 @@ pub use chat_completions::ChatCompletions;
 pub use chunks::Chunks;
 pub use completion::WholeCompletion;
 pub use delivery::ChunkForm;
+pub use embeddings::{EmbeddingErrors, Embeddings, Unstreamed, WholeEmbeddings};
 pub(crate) use error_response::ErrorBody;
 pub use error_response::OpenAiErrors;
 pub use models::{ModelItem, ModelList};

@@ -127,7 +127,13 @@ impl ChatRequest {
     /// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
     fn candidates(&self, offers: &Offers) -> Result<Candidates, ApiError> {
         let Some(name) = &self.model else { return Ok(offers.first()) };
-        offers.find(name).ok_or_else(|| ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail()))
+        let unknown = || ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail());
+        let candidates = offers.find(name).ok_or_else(unknown)?;
+        if candidates.first.terms.makes_embeddings() {
+            let detail = format!("The model '{}' makes embeddings, and nothing else.", candidates.first.id());
+            return Err(ApiError::invalid("model", detail));
+        }
+        Ok(candidates)
     }
 
     /// The whole answer.

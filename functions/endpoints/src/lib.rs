@@ -16,6 +16,7 @@ pub mod chat_completions;
 pub mod completions;
 pub mod conversations;
 pub mod docs;
+pub mod embeddings;
 pub mod export;
 pub mod jwks;
 pub mod keys;

@@ -43,6 +43,7 @@ async fn main() {
     let binaries = binaries();
     let stack = Stack::start(binaries::binary, &SETTINGS).await;
     requests::register_people(&stack).await;
+    starts::store_small_catalogue(&stack).await;
     let table = MeasuredTable::of(&stack).await;
     let starts = starts::of_functions(&binaries, &table).await;
     let mut invocations = Vec::new();

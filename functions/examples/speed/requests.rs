@@ -88,6 +88,7 @@ impl<'a> Requests<'a> {
             "completions" => self.ada_posts("/v1/completions", &json!({"model": "dummy", "prompt": "Hello"})),
             "conversations" => self.ada_gets("/conversations/"),
             "docs" => self.ada_gets("/docs/"),
+            "embeddings" => self.ada_posts("/v1/embeddings", &json!({"model": "vectors", "input": "Hello"})),
             "export" => self.ada_gets("/export/"),
             "jwks" => self.ada_gets("/.well-known/jwks.json"),
             "keys" => self.ada_gets("/keys/"),

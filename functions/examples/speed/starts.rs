@@ -15,7 +15,7 @@ use crate::binaries::Binary;
 /// Enough for a 99th percentile: with fewer it would be the slowest start.
 const STARTS: usize = 100;
 /// The functions that ask models.
-const ASKING: [&str; 4] = ["anthropic-messages", "chat", "chat-completions", "completions"];
+const ASKING: [&str; 5] = ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings"];
 /// The most bytes of a catalogue.
 const CATALOGUE_BYTES: usize = 64 * 1024;
 
@@ -153,8 +153,24 @@ pub async fn store_large_catalogue(stack: &Stack) {
     };
     let largest = (1..=200).map(catalogue).take_while(|text| text.len() <= CATALOGUE_BYTES).last().unwrap();
     println!("The catalogue has {} bytes.", largest.len());
+    store_catalogue(stack, &largest).await;
+}
+
+/// Stores a catalogue of the dummy and of one that makes vectors: no model of the settings does.
+pub async fn store_small_catalogue(stack: &Stack) {
+    let model = |id: &str, takes: &[&str]| {
+        json!({
+            "id": id, "provider": "none", "provider_model": "dummy", "prices": {"input": 0, "output": 0, "request": 1},
+            "context_tokens": 4096, "max_output_tokens": 512, "takes": takes,
+        })
+    };
+    let models = [model("dummy", &[]), model("vectors", &["embeddings"])];
+    store_catalogue(stack, &json!({"providers": {"none": {"protocol": "dummy"}}, "models": models}).to_string()).await;
+}
+
+async fn store_catalogue(stack: &Stack, catalogue: &str) {
     let item = json!({
-        "pk": {"S": "CATALOGUE"}, "sk": {"S": "CATALOGUE"}, "version": {"N": "1"}, "catalogue": {"S": largest},
+        "pk": {"S": "CATALOGUE"}, "sk": {"S": "CATALOGUE"}, "version": {"N": "1"}, "catalogue": {"S": catalogue},
         "changed_at": {"S": "2026-01-01T00:00:00Z"},
     });
     stack.table().call("PutItem", &json!({"TableName": stack.table().name(), "Item": item})).await.unwrap();

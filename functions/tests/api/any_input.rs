@@ -228,6 +228,9 @@ fn any_completion() -> impl Strategy<Value = Vec<u8>> {
         "thinking",
         "output_config",
         "cache_control",
+        "input",
+        "dimensions",
+        "encoding_format",
         "something",
     ];
     let more = prop::option::weighted(0.3, (select(names), any_json()));

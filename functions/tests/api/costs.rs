@@ -16,9 +16,10 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, change_password, chat, completion, completion_body, count_tokens,
-    delete_account, delete_conversation, end_api_key, end_session, log_in, make_api_key, make_conversation, message,
-    message_in, messages_of, quote, refresh, register, rename_conversation, text_completion, verify,
+    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat, completion,
+    completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in,
+    make_api_key, make_conversation, message, message_in, messages_of, quote, refresh, register, rename_conversation,
+    text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -161,6 +162,14 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`POST /v1/messages`", "anthropic-messages", anthropic_message(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages/count_tokens`", "anthropic-messages", count_tokens().bearer(&ada.access)).await,
     ]);
+    world.put_catalogue(Some(&catalogue_with_embeddings())).await;
+    let remembered = || embeddings().bearer(&ada.access).header("Idempotency-Key", "vectors");
+    costs.extend([
+        cost(world, "`POST /v1/embeddings`", "embeddings", embeddings().bearer(&ada.access)).await,
+        cost(world, "… with `Idempotency-Key`", "embeddings", remembered()).await,
+        cost(world, "… answered again", "embeddings", remembered()).await,
+    ]);
+    world.put_catalogue(None).await;
     costs
 }
 
@@ -418,6 +427,7 @@ async fn costs_of_starts() -> Vec<Cost> {
         ("`chat` starts", "chat"),
         ("`chat-completions` starts", "chat-completions"),
         ("`completions` starts", "completions"),
+        ("`embeddings` starts", "embeddings"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
     ] {

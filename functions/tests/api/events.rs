@@ -7,7 +7,8 @@
 //!
 //! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
 //! but an empty one. In a request, [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with
-//! an `Origin`, pages of `https://app.example.com` are allowed.
+//! an `Origin`, pages of `https://app.example.com` are allowed. The cases of `embeddings` have a catalogue with a dummy that makes
+//! them.
 //!
 //! A case with a `file` has complete events as documentation: `<file>.json` as API Gateway sends it, and
 //! `<file>-locally.json` as cargo-lambda does. To write them anew:
@@ -33,6 +34,7 @@ use testkit::template::{Template, workspace_root};
 use tokio::sync::OnceCell;
 
 use crate::forgery;
+use crate::requests::catalogue_with_embeddings;
 use crate::world::{MadeApiKey, Tokens, World, an_hour_ago, days_ago};
 
 /// More worlds at once would wait for each other on two cores.
@@ -300,6 +302,9 @@ async fn every_event_gets_its_answer() {
 async fn check(case: &Case, payloads: &[Payload]) -> Result<(), String> {
     let source = case.source.to_string();
     let cast = Cast::start(if source.contains("\"Origin\"") { &[ALLOWED_ORIGIN] } else { &[] }).await;
+    if case.function == "embeddings" {
+        cast.world.put_catalogue(Some(&catalogue_with_embeddings())).await;
+    }
     let source = cast.fill_in(source).await;
     let world = &cast.world;
     let before = world.items().await;

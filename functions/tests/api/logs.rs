@@ -10,7 +10,7 @@ use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, MESSAGES, QUOTE, TEXT_COMPLETIONS, balance, change_password, delete_account,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, TEXT_COMPLETIONS, balance, change_password, delete_account,
     delete_conversation, end_api_key, log_in, make_api_key, make_conversation, message, message_in, messages_of,
     refresh, register, rename_conversation, verify,
 };
@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 46;
+const REQUESTS: usize = 47;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -69,6 +69,8 @@ async fn use_everything(world: &World) -> Vec<String> {
         let body = json!({"model": "dummy", "prompt": MESSAGE, "stream": stream});
         world.stack.send(Request::post(TEXT_COMPLETIONS).json(&body).bearer(access)).await;
     }
+    let body = json!({"model": "dummy", "input": [MESSAGE]});
+    world.stack.send(Request::post(EMBEDDINGS).json(&body).bearer(access)).await;
     for (path, stream) in [(MESSAGES, false), (MESSAGES, true), (COUNT_TOKENS, false)] {
         let messages = json!([{"role": "user", "content": MESSAGE}]);
         let body = json!({"model": "dummy", "max_tokens": 9, "messages": messages, "stream": stream});

@@ -27,6 +27,7 @@ mod costs;
 mod docs;
 mod docs_page;
 mod doors;
+mod embeddings;
 mod events;
 mod export;
 mod fallbacks;

@@ -7,7 +7,9 @@ use testkit::gateway::{Payload, Request, Response};
 use testkit::template::Template;
 
 use crate::logs::logs_with;
-use crate::requests::{anthropic_message, balance, chat, completion, message, path_with_id, text_completion};
+use crate::requests::{
+    anthropic_message, balance, chat, completion, embeddings, message, path_with_id, text_completion,
+};
 use crate::world::{Tokens, World};
 
 /// A request of this method to every path of the template.
@@ -42,6 +44,7 @@ async fn every_answer_has_the_id_of_its_line_in_the_log() {
         (401, completion(false).header("X-Request-Id", "chosen-by-the-client")),
         (402, text_completion(true).bearer(&access)),
         (401, text_completion(false)),
+        (401, embeddings()),
         (402, anthropic_message(false).bearer(&access)),
         (401, anthropic_message(true)),
         (204, preflight),

@@ -10,6 +10,8 @@ pub const COMPLETIONS: &str = "/v1/chat/completions";
 
 pub const TEXT_COMPLETIONS: &str = "/v1/completions";
 
+pub const EMBEDDINGS: &str = "/v1/embeddings";
+
 pub const MESSAGES: &str = "/v1/messages";
 
 pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
@@ -65,6 +67,11 @@ pub fn text_completion(stream: bool) -> Request {
 
 pub fn text_completion_body(stream: bool) -> Value {
     json!({"model": "dummy", "prompt": "Hello", "stream": stream})
+}
+
+/// A request for the vector of a text, of a model of [`catalogue_with_embeddings`].
+pub fn embeddings() -> Request {
+    Request::post(EMBEDDINGS).json(&json!({"model": "dummy-embeddings", "input": "Hello"}))
 }
 
 /// A request in Anthropic's protocol.
@@ -141,6 +148,15 @@ pub fn catalogue_of_dummies(models: &[(&str, u64)]) -> Value {
     };
     let models: Vec<Value> = models.iter().map(model).collect();
     json!({"providers": {"dummy": {"protocol": "dummy"}}, "models": models})
+}
+
+/// A catalogue of the dummy, and of one that makes vectors at a credit a token.
+pub fn catalogue_with_embeddings() -> Value {
+    let mut catalogue = catalogue_of_dummies(&[("dummy", 1), ("dummy-embeddings", 0)]);
+    let embedder = &mut catalogue["models"][1];
+    embedder["takes"] = json!(["embeddings"]);
+    embedder["prices"]["input"] = json!(1_000_000);
+    catalogue
 }
 
 /// A model of the provider `p` at a credit a token, with the members of `more` in place of the usual ones or beside them.

@@ -11,12 +11,13 @@ use testkit::gateway::{Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};
 use testkit::template::Template;
+use wiremock::MockServer;
 
 use crate::providers;
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, change_password, chat, completion, delete_account,
-    delete_conversation, end_api_key, end_session, log_in, make_conversation, message_in, messages_of, quote, refresh,
-    register, rename_conversation, text_completion, verify,
+    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat,
+    completion, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in, make_conversation,
+    message_in, messages_of, quote, refresh, register, rename_conversation, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -177,6 +178,38 @@ async fn remember() -> BTreeSet<Permission> {
     chatting.world.stack.recorder().used_permissions()
 }
 
+/// Vectors: for a person whose account has an expired hold, for a program, with a key, of the longest that are kept, with
+/// captures that fail, and of a model that fails.
+async fn embed() -> BTreeSet<Permission> {
+    let (world, ada) = World::with_ada(100_000, &[]).await;
+    let provider = MockServer::start().await;
+    providers::answer(&provider, providers::refuses(500)).await;
+    let mut catalogue = catalogue_with_embeddings();
+    catalogue["providers"]["p"] = json!({"protocol": "openai", "base_url": provider.uri()});
+    let fails = json!({"id": "fails", "provider": "p", "takes": ["embeddings"]});
+    let mut failing = catalogue["models"][1].clone();
+    failing.as_object_mut().unwrap().extend(fails.as_object().unwrap().clone());
+    catalogue["models"].as_array_mut().unwrap().push(failing);
+    world.put_catalogue(Some(&catalogue)).await;
+    leave_a_hold(&world, "ada").await;
+    ask(&world, 200, embeddings().bearer(&ada.access)).await;
+    let key = world.make_api_key(&ada.access).await.key;
+    for _ in 0..2 {
+        ask(&world, 200, embeddings().bearer(&key).header("Idempotency-Key", "short")).await;
+    }
+    let long = json!({"model": "dummy-embeddings", "input": "Hello", "dimensions": 1536});
+    let long = || Request::post(EMBEDDINGS).json(&long).bearer(&ada.access);
+    for _ in 0..2 {
+        ask(&world, 200, long().header("Idempotency-Key", "long")).await;
+    }
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 3);
+    ask(&world, 200, long()).await;
+    world.stack.recorder().forget_faults();
+    let fails = json!({"model": "fails", "input": "Hello"});
+    ask(&world, 502, Request::post(EMBEDDINGS).json(&fails).bearer(&ada.access)).await;
+    world.stack.recorder().used_permissions()
+}
+
 /// Leaves an expired hold in an account, as a process does that was killed.
 async fn leave_a_hold(world: &World, username: &str) {
     let hold = json!({"M": {
@@ -270,6 +303,7 @@ async fn every_permission_of_every_role_is_used() {
     let mut used = world.stack.recorder().used_permissions();
     used.extend(rotate().await);
     used.extend(remember().await);
+    used.extend(embed().await);
     let functions = Template::of_workspace().unwrap().functions();
     let all: BTreeSet<Permission> =
         functions.iter().flat_map(|function| Role::of(function).unwrap().permissions()).collect();

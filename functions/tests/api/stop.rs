@@ -8,8 +8,8 @@ use testkit::runtime_api::Function;
 use crate::events::data_of_events;
 use crate::refusals::{refused, refused_by_openai};
 use crate::requests::{
-    balance, change_password, chat, completion, delete_account, end_api_key, log_in, make_api_key, quote, refresh,
-    register, text_completion, verify,
+    balance, change_password, chat, completion, delete_account, embeddings, end_api_key, log_in, make_api_key, quote,
+    refresh, register, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -43,7 +43,7 @@ async fn a_stop_refuses_whatever_costs_and_nothing_else() {
     for bearer in [&ada.access, &program.key] {
         told_to_wait(&refused(&world, chat().bearer(bearer), 503, "not_accepting").await);
         for stream in [false, true] {
-            for request in [completion(stream), text_completion(stream)] {
+            for request in [completion(stream), text_completion(stream), embeddings()] {
                 told_to_wait(&refused_by_openai(&world, request.bearer(bearer), 503, "not_accepting").await);
             }
         }

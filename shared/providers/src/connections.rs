@@ -24,7 +24,7 @@ use crate::misconfigured::Misconfigured;
 use crate::model::Model;
 use crate::offers::Connect;
 #[cfg(feature = "openai")]
-use crate::openai::OpenAi;
+use crate::openai::{Embedder, OpenAi};
 #[cfg(feature = "openai")]
 use crate::provider_keys::ProviderKeys;
 #[cfg(feature = "openai")]
@@ -85,6 +85,19 @@ impl Connections {
     }
 
     #[cfg(feature = "openai")]
+    fn embedder(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
+        let timeout = provider.connect_timeout;
+        let http = self.servers.get(timeout, || HttpClient::new(timeout))?;
+        Ok(Model::new(Embedder::catalogued(&http, provider, model, &self.keys)?))
+    }
+
+    #[cfg(not(feature = "openai"))]
+    #[expect(clippy::unused_self, reason = "the feature makes a client")]
+    fn embedder(&self, _provider: &Provider, _model: &CataloguedModel) -> Result<Model, Cause> {
+        Err(not_built_in())
+    }
+
+    #[cfg(feature = "openai")]
     fn anthropic(&self, provider: &Provider, model: &CataloguedModel) -> Result<Model, Cause> {
         let timeout = provider.connect_timeout;
         let http = self.servers.get(timeout, || HttpClient::new(timeout))?;
@@ -142,6 +155,8 @@ impl Connect for Connections {
             return self.of_the_settings.clone();
         }
         let connected = match provider.protocol {
+            // OpenAI has vectors beside its Responses.
+            Protocol::OpenAi | Protocol::OpenAiResponses if model.makes_embeddings() => self.embedder(provider, model),
             Protocol::OpenAi => self.openai(provider, model),
             Protocol::OpenAiResponses => self.responses(provider, model),
             Protocol::Anthropic => self.anthropic(provider, model),

@@ -51,6 +51,7 @@ mod renewable_secret;
 mod responses;
 #[cfg(any(feature = "bedrock", feature = "openai"))]
 mod retry_after;
+mod vectors;
 mod whole_number;
 #[cfg(feature = "openai")]
 mod wire;

@@ -84,10 +84,12 @@ impl Offers {
         self.offer(name).map(|first| self.candidates(first))
     }
 
-    /// The model of a request that names none: the first of the catalogue, which has at least one.
+    /// The model of a request that names none: the first of the catalogue that continues conversations. A catalogue has at
+    /// least one model; if all make vectors, it is the first of them.
     #[must_use]
     pub fn first(&self) -> Candidates {
-        self.candidates(&self.models[0])
+        let first = self.models.iter().find(|offer| !offer.terms.makes_embeddings());
+        self.candidates(first.unwrap_or(&self.models[0]))
     }
 
     /// The ids of the models that are not hidden.

@@ -1,6 +1,7 @@
 //! OpenAI's chat completions, as a client: models of any server that speaks the protocol.
 
 mod calls;
+mod embeddings;
 mod failure;
 mod protocol;
 mod provider;
@@ -33,6 +34,8 @@ use crate::settings::OpenAiSettings;
 use crate::wire::{Authorization, Connection, EVENT_STREAM, HttpClient, KeyHeader, Server};
 use domain::cause::Cause;
 use domain::setting::SettingError;
+
+pub(super) use embeddings::Embedder;
 
 /// One model of a server that speaks `OpenAI`'s protocol.
 pub(super) struct OpenAi {

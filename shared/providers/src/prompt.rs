@@ -114,7 +114,6 @@ impl Prompt {
     /// The first parameter that a model of texts alone cannot honour, by its name in OpenAI's protocol.
     pub(crate) fn beyond_texts(&self) -> Option<&'static str> {
         [
-            ("input", self.inputs.is_some()),
             ("image_url", self.images() > 0),
             ("tools", self.needs_tools()),
             ("response_format", self.response_format.is_some()),

@@ -21,6 +21,11 @@ impl RawArray {
         Some(Self(format!("[{}]", elements.trim_ascii().replace(['\n', '\r'], " "))))
     }
 
+    /// The array that `text` is. Line breaks stay, so that it is for answers that come whole.
+    pub(crate) fn of_written(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text of the array.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -18,6 +18,9 @@ const PASSED_ON: [&str; 4] = ["logit_bias", "n", "response_format", "verbosity"]
 /// Those of them that a model has if it is asked for streams.
 const OF_STREAMS: [&str; 2] = ["logprobs", "top_logprobs"];
 
+/// The parameters of models that make embeddings.
+const OF_EMBEDDINGS: [&str; 2] = ["dimensions", "encoding_format"];
+
 /// The parameters of models with an ability, by the names that `OpenRouter` gives them.
 const OF_ABILITIES: [(Ability, &[&str]); 3] = [
     (Ability::Tools, &["parallel_tool_calls", "tool_choice", "tools"]),
@@ -103,6 +106,11 @@ fn of_a_token(per_million: Credits) -> String {
 
 /// The parameters that change an answer of `model` behind `protocol`, and are not refused.
 fn supported_parameters(protocol: Protocol, model: &CataloguedModel) -> Vec<&str> {
+    if model.makes_embeddings() {
+        let mut parameters = OF_EMBEDDINGS.to_vec();
+        parameters.extend(model.extra_parameters.iter().map(String::as_str));
+        return parameters;
+    }
     let mut parameters: Vec<&str> = match protocol {
         Protocol::Anthropic | Protocol::Bedrock => OF_ALL.to_vec(),
         Protocol::Dummy => [&OF_ALL[..], &OF_OPENAI].concat(),

@@ -126,7 +126,8 @@ impl QuotedOffer {
 
 /// Whether a fallback can answer what the first model was asked.
 fn can_answer(fallback: &Offer, prompt: &Prompt) -> bool {
-    fallback.has_room_for(prompt) && fallback.unsupported(prompt).is_none()
+    // Vectors of two models cannot be compared, so that no model makes them in another's place.
+    prompt.inputs.is_none() && fallback.has_room_for(prompt) && fallback.unsupported(prompt).is_none()
 }
 
 /// Refuses a prompt of more tokens than the model of `offer` takes, by the estimate. It reads nothing and holds nothing,
@@ -142,5 +143,5 @@ pub(super) fn check_input(offer: &Offer, prompt: &Prompt) -> Result<(), ApiError
         return Ok(());
     }
     let max_tokens = offer.terms.context_tokens.into();
-    Err(ApiError::ContextTooLong { estimated_tokens: offer.estimated_input_tokens(prompt), max_tokens })
+    Err(ApiError::ContextTooLong { estimated_tokens: offer.estimated_context_tokens(prompt), max_tokens })
 }

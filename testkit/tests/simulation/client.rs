@@ -108,6 +108,11 @@ impl SimulatedClient {
             is_long: generator.bool(),
             is_streamed: generator.bool(),
             breaks_off: generator.u8(..4) == 0,
+            inputs: 0,
+        };
+        let chat = match self.world.inputs_of(key.map(number_of), most_tokens) {
+            0 => chat,
+            inputs => chat.for_vectors(inputs),
         };
         Request { person: self.person, wish: Wish::Chat(chat), fate: Fate::random(generator) }
     }

@@ -15,8 +15,8 @@ use shared::error::ApiError;
 
 pub(super) use account::{new_terms, register, terms_of_key};
 pub(super) use chat::{
-    EXTRA, MOST_EXTRA_BYTES, MOST_PROOF_BYTES, catalogue_of_settings, counted, is_response, most_input, quote,
-    response, wordless_prompt,
+    EXTRA, MOST_EXTRA_BYTES, MOST_PROOF_BYTES, catalogue_of_settings, counted, estimated_input, is_response,
+    most_input, quote, response, wordless_prompt,
 };
 pub(super) use instance::Instance;
 

@@ -15,6 +15,9 @@ pub(super) const MODELS: [&str; 2] = ["small", "large"];
 /// A name that one of them has in most catalogues.
 pub(super) const ALIAS: &str = "latest";
 
+/// The model that makes vectors. Every catalogue has it.
+pub(super) const EMBEDDER: &str = "vectors";
+
 /// Fewer than the models count.
 const TOKENS_OF_SMALL_IMAGES: u64 = 5;
 /// More than the models count.
@@ -53,7 +56,8 @@ impl Operator {
     }
 }
 
-/// A catalogue of two models, at any prices. Most of the time each is the other's fallback.
+/// A catalogue of two models, at any prices, and of one that makes vectors. Most of the time each of the two is the other's
+/// fallback.
 pub(super) fn any_catalogue(generator: &mut fastrand::Rng) -> Value {
     let mut models: Vec<Value> = MODELS.iter().map(|id| model(id, generator)).collect();
     if generator.bool() {
@@ -62,9 +66,22 @@ pub(super) fn any_catalogue(generator: &mut fastrand::Rng) -> Value {
     if generator.u8(..4) > 0 {
         models[generator.usize(..MODELS.len())]["aliases"] = json!([ALIAS]);
     }
+    models.push(embedder(&models[0]));
     // Of the protocols, this one alone passes on extra parameters.
     let provider = json!({"protocol": "openai", "base_url": "http://simulation.invalid/v1"});
     json!({"providers": {"scripted": provider}, "models": models})
+}
+
+/// A model of vectors, at prices that follow from those of `model`. They are no draws, so that all else in a schedule is as
+/// it was without them. A text costs less than a reply may, so that balances cover several.
+fn embedder(model: &Value) -> Value {
+    let prices = &model["prices"];
+    let input = prices["output"].as_u64().unwrap() / 4;
+    json!({
+        "id": EMBEDDER, "provider": "scripted", "provider_model": EMBEDDER, "context_tokens": 1000,
+        "max_output_tokens": 1, "prices": {"input": input, "output": 9_000_000, "request": prices["request"]},
+        "takes": ["embeddings"], "extra_parameters": model["extra_parameters"],
+    })
 }
 
 fn model(id: &str, generator: &mut fastrand::Rng) -> Value {

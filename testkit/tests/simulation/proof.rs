@@ -102,6 +102,11 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat", "token_not_valid"),
         ("chat", "throttled"),
         ("chat", "answer_gone"),
+        ("embeddings", "charged"),
+        ("embeddings", "charged less than was held"),
+        ("embeddings", "replayed"),
+        ("embeddings", "answer_gone"),
+        ("embeddings", "model_not_found"),
         ("chat", "invalid"),
         ("conversation", "done"),
         ("conversation", "unknown"),
@@ -422,6 +427,26 @@ fn the_simulation_finds_a_hold_that_overdraws_an_account_as_it_is_remembered() {
 #[test]
 fn the_simulation_finds_a_hold_in_an_account_that_is_remembered_in_an_epoch_that_has_passed() {
     assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "held credits of");
+}
+
+#[test]
+fn the_simulation_finds_a_hold_of_vectors_by_an_estimate() {
+    assert_found_by(Sabotage::EmbeddingHeldByItsEstimate, "was not held as the candidates of its catalogue cost");
+}
+
+#[test]
+fn the_simulation_finds_a_charge_of_vectors_by_an_estimate() {
+    assert_found_by(Sabotage::EmbeddingHeldByItsEstimate, "does not have the input that its model counted");
+}
+
+#[test]
+fn the_simulation_finds_a_repetition_of_vectors_that_is_charged_again() {
+    assert_found_by(Sabotage::RepetitionOfAnEmbeddingChargedAgain, "was charged for process");
+}
+
+#[test]
+fn the_simulation_finds_vectors_that_are_not_kept() {
+    assert_found_by(Sabotage::VectorsNotKept, "and the first");
 }
 
 #[test]

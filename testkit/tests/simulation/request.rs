@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::function::EXTRA;
+use crate::operator::EMBEDDER;
 use crate::person::{ProgramKey, Tokens};
 use crate::process::Fate;
 use providers::catalogue::CataloguedModel;
@@ -71,7 +72,7 @@ pub(super) enum Wish {
     },
 }
 
-/// A message.
+/// A message, or texts of which vectors are wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Chat {
     /// The person who sends it, or the user who made the program's key.
@@ -108,6 +109,8 @@ pub(super) struct Chat {
     pub(super) is_streamed: bool,
     /// Whether the model breaks off after its first words.
     pub(super) breaks_off: bool,
+    /// The texts of which vectors are wanted. With none it is a message.
+    pub(super) inputs: u32,
 }
 
 /// The instance that answers a message.
@@ -167,6 +170,18 @@ pub(super) enum Told {
 }
 
 impl Chat {
+    /// The request in place of this one for the vectors of so many texts: in one piece, for a repetition alone, and with
+    /// nothing beside the texts but the extra parameter.
+    pub(super) fn for_vectors(self, inputs: u32) -> Self {
+        let (conversation, model) = (None, Some(EMBEDDER));
+        Self { conversation, model, choices: 1, images: 0, proof_bytes: 0, is_streamed: false, inputs, ..self }
+    }
+
+    /// Whether vectors are wanted, and no reply.
+    pub(super) fn is_for_vectors(&self) -> bool {
+        self.inputs > 0
+    }
+
     /// Whether the model is given the extra parameter.
     pub(super) fn gives_extra_to(&self, model: &CataloguedModel) -> bool {
         self.extra_bytes > 0 && model.extra_parameters.contains(EXTRA)
@@ -177,6 +192,7 @@ impl Wish {
     /// The name in a count.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Chat(chat) if chat.is_for_vectors() => "embeddings",
             Self::Chat(_) => "chat",
             Self::Register { .. } => "register",
             Self::Login { .. } => "login",

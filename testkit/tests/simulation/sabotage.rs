@@ -129,6 +129,13 @@ pub(super) enum Sabotage {
     AccountHidesEndsOfKeys,
     /// A hold in an account that is remembered, and was not read, has no condition.
     HoldTrustsTheRememberedAccount,
+    /// What vectors may cost is held by the estimate of their texts, and not by the most that these can count. A function breaks
+    /// this rule.
+    EmbeddingHeldByItsEstimate,
+    /// A repetition of a request for vectors is answered as if it were the first. A function breaks this rule.
+    RepetitionOfAnEmbeddingChargedAgain,
+    /// Vectors are not kept where a record or a text item says that they are.
+    VectorsNotKept,
 }
 
 impl Sabotage {
@@ -153,6 +160,14 @@ impl Sabotage {
     /// Whether only messages of programs can find it, whose keys owners end meanwhile.
     pub(super) fn needs_programs(self) -> bool {
         matches!(self, Self::EndOfKeyUnsaid | Self::HoldTrustsTheMemory | Self::AccountHidesEndsOfKeys)
+    }
+
+    /// Whether only requests for vectors can find it.
+    pub(super) fn needs_vectors(self) -> bool {
+        matches!(
+            self,
+            Self::EmbeddingHeldByItsEstimate | Self::RepetitionOfAnEmbeddingChargedAgain | Self::VectorsNotKept
+        )
     }
 
     /// Whether only schedules in which texts are erased can find it.
@@ -257,6 +272,7 @@ impl Sabotage {
             }
             Self::EndOfKeyUnsaid => leave_end_of_key_unsaid(&mut body),
             Self::HoldTrustsTheMemory => trust_memory(&mut body),
+            Self::VectorsNotKept => forget_vectors(&mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -274,6 +290,20 @@ impl Sabotage {
 fn replace_value(body: &mut Value, name: &str, value: &str) {
     if let Some(found) = body["ExpressionAttributeValues"].get_mut(name) {
         *found = json!({"S": value});
+    }
+}
+
+/// Takes the vectors out of all texts that are written.
+fn forget_vectors(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(texts) = members.get_mut("texts").and_then(|texts| texts["M"].as_object_mut()) {
+                texts.remove("embeddings");
+            }
+            members.values_mut().for_each(forget_vectors);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_vectors),
+        _ => {}
     }
 }
 

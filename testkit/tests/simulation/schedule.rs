@@ -86,6 +86,13 @@ fn retention_of(seed: u64, sabotage: Option<Sabotage>) -> RetentionOfSchedule {
     RetentionOfSchedule { retention, is_stored_under }
 }
 
+/// The turn of the keys with which vectors are asked for: in a quarter of the schedules, or in all of them where the sabotage
+/// shows in vectors alone. It is no draw either.
+fn turn_of_vectors(seed: u64, sabotage: Option<Sabotage>) -> Option<usize> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_vectors);
+    (needs_them || seed % 4 == 1).then(|| usize::from((seed / 4).is_multiple_of(2)))
+}
+
 /// A runtime of one thread, whose time advances at once when every task waits.
 pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -138,6 +145,7 @@ impl Schedule {
             sabotage,
             max_holds,
             unpaid_per_hour,
+            turn_of_vectors: turn_of_vectors(seed, sabotage),
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),
             keeper: ConversationKeeper::new(table.clone(), clock.clone()),

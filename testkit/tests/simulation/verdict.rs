@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::engine::{PREFIX_OF_TEXTS, StoredItem, partition_of};
-use crate::function::{catalogue_of_settings, counted, is_response, most_input, response, wordless_prompt};
+use crate::function::{catalogue_of_settings, counted, estimated_input, is_response, most_input, quote, response};
 use crate::request::{Chat, Told, Wish};
 use crate::verdict_on_conversations::Living;
 use crate::witness::Witness;
@@ -14,7 +14,7 @@ use providers::catalogue::CataloguedModel;
 use providers::prompt::estimated_tokens;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
-use shared::domain::pricing::{OutputLimits, Usage};
+use shared::domain::pricing::Usage;
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::{Entry, EntryKind};
 
@@ -208,10 +208,8 @@ impl Agreed<'_> {
         let Some(prices) = entry.prices else { return false };
         let Self { chat, model, .. } = self;
         let most_input = most_input(model, chat);
-        let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
         let held = Credits::new(self.held).unwrap();
-        let quote = prices.quote(most_input, chat.images, limits).for_choices(chat.choices);
-        let most_output = u64::from(quote.max_output_tokens(held)) * u64::from(chat.choices);
+        let most_output = u64::from(quote(model, prices, chat).max_output_tokens(held)) * u64::from(chat.choices);
         let usage = Usage { images: chat.images, ..self.usage.within(most_input, most_output) };
         let cost = prices.cost(&usage);
         *id == told.to_string()
@@ -233,9 +231,13 @@ pub(super) fn entries(items: &[StoredItem]) -> impl Iterator<Item = (&str, Strin
     })
 }
 
-/// A count of no tokens for a text is not believed.
+/// A count of no tokens for a text is not believed, whether the model has written or read it.
 fn of_a_whole_reply(number: usize, chat: &Chat, model: &CataloguedModel) -> Usage {
     let counted = counted(chat, chat.gives_extra_to(model));
+    if chat.is_for_vectors() {
+        let input_tokens = estimated_input(0, chat);
+        return if counted.input_tokens > 0 { counted } else { Usage::estimated(input_tokens, 0) };
+    }
     if counted.output_tokens > 0 {
         return counted;
     }
@@ -245,8 +247,7 @@ fn of_a_whole_reply(number: usize, chat: &Chat, model: &CataloguedModel) -> Usag
 
 /// A model that breaks off has sent its whole reply, and no count of tokens.
 fn of_what_was_delivered(number: usize, chat: &Chat, model: &CataloguedModel) -> Usage {
-    let input_tokens =
-        wordless_prompt(chat.images, chat.proof_bytes).estimated_input_tokens(model.image_tokens.unwrap_or(0));
+    let input_tokens = estimated_input(model.image_tokens.unwrap_or(0), chat);
     let responses = response(number, chat.is_long).repeat(chat.choices.into());
     Usage::estimated(input_tokens, estimated_tokens(&responses))
 }

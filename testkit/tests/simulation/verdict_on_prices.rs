@@ -107,7 +107,7 @@ fn is_held_as_quoted(catalogue: &Catalogue, chat: &Chat, answered: &str, held: C
     let can_answer = |model: &&CataloguedModel| chat.images == 0 || model.takes.contains(&Ability::Images);
     let fallbacks = first.fallbacks.iter().filter_map(|name| catalogue.find(name)).filter(can_answer);
     let candidates: Vec<&CataloguedModel> = std::iter::once(first).chain(fallbacks).collect();
-    let quotes: Vec<Quote> = candidates.iter().map(|model| quote(model, chat)).collect();
+    let quotes: Vec<Quote> = candidates.iter().map(|model| quote(model, model.prices, chat)).collect();
     let most = quotes.iter().map(Quote::most).max().unwrap_or_default();
     let answers = candidates.iter().zip(&quotes).find(|(model, _)| model.id == answered);
     (quotes[0].least()..=most).contains(&held) && answers.is_some_and(|(_, quote)| quote.is_covered_by(held))

@@ -60,6 +60,8 @@ pub(super) struct World {
     pub(super) predecessors: Mutex<HashMap<usize, usize>>,
     /// The model that answered in each process.
     pub(super) answered: Arc<Mutex<HashMap<usize, AnsweringModel>>>,
+    /// The turn of the keys with which vectors are asked for, if they are.
+    pub(super) turn_of_vectors: Option<usize>,
     /// How many of eight models fail before their first word.
     pub(super) failures_of_eight: u8,
     /// The beginning of the schedule.
@@ -98,6 +100,16 @@ pub(super) struct Beginning {
 }
 
 impl World {
+    /// The texts of which a request wants vectors: of every other key, and without a key of every other number. It is no draw.
+    pub(super) fn inputs_of(&self, number_of_key: Option<usize>, number: u32) -> u32 {
+        let Some(turn) = self.turn_of_vectors else { return 0 };
+        match number_of_key {
+            Some(key) if (key + turn).is_multiple_of(2) => 1 + u32::from(key > 1),
+            None if number.is_multiple_of(2) => number / 2,
+            _ => 0,
+        }
+    }
+
     /// Whether the sabotage shows in messages of programs alone.
     pub(super) fn needs_programs(&self) -> bool {
         self.sabotage.is_some_and(Sabotage::needs_programs)

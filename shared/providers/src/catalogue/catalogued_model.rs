@@ -23,6 +23,8 @@ impl StreamPolicy {
     #[must_use]
     pub fn streams(self, prompt: &Prompt) -> bool {
         match self {
+            // Vectors come whole.
+            _ if prompt.inputs.is_some() => false,
             Self::Always => true,
             Self::TextOnly => prompt.tools.offered.is_empty(),
             Self::Never => false,
@@ -41,7 +43,7 @@ pub enum Ability {
     Images,
     /// It can be told how much to reason.
     Reasoning,
-    /// It makes embeddings.
+    /// It makes vectors of texts, and nothing else.
     Embeddings,
 }
 
@@ -120,6 +122,12 @@ impl CataloguedModel {
     #[must_use]
     pub fn is_of_the_settings(&self) -> bool {
         self.provider == Self::PROVIDER_OF_THE_SETTINGS
+    }
+
+    /// Whether the model makes vectors of texts. Such a model continues no conversation.
+    #[must_use]
+    pub fn makes_embeddings(&self) -> bool {
+        self.takes.contains(&Ability::Embeddings)
     }
 
     /// Whether tokens of the provider's cache cost something else than other tokens of input.

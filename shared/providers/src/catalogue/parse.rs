@@ -184,6 +184,9 @@ const OVER_HTTP: [Protocol; 3] = [Protocol::OpenAi, Protocol::OpenAiResponses, P
 /// Providers by name, and models.
 pub(super) type Parts = (BTreeMap<String, Provider>, Vec<CataloguedModel>);
 
+/// The protocols of providers whose models may make embeddings.
+const WITH_EMBEDDINGS: [Protocol; 3] = [Protocol::OpenAi, Protocol::OpenAiResponses, Protocol::Dummy];
+
 /// The place that a catalogue comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CatalogueOrigin {
@@ -244,6 +247,7 @@ fn parts(root: &Place<'_>, origin: CatalogueOrigin) -> Option<Parts> {
         providers: protocols.collect(),
         models: HashMap::new(),
         guarded: BTreeSet::new(),
+        embedders: BTreeSet::new(),
         fallbacks: Vec::new(),
     };
     let providers = read.into_iter().filter_map(|(name, provider)| Some((name.to_owned(), provider?))).collect();
@@ -264,8 +268,19 @@ struct Names<'a> {
     models: HashMap<String, usize>,
     /// The positions of the models with a guardrail.
     guarded: BTreeSet<usize>,
+    /// The positions of the models that make embeddings.
+    embedders: BTreeSet<usize>,
     /// Fallbacks: the position of the model that has them, their place, and the name.
     fallbacks: Vec<(usize, Place<'a>, String)>,
+}
+
+impl Names<'_> {
+    /// Whether one of these two models makes embeddings, so that it cannot stand for the other. A stored catalogue may have
+    /// such a fallback, which is never asked.
+    fn has_an_embedder(&self, model: usize, fallback: usize) -> bool {
+        self.origin == CatalogueOrigin::Operator
+            && [model, fallback].iter().any(|position| self.embedders.contains(position))
+    }
 }
 
 fn provider(name: &str, place: &Place<'_>) -> Option<Provider> {
@@ -376,13 +391,18 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
             _ => Some(most),
         }
     });
-    let takes = members.optional("takes").map(|place| place.set(ABILITIES.len(), |item| item.word(&ABILITIES)));
+    let place_of_takes = members.optional("takes");
+    let takes = place_of_takes.as_ref().map(|place| place.set(ABILITIES.len(), |item| item.word(&ABILITIES)));
     let takes = takes.unwrap_or_default();
     let image_tokens = image_tokens(&mut members, takes.contains(&Ability::Images));
     let policies =
         [("always", StreamPolicy::Always), ("text_only", StreamPolicy::TextOnly), ("never", StreamPolicy::Never)];
     let streams = members.optional("streams").and_then(|place| place.word(&policies));
     let protocol = provider.as_ref().and_then(|name| names.providers[name.as_str()]);
+    if let Some(place) = place_of_takes.filter(|_| takes.contains(&Ability::Embeddings)) {
+        names.embedders.insert(position);
+        check_embedder(&place, &takes, protocol, names.origin);
+    }
     let extra_parameters =
         members.optional("extra_parameters").map(|place| extra_parameters(&place, protocol, names.origin));
     let guardrail = members.optional("guardrail").and_then(|place| {
@@ -420,6 +440,19 @@ fn model<'a>(position: usize, place: &Place<'a>, names: &mut Names<'a>) -> Optio
         hidden: hidden.unwrap_or_default(),
         description,
     })
+}
+
+/// Checks what a model takes that makes embeddings. A catalogue of before, to which they meant nothing, is read all the same.
+fn check_embedder(place: &Place<'_>, takes: &BTreeSet<Ability>, protocol: Option<Protocol>, origin: CatalogueOrigin) {
+    if origin == CatalogueOrigin::Table {
+        return;
+    }
+    if takes.len() > 1 {
+        place.refuse::<()>("must have nothing beside embeddings: such a model makes vectors alone");
+    }
+    if protocol.is_some_and(|protocol| !WITH_EMBEDDINGS.contains(&protocol)) {
+        place.refuse::<()>("must not have embeddings, which no model of this provider's protocol makes");
+    }
 }
 
 /// An id or an alias, which no other model may have.
@@ -508,6 +541,10 @@ fn check_fallbacks(names: &Names<'_>) {
             None => place.refuse::<()>("must be an id or an alias of a model"),
             Some(found) if found == position => place.refuse("must be another model"),
             Some(found) if !seen.insert((position, found)) => place.refuse("is a model that is in the list twice"),
+            // Vectors of two models cannot be compared.
+            Some(found) if names.has_an_embedder(*position, *found) => {
+                place.refuse("must not be here: neither has a model that makes embeddings a fallback, nor is it one")
+            }
             Some(found) if names.guarded.contains(position) && !names.guarded.contains(found) => {
                 place.refuse(format!("must have a guardrail too, since models[{position}] has one"))
             }

@@ -61,7 +61,7 @@ fn full() -> Value {
                 "context_tokens": 8192,
                 "max_output_tokens": 8192,
                 "image_tokens": 1000,
-                "takes": ["tools", "json_schema", "images", "reasoning", "embeddings"],
+                "takes": ["tools", "json_schema", "images", "reasoning"],
                 "streams": "text_only",
                 "extra_parameters": ["top_k"],
                 "aliases": ["llama", "large"],
@@ -152,13 +152,7 @@ fn every_member_is_understood() {
             context_tokens: 8192,
             max_output_tokens: 8192,
             image_tokens: Some(1000),
-            takes: BTreeSet::from([
-                Ability::Tools,
-                Ability::JsonSchema,
-                Ability::Images,
-                Ability::Reasoning,
-                Ability::Embeddings
-            ]),
+            takes: BTreeSet::from([Ability::Tools, Ability::JsonSchema, Ability::Images, Ability::Reasoning,]),
             streams: StreamPolicy::TextOnly,
             extra_parameters: BTreeSet::from(["top_k".to_owned()]),
             guardrail: None,
@@ -427,6 +421,26 @@ fn every_rule_names_the_member_that_breaks_it_and_the_schema_has_the_rules_that_
         ),
         (with(full(), "/models/0/takes/1", json!("tools")), Both, "models[0].takes[1]: is in the list twice"),
         (with(full(), "/models/0/takes", json!("tools")), Both, "models[0].takes: must be a list of 0 to 5"),
+        (
+            with(with(full(), "/models/0/fallbacks", json!([])), "/models/2/takes", json!(["tools", "embeddings"])),
+            Both,
+            "models[2].takes: must have nothing beside embeddings: such a model makes vectors alone",
+        ),
+        (
+            with(with(full(), "/models/0/fallbacks", json!([])), "/models/1/takes", json!(["embeddings"])),
+            ParserAlone,
+            "models[1].takes: must not have embeddings, which no model of this provider's protocol makes",
+        ),
+        (
+            with(full(), "/models/2/takes", json!(["embeddings"])),
+            ParserAlone,
+            "models[0].fallbacks[1]: must not be here: neither has a model that makes embeddings a fallback, nor is it one",
+        ),
+        (
+            with(with(full(), "/models/0/fallbacks", json!(["small"])), "/models/0/takes", json!(["embeddings"])),
+            Both,
+            "models[0].fallbacks[0]: must not be here: neither has a model that makes embeddings a fallback, nor is it one",
+        ),
         (
             with(full(), "/models/0/streams", json!(true)),
             Both,
@@ -751,6 +765,18 @@ fn a_stored_catalogue_loses_the_extra_parameters_that_are_refused_today_and_noth
     assert!(Catalogue::parse(&wrong.to_string()).is_err());
     let capitals = with(full(), "/models/0/extra_parameters", json!(["Max_Tokens", "N"]));
     assert_eq!(errors(&capitals).len(), 2, "some servers read them");
+}
+
+/// To a release of before, `embeddings` meant nothing.
+#[test]
+fn a_stored_catalogue_may_have_embeddings_where_they_are_refused_today() {
+    let json = with(full(), "/models/0/takes", json!(["tools", "embeddings"]));
+    let json = with(json, "/models/1/takes", json!(["embeddings"]));
+    assert_eq!(errors(&json).len(), 4);
+    let stored = Catalogue::parse(&json.to_string()).unwrap();
+    assert!(
+        stored.models()[..2].iter().all(CataloguedModel::makes_embeddings) && !stored.models()[2].makes_embeddings()
+    );
 }
 
 #[test]

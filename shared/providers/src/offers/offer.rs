@@ -32,6 +32,9 @@ impl Offer {
     /// catalogue does not list the ability, or that the model's provider does not know.
     #[must_use]
     pub fn unsupported(&self, prompt: &Prompt) -> Option<&'static str> {
+        if let Some(name) = self.asked_for_the_other_kind(prompt) {
+            return Some(name);
+        }
         let has_schema = matches!(prompt.response_format, Some(ResponseFormat::JsonSchema { .. }));
         [
             ("image_url", prompt.images() > 0, Ability::Images),
@@ -43,6 +46,15 @@ impl Offer {
         .find_map(|(name, is_there, ability)| (is_there && !self.terms.takes.contains(&ability)).then_some(name))
         .or_else(|| self.model.unsupported(prompt).filter(|name| !self.takes_by_name(name)))
         .or_else(|| self.asks_too_much_at_once(prompt).then_some("logprobs"))
+    }
+
+    /// What is asked, if it is vectors of a model of conversations, or a reply of a model of vectors.
+    fn asked_for_the_other_kind(&self, prompt: &Prompt) -> Option<&'static str> {
+        match (&prompt.inputs, self.terms.makes_embeddings()) {
+            (Some(_), false) => Some("input"),
+            (None, true) => Some("messages"),
+            (Some(_), true) | (None, false) => None,
+        }
     }
 
     /// Whether the model takes the parameter `name` of another protocol than its provider's, because the catalogue lists it.
@@ -66,10 +78,16 @@ impl Offer {
         own.at_most(wanted.unwrap_or(u32::MAX).max(taken))
     }
 
-    /// Whether `prompt` is short enough for the model, by the [estimate](Offer::estimated_input_tokens).
+    /// Whether `prompt` is short enough for the model, by the [estimate](Offer::estimated_context_tokens).
     #[must_use]
     pub fn has_room_for(&self, prompt: &Prompt) -> bool {
-        self.estimated_input_tokens(prompt) <= self.terms.context_tokens.into()
+        self.estimated_context_tokens(prompt) <= self.terms.context_tokens.into()
+    }
+
+    /// Estimated tokens that must be in the model's context window at once.
+    #[must_use]
+    pub fn estimated_context_tokens(&self, prompt: &Prompt) -> u64 {
+        prompt.estimated_context_tokens(self.image_tokens())
     }
 
     /// An upper limit of the tokens that the model reads of `prompt`, members of the request among them that the catalogue
@@ -95,6 +113,8 @@ impl Offer {
     /// The quote for a reply to `prompt`, of which each choice stays within `limits`, at the model's prices.
     #[must_use]
     pub fn quote(&self, prompt: &Prompt, limits: OutputLimits) -> Quote {
+        // A vector is no output that anybody counts.
+        let limits = if prompt.inputs.is_some() { OutputLimits { most: 0, least: 0 } } else { limits };
         let quote = self.terms.prices.quote(self.most_input_tokens(prompt), prompt.images(), limits);
         quote.for_choices(prompt.choices())
     }

@@ -17,7 +17,9 @@ use crate::catalogues::Catalogues;
 use crate::chat_model::ChatModel;
 use crate::dummy::Dummy;
 use crate::error::ModelError;
-use crate::prompt::{Image, ImageType, Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn};
+use crate::prompt::{
+    EmbeddingInputs, Image, ImageType, Input, Prompt, ResponseFormat, Role, Sampling, Tool, Tools, Turn,
+};
 use crate::raw_json::RawJson;
 use crate::reply::{Reply, ReplyStream};
 use crate::settings::{BedrockSettings, ModelSettings, OpenAiSettings};
@@ -43,6 +45,34 @@ fn offer(terms: CataloguedModel) -> Offer {
 
 fn prompt(bytes: usize) -> Prompt {
     Prompt { turns: vec![Turn::text(Role::User, "x".repeat(bytes))], ..Prompt::default() }
+}
+
+fn embedder(id: &str) -> CataloguedModel {
+    CataloguedModel { takes: BTreeSet::from([Ability::Embeddings]), ..terms(id) }
+}
+
+fn inputs(texts: &[&str]) -> Prompt {
+    let texts = texts.iter().map(|text| Input::Text((*text).to_owned())).collect();
+    Prompt { inputs: Some(EmbeddingInputs { texts, dimensions: None, base64: false }), ..Prompt::default() }
+}
+
+#[test]
+fn a_model_makes_vectors_or_talks_and_is_asked_for_nothing_else() {
+    let (talks, embeds) = (offer(terms("m")), offer(embedder("v")));
+    assert_eq!((talks.unsupported(&prompt(4)), talks.unsupported(&inputs(&["a"]))), (None, Some("input")));
+    assert_eq!((embeds.unsupported(&prompt(4)), embeds.unsupported(&inputs(&["a"]))), (Some("messages"), None));
+}
+
+#[test]
+fn each_input_has_the_context_and_all_of_them_are_priced_without_output() {
+    let embeds = offer(embedder("v"));
+    let (fits, too_long) = ("x".repeat(4000), "x".repeat(4001));
+    assert!(embeds.has_room_for(&inputs(&[&fits, &fits])) && !embeds.has_room_for(&inputs(&["a", &too_long])));
+    let prices = Prices::per_token(Credits::new(1_000_000).unwrap(), Credits::new(9_000_000).unwrap());
+    let dear = Offer { terms: CataloguedModel { prices, ..embedder("v") }, ..embeds };
+    let quote = dear.quote(&inputs(&["Hello", "a"]), OutputLimits { most: 100, least: 5 });
+    assert_eq!((u64::from(quote.least()), u64::from(quote.most())), (5 + 1 + 2 * 16, 5 + 1 + 2 * 16));
+    assert!(quote.is_covered_by(quote.most()) && quote.max_output_tokens(quote.most()) == 0);
 }
 
 #[test]

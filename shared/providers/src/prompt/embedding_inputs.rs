@@ -25,6 +25,22 @@ pub enum Input {
     Tokens(Vec<u32>),
 }
 
+impl EmbeddingInputs {
+    /// The bytes that their vectors have at least, as an answer writes them, if the caller says how many numbers they have.
+    #[must_use]
+    pub fn least_answer_bytes(&self) -> usize {
+        let numbers = self.dimensions.map_or(1, |dimensions| usize::try_from(dimensions).unwrap_or(usize::MAX));
+        let vector = if self.base64 {
+            // With its quotation marks and a comma.
+            numbers.saturating_mul(size_of::<f32>()).div_ceil(3).saturating_mul(4).saturating_add(3)
+        } else {
+            // A digit and a comma for each.
+            numbers.saturating_mul(2).saturating_add(1)
+        };
+        vector.saturating_mul(self.texts.len())
+    }
+}
+
 impl fmt::Debug for EmbeddingInputs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { texts, dimensions, base64 } = self;
@@ -38,5 +54,22 @@ impl fmt::Debug for Input {
             Self::Text(text) => write!(formatter, "Text({} bytes)", text.len()),
             Self::Tokens(tokens) => write!(formatter, "Tokens({})", tokens.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_at_least_as_long_as_its_numbers() {
+        let least = |count: usize, dimensions: Option<u32>, base64: bool| {
+            let texts = vec![Input::Text("a".to_owned()); count];
+            EmbeddingInputs { texts, dimensions, base64 }.least_answer_bytes()
+        };
+        assert_eq!(least(2, Some(1536), true), 2 * (8192 + 3));
+        assert_eq!(least(2, Some(1536), false), 2 * (2 * 1536 + 1));
+        assert_eq!((least(1, None, true), least(1, None, false)), (11, 3));
+        assert!(least(2048, Some(u32::MAX), true) > 1 << 40);
     }
 }

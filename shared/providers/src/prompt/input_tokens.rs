@@ -95,6 +95,18 @@ impl Prompt {
         ESTIMATED.tokens(self) + self.image_tokens(image_tokens)
     }
 
+    /// Estimated tokens that must be in a model's context window at once: those of the whole prompt, or of the longest input,
+    /// since a model makes one vector after the other.
+    #[must_use]
+    pub fn estimated_context_tokens(&self, image_tokens: u32) -> u64 {
+        match &self.inputs {
+            None => self.estimated_input_tokens(image_tokens),
+            Some(EmbeddingInputs { texts, .. }) => {
+                texts.iter().map(|input| ESTIMATED.input(input)).max().unwrap_or_default()
+            }
+        }
+    }
+
     fn image_tokens(&self, image_tokens: u32) -> u64 {
         u64::from(self.images()) * u64::from(image_tokens)
     }

@@ -67,6 +67,25 @@ impl HttpProvider {
         parsed(&response.bytes().await.map_err(transport)?)
     }
 
+    /// The same, where `read` makes the answer of a body that may have megabytes. It is there once: it is read into one place
+    /// as it comes.
+    ///
+    /// # Errors
+    /// [`ModelError`] unless the answer has a status of 2xx, and as `read`.
+    pub(crate) async fn whole_by<A>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        read: impl FnOnce(&[u8]) -> Result<A, ModelError>,
+    ) -> Result<A, ModelError> {
+        let mut response = self.post(path, body, JSON).await?;
+        let mut json = Vec::new();
+        while let Some(bytes) = response.chunk().await.map_err(transport)? {
+            json.extend_from_slice(&bytes);
+        }
+        read(&json)
+    }
+
     /// Sends `body` to `path`, and reads the answer event by event. One that comes whole, in JSON, is one event.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ const WORDS_FOR_A_STATUS: [(&str, StatusCode); 13] = [
 ];
 
 /// The parameters that a caller may set, and so the only ones that a refusal names.
-const PARAMETERS: [&str; 16] = [
+const PARAMETERS: [&str; 18] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -63,6 +63,8 @@ const PARAMETERS: [&str; 16] = [
     "logprobs",
     "top_logprobs",
     "logit_bias",
+    "dimensions",
+    "encoding_format",
 ];
 
 /// How OpenAI's Responses call parameters that have another name in chat completions.

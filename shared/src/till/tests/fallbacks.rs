@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use providers::catalogue::{Ability, CataloguedModel, Protocol, Provider};
 use providers::model::Model;
 use providers::offers::{Connect, Offer};
-use providers::prompt::{Image, ImageType, Tool, Tools};
+use providers::prompt::{EmbeddingInputs, Image, ImageType, Input, Tool, Tools};
 use providers::raw_json::RawJson;
 use providers::unconnected::Unconnected;
 
@@ -325,6 +325,27 @@ async fn the_hold_is_that_of_the_dearest_candidate() {
         assert_eq!(limits, [100, 100]);
         scene.till.ledger.release(&question.held).await;
     }
+}
+
+/// Vectors of another model would be found nowhere near those of this one. A stored catalogue may have such a fallback.
+#[tokio::test]
+async fn vectors_are_never_made_by_a_fallback() {
+    let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, Act::Replies).await;
+    let embedding = |offer: Arc<Offer>| {
+        let Offer { terms, model } = Arc::unwrap_or_clone(offer);
+        let terms = CataloguedModel { takes: BTreeSet::from([Ability::Embeddings]), ..terms };
+        Arc::new(Offer { terms, model })
+    };
+    let Candidates { first, fallbacks, catalogue } = scene.candidates();
+    let fallbacks = fallbacks.into_iter().map(embedding).collect();
+    let candidates = Candidates { first: embedding(first), fallbacks, catalogue };
+    let inputs = EmbeddingInputs { texts: vec![Input::Text("Hello".to_owned())], dimensions: None, base64: false };
+    let prompt = Prompt { inputs: Some(inputs), ..Prompt::default() };
+    let question = scene.hold_for(candidates, prompt).await.unwrap();
+    assert_eq!(question.candidates.len(), 1);
+    // A token for each byte and 16 around them, at the first model's price, and no output.
+    assert_eq!((u64::from(question.held()), question.candidates[0].max_output_tokens), (2 * (5 + 16), 0));
+    scene.till.ledger.release(&question.held).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use providers::catalogue::{Catalogue, CataloguedModel, Protocol, Provider};
 use providers::dummy::Dummy;
 use providers::model::Model;
 use providers::offers::{Offer, Offers};
-use providers::prompt::{Image, ImageType, Prompt, Role, Turn};
+use providers::prompt::{EmbeddingInputs, Image, ImageType, Input, Prompt, Role, Turn, estimated_tokens};
 use serde_json::value::to_raw_value;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
@@ -36,6 +36,12 @@ pub(crate) const MOST_EXTRA_BYTES: usize = 120;
 /// The most bytes of a proof of reasoning.
 pub(crate) const MOST_PROOF_BYTES: usize = 200;
 
+/// The text of which a vector is made.
+const INPUT: &str = "a text of 24 characters.";
+
+/// Vectors of at least as many bytes are not kept.
+const MOST_KEPT_VECTORS: usize = 320 * 1024;
+
 /// The time after which a stream is handed out without words.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -45,9 +51,20 @@ pub(crate) fn response(number: usize, is_long: bool) -> String {
     format!("Reply {number}{padding}")
 }
 
-/// Whether the model in the process of this number wrote `text`.
+/// The vectors that the model makes in a process, as a JSON array: the reply in place of each, which is as good as numbers. They
+/// may be short, have no room in an item beside others, or be too long to be kept.
+pub(crate) fn vectors(number: usize, chat: &Chat) -> String {
+    let padding = if chat.breaks_off { "x".repeat(MOST_KEPT_VECTORS) } else { String::new() };
+    let vector = format!("\"{}{padding}\"", response(number, chat.is_long));
+    let vectors = vec![vector; usize::try_from(chat.inputs).unwrap()];
+    format!("[{}]", vectors.join(","))
+}
+
+/// Whether the model in the process of this number wrote `text`, or made the vectors that it is.
 pub(crate) fn is_response(number: usize, text: &str) -> bool {
-    [true, false].into_iter().any(|is_long| response(number, is_long) == text)
+    let is_text = [true, false].into_iter().any(|is_long| response(number, is_long) == text);
+    let vectors: Option<Vec<String>> = text.strip_prefix('[').and_then(|_| serde_json::from_str(text).ok());
+    is_text || vectors.is_some_and(|vectors| !vectors.is_empty() && vectors.iter().all(|one| is_response(number, one)))
 }
 
 /// The catalogue of the settings: one model, whose output costs a credit a token.
@@ -70,11 +87,32 @@ pub(crate) fn wordless_prompt(images: u32, proof_bytes: usize) -> Prompt {
 
 /// The prompt of `chat`, for a function that breaks a rule or none.
 fn prompt(chat: &Chat, sabotage: Option<Sabotage>) -> Prompt {
+    let inputs = chat.is_for_vectors().then(|| inputs(chat, sabotage));
     let n = NonZeroU8::new(chat.choices).filter(|_| sabotage != Some(Sabotage::ChoicesForgotten));
     let has_extra = chat.extra_bytes > 0 && sabotage != Some(Sabotage::ExtraNotCounted);
     let extra = has_extra.then(|| (EXTRA.to_owned(), to_raw_value(&"x".repeat(chat.extra_bytes)).unwrap().into()));
     let proof_bytes = if sabotage == Some(Sabotage::ProofsNotCounted) { 0 } else { chat.proof_bytes };
-    Prompt { n, extra: BTreeMap::from_iter(extra), ..wordless_prompt(chat.images, proof_bytes) }
+    let extra = BTreeMap::from_iter(extra);
+    match inputs {
+        Some(inputs) => Prompt { inputs: Some(inputs), extra, ..Prompt::default() },
+        None => Prompt { n, extra, ..wordless_prompt(chat.images, proof_bytes) },
+    }
+}
+
+/// The texts of which `chat` wants vectors. Tokens are held by their number, as a careless function might hold texts.
+fn inputs(chat: &Chat, sabotage: Option<Sabotage>) -> EmbeddingInputs {
+    let input = match sabotage {
+        Some(Sabotage::EmbeddingHeldByItsEstimate) => {
+            Input::Tokens(vec![0; usize::try_from(estimated_tokens(INPUT)).unwrap()])
+        }
+        _ => Input::Text(INPUT.to_owned()),
+    };
+    EmbeddingInputs { texts: vec![input; usize::try_from(chat.inputs).unwrap()], dimensions: None, base64: true }
+}
+
+/// The estimate of the tokens of `chat` with a model that takes an image for so many.
+pub(crate) fn estimated_input(image_tokens: u32, chat: &Chat) -> u64 {
+    prompt(chat, None).estimated_input_tokens(image_tokens)
 }
 
 /// The most input tokens of `chat` with this model, by the rule of the functions. Whether the rule is right shows in the
@@ -84,10 +122,11 @@ pub(crate) fn most_input(model: &CataloguedModel, chat: &Chat) -> u64 {
     offer.most_input_tokens(&prompt(chat, None))
 }
 
-/// The range of costs of `chat` with this model.
-pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
-    let limits = OutputLimits { most: chat.most_tokens, least: chat.least_tokens };
-    model.prices.quote(most_input(model, chat), chat.images, limits).for_choices(chat.choices)
+/// The range of costs of `chat` with this model, at these prices. Vectors are no output.
+pub(crate) fn quote(model: &CataloguedModel, prices: Prices, chat: &Chat) -> Quote {
+    let (most, least) = if chat.is_for_vectors() { (0, 0) } else { (chat.most_tokens, chat.least_tokens) };
+    let limits = OutputLimits { most, least };
+    prices.quote(most_input(model, chat), chat.images, limits).for_choices(chat.choices)
 }
 
 /// The usage that a model counts for `chat`: some of the input was in its cache, each choice has as many tokens, and so has
@@ -95,6 +134,10 @@ pub(crate) fn quote(model: &CataloguedModel, chat: &Chat) -> Quote {
 /// more than its catalogue says.
 pub(crate) fn counted(chat: &Chat, has_extra: bool) -> Usage {
     let of_extra = if has_extra { chat.extra_bytes as u64 } else { 0 };
+    if chat.is_for_vectors() {
+        // Of each text nothing up to the most that it can count.
+        return Usage::counted(u64::from(chat.inputs * chat.tokens) * 8 + of_extra, 0);
+    }
     let input_tokens = 20 + 200 * u64::from(chat.images) + of_extra + chat.proof_bytes as u64;
     let output_tokens = u64::from(chat.tokens) * u64::from(chat.choices);
     Usage { cached_input_tokens: 7, cache_write_tokens: 5, ..Usage::counted(input_tokens, output_tokens) }
@@ -111,7 +154,8 @@ pub(super) async fn answer(world: &World, number: usize, chat: &Chat) -> Result<
 async fn answer_by(instance: &Instance, world: &World, chat: &Chat) -> Result<Told, ApiError> {
     let till = &instance.till;
     let key = chat.key.as_deref().map(|key| IdempotencyKey::parse(key).unwrap());
-    let remembered = key.map(|key| remembered(key, &message_of(chat), chat.conversation));
+    let forgets = chat.is_for_vectors() && world.sabotage == Some(Sabotage::RepetitionOfAnEmbeddingChargedAgain);
+    let remembered = key.filter(|_| !forgets).map(|key| remembered(key, chat));
     let caller = match &chat.program {
         None => Caller::from(&chat.access),
         Some(Program { key, function }) => Caller::Program(world.warm_functions[*function].holder(&key.text).await?),
@@ -203,16 +247,21 @@ fn message_of(chat: &Chat) -> Message {
     Message::try_from(chat.message.clone()).unwrap()
 }
 
-/// As `chat` does. One key names one conversation, unless that was made.
-fn remembered(key: IdempotencyKey, message: &Message, conversation: Option<ConversationId>) -> Remembered {
-    match conversation {
+/// As `chat` and `embeddings` do. One key names one conversation, unless that was made.
+fn remembered(key: IdempotencyKey, chat: &Chat) -> Remembered {
+    let message = &message_of(chat);
+    match chat.conversation {
+        _ if chat.is_for_vectors() => {
+            Remembered { key, fingerprint: Fingerprint::of_request("/v1/embeddings", &(message.as_str(), chat.inputs)) }
+        }
         None | Some(ConversationId::FIRST | ConversationId::COMPLETIONS) => Remembered::message(key, message),
         Some(id) => Remembered { key, fingerprint: Fingerprint::of_request("/chatView/", &(message.as_str(), id)) },
     }
 }
 
 fn replayed(replay: PaidReply) -> Told {
-    Told::Replayed { id: replay.id, cost: replay.charge.cost.into(), response: replay.reply.text }
+    let response = replay.reply.embeddings.unwrap_or(replay.reply.text);
+    Told::Replayed { id: replay.id, cost: replay.charge.cost.into(), response }
 }
 
 /// Reads a stream to its end.

@@ -13,12 +13,13 @@ use providers::error::ModelError;
 use providers::model::Model;
 use providers::offers::Connect;
 use providers::prompt::Prompt;
+use providers::raw_array::RawArray;
 use providers::reply::{End, Part, Piece, Reply, ReplyStream, SaidChoice};
 use shared::domain::cause::Cause;
 use shared::domain::message::FinishReason;
 use shared::domain::pricing::Usage;
 
-use super::chat::{counted, response};
+use super::chat::{counted, response, vectors};
 use crate::request::{Chat, ModelFailure};
 use crate::sabotage::Sabotage;
 use crate::world::{AnsweringModel, AskedModel, World};
@@ -125,6 +126,10 @@ impl ChatModel for Scripted {
             let script = self.script();
             self.think(&script).await?;
             let end = End { finish_reason: FinishReason::Stop, usage: Some(self.counted(&script)) };
+            if script.chat.is_for_vectors() {
+                let embeddings = RawArray::parse(&vectors(script.number, &script.chat));
+                return Ok(Reply::of(SaidChoice { embeddings, ..SaidChoice::default() }, end));
+            }
             let choice = SaidChoice::text(script.response());
             Ok(Reply { choices: vec![choice; script.chat.choices.into()], end })
         }
