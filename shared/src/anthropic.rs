@@ -5,7 +5,6 @@
 //!
 //! Begin with [`Messages`].
 
-mod blocks;
 mod cache_marks;
 mod content;
 mod counts;

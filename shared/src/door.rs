@@ -17,6 +17,7 @@ mod rate_limit;
 mod reply_parts;
 mod request;
 mod stored_message;
+mod turn_builder;
 mod writer;
 
 use std::fmt;
@@ -37,6 +38,7 @@ pub(crate) use parameters::{Parameters, is_empty, is_object, is_only, is_text, i
 pub(crate) use reply_parts::reply_parts;
 pub use request::DoorRequest;
 pub(crate) use stored_message::stored_message;
+pub(crate) use turn_builder::TurnBuilder;
 pub use writer::Writer;
 
 /// The most messages of a conversation.

@@ -19,6 +19,7 @@ pub mod gateway;
 pub mod http;
 pub mod openai;
 pub mod reply_events;
+pub mod responses;
 pub mod settings;
 #[cfg(test)]
 mod testing;

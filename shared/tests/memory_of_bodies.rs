@@ -12,6 +12,7 @@ use shared::anthropic::Messages;
 use shared::door::Door;
 use shared::http::{MAX_BODY_BYTES as MAX_FORM_BYTES, Request};
 use shared::openai::{CompletionRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES};
+use shared::responses::Responses;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -41,6 +42,11 @@ fn reading_the_worst_bodies_that_fit_takes_a_few_mib() {
         let name = beginning(&body);
         assert!(body.len() <= MAX_BYTES_BESIDE_IMAGES, "{name}");
         measured.push((peak_of_message(&event("application/json", &body)), name));
+    }
+    for body in worst_responses() {
+        let name = beginning(&body);
+        assert!(body.len() <= MAX_BYTES_BESIDE_IMAGES, "{name}");
+        measured.push((peak_of_response(&event("application/json", &body)), name));
     }
     for (content_type, body) in worst_forms() {
         let name = beginning(&body);
@@ -77,6 +83,16 @@ fn peak_of_message(event: &str) -> usize {
     peak_of(|| {
         let request = request(event);
         if let Ok(asked) = Messages::read(&request) {
+            let key = IdempotencyKey::parse("key").unwrap();
+            let _ = asked.remembered(key);
+        }
+    })
+}
+
+fn peak_of_response(event: &str) -> usize {
+    peak_of(|| {
+        let request = request(event);
+        if let Ok(asked) = Responses::read(&request) {
             let key = IdempotencyKey::parse("key").unwrap();
             let _ = asked.remembered(key);
         }
@@ -171,6 +187,48 @@ fn worst_messages() -> Vec<String> {
         [filled(begin, &one(128), end, MAX_BYTES_BESIDE_IMAGES), in_one]
     });
     values.into_iter().flatten().chain(filled_with_blocks).collect()
+}
+
+/// Bodies of `/v1/responses`: every member that holds texts or a list, and the shortest items, parts and tools.
+fn worst_responses() -> Vec<String> {
+    let members = ["input", "instructions", "tools", "tool_choice", "text", "include", "metadata", "reasoning"];
+    let values = FILLINGS.map(|(before, part, after)| {
+        members.map(|name| match name {
+            "input" => in_members("\"input\":", before, part, after, ""),
+            name => in_members(&format!("\"input\":\"\",\"{name}\":"), before, part, after, ""),
+        })
+    });
+    let begin = r#"{"model":"dummy","input":["#;
+    let items = [
+        r#"{"role":"user","content":""},"#,
+        r#"{"type":"reasoning","encrypted_content":"a"},{"role":"user","content":""},"#,
+        r#"{"type":"function_call","call_id":"","name":"","arguments":""},{"role":"user","content":""},"#,
+        r#"{"type":"custom_tool_call","call_id":"","name":"","input":""},{"role":"user","content":""},"#,
+        r#"{"type":"function_call_output","call_id":"","output":""},"#,
+        r#"{"type":"additional_tools","tools":[{"type":"function","name":"a"}]},"#,
+    ];
+    let end = r#"{"role":"user","content":""}]}"#;
+    let of_items = items.iter().flat_map(|item| {
+        let long = item.replacen(r#""""#, &format!("\"{}\"", "a".repeat(400)), 1);
+        [filled(begin, item, end, 2000 * item.len()), filled(begin, &long, end, MAX_BYTES_BESIDE_IMAGES)]
+    });
+    let parts = [
+        (r#"{"role":"user","content":["#, r#"{"type":"input_text","text":"a"},"#),
+        (r#"{"type":"reasoning","summary":["#, r#"{"text":"a"},"#),
+        (r#"{"type":"function_call_output","call_id":"","output":["#, r#"{"type":"input_text","text":"a"},"#),
+    ];
+    let of_parts = parts.map(|(before, part)| {
+        filled(
+            &format!("{begin}{before}"),
+            part,
+            &format!("{}]}}]}}", part.trim_end_matches(',')),
+            MAX_BYTES_BESIDE_IMAGES,
+        )
+    });
+    let metadata = distinct(r#"{"model":"dummy","input":"","metadata":{"":"""#, MAX_BYTES_BESIDE_IMAGES - 2, |name| {
+        format!(",\"{name}\":\"\"")
+    });
+    values.into_iter().flatten().chain(of_items).chain(of_parts).chain([metadata + "}}"]).collect()
 }
 
 /// Bodies with as many images as there may be, and with more; with images that are none; and with long texts beside.

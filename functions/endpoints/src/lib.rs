@@ -24,6 +24,7 @@ pub mod login;
 pub mod logout;
 pub mod messages;
 pub mod models;
+pub mod openai_responses;
 pub mod openapi;
 pub mod operator;
 pub mod password;

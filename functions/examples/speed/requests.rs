@@ -98,6 +98,7 @@ impl<'a> Requests<'a> {
             "models" => self.ada_gets("/v1/models"),
             "openapi" => self.ada_gets("/openapi.json"),
             "operator" => Asked::directly(json!({"action": "show", "username": "ada"})),
+            "openai-responses" => self.ada_posts("/v1/responses", &json!({"model": "dummy", "input": "Hello"})),
             "password" => self.grace_changes_her_password().await,
             "quote" => self.ada_posts("/v1/quote", &completion),
             "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),

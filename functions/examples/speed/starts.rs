@@ -15,7 +15,8 @@ use crate::binaries::Binary;
 /// Enough for a 99th percentile: with fewer it would be the slowest start.
 const STARTS: usize = 100;
 /// The functions that ask models.
-const ASKING: [&str; 5] = ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings"];
+const ASKING: [&str; 6] =
+    ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "openai-responses"];
 /// The most bytes of a catalogue.
 const CATALOGUE_BYTES: usize = 64 * 1024;
 

@@ -231,13 +231,21 @@ fn any_completion() -> impl Strategy<Value = Vec<u8>> {
         "input",
         "dimensions",
         "encoding_format",
+        "instructions",
+        "text",
+        "reasoning",
+        "include",
+        "metadata",
         "something",
     ];
     let more = prop::option::weighted(0.3, (select(names), any_json()));
-    (messages, any::<bool>(), more).prop_map(|(messages, stream, more)| {
+    (messages, any::<[bool; 2]>(), more).prop_map(|(messages, [stream, are_items], more)| {
         let prompt = messages[0]["content"].clone();
-        let mut body =
-            json!({"model": "dummy", "max_tokens": 9, "messages": messages, "prompt": prompt, "stream": stream});
+        let mut body = if are_items {
+            json!({"model": "dummy", "input": messages, "stream": stream})
+        } else {
+            json!({"model": "dummy", "max_tokens": 9, "messages": messages, "prompt": prompt, "stream": stream})
+        };
         if let Some((name, value)) = more {
             body[name] = value;
         }
@@ -328,7 +336,7 @@ fn check(sent: &Sent, response: &Response) -> Result<(), TestCaseError> {
     if *status < 300 {
         let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
         let is_page = sent.route.function == "docs";
-        let ends = ["data: [DONE]\n\n", "event: paid\n", "event: message_stop\n"];
+        let ends = ["data: [DONE]\n\n", "event: paid\n", "event: message_stop\n", "event: response.completed\n"];
         let is_whole = ends.iter().any(|end| body.contains(end));
         let is_lines = headers.get("content-type").is_some_and(|kind| kind == "application/x-ndjson");
         let is_well_formed = if is_stream {

@@ -2,7 +2,9 @@
 
 use testkit::gateway::{Payload, Request, Response};
 
-use crate::requests::{COMPLETIONS, EMBEDDINGS, MESSAGES, TEXT_COMPLETIONS, balance, chat, completion, message};
+use crate::requests::{
+    COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, TEXT_COMPLETIONS, balance, chat, completion, message,
+};
 use crate::world::World;
 
 const PAGE: &str = "https://app.example.com";
@@ -41,7 +43,7 @@ async fn without_the_setting_no_answer_says_anything_about_other_origins() {
 #[tokio::test]
 async fn a_page_of_an_origin_in_the_setting_may_use_every_endpoint_and_read_every_answer() {
     let world = World::start_with(&[("CORS_ORIGINS", "http://localhost:5173, https://app.example.com")]).await;
-    for path in ["/chatView/", COMPLETIONS, TEXT_COMPLETIONS, EMBEDDINGS, MESSAGES] {
+    for path in ["/chatView/", COMPLETIONS, TEXT_COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES] {
         for payload in [Payload::V1, Payload::V2] {
             let response = world.stack.send_as(preflight(path, PAGE), payload).await;
             assert_eq!((response.status, response.body.as_str()), (204, ""), "{response:?}");

@@ -19,7 +19,7 @@ use crate::requests::{
     FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat, completion,
     completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in,
     make_api_key, make_conversation, message, message_in, messages_of, quote, refresh, register, rename_conversation,
-    text_completion, verify,
+    response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -159,6 +159,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`GET /export/`", "export", get("/export/")).await,
         cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
         cost(world, "`POST /v1/completions`", "completions", text_completion(false).bearer(&ada.access)).await,
+        cost(world, "`POST /v1/responses`", "openai-responses", response(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages`", "anthropic-messages", anthropic_message(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages/count_tokens`", "anthropic-messages", count_tokens().bearer(&ada.access)).await,
     ]);
@@ -428,6 +429,7 @@ async fn costs_of_starts() -> Vec<Cost> {
         ("`chat-completions` starts", "chat-completions"),
         ("`completions` starts", "completions"),
         ("`embeddings` starts", "embeddings"),
+        ("`openai-responses` starts", "openai-responses"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
     ] {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::requests::{
     FIRST_CONVERSATION, UNKNOWN_ID, anthropic_message, balance, change_password, chat, completion, count_tokens,
     delete_conversation, embeddings, end_api_key, end_session, log_in, make_api_key, make_conversation, message_in,
-    messages_of, quote, refresh, register, rename_conversation, text_completion, verify,
+    messages_of, quote, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -45,6 +45,8 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("completions", text_completion(false).bearer(&ada.access)),
         ("completions", text_completion(true).bearer(&ada.access)),
         ("embeddings", embeddings().bearer(&ada.access)),
+        ("openai-responses", response(false).bearer(&ada.access)),
+        ("openai-responses", response(true).bearer(&ada.access)),
         ("anthropic-messages", anthropic_message(false).bearer(&ada.access)),
         ("anthropic-messages", anthropic_message(true).bearer(&ada.access)),
         ("anthropic-messages", count_tokens().bearer(&ada.access)),

@@ -10,9 +10,9 @@ use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, TEXT_COMPLETIONS, balance, change_password, delete_account,
-    delete_conversation, end_api_key, log_in, make_api_key, make_conversation, message, message_in, messages_of,
-    refresh, register, rename_conversation, verify,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_password,
+    delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation, message, message_in,
+    messages_of, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -25,13 +25,13 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 47;
+const REQUESTS: usize = 49;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
 /// The number of requests of [`go_wrong`].
-const REQUESTS_GONE_WRONG: usize = 19;
+const REQUESTS_GONE_WRONG: usize = 20;
 
 /// Waits until the logs have `text` this many `times`: a line may arrive after the answer that it is about.
 pub async fn logs_with(world: &World, text: &str, times: usize) -> String {
@@ -68,6 +68,8 @@ async fn use_everything(world: &World) -> Vec<String> {
     for stream in [false, true] {
         let body = json!({"model": "dummy", "prompt": MESSAGE, "stream": stream});
         world.stack.send(Request::post(TEXT_COMPLETIONS).json(&body).bearer(access)).await;
+        let body = json!({"model": "dummy", "input": MESSAGE, "stream": stream});
+        world.stack.send(Request::post(RESPONSES).json(&body).bearer(access)).await;
     }
     let body = json!({"model": "dummy", "input": [MESSAGE]});
     world.stack.send(Request::post(EMBEDDINGS).json(&body).bearer(access)).await;
@@ -158,6 +160,7 @@ async fn go_wrong(world: &World) -> Vec<String> {
         (401, balance().header("Authorization", &format!("Basic {PASSWORD}"))),
         (400, Request::post(COMPLETIONS).json(&json!({"model": "dummy", "messages": MESSAGE})).bearer(&ada.access)),
         (404, Request::post(COMPLETIONS).json(&conversation_with(MESSAGE)).bearer(&ada.access)),
+        (400, Request::post(RESPONSES).json(&json!({"model": "dummy", "input": [MESSAGE]})).bearer(&ada.access)),
         (400, Request::post(MESSAGES).json(&json!({"model": "dummy", "messages": MESSAGE})).bearer(&ada.access)),
     ];
     for (status, request) in statuses {

@@ -45,6 +45,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod models;
+mod openai_responses;
 mod openapi;
 mod operator;
 mod parameters;

@@ -79,6 +79,12 @@ impl Chatting {
         Request::post(crate::requests::MESSAGES).json(&body).bearer(&self.access)
     }
 
+    pub fn response(&self, stream: bool) -> Request {
+        let mut body = crate::requests::response_body(stream);
+        body["model"] = json!("some-model");
+        Request::post(crate::requests::RESPONSES).json(&body).bearer(&self.access)
+    }
+
     pub async fn balance(&self) -> (Value, String) {
         self.world.balance(&self.access).await
     }

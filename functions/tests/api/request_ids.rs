@@ -8,7 +8,7 @@ use testkit::template::Template;
 
 use crate::logs::logs_with;
 use crate::requests::{
-    anthropic_message, balance, chat, completion, embeddings, message, path_with_id, text_completion,
+    anthropic_message, balance, chat, completion, embeddings, message, path_with_id, response, text_completion,
 };
 use crate::world::{Tokens, World};
 
@@ -45,6 +45,8 @@ async fn every_answer_has_the_id_of_its_line_in_the_log() {
         (402, text_completion(true).bearer(&access)),
         (401, text_completion(false)),
         (401, embeddings()),
+        (402, response(false).bearer(&access)),
+        (401, response(true)),
         (402, anthropic_message(false).bearer(&access)),
         (401, anthropic_message(true)),
         (204, preflight),

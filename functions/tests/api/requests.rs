@@ -16,6 +16,8 @@ pub const MESSAGES: &str = "/v1/messages";
 
 pub const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 
+pub const RESPONSES: &str = "/v1/responses";
+
 pub const QUOTE: &str = "/v1/quote";
 
 /// The id of everybody's first conversation.
@@ -86,6 +88,15 @@ pub fn anthropic_body(stream: bool) -> Value {
 
 pub fn count_tokens() -> Request {
     Request::post(COUNT_TOKENS).json(&anthropic_body(false))
+}
+
+/// A request in the protocol of OpenAI's Responses.
+pub fn response(stream: bool) -> Request {
+    Request::post(RESPONSES).json(&response_body(stream))
+}
+
+pub fn response_body(stream: bool) -> Value {
+    json!({"model": "dummy", "input": "Hello", "stream": stream})
 }
 
 pub fn quote() -> Request {

@@ -17,7 +17,7 @@ use crate::providers;
 use crate::requests::{
     EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat,
     completion, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in, make_conversation,
-    message_in, messages_of, quote, refresh, register, rename_conversation, text_completion, verify,
+    message_in, messages_of, quote, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -73,6 +73,7 @@ async fn live(world: &World, ada: &Tokens) {
         (completion(false), "another"),
         (anthropic_message(false), "a-third"),
         (text_completion(false), "a-fourth"),
+        (response(false), "a-fifth"),
     ] {
         leave_a_hold(world, "ada").await;
         ask(world, 200, request.clone().bearer(&ada.access)).await;
@@ -107,7 +108,7 @@ async fn have_conversations(world: &World, access: &str) {
 /// The requests of programs, and those that make and end their API keys.
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
-    let of_doors = [chat(), completion(false), text_completion(false), anthropic_message(false)];
+    let of_doors = [chat(), completion(false), text_completion(false), response(false), anthropic_message(false)];
     for request in of_doors.into_iter().chain([quote(), balance(), Request::get("/v1/models")]) {
         ask(world, 200, request.bearer(&made.key)).await;
     }
@@ -175,6 +176,7 @@ async fn remember() -> BTreeSet<Permission> {
     ask(&chatting.world, 502, chatting.completion(false)).await;
     ask(&chatting.world, 502, chatting.anthropic_message(false)).await;
     ask(&chatting.world, 502, chatting.text_completion(false)).await;
+    ask(&chatting.world, 502, chatting.response(false)).await;
     chatting.world.stack.recorder().used_permissions()
 }
 

@@ -171,8 +171,9 @@ fn is_streamed(function: &TemplateFunction) -> bool {
 fn replies_alone_are_streamed_and_have_the_time_of_a_stream() {
     let template = template();
     for function in template.functions() {
-        let replies = ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings"]
-            .contains(&function.binary.as_str());
+        let replies =
+            ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "openai-responses"]
+                .contains(&function.binary.as_str());
         assert_eq!(is_streamed(&function), replies, "{}", function.binary);
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", replies, "{}", function.binary);
         // The timeout of the gateway, which is 29 s by default.
@@ -316,6 +317,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "completions",
             "embeddings",
             "models",
+            "openai-responses",
             "quote",
             "token-balance"
         ]
@@ -332,12 +334,31 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
-        ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "operator", "register"]
+        [
+            "anthropic-messages",
+            "chat",
+            "chat-completions",
+            "completions",
+            "embeddings",
+            "openai-responses",
+            "operator",
+            "register"
+        ]
     );
     assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
-        ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "models", "operator", "quote"]
+        [
+            "anthropic-messages",
+            "chat",
+            "chat-completions",
+            "completions",
+            "embeddings",
+            "models",
+            "openai-responses",
+            "operator",
+            "quote"
+        ]
     );
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
@@ -353,6 +374,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "keys",
             "login",
             "logout",
+            "openai-responses",
             "operator",
             "password",
             "register",
@@ -379,7 +401,8 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
 
 /// Whether a function asks a model. `models` and `quote` know names and prices only.
 fn asks_a_model(function: &TemplateFunction) -> bool {
-    ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings"].contains(&function.binary.as_str())
+    ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "openai-responses"]
+        .contains(&function.binary.as_str())
 }
 
 /// Whether a function asks models of Bedrock too, none of which is asked for vectors.

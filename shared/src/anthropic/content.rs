@@ -7,9 +7,10 @@ use domain::reasoning_proof::{Proof, ProofKind};
 use providers::prompt::{Image, Role, Turn};
 use serde_json::value::RawValue;
 
-use crate::anthropic::blocks::TurnBuilder;
 use crate::anthropic::cache_marks::CacheMarks;
-use crate::door::{ImageRoom, MAX_ID_BYTES, MAX_TOOLS, ParameterFault, Parameters, ProtocolError, is_object, is_text};
+use crate::door::{
+    ImageRoom, MAX_ID_BYTES, MAX_TOOLS, ParameterFault, Parameters, ProtocolError, TurnBuilder, is_object, is_text,
+};
 use crate::http::{Elements, JsonObject};
 
 /// The members of all blocks that are asked for.

@@ -170,13 +170,18 @@ fn check_lines(body: &str, schema: Found, schemas: &Schemas) -> Result<(), Strin
 /// The comment of the streams.
 const COMMENT: &str = ": keep-alive";
 
-/// Each event has one line of data and perhaps a name, and comments stand between them. The last event is `[DONE]`, an event
-/// `paid` or `message_stop`, or an error.
+/// The names of the events that end a stream.
+const LAST_EVENTS: [&str; 6] =
+    ["paid", "message_stop", "response.completed", "response.incomplete", "response.failed", "error"];
+
+/// Each event has one line of data and perhaps a name, and comments stand between them. The last event is `[DONE]` or one of
+/// [`LAST_EVENTS`]. After the error of a response comes the failed response.
 fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), String> {
     let Some(events) = body.strip_suffix("\n\n") else { return Err("the last event has no end".to_owned()) };
     let mut has_ended = false;
     for event in events.split("\n\n").filter(|event| *event != COMMENT) {
-        if has_ended {
+        let follows_error = event.starts_with("event: response.failed\n");
+        if has_ended && !follows_error {
             return Err("an event comes after [DONE] or another end".to_owned());
         }
         let (name, data) =
@@ -187,8 +192,7 @@ fn check_events(body: &str, schema: Found, schemas: &Schemas) -> Result<(), Stri
         }
         let data = json_of(data)?;
         schemas.check(schema, &data)?;
-        has_ended =
-            name.map_or_else(|| data.get("error").is_some(), |name| ["paid", "message_stop", "error"].contains(&name));
+        has_ended = name.map_or_else(|| data.get("error").is_some(), |name| LAST_EVENTS.contains(&name));
     }
     if has_ended { Ok(()) } else { Err("the stream ends without [DONE] and without an error".to_owned()) }
 }

@@ -57,6 +57,8 @@ impl ResponseReader {
             "error" => return Err(error.map_or_else(|| parsed(data.as_bytes()), Ok)?.into()),
             // A server that does not stream.
             "" => return self.last(parsed(data.as_bytes())?),
+            // Words of a tool that the server runs, which no request of ours asks for.
+            _ if !delta.0.is_empty() => Some(Piece::Hidden { bytes: delta.0.len() }),
             _ => None,
         };
         Ok(piece.into_iter().collect())

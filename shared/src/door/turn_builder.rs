@@ -1,4 +1,4 @@
-//! A turn in the making, of the blocks of a message.
+//! A turn in the making, of the blocks or the items that a caller sends.
 
 use domain::message::ToolCall;
 use domain::reasoning_proof::{Proof, ReasoningProof};
@@ -7,7 +7,7 @@ use providers::prompt::{BlockBorder, Image, Role, Turn};
 use crate::door::MAX_TOOLS;
 
 /// A turn in the making. Texts that follow each other are a line each, with a border between them.
-pub(super) struct TurnBuilder {
+pub(crate) struct TurnBuilder {
     turn: Turn,
     /// Whether the last block is a text.
     follows_text: bool,
@@ -16,12 +16,12 @@ pub(super) struct TurnBuilder {
 }
 
 impl TurnBuilder {
-    pub(super) fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role) -> Self {
         Self { turn: Turn::text(role, ""), follows_text: false, is_marked: false }
     }
 
     /// Adds a block of text.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         let Self { turn, follows_text, is_marked } = self;
         if *follows_text {
             turn.text.push('\n');
@@ -37,19 +37,19 @@ impl TurnBuilder {
     }
 
     /// Adds an image.
-    pub(super) fn image(&mut self, image: Image) {
+    pub(crate) fn image(&mut self, image: Image) {
         self.turn.images.push(Image { at: self.turn.text.len(), ..image });
         self.begin_block(false);
     }
 
     /// Adds a call of a tool.
-    pub(super) fn call(&mut self, call: ToolCall) {
+    pub(crate) fn call(&mut self, call: ToolCall) {
         self.turn.calls.push(call);
         self.begin_block(false);
     }
 
     /// Adds words of reasoning.
-    pub(super) fn reasoning(&mut self, words: &str) {
+    pub(crate) fn reasoning(&mut self, words: &str) {
         if !words.is_empty() {
             self.turn.reasoning.get_or_insert_default().push_str(words);
         }
@@ -57,7 +57,7 @@ impl TurnBuilder {
     }
 
     /// Adds a proof of the reasoning so far.
-    pub(super) fn proof(&mut self, proof: Proof) {
+    pub(crate) fn proof(&mut self, proof: Proof) {
         let place = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let Turn { text, calls, reasoning, proofs, .. } = &mut self.turn;
         let after = place(reasoning.as_ref().map_or(0, String::len));
@@ -66,12 +66,12 @@ impl TurnBuilder {
     }
 
     /// Whether there are more calls or proofs than a message may have.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.turn.calls.len() > MAX_TOOLS || self.turn.proofs.len() > MAX_TOOLS
     }
 
     /// Marks the last block: the provider is asked to keep the conversation up to it in its cache.
-    pub(super) fn mark(&mut self) {
+    pub(crate) fn mark(&mut self) {
         self.is_marked = true;
     }
 
@@ -81,7 +81,7 @@ impl TurnBuilder {
         self.follows_text = is_text;
     }
 
-    pub(super) fn into_turn(mut self) -> Turn {
+    pub(crate) fn into_turn(mut self) -> Turn {
         self.begin_block(false);
         self.turn
     }

@@ -1,0 +1,5 @@
+//! What is asked, and what is answered.
+
+mod reading;
+mod refusals;
+mod writing;
