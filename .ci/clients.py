@@ -1,4 +1,5 @@
-"""Clients of OpenAI's protocols and of Anthropic's, against the README's first command and a provider that follows a script. The balance and, where the client counts them, the tokens have to agree with the provider's books.
+"""Clients of OpenAI's protocols and of Anthropic's, against the README's first command and a provider that follows a script. The
+balance and, where the client counts them, the tokens have to agree with the provider's books.
 
     python3 .ci/clients.py [NAME …]
 
@@ -25,6 +26,8 @@ FOUND = "It is warm."
 WORDS = {"whole": GREETING, "streamed": GREETING}
 TOOLS = {"tool": FOUND, "tool streamed": FOUND}
 OBJECT = {"object": "Turin"}
+# The first numbers of the vectors of two texts.
+VECTORS = {"embeddings": "5 13"}
 AGENT = {"agent": FOUND}
 # An agent that writes programs, and the file of which it is asked to replace the one word.
 EDITOR = {"agent": EDITED, "edited": "Goodbye"}
@@ -131,8 +134,31 @@ CLIENTS = [
     Client("ai-sdk", ("ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92"), "ai_sdk.mjs", EVERYTHING),
     Client("ai-sdk-anthropic", ("ai@7.0.173", "@ai-sdk/anthropic@4.0.105"), "ai_sdk_anthropic.mjs", EVERYTHING),
     Client("anthropic-node", ("@anthropic-ai/sdk@1.14.0",), "anthropic_node.mjs", EVERYTHING),
-    Client("langchain-anthropic", ("langchain==1.5.0", "langchain-anthropic==1.7.10"), "langchain_messages.py", EVERYTHING | AGENT),
+    Client(
+        "langchain-anthropic", ("langchain==1.5.0", "langchain-anthropic==1.7.10"), "langchain_messages.py", EVERYTHING | AGENT
+    ),
     Client("claude-code", ("@anthropic-ai/claude-code@2.1.332",), "claude_code.mjs", EDITOR | {"edited with a token": "Goodbye"}),
+    Client("openai-node-responses", ("openai@7.57.0",), "openai_node_responses.mjs", EVERYTHING),
+    Client("ai-sdk-openai", ("ai@7.0.173", "@ai-sdk/openai@4.0.118"), "ai_sdk_openai.mjs", EVERYTHING),
+    Client("openai-agents-default", ("openai-agents==0.24.0",), "openai_agents_default.py", EVERYTHING),
+    Client("pydantic-ai-default", ("pydantic-ai-slim[openai]==2.68.0",), "pydantic_default.py", EVERYTHING),
+    Client("codex", ("@openai/codex@0.171.0",), "codex.mjs", EDITOR | {"edited by a patch": "Goodbye"}),
+    Client("openai-node-embeddings", ("openai@7.57.0",), "openai_node_embeddings.mjs", VECTORS),
+    Client(
+        "langchain-embeddings",
+        ("langchain==1.5.0", "langchain-openai==1.7.4"),
+        "langchain_embeddings.py",
+        VECTORS,
+        counts=False,
+    ),
+    Client("llamaindex-completions", ("llama-index-llms-openai-like==0.8.1",), "llamaindex_completions.py", WORDS),
+    Client(
+        "llamaindex-embeddings",
+        ("llama-index-embeddings-openai-like==0.4.0",),
+        "llamaindex_embeddings.py",
+        VECTORS,
+        counts=False,
+    ),
     Client("opencode", ("opencode-ai@1.18.33",), "opencode_run.mjs", AGENT, counts=False),
 ]
 

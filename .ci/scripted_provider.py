@@ -1,8 +1,8 @@
 """A provider of OpenAI's protocol that follows a script, judges what it is asked, and keeps books of what it bills.
 
-It calls each tool once, edits a file with the tools of agents that write programs, replies in JSON where that is asked for, counts
-images, and else greets. A request is refused if it has a
-member that the gateway is not to pass on, or is not what the protocol says; `ScriptedProvider.faults` has the reasons.
+It calls each tool once, edits a file with the tools of agents that write programs, replies in JSON where that is asked for,
+counts images, makes vectors, and else greets. A request is refused if it has a member that the gateway is not to pass on, or is
+not what the protocol says; `ScriptedProvider.faults` has the reasons.
 """
 
 import base64
@@ -11,6 +11,7 @@ import http.server
 import json
 import pathlib
 import re
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -30,8 +31,8 @@ ARGUMENTS = {
     "exec_command": {"cmd": f"apply_patch <<'EOF'\n{PATCH}EOF"},
     "apply_patch": {"input": PATCH},
 }
-# The tools with which an agent edits a file, in the order in which they are called. Those of Claude Code want the file's path.
-EDITORS = ("Read", "Edit", "exec_command", "apply_patch")
+# The tools with which agents edit a file, each agent's in the order in which they are called. Claude Code's want the file's path.
+EDITORS = (("Read", "Edit"), ("apply_patch",), ("exec_command",))
 OF_A_PATH = ("Read", "Edit")
 PATH = re.compile(r"/[^\s\"'\\]*/greeting\.txt")
 EDITED = "It is done."
@@ -40,6 +41,12 @@ REFUSED, THROTTLED = 400, 429
 PRICES = {"input": 1_000_000, "cached_input": 100_000, "output": 4_000_000, "request": 3, "image": 50}
 # The busy one turns each request away once.
 MODELS = {"scripted": "script-1", "busy": "script-busy"}
+# A name of a model that Codex knows, and for which it has tools of its own.
+ALIASES = {"scripted": ["gpt-5.5"], "busy": []}
+# The model of embeddings, and the numbers of a vector where nobody says how many.
+EMBEDDER = {"id": "embedder", "provider_model": "script-vectors"}
+EMBEDDINGS = "/v1/embeddings"
+DIMENSIONS = 8
 IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 # The prompt in which dspy's agent asks for its next step, and the reply that has each field of each step.
 DSPY = "[[ ## "
@@ -68,6 +75,7 @@ REQUEST = {
     "response_format": {"type": ANY, "json_schema": SCHEMA},
     "stream_options": {"include_usage": ANY},
 }
+VECTORS_REQUEST = dict.fromkeys(["model", "input", "encoding_format", "dimensions"], ANY)
 
 
 def strangers(value: object, allowed: object, place: str = "") -> Iterator[str]:
@@ -134,9 +142,9 @@ def next_tool(asked: dict) -> str | None:
         return choice["function"]["name"]
     messages = asked["messages"]
     offered = [tool["function"]["name"] for tool in asked.get("tools", []) if choice != "none"]
-    editors = [name for name in EDITORS if name in offered]
-    if editors:
-        return next((name for name in editors if name not in called(messages)), None)
+    editor = next((tools for tools in EDITORS if {*tools} <= {*offered}), None)
+    if editor:
+        return next((name for name in editor if name not in called(messages)), None)
     spoke = max((place for place, said in enumerate(messages) if said["role"] == "user"), default=0)
     return next((name for name in offered if name not in called(messages[spoke:])), None)
 
@@ -146,7 +154,7 @@ def text(asked: dict) -> str:
     last = asked["messages"][-1]
     if asked.get("response_format", {}).get("type") in {"json_object", "json_schema"}:
         return json.dumps(CITY)
-    if called(asked["messages"]) & {*EDITORS}:
+    if any({*tools} <= called(asked["messages"]) for tools in EDITORS):
         return EDITED
     if last["role"] == "tool":
         return f"It is {'warm' if 'warm' in str(last['content']) else 'not known'}."
@@ -206,10 +214,31 @@ def chunks(asked: dict) -> Iterator[dict]:
     yield {"choices": [], "usage": usage(asked)}
 
 
+def vector(text: str, dimensions: int) -> list[float]:
+    """The length of a text, halved from number to number: each fits in 32 bits."""
+    return [len(text) / 2**place for place in range(dimensions)]
+
+
+def written(numbers: list[float], form: str) -> list[float] | str:
+    """A vector in the form that is asked for."""
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode() if form == "base64" else numbers
+
+
+def embeddings(asked: dict) -> dict:
+    """The vectors of all texts."""
+    texts = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
+    dimensions, form = asked.get("dimensions", DIMENSIONS), asked.get("encoding_format", "float")
+    vectors = [written(vector(text, dimensions), form) for text in texts]
+    data = [{"object": "embedding", "index": index, "embedding": numbers} for index, numbers in enumerate(vectors)]
+    read = sum(1 + len(text) // 2 for text in texts)
+    return {"object": "list", "data": data, "usage": {"prompt_tokens": read, "total_tokens": read}}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        found = [*faults(asked)]
+        of_vectors = self.path == EMBEDDINGS
+        found = [*(strangers(asked, VECTORS_REQUEST) if of_vectors else faults(asked))]
         if self.headers["Authorization"] != f"Bearer {KEY}":
             found.append("the key is another")
         if found:
@@ -221,8 +250,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             # Without a Retry-After, on which the gateway would ask again by itself.
             self.begin(THROTTLED, "application/json")
             self.write({"error": {"message": "Come back.", "type": "rate_limit_error"}})
+        elif of_vectors:
+            answer = embeddings(asked)
+            read = answer["usage"]["total_tokens"]
+            self.server.billed.append((read * PRICES["input"] // 1_000_000 + PRICES["request"], read))
+            self.begin(200, "application/json")
+            self.write(answer)
         else:
-            self.server.answered.append(asked)
+            self.server.billed.append((cost(asked), usage(asked)["total_tokens"]))
             self.answer(asked)
 
     def answer(self, asked: dict) -> None:
@@ -255,7 +290,8 @@ class ScriptedProvider(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.faults: list[str] = []
-        self.answered: list[dict] = []
+        # The credits and the tokens of each answer.
+        self.billed: list[tuple[int, int]] = []
         self.turned_away: list[dict] = []
 
     def __enter__(self) -> "ScriptedProvider":
@@ -268,16 +304,21 @@ class ScriptedProvider(http.server.ThreadingHTTPServer):
 
     def bill(self) -> tuple[int, int]:
         """The credits and the tokens of the answers since the last bill."""
-        answered, self.answered = self.answered, []
-        return sum(map(cost, answered)), sum(usage(asked)["total_tokens"] for asked in answered)
+        billed, self.billed = self.billed, []
+        return sum(credits for credits, _ in billed), sum(tokens for _, tokens in billed)
 
     def catalogue(self) -> dict:
         base_url = f"http://127.0.0.1:{self.server_port}/v1"
         takes = {"takes": ["tools", "json_schema", "images", "reasoning"], "image_tokens": 1_000}
-        model = {"provider": "scripted", "context_tokens": 200_000, "max_output_tokens": 1_000, "prices": PRICES, **takes}
+        every = {"provider": "scripted", "context_tokens": 200_000, "max_output_tokens": 1_000}
+        models = [
+            {"id": id, "aliases": ALIASES[id], "provider_model": name, "prices": PRICES, **takes, **every}
+            for id, name in MODELS.items()
+        ]
+        prices = {name: PRICES[name] for name in ("input", "request")} | {"output": 0}
         return {
             "providers": {"scripted": {"protocol": "openai", "base_url": base_url, "key": "scripted"}},
-            "models": [{"id": id, "provider_model": name, **model} for id, name in MODELS.items()],
+            "models": [*models, {**EMBEDDER, "prices": prices, "takes": ["embeddings"], **every}],
         }
 
 

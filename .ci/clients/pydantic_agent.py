@@ -1,39 +1,11 @@
-"""pydantic-ai: agents with a tool and with a form. Its provider reads address and key from the environment."""
+"""pydantic-ai, by chat completions. Its provider reads address and key from the environment."""
 
 import asyncio
 
-from pydantic_ai import Agent, NativeOutput, PromptedOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from weather import MODEL, QUESTION, City, weather
+from pydantic_questions import ask
+from weather import MODEL
 
-model = OpenAIChatModel(MODEL, provider=OpenAIProvider())
-runs = []
-
-
-async def whole(agent: Agent) -> object:
-    runs.append(await agent.run(QUESTION))
-    return runs[-1].output
-
-
-async def streamed(agent: Agent) -> str:
-    async with agent.run_stream(QUESTION) as result:
-        text = "".join([part async for part in result.stream_text(delta=True)])
-    runs.append(result)
-    return text
-
-
-async def main() -> None:
-    plain, with_tool = Agent(model), Agent(model, tools=[weather])
-    print("whole:", await whole(plain))
-    print("streamed:", await streamed(plain))
-    print("tool:", await whole(with_tool))
-    print("tool streamed:", await streamed(with_tool))
-    # Its own way, by a tool, then by a schema, then by the prompt.
-    forms = [City, NativeOutput(City), PromptedOutput(City)]
-    print("object:", *{(await whole(Agent(model, tools=[weather], output_type=form))).city for form in forms})
-    print("tokens:", sum(run.usage.total_tokens for run in runs))
-
-
-asyncio.run(main())
+asyncio.run(ask(OpenAIChatModel(MODEL, provider=OpenAIProvider())))
