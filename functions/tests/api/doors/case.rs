@@ -199,6 +199,8 @@ pub enum Thing {
     Penalty,
     /// A temperature above 1.
     HighTemperature,
+    /// Of an answer: that its words are a refusal and no text.
+    Refusal,
     /// Of an answer: the words of the reasoning.
     Reasoning,
     /// Of an answer: how many tokens were reasoning.

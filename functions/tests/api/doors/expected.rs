@@ -99,12 +99,14 @@ impl Between<'_> {
         let is_shown = self.case.said.effort.is_some() || self.loss(Thing::UnaskedReasoning).is_none();
         let is_anthropics = self.server.proof_kind() != Some(ProofKind::Encrypted);
         let proofs = told.proof.as_deref().filter(|_| hears(Thing::Proof) && (is_shown || is_anthropics));
+        // A server that has a member for a refusal ends it as any reply.
+        let is_lost_refusal = told.is_refusal && self.tells(Thing::Refusal) && !hears(Thing::Refusal);
         Heard {
             reasoning: told.reasoning.filter(|_| hears(Thing::Reasoning) && is_shown).unwrap_or_default().to_owned(),
             proofs: proofs.into_iter().map(|data| self.handed_out(data)).collect(),
             text: told.text.to_owned(),
             calls: told.calls.iter().map(HeardCall::from).collect(),
-            end: Some(told.end),
+            end: Some(if is_lost_refusal { End::Stop } else { told.end }),
             usage: self.counts().map(|counts| HeardCounts {
                 input: counts.input,
                 cached: counts.cached,

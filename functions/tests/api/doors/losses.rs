@@ -50,6 +50,20 @@ const LOSSES: &[Loss] = &[
         words: "reasoning that was not asked for is not shown, but for Anthropic's signatures",
     },
     Loss {
+        caller: "completions",
+        server: "*",
+        thing: Thing::Refusal,
+        outcome: Outcome::Lost,
+        words: "a refusal is a text that ends as any other",
+    },
+    Loss {
+        caller: "completions",
+        server: "*",
+        thing: Thing::Reasoning,
+        outcome: Outcome::Lost,
+        words: "reasoning is not handed on",
+    },
+    Loss {
         caller: "*",
         server: "openai",
         thing: Thing::Proof,

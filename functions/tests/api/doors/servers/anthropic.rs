@@ -25,7 +25,7 @@ impl Server for Anthropic {
     }
 
     fn cannot_tell(&self) -> &'static [Thing] {
-        &[]
+        &[Thing::Refusal]
     }
 
     fn proof_kind(&self) -> Option<ProofKind> {

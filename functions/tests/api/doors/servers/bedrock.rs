@@ -27,7 +27,7 @@ impl Server for Bedrock {
     }
 
     fn cannot_tell(&self) -> &'static [Thing] {
-        &[Thing::CountOfReasoning, Thing::Proof]
+        &[Thing::CountOfReasoning, Thing::Proof, Thing::Refusal]
     }
 
     fn answer(&self, script: &Script, streamed: bool) -> Served {
