@@ -3,10 +3,11 @@
 mod chat_completions;
 mod completions;
 mod messages;
+mod responses;
 
 use crate::doors::caller::Caller;
 
 /// All of them.
-pub fn all() -> [&'static dyn Caller; 3] {
-    [&chat_completions::ChatCompletions, &completions::Completions, &messages::Messages]
+pub fn all() -> [&'static dyn Caller; 4] {
+    [&chat_completions::ChatCompletions, &completions::Completions, &messages::Messages, &responses::Responses]
 }
