@@ -284,28 +284,29 @@ fn the_index_has_keys_alone_that_no_message_changes() {
     assert_eq!(table["GlobalSecondaryIndexes"], json!([index]));
 }
 
+/// Whether `function` has a statement that allows it `action` on the partitions `key`.
+fn may(function: &TemplateFunction, action: &str, key: &str) -> bool {
+    dynamodb_statements(function).iter().any(|statement| {
+        statement.actions.iter().any(|allowed| allowed == action)
+            && statement.leading_keys.iter().any(|leading| leading == key)
+    })
+}
+
+fn may_write(function: &TemplateFunction, key: &str) -> bool {
+    let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+    writes.iter().any(|action| may(function, action, key))
+}
+
+/// The names of the functions that pass `test`.
+fn who(test: &dyn Fn(&TemplateFunction) -> bool) -> Vec<String> {
+    let functions = template().functions().into_iter().filter(|function| test(function));
+    let mut names: Vec<String> = functions.map(|function| function.binary).collect();
+    names.sort();
+    names
+}
+
 #[test]
-fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_secret() {
-    let may = |function: &TemplateFunction, action: &str, key: &str| {
-        dynamodb_statements(function).iter().any(|statement| {
-            statement.actions.iter().any(|allowed| allowed == action)
-                && statement.leading_keys.iter().any(|leading| leading == key)
-        })
-    };
-    let may_write = |function: &TemplateFunction, key: &str| {
-        let writes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
-        writes.iter().any(|action| may(function, action, key))
-    };
-    let who = |test: &dyn Fn(&TemplateFunction) -> bool| -> Vec<String> {
-        let mut names: Vec<String> = template()
-            .functions()
-            .into_iter()
-            .filter(|function| test(function))
-            .map(|function| function.binary)
-            .collect();
-        names.sort();
-        names
-    };
+fn each_kind_of_item_is_written_by_those_who_own_it() {
     assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys", "logout"]);
     assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
     assert_eq!(
@@ -382,6 +383,10 @@ fn each_kind_of_item_is_written_by_those_who_own_it_and_only_signers_read_the_se
             "token-refresh"
         ]
     );
+}
+
+#[test]
+fn only_signers_read_the_secret_and_only_those_who_ask_models_the_keys_of_providers() {
     let may_read = |function: &TemplateFunction, secret: &str| {
         let of_secrets = |statement: &&Value| statement["Action"] == "secretsmanager:GetSecretValue";
         let own = function.statements.clone().into_iter().chain(statements_under_conditions(function).into_values());
