@@ -63,6 +63,10 @@ pub trait Door: Sized + Send + Sync + 'static {
     /// The path, which is a part of each request's fingerprint. It never changes.
     const ENDPOINT: &'static str;
 
+    /// Whether a streamed answer tells of a failure that [forbids a repetition](ApiError::forbids_repetition) by its events
+    /// alone, because this protocol's clients repeat after a status all the same.
+    const TELLS_FINAL_FAILURES_IN_EVENTS: bool = false;
+
     /// The form of errors.
     type Errors: ErrorForm;
 

@@ -104,12 +104,20 @@ impl<D: Door> DoorEndpoint<D> {
         question: HeldQuestion,
         form: &D::Form,
     ) -> Result<Streamable<DoorError<D::Errors>>, DoorError<D::Errors>> {
-        let in_flight = question.in_flight();
-        let stream = self.till.stream(question).await?;
-        let writer = D::writer(stream.id(), form);
-        let beginning = Answer::event_stream().message_id(stream.id()).rate_limit(in_flight);
-        let pieces = stream::unfold(stream, |mut stream| async move { Some((stream.next().await?, stream)) });
-        Ok(Streamable::Events(beginning, events::<D::Errors>(pieces, writer)))
+        let mut writer = D::writer(question.id(), form);
+        let beginning = Answer::event_stream().message_id(question.id()).rate_limit(question.in_flight());
+        let events = match self.till.stream(question).await {
+            Ok(stream) => {
+                let pieces = stream::unfold(stream, |mut stream| async move { Some((stream.next().await?, stream)) });
+                events::<D::Errors>(pieces, writer)
+            }
+            Err(error) if D::TELLS_FINAL_FAILURES_IN_EVENTS && error.forbids_repetition() => {
+                let failure = broken(&mut writer, error);
+                stream::once(async { Err(failure) }).boxed()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Streamable::Events(beginning, events))
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Responses;
 impl Door for Responses {
     const ENDPOINT: &'static str = "/v1/responses";
 
+    /// Codex repeats a request up to thirty times after a status, and each may be billed to the operator.
+    const TELLS_FINAL_FAILURES_IN_EVENTS: bool = true;
+
     type Errors = ResponsesErrors;
     type Form = ResponseForm;
     type Writer = ResponseEvents;

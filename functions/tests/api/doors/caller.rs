@@ -37,6 +37,11 @@ pub trait Caller: Sync {
     /// The code and the parameter in the body of an error.
     fn error(&self, body: &Value) -> Fault;
 
+    /// Whether a streamed answer tells of a failure that forbids a repetition by its events alone.
+    fn tells_final_failures_in_events(&self) -> bool {
+        false
+    }
+
     /// The protocol's name of a parameter of chat completions.
     fn parameter(&self, name: &'static str) -> &'static str {
         name

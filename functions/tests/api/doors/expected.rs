@@ -16,7 +16,7 @@ pub const MAX_OUTPUT_TOKENS: u64 = 4096;
 pub enum Expected {
     /// The protocol of the caller cannot say the case.
     Unsayable,
-    /// The request is refused, and nothing is charged.
+    /// The request is refused, or its stream has nothing but an error, and nothing is charged.
     Refused { status: u16, fault: Fault },
     /// There is an answer of status 200, which is charged.
     Answered(Heard),
@@ -90,7 +90,8 @@ impl Between<'_> {
             Failure::Status(503) | Failure::NobodyThere => (503, "unavailable"),
             _ => (502, "model_failed"),
         };
-        Expected::Refused { status, fault: self.fault(code) }
+        let is_told_in_events = self.streamed && self.caller.tells_final_failures_in_events() && status == 502;
+        Expected::Refused { status: if is_told_in_events { 200 } else { status }, fault: self.fault(code) }
     }
 
     /// The reply as the caller hears it.

@@ -179,7 +179,11 @@ impl Scene {
         if response.status != status {
             return Err(format!("the answer is {response:?} and not {status}"));
         }
-        is("error", &between.caller.error(&response.json()), fault)?;
+        let found = match status {
+            200 => between.caller.streamed(response).error.ok_or("the stream has no error")?,
+            _ => between.caller.error(&response.json()),
+        };
+        is("error", &found, fault)?;
         is("account", &self.account(user).await, before)
     }
 

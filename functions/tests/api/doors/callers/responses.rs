@@ -89,6 +89,10 @@ impl Caller for Responses {
         heard(&items, response)
     }
 
+    fn tells_final_failures_in_events(&self) -> bool {
+        true
+    }
+
     fn error(&self, body: &Value) -> Fault {
         Fault::of(&body["error"])
     }
