@@ -75,6 +75,8 @@ pub struct Said {
     /// Whether the reply is to be JSON of [`schema`].
     pub has_schema: bool,
     pub effort: Option<&'static str>,
+    /// Whether the words of the reasoning are wanted, as far as the model shows them.
+    pub wants_summary: bool,
     /// The name of the one who speaks, in the last turn of the user.
     pub name: Option<&'static str>,
     /// How closely the model looks at an image.
@@ -154,6 +156,7 @@ impl Said {
             (Thing::Schema, self.has_schema),
             (Thing::Effort, self.effort.is_some()),
             (Thing::EffortAfterCall, goes_on),
+            (Thing::Summary, self.wants_summary),
             (Thing::EffortAfterUnprovedCall, goes_on && !has_proof),
             (Thing::System, self.system.is_some()),
             (Thing::Conversation, self.turns.len() > 1),
@@ -191,6 +194,8 @@ pub enum Thing {
     EffortAfterCall,
     /// The same where the reasoning before the call has no proof.
     EffortAfterUnprovedCall,
+    /// That the words of the reasoning are wanted.
+    Summary,
     System,
     Conversation,
     Image,

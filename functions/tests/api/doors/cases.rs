@@ -112,6 +112,11 @@ fn reasoning() -> Vec<Case> {
     let (proved, unproved) = (goes_on(thought.proof.clone()), goes_on(None));
     vec![
         Case::new("reasoning", Said { effort, ..Said::hello() }, tells(thought.clone())),
+        Case::new(
+            "reasoning that is to be shown",
+            Said { effort, wants_summary: true, ..Said::hello() },
+            tells(thought.clone()),
+        ),
         Case::of_hello("reasoning that nobody asked for", tells(thought.clone())).also_asked_whole(),
         Case::new("reasoning before a call", Said { effort, ..asked_of_tool(vec![]) }, tells(called))
             .also_asked_whole(),

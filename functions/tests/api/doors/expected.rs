@@ -153,7 +153,7 @@ impl Between<'_> {
 
     /// The request as it has to arrive at the provider.
     pub fn arrival(self) -> Arrived {
-        let Said { system, turns, has_tool, has_schema, effort, name, detail, .. } = &self.case.said;
+        let Said { system, turns, has_tool, has_schema, effort, wants_summary, name, detail, .. } = &self.case.said;
         let Said { max_output_tokens, temperature, stop, seed, presence_penalty, .. } = &self.case.said;
         let loss = |thing: Thing| self.loss(thing);
         let things = self.case.said.things();
@@ -172,6 +172,7 @@ impl Between<'_> {
             tools: has_tool.then(|| TOOL.to_owned()).into_iter().collect(),
             has_schema: *has_schema,
             reasons,
+            wants_summary: *wants_summary && !is_lost(Thing::Summary),
             max_output_tokens: max_output_tokens.unwrap_or(MAX_OUTPUT_TOKENS),
             temperature: *temperature,
             stops: stop.iter().map(|stop| (*stop).to_owned()).collect(),

@@ -86,6 +86,13 @@ const LOSSES: &[Loss] = &[
     },
     Loss {
         caller: "*",
+        server: "openai",
+        thing: Thing::Summary,
+        outcome: Outcome::Lost,
+        words: "that reasoning is to be shown is not said",
+    },
+    Loss {
+        caller: "*",
         server: "responses",
         thing: Thing::UnprovedReasoning,
         outcome: Outcome::Lost,
@@ -205,6 +212,13 @@ const LOSSES: &[Loss] = &[
         thing: Thing::Detail,
         outcome: Outcome::Lost,
         words: "the `detail` of an image is left out",
+    },
+    Loss {
+        caller: "*",
+        server: "bedrock",
+        thing: Thing::Summary,
+        outcome: Outcome::Lost,
+        words: "that reasoning is to be shown is not said",
     },
     Loss {
         caller: "*",

@@ -98,6 +98,7 @@ pub struct Arrived {
     pub tools: Vec<String>,
     pub has_schema: bool,
     pub reasons: bool,
+    pub wants_summary: bool,
     pub max_output_tokens: u64,
     pub temperature: Option<f64>,
     pub stops: Vec<String>,

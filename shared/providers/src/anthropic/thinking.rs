@@ -66,13 +66,15 @@ impl SentThinking {
             return Some(Self::Disabled);
         }
         let effort = Effort::of(wanted_effort(prompt)?)?;
+        let display = prompt.thinking_is_shown.map(SentDisplay::of);
         if forces_a_call(prompt) || lacks_a_proof(model, prompt) {
             return None;
         }
         match style {
-            ReasoningStyle::Budget => budget_tokens(effort, max_output_tokens)
-                .map(|tokens| Self::Enabled { budget_tokens: tokens, display: None }),
-            ReasoningStyle::Adaptive => Some(Self::Adaptive { display: None }),
+            ReasoningStyle::Budget => {
+                budget_tokens(effort, max_output_tokens).map(|tokens| Self::Enabled { budget_tokens: tokens, display })
+            }
+            ReasoningStyle::Adaptive => Some(Self::Adaptive { display }),
             ReasoningStyle::Nova | ReasoningStyle::Word => None,
         }
     }

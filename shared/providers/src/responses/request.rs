@@ -14,6 +14,9 @@ use crate::responses::input::{SentItem, is_for, items};
 /// The part of an answer that comes only if it is asked for.
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
+/// The kind of summary that the provider chooses.
+const ANY_SUMMARY: &str = "auto";
+
 #[derive(Serialize)]
 pub(super) struct SentResponsesRequest<'a> {
     model: &'a str,
@@ -184,7 +187,9 @@ impl<'a> SentReasoning<'a> {
         if !model.reasons {
             return Self::default();
         }
-        Self { effort: prompt.effort(), summary: prompt.reasoning_summary.as_deref() }
+        // A caller of another protocol can say that the reasoning is to be shown, and not in which kind of summary.
+        let shown = (prompt.thinking_is_shown == Some(true)).then_some(ANY_SUMMARY);
+        Self { effort: prompt.effort(), summary: prompt.reasoning_summary.as_deref().or(shown) }
     }
 
     fn is_empty(&self) -> bool {

@@ -20,7 +20,7 @@ impl Caller for ChatCompletions {
     }
 
     fn cannot_say(&self) -> &'static [Thing] {
-        &[Thing::FailedResult, Thing::ImageOfResult, Thing::Proof]
+        &[Thing::FailedResult, Thing::ImageOfResult, Thing::Proof, Thing::Summary]
     }
 
     fn cannot_hear(&self) -> &'static [Thing] {

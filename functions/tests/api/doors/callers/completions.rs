@@ -35,6 +35,7 @@ impl Caller for Completions {
             Thing::LaterSystem,
             Thing::Name,
             Thing::Detail,
+            Thing::Summary,
         ]
     }
 

@@ -49,7 +49,8 @@ impl Caller for Messages {
         }
         if let Some(effort) = said.effort {
             assert_eq!(effort, "low");
-            body["thinking"] = json!({"type": "enabled", "budget_tokens": BUDGET_TOKENS});
+            let display = said.wants_summary.then_some("summarized");
+            body["thinking"] = json!({"type": "enabled", "budget_tokens": BUDGET_TOKENS, "display": display});
         }
         let members = [
             ("system", json!(said.system)),

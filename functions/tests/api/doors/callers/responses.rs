@@ -54,7 +54,8 @@ impl Caller for Responses {
             body["text"] = json!({"format": format});
         }
         if let Some(effort) = said.effort {
-            body["reasoning"] = json!({"effort": effort, "summary": "auto"});
+            let summary = said.wants_summary.then_some("auto");
+            body["reasoning"] = json!({"effort": effort, "summary": summary});
         }
         let members = [
             ("instructions", json!(said.system)),

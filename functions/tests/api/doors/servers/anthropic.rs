@@ -75,6 +75,7 @@ impl Server for Anthropic {
             tools: tools.map(|tool| text(&tool["name"])).collect(),
             has_schema: body["output_config"]["format"]["type"] == "json_schema",
             reasons: body["thinking"]["type"] == "enabled",
+            wants_summary: body["thinking"]["display"] == "summarized",
             max_output_tokens: number(&body["max_tokens"]),
             temperature: body["temperature"].as_f64(),
             stops: body["stop_sequences"].as_array().into_iter().flatten().map(text).collect(),

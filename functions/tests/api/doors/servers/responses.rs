@@ -57,6 +57,7 @@ impl Server for Responses {
             tools: body["tools"].as_array().into_iter().flatten().map(|tool| text(&tool["name"])).collect(),
             has_schema: body["text"]["format"]["type"] == "json_schema",
             reasons: body["reasoning"]["effort"].is_string(),
+            wants_summary: body["reasoning"]["summary"] == "auto",
             max_output_tokens: number(&body["max_output_tokens"]),
             temperature: body["temperature"].as_f64(),
             ..Arrived::default()

@@ -324,6 +324,11 @@ fn an_effort_of_another_protocol_is_a_budget_or_an_effort_by_the_name_of_the_mod
         ..of("high")
     };
     assert_eq!(reasoning(BUDGET, &forced, 32_000)[0], json!(null), "Claude does not reason if it must call");
+    let shown = Prompt { thinking_is_shown: Some(true), ..of("low") };
+    for (name, mut expected) in [(BUDGET, budget(1024)), (ADAPTIVE, json!({"type": "adaptive"}))] {
+        expected["display"] = json!("summarized");
+        assert_eq!(reasoning(name, &shown, 32_000)[0], expected, "a caller of Responses wants a summary");
+    }
 }
 
 #[test]

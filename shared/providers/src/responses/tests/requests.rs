@@ -179,6 +179,11 @@ fn the_thinking_of_another_protocol_is_an_effort() {
     ] {
         assert_eq!(effort(thinking, word), expected, "{thinking:?} {word:?}");
     }
+    for (thinking_is_shown, expected) in [(None, json!(null)), (Some(false), json!(null)), (Some(true), json!("auto"))]
+    {
+        let prompt = Prompt { thinking_is_shown, ..Prompt::default() };
+        assert_eq!(sent(&prompt)["reasoning"]["summary"], expected);
+    }
 }
 
 #[test]
