@@ -11,7 +11,8 @@ use testkit::gateway::{Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};
 use testkit::template::Template;
-use wiremock::MockServer;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer};
 
 use crate::providers;
 use crate::requests::{
@@ -185,7 +186,7 @@ async fn remember() -> BTreeSet<Permission> {
 async fn embed() -> BTreeSet<Permission> {
     let (world, ada) = World::with_ada(100_000, &[]).await;
     let provider = MockServer::start().await;
-    providers::answer(&provider, providers::refuses(500)).await;
+    Mock::given(method("POST")).respond_with(providers::refuses(500)).mount(&provider).await;
     let mut catalogue = catalogue_with_embeddings();
     catalogue["providers"]["p"] = json!({"protocol": "openai", "base_url": provider.uri()});
     let fails = json!({"id": "fails", "provider": "p", "takes": ["embeddings"]});
