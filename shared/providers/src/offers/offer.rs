@@ -96,7 +96,9 @@ impl Offer {
     pub fn most_input_tokens(&self, prompt: &Prompt) -> u64 {
         let listed = prompt.extra.iter().filter(|(name, _)| self.terms.extra_parameters.contains(*name));
         let extra: u64 = listed.map(|(name, value)| most_tokens_of_member(name, value.get())).sum();
-        prompt.most_input_tokens(self.image_tokens()) + extra
+        // Servers put an instruction for vectors before each text.
+        let times = prompt.inputs.as_ref().map_or(1, |inputs| inputs.texts.len().max(1) as u64);
+        prompt.most_input_tokens(self.image_tokens()).saturating_add(extra.saturating_mul(times))
     }
 
     /// Estimated tokens that the model reads of `prompt`.

@@ -260,6 +260,13 @@ fn members_that_the_catalogue_lists_count_towards_the_limit_and_others_do_not() 
     let plain = offer.most_input_tokens(&prompt(9));
     assert_eq!(offer.most_input_tokens(&with("other", json!("x".repeat(100)))), plain);
     assert!(offer.most_input_tokens(&with("top_k", json!("x".repeat(100)))) > plain + 100);
+    // A server may put an instruction before each of the texts of which it makes vectors.
+    let of_vectors = |prompt: Prompt| {
+        let texts = vec![Input::Text("a".to_owned()); 7];
+        let inputs = Some(EmbeddingInputs { texts, dimensions: None, base64: false });
+        offer.most_input_tokens(&Prompt { turns: Vec::new(), inputs, ..prompt })
+    };
+    assert!(of_vectors(with("top_k", json!("x".repeat(100)))) > of_vectors(prompt(9)) + 7 * 100);
 }
 
 #[derive(Debug)]

@@ -15,6 +15,9 @@ pub struct EmbeddingInputs {
     pub base64: bool,
 }
 
+/// The bytes of a number such as `-0.0123456`, and of a comma. Servers write between eight and twelve.
+const USUAL_BYTES_OF_A_NUMBER: usize = 11;
+
 /// An input of a request for embeddings.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -26,16 +29,16 @@ pub enum Input {
 }
 
 impl EmbeddingInputs {
-    /// The bytes that their vectors have at least, as an answer writes them, if the caller says how many numbers they have.
+    /// The bytes that their vectors have, as an answer writes them, if the caller says how many numbers they have. A provider
+    /// works, and bills, before anybody sees that an answer is too long, so numbers count as many bytes as most of them have.
     #[must_use]
-    pub fn least_answer_bytes(&self) -> usize {
+    pub fn expected_answer_bytes(&self) -> usize {
         let numbers = self.dimensions.map_or(1, |dimensions| usize::try_from(dimensions).unwrap_or(usize::MAX));
         let vector = if self.base64 {
             // With its quotation marks and a comma.
             numbers.saturating_mul(size_of::<f32>()).div_ceil(3).saturating_mul(4).saturating_add(3)
         } else {
-            // A digit and a comma for each.
-            numbers.saturating_mul(2).saturating_add(1)
+            numbers.saturating_mul(USUAL_BYTES_OF_A_NUMBER).saturating_add(1)
         };
         vector.saturating_mul(self.texts.len())
     }
@@ -62,14 +65,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_at_least_as_long_as_its_numbers() {
-        let least = |count: usize, dimensions: Option<u32>, base64: bool| {
+    fn an_answer_is_as_long_as_its_numbers_usually_are() {
+        let bytes = |count: usize, dimensions: Option<u32>, base64: bool| {
             let texts = vec![Input::Text("a".to_owned()); count];
-            EmbeddingInputs { texts, dimensions, base64 }.least_answer_bytes()
+            EmbeddingInputs { texts, dimensions, base64 }.expected_answer_bytes()
         };
-        assert_eq!(least(2, Some(1536), true), 2 * (8192 + 3));
-        assert_eq!(least(2, Some(1536), false), 2 * (2 * 1536 + 1));
-        assert_eq!((least(1, None, true), least(1, None, false)), (11, 3));
-        assert!(least(2048, Some(u32::MAX), true) > 1 << 40);
+        assert_eq!(bytes(2, Some(1536), true), 2 * (8192 + 3));
+        assert_eq!(bytes(2, Some(1536), false), 2 * (11 * 1536 + 1));
+        assert_eq!((bytes(1, None, true), bytes(1, None, false)), (11, 12));
+        assert!(bytes(2048, Some(u32::MAX), true) > 1 << 40);
     }
 }

@@ -75,7 +75,7 @@ fn inputs(fields: &Parameters<'_>) -> Result<EmbeddingInputs, ProtocolError> {
         return Err(fields.refuse("dimensions", ParameterFault::Value, &rule));
     }
     let inputs = EmbeddingInputs { texts: texts(fields)?, dimensions, base64 };
-    if inputs.least_answer_bytes() > MAX_EMBEDDINGS_BYTES {
+    if inputs.expected_answer_bytes() > MAX_EMBEDDINGS_BYTES {
         let detail = format!(
             "'input' has too many parts: vectors of so many 'dimensions' would have more than the {MAX_EMBEDDINGS_BYTES} \
              bytes of an answer. Send some of them at a time."

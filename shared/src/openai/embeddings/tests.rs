@@ -123,7 +123,8 @@ fn vectors_that_no_answer_has_room_for_are_refused_before_anything_is_held() {
     for (count, dimensions, format, fits) in [
         (2047, 1536, "base64", true),
         (2048, 1536, "base64", false),
-        (2048, 1024, "float", true),
+        (2048, 700, "float", true),
+        (2048, 1024, "float", false),
         (2048, 8192, "float", false),
     ] {
         let outcome = read(&asking(count, dimensions, format));

@@ -135,8 +135,8 @@ pub(crate) fn quote(model: &CataloguedModel, prices: Prices, chat: &Chat) -> Quo
 pub(crate) fn counted(chat: &Chat, has_extra: bool) -> Usage {
     let of_extra = if has_extra { chat.extra_bytes as u64 } else { 0 };
     if chat.is_for_vectors() {
-        // Of each text nothing up to the most that it can count.
-        return Usage::counted(u64::from(chat.inputs * chat.tokens) * 8 + of_extra, 0);
+        // Of each text nothing up to the most that it can count, and the extra parameter before each.
+        return Usage::counted(u64::from(chat.inputs) * (u64::from(chat.tokens) * 8 + of_extra), 0);
     }
     let input_tokens = 20 + 200 * u64::from(chat.images) + of_extra + chat.proof_bytes as u64;
     let output_tokens = u64::from(chat.tokens) * u64::from(chat.choices);
