@@ -101,8 +101,9 @@ pub(super) struct Beginning {
 
 impl World {
     /// The texts of which a request wants vectors: of every other key, and without a key of every other number. It is no draw.
+    /// Clients whose accounts are remembered send messages alone, of which there are few enough.
     pub(super) fn inputs_of(&self, number_of_key: Option<usize>, number: u32) -> u32 {
-        let Some(turn) = self.turn_of_vectors else { return 0 };
+        let Some(turn) = self.turn_of_vectors.filter(|_| !self.has_regulars) else { return 0 };
         match number_of_key {
             Some(key) if (key + turn).is_multiple_of(2) => 1 + u32::from(key > 1),
             None if number.is_multiple_of(2) => number / 2,
