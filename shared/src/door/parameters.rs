@@ -100,6 +100,19 @@ impl<'a> Parameters<'a> {
         }
     }
 
+    /// A word of a provider's own, such as `low`. The model's server judges it.
+    pub(crate) fn word(&self, name: &str) -> Result<Option<String>, ProtocolError> {
+        const MAX_WORD_BYTES: usize = 32;
+        let rule = format!("a word of 1 to {MAX_WORD_BYTES} small letters");
+        let is_word = |word: &str| {
+            (1..=MAX_WORD_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
+        };
+        match self.text(name)? {
+            Some(word) if !is_word(&word) => Err(self.refuse(name, ParameterFault::Value, &rule)),
+            word => Ok(word.map(Cow::into_owned)),
+        }
+    }
+
     /// The name of a function or of a schema, which must be there.
     pub(crate) fn identifier(&self, name: &str) -> Result<String, ProtocolError> {
         self.identifier_of(name, MAX_IDENTIFIER_CHARS)

@@ -91,9 +91,9 @@ impl CompletionRequest {
                 sampling,
                 tools: tools::parse(fields)?,
                 response_format: response_format::parse(fields)?,
-                reasoning_effort: word(fields, "reasoning_effort")?,
+                reasoning_effort: fields.word("reasoning_effort")?,
                 // OpenAI's default, which asks for nothing.
-                verbosity: word(fields, "verbosity")?.filter(|verbosity| verbosity != "medium"),
+                verbosity: fields.word("verbosity")?.filter(|verbosity| verbosity != "medium"),
                 n: choices::count(fields)?,
                 logprobs: choices::logprobs(fields)?,
                 logit_bias: choices::logit_bias(fields)?,
@@ -108,21 +108,6 @@ impl CompletionRequest {
             store: fields.switch("store")?,
             has_too_many_unknown,
         })
-    }
-}
-
-/// A word of a provider's own, such as `low`. The model's server judges it.
-fn word(fields: &Parameters<'_>, name: &str) -> Result<Option<String>, ProtocolError> {
-    const MAX_WORD_BYTES: usize = 32;
-    let rule = format!("a word of 1 to {MAX_WORD_BYTES} small letters");
-    match fields.text(name)? {
-        None => Ok(None),
-        Some(word)
-            if (1..=MAX_WORD_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase()) =>
-        {
-            Ok(Some(word.into_owned()))
-        }
-        Some(_) => Err(fields.refuse(name, ParameterFault::Value, &rule)),
     }
 }
 

@@ -8,23 +8,23 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct ResponseUsage {
     input_tokens: u64,
-    input_tokens_details: InputCounts,
+    input_tokens_details: InputTokens,
     output_tokens: u64,
-    output_tokens_details: OutputCounts,
+    output_tokens_details: OutputTokens,
     total_tokens: u64,
     cost: Credits,
 }
 
 /// Parts of `input_tokens`.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct InputCounts {
+struct InputTokens {
     cached_tokens: u64,
     cache_write_tokens: u64,
 }
 
 /// Parts of `output_tokens`.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct OutputCounts {
+struct OutputTokens {
     reasoning_tokens: u64,
 }
 
@@ -34,9 +34,9 @@ impl ResponseUsage {
             *usage;
         Self {
             input_tokens,
-            input_tokens_details: InputCounts { cached_tokens: cached_input_tokens, cache_write_tokens },
+            input_tokens_details: InputTokens { cached_tokens: cached_input_tokens, cache_write_tokens },
             output_tokens,
-            output_tokens_details: OutputCounts { reasoning_tokens },
+            output_tokens_details: OutputTokens { reasoning_tokens },
             total_tokens: input_tokens.saturating_add(output_tokens),
             cost,
         }

@@ -12,8 +12,8 @@ use crate::door::{ErrorParts, Writer};
 use crate::http::named_event;
 use crate::responses::error_form::numbered_event;
 use crate::responses::form::ResponseForm;
-use crate::responses::output::{Output, OutputObserver};
-use crate::responses::output_item::{ContentPart, ItemStatus, OutputItem, PartKind, SummaryPart};
+use crate::responses::output::{OutputObserver, ResponseOutput};
+use crate::responses::output_item::{ItemStatus, MessagePart, OutputItem, PartKind, SummaryPart};
 use crate::responses::response_object::{ResponseObject, Stage, last_status};
 use crate::till::PaidReply;
 
@@ -24,7 +24,7 @@ pub struct ResponseEvents {
     /// The model that replies, or the name that the caller gave it as long as it is not known.
     model: String,
     has_begun: bool,
-    output: Output,
+    output: ResponseOutput,
     log: EventLog,
 }
 
@@ -89,7 +89,7 @@ struct OfPart<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum WrittenPart<'a> {
-    Content(&'a ContentPart),
+    Message(&'a MessagePart),
     Summary(&'a SummaryPart),
 }
 
@@ -136,7 +136,7 @@ impl ResponseEvents {
     /// The events of the answer to the message of this id.
     #[must_use]
     pub(super) fn new(id: EntryId, form: ResponseForm) -> Self {
-        let (model, output) = (form.parts().model.clone(), Output::new(id, form.clone()));
+        let (model, output) = (form.parts().model.clone(), ResponseOutput::new(id, form.clone()));
         Self { id, form, model, has_begun: false, output, log: EventLog::default() }
     }
 
@@ -262,8 +262,8 @@ impl<'a> OfPart<'a> {
     fn with_words(self, item: &'a OutputItem) -> Self {
         match item {
             OutputItem::Message { content, .. } => match content.last() {
-                Some(ContentPart::OutputText { text, .. }) => Self { text: Some(text), ..self },
-                Some(ContentPart::Refusal { refusal }) => Self { refusal: Some(refusal), ..self },
+                Some(MessagePart::OutputText { text, .. }) => Self { text: Some(text), ..self },
+                Some(MessagePart::Refusal { refusal }) => Self { refusal: Some(refusal), ..self },
                 None => self,
             },
             OutputItem::Reasoning { summary, .. } => {
@@ -292,7 +292,7 @@ fn part_events(item: &OutputItem) -> Option<&'static PartEvents> {
 
 fn written_part(item: &OutputItem) -> Option<WrittenPart<'_>> {
     match item {
-        OutputItem::Message { content, .. } => content.last().map(WrittenPart::Content),
+        OutputItem::Message { content, .. } => content.last().map(WrittenPart::Message),
         OutputItem::Reasoning { summary, .. } => summary.last().map(WrittenPart::Summary),
         _ => None,
     }
@@ -306,6 +306,6 @@ fn logprobs(item: &OutputItem) -> Option<[(); 0]> {
 /// The number of annotations of the last part of `item`.
 fn annotations_of(item: &OutputItem) -> usize {
     let OutputItem::Message { content, .. } = item else { return 0 };
-    let Some(ContentPart::OutputText { annotations, .. }) = content.last() else { return 0 };
+    let Some(MessagePart::OutputText { annotations, .. }) = content.last() else { return 0 };
     serde_json::from_str::<Vec<&RawValue>>(annotations.as_str()).map_or(0, |annotations| annotations.len())
 }

@@ -33,7 +33,7 @@ const MEMBERS: [&str; 12] = [
 const BETWEEN_PARAGRAPHS: &str = "\n\n";
 
 /// The conversation so far. Items of the model that follow each other are one turn.
-struct Reading<'a> {
+struct ConversationReader<'a> {
     turns: Vec<Turn>,
     /// The model's turn, if the last item was the model's.
     reply: Option<TurnBuilder>,
@@ -44,30 +44,34 @@ struct Reading<'a> {
 /// Reads `instructions` and `input`. Tools that the conversation offers are added to `tools`.
 pub(super) fn parse(fields: &Parameters<'_>, tools: &mut OfferedTools) -> Result<Vec<Turn>, ProtocolError> {
     let instructions = fields.text("instructions")?.map(|text| Turn::text(Role::System, text));
-    let mut reading =
-        Reading { turns: instructions.into_iter().collect(), reply: None, room: ImageRoom::default(), tools };
+    let mut reader = ConversationReader {
+        turns: instructions.into_iter().collect(),
+        reply: None,
+        room: ImageRoom::default(),
+        tools,
+    };
     let rule = format!("a string or an array of 1 to {MAX_MESSAGES} items");
     let input = fields.get("input").ok_or_else(|| fields.refuse("input", ParameterFault::Missing, ""))?;
     if is_text(input) {
-        reading.turns.push(Turn::text(Role::User, fields.text_of("input", input, &rule)?));
-        return Ok(reading.turns);
+        reader.turns.push(Turn::text(Role::User, fields.text_of("input", input, &rule)?));
+        return Ok(reader.turns);
     }
     let items = Elements::of(input).ok_or_else(|| fields.refuse("input", ParameterFault::Type, &rule))?;
     if !(1..=MAX_MESSAGES).contains(&items.clone().take(MAX_MESSAGES + 1).count()) {
         return Err(fields.refuse("input", ParameterFault::Value, &rule));
     }
     for (index, item) in items.enumerate() {
-        reading.item(item, format!("input[{index}]"))?;
-        if reading.reply.as_ref().is_some_and(TurnBuilder::is_full) {
+        reader.item(item, format!("input[{index}]"))?;
+        if reader.reply.as_ref().is_some_and(TurnBuilder::is_full) {
             let rule = format!("items of which at most {MAX_TOOLS} calls and as many proofs follow each other");
             return Err(fields.refuse("input", ParameterFault::Value, &rule));
         }
     }
-    reading.end_reply();
-    Ok(reading.turns)
+    reader.end_reply();
+    Ok(reader.turns)
 }
 
-impl Reading<'_> {
+impl ConversationReader<'_> {
     fn item(&mut self, item: &RawValue, place: String) -> Result<(), ProtocolError> {
         let fields = Parameters::of(item, place.clone(), &MEMBERS)?;
         match fields.text("type")?.as_deref() {

@@ -45,17 +45,17 @@ impl OutputObserver for () {
 
 /// The items of an answer so far. A message and reasoning end when anything else begins. So does a call whose arguments are
 /// complete then, and any other ends with the answer, because some servers write several at once.
-pub(super) struct Output {
+pub(super) struct ResponseOutput {
     id: EntryId,
     form: ResponseForm,
     items: Vec<OutputItem>,
     /// The place of the message or of the reasoning that the model is writing.
     open: Option<usize>,
-    calls: Vec<BegunCall>,
+    calls: Vec<OpenCall>,
 }
 
 /// A call that the model is writing.
-struct BegunCall {
+struct OpenCall {
     /// The call's place among those of its reply.
     index: u32,
     /// What came of it, but for the arguments that its item has.
@@ -65,7 +65,7 @@ struct BegunCall {
     has_ended: bool,
 }
 
-impl Output {
+impl ResponseOutput {
     /// The output of the message of this id, of which nothing has come.
     pub(super) fn new(id: EntryId, form: ResponseForm) -> Self {
         Self { id, form, items: Vec::new(), open: None, calls: Vec::new() }
@@ -145,10 +145,10 @@ impl Output {
         let number = self.calls.iter().position(|call| call.index == delta.index).unwrap_or_else(|| {
             self.end_what_is_complete(observer);
             let call = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
-            self.calls.push(BegunCall { index: delta.index, call, place: None, has_ended: false });
+            self.calls.push(OpenCall { index: delta.index, call, place: None, has_ended: false });
             self.calls.len() - 1
         });
-        let BegunCall { call, place, has_ended, .. } = &mut self.calls[number];
+        let OpenCall { call, place, has_ended, .. } = &mut self.calls[number];
         if *has_ended {
             return;
         }
@@ -180,7 +180,7 @@ impl Output {
     }
 
     /// What came of the arguments of `begun`.
-    fn arguments<'a>(&'a self, begun: &'a BegunCall) -> &'a str {
+    fn arguments<'a>(&'a self, begun: &'a OpenCall) -> &'a str {
         match begun.place.map(|place| &self.items[place]) {
             Some(OutputItem::FunctionCall { arguments, .. }) => arguments,
             _ => &begun.call.arguments,
@@ -189,7 +189,7 @@ impl Output {
 
     /// Moves what came of the arguments of a function to the call's item. The text of a custom tool is known when all of it
     /// is there.
-    fn go_on(&mut self, begun: &mut BegunCall, observer: &mut impl OutputObserver) {
+    fn go_on(&mut self, begun: &mut OpenCall, observer: &mut impl OutputObserver) {
         let place = self.begin_call(begun, observer);
         if matches!(self.items[place], OutputItem::FunctionCall { .. }) {
             let words = std::mem::take(&mut begun.call.arguments);
@@ -198,7 +198,7 @@ impl Output {
     }
 
     /// The place of the item of `begun`.
-    fn begin_call(&mut self, begun: &mut BegunCall, observer: &mut impl OutputObserver) -> usize {
+    fn begin_call(&mut self, begun: &mut OpenCall, observer: &mut impl OutputObserver) -> usize {
         if let Some(place) = begun.place {
             return place;
         }
@@ -223,7 +223,7 @@ impl Output {
         place
     }
 
-    fn end_call(&mut self, begun: &mut BegunCall, status: ItemStatus, observer: &mut impl OutputObserver) {
+    fn end_call(&mut self, begun: &mut OpenCall, status: ItemStatus, observer: &mut impl OutputObserver) {
         self.go_on(begun, observer);
         let place = self.begin_call(begun, observer);
         let rest = std::mem::take(&mut begun.call.arguments);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum OutputItem {
     /// Words for the user.
-    Message { id: String, status: ItemStatus, role: &'static str, content: Vec<ContentPart> },
+    Message { id: String, status: ItemStatus, role: &'static str, content: Vec<MessagePart> },
     /// What the model thought before.
     Reasoning {
         id: String,
@@ -75,7 +75,7 @@ pub(super) enum ItemStatus {
 /// A part of a message.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum ContentPart {
+pub(super) enum MessagePart {
     /// A text.
     OutputText {
         text: String,
@@ -126,7 +126,7 @@ impl OutputItem {
     /// The kind of the last part. A call has no parts.
     pub(super) fn last_part(&self) -> Option<PartKind> {
         match self {
-            Self::Message { content, .. } => content.last().map(ContentPart::kind),
+            Self::Message { content, .. } => content.last().map(MessagePart::kind),
             Self::Reasoning { summary, .. } => summary.last().map(|_| PartKind::Summary),
             Self::FunctionCall { .. } | Self::CustomToolCall { .. } | Self::ToolSearchCall { .. } => None,
         }
@@ -135,9 +135,9 @@ impl OutputItem {
     /// Adds an empty part.
     pub(super) fn begin_part(&mut self, kind: PartKind) {
         match (self, kind) {
-            (Self::Message { content, .. }, PartKind::Text) => content.push(ContentPart::text()),
+            (Self::Message { content, .. }, PartKind::Text) => content.push(MessagePart::text()),
             (Self::Message { content, .. }, PartKind::Refusal) => {
-                content.push(ContentPart::Refusal { refusal: String::new() });
+                content.push(MessagePart::Refusal { refusal: String::new() });
             }
             (Self::Reasoning { summary, .. }, PartKind::Summary) => summary.push(SummaryPart::default()),
             _ => {}
@@ -147,7 +147,7 @@ impl OutputItem {
     /// The words that go on: of the last part, or of the call.
     pub(super) fn words(&mut self) -> Option<&mut String> {
         match self {
-            Self::Message { content, .. } => content.last_mut().map(ContentPart::words),
+            Self::Message { content, .. } => content.last_mut().map(MessagePart::words),
             Self::Reasoning { summary, .. } => summary.last_mut().map(|part| &mut part.text),
             Self::FunctionCall { arguments, .. } => Some(arguments),
             Self::CustomToolCall { input, .. } => Some(input),
@@ -159,8 +159,8 @@ impl OutputItem {
     pub(super) fn annotations(&mut self) -> Option<&mut RawArray> {
         let Self::Message { content, .. } = self else { return None };
         match content.last_mut()? {
-            ContentPart::OutputText { annotations, .. } => Some(annotations),
-            ContentPart::Refusal { .. } => None,
+            MessagePart::OutputText { annotations, .. } => Some(annotations),
+            MessagePart::Refusal { .. } => None,
         }
     }
 }
@@ -176,7 +176,7 @@ impl SearchArguments {
     }
 }
 
-impl ContentPart {
+impl MessagePart {
     /// A text of which nothing has come.
     fn text() -> Self {
         Self::OutputText { text: String::new(), annotations: RawArray::default(), logprobs: [] }

@@ -2,7 +2,6 @@
 
 use crate::door::{ParameterFault, Parameters, ProtocolError, is_text, is_word};
 use crate::http::Elements;
-use crate::responses::request::word;
 
 /// The value of `include` with which reasoning comes back as data that prove it.
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
@@ -29,8 +28,8 @@ impl ReasoningParameters {
             return Err(reasoning.refuse("mode", ParameterFault::Unsupported, ", except for standard"));
         }
         // The second is the older name of the first.
-        let summary = word(&reasoning, "summary")?.or(word(&reasoning, "generate_summary")?);
-        Ok(Self { effort: word(&reasoning, "effort")?, summary, shows_proofs })
+        let summary = reasoning.word("summary")?.or(reasoning.word("generate_summary")?);
+        Ok(Self { effort: reasoning.word("effort")?, summary, shows_proofs })
     }
 }
 

@@ -195,18 +195,3 @@ fn metadata(fields: &Parameters<'_>) -> Result<Option<Box<RawValue>>, ProtocolEr
     }
     Ok(Some(value.to_owned()))
 }
-
-/// A word of a provider's own, such as `low`. The model's server judges it.
-pub(super) fn word(fields: &Parameters<'_>, name: &str) -> Result<Option<String>, ProtocolError> {
-    const MAX_WORD_BYTES: usize = 32;
-    let rule = format!("a word of 1 to {MAX_WORD_BYTES} small letters");
-    match fields.text(name)? {
-        None => Ok(None),
-        Some(word)
-            if (1..=MAX_WORD_BYTES).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase()) =>
-        {
-            Ok(Some(word.into_owned()))
-        }
-        Some(_) => Err(fields.refuse(name, ParameterFault::Value, &rule)),
-    }
-}

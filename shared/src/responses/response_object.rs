@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::door::{ErrorParts, reply_parts};
 use crate::responses::counts::ResponseUsage;
 use crate::responses::form::{FormParts, ResponseForm};
-use crate::responses::output::Output;
+use crate::responses::output::ResponseOutput;
 use crate::responses::output_item::{ItemStatus, OutputItem};
 use crate::till::PaidReply;
 
@@ -192,7 +192,7 @@ fn failure_code(error: &ErrorParts<'_>) -> &'static str {
 /// Hands the whole answer that `paid` is to `write`.
 pub(super) fn whole<T>(paid: &PaidReply, form: &ResponseForm, write: impl FnOnce(&ResponseObject<'_>) -> T) -> T {
     let PaidReply { id, reply, .. } = paid;
-    let mut output = Output::new(*id, form.clone());
+    let mut output = ResponseOutput::new(*id, form.clone());
     for part in reply_parts(reply) {
         output.add(&part, &mut ());
     }

@@ -3,7 +3,6 @@
 use providers::prompt::ResponseFormat;
 
 use crate::door::{ParameterFault, Parameters, ProtocolError};
-use crate::responses::request::word;
 
 /// `text`.
 #[derive(Default)]
@@ -17,7 +16,7 @@ impl TextParameters {
     pub(super) fn parse(fields: &Parameters<'_>) -> Result<Self, ProtocolError> {
         let Some(text) = fields.object("text", &["format", "verbosity"])? else { return Ok(Self::default()) };
         // OpenAI's default, which asks for nothing.
-        let verbosity = word(&text, "verbosity")?.filter(|verbosity| verbosity != "medium");
+        let verbosity = text.word("verbosity")?.filter(|verbosity| verbosity != "medium");
         Ok(Self { format: format(&text)?, verbosity })
     }
 }
