@@ -210,7 +210,8 @@ fn worst_responses() -> Vec<String> {
     let end = r#"{"role":"user","content":""}]}"#;
     let of_items = items.iter().flat_map(|item| {
         let long = item.replacen(r#""""#, &format!("\"{}\"", "a".repeat(400)), 1);
-        [filled(begin, item, end, 2000 * item.len()), filled(begin, &long, end, MAX_BYTES_BESIDE_IMAGES)]
+        let count = 8000 / (1 + item.matches("},{").count());
+        [filled(begin, item, end, count * item.len()), filled(begin, &long, end, MAX_BYTES_BESIDE_IMAGES)]
     });
     let parts = [
         (r#"{"role":"user","content":["#, r#"{"type":"input_text","text":"a"},"#),

@@ -68,6 +68,11 @@ pub(crate) struct ErrorBody {
 }
 
 impl ErrorBody {
+    /// The same as an error of the request. Clients repeat by themselves after any other type in a stream.
+    pub(crate) fn of_request(self) -> Self {
+        Self { r#type: "invalid_request_error", ..self }
+    }
+
     /// The member `error` for a failure that every protocol has.
     pub(crate) fn of(error: &ApiError) -> Self {
         (&ErrorParts::of_api::<OpenAiErrors>(error)).into()

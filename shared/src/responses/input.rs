@@ -6,7 +6,7 @@ use providers::prompt::{Role, Turn};
 use serde_json::value::RawValue;
 
 use crate::door::{
-    ImageRoom, MAX_ID_BYTES, MAX_MESSAGES, MAX_TOOLS, ParameterFault, Parameters, ProtocolError, TurnBuilder, is_text,
+    ImageRoom, MAX_ID_BYTES, MAX_TOOLS, ParameterFault, Parameters, ProtocolError, TurnBuilder, is_text,
 };
 use crate::http::Elements;
 use crate::responses::content;
@@ -29,6 +29,9 @@ const MEMBERS: [&str; 12] = [
     "encrypted_content",
 ];
 
+/// The most items of a conversation: reasoning, a call and its result are three.
+const MAX_ITEMS: usize = 8192;
+
 /// What stands between two paragraphs of a summary.
 const BETWEEN_PARAGRAPHS: &str = "\n\n";
 
@@ -50,14 +53,14 @@ pub(super) fn parse(fields: &Parameters<'_>, tools: &mut OfferedTools) -> Result
         room: ImageRoom::default(),
         tools,
     };
-    let rule = format!("a string or an array of 1 to {MAX_MESSAGES} items");
+    let rule = format!("a string or an array of 1 to {MAX_ITEMS} items");
     let input = fields.get("input").ok_or_else(|| fields.refuse("input", ParameterFault::Missing, ""))?;
     if is_text(input) {
         reader.turns.push(Turn::text(Role::User, fields.text_of("input", input, &rule)?));
         return Ok(reader.turns);
     }
     let items = Elements::of(input).ok_or_else(|| fields.refuse("input", ParameterFault::Type, &rule))?;
-    if !(1..=MAX_MESSAGES).contains(&items.clone().take(MAX_MESSAGES + 1).count()) {
+    if !(1..=MAX_ITEMS).contains(&items.clone().take(MAX_ITEMS + 1).count()) {
         return Err(fields.refuse("input", ParameterFault::Value, &rule));
     }
     for (index, item) in items.enumerate() {
@@ -162,7 +165,8 @@ impl ConversationReader<'_> {
         if answers.is_some() {
             self.end_reply();
             let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            self.turns.push(Turn { answers, ..Turn::text(Role::Tool, format!("Found: {names}.")) });
+            let told = if names.is_empty() { "Found nothing.".to_owned() } else { format!("Found: {names}.") };
+            self.turns.push(Turn { answers, ..Turn::text(Role::Tool, told) });
         }
         Ok(())
     }
@@ -193,7 +197,8 @@ impl ConversationReader<'_> {
 }
 
 /// The types of items that are taken.
-const KNOWN_TYPES: &str = ", except for message, reasoning, function_call, custom_tool_call, and their outputs";
+const KNOWN_TYPES: &str = ", except for message, reasoning, function_call, custom_tool_call, tool_search_call, their outputs, \
+                           additional_tools and web_search_call";
 
 /// The AI SDK's `openai()` refers to items where it is not told that nothing is stored.
 fn reference(fields: &Parameters<'_>) -> ProtocolError {

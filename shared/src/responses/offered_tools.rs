@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 use providers::prompt::Tool;
 use serde_json::value::RawValue;
 
-use crate::door::{MAX_TOOLS, ParameterFault, Parameters, ProtocolError};
+use crate::door::{ParameterFault, Parameters, ProtocolError};
 use crate::http::Elements;
 use crate::responses::tool_names::{CallerTool, SEARCH, ToolKind, ToolNames};
+
+/// The most tools of a request, those of namespaces and of the conversation among them. Each search of Codex adds some.
+pub(super) const MAX_TOOLS: usize = 1024;
 
 /// The members of all kinds of tools that are asked for.
 const MEMBERS: [&str; 8] = ["type", "name", "description", "parameters", "strict", "format", "tools", "execution"];
@@ -65,6 +68,12 @@ impl OfferedTools {
         });
     }
 
+    /// The name under which models know the tool that the caller calls `name`: the first, if namespaces have several.
+    pub(super) fn model_name(&self, name: &str) -> Option<String> {
+        let is_called = |tool: &&Tool| tool.name == name || self.names.tool(&tool.name).name == name;
+        self.tools.iter().find(is_called).map(|tool| tool.name.clone())
+    }
+
     fn namespace(&mut self, fields: &Parameters<'_>, names: &mut BTreeSet<String>) -> Result<(), ProtocolError> {
         let namespace = fields.identifier("name")?;
         let values = fields.get("tools").ok_or_else(|| fields.refuse("tools", ParameterFault::Missing, ""))?;
@@ -117,7 +126,7 @@ fn tool(fields: &Parameters<'_>, kind: ToolKind, name: String) -> Result<Tool, P
         name,
         description,
         parameters: if is_custom { serde_json::from_str(CUSTOM_SCHEMA).ok() } else { fields.schema("parameters")? },
-        strict: if is_custom { None } else { fields.switch_if_given("strict")? },
+        strict: if is_custom { Some(true) } else { fields.switch_if_given("strict")? },
         is_cached: false,
     })
 }

@@ -12,6 +12,9 @@ use crate::responses::form::ResponseForm;
 use crate::responses::output_item::{ItemStatus, OutputItem, PartKind, SearchArguments};
 use crate::responses::tool_names::{CallerTool, ToolKind, input_of_arguments};
 
+/// The most items of an answer before reasoning is left out. Without it texts go on in one message, but for the calls among them.
+const MAX_ITEMS: usize = 1024;
+
 /// Who is told what changes in an output. `place` is the item's place in the output.
 pub(super) trait OutputObserver {
     /// An item begins.
@@ -88,23 +91,22 @@ impl ResponseOutput {
         }
     }
 
-    /// Ends all items. The one that the model was writing last ends as `last`.
+    /// Ends all items. What is not complete then ends as `last`.
     pub(super) fn end(&mut self, last: ItemStatus, observer: &mut impl OutputObserver) {
-        let is_open = self.open.is_some();
         self.end_open(last, observer);
         let mut calls = std::mem::take(&mut self.calls);
         calls.retain(|call| !call.has_ended);
         calls.sort_by_key(|call| call.index);
-        let count = calls.len();
-        for (number, mut call) in (1..).zip(calls) {
-            let status = if number == count && !is_open { last } else { ItemStatus::Completed };
+        for mut call in calls {
+            let is_complete = is_whole_object(self.arguments(&call));
+            let status = if is_complete { ItemStatus::Completed } else { last };
             self.end_call(&mut call, status, observer);
         }
     }
 
     /// Goes on with words of this kind.
     fn say(&mut self, kind: PartKind, words: &str, observer: &mut impl OutputObserver) {
-        let place = self.item_of(kind, observer);
+        let Some(place) = self.item_of(kind, observer) else { return };
         let last = self.items[place].last_part();
         if last != Some(kind) {
             if last.is_some() {
@@ -116,14 +118,21 @@ impl ResponseOutput {
         self.write(place, words, observer);
     }
 
+    /// Annotations belong to the last text, also if that has ended: then the last event alone has them. They belong to the next
+    /// one if their server sends them before it.
     fn annotate(&mut self, annotations: &RawArray, observer: &mut impl OutputObserver) {
-        // They belong to a text, also if their server sends them before it.
-        self.say(PartKind::Text, "", observer);
-        let place = self.item_of(PartKind::Text, observer);
-        let added = annotations::flat(annotations);
+        let has_text = |item: &mut OutputItem| item.annotations().is_some();
+        let last = self.items.iter_mut().rposition(has_text);
+        if last.is_none() {
+            self.say(PartKind::Text, "", observer);
+        }
+        let Some(place) = last.or(self.open) else { return };
+        let added = annotations::known(annotations);
         if let Some(annotations) = self.items[place].annotations() {
             annotations.add(&added);
-            observer.annotations(place, &self.items[place], &added);
+            if self.open == Some(place) {
+                observer.annotations(place, &self.items[place], &added);
+            }
         }
     }
 
@@ -134,7 +143,7 @@ impl ResponseOutput {
         if !is_shown && !self.open.is_some_and(is_reasoning) {
             return;
         }
-        let place = self.item_of(PartKind::Summary, observer);
+        let Some(place) = self.item_of(PartKind::Summary, observer) else { return };
         if let OutputItem::Reasoning { encrypted_content, .. } = &mut self.items[place] {
             *encrypted_content = is_shown.then(|| proof.written(ProofKind::Encrypted));
         }
@@ -165,15 +174,20 @@ impl ResponseOutput {
     }
 
     /// Ends the message or the reasoning that the model is writing, and each call whose arguments are a whole object: nothing
-    /// follows one.
+    /// follows one. The items of calls begin in the order of the calls.
     fn end_what_is_complete(&mut self, observer: &mut impl OutputObserver) {
         self.end_open(ItemStatus::Completed, observer);
         let mut calls = std::mem::take(&mut self.calls);
         calls.sort_by_key(|call| call.index);
         for call in &mut calls {
-            if !call.has_ended && is_whole_object(self.arguments(call)) {
+            if call.has_ended {
+                continue;
+            }
+            if is_whole_object(self.arguments(call)) {
                 self.end_call(call, ItemStatus::Completed, observer);
                 call.has_ended = true;
+            } else if !call.call.name.is_empty() {
+                self.begin_call(call, observer);
             }
         }
         self.calls = calls;
@@ -237,12 +251,16 @@ impl ResponseOutput {
         observer.item_ends(place, &self.items[place]);
     }
 
-    /// The place of the item that the model is writing, if that has parts of this kind, or else of a new one.
-    fn item_of(&mut self, kind: PartKind, observer: &mut impl OutputObserver) -> usize {
+    /// The place of the item that the model is writing, if that has parts of this kind, or else of a new one. Beyond
+    /// [`MAX_ITEMS`] there is none for reasoning.
+    fn item_of(&mut self, kind: PartKind, observer: &mut impl OutputObserver) -> Option<usize> {
         let of_reasoning = kind == PartKind::Summary;
         let is_of_kind = |place: &usize| matches!(self.items[*place], OutputItem::Reasoning { .. }) == of_reasoning;
         if let Some(place) = self.open.filter(is_of_kind) {
-            return place;
+            return Some(place);
+        }
+        if of_reasoning && self.items.len() >= MAX_ITEMS {
+            return None;
         }
         self.end_what_is_complete(observer);
         let status = ItemStatus::InProgress;
@@ -254,7 +272,7 @@ impl ResponseOutput {
         };
         let place = self.begin(item, observer);
         self.open = Some(place);
-        place
+        self.open
     }
 
     fn write(&mut self, place: usize, words: &str, observer: &mut impl OutputObserver) {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::door::{ErrorParts, reply_parts};
 use crate::responses::counts::ResponseUsage;
+use crate::responses::error_form::failure_code;
 use crate::responses::form::{FormParts, ResponseForm};
 use crate::responses::output::ResponseOutput;
 use crate::responses::output_item::{ItemStatus, OutputItem};
@@ -177,16 +178,6 @@ fn incomplete_reason(reply: &StoredReply) -> Option<&'static str> {
 /// How the item ends that the model of `reply` was writing last.
 pub(super) fn last_status(reply: &StoredReply) -> ItemStatus {
     if incomplete_reason(reply).is_some() { ItemStatus::Incomplete } else { ItemStatus::Completed }
-}
-
-/// The code of a failure. Codex repeats a request unless it knows the code. It must not where that may cost a second reply, and
-/// need not where the request was wrong.
-fn failure_code(error: &ErrorParts<'_>) -> &'static str {
-    match error.code {
-        code @ ("context_length_exceeded" | "insufficient_quota" | "rate_limit_exceeded") => code,
-        _ if error.forbids_repetition || error.status.is_client_error() => "invalid_prompt",
-        code => code,
-    }
 }
 
 /// Hands the whole answer that `paid` is to `write`.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use providers::prompt::{ToolChoice, Tools};
 use serde_json::value::RawValue;
 
-use crate::door::{MAX_TOOLS, ParameterFault, Parameters, ProtocolError, is_text};
+use crate::door::{ParameterFault, Parameters, ProtocolError, is_text};
 use crate::http::Elements;
-use crate::responses::offered_tools::OfferedTools;
+use crate::responses::offered_tools::{MAX_TOOLS, OfferedTools};
 
 const RULE: &str = "none, auto, required, or an object that names a function or a custom tool";
 
@@ -41,7 +41,11 @@ fn tool_choice(
     }
     let choice = Parameters::of(choice, fields.name_of("tool_choice"), &["type", "name", "mode", "tools"])?;
     match choice.text("type")?.as_deref() {
-        Some("function" | "custom") => Ok(ToolChoice::Function(choice.identifier("name")?)),
+        Some("function" | "custom") => {
+            let name = offered.model_name(&choice.identifier("name")?);
+            let not_offered = || choice.refuse("name", ParameterFault::Value, "the name of one of the 'tools'");
+            name.map(ToolChoice::Function).ok_or_else(not_offered)
+        }
         Some("allowed_tools") => allowed_tools(&choice, offered),
         Some(_) => {
             Err(choice.refuse("type", ParameterFault::Unsupported, ", except for function, custom and allowed_tools"))

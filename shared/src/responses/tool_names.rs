@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::message::ToolCall;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// What stands between a namespace and a name in the one name that a model knows.
 const BETWEEN_NAMES: &str = "__";
@@ -19,12 +19,10 @@ const FNV_OFFSET: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
 
 /// The one argument of a function that stands for a custom tool.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CustomInput<'a> {
-    #[serde(borrow)]
-    input: std::borrow::Cow<'a, str>,
-}
+const INPUT: &str = "input";
+
+/// The most characters of an escape that may be cut, of which a pair stands for one character.
+const MAX_CUT_BYTES: usize = r"\ud83d\ude0".len();
 
 /// A tool as its caller knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,13 +82,32 @@ pub(super) fn model_name(namespace: Option<&str>, name: &str) -> String {
 
 /// The arguments of the function that stands for a custom tool, of the text that the tool takes.
 pub(super) fn arguments_of_input(input: &str) -> String {
-    serde_json::to_string(&CustomInput { input: input.into() }).unwrap_or_default()
+    json!({INPUT: input}).to_string()
 }
 
-/// The text that a custom tool takes, of the arguments of the function that stands for it. Arguments of another form are
-/// the text themselves: the model wrote them so.
+/// The text that a custom tool takes, of the arguments of the function that stands for it. A model may give it another name, or
+/// add members, or break off in the middle. Arguments that are no object are the text themselves.
 pub(super) fn input_of_arguments(arguments: &str) -> String {
-    serde_json::from_str(arguments).map_or_else(|_| arguments.to_owned(), |CustomInput { input }| input.into_owned())
+    if !arguments.trim_start().starts_with('{') {
+        return arguments.to_owned();
+    }
+    let Ok(mut members) = serde_json::from_str::<BTreeMap<String, Value>>(arguments) else {
+        return beginning_of_input(arguments).unwrap_or_default();
+    };
+    let is_only = members.len() == 1;
+    let member = members.remove(INPUT).or_else(|| members.pop_first().map(|(_, value)| value).filter(|_| is_only));
+    match member {
+        Some(Value::String(input)) => input,
+        _ => arguments.to_owned(),
+    }
+}
+
+/// The text of arguments that break off in the middle of it.
+fn beginning_of_input(arguments: &str) -> Option<String> {
+    let (_, rest) = arguments.split_once("\"input\"")?;
+    let text = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let shorter = (0..=MAX_CUT_BYTES).filter_map(|cut| text.get(..text.len().checked_sub(cut)?));
+    shorter.map(|text| serde_json::from_str(&format!("\"{text}\""))).find_map(Result::ok)
 }
 
 /// The call that a conversation repeats, as the model made it.
@@ -107,8 +124,20 @@ mod tests {
         for input in ["", "*** Begin Patch\n-\"Hello\"\n", "\u{1f600}"] {
             assert_eq!(input_of_arguments(&arguments_of_input(input)), input);
         }
-        for arguments in ["", "ls -l", "[1]", "{\"input\":1}", "{\"input\":\"a\",\"more\":1}"] {
-            assert_eq!(input_of_arguments(arguments), arguments);
+        for (arguments, input) in [
+            ("", ""),
+            ("ls -l", "ls -l"),
+            ("[1]", "[1]"),
+            (r#"{"input":1}"#, r#"{"input":1}"#),
+            (r#"{"a":"b","c":"d"}"#, r#"{"a":"b","c":"d"}"#),
+            (r#"{"input":"a","explanation":"b"}"#, "a"),
+            (r#"{"patch":"a"}"#, "a"),
+            (r#"{"inp"#, ""),
+            (r#"{"input": "a\nb"#, "a\nb"),
+            (r#"{"input":"a\"#, "a"),
+            (r#"{"input":"a\ud83d\ude0"#, "a"),
+        ] {
+            assert_eq!(input_of_arguments(arguments), input, "{arguments}");
         }
     }
 

@@ -66,7 +66,7 @@ fn numbers_and_words_outside_their_ranges_are_refused() {
         ("include", json!([1]), ParameterFault::Type),
         ("input", json!([]), ParameterFault::Value),
         ("input", json!(7), ParameterFault::Type),
-        ("input", json!(vec![json!({"role": "user", "content": "a"}); 2049]), ParameterFault::Value),
+        ("input", json!(vec![json!({"role": "user", "content": "a"}); 8193]), ParameterFault::Value),
         ("tools", json!({}), ParameterFault::Type),
         ("tool_choice", json!("any"), ParameterFault::Value),
         ("tool_choice", json!("required"), ParameterFault::Value),
@@ -123,7 +123,7 @@ fn names_of_tools_are_checked_with_their_namespaces() {
     ] {
         assert_refused(&with("tools", tools), name, fault);
     }
-    let many: Vec<Value> = (0..100).map(|number| function(&format!("f{number}"))).collect();
+    let many: Vec<Value> = (0..600).map(|number| function(&format!("f{number}"))).collect();
     let mut body = with("tools", json!(many));
     body["input"] = json!([{"type": "additional_tools", "tools": [namespace(json!(many))]}]);
     assert_refused(&body, "input[0].tools", ParameterFault::Value);

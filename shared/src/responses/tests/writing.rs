@@ -219,8 +219,8 @@ fn calls_that_a_server_writes_at_once_are_items_side_by_side_under_the_callers_n
     };
     let expected = [
         ["message", "-", "-", "-", "-", "-"],
-        ["custom_tool_call", "-", "patch", "c1", "-", "-a\n"],
         ["function_call", "-", "add", "c0", "{\"a\":1}", "-"],
+        ["custom_tool_call", "-", "patch", "c1", "-", "-a\n"],
         ["function_call", "n", "add", "c2", "{}", "-"],
         ["function_call", "-", "made_up", "c3", "", "-"],
     ];
@@ -294,6 +294,36 @@ fn a_refusal_and_citations_are_parts_of_a_message() {
 }
 
 #[test]
+fn citations_that_come_after_a_call_belong_to_the_text_before_it() {
+    let citation = RawArray::parse("[{\"type\":\"url_citation\",\"url\":\"u\"}]").unwrap();
+    let parts = [text("Hi"), call(0, Some("add"), "{}"), Part::Annotations(citation)];
+    let paid = paid(&parts, FinishReason::ToolCalls);
+    let whole = whole(&paid, &form())["output"].clone();
+    assert_eq!((whole.as_array().unwrap().len(), &whole[0]["content"][0]["annotations"][0]["url"]), (2, &json!("u")));
+    assert_eq!(streamed(&parts, &paid, &form()).last().unwrap()["response"]["output"], whole);
+}
+
+#[test]
+fn calls_come_in_their_order_also_without_arguments() {
+    let parts = [call(0, Some("add"), ""), call(1, Some("add"), "{}")];
+    let paid = paid(&parts, FinishReason::ToolCalls);
+    let items = put_together(&streamed(&parts, &paid, &form()));
+    let ids: Vec<_> = items.iter().map(|item| item["call_id"].clone()).collect();
+    assert_eq!(ids, ["c0", "c1"]);
+}
+
+#[test]
+fn an_answer_has_a_limit_of_items_and_no_text_is_lost_beyond_it() {
+    let parts: Vec<_> = (0..3000).map(|number| if number % 2 == 0 { reasoning("a") } else { text("b") }).collect();
+    let paid = paid(&parts, FinishReason::Stop);
+    let items = streamed(&parts, &paid, &form()).last().unwrap()["response"]["output"].clone();
+    let items = items.as_array().unwrap();
+    assert_eq!(items.len(), 1024);
+    let said: String = items.iter().filter(|item| item["type"] == "message").map(words_of).collect();
+    assert_eq!(said.len(), 1500);
+}
+
+#[test]
 fn an_error_ends_all_items_and_is_told_twice() {
     let error =
         ProtocolError::Api(ApiError::ModelBrokeOff { message_id: id(), cause: domain::cause::Cause::because("x") });
@@ -316,7 +346,8 @@ fn an_error_ends_all_items_and_is_told_twice() {
     );
     let items = put_together(&events);
     assert_eq!(last["response"]["output"], json!(items));
-    assert_eq!(items[2]["input"], "{\"inp");
+    assert_eq!((&items[2]["input"], &items[2]["status"]), (&json!(""), &json!("incomplete")));
+    assert_eq!((&told["error"]["type"], &items[1]["status"]), (&json!("invalid_request_error"), &json!("incomplete")));
 }
 
 #[test]
@@ -334,6 +365,15 @@ fn an_error_without_a_writer_is_an_event() {
     let error = ProtocolError::Api(ApiError::ModelFailed(domain::cause::Cause::because("x")));
     let events = parsed(&ResponsesErrors::event(&ErrorParts::of::<ResponsesErrors>(&error)));
     assert_eq!(events[0]["error"]["code"], "model_failed");
+    assert_eq!(events[1]["response"]["error"]["code"], "invalid_prompt");
+}
+
+fn without_citations(mut output: Value) -> Value {
+    let items = output.as_array_mut().unwrap().iter_mut();
+    for part in items.filter_map(|item| item["content"].as_array_mut()).flatten() {
+        part["annotations"] = Value::Null;
+    }
+    output
 }
 
 fn any_part() -> impl Strategy<Value = Part> {
@@ -346,7 +386,7 @@ fn any_part() -> impl Strategy<Value = Part> {
         Just(Part::Proof(proof(ProofKind::Encrypted, "ZW5j"))),
         Just(Part::Proof(proof(ProofKind::Signature, "c2ln"))),
         (0..3_u32, name, arguments).prop_map(|(index, name, arguments)| call(index, name, arguments)),
-        Just(Part::Annotations(RawArray::parse("[{\"type\":\"x\"}]").unwrap())),
+        Just(Part::Annotations(RawArray::parse("[{\"type\":\"url_citation\",\"url\":\"u\"}]").unwrap())),
     ]
 }
 
@@ -358,7 +398,11 @@ proptest! {
         let paid = paid(&parts, FinishReason::Stop);
         let events = streamed(&parts, &paid, &form());
         let items = put_together(&events);
-        prop_assert_eq!(&events.last().unwrap()["response"]["output"], &json!(items));
+        // Citations that come after their text has ended are in the last event alone.
+        prop_assert_eq!(
+            without_citations(events.last().unwrap()["response"]["output"].clone()),
+            without_citations(json!(items))
+        );
         let said = |name: &str| items.iter().filter_map(|item| item[name].as_array()).flatten()
             .filter_map(|part| part["text"].as_str()).collect::<String>();
         prop_assert_eq!(said("content"), paid.reply.text.as_str());
