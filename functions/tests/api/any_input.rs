@@ -199,11 +199,12 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
         pairs.collect::<Vec<_>>().join("&").into_bytes()
     });
     // Random fields seldom make anything.
-    let well = select(vec![json!({"title": "Plans"}), json!({"name": "A program"})]);
+    let newcomer = json!({"username": "grace", "password": "correct horse battery staple"});
+    let well = select(vec![json!({"title": "Plans"}), json!({"name": "A program"}), newcomer]);
     let long = (any_text(), 0_usize..20_000).prop_map(|(text, times)| json!({"message": text.repeat(times)}));
     prop_oneof![
         5 => as_json,
-        5 => well.prop_map(|body| body.to_string().into_bytes()),
+        10 => well.prop_map(|body| body.to_string().into_bytes()),
         1 => any_completion(),
         2 => as_form,
         1 => any_json().prop_map(|value| value.to_string().into_bytes()),
