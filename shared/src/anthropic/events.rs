@@ -41,7 +41,7 @@ enum OpenBlock {
 struct CallBlock {
     /// The call's place among those of its choice.
     index: u32,
-    /// What came of it before its block was opened: a block names the tool when it is opened.
+    /// The parts of the call before its block was opened: a block names the tool when it is opened.
     call: ToolCall,
     is_open: bool,
 }

@@ -1,4 +1,4 @@
-//! What is asked of `POST /v1/messages`.
+//! Requests to `POST /v1/messages`.
 
 use providers::catalogue::may_be_extra;
 use providers::prompt::{Prompt, ResponseFormat, Sampling, Thinking, Turn};

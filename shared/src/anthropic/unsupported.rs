@@ -22,7 +22,7 @@ const PARAMETERS: [UnsupportedParameter; 10] = [
     ),
     ("speed", |value| is_word(value, "standard"), ", except for standard"),
     ("inference_geo", |_| false, ""),
-    // Whoever has the key pays here.
+    // The user of the key pays here.
     ("billing_policy", bills_the_caller, ", except for a bill to self"),
     ("compaction", |_| false, ""),
     ("container", |_| false, ""),

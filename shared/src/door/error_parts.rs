@@ -35,7 +35,7 @@ pub trait ErrorForm: Send + Sync + 'static {
     }
 }
 
-/// What an error says.
+/// The members of an error, in every protocol.
 #[derive(Debug)]
 pub struct ErrorParts<'a> {
     /// The status of the response, also where the error is an event.

@@ -160,7 +160,7 @@ impl<'a> Parameters<'a> {
         Ok(Some(number))
     }
 
-    /// A whole number from 1 on; one that is too large for anybody is the largest.
+    /// A whole number from 1 on. A number above `u32::MAX` counts as `u32::MAX`.
     pub(crate) fn count(&self, name: &str) -> Result<Option<u32>, ProtocolError> {
         let count = self.whole_number(name, 1)?;
         Ok(count.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))

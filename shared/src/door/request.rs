@@ -1,4 +1,4 @@
-//! What is asked at a door.
+//! Requests at a door.
 
 use domain::credits::Credits;
 use domain::ids::ConversationId;
@@ -33,7 +33,7 @@ pub struct DoorRequest<D: Door> {
     pub is_streamed: bool,
     /// Whether the message and its reply are to be kept.
     pub store: bool,
-    /// What the form of the answer takes from the request.
+    /// The members that the form of the answer follows from.
     pub form: D::Form,
     /// Whether the unknown members are too many or too long. Then none of them is in the prompt.
     pub has_too_many_unknown: bool,

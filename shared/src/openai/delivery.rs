@@ -2,7 +2,7 @@
 
 use crate::door::{ParameterFault, Parameters, ProtocolError, refuse};
 
-/// What the chunks of a streamed answer take from the request.
+/// The members of a request that the chunks of its answer follow from.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkForm {
     /// Whether an event says what the model counted.

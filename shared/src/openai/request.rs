@@ -1,4 +1,4 @@
-//! What is asked of `POST /v1/chat/completions`.
+//! Requests to `POST /v1/chat/completions`.
 
 use providers::catalogue::may_be_extra;
 use providers::prompt::Prompt;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::responses::tool_names::ToolNames;
 
-/// What the form of an answer takes from the request. Its clones share it.
+/// The members of a request that the form of its answer follows from. Clones share them.
 #[derive(Clone)]
 pub struct ResponseForm(Arc<FormParts>);
 

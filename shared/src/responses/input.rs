@@ -32,7 +32,7 @@ const MEMBERS: [&str; 12] = [
 /// The most items of a conversation: reasoning, a call and its result are three.
 const MAX_ITEMS: usize = 8192;
 
-/// What stands between two paragraphs of a summary.
+/// The text between two paragraphs of a summary.
 const BETWEEN_PARAGRAPHS: &str = "\n\n";
 
 /// The conversation so far. Items of the model that follow each other are one turn.

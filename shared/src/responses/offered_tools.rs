@@ -29,7 +29,7 @@ pub(super) struct OfferedTools {
     pub(super) names: ToolNames,
 }
 
-/// What becomes of a tool of this type.
+/// The treatment of a tool, by its type.
 enum ToolType {
     /// It is offered as a function.
     Offered(ToolKind),

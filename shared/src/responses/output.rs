@@ -15,7 +15,7 @@ use crate::responses::tool_names::{CallerTool, ToolKind, input_of_arguments};
 /// The most items of an answer before reasoning is left out. Without it texts go on in one message, but for the calls among them.
 const MAX_ITEMS: usize = 1024;
 
-/// Who is told what changes in an output. `place` is the item's place in the output.
+/// An observer of an output. `place` is an item's place in it.
 pub(super) trait OutputObserver {
     /// An item begins.
     fn item_begins(&mut self, place: usize, item: &OutputItem);
@@ -36,7 +36,7 @@ pub(super) trait OutputObserver {
     fn item_ends(&mut self, place: usize, item: &OutputItem);
 }
 
-/// Nobody is told.
+/// The observer of a whole answer does nothing.
 impl OutputObserver for () {
     fn item_begins(&mut self, _place: usize, _item: &OutputItem) {}
     fn part_begins(&mut self, _place: usize, _item: &OutputItem) {}
@@ -61,7 +61,7 @@ pub(super) struct ResponseOutput {
 struct OpenCall {
     /// The call's place among those of its reply.
     index: u32,
-    /// What came of it, but for the arguments that its item has.
+    /// The parts of the call so far, without the arguments that its item has.
     call: ToolCall,
     /// The place of its item, which begins when its name is complete.
     place: Option<usize>,
@@ -193,7 +193,7 @@ impl ResponseOutput {
         self.calls = calls;
     }
 
-    /// What came of the arguments of `begun`.
+    /// The arguments of `begun` so far.
     fn arguments<'a>(&'a self, begun: &'a OpenCall) -> &'a str {
         match begun.place.map(|place| &self.items[place]) {
             Some(OutputItem::FunctionCall { arguments, .. }) => arguments,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 pub(super) enum OutputItem {
     /// Words for the user.
     Message { id: String, status: ItemStatus, role: &'static str, content: Vec<MessagePart> },
-    /// What the model thought before.
+    /// The reasoning before the items that follow.
     Reasoning {
         id: String,
         status: ItemStatus,

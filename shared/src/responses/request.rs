@@ -1,4 +1,4 @@
-//! What is asked of `POST /v1/responses`.
+//! Requests to `POST /v1/responses`.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::message::ToolCall;
 use serde_json::{Value, json};
 
-/// What stands between a namespace and a name in the one name that a model knows.
+/// The text between a namespace and a name in the one name that a model knows.
 const BETWEEN_NAMES: &str = "__";
 
 /// The most characters of the name under which a model is offered a tool, as OpenAI has it.

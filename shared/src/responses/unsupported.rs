@@ -10,7 +10,7 @@ use crate::door::{ParameterFault, Parameters, ProtocolError, is_empty, is_word};
 /// A parameter, whether a value of it asks for nothing more than what is done anyway, and the sentence's end.
 type UnsupportedParameter = (&'static str, fn(&RawValue) -> bool, &'static str);
 
-/// What is said of a parameter that needs a server with a memory.
+/// The sentence for a parameter that needs a server with a memory.
 const STATELESS: &str = ": nothing is kept between two requests. Send the whole conversation as 'input'";
 
 const PARAMETERS: [UnsupportedParameter; 9] = [

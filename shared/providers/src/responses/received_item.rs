@@ -10,7 +10,7 @@ use crate::reply::{MAX_TOOL_CALLS, Part, Piece, ToolCallDelta};
 use crate::wire::LenientText;
 use domain::reasoning_proof::{Proof, ProofKind};
 
-/// What stands between two paragraphs of a summary.
+/// The text between two paragraphs of a summary.
 const BETWEEN_PARAGRAPHS: &str = "\n\n";
 
 /// An item, or the beginning of one. Members that are not of its type are empty.

@@ -39,7 +39,7 @@ impl HttpClient {
 
     pub(crate) fn timed_by(clock: Clock, connect_timeout: Duration) -> Result<Self, Cause> {
         let http = reqwest::Client::builder()
-            // Whoever is at the other end may not send prompts elsewhere.
+            // A server may not send prompts elsewhere.
             .redirect(redirect::Policy::none())
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)

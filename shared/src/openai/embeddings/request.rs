@@ -1,4 +1,4 @@
-//! What is asked of `POST /v1/embeddings`.
+//! Requests to `POST /v1/embeddings`.
 
 use domain::message::Message;
 use providers::catalogue::may_be_extra;

@@ -1,4 +1,4 @@
-//! What is asked, and what is refused.
+//! Requests that are taken, and requests that are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What answers in one piece and in chunks have in common.
+//! The members that whole answers and chunks share.
 
 use domain::ids::EntryId;
 use domain::message::FinishReason;

@@ -1,4 +1,4 @@
-//! What is asked, what is refused, and how it is answered.
+//! Requests that are taken, requests that are refused, and answers.
 
 use domain::credits::Credits;
 use domain::ids::EntryId;
