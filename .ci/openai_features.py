@@ -28,7 +28,7 @@ ASKED = {"model": "scripted", "tools": [WEATHER], "tool_choice": "auto", "parall
 
 def find_models(client: OpenAI) -> None:
     models = {model.id: model for model in client.models.list()}
-    expect("models", sorted(models), ["busy", "scripted"])
+    expect("models", sorted(models), ["busy", "embedder", "scripted"])
     model = client.models.retrieve("scripted")
     expect("the same model by its name", model, models["scripted"])
     expect("its price of an image", model.pricing["image"], str(PRICES["image"]))
