@@ -4,6 +4,8 @@ use providers::prompt::Thinking;
 
 use crate::door::{ParameterFault, Parameters, ProtocolError};
 
+const BUDGET: &str = "budget_tokens";
+
 /// The least budget, as Anthropic has it.
 const LEAST_BUDGET_TOKENS: u32 = 1024;
 
@@ -27,20 +29,22 @@ impl ThinkingParameters {
 
 fn kind(thinking: &Parameters<'_>, max_tokens: Option<u32>) -> Result<Thinking, ProtocolError> {
     let kind = thinking.text("type")?.ok_or_else(|| thinking.refuse("type", ParameterFault::Missing, ""))?;
+    // A budget is one also where nothing asks for it.
+    let budget = budget(thinking, max_tokens)?;
     match kind.as_ref() {
         "disabled" => Ok(Thinking::Off),
         "adaptive" => Ok(Thinking::Adaptive),
-        "enabled" => budget(thinking, max_tokens).map(Thinking::Budget),
+        "enabled" => budget.map(Thinking::Budget).ok_or_else(|| thinking.refuse(BUDGET, ParameterFault::Missing, "")),
         _ => Err(thinking.refuse("type", ParameterFault::Unsupported, ", except for disabled, enabled and adaptive")),
     }
 }
 
-fn budget(thinking: &Parameters<'_>, max_tokens: Option<u32>) -> Result<u32, ProtocolError> {
-    const NAME: &str = "budget_tokens";
-    let budget = thinking.count(NAME)?.ok_or_else(|| thinking.refuse(NAME, ParameterFault::Missing, ""))?;
-    if budget < LEAST_BUDGET_TOKENS || max_tokens.is_some_and(|most| budget >= most) {
+fn budget(thinking: &Parameters<'_>, max_tokens: Option<u32>) -> Result<Option<u32>, ProtocolError> {
+    let budget = thinking.count(BUDGET)?;
+    let is_beyond = |budget: u32| budget < LEAST_BUDGET_TOKENS || max_tokens.is_some_and(|most| budget >= most);
+    if budget.is_some_and(is_beyond) {
         let rule = format!("at least {LEAST_BUDGET_TOKENS} and less than 'max_tokens'");
-        return Err(thinking.refuse(NAME, ParameterFault::Value, &rule));
+        return Err(thinking.refuse(BUDGET, ParameterFault::Value, &rule));
     }
     Ok(budget)
 }
