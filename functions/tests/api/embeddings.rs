@@ -298,7 +298,7 @@ async fn each_input_has_the_models_context_and_all_of_them_are_held() {
     let (fits, too_long) = ("x".repeat(4 * 4096), "x".repeat(4 * 4096 + 1));
     let refused = refused_by_openai(&world, ask(json!(["a", too_long])), 400, "context_length_exceeded").await;
     assert_eq!(refused.json()["error"]["param"], "input");
-    // What is held counts a token for each byte, which the balance does not cover.
+    // The hold counts a token for each byte, and the balance does not cover so many.
     let refused = refused_by_openai(&world, ask(json!([fits, fits])), 402, "insufficient_quota").await;
     let least = 2 * (4 * 4096 + 16);
     assert_eq!(refused.json()["error"]["cost"], least);

@@ -129,7 +129,7 @@ pub(super) enum Sabotage {
     AccountHidesEndsOfKeys,
     /// A hold in an account that is remembered, and was not read, has no condition.
     HoldTrustsTheRememberedAccount,
-    /// What vectors may cost is held by the estimate of their texts, and not by the most that these can count. A function breaks
+    /// A hold for vectors is the estimate of their texts, and not the most that these can count. A function breaks
     /// this rule.
     EmbeddingHeldByItsEstimate,
     /// A repetition of a request for vectors is answered as if it were the first. A function breaks this rule.

@@ -48,7 +48,7 @@ impl Offer {
         .or_else(|| self.asks_too_much_at_once(prompt).then_some("logprobs"))
     }
 
-    /// What is asked, if it is vectors of a model of conversations, or a reply of a model of vectors.
+    /// The parameter that asks a model of conversations for vectors, or a model of vectors for a reply.
     fn asked_for_the_other_kind(&self, prompt: &Prompt) -> Option<&'static str> {
         match (&prompt.inputs, self.terms.makes_embeddings()) {
             (Some(_), false) => Some("input"),

@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for KnownSentence {
     }
 }
 
-/// What `190000 + 20000 > 200000`, with words behind it or without, says.
+/// The three numbers of `190000 + 20000 > 200000`. Words may follow.
 fn too_long_with_reply(numbers: &str) -> Option<KnownSentence> {
     let (input, rest) = numbers.split_once(" + ")?;
     let (output, rest) = rest.split_once(" > ")?;

@@ -150,7 +150,7 @@ fn no_member_that_is_read_here_can_be_on_a_models_list() {
     }
 }
 
-/// What determines the vectors, and their form: a repetition gets the text that was kept.
+/// The fingerprint covers the form too: a repetition gets the text that was kept.
 #[test]
 fn the_fingerprint_covers_inputs_dimensions_and_form() {
     let fingerprint = |body: &Value| {

@@ -96,7 +96,7 @@ fn kinds(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap().trim_start_matches("response.")).collect()
 }
 
-/// What a client has that puts the events together: the items as they ended, each at its place.
+/// The items of a stream as a client puts them together: as they ended, each at its place.
 fn put_together(events: &[Value]) -> Vec<Value> {
     let mut items: Vec<Value> = Vec::new();
     let mut words: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! What is sent for vectors, and what is read.
+//! Requests for vectors, and answers.
 
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
