@@ -6,6 +6,7 @@
 //!
 //! Begin with [`Door`].
 
+mod body;
 mod door_error;
 mod endpoint;
 mod error;
@@ -28,6 +29,7 @@ use crate::error::ApiError;
 use crate::http::{Answer, Request};
 use crate::till::PaidReply;
 
+pub(crate) use body::{ExtraMembers, body_with_images};
 pub use door_error::DoorError;
 pub use endpoint::DoorEndpoint;
 pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};

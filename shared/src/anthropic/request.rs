@@ -1,9 +1,6 @@
 //! Requests to `POST /v1/messages`.
 
-use providers::catalogue::may_be_extra;
 use providers::prompt::{Prompt, ResponseFormat, Sampling, Thinking, Turn};
-use providers::raw_json::RawJson;
-use serde_json::value::RawValue;
 
 use crate::anthropic::cache_marks::CacheMarks;
 use crate::anthropic::form::{MessageForm, ShownThinking};
@@ -11,9 +8,8 @@ use crate::anthropic::messages::Messages;
 use crate::anthropic::thinking_parameters::ThinkingParameters;
 use crate::anthropic::{content, tools, turns, unsupported};
 use crate::door::{
-    DoorRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, stored_message,
+    DoorRequest, ExtraMembers, ParameterFault, Parameters, ProtocolError, body_with_images, stored_message,
 };
-use crate::error::ApiError;
 use crate::http::{Elements, JsonObject, Request};
 
 /// The parameters that are honoured, refused because nothing here can honour them, or left out because a client works without.
@@ -64,8 +60,8 @@ impl DoorRequest<Messages> {
     /// Reads a request for a reply.
     ///
     /// # Errors
-    /// [`ProtocolError::Api`] if it is no JSON object of at most [`MAX_BODY_BYTES`], of which [`MAX_BYTES_BESIDE_IMAGES`] are
-    /// beside images; [`ProtocolError::Parameter`] naming the first parameter that no model can honour.
+    /// [`ProtocolError::Api`] if it is no JSON object, or longer than `body_with_images` takes; [`ProtocolError::Parameter`]
+    /// naming the first parameter that no model can honour.
     pub(super) fn parse(request: &Request) -> Result<Self, ProtocolError> {
         read(request, Asking::ForReply)
     }
@@ -80,22 +76,11 @@ impl DoorRequest<Messages> {
 }
 
 fn read(request: &Request, asking: Asking) -> Result<DoorRequest<Messages>, ProtocolError> {
-    let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS, may_be_extra)?;
-    // A body that is short enough without images is not searched for them.
-    let bytes = request.body_bytes();
-    if bytes > MAX_BYTES_BESIDE_IMAGES {
-        let images = object.get("messages").map_or(0, content::image_bytes);
-        if bytes.saturating_sub(images) > MAX_BYTES_BESIDE_IMAGES {
-            return Err(ApiError::TooLarge { limit_bytes: MAX_BYTES_BESIDE_IMAGES }.into());
-        }
-    }
-    of_object(object, asking)
+    of_object(body_with_images(request, &PARAMETERS, "messages", content::image_bytes)?, asking)
 }
 
 fn of_object(mut object: JsonObject<'_>, asking: Asking) -> Result<DoorRequest<Messages>, ProtocolError> {
-    let extra = object.take_unknown().into_members();
-    let has_too_many_unknown = extra.is_none();
-    let raw = |value: &RawValue| RawJson::from(value.to_owned());
+    let extra = ExtraMembers::take(&mut object);
     let fields = &Parameters::new(object);
     let missing = |name: &str| fields.refuse(name, ParameterFault::Missing, "");
     let model = fields.text("model")?.ok_or_else(|| missing("model"))?;
@@ -124,7 +109,7 @@ fn of_object(mut object: JsonObject<'_>, asking: Asking) -> Result<DoorRequest<M
             thinking_is_shown,
             // Programs of this protocol ask every model to reason.
             reasoning_is_a_hint: true,
-            extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
+            extra: extra.members,
             ..Prompt::default()
         },
         max_output_tokens: max_tokens,
@@ -132,7 +117,7 @@ fn of_object(mut object: JsonObject<'_>, asking: Asking) -> Result<DoorRequest<M
         is_streamed: fields.switch("stream")?,
         store: false,
         form: MessageForm { shown_thinking: shown(thinking, thinking_is_shown) },
-        has_too_many_unknown,
+        has_too_many_unknown: extra.are_too_many,
     })
 }
 

@@ -1,14 +1,8 @@
 //! Requests to `POST /v1/chat/completions`.
 
-use providers::catalogue::may_be_extra;
 use providers::prompt::Prompt;
-use providers::raw_json::RawJson;
-use serde_json::value::RawValue;
 
-use crate::door::{
-    DoorRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, refuse,
-};
-use crate::error::ApiError;
+use crate::door::{DoorRequest, ExtraMembers, ParameterFault, Parameters, ProtocolError, body_with_images, refuse};
 use crate::http::{JsonObject, Request};
 use crate::openai::chat_completions::ChatCompletions;
 use crate::openai::delivery::delivery;
@@ -58,26 +52,14 @@ impl CompletionRequest {
     /// alone.
     ///
     /// # Errors
-    /// [`ProtocolError::Api`] as [`Request::json_object`] if it is no JSON object of at most [`MAX_BODY_BYTES`], and
-    /// [`ApiError::TooLarge`] if it has more than [`MAX_BYTES_BESIDE_IMAGES`] beside images;
-    /// [`ProtocolError::Parameter`] naming the first that no model can honour.
+    /// [`ProtocolError::Api`] if it is no JSON object, or longer than `body_with_images` takes; [`ProtocolError::Parameter`]
+    /// naming the first parameter that no model can honour.
     pub fn parse(request: &Request) -> Result<Self, ProtocolError> {
-        let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS, may_be_extra)?;
-        // A body that is short enough without images is not searched for them.
-        let bytes = request.body_bytes();
-        if bytes > MAX_BYTES_BESIDE_IMAGES {
-            let images = object.get("messages").map_or(0, content::image_url_bytes);
-            if bytes.saturating_sub(images) > MAX_BYTES_BESIDE_IMAGES {
-                return Err(ApiError::TooLarge { limit_bytes: MAX_BYTES_BESIDE_IMAGES }.into());
-            }
-        }
-        Self::of_object(object)
+        Self::of_object(body_with_images(request, &PARAMETERS, "messages", content::image_url_bytes)?)
     }
 
     fn of_object(mut object: JsonObject<'_>) -> Result<Self, ProtocolError> {
-        let extra = object.take_unknown().into_members();
-        let has_too_many_unknown = extra.is_none();
-        let raw = |value: &RawValue| RawJson::from(value.to_owned());
+        let extra = ExtraMembers::take(&mut object);
         let fields = &Parameters::new(object);
         let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         unsupported::refuse_unsupported(fields)?;
@@ -97,7 +79,7 @@ impl CompletionRequest {
                 n: choices::count(fields)?,
                 logprobs: choices::logprobs(fields)?,
                 logit_bias: choices::logit_bias(fields)?,
-                extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
+                extra: extra.members,
                 ..Prompt::default()
             },
             message,
@@ -106,7 +88,7 @@ impl CompletionRequest {
             is_streamed,
             form,
             store: fields.switch("store")?,
-            has_too_many_unknown,
+            has_too_many_unknown: extra.are_too_many,
         })
     }
 }

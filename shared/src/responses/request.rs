@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use providers::catalogue::may_be_extra;
 use providers::prompt::{Prompt, Sampling};
-use providers::raw_json::RawJson;
 use serde_json::value::RawValue;
 
 use crate::door::{
-    DoorRequest, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, stored_message,
+    DoorRequest, ExtraMembers, ParameterFault, Parameters, ProtocolError, body_with_images, stored_message,
 };
-use crate::error::ApiError;
 use crate::http::{JsonObject, Request};
 use crate::responses::door::Responses;
 use crate::responses::form::{FormParts, ResponseForm};
@@ -85,25 +82,14 @@ impl DoorRequest<Responses> {
     /// Reads a request for a response.
     ///
     /// # Errors
-    /// [`ProtocolError::Api`] if it is no JSON object of at most [`MAX_BODY_BYTES`], of which [`MAX_BYTES_BESIDE_IMAGES`] are
-    /// beside images; [`ProtocolError::Parameter`] naming the first parameter that no model can honour.
+    /// [`ProtocolError::Api`] if it is no JSON object, or longer than `body_with_images` takes; [`ProtocolError::Parameter`]
+    /// naming the first parameter that no model can honour.
     pub(super) fn parse(request: &Request) -> Result<Self, ProtocolError> {
-        let object = request.json_object(MAX_BODY_BYTES, &PARAMETERS, may_be_extra)?;
-        // A body that is short enough without images is not searched for them.
-        let bytes = request.body_bytes();
-        if bytes > MAX_BYTES_BESIDE_IMAGES {
-            let images = object.get("input").map_or(0, content::image_url_bytes);
-            if bytes.saturating_sub(images) > MAX_BYTES_BESIDE_IMAGES {
-                return Err(ApiError::TooLarge { limit_bytes: MAX_BYTES_BESIDE_IMAGES }.into());
-            }
-        }
-        Self::of_object(object)
+        Self::of_object(body_with_images(request, &PARAMETERS, "input", content::image_url_bytes)?)
     }
 
     fn of_object(mut object: JsonObject<'_>) -> Result<Self, ProtocolError> {
-        let extra = object.take_unknown().into_members();
-        let has_too_many_unknown = extra.is_none();
-        let raw = |value: &RawValue| RawJson::from(value.to_owned());
+        let extra = ExtraMembers::take(&mut object);
         let fields = &Parameters::new(object);
         let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         unsupported::refuse_unsupported(fields)?;
@@ -141,7 +127,7 @@ impl DoorRequest<Responses> {
                 reasoning_effort: reasoning.effort,
                 reasoning_summary: reasoning.summary,
                 verbosity,
-                extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
+                extra: extra.members,
                 ..Prompt::default()
             },
             max_output_tokens,
@@ -149,7 +135,7 @@ impl DoorRequest<Responses> {
             is_streamed: fields.switch("stream")?,
             store: false,
             form: ResponseForm::new(form),
-            has_too_many_unknown,
+            has_too_many_unknown: extra.are_too_many,
         })
     }
 }

@@ -3,11 +3,10 @@
 use domain::message::Message;
 use providers::catalogue::may_be_extra;
 use providers::prompt::{EmbeddingInputs, Input, Prompt};
-use providers::raw_json::RawJson;
 use providers::reply::MAX_EMBEDDINGS_BYTES;
 use serde_json::value::RawValue;
 
-use crate::door::{DoorRequest, ParameterFault, Parameters, ProtocolError, is_text, refuse};
+use crate::door::{DoorRequest, ExtraMembers, ParameterFault, Parameters, ProtocolError, is_text, refuse};
 use crate::http::{Elements, JsonObject, Request};
 use crate::openai::embeddings::door::Embeddings;
 
@@ -38,18 +37,12 @@ impl DoorRequest<Embeddings> {
     }
 
     fn of_object(mut object: JsonObject<'_>) -> Result<Self, ProtocolError> {
-        let extra = object.take_unknown().into_members();
-        let has_too_many_unknown = extra.is_none();
-        let raw = |value: &RawValue| RawJson::from(value.to_owned());
+        let extra = ExtraMembers::take(&mut object);
         let fields = &Parameters::new(object);
         let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         Ok(Self {
             model: model.into_owned(),
-            prompt: Prompt {
-                inputs: Some(inputs(fields)?),
-                extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
-                ..Prompt::default()
-            },
+            prompt: Prompt { inputs: Some(inputs(fields)?), extra: extra.members, ..Prompt::default() },
             // Nothing is stored of them.
             message: Message::beginning_of(""),
             max_output_tokens: None,
@@ -57,7 +50,7 @@ impl DoorRequest<Embeddings> {
             is_streamed: false,
             form: (),
             store: false,
-            has_too_many_unknown,
+            has_too_many_unknown: extra.are_too_many,
         })
     }
 }

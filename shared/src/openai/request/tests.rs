@@ -9,7 +9,7 @@ use domain::pricing::Prices;
 use lambda_http::Body;
 use ledger::idempotency::{Fingerprint, IdempotencyKey};
 use proptest::prelude::*;
-use providers::catalogue::CataloguedModel;
+use providers::catalogue::{CataloguedModel, may_be_extra};
 use providers::dummy::Dummy;
 use providers::offers::Offer;
 use providers::prompt::{Detail, Image, ImageType, ResponseFormat, Role, Sampling, Tool, ToolChoice, Turn};
@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::door::{InvalidParameter, UnknownModel};
+use crate::door::{InvalidParameter, MAX_BODY_BYTES, MAX_BYTES_BESIDE_IMAGES, UnknownModel};
+use crate::error::ApiError;
 use crate::openai::sampling::MAX_STOP_BYTES;
 use crate::testing::{offer, offers_of_the_dummy};
 

@@ -3,11 +3,11 @@
 use domain::message::Message;
 use providers::catalogue::may_be_extra;
 use providers::prompt::{Prompt, Role, Turn};
-use providers::raw_json::RawJson;
 use serde_json::value::RawValue;
 
 use crate::door::{
-    DoorRequest, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, is_text, is_word, stored_message,
+    DoorRequest, ExtraMembers, MAX_BYTES_BESIDE_IMAGES, ParameterFault, Parameters, ProtocolError, is_text, is_word,
+    stored_message,
 };
 use crate::http::{Elements, JsonObject, Request};
 use crate::openai::choices;
@@ -62,9 +62,7 @@ impl DoorRequest<TextCompletions> {
     }
 
     fn of_object(mut object: JsonObject<'_>) -> Result<Self, ProtocolError> {
-        let extra = object.take_unknown().into_members();
-        let has_too_many_unknown = extra.is_none();
-        let raw = |value: &RawValue| RawJson::from(value.to_owned());
+        let extra = ExtraMembers::take(&mut object);
         let fields = &Parameters::new(object);
         let model = fields.text("model")?.ok_or_else(|| fields.refuse("model", ParameterFault::Missing, ""))?;
         refuse_unsupported(fields)?;
@@ -77,7 +75,7 @@ impl DoorRequest<TextCompletions> {
                 sampling: sampling(fields)?,
                 n: choices::count(fields)?,
                 logit_bias: choices::logit_bias(fields)?,
-                extra: extra.into_iter().flatten().map(|(name, value)| (name, raw(value))).collect(),
+                extra: extra.members,
                 ..Prompt::default()
             },
             message,
@@ -86,7 +84,7 @@ impl DoorRequest<TextCompletions> {
             is_streamed,
             form,
             store: fields.switch("store")?,
-            has_too_many_unknown,
+            has_too_many_unknown: extra.are_too_many,
         })
     }
 }
