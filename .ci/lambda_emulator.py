@@ -25,6 +25,16 @@ START_LIMIT_S = 10
 ANSWER_LIMIT_S = 30
 # Between the head of a streamed answer and its body.
 DELIMITER = bytes(8)
+# The models of the events, of which one makes vectors.
+DUMMY = {"provider": "dummy", "provider_model": "dummy", "context_tokens": 4096, "max_output_tokens": 1024}
+PRICES = {"input": 1_000_000, "output": 0}
+CATALOGUE = {
+    "providers": {"dummy": {"protocol": "dummy"}},
+    "models": [
+        {"id": "dummy", "prices": PRICES, **DUMMY},
+        {"id": "dummy-embeddings", "prices": PRICES, "takes": ["embeddings"], **DUMMY},
+    ],
+}
 # The first two give the others an account and tokens; the last two end the tokens.
 FIRST, LAST = ["register", "login"], ["password", "logout"]
 
@@ -91,7 +101,15 @@ def send(process: subprocess.Popen[bytes], request: urllib.request.Request) -> b
             time.sleep(0.02)
 
 
+def store_catalogue(emulator: pathlib.Path, environment: dict[str, str]) -> None:
+    command = {"action": "catalogue", "replace": CATALOGUE, "version": 0}
+    answer = invoke(emulator, "operator", json.dumps(command), environment)
+    if answer.get("version") != 1:
+        sys.exit(f"operator does not store the catalogue: {answer}")
+
+
 def check_all(emulator: pathlib.Path, environment: dict[str, str]) -> None:
+    store_catalogue(emulator, environment)
     # The event of a registration is bob's, and that of a login ada's.
     placeholders = {"bob": "ada"}
     for function in in_order():
