@@ -8,16 +8,15 @@ use std::time::Duration;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
-use domain::message::{FinishReason, ToolCall};
-use domain::pricing::{Prices, Usage};
+use domain::message::ToolCall;
+use domain::pricing::Usage;
 use domain::time::{Clock, Timestamp};
 use identity::api_keys::{ApiKeyView, ApiKeys};
 use identity::jwt::LoggedIn;
 use identity::sessions::{LoginsOfUser, NetworkView, SessionView, Sessions};
 use ledger::account::Account;
 use ledger::conversations::Conversation;
-use ledger::entry::{Entry, EntryKind};
-use ledger::history::{Cursor, ExportCursor, ExportedEntry, ExportedTexts, History};
+use ledger::history::{Cursor, ExportCursor, ExportedEntry, ExportedTexts, History, Transaction};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -138,7 +137,7 @@ impl Export {
         for _ in 0..MAX_READS_OF_ENTRIES {
             let page = self.history.exported_entries(account, user_id, place).await?;
             for exported in page.entries {
-                let id = exported.id;
+                let id = exported.transaction.id;
                 if !lines.write_if_there_is_room(&lines_of(exported))? {
                     return Ok(Some(ExportCursor::AfterEntry(place)));
                 }
@@ -199,7 +198,7 @@ enum Line<'a> {
     Network(&'a NetworkView),
     Key(&'a ApiKeyView),
     Conversation(&'a Conversation),
-    Transaction(TransactionLine),
+    Transaction(Transaction),
     Message(MessageLine),
     /// The last line of a page.
     Page {
@@ -214,27 +213,6 @@ struct AccountLine<'a> {
     created_at: &'a str,
     tokens: Credits,
     held: Credits,
-}
-
-/// An entry, with all that its cost follows from.
-#[derive(Serialize)]
-struct TransactionLine {
-    id: EntryId,
-    kind: EntryKind,
-    tokens: i64,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prices: Option<Prices>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    catalogue: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    capped_at: Option<Credits>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finish_reason: Option<FinishReason>,
 }
 
 /// A message with the members that it has in `/messages/`, and with all else that is stored of it.
@@ -263,20 +241,16 @@ struct MessageLine {
 }
 
 fn lines_of<'a>(exported: ExportedEntry) -> Vec<Line<'a>> {
-    let ExportedEntry { id, entry, texts } = exported;
-    let message = texts.map(|texts| Line::Message(message_line(id, &entry, texts)));
-    let Entry { kind, amount, created_at, model, usage, prices, catalogue, capped_at, finish_reason, .. } = entry;
-    let tokens = amount;
-    let transaction =
-        TransactionLine { id, kind, tokens, created_at, model, usage, prices, catalogue, capped_at, finish_reason };
+    let ExportedEntry { transaction, texts } = exported;
+    let message = texts.map(|texts| Line::Message(message_line(&transaction, texts)));
     [Line::Transaction(transaction)].into_iter().chain(message).collect()
 }
 
-fn message_line(id: EntryId, entry: &Entry, texts: ExportedTexts) -> MessageLine {
+fn message_line(transaction: &Transaction, texts: ExportedTexts) -> MessageLine {
     let ExportedTexts { conversation, message, response, text_lost, reasoning, tool_calls, annotations, stop_sequence } =
         texts;
     MessageLine {
-        id,
+        id: transaction.id,
         conversation,
         message,
         response,
@@ -286,10 +260,10 @@ fn message_line(id: EntryId, entry: &Entry, texts: ExportedTexts) -> MessageLine
         // They were a JSON array when they were stored.
         annotations: annotations.and_then(|annotations| RawValue::from_string(annotations).ok()),
         stop_sequence,
-        tokens: -entry.amount,
-        model: entry.model.clone(),
-        usage: entry.usage,
-        created_at: entry.created_at.clone(),
+        tokens: -transaction.tokens,
+        model: transaction.model.clone(),
+        usage: transaction.usage,
+        created_at: transaction.created_at.clone(),
     }
 }
 

@@ -374,6 +374,30 @@ pub async fn change_account(world: &World, username: &str, changes: &Value) {
     table.call("PutItem", &json!({"TableName": table.name(), "Item": account})).await.unwrap();
 }
 
+/// More entries than a page of transactions reads.
+const OLD_ENTRIES: usize = 600;
+
+/// The cost of a page of transactions whose condition few of them meet. Lise has hundreds of entries of messages.
+async fn cost_of_a_condition(world: &World) -> Cost {
+    world.register("lise", 100).await;
+    let access = world.log_in("lise").await.access;
+    world.stack.send(chat().bearer(&access)).await;
+    let entries = world.entries_of(&world.user_id("lise").await).await;
+    let mut entry = entries.into_iter().find(|entry| entry["kind"]["S"] == "chat").unwrap();
+    let clock = Clock::system();
+    let mut put_new = || {
+        entry["sk"] = json!({"S": format!("ENTRY#{}", EntryId::new(&clock))});
+        json!({"PutRequest": {"Item": entry}})
+    };
+    let table = world.stack.table();
+    for _ in 0..OLD_ENTRIES / 25 {
+        let puts: Vec<Value> = (0..25).map(|_| put_new()).collect();
+        table.call("BatchWriteItem", &json!({"RequestItems": {table.name(): puts}})).await.unwrap();
+    }
+    let request = Request::get("/transactions/").query("model", "rare").bearer(&access);
+    cost(world, "`GET /transactions/` of a rare model, after hundreds of others", "transactions", request).await
+}
+
 /// Sessions of the past whose items DynamoDB has not deleted yet.
 const ENDED_SESSIONS: usize = 3000;
 
@@ -457,6 +481,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
     counted.extend(costs_of_conversations(&world).await);
+    counted.push(cost_of_a_condition(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);

@@ -27,6 +27,12 @@ macro_rules! identifier {
                 Self(Ulid::from_parts(time.milliseconds(), 0))
             }
 
+            /// The greatest identifier that can be made at `time`.
+            #[must_use]
+            pub fn last_of(time: Timestamp) -> Self {
+                Self(Ulid::from_parts(time.milliseconds(), u128::MAX))
+            }
+
             /// The time at which the identifier was made.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
@@ -147,6 +153,14 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         let first = EntryId::first_of(clock.now());
         assert!(before < first && first < EntryId::new(&clock) && first.made_at() == clock.now());
+    }
+
+    #[test]
+    fn the_last_identifier_of_a_time_sorts_after_all_others_of_it_and_before_those_after() {
+        let clock = Clock::manual(Timestamp::from_seconds(1));
+        let (made, last) = (EntryId::new(&clock), EntryId::last_of(clock.now()));
+        clock.advance(Duration::from_millis(1));
+        assert!(made < last && last < EntryId::first_of(clock.now()) && last.made_at() == made.made_at());
     }
 
     #[test]

@@ -18,4 +18,5 @@ pub mod reasoning_proof;
 pub mod setting;
 pub mod source_network;
 pub mod time;
+pub mod time_span;
 pub mod username;

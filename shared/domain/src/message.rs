@@ -80,9 +80,31 @@ pub enum FinishReason {
     BrokenOff,
 }
 
+impl FinishReason {
+    /// The word for it, as it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ContentFilter => "content_filter",
+            Self::ToolCalls => "tool_calls",
+            Self::BrokenOff => "broken_off",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finish_reason_is_stored_as_its_word() {
+        use FinishReason::{BrokenOff, ContentFilter, Length, Stop, ToolCalls};
+        for reason in [Stop, Length, ContentFilter, ToolCalls, BrokenOff] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+    }
 
     #[test]
     fn a_message_is_kept_as_it_was_written() {

@@ -1,7 +1,8 @@
 //! Ledger entries.
 
 use domain::credits::Credits;
-use domain::ids::{ConversationId, EntryId, UserId};
+use domain::ids::{ApiKeyId, ConversationId, EntryId, UserId};
+use domain::invalid_field::InvalidField;
 use domain::message::FinishReason;
 use domain::pricing::{Prices, Usage};
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub struct Entry {
     /// Of a chat: the reason why the reply ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<FinishReason>,
+    /// Of a chat that a program paid for with an API key: the key's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKeyId>,
     /// Of a chat whose exchange is stored: its conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
@@ -124,6 +128,7 @@ impl Entry {
             catalogue: None,
             capped_at: None,
             finish_reason: None,
+            api_key: None,
             conversation: None,
             texts: None,
             json_bytes: None,
@@ -167,6 +172,31 @@ pub enum EntryKind {
     Void,
 }
 
+impl EntryKind {
+    /// The kinds that are on a list. A void entry is on none.
+    const LISTED: [Self; 3] = [Self::Grant, Self::Chat, Self::Adjustment];
+
+    /// Parses the query parameter `kind` of a list.
+    ///
+    /// # Errors
+    /// [`InvalidField`] naming the kinds.
+    pub fn parse_listed(text: &str) -> Result<Self, InvalidField> {
+        let kind = Self::LISTED.into_iter().find(|kind| kind.as_str() == text);
+        kind.ok_or_else(|| InvalidField::new("Ensure this is grant, chat or adjustment."))
+    }
+
+    /// The word for it, in the table and at the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Chat => "chat",
+            Self::Adjustment => "adjustment",
+            Self::Void => "void",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +223,15 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_written_as_its_word_and_a_void_one_is_on_no_list() {
+        for kind in EntryKind::LISTED.into_iter().chain([EntryKind::Void]) {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(EntryKind::parse_listed(kind.as_str()).ok(), Some(kind).filter(|kind| *kind != EntryKind::Void));
+        }
+        assert!(EntryKind::parse_listed("Chat").is_err() && EntryKind::parse_listed("").is_err());
+    }
+
+    #[test]
     fn an_entry_with_every_field_at_its_longest_is_one_write_unit() {
         let (most, max) = (u64::from(Credits::MAX), Credits::MAX);
         let usage = Usage {
@@ -212,6 +251,7 @@ mod tests {
             catalogue: Some(u64::MAX),
             capped_at: Some(max),
             finish_reason: Some(FinishReason::ContentFilter),
+            api_key: Some(ApiKeyId::last_of(Timestamp::from_milliseconds(u64::MAX))),
             conversation: Some(ConversationId::FIRST),
             texts: Some(TextPlace::Inline),
             json_bytes: Some(u64::MAX),

@@ -3,6 +3,9 @@
 mod conversations;
 mod export;
 mod messages;
+mod transactions;
+
+use std::ops::RangeInclusive;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -10,60 +13,44 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ids::{ConversationId, EntryId, PlaceInList, UserId};
 use domain::invalid_field::InvalidField;
-use domain::time::Clock;
-use serde::Serialize;
+use domain::time::{Clock, Timestamp};
 use store::{Item, Key, StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Payer};
-use crate::entry::{self, Entry, EntryKind};
+use crate::entry::{self, Entry};
 use crate::error::LedgerError;
 use crate::retention::{KeptTexts, Retention};
 use crate::texts::id_in_sort_key;
 
 pub use export::{ExportCursor, ExportedEntry, ExportedPage, ExportedTexts};
 pub use messages::AnsweredMessage;
+pub use transactions::{ModelId, Transaction, TransactionFilter};
 
 /// A list of a user.
 pub trait List {
     /// The list's name. A cursor of one list means nothing in another.
     const NAME: &'static str;
-}
-
-/// A change in credits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Transaction {
-    /// The entry's id, which is also the message's, if it was one.
-    pub id: EntryId,
-    /// The kind of change.
-    pub kind: EntryKind,
-    /// Credits: positive if the user got them, negative if the user spent them.
-    pub tokens: i64,
-    /// The time of the change, in RFC 3339.
-    pub created_at: String,
-}
-
-impl List for Transaction {
-    const NAME: &'static str = "transactions";
+    /// The most that anybody may ask for in a page.
+    const MOST: Limit = Limit::MAX;
 }
 
 /// How many entries a page has at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(u8);
+pub struct Limit(u16);
 
 impl Limit {
-    /// The most that anybody may ask for.
+    /// The most that anybody may ask for in a page of most lists.
     pub const MAX: Self = Self(100);
 
-    /// Parses the query parameter `limit`.
+    /// Parses the query parameter `limit` of the list of `T`.
     ///
     /// # Errors
     /// [`InvalidField`] saying what the rule is.
-    pub fn parse(text: &str) -> Result<Self, InvalidField> {
+    pub fn parse<T: List>(text: &str) -> Result<Self, InvalidField> {
+        let Self(most) = T::MOST;
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        let limit = text.parse().ok().filter(|limit| is_number && (1..=Self::MAX.0).contains(limit));
-        limit
-            .map(Self)
-            .ok_or_else(|| InvalidField::new(format!("Ensure this is a whole number from 1 to {}.", Self::MAX.0)))
+        let limit = text.parse().ok().filter(|limit| is_number && (1..=most).contains(limit));
+        limit.map(Self).ok_or_else(|| InvalidField::new(format!("Ensure this is a whole number from 1 to {most}.")))
     }
 }
 
@@ -109,7 +96,7 @@ impl Cursor {
         let decoded = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
         let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok());
         let cursor = id.and_then(PlaceInList::parse).map(Self).filter(|cursor| written(*cursor) == text);
-        cursor.ok_or_else(|| InvalidField::new("This is not a cursor of this list."))
+        cursor.ok_or_else(not_a_cursor)
     }
 
     pub(crate) fn text<T: List>(self, user_id: UserId) -> String {
@@ -128,8 +115,12 @@ impl Cursor {
     }
 }
 
+fn not_a_cursor() -> InvalidField {
+    InvalidField::new("This is not a cursor of this list.")
+}
+
 /// Which page of a list is wanted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
     /// How much of it.
     pub limit: Limit,
@@ -181,33 +172,11 @@ impl History {
         Self { retention, ..self }
     }
 
-    /// A page of the changes in the credits of `owner`. A page reads at most as many entries as the limit says, of 1 KB
-    /// each, those that the list leaves out included.
+    /// The account of `owner`. Nothing is read for a caller before it has been found open.
     ///
     /// # Errors
     /// [`LedgerError::Closed`] if the account is not open to `owner`, [`LedgerError::Unavailable`] if the table cannot
     /// be read.
-    pub async fn transactions(&self, owner: Payer, wanted: PageRequest) -> Result<Page<Transaction>, LedgerError> {
-        self.account(owner).await?;
-        let page = self.entries(owner.user_id(), ListOrder::NewestFirst, wanted).await?;
-        // A void entry is a note of ours that nothing happened.
-        let shown = page.entries.into_iter().filter(|(_, entry)| entry.kind != EntryKind::Void);
-        let entries = shown.map(|(id, Entry { kind, amount, created_at, .. })| Transaction {
-            id,
-            kind,
-            tokens: amount,
-            created_at,
-        });
-        Ok(Page {
-            entries: entries.collect(),
-            next: page.next.map(|cursor| cursor.text::<Transaction>(owner.user_id())),
-        })
-    }
-
-    /// The account of `owner`. Nothing is read for a caller before it has been found open.
-    ///
-    /// # Errors
-    /// As [`History::transactions`].
     pub async fn account(&self, owner: Payer) -> Result<Account, LedgerError> {
         Ok(Account::admitted(self.table.get(Account::key(owner.user_id())).await?, owner)?)
     }
@@ -223,7 +192,18 @@ impl History {
         order: ListOrder,
         wanted: PageRequest,
     ) -> Result<ReadEntries, StoreError> {
-        let (items, next) = self.items(user_id, entry::SORT_KEY_PREFIX, order, wanted).await?;
+        self.entries_between(user_id, &any_id(), order, wanted).await
+    }
+
+    /// The entries of a page whose ids are in `ids`, which are not empty.
+    async fn entries_between(
+        &self,
+        user_id: UserId,
+        ids: &RangeInclusive<PlaceInList>,
+        order: ListOrder,
+        wanted: PageRequest,
+    ) -> Result<ReadEntries, StoreError> {
+        let (items, next) = self.items_between(user_id, entry::SORT_KEY_PREFIX, ids, order, wanted).await?;
         let entries = items.into_iter().map(|item| Ok((id_in_sort_key(&item)?, from_item(item)?)));
         Ok(ReadEntries { entries: entries.collect::<Result<_, StoreError>>()?, next })
     }
@@ -236,15 +216,30 @@ impl History {
         order: ListOrder,
         wanted: PageRequest,
     ) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
+        self.items_between(user_id, prefix, &any_id(), order, wanted).await
+    }
+
+    /// The items of a page whose sort keys are `prefix` and an id in `ids`. `DynamoDB` refuses a range that is empty, and
+    /// a cursor outside of it.
+    async fn items_between(
+        &self,
+        user_id: UserId,
+        prefix: &str,
+        ids: &RangeInclusive<PlaceInList>,
+        order: ListOrder,
+        wanted: PageRequest,
+    ) -> Result<(Vec<Item>, Option<Cursor>), StoreError> {
+        let sort_key = |id: &PlaceInList| AttributeValue::S(format!("{prefix}{id}"));
         let start = wanted.cursor.map(|Cursor(id)| Key::of_user(user_id, format!("{prefix}{id}")).into_item());
         let answer = self
             .table
             .client()
             .query()
             .table_name(self.table.name())
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
             .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .expression_attribute_values(":first", sort_key(ids.start()))
+            .expression_attribute_values(":last", sort_key(ids.end()))
             .limit(wanted.limit.0.into())
             .scan_index_forward(order == ListOrder::OldestFirst)
             .consistent_read(true)
@@ -256,6 +251,11 @@ impl History {
     }
 }
 
+fn any_id() -> RangeInclusive<PlaceInList> {
+    let end_of_time = Timestamp::from_milliseconds(u64::MAX);
+    PlaceInList::first_of(Timestamp::from_milliseconds(0))..=PlaceInList::last_of(end_of_time)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -265,6 +265,7 @@ mod tests {
 
     use super::*;
     use crate::account::Closed;
+    use crate::entry::EntryKind;
     use crate::exchange::{Bill, Exchange, StoredReply};
     use crate::testing::{TestTable, message, open_account, payer, stored_reply};
     use crate::texts::{MessageItem, TextPlace, Texts, text_key};
@@ -339,22 +340,27 @@ mod tests {
             self.written.iter().filter(|(_, kind)| shown(*kind)).map(|(id, _)| *id).collect()
         }
 
-        fn wanted<T: List>(&self, limit: u8, cursor: Option<&str>) -> PageRequest {
+        fn wanted<T: List>(&self, limit: u16, cursor: Option<&str>) -> PageRequest {
             let cursor = cursor.map(|text| Cursor::parse::<T>(text, self.ada.user_id()).unwrap());
             PageRequest { limit: Limit(limit), cursor }
         }
 
-        async fn transactions(&self, limit: u8, cursor: Option<&str>) -> Page<Transaction> {
-            self.history.transactions(self.ada, self.wanted::<Transaction>(limit, cursor)).await.unwrap()
+        async fn transactions(&self, limit: u16, cursor: Option<&str>) -> Page<Transaction> {
+            let (filter, wanted) = (TransactionFilter::default(), self.wanted::<Transaction>(limit, cursor));
+            self.history.transactions(self.ada, &filter, wanted).await.unwrap()
         }
 
-        async fn messages(&self, limit: u8, cursor: Option<&str>) -> Page<AnsweredMessage> {
+        async fn messages(&self, limit: u16, cursor: Option<&str>) -> Page<AnsweredMessage> {
             self.history.messages(self.ada, self.wanted::<AnsweredMessage>(limit, cursor)).await.unwrap()
         }
     }
 
+    async fn transactions_of(scene: &Scene, owner: Payer) -> Result<Page<Transaction>, LedgerError> {
+        scene.history.transactions(owner, &TransactionFilter::default(), PageRequest::default()).await
+    }
+
     /// All pages together, and how many there were.
-    async fn all<T>(limit: u8, page: impl AsyncFn(Option<String>) -> Page<T>) -> (Vec<T>, usize) {
+    async fn all<T>(limit: u16, page: impl AsyncFn(Option<String>) -> Page<T>) -> (Vec<T>, usize) {
         let (mut entries, mut pages, mut next) = (Vec::new(), 0, None);
         loop {
             let page = page(next).await;
@@ -490,14 +496,14 @@ mod tests {
     async fn nobody_sees_what_another_user_has() {
         let scene = Scene::with_entries(3).await;
         let bob = open_account(&scene.test, "bob", 5).await;
-        let page = scene.history.transactions(bob, PageRequest::default()).await.unwrap();
+        let page = transactions_of(&scene, bob).await.unwrap();
         assert_eq!(page.entries.iter().map(|entry| entry.tokens).collect::<Vec<_>>(), [5]);
     }
 
     #[tokio::test]
     async fn nothing_but_the_account_is_read_for_a_caller_to_whom_it_is_closed() {
         let scene = Scene::with_entries(3).await;
-        let page = async || scene.history.transactions(scene.ada, PageRequest::default()).await;
+        let page = async || transactions_of(&scene, scene.ada).await;
         let account = || Account::key(scene.ada.user_id());
         scene.test.set(account(), "session_epoch", number(2_u64)).await;
         scene.test.recorder.clear();
@@ -508,16 +514,18 @@ mod tests {
         scene.test.set(account(), "status", AttributeValue::S("inactive".to_owned())).await;
         assert!(matches!(page().await, Err(LedgerError::Closed(Closed::Inactive))));
         let nobody = payer(UserId::new(&scene.test.clock));
-        let page = scene.history.transactions(nobody, PageRequest::default()).await;
+        let page = transactions_of(&scene, nobody).await;
         assert!(matches!(page, Err(LedgerError::Closed(Closed::Gone))));
     }
 
     #[test]
-    fn a_limit_is_a_whole_number_from_1_to_100() {
-        assert_eq!(Limit::parse("1").unwrap(), Limit(1));
-        assert_eq!(Limit::parse("100").unwrap(), Limit::MAX);
-        for text in ["", "0", "101", "256", "-1", "+1", "1.0", " 1", "1e1", "ten", "99999999999999999999"] {
-            assert!(Limit::parse(text).is_err(), "{text:?}");
+    fn a_limit_is_a_whole_number_from_1_to_what_the_list_has_room_for() {
+        assert_eq!(Limit::parse::<AnsweredMessage>("1").unwrap(), Limit(1));
+        assert_eq!(Limit::parse::<AnsweredMessage>("100").unwrap(), Limit::MAX);
+        assert_eq!(Limit::parse::<Transaction>("500").unwrap(), Limit(500));
+        assert!(Limit::parse::<Transaction>("501").is_err());
+        for text in ["", "0", "101", "256", "65537", "-1", "+1", "1.0", " 1", "1e1", "ten", "99999999999999999999"] {
+            assert!(Limit::parse::<AnsweredMessage>(text).is_err(), "{text:?}");
         }
     }
 

@@ -3,13 +3,14 @@
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId};
 use lambda_http::Body;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK};
 use lambda_http::http::{HeaderValue, StatusCode};
 use ledger::Charge;
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::http::accept::EVENT_STREAM;
+use crate::http::accept::{CSV, EVENT_STREAM};
+use crate::http::csv_table::CsvTable;
 
 /// A response in one piece, as `lambda_http` sends it.
 pub type BufferedResponse = lambda_http::Response<Body>;
@@ -34,6 +35,17 @@ impl Answer {
     pub fn private_lines(lines: String) -> Self {
         let answer = Self(BufferedResponse::new(Body::Text(lines)));
         answer.header(CONTENT_TYPE, "application/x-ndjson").header(CACHE_CONTROL, "no-store")
+    }
+
+    /// A table about a person, which no cache may keep, and which a browser saves under `file_name`, a name without quotes.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the table has no text.
+    pub fn private_table(file_name: &str, table: CsvTable) -> Result<Self, ApiError> {
+        Ok(Self(BufferedResponse::new(Body::Text(table.into_text()?)))
+            .header(CONTENT_TYPE, &format!("{CSV}; charset=utf-8"))
+            .header(CONTENT_DISPOSITION, &format!("attachment; filename=\"{file_name}\""))
+            .header(CACHE_CONTROL, "no-store"))
     }
 
     /// A JSON body for everybody, which caches may keep for `seconds`.
@@ -91,6 +103,12 @@ impl Answer {
     pub fn charge(self, charge: Charge) -> Self {
         self.header(HeaderName::from_static("x-token-cost"), &charge.cost.to_string())
             .header(HeaderName::from_static("x-token-balance"), &charge.balance.to_string())
+    }
+
+    /// Adds the address of the next page (RFC 8288), which may be relative to this one's.
+    #[must_use]
+    pub fn next_page(self, address: &str) -> Self {
+        self.header(LINK, &format!("<{address}>; rel=\"next\""))
     }
 
     /// Marks an answer that an earlier request with the same idempotency key was given.

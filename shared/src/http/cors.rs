@@ -21,7 +21,7 @@ const ALLOWED_HEADERS: &str = "Anthropic-Beta, Anthropic-Dangerous-Direct-Browse
 
 /// The headers that a page may read besides those that Fetch always permits. API Gateway renames `WWW-Authenticate`.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Idempotent-Replayed, Request-Id, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Conversation-Id, \
+    "Idempotent-Replayed, Link, Request-Id, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Conversation-Id, \
      X-Message-Id, X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests, X-Request-Id, X-Should-Retry, \
      X-Token-Balance, X-Token-Cost, X-Token-Held",
 );

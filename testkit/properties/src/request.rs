@@ -18,7 +18,7 @@ use shared::error::ApiError;
 use shared::http::{MAX_BODY_BYTES, Request};
 use shared::identity::jwt::ReceivedToken;
 use shared::identity::sessions::UserAgent;
-use shared::ledger::history::{AnsweredMessage, Limit, Transaction};
+use shared::ledger::history::{AnsweredMessage, Limit, List, PageRequest, Transaction};
 use shared::ledger::idempotency::IdempotencyKey;
 
 use super::sent::{Address, Body, ContentType, FieldValue, Name, Parameter};
@@ -206,27 +206,44 @@ impl Input {
     }
 
     fn check_page(&self, request: &Request) {
-        let person = logged_in(request.bearer().unwrap()).unwrap();
-        let last = |wanted: &str| {
-            self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.0.as_str())
-        };
-        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-        let is_limit_right = last("limit").is_none_or(|text| number(text).is_some_and(|n: u8| (1..=100).contains(&n)));
-        let user_id = person.user_id();
-        for page in [request.page::<Transaction>(user_id), request.page::<AnsweredMessage>(user_id)] {
-            match page {
-                // A random text is not a cursor, which has a digest of 16 bytes.
-                Ok(page) => {
-                    assert!(page.cursor.is_none() && last("cursor").is_none() && is_limit_right);
-                    let limit = last("limit").map_or_else(Limit::default, |text| Limit::parse(text).unwrap());
-                    assert_eq!(page.limit, limit);
-                }
-                Err(ApiError::Invalid(errors)) => {
-                    assert_eq!(errors.contains_key("limit"), !is_limit_right, "{errors:?}");
-                    assert_eq!(errors.contains_key("cursor"), last("cursor").is_some(), "{errors:?}");
-                }
-                Err(error) => panic!("{error:?}"),
+        let user_id = logged_in(request.bearer().unwrap()).unwrap().user_id();
+        self.check_page_of::<Transaction>(request.page::<Transaction>(user_id), 500);
+        self.check_page_of::<AnsweredMessage>(request.page::<AnsweredMessage>(user_id), 100);
+        match request.transactions(user_id) {
+            Ok((filter, page)) => {
+                assert!(filter.from.is_some() == self.last("from").is_some());
+                assert!(filter.kind.is_some() == self.last("kind").is_some());
+                assert_eq!(page, request.page::<Transaction>(user_id).unwrap());
             }
+            Err(ApiError::Invalid(errors)) => {
+                assert!(errors.keys().all(|name| self.last(name).is_some()) && !errors.is_empty(), "{errors:?}");
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// The last value of a parameter.
+    fn last(&self, wanted: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(name, _)| name.text() == wanted).map(|(_, value)| value.0.as_str())
+    }
+
+    fn check_page_of<T: List>(&self, page: Result<PageRequest, ApiError>, most: u16) {
+        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let limit = self.last("limit");
+        let is_limit_right = limit.is_none_or(|text| number(text).is_some_and(|n: u16| (1..=most).contains(&n)));
+        let has_cursor = self.last("cursor").is_some();
+        match page {
+            // A random text is not a cursor, which has a digest of 16 bytes.
+            Ok(page) => {
+                assert!(page.cursor.is_none() && !has_cursor && is_limit_right);
+                let limit = limit.map_or_else(Limit::default, |text| Limit::parse::<T>(text).unwrap());
+                assert_eq!(page.limit, limit);
+            }
+            Err(ApiError::Invalid(errors)) => {
+                assert_eq!(errors.contains_key("limit"), !is_limit_right, "{errors:?}");
+                assert_eq!(errors.contains_key("cursor"), has_cursor, "{errors:?}");
+            }
+            Err(error) => panic!("{error:?}"),
         }
     }
 }

@@ -61,6 +61,11 @@ pub(super) enum FieldValue {
 pub(super) enum Parameter {
     Limit,
     Cursor,
+    From,
+    To,
+    Kind,
+    Key,
+    Model,
     Other(Text),
 }
 
@@ -135,6 +140,11 @@ impl Parameter {
         match self {
             Self::Limit => "limit",
             Self::Cursor => "cursor",
+            Self::From => "from",
+            Self::To => "to",
+            Self::Kind => "kind",
+            Self::Key => "key",
+            Self::Model => "model",
             Self::Other(name) => &name.0,
         }
     }

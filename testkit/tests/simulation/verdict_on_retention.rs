@@ -69,7 +69,7 @@ pub(super) async fn on_export(
             Ok(page) => page,
             Err(error) => return vec![format!("no export: {error:?}")],
         };
-        let messages = page.entries.into_iter().filter_map(|each| Some((each.id, each.texts?)));
+        let messages = page.entries.into_iter().filter_map(|each| Some((each.transaction.id, each.texts?)));
         exported.extend(messages.map(|(id, texts)| (id, texts.response, texts.text_lost)));
         let Some(next) = page.next else { break };
         place = next;

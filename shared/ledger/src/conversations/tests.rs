@@ -186,7 +186,7 @@ async fn pages_of_any_size_make_up_the_list_of_conversations_and_that_of_their_m
     let (all, said) = (scene.list().await, scene.messages_of(id).await.unwrap());
     assert_eq!((all.len(), &said), (8, &["5", "4", &long(), "2", "1"].map(str::to_owned).to_vec()));
     for limit in 1..=9 {
-        let limit = Limit::parse(&limit.to_string()).unwrap();
+        let limit = Limit::parse::<AnsweredMessage>(&limit.to_string()).unwrap();
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
             let page = scene.history.conversations(scene.ada, PageRequest { limit, cursor }).await.unwrap();

@@ -10,8 +10,9 @@ use store::{Key, StoreError};
 
 use crate::account::Account;
 use crate::conversations::Conversation;
-use crate::entry::{Entry, EntryKind};
+use crate::entry::Entry;
 use crate::history::messages::{MAX_PAGE_BYTES, texts_key};
+use crate::history::transactions::{Transaction, shown_as};
 use crate::history::{Cursor, History, Limit, List, ListOrder, PageRequest, ReadEntries};
 use crate::retention::KeptTexts;
 use crate::texts::{TextPlace, Texts};
@@ -69,12 +70,10 @@ impl ExportCursor {
     }
 }
 
-/// An entry, with the texts of its message if these are shown.
+/// A transaction, with the texts of its message if these are shown.
 pub struct ExportedEntry {
-    /// The entry's id, which is also the message's, if it was one.
-    pub id: EntryId,
-    /// The entry.
-    pub entry: Entry,
+    /// The transaction, as the list of transactions shows it.
+    pub transaction: Transaction,
     /// The texts of a stored message, unless its conversation was deleted or their retention is over.
     pub texts: Option<ExportedTexts>,
 }
@@ -175,8 +174,7 @@ fn exported(
     deleted: &BTreeSet<ConversationId>,
     mut found: HashMap<EntryId, Texts>,
 ) -> Vec<ExportedEntry> {
-    let shown = entries.into_iter().filter(|(_, entry)| entry.kind != EntryKind::Void);
-    let exported = shown.map(|(id, entry)| {
+    let exported = entries.into_iter().filter_map(|(id, entry)| {
         let stored = stored(id, &entry, kept).filter(|(conversation, _)| !deleted.contains(conversation));
         let texts = stored.and_then(|(conversation, place)| {
             // Without its message item the message is on no list either.
@@ -184,18 +182,9 @@ fn exported(
             let is_gone = texts.is_none() && place == TextPlace::Inline;
             (!is_gone).then(|| exported_texts(shown_as(conversation, account), texts))
         });
-        ExportedEntry { id, entry, texts }
+        Some(ExportedEntry { transaction: Transaction::shown(id, entry, account)?, texts })
     });
     exported.collect()
-}
-
-/// The id by which a user knows the conversation that is stored under this one.
-fn shown_as(stored_as: ConversationId, account: &Account) -> Option<ConversationId> {
-    match stored_as {
-        ConversationId::COMPLETIONS => None,
-        id if id == account.first_conversation() => Some(ConversationId::FIRST),
-        id => Some(id),
-    }
 }
 
 fn exported_texts(conversation: Option<ConversationId>, texts: Option<Texts>) -> ExportedTexts {

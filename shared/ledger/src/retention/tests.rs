@@ -217,7 +217,7 @@ async fn a_list_ends_where_nothing_older_is_kept() {
     }
     scene.pass(7);
     scene.say(FOR_GOOD, "young").await;
-    let two = PageRequest { limit: Limit::parse("2").unwrap(), cursor: None };
+    let two = PageRequest { limit: Limit::parse::<AnsweredMessage>("2").unwrap(), cursor: None };
     for retention in [FOR_GOOD, WEEK] {
         let messages = scene.history(retention).messages(scene.ada, two).await.unwrap();
         let of_first = scene.history(retention).messages_of(scene.ada, FIRST, two).await.unwrap();
