@@ -12,12 +12,14 @@ mod error;
 mod functions;
 mod interrupt;
 mod lock;
+mod loopback_page;
 mod output;
 mod progress;
 mod provider_keys;
 mod readiness;
 mod signing_secret;
 mod sources;
+mod verify;
 mod watchdog;
 
 use std::convert::Infallible;
@@ -28,7 +30,7 @@ use tokio::time::Instant;
 
 use crate::dynamodb::{DynamoDb, Storage};
 
-use arguments::Arguments;
+use arguments::{Arguments, LauncherAct};
 use build::Executable;
 use checks::Plan;
 use emulator::Emulator;
@@ -42,8 +44,14 @@ use sources::Sources;
 
 /// Does what the command line says, until Ctrl-C or until something fails.
 pub async fn run() -> ExitCode {
-    match launch(&Arguments::parse()).await {
-        Ok(()) | Err(LaunchError::Interrupted) => ExitCode::SUCCESS,
+    let arguments = Arguments::parse();
+    let done = match &arguments.act {
+        Some(LauncherAct::Verify(wanted)) => verify::run(wanted).await,
+        None => launch(&arguments).await.map(|()| ExitCode::SUCCESS),
+    };
+    match done {
+        Ok(code) => code,
+        Err(LaunchError::Interrupted) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -11,8 +11,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use tempfile::TempDir;
 
 use support::{OPERATOR, TEMPLATE, launcher_on_ports};
@@ -174,6 +178,77 @@ fn dynamodb_alone_serves_until_it_is_asked_to_end() {
     let start = Instant::now();
     assert!(child.wait().unwrap().success());
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A grant's receipt by the key of `seed`, and the set of keys that verifies it.
+fn receipt_and_keys(seed: u8) -> (String, String) {
+    let pair = KeyPair::from_seed(Seed::new([seed; 32]));
+    let header = json!({"alg": "EdDSA", "typ": "receipt+jwt", "kid": format!("key {seed}")});
+    let claims = json!({
+        "iss": "chat-api", "sub": "somebody", "jti": format!("entry {seed}"), "iat": 1, "kind": "grant", "credits": 100,
+        "created_at": "2026-11-22T08:13:20Z",
+    });
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signature = URL_SAFE_NO_PAD.encode(*pair.sk.sign(format!("{header}.{claims}"), None));
+    let x = URL_SAFE_NO_PAD.encode(*pair.pk);
+    let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": format!("key {seed}"), "x": x}], "next": null});
+    (format!("{header}.{claims}.{signature}"), keys.to_string())
+}
+
+#[test]
+fn receipts_of_a_file_or_of_standard_input_are_verified_and_one_that_is_not_genuine_is_an_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let [(one, keys), (other, _)] = [1, 2].map(receipt_and_keys);
+    fs::write(folder.path().join("keys.json"), keys).unwrap();
+    let verify = |text: &str| {
+        let file = folder.path().join("receipts.txt");
+        fs::write(&file, text).unwrap();
+        let command = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+            command.arg("verify").arg("--keys").arg(folder.path().join("keys.json"));
+            command
+        };
+        let by_file = command().arg(&file).output().unwrap();
+        let by_input = command().stdin(fs::File::open(&file).unwrap()).output().unwrap();
+        assert_eq!(by_file, by_input);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (by_file.status.code(), text(by_file.stdout), text(by_file.stderr))
+    };
+    let genuine = "genuine: entry 1 gave 100 at 2026-11-22T08:13:20Z\n";
+    assert_eq!(verify(&one), (Some(0), genuine.to_owned(), String::new()));
+    let answer = json!({"receipt": one}).to_string();
+    assert_eq!(verify(&format!("{one}\n\n{answer}\n")), (Some(0), genuine.repeat(2), String::new()));
+    let second = "NOT genuine: receipt 2: its key is not among the keys\n";
+    assert_eq!(verify(&format!("{one}\n{other}\n")), (Some(1), genuine.to_owned() + second, String::new()));
+    assert_eq!(verify(""), (Some(1), String::new(), "There is no receipt in it.\n".to_owned()));
+}
+
+#[test]
+fn keys_that_are_none_or_of_another_machine_are_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let sentence = |keys: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let output = command.args(["verify", "--keys", keys]).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr
+    };
+    let elsewhere = sentence("https://chat.example.com/.well-known/receipt-keys.json");
+    assert!(
+        elsewhere.starts_with("https://chat.example.com/.well-known/receipt-keys.json is no address of"),
+        "{elsewhere}"
+    );
+    let path = file.display().to_string();
+    assert!(sentence(&path).contains("keys.json cannot be read: No such file"));
+    fs::write(&file, r#"{"keys": []}"#).unwrap();
+    assert!(sentence(&path).ends_with("is no set of keys of receipts: it has none.\n"));
+    fs::write(&file, "[").unwrap();
+    assert!(sentence(&path).contains("keys.json is no set of keys of receipts: EOF"));
+    let (listener, port) = taken_port();
+    drop(listener);
+    assert!(sentence(&format!("http://127.0.0.1:{port}/keys")).contains("cannot be read: Connection refused"));
 }
 
 fn lines_until(child: &mut Child, beginning: &str) -> Vec<String> {

@@ -23,4 +23,4 @@ pub mod test_table;
 pub mod timings;
 pub mod tls_front;
 
-pub use local::template;
+pub use local::{receipts, template};

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 /// Brings up chat-api on this machine: an embedded DynamoDB and the functions under cargo-lambda's emulator.
 #[derive(Debug, Parser)]
-#[command(name = "cargo local --", max_term_width = 100)]
+#[command(name = "cargo local --", max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) act: Option<LauncherAct>,
+
     /// The API's port on 127.0.0.1; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 9000)]
     pub(super) port: u16,
@@ -16,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub(super) dynamodb_port: u16,
 
-    /// Where the data, the signing secret and provider-keys.json are kept [default: .local in the workspace].
+    /// Where the data, the signing secrets and provider-keys.json are kept [default: .local in the workspace].
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
 
@@ -43,4 +46,22 @@ pub(super) struct Arguments {
     /// Another workspace, for tests.
     #[arg(long, value_name = "DIR", hide = true)]
     pub(super) workspace: Option<PathBuf>,
+}
+
+/// Another act than bringing the API up.
+#[derive(Debug, Subcommand)]
+pub(super) enum LauncherAct {
+    /// Say of receipts what each charged, and whether it is genuine. Ends with 1 if one of them is not.
+    Verify(VerifyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// The public keys: a file, or the address of a stack of this machine.
+    #[arg(long, value_name = "FILE|URL", default_value = "http://127.0.0.1:9000/.well-known/receipt-keys.json")]
+    pub(super) keys: String,
+
+    /// A file with a receipt, or an answer that has one, on each line [default: standard input].
+    #[arg(value_name = "FILE")]
+    pub(super) receipts: Option<PathBuf>,
 }

@@ -49,6 +49,12 @@ pub(super) enum LaunchError {
     Catalogue { file: String, reason: String },
     #[error("The signing secret in {path} has fewer than 32 characters; delete the file and a new one is made.")]
     ShortSecret { path: String },
+    #[error("{path} is no set of keys of receipts: {reason}.")]
+    NoKeySet { path: String, reason: String },
+    #[error("{address} is no address of this machine; save the keys with `curl -o keys.json …` and give the file.")]
+    KeysElsewhere { address: String },
+    #[error("There is no receipt in it.")]
+    NoReceipts,
     #[error("{program} cannot be run: {source}.")]
     Run { program: String, source: io::Error },
     #[error("The operating system refused {what}: {source}.")]
