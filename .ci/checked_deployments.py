@@ -37,6 +37,7 @@ def functions_that_do_not_all_start(table: Stack, **settings: str) -> Iterator[s
         "AWS_REGION": "us-east-1",
         "AWS_SECRET_ACCESS_KEY": "local",
         "JWT_SIGNING_SECRET": "0123456789abcdef" * 4,
+        "RECEIPT_SIGNING_SECRET": "fedcba9876543210" * 4,
         "NO_PROXY": "127.0.0.1",
         "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
         "RUST_LOG": "cargo_lambda=warn",

@@ -35,8 +35,8 @@ CATALOGUE = {
         {"id": "dummy-embeddings", "prices": PRICES, "takes": ["embeddings"], **DUMMY},
     ],
 }
-# The first two give the others an account and tokens; the last two end the tokens.
-FIRST, LAST = ["register", "login"], ["password", "logout"]
+# The first three give the others an account, tokens and a transaction; the last two end the tokens.
+FIRST, LAST = ["register", "login", "transactions"], ["password", "logout"]
 
 
 def install() -> pathlib.Path:
@@ -123,6 +123,8 @@ def check_all(emulator: pathlib.Path, environment: dict[str, str]) -> None:
         if function == "login":
             tokens = json.loads(answer["body"])
             placeholders = {f"{{{{{name}}}}}": tokens[name] for name in ("access_token", "refresh_token")}
+        if function == "transactions":
+            placeholders["{{transaction_id}}"] = json.loads(answer["body"])["transactions"][0]["id"]
 
 
 if __name__ == "__main__":
@@ -137,6 +139,7 @@ if __name__ == "__main__":
             "AWS_REGION": "us-east-1",
             "AWS_SECRET_ACCESS_KEY": "local",
             "JWT_SIGNING_SECRET": "0123456789abcdef" * 4,
+            "RECEIPT_SIGNING_SECRET": "fedcba9876543210" * 4,
             "TABLE_NAME": "chat-api",
         }
         check_all(program, {"PATH": os.environ["PATH"], **settings})

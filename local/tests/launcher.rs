@@ -172,6 +172,7 @@ fn dynamodb_alone_serves_until_it_is_asked_to_end() {
     let hint = lines.last().unwrap();
     assert!(hint.contains(&format!("AWS_ENDPOINT_URL_DYNAMODB={endpoint} ")), "{hint}");
     assert!(hint.contains("JWT_SIGNING_SECRET=\"$(cat .local/jwt-signing-secret)\""), "{hint}");
+    assert!(hint.contains("RECEIPT_SIGNING_SECRET=\"$(cat .local/receipt-signing-secret)\""), "{hint}");
     assert!(workspace.path().join(".local/chat-api.db").is_file());
 
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();

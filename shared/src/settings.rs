@@ -1,7 +1,7 @@
 //! Settings: environment variables, read once at start-up.
 //!
-//! Begin with [`Settings`]. Functions that talk to a model also read [`ChatSettings`], and functions that sign tokens
-//! [`SigningSettings`].
+//! Begin with [`Settings`]. Functions that talk to a model also read [`ChatSettings`], functions that sign tokens
+//! [`SigningSettings`], and the one that signs receipts [`ReceiptSigningSettings`].
 
 mod chat;
 
@@ -127,12 +127,35 @@ impl SigningSettings {
     /// # Errors
     /// [`SettingError`] if neither variable is set, or the secret is too short.
     pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        let name = "JWT_SIGNING_SECRET";
-        let source = Variables(variables)
-            .secret(name, "JWT_SIGNING_SECRET_ARN")
-            .ok_or_else(|| SettingError::new(name, "must be set, or JWT_SIGNING_SECRET_ARN"))?;
-        let secret = SigningSecretSource::new(source);
-        Ok(Self { secret: secret.map_err(|problem| SettingError::new(name, problem.to_string()))? })
+        let secret = Variables(variables).signing_secret("JWT_SIGNING_SECRET", "JWT_SIGNING_SECRET_ARN")?;
+        Ok(Self { secret })
+    }
+}
+
+/// The settings of the function that signs receipts.
+#[derive(Clone, Debug)]
+pub struct ReceiptSigningSettings {
+    /// `RECEIPT_SIGNING_SECRET`: the secret from which the key that signs receipts is derived, on a laptop.
+    /// `RECEIPT_SIGNING_SECRET_ARN`: the secret's name in AWS Secrets Manager, where deployed.
+    pub secret: SigningSecretSource,
+}
+
+impl ReceiptSigningSettings {
+    /// Reads the settings from the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] if neither variable is set, or the secret is too short.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads the settings from `variables`.
+    ///
+    /// # Errors
+    /// [`SettingError`] if neither variable is set, or the secret is too short.
+    pub fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let secret = Variables(variables).signing_secret("RECEIPT_SIGNING_SECRET", "RECEIPT_SIGNING_SECRET_ARN")?;
+        Ok(Self { secret })
     }
 }
 
@@ -148,6 +171,12 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
             Some(arn) => Some(SecretSource::SecretsManager { arn }),
             None => self.get(value_name).map(SecretString::from).map(SecretSource::Value),
         }
+    }
+
+    fn signing_secret(&self, name: &'static str, arn_name: &str) -> Result<SigningSecretSource, SettingError> {
+        let source = self.secret(name, arn_name);
+        let source = source.ok_or_else(|| SettingError::new(name, format!("must be set, or {arn_name}")))?;
+        SigningSecretSource::new(source).map_err(|problem| SettingError::new(name, problem.to_string()))
     }
 
     fn number(&self, name: &'static str, default: u64, rule: &str) -> Result<u64, SettingError> {
@@ -304,6 +333,18 @@ mod tests {
         assert_eq!(missing.to_string(), "JWT_SIGNING_SECRET must be set, or JWT_SIGNING_SECRET_ARN");
         let short = SigningSettings::read(|name| (name == "JWT_SIGNING_SECRET").then(|| "swordfish".to_owned()));
         assert_eq!(short.unwrap_err().to_string(), "JWT_SIGNING_SECRET must have at least 32 characters");
+    }
+
+    #[test]
+    fn receipts_are_signed_with_a_secret_of_their_own() {
+        let of_tokens = ReceiptSigningSettings::read(|name| (name == "JWT_SIGNING_SECRET").then(|| "x".repeat(32)));
+        assert_eq!(
+            of_tokens.unwrap_err().to_string(),
+            "RECEIPT_SIGNING_SECRET must be set, or RECEIPT_SIGNING_SECRET_ARN"
+        );
+        assert!(
+            ReceiptSigningSettings::read(|name| (name == "RECEIPT_SIGNING_SECRET").then(|| "x".repeat(32))).is_ok()
+        );
     }
 
     #[test]

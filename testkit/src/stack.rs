@@ -18,6 +18,9 @@ use local::template::{Template, TemplateFunction};
 /// The signing secret that every function of a stack gets. It protects nothing.
 pub const JWT_SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// The same for receipts.
+pub const RECEIPT_SIGNING_SECRET: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 
 /// The functions and their table. Nothing is shared with another stack, and everything ends when it is dropped.
@@ -141,6 +144,7 @@ impl Stack {
             ("AWS_REGION", "us-east-1"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("JWT_SIGNING_SECRET", JWT_SIGNING_SECRET),
+            ("RECEIPT_SIGNING_SECRET", RECEIPT_SIGNING_SECRET),
             ("TABLE_NAME", self.table.name()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -19,10 +19,17 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
 use cloud::{SecretSource, StoredSecret};
+use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, UserId};
 use shared::domain::time::{Clock, Timestamp};
+use shared::domain::username::Username;
 use shared::identity::IdentityError;
+use shared::identity::accounts::Accounts;
 use shared::identity::jwt::{Handover, ReceivedToken, Signer, SigningSecretSource, Subject, TokenLifetimes, Verifier};
+use shared::identity::receipts::{ReceiptKeys, ReceiptSigner};
+use shared::ledger::account::{Epoch, Payer};
+use shared::ledger::gate::Accepting;
+use shared::ledger::history::{History, PageRequest, ReadTransaction, TransactionFilter};
 use store::Table;
 use testkit::isolated_table::IsolatedTable;
 use testkit::template::Template;
@@ -414,4 +421,45 @@ fn a_key_that_is_used_as_soon_as_it_is_published_is_found_out() {
 fn a_key_that_is_given_up_too_early_is_found_out() {
     let failure = run_schedules(SCHEDULES, Some(Sabotage::EarlyRetirement)).unwrap_err();
     assert!(failure.contains("refuses a good token"), "{failure}");
+}
+
+/// The grant of somebody's registration, as its owner reads it.
+async fn read_grant(table: &Table, clock: &Clock) -> ReadTransaction {
+    let accounts = Accounts::new(table.clone(), clock.clone());
+    let (name, hash) = (Username::parse("ada").unwrap(), serde_json::from_str("\"hash\"").unwrap());
+    let (credits, deadline) = (Credits::new(100).unwrap(), clock.now().plus(Duration::from_secs(28)));
+    let user_id = accounts.register(Accepting::unasked(), &name, hash, credits, deadline).await.unwrap();
+    let (history, ada) =
+        (History::new(table.clone(), clock.clone()), Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST)));
+    let page = history.transactions(ada, &TransactionFilter::default(), PageRequest::default()).await.unwrap();
+    history.transaction(ada, page.entries[0].id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_running_signer_of_receipts_takes_a_new_secret_in_five_minutes_and_goes_on_while_it_can_read_none() {
+    let (own, store, clock) = (OwnTable::create().await, SecretStore::default(), Clock::manual(NOW));
+    let grant = read_grant(&own.table, &clock).await;
+    let secret = StoredSecret::SecretsManager { client: store.client(), arn: "a secret".to_owned() };
+    let signer = ReceiptSigner::with_secret(secret, own.table.clone(), clock.clone());
+    let mut keys = Vec::new();
+    for (reading, seconds) in [
+        (Reading::Current, 0),
+        (Reading::Current, 299),
+        (Reading::Current, 1),
+        (Reading::Nothing, 300),
+        (Reading::Current, 29),
+        (Reading::Current, 1),
+    ] {
+        store.set_reading(reading);
+        clock.advance(Duration::from_secs(seconds));
+        let receipt = signer.sign(&grant).await.unwrap();
+        keys.push(jsonwebtoken::decode_header(receipt.as_str()).unwrap().kid.unwrap());
+        store.rotate();
+    }
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(keys[1], keys[2], "five minutes have passed");
+    assert!(keys[2] == keys[3] && keys[3] == keys[4], "the secret could not be read");
+    assert_ne!(keys[4], keys[5], "half a minute later it can");
+    let served = ReceiptKeys::new(own.table.clone()).page(None).await.unwrap().keys;
+    assert!(keys.iter().all(|kid| served.iter().any(|key| key.id() == kid)), "each key is there for good");
 }

@@ -29,6 +29,8 @@ pub mod openapi;
 pub mod operator;
 pub mod password;
 pub mod quote;
+pub mod receipt;
+pub mod receipt_keys;
 pub mod register;
 pub mod sessions;
 pub mod token_balance;

@@ -40,10 +40,7 @@ impl Endpoint for TransactionsEndpoint {
         } else {
             Answer::private(StatusCode::OK, &TransactionsBody { transactions: entries, next })?
         };
-        Ok(match next_page {
-            Some(address) => answer.next_page(&address),
-            None => answer,
-        })
+        Ok(answer.next_page(next_page.as_deref()))
     }
 }
 

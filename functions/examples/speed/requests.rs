@@ -13,8 +13,8 @@ use crate::binaries::BARE;
 
 const OTHER_PASSWORD: &str = "staple battery horse correct";
 
-/// The functions that prepare the measurement of any other: people register, log in and log out.
-pub const PREPARING: [&str; 3] = ["login", "logout", "register"];
+/// The functions that prepare the measurement of any other: people register, log in, log out and list what they have.
+pub const PREPARING: [&str; 4] = ["login", "logout", "register", "transactions"];
 
 /// The requests of Ada and Grace.
 pub struct Requests<'a> {
@@ -22,6 +22,8 @@ pub struct Requests<'a> {
     ada: Tokens,
     /// Ada's tokens of a session that has ended.
     ended: Tokens,
+    /// The id of Ada's newest transaction.
+    transaction: String,
 }
 
 /// Registrations so far. Each has a username of its own.
@@ -56,7 +58,11 @@ impl<'a> Requests<'a> {
     pub async fn prepare(stack: &'a Stack) -> Self {
         let ended = people::log_in(stack, "ada", PASSWORD).await;
         people::log_out(stack, &ended, false).await;
-        Self { stack, ada: people::log_in(stack, "ada", PASSWORD).await, ended }
+        let ada = people::log_in(stack, "ada", PASSWORD).await;
+        let listed = stack.send(Request::get("/transactions/").bearer(&ada.access)).await.json();
+        let transaction =
+            listed["transactions"][0]["id"].as_str().unwrap_or_else(|| panic!("no transaction: {listed}"));
+        Self { stack, transaction: transaction.to_owned(), ada, ended }
     }
 
     /// Invokes `function` once, and returns the time that it took.
@@ -101,6 +107,8 @@ impl<'a> Requests<'a> {
             "openai-responses" => self.ada_posts("/v1/responses", &json!({"model": "dummy", "input": "Hello"})),
             "password" => self.grace_changes_her_password().await,
             "quote" => self.ada_posts("/v1/quote", &completion),
+            "receipt" => self.ada_gets(&format!("/transactions/{}/receipt/", self.transaction)),
+            "receipt-keys" => self.ada_gets("/.well-known/receipt-keys.json"),
             "register" => Asked::of(&Request::post("/register/").json(&credentials(&newcomer())), 201),
             "sessions" => self.ada_gets("/sessions/"),
             "token-balance" => self.ada_gets("/token_balance/"),

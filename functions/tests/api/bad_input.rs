@@ -7,7 +7,7 @@ use testkit::stack::JWT_SIGNING_SECRET;
 
 use crate::forgery;
 use crate::refusals::refused;
-use crate::requests::{balance, chat};
+use crate::requests::{UNKNOWN_ID, balance, chat, receipt};
 use crate::world::{PASSWORD, Tokens, World, an_hour_ago};
 
 const JSON: Option<&str> = Some("application/json");
@@ -129,9 +129,8 @@ async fn whoever_does_not_prove_who_they_are_gets_nothing() {
         (bearer(&ada.refresh), "token_not_valid"),
         (bearer(&"x".repeat(100 * 1024)), "token_not_valid"),
     ] {
-        for request in
-            [balance(), Request::get("/transactions/"), Request::get("/messages/"), Request::get("/export/"), chat()]
-        {
+        let lists = ["/transactions/", "/messages/", "/export/"].map(Request::get);
+        for request in lists.into_iter().chain([balance(), receipt(UNKNOWN_ID), chat()]) {
             let request = match &authorization {
                 Some(value) => request.header("Authorization", value),
                 None => request,
@@ -157,7 +156,9 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/conversations/", "GET, HEAD, POST"),
         ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/", "PATCH, DELETE"),
         ("/conversations/01ARZ3NDEKTSV4RRFFQ69G5FAV/messages/", "GET, HEAD"),
+        ("/transactions/01ARZ3NDEKTSV4RRFFQ69G5FAV/receipt/", "GET, HEAD"),
         ("/.well-known/jwks.json", "GET, HEAD"),
+        ("/.well-known/receipt-keys.json", "GET, HEAD"),
     ] {
         // The answer to a HEAD has no body: see head.rs.
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {

@@ -18,8 +18,8 @@ use testkit::template::workspace_root;
 use crate::requests::{
     FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat, completion,
     completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in,
-    make_api_key, make_conversation, message, message_in, messages_of, quote, refresh, register, rename_conversation,
-    response, text_completion, verify,
+    make_api_key, make_conversation, message, message_in, messages_of, quote, receipt, refresh, register,
+    rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -155,9 +155,12 @@ async fn costs(world: &World) -> Vec<Cost> {
     }
     costs.extend([
         cost(world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
+        cost(world, "`GET /transactions/{id}/receipt/`", "receipt", receipt_of_the_last(world, &ada.access).await)
+            .await,
         cost(world, "`GET /messages/`", "messages", get("/messages/")).await,
         cost(world, "`GET /export/`", "export", get("/export/")).await,
         cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,
+        cost(world, "`GET /.well-known/receipt-keys.json`", "receipt-keys", receipt_keys()).await,
         cost(world, "`POST /v1/completions`", "completions", text_completion(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/responses`", "openai-responses", response(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/messages`", "anthropic-messages", anthropic_message(false).bearer(&ada.access)).await,
@@ -374,6 +377,16 @@ pub async fn change_account(world: &World, username: &str, changes: &Value) {
     table.call("PutItem", &json!({"TableName": table.name(), "Item": account})).await.unwrap();
 }
 
+/// A request for the receipt of the newest transaction.
+async fn receipt_of_the_last(world: &World, access: &str) -> Request {
+    let listed = world.stack.send(Request::get("/transactions/").query("limit", "1").bearer(access)).await.json();
+    receipt(listed["transactions"][0]["id"].as_str().unwrap()).bearer(access)
+}
+
+fn receipt_keys() -> Request {
+    Request::get("/.well-known/receipt-keys.json")
+}
+
 /// More entries than a page of transactions reads.
 const OLD_ENTRIES: usize = 600;
 
@@ -456,6 +469,7 @@ async fn costs_of_starts() -> Vec<Cost> {
         ("`openai-responses` starts", "openai-responses"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
+        ("`receipt` starts", "receipt"),
     ] {
         world.stack.recorder().clear();
         world.stack.function(function).await;

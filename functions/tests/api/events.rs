@@ -434,6 +434,8 @@ impl Cast {
             "access_token_of_another_key" => forgery::token_of_another_key().await.access,
             "expired_access_token" => world.log_in_at("ada", an_hour_ago(), JWT_SIGNING_SECRET).await.access,
             "expired_refresh_token" => world.log_in_at("ada", days_ago(2), JWT_SIGNING_SECRET).await.refresh,
+            "transaction_id" => self.transaction_id(&ada.access).await,
+            "transaction_id_of_grace" => self.transaction_id(&world.log_in("grace").await.access).await,
             "ended_refresh_token" => self.log_out(world.log_in("ada").await, false).await.refresh,
             "access_token_of_a_passed_epoch" => self.log_out(world.log_in("ada").await, true).await.access,
             "api_key" => self.api_key().await.key.clone(),
@@ -472,6 +474,12 @@ impl Cast {
             }
             unknown => panic!("no such placeholder: {unknown}"),
         }
+    }
+
+    /// The grant of somebody's registration.
+    async fn transaction_id(&self, access: &str) -> String {
+        let list = self.world.stack.send(Request::get("/transactions/").bearer(access)).await.json();
+        list["transactions"][0]["id"].as_str().unwrap().to_owned()
     }
 
     async fn log_out(&self, tokens: Tokens, everywhere: bool) -> Tokens {

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::requests::{
     FIRST_CONVERSATION, UNKNOWN_ID, anthropic_message, balance, change_password, chat, completion, count_tokens,
     delete_conversation, embeddings, end_api_key, end_session, log_in, make_api_key, make_conversation, message_in,
-    messages_of, quote, refresh, register, rename_conversation, response, text_completion, verify,
+    messages_of, quote, receipt, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -53,6 +53,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("quote", quote().bearer(&ada.access)),
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
+        ("receipt", receipt(UNKNOWN_ID).bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("export", Request::get("/export/").bearer(&ada.access)),
         ("conversations", Request::get("/conversations/").bearer(&ada.access)),
@@ -62,6 +63,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("conversations", messages_of(FIRST_CONVERSATION).bearer(&ada.access)),
         ("chat", message_in(UNKNOWN_ID, "Hello").bearer(&ada.access)),
         ("jwks", Request::get("/.well-known/jwks.json")),
+        ("receipt-keys", Request::get("/.well-known/receipt-keys.json")),
     ]
 }
 

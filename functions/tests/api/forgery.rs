@@ -52,6 +52,14 @@ pub fn with_key_id(token: &str, key_id: &str) -> String {
     format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header.to_string()))
 }
 
+/// `token` with another `typ`, for which its signature is wrong.
+pub fn with_type(token: &str, header_type: &str) -> String {
+    let (mut header, claims) = parts(token);
+    header["typ"] = json!(header_type);
+    let signature = token.rsplit('.').next().unwrap();
+    format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header.to_string()))
+}
+
 /// `token` signed by HMAC with an empty secret, the content of the file that its `kid` names.
 pub fn signed_with_an_empty_file(token: &str, path: &str) -> String {
     let (header, _) = parts(token);

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::gateway::Request;
 use testkit::recorder::Fault;
-use testkit::stack::JWT_SIGNING_SECRET;
+use testkit::stack::{JWT_SIGNING_SECRET, RECEIPT_SIGNING_SECRET};
 use testkit::template::Template;
 
 use crate::requests::{
     COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_password,
     delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation, message, message_in,
-    messages_of, refresh, register, rename_conversation, verify,
+    messages_of, receipt, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 49;
+const REQUESTS: usize = 51;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -82,11 +82,16 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::post(QUOTE).json(&body).bearer(access)).await;
     world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/v1/models/dummy").bearer(access)).await;
-    world.stack.send(Request::get("/transactions/").bearer(access)).await;
+    let listed = world.stack.send(Request::get("/transactions/").bearer(access)).await.json();
+    let paid = listed["transactions"][0]["id"].as_str().unwrap();
+    let signed = world.stack.send(receipt(paid).bearer(access)).await.json();
+    let signed = signed["receipt"].as_str().unwrap();
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;
-    for path in ["/.well-known/jwks.json", "/openapi.json", "/docs/", "/docs/start.js"] {
+    let public =
+        ["/.well-known/jwks.json", "/.well-known/receipt-keys.json", "/openapi.json", "/docs/", "/docs/start.js"];
+    for path in public {
         world.stack.send(Request::get(path)).await;
     }
     let made = use_an_api_key(world, access).await;
@@ -105,9 +110,10 @@ async fn use_everything(world: &World) -> Vec<String> {
         access,
         refresh_token,
         JWT_SIGNING_SECRET,
+        RECEIPT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+    secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.
@@ -220,7 +226,8 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
         assert!(line["request_id"].is_string() && line["method"].is_string() && line["code"].is_string(), "{line}");
         assert!(line["status"].is_u64() && line["duration_ms"].is_f64(), "{line}");
         // An answer that is not public names the user who got it.
-        let public = ["/.well-known/jwks.json", "/openapi.json", "/docs", "/docs/{name}"];
+        let keys = ["/.well-known/jwks.json", "/.well-known/receipt-keys.json"];
+        let public = [&keys[..], &["/openapi.json", "/docs", "/docs/{name}"]].concat();
         let is_public = public.contains(&line["route"].as_str().unwrap());
         let was_refused = line["status"].as_u64().unwrap() >= 400;
         assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");

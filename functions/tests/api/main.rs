@@ -53,6 +53,7 @@ mod password;
 mod providers;
 mod quote;
 mod rate_limits;
+mod receipt;
 mod refusals;
 mod register;
 mod remembered_accounts;

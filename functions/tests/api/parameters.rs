@@ -119,7 +119,7 @@ fn most_bytes(template: &Template, value: &Value) -> usize {
     match value["Ref"].as_str() {
         Some("SystemPrompt") => ChatSettings::MAX_SYSTEM_PROMPT_BYTES,
         Some("AWS::StackName") => 128,
-        Some("JwtSigningSecret") => 200, // its ARN
+        Some("JwtSigningSecret" | "ReceiptSigningSecret") => 200, // its ARN
         Some(parameter) => most_bytes_of_parameter(template, parameter),
         None => 255, // the table's name
     }

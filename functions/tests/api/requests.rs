@@ -23,7 +23,7 @@ pub const QUOTE: &str = "/v1/quote";
 /// The id of everybody's first conversation.
 pub const FIRST_CONVERSATION: &str = "00000000000000000000000000";
 
-/// An id that no session and no API key has.
+/// An id that no session, no API key and no transaction has.
 pub const UNKNOWN_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 pub fn register(username: &str, password: &str) -> Request {
@@ -139,6 +139,11 @@ pub fn messages_of(conversation: &str) -> Request {
     Request::get(&format!("/conversations/{conversation}/messages/"))
 }
 
+/// The receipt of a transaction.
+pub fn receipt(id: &str) -> Request {
+    Request::get(&format!("/transactions/{id}/receipt/"))
+}
+
 /// A message in a conversation.
 pub fn message_in(conversation: &str, text: &str) -> Request {
     Request::post("/chatView/").json(&json!({"message": text, "conversation": conversation}))
@@ -208,6 +213,7 @@ pub fn path_with_id(route: &str, id: &str) -> String {
 pub fn of_people() -> Vec<Request> {
     vec![
         Request::get("/transactions/"),
+        receipt(UNKNOWN_ID),
         Request::get("/messages/"),
         Request::get("/export/"),
         Request::get("/conversations/"),

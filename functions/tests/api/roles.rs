@@ -18,7 +18,7 @@ use crate::providers;
 use crate::requests::{
     EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat,
     completion, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in, make_conversation,
-    message_in, messages_of, quote, refresh, register, rename_conversation, response, text_completion, verify,
+    message_in, messages_of, quote, receipt, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -65,7 +65,12 @@ async fn live(world: &World, ada: &Tokens) {
     ] {
         ask(world, 200, Request::get(path).bearer(&ada.access)).await;
     }
-    ask(world, 200, Request::get("/.well-known/jwks.json")).await;
+    let listed = ask(world, 200, Request::get("/transactions/").bearer(&ada.access)).await.json();
+    let id = listed["transactions"][0]["id"].as_str().unwrap();
+    ask(world, 200, receipt(id).bearer(&ada.access)).await;
+    for keys in ["/.well-known/jwks.json", "/.well-known/receipt-keys.json"] {
+        ask(world, 200, Request::get(keys)).await;
+    }
     for token in [&ada.access, &ada.refresh] {
         ask(world, 200, verify(token)).await;
     }

@@ -118,7 +118,7 @@ fn the_parameters_of_the_template_have_the_defaults_of_the_settings() {
 
 #[test]
 fn every_environment_variable_of_the_template_is_one_that_the_code_reads() {
-    let mut read = BTreeSet::from(["JWT_SIGNING_SECRET_ARN".to_owned()]);
+    let mut read = BTreeSet::from(["JWT_SIGNING_SECRET_ARN", "RECEIPT_SIGNING_SECRET_ARN"].map(str::to_owned));
     let settings = std::cell::RefCell::new(BTreeSet::new());
     let note = |variable: &str| {
         settings.borrow_mut().insert(variable.to_owned());
@@ -244,6 +244,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
                         "GUESSES#*",
                         "JWKS",
                         "LOGIN#*",
+                        "RECEIPTKEYS",
                         "REGISTRATIONS#*",
                         "STOP",
                         "USER#*",
@@ -332,6 +333,10 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
     assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
+    assert_eq!(who(&|function| may_write(function, "RECEIPTKEYS")), ["receipt"]);
+    let deletes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
+    let may_end_one = |function: &TemplateFunction| deletes.iter().any(|action| may(function, action, "RECEIPTKEYS"));
+    assert!(who(&may_end_one).is_empty(), "a key of receipts is never retired");
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
@@ -393,12 +398,13 @@ fn only_signers_read_the_secret_and_only_those_who_ask_models_the_keys_of_provid
         own.collect::<Vec<_>>().iter().filter(of_secrets).any(|statement| statement["Resource"]["Ref"] == secret)
     };
     assert_eq!(who(&|function| may_read(function, "JwtSigningSecret")), ["login", "token-refresh"]);
+    assert_eq!(who(&|function| may_read(function, "ReceiptSigningSecret")), ["receipt"]);
     for secret in ["OpenaiApiKeyArn", "ProviderKeysArn"] {
         assert_eq!(who(&|function| may_read(function, secret)), who(&asks_a_model), "{secret}");
     }
     assert_eq!(
         who(&|function| json!(function.statements).to_string().contains("secretsmanager:")).len(),
-        2 + who(&asks_a_model).len(),
+        3 + who(&asks_a_model).len(),
         "nobody reads another secret"
     );
     assert_eq!(who(&|function| json!(function.statements).to_string().contains("bedrock:")), who(&may_ask_bedrock));

@@ -10,7 +10,7 @@ use super::error::LaunchError;
 use super::{provider_keys, signing_secret};
 
 /// Variables that could lead the functions to a real AWS account, in spite of the credentials and the address set here.
-const REMOVED: [&str; 7] = [
+const REMOVED: [&str; 8] = [
     "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -18,7 +18,12 @@ const REMOVED: [&str; 7] = [
     "AWS_SESSION_TOKEN",
     "JWT_SIGNING_SECRET_ARN",
     "PROVIDER_KEYS_ARN",
+    "RECEIPT_SIGNING_SECRET_ARN",
 ];
+
+/// The secrets that functions sign with, and their files in the data's folder.
+const SIGNING_SECRETS: [(&str, &str); 2] =
+    [("JWT_SIGNING_SECRET", signing_secret::OF_TOKENS), ("RECEIPT_SIGNING_SECRET", signing_secret::OF_RECEIPTS)];
 
 /// The API keys of the catalogue's providers, a JSON object of names and keys.
 const PROVIDER_KEYS: &str = "PROVIDER_KEYS";
@@ -48,8 +53,10 @@ impl Environment {
             ("REGISTRATIONS_PER_HOUR", non_empty("REGISTRATIONS_PER_HOUR").unwrap_or_else(|| "0".to_owned())),
             ("TABLE_NAME", table_name()),
         ];
-        if non_empty("JWT_SIGNING_SECRET").is_none() {
-            added.push(("JWT_SIGNING_SECRET", signing_secret::load_or_create(&plan.data)?));
+        for (name, file) in SIGNING_SECRETS {
+            if non_empty(name).is_none() {
+                added.push((name, signing_secret::load_or_create(&plan.data, file)?));
+            }
         }
         if let Some(keys) = provider_keys::load(&plan.data)?.filter(|_| non_empty(PROVIDER_KEYS).is_none()) {
             added.push((PROVIDER_KEYS, keys));
@@ -74,10 +81,10 @@ impl Environment {
     pub(super) fn as_shell_line(&self, plan: &Plan) -> String {
         let from_file =
             |name: &str, file: &str| format!("{name}=\"$(cat {})\"", quoted(&plan.shown(&plan.data.join(file))));
-        let assignments = self.added.iter().map(|(name, value)| match *name {
-            "JWT_SIGNING_SECRET" => from_file(name, signing_secret::FILE_NAME),
-            PROVIDER_KEYS => from_file(name, provider_keys::FILE_NAME),
-            _ => format!("{name}={}", quoted(value)),
+        let files = || SIGNING_SECRETS.into_iter().chain([(PROVIDER_KEYS, provider_keys::FILE_NAME)]);
+        let assignments = self.added.iter().map(|(name, value)| match files().find(|(secret, _)| secret == name) {
+            Some((_, file)) => from_file(name, file),
+            None => format!("{name}={}", quoted(value)),
         });
         assignments.collect::<Vec<_>>().join(" ")
     }

@@ -1,4 +1,4 @@
-//! The secret that the functions sign with, made once and kept beside the data.
+//! The secrets that the functions sign with, each made once and kept beside the data.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,8 +10,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::LaunchError;
 
-/// Its name in the data's folder.
-pub(super) const FILE_NAME: &str = "jwt-signing-secret";
+/// The name of the secret of tokens in the data's folder.
+pub(super) const OF_TOKENS: &str = "jwt-signing-secret";
+
+/// The name of the secret of receipts there.
+pub(super) const OF_RECEIPTS: &str = "receipt-signing-secret";
 
 const RANDOM_BYTES: usize = 48;
 
@@ -22,8 +25,8 @@ const MINIMUM_CHARACTERS: usize = 32;
 const READ_LIMIT_BYTES: u64 = 4096;
 
 /// Reads the secret of an earlier start, or makes a new one in a file that only this user may read.
-pub(super) fn load_or_create(data: &Path) -> Result<String, LaunchError> {
-    let path = data.join(FILE_NAME);
+pub(super) fn load_or_create(data: &Path, file_name: &str) -> Result<String, LaunchError> {
+    let path = data.join(file_name);
     let shown = path.display().to_string();
     let secret = match read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
@@ -67,26 +70,27 @@ mod tests {
     fn it_is_made_once_and_only_its_owner_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let secret = load_or_create(&data).unwrap();
+        let secret = load_or_create(&data, OF_TOKENS).unwrap();
         assert_eq!(secret.len(), 64);
-        assert_eq!(load_or_create(&data).unwrap(), secret);
-        let mode = fs::metadata(data.join(FILE_NAME)).unwrap().permissions().mode();
+        assert_eq!(load_or_create(&data, OF_TOKENS).unwrap(), secret);
+        let mode = fs::metadata(data.join(OF_TOKENS)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
+        assert_ne!(load_or_create(&data, OF_RECEIPTS).unwrap(), secret);
     }
 
     #[test]
     fn two_folders_have_two_secrets() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let [first, second] = folders.each_ref().map(|folder| load_or_create(folder.path()).unwrap());
+        let [first, second] = folders.each_ref().map(|folder| load_or_create(folder.path(), OF_TOKENS).unwrap());
         assert_ne!(first, second);
     }
 
     #[test]
     fn a_damaged_one_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE_NAME), "swordfish\n").unwrap();
-        let error = load_or_create(folder.path()).unwrap_err().to_string();
+        fs::write(folder.path().join(OF_TOKENS), "swordfish\n").unwrap();
+        let error = load_or_create(folder.path(), OF_TOKENS).unwrap_err().to_string();
         assert!(error.ends_with("has fewer than 32 characters; delete the file and a new one is made."), "{error}");
     }
 }

@@ -19,6 +19,7 @@ pub use lifetimes::TokenLifetimes;
 pub use proof::{LoggedIn, RefreshClaim, Verified};
 pub use signer::Signer;
 pub use signing_key::SigningKey;
+pub(crate) use signing_secret::SigningSecret;
 pub use signing_secret::{SecretTooShort, SigningSecretSource};
 pub use terms::{RefreshTerms, Subject};
 pub use verifier::Verifier;

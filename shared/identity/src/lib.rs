@@ -1,4 +1,5 @@
-//! Who uses the API: accounts, passwords, sessions, JWTs and API keys.
+//! Who uses the API: accounts, passwords, sessions, JWTs and API keys; and the receipts that people get, which are signed as
+//! JWTs are.
 //!
 //! A proof is a type: [`jwt::LoggedIn`] for a person, [`api_keys::KeyHolder`] for a program, [`callers::Caller`] for
 //! either, and each names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts
@@ -15,6 +16,7 @@ mod hourly_counts;
 pub mod jwt;
 pub mod login;
 pub mod password_hash;
+pub mod receipts;
 pub mod registrations;
 pub mod sessions;
 #[cfg(test)]

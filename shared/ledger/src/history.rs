@@ -24,7 +24,7 @@ use crate::texts::id_in_sort_key;
 
 pub use export::{ExportCursor, ExportedEntry, ExportedPage, ExportedTexts};
 pub use messages::AnsweredMessage;
-pub use transactions::{ModelId, Transaction, TransactionFilter};
+pub use transactions::{ModelId, ReadTransaction, Transaction, TransactionFilter};
 
 /// A list of a user.
 pub trait List {

@@ -7,6 +7,7 @@ use identity::api_keys::ApiKeys;
 use identity::callers::Callers;
 use identity::jwt::{KeySet, Signer, Verifier};
 use identity::login::Logins;
+use identity::receipts::{ReceiptKeys, ReceiptSigner};
 use identity::registrations::Registrations;
 use identity::sessions::Sessions;
 use ledger::Ledger;
@@ -25,7 +26,7 @@ use store::Table;
 
 use crate::conversation::Conversations;
 use crate::export::Export;
-use crate::settings::{ChatSettings, Settings, SigningSettings};
+use crate::settings::{ChatSettings, ReceiptSigningSettings, Settings, SigningSettings};
 use crate::till::Till;
 
 /// Settings, table and clock of a function, and constructors of everything that handlers make of these.
@@ -110,6 +111,20 @@ impl Resources {
     /// The public keys of the JWTs.
     pub async fn key_set(&self) -> KeySet {
         KeySet::start(self.table.clone()).await
+    }
+
+    /// The signer of receipts. Its secret is a setting that no other constructor reads.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the secret's setting cannot be used.
+    pub async fn receipt_signer(&self) -> Result<ReceiptSigner, SettingError> {
+        let ReceiptSigningSettings { secret } = ReceiptSigningSettings::from_environment()?;
+        ReceiptSigner::start(secret, self.table.clone(), self.clock.clone()).await
+    }
+
+    /// The public keys of receipts.
+    pub async fn receipt_keys(&self) -> ReceiptKeys {
+        ReceiptKeys::start(self.table.clone()).await
     }
 
     /// The gate before messages and registrations.

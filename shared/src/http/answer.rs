@@ -105,10 +105,13 @@ impl Answer {
             .header(HeaderName::from_static("x-token-balance"), &charge.balance.to_string())
     }
 
-    /// Adds the address of the next page (RFC 8288), which may be relative to this one's.
+    /// Adds the address of the next page (RFC 8288), if there is one. It may be relative to this one's.
     #[must_use]
-    pub fn next_page(self, address: &str) -> Self {
-        self.header(LINK, &format!("<{address}>; rel=\"next\""))
+    pub fn next_page(self, address: Option<&str>) -> Self {
+        match address {
+            Some(address) => self.header(LINK, &format!("<{address}>; rel=\"next\"")),
+            None => self,
+        }
     }
 
     /// Marks an answer that an earlier request with the same idempotency key was given.

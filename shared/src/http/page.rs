@@ -4,6 +4,7 @@ use domain::ids::{ApiKeyId, ConversationId, UserId};
 use domain::invalid_field::InvalidField;
 use domain::time_span::TimeSpan;
 use form_urlencoded::Serializer;
+use identity::receipts::ReceiptKeyId;
 use lambda_http::RequestExt;
 use ledger::entry::EntryKind;
 use ledger::history::{Cursor, ExportCursor, Limit, List, ModelId, PageRequest, Transaction, TransactionFilter};
@@ -60,6 +61,16 @@ impl Request {
     pub fn export_cursor(&self, user_id: UserId) -> Result<Option<ExportCursor>, ApiError> {
         let mut errors = FieldErrors::new();
         let cursor = self.parameter("cursor", &mut errors, |text| ExportCursor::parse(text, user_id));
+        if errors.is_empty() { Ok(cursor) } else { Err(ApiError::Invalid(errors)) }
+    }
+
+    /// The key of receipts after which the list of them goes on that the query asks for.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] if `cursor` is wrong.
+    pub fn receipt_key_cursor(&self) -> Result<Option<ReceiptKeyId>, ApiError> {
+        let mut errors = FieldErrors::new();
+        let cursor = self.parameter("cursor", &mut errors, ReceiptKeyId::parse);
         if errors.is_empty() { Ok(cursor) } else { Err(ApiError::Invalid(errors)) }
     }
 

@@ -57,7 +57,7 @@ impl PublicKey {
         Ok(Self { id, jwk, decoding_key, signs_from: None, expires_at: None })
     }
 
-    fn from_jwk(jwk: &Jwk) -> Result<Self, Cause> {
+    pub(crate) fn from_jwk(jwk: &Jwk) -> Result<Self, Cause> {
         match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => {
                 Self::new(&parameters.x)

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud::OPERATION_TIMEOUT;
-use domain::cause::Cause;
 use domain::ids::TokenId;
 use domain::setting::SettingError;
 use domain::time::{Clock, Timestamp};
-use jsonwebtoken::{Algorithm, Header, encode};
 use secrecy::ExposeSecret;
 use store::{StoreError, Table};
 use tokio::sync::Mutex;
@@ -151,11 +149,7 @@ impl Signer {
     }
 
     async fn sign(&self, claims: &Claims) -> Result<String, IdentityError> {
-        let key = self.key().await?;
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(claims.token_type.header_type().to_owned());
-        header.kid = Some(key.public_key().id().to_owned());
-        Ok(encode(&header, claims, &key.encoding_key).map_err(Cause::new)?)
+        Ok(self.key().await?.sign(claims.token_type.header_type(), claims)?)
     }
 
     /// The key to sign with. Verifiers can find it, and it had not been replaced [`CHECK_MAX_AGE`] ago.

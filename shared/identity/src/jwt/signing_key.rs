@@ -7,17 +7,18 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::cause::Cause;
-use jsonwebtoken::EncodingKey;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde::Serialize;
 
 use crate::jwt::key_set::PublicKey;
 
-/// HKDF's `info` (RFC 5869, section 3.2): another use of the same secret derives other bytes.
+/// HKDF's `info` (RFC 5869, section 3.2) for the key of tokens: another use of the same secret derives other bytes.
 const PURPOSE: &[u8] = b"chat-api JWT Ed25519 seed v1";
 
 /// The Ed25519 key that signs tokens, derived from the signing secret by HKDF-SHA256. It never prints.
 pub struct SigningKey {
     pub(super) encoding_key: EncodingKey,
-    pub(super) public_key: PublicKey,
+    public_key: PublicKey,
 }
 
 impl SigningKey {
@@ -26,7 +27,12 @@ impl SigningKey {
     /// # Errors
     /// [`Cause`] if the cryptography library fails.
     pub fn derive(secret: &[u8]) -> Result<Self, Cause> {
-        let seed = derive_seed(secret).map_err(|_| Cause::because("HKDF failed"))?;
+        Self::derive_for(PURPOSE, secret)
+    }
+
+    /// Derives the key for another `purpose` than tokens.
+    pub(crate) fn derive_for(purpose: &[u8], secret: &[u8]) -> Result<Self, Cause> {
+        let seed = derive_seed(purpose, secret).map_err(|_| Cause::because("HKDF failed"))?;
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(Cause::new)?;
         let pkcs8 = pair.to_pkcs8v1().map_err(|_| Cause::because("the key has no PKCS #8 form"))?;
         Ok(Self {
@@ -39,6 +45,14 @@ impl SigningKey {
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// A token of `claims`, whose header says that it is of this type, and which key verifies it.
+    pub(crate) fn sign(&self, header_type: &str, claims: &impl Serialize) -> Result<String, Cause> {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(header_type.to_owned());
+        header.kid = Some(self.public_key.id().to_owned());
+        encode(&header, claims, &self.encoding_key).map_err(Cause::new)
     }
 }
 
@@ -57,9 +71,9 @@ impl KeyType for Seed {
     }
 }
 
-fn derive_seed(secret: &[u8]) -> Result<[u8; 32], aws_lc_rs::error::Unspecified> {
+fn derive_seed(purpose: &[u8], secret: &[u8]) -> Result<[u8; 32], aws_lc_rs::error::Unspecified> {
     let mut seed = [0; 32];
-    Salt::new(HKDF_SHA256, &[]).extract(secret).expand(&[PURPOSE], Seed)?.fill(&mut seed)?;
+    Salt::new(HKDF_SHA256, &[]).extract(secret).expand(&[purpose], Seed)?.fill(&mut seed)?;
     Ok(seed)
 }
 

@@ -42,18 +42,18 @@ fn check_length(secret: &SecretString) -> Result<(), SecretTooShort> {
 
 /// The signing secret where it can be read again.
 #[derive(Debug)]
-pub(super) struct SigningSecret(pub(super) StoredSecret);
+pub(crate) struct SigningSecret(pub(crate) StoredSecret);
 
 impl SigningSecret {
-    pub(super) fn connect(SigningSecretSource(source): SigningSecretSource) -> Result<Self, SettingError> {
+    pub(crate) fn connect(SigningSecretSource(source): SigningSecretSource) -> Result<Self, SettingError> {
         StoredSecret::connect(source).map(Self)
     }
 
-    pub(super) fn never_changes(&self) -> bool {
+    pub(crate) fn never_changes(&self) -> bool {
         self.0.never_changes()
     }
 
-    pub(super) async fn read(&self) -> Result<SecretString, IdentityError> {
+    pub(crate) async fn read(&self) -> Result<SecretString, IdentityError> {
         let secret = self.0.read().await?;
         check_length(&secret).map_err(|_| Cause::because("the signing secret is too short"))?;
         Ok(secret)

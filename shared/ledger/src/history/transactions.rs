@@ -9,9 +9,10 @@ use domain::message::FinishReason;
 use domain::pricing::{Prices, Usage};
 use domain::time::Timestamp;
 use serde::Serialize;
+use store::from_item;
 
 use crate::account::{Account, Payer};
-use crate::entry::{Entry, EntryKind, MAX_MODEL_BYTES};
+use crate::entry::{self, Entry, EntryKind, MAX_MODEL_BYTES};
 use crate::error::LedgerError;
 use crate::history::{Cursor, History, Limit, List, ListOrder, Page, PageRequest, ReadEntries, not_a_cursor};
 
@@ -90,6 +91,27 @@ pub(super) fn shown_as(stored_as: ConversationId, account: &Account) -> Option<C
         ConversationId::COMPLETIONS => None,
         id if id == account.first_conversation() => Some(ConversationId::FIRST),
         id => Some(id),
+    }
+}
+
+/// A transaction that was read for its owner. Nothing else makes one, so that whatever is made of it is of an entry that is there.
+#[derive(Clone, Debug)]
+pub struct ReadTransaction {
+    owner: UserId,
+    transaction: Transaction,
+}
+
+impl ReadTransaction {
+    /// The user whose credits changed.
+    #[must_use]
+    pub fn owner(&self) -> UserId {
+        self.owner
+    }
+
+    /// The transaction.
+    #[must_use]
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
     }
 }
 
@@ -215,6 +237,20 @@ impl History {
         }
         Ok(Page { entries: found, next: place.map(|cursor| filter.text(cursor, user_id)) })
     }
+
+    /// The transaction of `owner` that has this id, in one request. `None` if there is none, or if its entry says that nothing
+    /// happened.
+    ///
+    /// # Errors
+    /// As [`History::transactions`].
+    pub async fn transaction(&self, owner: Payer, id: EntryId) -> Result<Option<ReadTransaction>, LedgerError> {
+        let user_id = owner.user_id();
+        let [account, entry] = self.table.get_each([Account::key(user_id), entry::key(user_id, id)]).await?;
+        let account = Account::admitted(account.map(from_item).transpose()?, owner)?;
+        let entry: Option<Entry> = entry.map(from_item).transpose()?;
+        let transaction = entry.and_then(|entry| Transaction::shown(id, entry, &account));
+        Ok(transaction.map(|transaction| ReadTransaction { owner: user_id, transaction }))
+    }
 }
 
 #[cfg(test)]
@@ -227,7 +263,6 @@ mod tests {
     use serde_json::json;
     use testkit::test_table::NOW;
 
-    use crate::entry;
     use crate::exchange::{Bill, Exchange};
     use crate::testing::{TestTable, message, open_account, stored_reply};
 
@@ -410,6 +445,26 @@ mod tests {
             }
             assert_eq!(found.iter().map(|transaction| transaction.id).collect::<Vec<_>>(), [rare], "limit {limit}");
         }
+    }
+
+    #[tokio::test]
+    async fn one_transaction_is_read_for_its_owner_in_one_request_and_a_void_entry_is_none() {
+        let scene = FilterScene::start().await;
+        let id = scene.write(chat("dummy", None)).await;
+        let void = scene.write(Entry::void(NOW.to_string())).await;
+        let bob = open_account(&scene.test, "bob", 5).await;
+        scene.test.recorder.clear();
+        let read = scene.history.transaction(scene.ada, id).await.unwrap().unwrap();
+        assert_eq!((read.owner(), read.transaction().id), (scene.ada.user_id(), id));
+        let operations: Vec<_> = scene.test.recorder.requests().into_iter().map(|request| request.operation).collect();
+        assert_eq!(operations, ["BatchGetItem"]);
+        assert_eq!(*read.transaction(), scene.page(&TransactionFilter::default(), 2, None).await.entries[0]);
+        for (owner, id) in [(scene.ada, void), (scene.ada, EntryId::new(&scene.test.clock)), (bob, id)] {
+            assert!(scene.history.transaction(owner, id).await.unwrap().is_none());
+        }
+        let key = Account::key(scene.ada.user_id());
+        scene.test.set(key, "session_epoch", store::number(2_u64)).await;
+        assert!(matches!(scene.history.transaction(scene.ada, id).await, Err(LedgerError::Closed(_))));
     }
 
     #[test]
