@@ -3,11 +3,12 @@
     python3 .ci/check_deployment.py --stack chat-api-dev              # on AWS, by the AWS CLI
     python3 .ci/check_deployment.py --local http://127.0.0.1:9000     # beside `cargo local`
 
-It starts every function, registers a user of a random name, talks whole and streamed, compares balance and ledger, runs the
-audit, looks at the alarms, and deletes the user. A model that somebody bills bills two short replies.
+It starts every function, registers a user of a random name, talks whole and streamed, compares balance and ledger, takes a receipt,
+runs the audit, looks at the alarms, and deletes the user. A model that somebody bills bills two short replies.
 """
 
 import argparse
+import base64
 import concurrent.futures
 import contextlib
 import http.client
@@ -227,6 +228,7 @@ class User:
                 self.stream(key)
             self.find_ended(key)
             self.compare_balance_and_ledger()
+            self.take_receipt()
 
     def register(self) -> None:
         self.check.expect(201, "POST", "/register/", self.credentials)
@@ -309,6 +311,24 @@ class User:
         if [message["message"] for message in listed] != [QUESTION]:
             raise Finding(f"/messages/ lists {len(listed)} messages in place of the one to /chatView/.")
         self.check.say(f"{len(amounts)} entries of the ledger add up to the balance, {balance}; operator shows the same.")
+
+    def take_receipt(self) -> None:
+        """The receipt of the newest transaction, whose key everybody must find. Verifying it takes a package: docs/receipts.md."""
+        newest = self.check.expect(200, "GET", "/transactions/?limit=1", token=self.token).json()["transactions"][0]["id"]
+        receipt = self.check.expect(200, "GET", f"/transactions/{newest}/receipt/", token=self.token).json()["receipt"]
+        header = json.loads(base64.urlsafe_b64decode(receipt.split(".")[0] + "=="))
+        if header["kid"] not in self.keys_of_receipts():
+            raise Finding(f"The receipt of {newest} is signed by a key that /.well-known/receipt-keys.json does not have.")
+        self.check.say("A receipt is signed by a key that everybody finds.")
+
+    def keys_of_receipts(self) -> set[str]:
+        kids, cursor = set(), ""
+        while cursor is not None:
+            path = "/.well-known/receipt-keys.json" + (f"?cursor={cursor}" if cursor else "")
+            page = self.check.expect(200, "GET", path).json()
+            kids |= {key["kid"] for key in page["keys"]}
+            cursor = page["next"]
+        return kids
 
     def entries(self) -> Iterator[int]:
         cursor = ""
