@@ -511,7 +511,8 @@ fn is_deletion_of_text(operation: &str, body: &Value) -> bool {
 fn list_texts(engine: &Engine, body: &Value) -> Reply {
     let mut reply = engine.answer("Query", body);
     let values = &body["ExpressionAttributeValues"];
-    if values[":prefix"]["S"] != "ENTRY#" {
+    let is_of_entries = values[":first"]["S"].as_str().is_some_and(|first| first.starts_with("ENTRY#"));
+    if !is_of_entries {
         return reply;
     }
     let of_user = |item: &&StoredItem| values[":pk"]["S"] == item.partition.as_str();
