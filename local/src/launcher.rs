@@ -11,16 +11,19 @@ mod environment;
 mod error;
 mod functions;
 mod interrupt;
+mod invocation;
 mod lock;
 mod output;
 mod progress;
 mod provider_keys;
 mod readiness;
+mod schedule;
 mod signing_secret;
 mod sources;
 mod watchdog;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -121,8 +124,10 @@ async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -
     functions.start_the_others();
     output.pass_everything_soon().await;
     say_how_to_begin(stack);
+    let mut auditing = pin!(schedule::audit_regularly(plan));
     loop {
         tokio::select! {
+            never = &mut auditing => match never {},
             () = sources.changed() => rebuild(stack, &mut functions, &mut sources).await?,
             ended = functions.ended() => say(ended),
         }

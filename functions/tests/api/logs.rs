@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 49;
+const REQUESTS: usize = 50;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -83,6 +83,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/v1/models").bearer(access)).await;
     world.stack.send(Request::get("/v1/models/dummy").bearer(access)).await;
     world.stack.send(Request::get("/transactions/").bearer(access)).await;
+    world.stack.send(Request::get("/usage/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;

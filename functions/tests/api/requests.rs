@@ -208,6 +208,7 @@ pub fn path_with_id(route: &str, id: &str) -> String {
 pub fn of_people() -> Vec<Request> {
     vec![
         Request::get("/transactions/"),
+        Request::get("/usage/"),
         Request::get("/messages/"),
         Request::get("/export/"),
         Request::get("/conversations/"),
