@@ -11,18 +11,21 @@ mod environment;
 mod error;
 mod functions;
 mod interrupt;
+mod invocation;
 mod lock;
 mod loopback_page;
 mod output;
 mod progress;
 mod provider_keys;
 mod readiness;
+mod schedule;
 mod signing_secret;
 mod sources;
 mod verify;
 mod watchdog;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -129,8 +132,10 @@ async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -
     functions.start_the_others();
     output.pass_everything_soon().await;
     say_how_to_begin(stack);
+    let mut auditing = pin!(schedule::audit_regularly(plan));
     loop {
         tokio::select! {
+            never = &mut auditing => match never {},
             () = sources.changed() => rebuild(stack, &mut functions, &mut sources).await?,
             ended = functions.ended() => say(ended),
         }

@@ -21,6 +21,7 @@ mod request;
 mod shallow_value;
 mod source_network;
 mod unknown_members;
+mod usage_query;
 mod user_agent;
 
 pub use answer::{Answer, BufferedResponse};
@@ -36,3 +37,4 @@ pub(crate) use methods::{allows, listed};
 pub(crate) use problem::{Problem, headers_of, problem};
 pub use request::Request;
 pub(crate) use unknown_members::{MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS};
+pub use usage_query::UsageQuery;

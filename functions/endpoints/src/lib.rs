@@ -37,5 +37,6 @@ pub mod token_balance;
 pub mod token_refresh;
 pub mod token_verify;
 pub mod transactions;
+pub mod usage;
 
 pub use shared::endpoint::Error;

@@ -151,6 +151,7 @@ async fn a_wrong_method_is_told_the_right_one() {
         ("/token_balance/", "GET, HEAD"),
         ("/chatView/", "POST"),
         ("/transactions/", "GET, HEAD"),
+        ("/usage/", "GET, HEAD"),
         ("/messages/", "GET, HEAD"),
         ("/export/", "GET, HEAD"),
         ("/conversations/", "GET, HEAD, POST"),

@@ -157,6 +157,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "`GET /transactions/`", "transactions", get("/transactions/")).await,
         cost(world, "`GET /transactions/{id}/receipt/`", "receipt", receipt_of_the_last(world, &ada.access).await)
             .await,
+        cost(world, "`GET /usage/`", "usage", get("/usage/")).await,
         cost(world, "`GET /messages/`", "messages", get("/messages/")).await,
         cost(world, "`GET /export/`", "export", get("/export/")).await,
         cost(world, "`GET /.well-known/jwks.json`", "jwks", Request::get("/.well-known/jwks.json")).await,

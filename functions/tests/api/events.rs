@@ -5,8 +5,8 @@
 //! or `text`; without one it is empty. [`ExpectedResponse`] says which headers come with each. A function that is invoked directly
 //! has an `event` in place of a request, and a `result` or an `error` in place of a response.
 //!
-//! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, and `"{*}"` for any object or array
-//! but an empty one. In a request, [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with
+//! In a response, `"*"` stands for any text but none, `"#"` for any number above zero, `"#0"` for any number, and `"{*}"` for any
+//! object or array but an empty one. In a request, [`Cast::stand_in`] replaces `{{access_token}}` and the other placeholders. In a case with
 //! an `Origin`, pages of `https://app.example.com` are allowed. The cases of `embeddings` have a catalogue with a dummy that makes
 //! them.
 //!
@@ -572,12 +572,13 @@ fn compare_json(what: &str, found: &Value, expected: &Value) -> Result<(), Strin
     if matches(found, expected) { Ok(()) } else { Err(format!("the {what} is {found} and not {expected}")) }
 }
 
-/// Whether `found` is `expected`, in which `"*"` is any text but none, `"#"` any number above zero, and `"{*}"` any object
-/// or array but an empty one.
+/// Whether `found` is `expected`, in which `"*"` is any text but none, `"#"` any number above zero, `"#0"` any number, and `"{*}"`
+/// any object or array but an empty one.
 fn matches(found: &Value, expected: &Value) -> bool {
     match (found, expected) {
         (Value::String(text), Value::String(any)) if any == "*" => !text.is_empty(),
         (Value::Number(number), Value::String(any)) if any == "#" => number.as_f64().is_some_and(|found| found > 0.0),
+        (Value::Number(_), Value::String(any)) if any == "#0" => true,
         (Value::Object(members), Value::String(any)) if any == "{*}" => !members.is_empty(),
         (Value::Array(items), Value::String(any)) if any == "{*}" => !items.is_empty(),
         (Value::Object(found), Value::Object(expected)) => {
@@ -606,6 +607,7 @@ fn read(file: &Path) -> Value {
 fn only_the_wildcards_match_more_than_themselves() {
     assert!(matches(&json!({"a": 1}), &json!({"a": "#"})));
     assert!(!matches(&json!({"a": 0}), &json!({"a": "#"})));
+    assert!(matches(&json!({"a": 0}), &json!({"a": "#0"})) && !matches(&json!({"a": "0"}), &json!({"a": "#0"})));
     assert!(!matches(&json!({"a": "1"}), &json!({"a": "#"})));
     assert!(matches(&json!({"a": ["x"]}), &json!({"a": ["*"]})));
     assert!(!matches(&json!({"a": [""]}), &json!({"a": ["*"]})));

@@ -54,6 +54,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("models", Request::get("/v1/models").bearer(&ada.access)),
         ("transactions", Request::get("/transactions/").bearer(&ada.access)),
         ("receipt", receipt(UNKNOWN_ID).bearer(&ada.access)),
+        ("usage", Request::get("/usage/").bearer(&ada.access)),
         ("messages", Request::get("/messages/").bearer(&ada.access)),
         ("export", Request::get("/export/").bearer(&ada.access)),
         ("conversations", Request::get("/conversations/").bearer(&ada.access)),

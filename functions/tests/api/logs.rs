@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 51;
+const REQUESTS: usize = 52;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -86,6 +86,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     let paid = listed["transactions"][0]["id"].as_str().unwrap();
     let signed = world.stack.send(receipt(paid).bearer(access)).await.json();
     let signed = signed["receipt"].as_str().unwrap();
+    world.stack.send(Request::get("/usage/").bearer(access)).await;
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;

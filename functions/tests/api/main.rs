@@ -69,5 +69,6 @@ mod token_refresh;
 mod token_verify;
 mod tools;
 mod transactions;
+mod usage;
 mod whole_answers;
 mod world;

@@ -12,7 +12,8 @@ use crate::requests::{change_password, chat, completion, log_in};
 use crate::world::{PASSWORD, Tokens, World};
 
 /// Every metric and its unit. The alarms and the dashboard of the template name them too.
-const METRICS: [(&str, &str); 12] = [
+const METRICS: [(&str, &str); 13] = [
+    ("AuditLag", "Seconds"),
     ("AuditMismatches", "Count"),
     ("CaptureOverruns", "Count"),
     ("CreditsCaptured", "Count"),
@@ -151,12 +152,13 @@ async fn what_happens_is_counted_once_and_in_the_format_that_cloudwatch_reads() 
     let report = world.stack.invoke("audit", &json!({})).await.unwrap();
     assert_eq!(report["mismatches"].as_array().unwrap().len(), 1);
 
-    let lines = lines(&world, 13).await;
+    let lines = lines(&world, 15).await;
     assert!(lines.iter().all(|line| line["Stack"] == "some-stack"), "{lines:#?}");
     let mut sums = sums(&lines);
     assert_eq!(charged(&world).await, (5, 5.0));
     assert_eq!(sums.remove("ModelLatency").unwrap().0, 5);
     let expected = [
+        ("AuditLag", (2, 0.0)),
         ("AuditMismatches", (3, 1.0)),
         ("CreditsCaptured", (5, 5.0)),
         ("CreditsReleased", (5, 20.0)),

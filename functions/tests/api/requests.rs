@@ -214,6 +214,7 @@ pub fn of_people() -> Vec<Request> {
     vec![
         Request::get("/transactions/"),
         receipt(UNKNOWN_ID),
+        Request::get("/usage/"),
         Request::get("/messages/"),
         Request::get("/export/"),
         Request::get("/conversations/"),

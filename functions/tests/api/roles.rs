@@ -51,11 +51,24 @@ async fn change(world: &World, sort: &str, is_meant: impl Fn(&Value) -> bool, ed
     }
 }
 
+/// Lets the entries of an account be summed by whoever comes next, as if it had been sealed a minute ago.
+async fn seal(world: &World, username: &str) {
+    let entries = world.entries_of(&world.user_id(username).await).await;
+    let newest = entries.last().unwrap()["sk"]["S"].as_str().unwrap().strip_prefix("ENTRY#").unwrap().to_owned();
+    let is_meant = |item: &Value| item["username"]["S"] == username;
+    change(world, "ACCOUNT", is_meant, |item| {
+        item["sealed_to"] = json!({"S": newest});
+        item["sealed_at"] = json!({"N": "1"});
+    })
+    .await;
+}
+
 /// The requests of a person for whom nothing fails but a capture.
 async fn live(world: &World, ada: &Tokens) {
     for path in [
         "/token_balance/",
         "/transactions/",
+        "/usage/",
         "/messages/",
         "/export/",
         "/v1/models",
@@ -92,6 +105,8 @@ async fn live(world: &World, ada: &Tokens) {
         ask(world, 200, request.bearer(&ada.access)).await;
         world.stack.recorder().forget_faults();
     }
+    seal(world, "ada").await;
+    ask(world, 200, Request::get("/usage/").bearer(&ada.access)).await;
     ask(world, 204, change_password(PASSWORD, NEW_PASSWORD).bearer(&ada.access)).await;
 }
 
@@ -263,6 +278,7 @@ async fn operate(world: &World, ada: &Tokens) {
     let marker = markers.into_iter().find(|sort| sort.starts_with("GONE#")).unwrap();
     change(world, &marker, |_| true, |item| item["deleted_at"] = json!({"N": "1"})).await;
     change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
+    seal(world, "eve").await;
     for action in ["deactivate", "activate"] {
         operator(json!({"action": action, "username": "eve"})).await;
     }

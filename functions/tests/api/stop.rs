@@ -56,7 +56,9 @@ async fn a_stop_refuses_whatever_costs_and_nothing_else() {
     for request in [balance(), Request::get("/v1/models"), quote()] {
         ask(&world, 200, request.bearer(&program.key)).await;
     }
-    for path in ["/transactions/", "/messages/", "/conversations/", "/export/", "/sessions/", "/account/", "/keys/"] {
+    for path in
+        ["/transactions/", "/usage/", "/messages/", "/conversations/", "/export/", "/sessions/", "/account/", "/keys/"]
+    {
         ask(&world, 200, Request::get(path).bearer(&ada.access)).await;
     }
     ask(&world, 200, log_in("ada", PASSWORD)).await;

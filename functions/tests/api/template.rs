@@ -385,7 +385,8 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "password",
             "register",
             "sessions",
-            "token-refresh"
+            "token-refresh",
+            "usage"
         ]
     );
 }
@@ -552,17 +553,15 @@ fn alarms_and_dashboard_stay_within_what_an_account_has_for_nothing() {
 #[test]
 fn an_audit_that_never_ran_is_told_and_not_before_its_first_run() {
     let template = template();
-    let alarm = &template.document()["Resources"]["AuditMissingAlarm"]["Properties"];
-    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&json!("AuditMismatches"), &json!("SampleCount")));
-    assert_eq!((&alarm["ComparisonOperator"], &alarm["Threshold"]), (&json!("LessThanThreshold"), &json!(1)));
+    let alarm = &template.document()["Resources"]["AuditLagAlarm"]["Properties"];
+    assert_eq!((&alarm["MetricName"], &alarm["Statistic"]), (&json!("AuditLag"), &json!("Maximum")));
+    assert_eq!((&alarm["ComparisonOperator"], &alarm["Threshold"]), (&json!("GreaterThanThreshold"), &json!(3600)));
     assert_eq!(alarm["TreatMissingData"], "breaching");
     let minutes = alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"].as_u64().unwrap();
-    let schedule = &template.document()["Resources"]["AuditFunction"]["Properties"]["Events"]["Daily"]["Properties"];
-    assert_eq!(schedule["Schedule"], "rate(1 day)");
-    assert!(
-        (1440 + 15..=2880).contains(&minutes),
-        "the first run is a day after the deployment, and CloudWatch waits two"
-    );
+    let events = &template.document()["Resources"]["AuditFunction"]["Properties"]["Events"];
+    assert_eq!(events["Schedule"]["Properties"]["Schedule"], "rate(15 minutes)");
+    let periods = alarm["Period"].as_u64().unwrap() * alarm["EvaluationPeriods"].as_u64().unwrap() / 60;
+    assert!(minutes > 15 + periods, "the first run is a quarter of an hour after the deployment");
 }
 
 #[test]

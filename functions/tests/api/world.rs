@@ -201,14 +201,14 @@ impl World {
         self.send_at_once(function, &[request]).await.remove(0)
     }
 
-    /// Adds to the balance of `username` without an entry, so that the audit finds a mismatch.
+    /// Adds to the balance of `username` without an entry, so that the next pass of the audit finds a mismatch.
     pub async fn add_to_balance(&self, username: &str, credits: u64) {
         let logins = Logins::new(self.table.clone(), Clock::system());
         let login = logins.find(&name(username)).await.unwrap().unwrap();
         let update = json!({
             "TableName": self.stack.table().name(),
             "Key": {"pk": {"S": format!("USER#{}", login.user_id)}, "sk": {"S": "ACCOUNT"}},
-            "UpdateExpression": "SET balance = balance + :credits",
+            "UpdateExpression": "SET balance = balance + :credits REMOVE audited_version",
             "ExpressionAttributeValues": {":credits": {"N": credits.to_string()}},
         });
         self.stack.table().call("UpdateItem", &update).await.unwrap();

@@ -5,17 +5,15 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::arguments::Arguments;
 use super::error::LaunchError;
+use super::invocation::invoke;
 
 /// The function that stores the catalogue.
 pub(super) const KEEPER: &str = "operator";
@@ -83,7 +81,7 @@ impl CatalogueChange {
             Self::Remove => "--no-models".to_owned(),
         };
         let refused = |reason: String| LaunchError::Catalogue { file: file.clone(), reason };
-        let answer = timeout(INVOCATION_LIMIT, ask(port, event)).await;
+        let answer = timeout(INVOCATION_LIMIT, invoke(port, KEEPER, event)).await;
         let answer = answer.map_err(|_| refused(format!("{KEEPER} did not answer")))?;
         let answer = answer.map_err(|error| refused(format!("{KEEPER} cannot be asked: {error}")))?;
         match answer["errorMessage"].as_str() {
@@ -103,22 +101,4 @@ fn document(path: &Path, shown: &str) -> Result<Value, LaunchError> {
     }
     serde_json::from_slice(&text)
         .map_err(|error| LaunchError::NoJson { path: shown.to_owned(), reason: error.to_string() })
-}
-
-/// Invokes the function as `cargo lambda invoke` does. In HTTP 1.0 the connection's end is the answer's, and there is no
-/// HTTP client, for the reason that [`super::readiness`] gives.
-async fn ask(port: u16, event: &Value) -> std::io::Result<Value> {
-    let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    let body = event.to_string();
-    let head = format!(
-        "POST /2015-03-31/functions/{KEEPER}/invocations HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).await?;
-    connection.write_all(body.as_bytes()).await?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await?;
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    serde_json::from_str(body).map_err(|_| std::io::Error::other("its answer is no JSON"))
 }

@@ -1,6 +1,7 @@
 //! Identifiers: ULIDs, which sort by the time they were made.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
@@ -18,7 +19,7 @@ macro_rules! identifier {
             /// A new identifier: the clock's time and 80 random bits.
             #[must_use]
             pub fn new(clock: &Clock) -> Self {
-                Self(random_ulid(clock))
+                Self(random_ulid(clock.now()))
             }
 
             /// The least identifier that can be made at `time`.
@@ -103,6 +104,25 @@ identifier! {
     PlaceInList
 }
 
+impl EntryId {
+    /// A new identifier above `floor`: one of the clock's time, or of the millisecond after `floor` if the clock is not
+    /// beyond it. Clocks differ, so a floor that another clock has set may lie in this one's future.
+    #[must_use]
+    pub fn above(floor: Option<Self>, clock: &Clock) -> Self {
+        let id = Self::new(clock);
+        match floor {
+            Some(floor) if id <= floor => Self(random_ulid(floor.made_at().plus(Duration::from_millis(1)))),
+            _ => id,
+        }
+    }
+
+    /// The greatest identifier below this one; the least of all has none below it.
+    #[must_use]
+    pub fn preceding(self) -> Self {
+        Self(Ulid(self.0.0.saturating_sub(1)))
+    }
+}
+
 impl From<EntryId> for PlaceInList {
     fn from(EntryId(ulid): EntryId) -> Self {
         Self(ulid)
@@ -122,19 +142,18 @@ impl ConversationId {
     pub const COMPLETIONS: Self = Self(Ulid(1));
 }
 
-fn random_ulid(clock: &Clock) -> Ulid {
+fn random_ulid(time: Timestamp) -> Ulid {
     let mut bytes = [0_u8; 16];
     // Identifiers must not be guessable, so a request without random bits gets no answer.
     if let Err(error) = random::fill(&mut bytes) {
         panic!("the system gives no random bytes: {error}");
     }
-    Ulid::from_parts(clock.now().milliseconds(), u128::from_ne_bytes(bytes))
+    Ulid::from_parts(time.milliseconds(), u128::from_ne_bytes(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn identifiers_sort_by_time() {
@@ -161,6 +180,28 @@ mod tests {
         let (made, last) = (EntryId::new(&clock), EntryId::last_of(clock.now()));
         clock.advance(Duration::from_millis(1));
         assert!(made < last && last < EntryId::first_of(clock.now()) && last.made_at() == made.made_at());
+    }
+
+    #[test]
+    fn an_identifier_above_another_is_of_the_clocks_time_or_of_the_millisecond_after_the_other() {
+        let clock = Clock::manual(Timestamp::from_seconds(1000));
+        let old = EntryId::new(&clock);
+        clock.advance(Duration::from_millis(1));
+        for floor in [None, Some(old)] {
+            assert_eq!(EntryId::above(floor, &clock).made_at(), clock.now());
+        }
+        let behind = Clock::manual(Timestamp::from_seconds(400));
+        let above = EntryId::above(Some(old), &behind);
+        assert!(above > old && above.made_at() == clock.now());
+        let of_this_millisecond = EntryId(Ulid::from_parts(clock.now().milliseconds(), u128::MAX));
+        assert!(EntryId::above(Some(of_this_millisecond), &clock) > of_this_millisecond);
+    }
+
+    #[test]
+    fn an_identifier_precedes_the_next_and_the_least_has_none_before_it() {
+        let id = EntryId::new(&Clock::system());
+        assert!(id.preceding() < id && id.preceding().0.0 + 1 == id.0.0);
+        assert_eq!(EntryId(Ulid(0)).preceding(), EntryId(Ulid(0)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! Begin with [`credits`] and [`pricing`].
 
+pub mod calendar;
 pub mod cause;
 pub mod conversation_title;
 pub mod credits;

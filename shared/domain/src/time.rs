@@ -107,6 +107,18 @@ impl Clock {
         Self(Source::Simulated { start, origin: tokio::time::Instant::now(), ahead: Arc::default() })
     }
 
+    /// The same simulated clock, behind by `time` for ever: clocks of functions differ.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn behind(&self, time: Duration) -> Self {
+        match self.0.clone() {
+            Source::Simulated { start, origin, ahead } => {
+                Self(Source::Simulated { start: start.minus(time), origin, ahead })
+            }
+            other => Self(other),
+        }
+    }
+
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -190,8 +202,10 @@ mod tests {
         let clock = Clock::simulated(Timestamp::from_seconds(100));
         let clone = clock.clone();
         tokio::time::sleep(Duration::from_secs(5)).await;
+        let behind = clock.behind(Duration::from_secs(10));
         clock.advance(Duration::from_secs(60));
         assert_eq!(clone.now(), Timestamp::from_seconds(165));
+        assert_eq!(behind.now(), Timestamp::from_seconds(155));
     }
 
     #[test]

@@ -176,6 +176,15 @@ pub struct Account {
     /// did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub texts_erased_through: Option<EntryId>,
+    /// The [seal](crate::sealing): no entry gets an id at or below it any more. Absent where there was none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_to: Option<EntryId>,
+    /// The time at which the seal was set, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<u64>,
+    /// The account's `version` when the audit last found that it adds up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited_version: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -224,6 +233,9 @@ impl Account {
             deleted_conversations: 0,
             first_conversation: None,
             texts_erased_through: None,
+            sealed_to: None,
+            sealed_at: None,
+            audited_version: None,
         };
         let entry = Entry::starting_grant(grant, created_at);
         Ok([

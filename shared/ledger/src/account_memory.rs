@@ -118,6 +118,9 @@ mod tests {
             deleted_conversations: 0,
             first_conversation: None,
             texts_erased_through: None,
+            sealed_to: None,
+            sealed_at: None,
+            audited_version: None,
         }
     }
 

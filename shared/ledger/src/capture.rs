@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::time::Timestamp;
-use store::transaction::{self, cancellation_reasons, condition_failed};
+use store::transaction::{self, cancellation_reasons, condition_failed, is_conflict};
 use store::{REQUEST_TIMEOUT, StoreError, from_item, number};
 use tokio::time::timeout;
 
@@ -19,6 +19,7 @@ use crate::exchange::Exchange;
 use crate::idempotency::{IdempotencyRecord, RECORD_LIFETIME, Remembered};
 use crate::ledger::{Charge, Held, Ledger};
 use crate::release::{HOLD_IS_OURS, RETURN_CREDITS, Work};
+use crate::sealing::ABOVE_SEAL;
 use crate::texts::{MessageItem, TextPlace, Texts};
 
 /// Time for the last step, which is not waited for any longer: the release of a hold that will never be captured.
@@ -30,6 +31,8 @@ const SETTLING_TIME: Duration = REQUEST_TIMEOUT.saturating_add(RELEASE_TIME);
 pub const CAPTURE_RESERVE: Duration = REQUEST_TIMEOUT.saturating_add(SETTLING_TIME);
 /// Time before that, in which a text is put.
 pub const TEXT_TIME: Duration = Duration::from_secs(3);
+/// Pause before a void that met another transaction at its entry is tried again.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 /// A step that begins after its time has passed has this time all the same: nothing is lost by trying.
 const LATE_STEP_TIME: Duration = RELEASE_TIME;
 
@@ -39,6 +42,23 @@ enum Failed {
     Error(Box<SdkError<TransactWriteItemsError>>),
     /// Its time is over, and an attempt may be under way.
     OutOfTime,
+}
+
+/// What is known of a message whose capture failed.
+enum Settled {
+    /// The capture's entry is there.
+    Charged,
+    /// The message is never charged.
+    NotCharged,
+    /// It cannot be found out.
+    Unknown,
+}
+
+impl Settled {
+    /// What the entry under the message's id says, which no capture can put any more.
+    fn by(entry: Option<&Entry>) -> Self {
+        if entry.is_some_and(|entry| entry.kind == EntryKind::Chat) { Self::Charged } else { Self::NotCharged }
+    }
 }
 
 impl Failed {
@@ -96,27 +116,46 @@ impl Ledger {
     /// each needs the same key to be free. This holds for an attempt that is still on its way, and after a late
     /// repetition of the hold.
     async fn settle(&self, held: &Held, texts: Option<TextPlace>, cause: Cause) -> Result<(), LedgerError> {
-        let items = vec![self.put_void(held)?, self.check_account(held)?];
-        let until = held.deadline.minus(RELEASE_TIME);
-        match self.transact_until(&format!("void-{}", held.id), items, until).await {
-            Ok(()) => {}
-            Err(Failed::OutOfTime) => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
-            Err(Failed::Error(error)) => {
-                let Some([entry, account]) = cancellation_reasons(&error) else {
-                    return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause });
-                };
-                let found: Option<Entry> = entry.item().cloned().map(from_item).transpose()?;
-                match found {
-                    Some(entry) if entry.kind == EntryKind::Chat => return Ok(()),
-                    Some(_) => {}
-                    // Without the account, or while it is being deleted, there is no hold to capture.
-                    None if condition_failed(account) => {}
-                    None => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
-                }
-            }
+        match self.void(held).await? {
+            Settled::Charged => return Ok(()),
+            Settled::Unknown => return Err(LedgerError::OutcomeUnknown { message_id: held.id, cause }),
+            Settled::NotCharged => {}
         }
         Box::pin(self.clean_up(held, texts)).await;
         Err(LedgerError::Unavailable(cause))
+    }
+
+    /// Puts the void entry, or finds out why none can be put.
+    async fn void(&self, held: &Held) -> Result<Settled, LedgerError> {
+        let items = [self.put_void(held)?, self.check_account(held)?];
+        let until = held.deadline.minus(RELEASE_TIME);
+        loop {
+            let voided = self.transact_until(&format!("void-{}", held.id), items.to_vec(), until).await;
+            let error = match voided {
+                Ok(()) => return Ok(Settled::NotCharged),
+                Err(Failed::OutOfTime) => return Ok(Settled::Unknown),
+                Err(Failed::Error(error)) => error,
+            };
+            let Some([entry, account]) = cancellation_reasons(&error) else { return Ok(Settled::Unknown) };
+            let found: Option<Entry> = entry.item().cloned().map(from_item).transpose()?;
+            match found {
+                Some(entry) => return Ok(Settled::by(Some(&entry))),
+                None if !condition_failed(account) => return Ok(Settled::Unknown),
+                // A capture that is committed in the account may still be on its way to the entry.
+                None if is_conflict(entry) => {
+                    if self.clock.now().plus(CONFLICT_PAUSE) >= until {
+                        return Ok(Settled::Unknown);
+                    }
+                    self.clock.sleep(CONFLICT_PAUSE).await;
+                }
+                // Without the account, or while it is being deleted, there is no hold to capture. Nor is there one below
+                // the seal: the hold was gone before, and none can be written under this id any more.
+                None => {
+                    let entry: Option<Entry> = self.table.get(entry::key(held.user_id, held.id)).await?;
+                    return Ok(Settled::by(entry.as_ref()));
+                }
+            }
+        }
     }
 
     /// After a void, the hold is released, and the text deleted. The model has worked for it, and nobody pays.
@@ -138,14 +177,16 @@ impl Ledger {
         self.table.put_new(entry::key(held.user_id, held.id).with(&void)?)
     }
 
-    /// Nothing enters a user's partition when the account is gone or being deleted. Its holds were deleted first.
+    /// Nothing enters a user's partition when the account is gone or being deleted. Its holds were deleted first. And no
+    /// entry gets an id below the account's seal.
     fn check_account(&self, held: &Held) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             self.table
                 .checking(Account::key(held.user_id))
-                .condition_expression("attribute_exists(pk) AND #status <> :deleting")
+                .condition_expression(format!("attribute_exists(pk) AND #status <> :deleting AND {ABOVE_SEAL}"))
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":deleting", Status::Deleting.attribute_value()),
+                .expression_attribute_values(":deleting", Status::Deleting.attribute_value())
+                .expression_attribute_values(":entry", AttributeValue::S(held.id.to_string())),
         )
     }
 

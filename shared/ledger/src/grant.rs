@@ -1,6 +1,6 @@
 //! Grants: credits that an operator gives or takes back.
 
-use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem, Update};
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
@@ -17,6 +17,7 @@ use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256};
 use crate::ledger::Ledger;
 use crate::reason::Reason;
+use crate::sealing::ABOVE_SEAL;
 
 pub use crate::error::GrantError;
 
@@ -146,7 +147,7 @@ impl Ledger {
             }
             let balance = balance_after(&account, grant.amount)?;
             let record = GrantRecord {
-                entry_id: EntryId::new(&self.clock),
+                entry_id: EntryId::above(account.sealed_to, &self.clock),
                 fingerprint: fingerprint.clone(),
                 balance,
                 user_id,
@@ -177,7 +178,7 @@ impl Ledger {
     ) -> Result<GrantOutcome, GrantError> {
         let entry = Entry::by_operator(grant.amount.0, self.clock.now().to_string());
         let items = vec![
-            self.change_balance(user_id, account, record.balance)?,
+            self.change_balance(user_id, account, record)?,
             self.table.put_new(entry::key(user_id, record.entry_id).with(&entry)?)?,
             self.table.put_new(grant.id.record_key().with(record)?)?,
         ];
@@ -193,20 +194,22 @@ impl Ledger {
     }
 
     /// Sets the balance, on the condition that balance and holds are still those from which it was computed: `version`
-    /// counts their changes. The condition also fails without the account.
+    /// counts their changes. The condition also fails without the account, and if the account was sealed beyond the entry
+    /// meanwhile: the next round takes another id.
     fn change_balance(
         &self,
         user_id: UserId,
         account: &Account,
-        balance: Credits,
+        record: &GrantRecord,
     ) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(self.table.name())
             .set_key(Some(Account::key(user_id).into_item()))
             .update_expression("SET balance = :after, version = version + :one")
-            .condition_expression("version = :version AND balance = :before")
+            .condition_expression(format!("version = :version AND balance = :before AND {ABOVE_SEAL}"))
             .expression_attribute_values(":before", number(account.balance))
-            .expression_attribute_values(":after", number(balance))
+            .expression_attribute_values(":after", number(record.balance))
+            .expression_attribute_values(":entry", AttributeValue::S(record.entry_id.to_string()))
             .expression_attribute_values(":version", number(account.version))
             .expression_attribute_values(":one", number(1_u64))
             .build()?;
@@ -260,7 +263,6 @@ mod tests {
     use crate::entry::EntryKind;
     use crate::hold::Order;
     use crate::testing::{TestTable, open_account};
-    use aws_sdk_dynamodb::types::AttributeValue;
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 

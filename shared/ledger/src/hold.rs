@@ -98,16 +98,18 @@ impl Ledger {
         let until = self.clock.now().plus(HOLD_PATIENCE).min(order.deadline);
         let mut open = match account.into() {
             AdmittedAccount::Read(open) => open,
-            AdmittedAccount::Remembered(account) => match self.hold_remembered(account, order, until).await? {
-                FirstTry::Held(held) => return Ok(HoldOutcome::Held(held)),
-                FirstTry::Account(open) => *open,
-            },
+            AdmittedAccount::Remembered(account) => {
+                match Box::pin(self.hold_remembered(account, order, until)).await? {
+                    FirstTry::Held(held) => return Ok(HoldOutcome::Held(held)),
+                    FirstTry::Account(open) => *open,
+                }
+            }
         };
         loop {
             let room = self.room(&open)?;
             let amount = self.affordable(&open, order)?;
             if !room.in_the_way.is_empty() || amount > available(&open) {
-                self.make_room(&mut open, until).await?;
+                Box::pin(self.make_room(&mut open, until)).await?;
             } else {
                 let hold = self.new_hold(&open, order, amount);
                 let new = NewHold { open: &open, room: &room, hold };
@@ -196,7 +198,7 @@ impl Ledger {
 
     fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {
         Hold {
-            id: EntryId::new(&self.clock),
+            id: EntryId::above(open.account.sealed_to, &self.clock),
             amount,
             expires_at: order.deadline.plus(HOLD_MARGIN).seconds(),
             fingerprint: open.remembered.as_ref().map(|remembered| remembered.fingerprint.clone()),

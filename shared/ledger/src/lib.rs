@@ -16,10 +16,14 @@ pub mod account;
 mod account_memory;
 pub mod admission;
 pub mod audit;
+mod audited_account;
+mod audited_entry;
 mod capture;
+mod checkpoint;
 pub mod claimed_payer;
 pub mod conversations;
 pub mod entry;
+mod entry_pages;
 mod error;
 pub mod exchange;
 pub mod gate;
@@ -31,6 +35,7 @@ mod hourly;
 pub mod idempotency;
 mod in_flight;
 mod keeping;
+pub mod key_sums;
 mod ledger;
 mod outage;
 pub mod past_exchanges;
@@ -38,11 +43,15 @@ pub mod reason;
 mod release;
 pub mod replay;
 pub mod retention;
+mod sealing;
+mod summing;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod texts;
+pub mod usage;
+pub mod usage_sums;
 
 pub use capture::{CAPTURE_RESERVE, TEXT_TIME};
 pub use error::LedgerError;

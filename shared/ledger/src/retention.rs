@@ -59,7 +59,7 @@ impl Retention {
     }
 
     /// The time before which a message was asked whose texts are gone by `now`.
-    fn gone_before(self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn gone_before(self, now: Timestamp) -> Option<Timestamp> {
         self.0.map(|duration| now.minus(duration).plus(Duration::from_millis(1)))
     }
 }

@@ -30,8 +30,11 @@ use crate::texts::TextPlace;
 mod admission;
 mod remembered_accounts;
 mod remembered_keys;
+mod sealing;
+mod summing;
 mod texts;
 mod unpaid;
+mod usage;
 
 const MAX_HOLDS: u32 = 3;
 /// The time of a request and the margin after it. A hold has expired by then.

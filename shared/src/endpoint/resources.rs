@@ -17,6 +17,7 @@ use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
 use ledger::past_exchanges::PastExchanges;
+use ledger::usage::UsageReader;
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
@@ -155,6 +156,12 @@ impl Resources {
     #[must_use]
     pub fn history(&self) -> History {
         History::new(self.table.clone(), self.clock.clone()).with_retention(self.settings.message_retention)
+    }
+
+    /// The reader of users' usage.
+    #[must_use]
+    pub fn usage_reader(&self) -> UsageReader {
+        UsageReader::new(self.table.clone(), self.clock.clone())
     }
 
     /// The export of all that is stored of a user.

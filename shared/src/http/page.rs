@@ -98,7 +98,7 @@ impl Request {
         Ok(PageRequest { limit: limit.unwrap_or_default(), cursor })
     }
 
-    fn parameter<T>(
+    pub(super) fn parameter<T>(
         &self,
         name: &'static str,
         errors: &mut FieldErrors,

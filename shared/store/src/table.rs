@@ -110,6 +110,18 @@ impl Table {
     /// # Errors
     /// [`StoreError::Unavailable`] if the table cannot be reached, or still leaves items out after some repetitions.
     pub async fn get_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
+        self.get_batch(keys, true).await
+    }
+
+    /// Reads items at half the price. The read may miss the writes of the last second.
+    ///
+    /// # Errors
+    /// As [`Table::get_all`].
+    pub async fn get_all_eventually(&self, keys: impl IntoIterator<Item = Key>) -> Result<Vec<Item>, StoreError> {
+        self.get_batch(keys, false).await
+    }
+
+    async fn get_batch(&self, keys: impl IntoIterator<Item = Key>, consistent: bool) -> Result<Vec<Item>, StoreError> {
         let mut wanted: Vec<Item> = keys.into_iter().map(Key::into_item).collect();
         let mut found = Vec::new();
         for repetition in 0..=MAX_BATCH_REPETITIONS {
@@ -119,7 +131,7 @@ impl Table {
             if repetition > 0 {
                 tokio::time::sleep(random_wait(BATCH_WAIT_MS << repetition)).await;
             }
-            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build()?;
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(consistent).build()?;
             let answer = self.client.batch_get_item().request_items(&self.name, request).send().await?;
             found.extend(answer.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
             let left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));

@@ -7,7 +7,11 @@ use aws_sdk_dynamodb::types::{CancellationReason, ReturnValuesOnConditionCheckFa
 
 use crate::StoreError;
 
-pub(crate) fn put(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
+/// The part of a transaction that makes `put`.
+///
+/// # Errors
+/// [`StoreError::Internal`] if `put` is incomplete.
+pub fn put(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
     let put = put.build()?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
@@ -54,4 +58,10 @@ pub fn cancellation_reasons(error: &SdkError<TransactWriteItemsError>) -> Option
 #[must_use]
 pub fn condition_failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Whether another transaction was changing the item of this part.
+#[must_use]
+pub fn is_conflict(reason: &CancellationReason) -> bool {
+    reason.code() == Some("TransactionConflict")
 }

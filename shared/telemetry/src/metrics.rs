@@ -53,8 +53,11 @@ pub enum Metric {
     RequestsThrottled,
     /// A request was refused because an operator has stopped messages and registrations.
     RequestsNotAccepted,
-    /// The number of accounts that do not add up, and of chats whose amount is not what they cost at their prices.
+    /// The number of accounts that do not add up, of chats whose amount is not what they cost at their prices, and of accounts
+    /// whose entries are no longer those that were summed.
     AuditMismatches(u64),
+    /// The age of the oldest entry that may not be audited yet.
+    AuditLag(Duration),
 }
 
 impl Metric {
@@ -73,6 +76,7 @@ impl Metric {
             Self::RequestsThrottled => ("RequestsThrottled", "Count", json!(1)),
             Self::RequestsNotAccepted => ("RequestsNotAccepted", "Count", json!(1)),
             Self::AuditMismatches(accounts) => ("AuditMismatches", "Count", json!(accounts)),
+            Self::AuditLag(lag) => ("AuditLag", "Seconds", json!(lag.as_secs())),
         }
     }
 }

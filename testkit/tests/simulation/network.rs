@@ -26,6 +26,7 @@ use crate::fault::{Fault, Notice, Plan, Weather};
 use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
+use crate::seal_witness::SealWitness;
 use crate::text_witness::TextWitness;
 use crate::trace::Trace;
 use crate::witness::Witness;
@@ -43,6 +44,7 @@ struct Inner {
     catalogues: Mutex<CatalogueWitness>,
     text_witness: Mutex<TextWitness>,
     key_witness: Mutex<KeyWitness>,
+    seal_witness: Mutex<SealWitness>,
     account_witness: Mutex<AccountWitness>,
     chronicle: Mutex<Chronicle>,
     sabotage: Option<Sabotage>,
@@ -77,6 +79,7 @@ impl Network {
             moment: AtomicUsize::new(0),
             text_witness: Mutex::default(),
             key_witness: Mutex::default(),
+            seal_witness: Mutex::default(),
             account_witness: Mutex::default(),
             chronicle: Mutex::default(),
             sabotage,
@@ -160,6 +163,10 @@ impl Network {
     }
 
     /// The requests about API keys.
+    pub(super) fn seal_witness(&self) -> MutexGuard<'_, SealWitness> {
+        self.0.seal_witness.lock().unwrap()
+    }
+
     pub(super) fn key_witness(&self) -> MutexGuard<'_, KeyWitness> {
         self.0.key_witness.lock().unwrap()
     }
@@ -173,7 +180,8 @@ impl Network {
     pub(super) fn offences(&self) -> Vec<String> {
         let of_holds = self.witness().offences().to_vec();
         let of_catalogues = self.catalogues().offences().to_vec();
-        [of_holds, of_catalogues, self.chronicle().offences().to_vec()].concat()
+        let of_seals = self.seal_witness().offences().to_vec();
+        [of_holds, of_catalogues, self.chronicle().offences().to_vec(), of_seals].concat()
     }
 
     fn plan(&self, process: ProcessId, operation: &str) -> Plan {
@@ -279,6 +287,7 @@ impl Network {
             self.chronicle().accepted(*process, operation, body);
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
+            self.seal_witness().accepted(operation, body);
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));

@@ -80,6 +80,8 @@ fn schedules_meet_everything_that_they_are_to_prove() {
     for seed in 0..400 {
         let outcome = schedule::run(seed, None);
         let (held, refused) = outcome.remembered_holds;
+        *met.entry(("seal", "done")).or_insert(0) += outcome.sealed;
+        *met.entry(("step", "done")).or_insert(0) += outcome.summed;
         *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
         *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
         for (request, told) in outcome.journal {
@@ -122,6 +124,8 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("chat by a program", "charged"),
         ("chat by a program", "replayed"),
         ("chat by a program", "token_not_valid"),
+        ("seal", "done"),
+        ("step", "done"),
         ("hold in a remembered account", "done"),
         ("hold in a remembered account", "refused"),
         ("end of a key", "done"),
@@ -447,6 +451,26 @@ fn the_simulation_finds_a_repetition_of_vectors_that_is_charged_again() {
 #[test]
 fn the_simulation_finds_vectors_that_are_not_kept() {
     assert_found_by(Sabotage::VectorsNotKept, "and the first");
+}
+
+#[test]
+fn the_simulation_finds_writers_that_overlook_the_seal() {
+    assert_found_by(Sabotage::WritersOverlookTheSeal, "appeared below the seal");
+}
+
+#[test]
+fn the_simulation_finds_a_seal_above_a_hold() {
+    assert_found_by(Sabotage::SealAboveHolds, "appeared below the seal");
+}
+
+#[test]
+fn the_simulation_finds_a_step_that_does_not_look_at_the_checkpoint() {
+    assert_found_by(Sabotage::StepTrustsTheCheckpointItRead, "has the days' sums");
+}
+
+#[test]
+fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
+    assert_found_by(Sabotage::SumsOutsideTransaction, "has the days' sums");
 }
 
 #[test]

@@ -134,6 +134,14 @@ pub(super) enum Sabotage {
     EmbeddingHeldByItsEstimate,
     /// A repetition of a request for vectors is answered as if it were the first. A function breaks this rule.
     RepetitionOfAnEmbeddingChargedAgain,
+    /// A hold, a grant or a void entry does not look at the account's seal.
+    WritersOverlookTheSeal,
+    /// A seal is the newest entry of all, also above holds.
+    SealAboveHolds,
+    /// A step does not look whether another one has moved the checkpoint.
+    StepTrustsTheCheckpointItRead,
+    /// The days' sums are written after the transaction of the checkpoint, and sometimes not at all.
+    SumsOutsideTransaction,
     /// Vectors are not kept where a record or a text item says that they are.
     VectorsNotKept,
 }
@@ -160,6 +168,17 @@ impl Sabotage {
     /// Whether only messages of programs can find it, whose keys owners end meanwhile.
     pub(super) fn needs_programs(self) -> bool {
         matches!(self, Self::EndOfKeyUnsaid | Self::HoldTrustsTheMemory | Self::AccountHidesEndsOfKeys)
+    }
+
+    /// Whether only schedules with bookkeepers can find it.
+    pub(super) fn needs_bookkeepers(self) -> bool {
+        matches!(
+            self,
+            Self::WritersOverlookTheSeal
+                | Self::SealAboveHolds
+                | Self::StepTrustsTheCheckpointItRead
+                | Self::SumsOutsideTransaction
+        )
     }
 
     /// Whether only requests for vectors can find it.
@@ -273,6 +292,14 @@ impl Sabotage {
             Self::EndOfKeyUnsaid => leave_end_of_key_unsaid(&mut body),
             Self::HoldTrustsTheMemory => trust_memory(&mut body),
             Self::VectorsNotKept => forget_vectors(&mut body),
+            Self::WritersOverlookTheSeal => overlook_seal(&mut body),
+            Self::SealAboveHolds if operation == "Query" => replace_value(&mut body, ":most", AFTER_EVERY_ENTRY),
+            Self::StepTrustsTheCheckpointItRead if token(&body).starts_with("sum-") => {
+                trust_checkpoint(&mut body);
+            }
+            Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
+                return step_without_sums(engine, body, strikes);
+            }
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -284,6 +311,45 @@ impl Sabotage {
         }
         reply
     }
+}
+
+/// Lets the condition on the checkpoint be met by every one, and by none.
+fn trust_checkpoint(body: &mut Value) {
+    let put = &mut body["TransactItems"][1]["Put"];
+    put["ConditionExpression"] = json!(ANYTHING);
+    put.as_object_mut().unwrap().remove("ExpressionAttributeValues");
+}
+
+/// Lets the part of a condition that is about the seal be met by every account. A seal itself keeps it.
+fn overlook_seal(body: &mut Value) {
+    const ABOVE_SEAL: &str = "(attribute_not_exists(sealed_to) OR sealed_to < :entry)";
+    let overlook = |part: &mut Value| {
+        let is_seal = part["UpdateExpression"].as_str().is_some_and(|text| text.contains("sealed_to"));
+        if let (false, Some(condition)) = (is_seal, part["ConditionExpression"].as_str()) {
+            let weak = condition.replace(ABOVE_SEAL, "(attribute_exists(pk) OR sealed_to < :entry)");
+            part["ConditionExpression"] = json!(weak);
+        }
+    };
+    if body["ConditionExpression"].is_string() {
+        overlook(body);
+    }
+    for part in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        part.as_object_mut().into_iter().flat_map(|part| part.values_mut()).for_each(overlook);
+    }
+}
+
+/// Checks the account and moves the checkpoint, and writes the sums only if `strikes` is not.
+fn step_without_sums(engine: &Engine, mut body: Value, strikes: bool) -> Reply {
+    let sums = body["TransactItems"].as_array_mut().unwrap().split_off(2);
+    let reply = engine.answer("TransactWriteItems", &body);
+    if reply.is_success() && !strikes {
+        for part in &sums {
+            let mut update = part["Update"].clone();
+            update.as_object_mut().unwrap().remove("ReturnValuesOnConditionCheckFailure");
+            engine.answer("UpdateItem", &update);
+        }
+    }
+    reply
 }
 
 /// Replaces a value of an expression, if there is one of this name.

@@ -7,6 +7,7 @@ use testkit::isolated_table::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::NOW;
+use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
 use crate::engine::{ACCOUNT, StoredItem};
 use crate::fault::Weather;
@@ -22,8 +23,8 @@ use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention, verdict_on_texts,
-    verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention, verdict_on_sums,
+    verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -47,7 +48,8 @@ use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::past_exchanges::PastExchanges;
 use shared::ledger::retention::Retention;
-use store::Table;
+use shared::ledger::usage::UsageReader;
+use store::{Key, Table};
 
 const FIRST_PASSWORD: &str = "password";
 
@@ -64,6 +66,10 @@ pub(super) struct Outcome {
     pub(super) journal: Vec<(Request, Told)>,
     /// How many holds in remembered accounts were written, and how many were refused.
     pub(super) remembered_holds: (usize, usize),
+    /// How many accounts were sealed.
+    pub(super) sealed: usize,
+    /// How many checkpoints there are.
+    pub(super) summed: usize,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -98,6 +104,14 @@ pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
+/// The bookkeepers: in a fifth of the schedules there are two, and four in all of them where the sabotage needs them.
+/// Their draws are their own, so that without them a schedule is as it was.
+fn bookkeepers_of(seed: u64, sabotage: Option<Sabotage>) -> Vec<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_bookkeepers);
+    let number = if needs_them { 4 } else { u64::from(seed % 5 == 3) * 2 };
+    (0..number).map(|number| fastrand::Rng::with_seed(seed.wrapping_mul(7_919) + number)).collect()
+}
+
 struct Schedule {
     generator: fastrand::Rng,
     network: Network,
@@ -105,6 +119,7 @@ struct Schedule {
     world: Arc<World>,
     /// Whether people have owners, who do more than chat.
     has_owners: bool,
+    bookkeepers: Vec<fastrand::Rng>,
 }
 
 impl Schedule {
@@ -158,6 +173,7 @@ impl Schedule {
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
             beginnings: Mutex::default(),
+            has_bookkeepers: !bookkeepers_of(seed, sabotage).is_empty(),
             idle_instances: Mutex::default(),
             predecessors: Mutex::default(),
             endings: Mutex::default(),
@@ -168,7 +184,8 @@ impl Schedule {
             asked: Arc::default(),
         });
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
-        Self { generator, network, table, world, has_owners }
+        let bookkeepers = bookkeepers_of(seed, sabotage);
+        Self { generator, network, table, world, has_owners, bookkeepers }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -176,7 +193,9 @@ impl Schedule {
         violations.extend(runtime.block_on(self.end()));
         let journal = self.world.journal.lock().unwrap().clone();
         let remembered_holds = self.network.account_witness().held_and_refused();
-        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds }
+        let sealed = self.network.seal_witness().sealed();
+        let summed = self.network.items().iter().filter(|item| item.sort == "CHECKPOINT").count();
+        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds, sealed, summed }
     }
 
     /// Runs all clients and owners, with faults.
@@ -208,6 +227,10 @@ impl Schedule {
         for _ in 0..[0, 1, 1, 2][self.generator.usize(..4)] {
             let operator = Operator { world: self.world.clone(), generator: self.generator.fork() };
             operators.push(tokio::spawn(operator.run()));
+        }
+        for (number, generator) in self.bookkeepers.drain(..).enumerate() {
+            let bookkeeper = Bookkeeper { world: self.world.clone(), number, generator };
+            operators.push(tokio::spawn(bookkeeper.run()));
         }
         let intruder = tokio::spawn(interrupt(self.network.clone(), self.world.clone(), self.generator.fork()));
         for task in tasks {
@@ -275,6 +298,7 @@ impl Schedule {
         violations.extend(self.on_lists(&self.network.items()).await);
         violations.extend(self.audit().await);
         violations.extend(self.after_audit().await);
+        violations.extend(self.on_usage().await);
         if self.world.retention.retention != Retention::default() {
             // By now the time of every text is over.
             self.world.clock.advance(TEXTS_ARE_KEPT);
@@ -282,7 +306,27 @@ impl Schedule {
             violations.extend(self.audit().await);
             violations.extend(self.after_audit().await);
         }
+        violations.extend(verdict_on_sums::on_sums(&self.network.items()));
         violations.extend(self.network.offences());
+        violations
+    }
+
+    /// Compares the usage that people read with their entries, in schedules with bookkeepers. The reads sum what those have
+    /// left.
+    async fn on_usage(&self) -> Vec<String> {
+        if !self.world.has_bookkeepers {
+            return Vec::new();
+        }
+        let mut violations = Vec::new();
+        let reader = UsageReader::new(self.table.clone(), self.world.clock.clone()).summing_from(SUMMED_FROM);
+        for _ in 0..2 {
+            let items = self.network.items();
+            for (user_id, account) in accounts(&items) {
+                violations.extend(verdict_on_sums::on_reads(&items, &reader, user_id, &account).await);
+            }
+            self.world.clock.advance(Duration::from_secs(61));
+        }
+        violations.extend(verdict_on_sums::on_sums(&self.network.items()));
         violations
     }
 
@@ -357,8 +401,9 @@ impl Schedule {
         violations
     }
 
-    /// The findings of the real audit.
+    /// The findings of the real audit, on a day on which it has not erased texts yet.
     async fn audit(&self) -> Vec<String> {
+        self.table.delete(Key::new("AUDIT", "STATE")).await.unwrap();
         let audit = Audit::new(self.table.clone(), self.world.clock.clone());
         let audit = audit.with_retention(self.world.retention.retention);
         match audit.run(&self.world.deletion, soon(&self.world.clock)).await {
@@ -366,6 +411,7 @@ impl Schedule {
                 if report.finished
                     && report.mismatches.is_empty()
                     && report.mispriced.is_empty()
+                    && report.altered.is_empty()
                     && (report.unpriced, report.unreadable, report.unsettled) == (0, 0, 0) =>
             {
                 Vec::new()

@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) has_regulars: bool,
     /// The first of the places in which the exchanges of the keys are stored.
     pub(super) place_of_keys: usize,
+    /// Whether somebody seals accounts and sums entries meanwhile.
+    pub(super) has_bookkeepers: bool,
     /// The instances of `chat` that wait for a request.
     pub(super) idle_instances: Mutex<Vec<Instance>>,
     /// The process that an instance was at before the process of this number.

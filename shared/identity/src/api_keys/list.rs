@@ -105,6 +105,15 @@ impl ApiKeys {
         Ok(living.into_iter().rev().map(|(id, key)| ApiKeyView::of(id, key)).collect())
     }
 
+    /// The names of the API keys of `person`, by their ids.
+    ///
+    /// # Errors
+    /// As [`ApiKeys::list`].
+    pub async fn names(&self, person: &LoggedIn) -> Result<BTreeMap<ApiKeyId, ApiKeyName>, IdentityError> {
+        let living = self.read(person).await?.living(self.clock.now());
+        Ok(living.into_iter().map(|(id, key)| (id, key.name)).collect())
+    }
+
     /// Reads account and list in one request.
     pub(super) async fn read(&self, person: &LoggedIn) -> Result<Keyring, IdentityError> {
         let keys = [Account::key(person.user_id()), ApiKeyList::key(person.user_id())];

@@ -17,6 +17,12 @@ pub struct ApiKeyName(String);
 impl ApiKeyName {
     /// The most characters of a name.
     pub const MAX_CHARACTERS: usize = 100;
+
+    /// The name as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl TryFrom<String> for ApiKeyName {

@@ -8,10 +8,11 @@ use crate::account::{Account, Status};
 use crate::admission::{OpenAccount, Room};
 use crate::holds::Hold;
 use crate::hourly::HourlyWork;
+use crate::sealing::ABOVE_SEAL;
 
 /// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
 /// hour or left work unpaid since the account was read. An API key that is remembered adds a condition on the account's
-/// keys.
+/// keys, and [`ABOVE_SEAL`] one on the hold's id.
 const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
                     AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
 
@@ -57,6 +58,7 @@ impl NewHold<'_> {
             .expression_attribute_names("#epoch", payer.epoch().attribute())
             .expression_attribute_names("#place", self.place())
             .expression_attribute_values(":hold", value)
+            .expression_attribute_values(":entry", AttributeValue::S(hold.id.to_string()))
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":active", Status::Active.attribute_value())
             .expression_attribute_values(":epoch", number(payer.epoch().number()))
@@ -77,11 +79,11 @@ impl NewHold<'_> {
         };
         let update = match open.predecessor() {
             None => update
-                .condition_expression(format!("{OPEN}{keys} AND attribute_not_exists(holds.#place)"))
+                .condition_expression(format!("{OPEN}{keys} AND {ABOVE_SEAL} AND attribute_not_exists(holds.#place)"))
                 .expression_attribute_values(":taken", number(hold.amount)),
             // The predecessor's credits pay first, so the difference may be negative.
             Some(predecessor) => update
-                .condition_expression(format!("{OPEN}{keys} AND holds.#place.id = :predecessor"))
+                .condition_expression(format!("{OPEN}{keys} AND {ABOVE_SEAL} AND holds.#place.id = :predecessor"))
                 .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
                 .expression_attribute_values(
                     ":taken",

@@ -258,15 +258,19 @@ async fn the_audit_erases_once_what_was_stored_before_there_was_a_retention_and_
     scene.say(FOR_GOOD, &long("young")).await;
     let before = scene.audit(FOR_GOOD).await;
     assert_eq!((before.erased, scene.left().await), (0, (3, 2)));
+    // The audit looks for old texts once a day.
+    scene.pass(1);
     let report = scene.audit(WEEK).await;
     assert!(report.finished && report.unsettled == 0 && report.erased == 2, "{report:?}");
     assert_eq!(scene.left().await, (1, 1));
     assert!(scene.erased_through().await > Some(last), "also entries without texts are behind it");
     scene.test.recorder.clear();
+    scene.pass(1);
     assert_eq!(scene.audit(WEEK).await.erased, 0);
     let requests = scene.test.recorder.requests();
-    let is_write = |operation: &str| operation == "BatchWriteItem" || operation == "UpdateItem";
-    assert!(!requests.iter().any(|request| is_write(&request.operation)), "what was erased is not deleted again");
+    let notes = |body: &serde_json::Value| body.to_string().contains("SET texts_erased_through");
+    let has_erased = requests.iter().any(|request| request.operation == "BatchWriteItem" || notes(&request.body));
+    assert!(!has_erased, "what was erased is not deleted again");
     // Nothing is called lost, also if texts are kept for good by now.
     assert_eq!(scene.shown(FOR_GOOD).await, [long("young")]);
     assert_eq!(scene.told(FOR_GOOD).await, [long("young")]);
@@ -341,6 +345,7 @@ async fn an_erasure_goes_on_where_it_stopped_and_a_failure_does_not_keep_the_aud
     assert!(failed.finished && failed.unsettled == 1 && failed.accounts == 1, "{failed:?}");
     assert_eq!(scene.erased_through().await, None);
     let mut erased = Vec::new();
+    scene.pass(1);
     for _ in 0..4 {
         // A run without time.
         let report = scene.audit_until(WEEK, scene.test.clock.now()).await;
@@ -381,6 +386,8 @@ async fn an_account_costs_the_audit_a_read_unit_more_under_a_retention_and_its_m
     }
     scene.test.recorder.ask_for_capacity();
     let units = async |retention: Retention| {
+        // All that the audit does once a day it does once more.
+        scene.test.table.delete(store::Key::new("AUDIT", "STATE")).await.unwrap();
         scene.test.recorder.clear();
         scene.audit(retention).await;
         let (mut read, mut written) = (0.0, 0.0);
@@ -391,26 +398,33 @@ async fn an_account_costs_the_audit_a_read_unit_more_under_a_retention_and_its_m
                 }
                 table => table["CapacityUnits"].as_f64().unwrap(),
             };
-            // The audit forgets its progress at the end of each run.
+            // The audit keeps its state at the end of each run.
             let is_of_account = !request.body.to_string().contains("AUDIT");
             match request.operation.as_str() {
-                "GetItem" | "Query" => read += consumed,
+                "GetItem" | "Query" | "BatchGetItem" => read += consumed,
                 _ if is_of_account => written += consumed,
                 _ => {}
             }
         }
         (read, written)
     };
+    // A look at the account, which the proof has too if it is the account's day, and one at its entries.
+    let of_looking = |more: f64| (0.9..1.6).contains(&more);
+    scene.audit(FOR_GOOD).await;
     let (without, none) = units(FOR_GOOD).await;
     let (under_it, nothing) = units(WEEK).await;
-    assert_eq!((under_it - without, none, nothing), (1.0, 0.0, 0.0));
+    assert!(of_looking(under_it - without) && (none, nothing) == (0.0, 0.0), "{without} {under_it} {none} {nothing}");
     scene.say(FOR_GOOD, "short").await;
     scene.say(FOR_GOOD, &long("long")).await;
     scene.pass(8);
+    scene.audit(FOR_GOOD).await;
     let (without, _) = units(FOR_GOOD).await;
     let (erasing, written) = units(WEEK).await;
     // The mark, two message items, and a text item of a little more than 4 KB.
-    assert_eq!((erasing - without, written), (1.0, 1.0 + 2.0 + 5.0));
+    assert!(
+        of_looking(erasing - without) && (written - (1.0 + 2.0 + 5.0)).abs() < 0.1,
+        "{without} {erasing} {written}"
+    );
 }
 
 #[test]

@@ -1,26 +1,39 @@
 //! Entries, as far as the audit reads them.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
+use domain::calendar::Day;
 use domain::credits::Credits;
-use domain::ids::EntryId;
+use domain::ids::{ApiKeyId, EntryId};
 use serde::Deserialize;
-use store::{StoreError, from_item};
+use store::{Item, StoreError, from_item};
 
 use crate::entry::{Costing, EntryKind};
 use crate::texts::id_in_sort_key;
+use crate::usage_sums::{UsagePlace, UsageSums};
 
 /// The amount of an entry, and the attributes that it follows from.
 ///
 /// Another release may have written the entry, so only the amount must be as this one writes it: an entry of another shape
 /// does not keep its account from being added up.
 #[derive(Clone, Debug)]
-pub(super) struct AuditedEntry {
-    pub(super) sort_key: String,
-    pub(super) amount: i64,
+pub(crate) struct AuditedEntry {
+    pub(crate) sort_key: String,
+    pub(crate) amount: i64,
     /// `None` if it cannot be read.
-    costing: Option<(EntryId, Costing)>,
+    pub(crate) id: Option<EntryId>,
+    /// `None` if it cannot be read.
+    costing: Option<Costing>,
+    /// `None` if it cannot be read, or the entry is no chat.
+    asked: Option<Asked>,
+}
+
+/// What a chat was asked by, and of which model.
+#[derive(Clone, Debug, Deserialize)]
+struct Asked {
+    kind: EntryKind,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    api_key: Option<ApiKeyId>,
 }
 
 #[derive(Deserialize)]
@@ -31,7 +44,7 @@ struct SortKeyAndAmount {
 
 /// The outcome of computing the cost of an entry again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recomputed {
+pub(crate) enum Recomputed {
     /// Its amount is what it costs by its prices, or it is no chat.
     Right,
     /// It should have been charged at `cost`.
@@ -43,22 +56,38 @@ pub(super) enum Recomputed {
 }
 
 impl AuditedEntry {
-    /// The attributes that an entry is read with. `usage` is a reserved word, so those that may become one have names.
-    pub(super) const PROJECTION: &'static str = "sk, amount, #kind, #usage, #prices, #capped_at";
-    pub(super) const NAMES: [(&'static str, &'static str); 4] =
-        [("#kind", "kind"), ("#usage", "usage"), ("#prices", "prices"), ("#capped_at", "capped_at")];
-
     /// # Errors
     /// [`StoreError::Internal`] if its amount is no whole number.
-    pub(super) fn of(item: HashMap<String, AttributeValue>) -> Result<Self, StoreError> {
-        let id = id_in_sort_key(&item).ok();
+    pub(crate) fn of(item: &Item) -> Result<Self, StoreError> {
         let SortKeyAndAmount { sk, amount } = from_item(item.clone())?;
-        Ok(Self { sort_key: sk, amount, costing: id.zip(from_item(item).ok()) })
+        let asked = from_item(item.clone()).ok().filter(|asked: &Asked| asked.kind == EntryKind::Chat);
+        Ok(Self { sort_key: sk, amount, id: id_in_sort_key(item).ok(), costing: from_item(item.clone()).ok(), asked })
+    }
+
+    /// Whether it says that a message is never charged. A void entry is no part of a sum: it may appear at any time above
+    /// the seal, without a change of the account.
+    pub(crate) fn is_void(&self) -> bool {
+        self.costing.is_some_and(|costing| costing.kind == EntryKind::Void) && self.amount == 0
+    }
+
+    /// The place in the days' sums in which the entry counts, if it is a chat with a readable id, and what it adds there. A
+    /// usage that cannot be read counts as none.
+    pub(crate) fn usage(&self) -> Option<(UsagePlace, UsageSums)> {
+        let asked = self.asked.as_ref()?;
+        let day = Day::of(self.id?.made_at());
+        let place = UsagePlace { day, api_key: asked.api_key, model: asked.model.clone().unwrap_or_default() };
+        let usage = self.costing.and_then(|costing| costing.usage).unwrap_or_default();
+        Some((place, UsageSums::of_chat(&usage, self.charged())))
+    }
+
+    /// The credits that it took.
+    fn charged(&self) -> u64 {
+        if self.amount < 0 { self.amount.unsigned_abs() } else { 0 }
     }
 
     /// Computes the cost again from usage and prices. Prices without a usage are wrong, whatever they are.
-    pub(super) fn recomputed(&self) -> Recomputed {
-        let Some((entry, costing)) = self.costing else { return Recomputed::Unreadable };
+    pub(crate) fn recomputed(&self) -> Recomputed {
+        let Some((entry, costing)) = self.id.zip(self.costing) else { return Recomputed::Unreadable };
         let Some(cost) = costing.cost() else {
             return if costing.kind == EntryKind::Chat { Recomputed::Unpriced } else { Recomputed::Right };
         };
@@ -114,7 +143,7 @@ mod tests {
     /// The entry of the id, as the table has it.
     fn read_back(id: EntryId, entry: &Entry) -> AuditedEntry {
         let clock = Clock::manual(Timestamp::from_seconds(1));
-        AuditedEntry::of(entry::key(UserId::new(&clock), id).with(entry).unwrap()).unwrap()
+        AuditedEntry::of(&entry::key(UserId::new(&clock), id).with(entry).unwrap()).unwrap()
     }
 
     proptest! {
