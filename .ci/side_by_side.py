@@ -21,6 +21,9 @@ WORDS = 2
 DELAY_S = 4
 REPLY_S = WORDS * DELAY_S
 REPLY_LIMIT_S = 120
+# The launcher starts the processes one after the other once it is ready, and pauses shortly between two.
+STARTS_HAVE_ENDED_S = 5
+STARTS_LIMIT_S = 120
 # The memory that all functions together may use, with eight replies under way. Memory that processes share counts once.
 MEMORY_LIMIT_MB = 1000
 
@@ -42,6 +45,17 @@ def read(stack: Stack, path: str, body: bytes, key: str) -> Reply:
     if "Response" not in text:
         sys.exit(f"{path} ended without its last word: {text}")
     return Reply(first_byte, time.monotonic())
+
+
+def wait_for_all_processes(stack: Stack) -> None:
+    """Waits until no process has been added for a while."""
+    processes, last_start = 0, time.monotonic()
+    deadline = last_start + STARTS_LIMIT_S
+    while time.monotonic() < min(deadline, last_start + STARTS_HAVE_ENDED_S):
+        _, found = memory(stack)
+        if found > processes:
+            processes, last_start = found, time.monotonic()
+        time.sleep(0.5)
 
 
 def whole(stack: Stack, key: str) -> Reply:
@@ -107,6 +121,7 @@ if __name__ == "__main__":
         with Stack(data, "--in-memory", DUMMY_DELAY_MS=str(DELAY_S * 1000)) as stack:
             # One person has a limit of messages in flight, so that each reply is another's.
             keys = [stack.make_key(stack.log_in(f"person{number}")) for number in range(AT_ONCE)]
+            wait_for_all_processes(stack)
             check_that_words_arrive_one_by_one(stack, keys[0])
             for kind in (whole, streamed):
                 check(stack, keys, kind)
