@@ -51,7 +51,7 @@ pub async fn accounts(test: &TestTable, number: usize) -> Vec<UserId> {
     users
 }
 
-/// So many chats of a credit in each account, as captures leave them: the balance is lower by as much, and the version higher.
+/// Puts `each` chats of one credit into each account, as captures leave them: each lowers the balance and raises the version.
 pub async fn chats(test: &TestTable, users: &[UserId], each: usize) {
     for user in users {
         let mut items = Vec::new();

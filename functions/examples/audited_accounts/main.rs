@@ -43,7 +43,7 @@ impl Deletions for NoDeletions {
     }
 }
 
-/// What a pass or a read took.
+/// The cost of one pass or one read.
 struct Measured {
     read_units: f64,
     write_units: f64,

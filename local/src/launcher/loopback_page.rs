@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// What is read of a server that answers so, and what it was asked.
+    /// The pages read from a server with these `answers`, and the request lines that the server got.
     async fn read_from(answers: &[&str]) -> (io::Result<String>, Vec<String>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

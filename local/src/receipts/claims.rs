@@ -1,4 +1,4 @@
-//! What a genuine receipt says.
+//! The claims of a genuine receipt.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ pub enum ChargedKind {
 }
 
 impl GenuineReceipt {
-    /// What the message costs by its counts and prices, and by what was held. `None` for other kinds, and for messages of
+    /// The cost of the message by its usage and prices, at most `capped_at`. `None` for other kinds, and for messages of
     /// releases before entries had prices.
     #[must_use]
     pub fn cost_computed_again(&self) -> Option<Credits> {

@@ -91,7 +91,7 @@ impl ReceiptVerifier {
         self.keys.len()
     }
 
-    /// What `receipt` says, if it is genuine.
+    /// The claims of `receipt`, if it is genuine.
     ///
     /// # Errors
     /// [`NotGenuine`] with the first thing that is wrong.

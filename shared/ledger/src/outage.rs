@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::time::Timestamp;
 use serde::Deserialize;
@@ -12,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::idempotency::sha256;
 use crate::ledger::{Held, Ledger};
+use crate::release::is_condition;
 
 /// Accounts for which a provider must have failed, so that it counts as an outage.
 const SEVERAL: usize = 3;
@@ -96,8 +95,4 @@ impl Ledger {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn is_condition(error: &SdkError<UpdateItemError>) -> bool {
-    matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_)))
 }

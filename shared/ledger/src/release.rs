@@ -156,6 +156,7 @@ impl Ledger {
     }
 }
 
-fn is_condition(error: &SdkError<UpdateItemError>) -> bool {
+/// Whether an update was refused because its condition failed.
+pub(crate) fn is_condition(error: &SdkError<UpdateItemError>) -> bool {
     matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_)))
 }

@@ -7,8 +7,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{EntryId, UserId};
 use domain::time::Timestamp;
@@ -20,6 +18,7 @@ use crate::audited_account::AuditedAccount;
 use crate::entry::SORT_KEY_PREFIX;
 use crate::holds::expired;
 use crate::ledger::Ledger;
+use crate::release::is_condition;
 use crate::texts::id_in_sort_key;
 
 /// Condition on the account of whoever writes the entry `:entry`.
@@ -57,12 +56,16 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`] if the table cannot be reached, or the account cannot be read.
     pub(crate) async fn seal(&self, user_id: UserId, expired_holds: ExpiredHolds) -> Result<(), StoreError> {
-        if expired_holds == ExpiredHolds::Release {
-            self.release_surely_expired(user_id).await?;
-        }
+        let surely_expired = self.clock.now().minus(SURELY_EXPIRED);
+        let mut releases = expired_holds == ExpiredHolds::Release;
         for _ in 0..MAX_ATTEMPTS {
             let account: Option<AuditedAccount> = self.table.get(Account::key(user_id)).await?;
             let Some(account) = account.filter(|account| !account.is_being_deleted()) else { return Ok(()) };
+            if releases && account.has_expired_holds(surely_expired) {
+                releases = false;
+                self.release_surely_expired(user_id, surely_expired).await?;
+                continue;
+            }
             let Some(newest) = self.newest_that_can_be_sealed(user_id, &account).await? else { return Ok(()) };
             if account.sealed_to >= Some(newest) || self.set_seal(user_id, &account, newest).await? {
                 return Ok(());
@@ -71,17 +74,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Releases the holds that expired so long ago that they have on every clock.
-    async fn release_surely_expired(&self, user_id: UserId) -> Result<(), StoreError> {
-        let now = self.clock.now().minus(SURELY_EXPIRED);
-        let seen: Option<AuditedAccount> = self.table.get(Account::key(user_id)).await?;
-        if !seen.is_some_and(|account| account.has_expired_holds(now)) {
-            return Ok(());
-        }
+    /// Releases the holds that expired by `surely_expired`: so long ago that they have on every clock.
+    async fn release_surely_expired(&self, user_id: UserId, surely_expired: Timestamp) -> Result<(), StoreError> {
         let account: Option<Account> = self.table.get(Account::key(user_id)).await?;
         let Some(account) = account.filter(|account| account.status != Status::Deleting) else { return Ok(()) };
         let until = self.clock.now().plus(RELEASE_TIME);
-        let expired = expired(account.holds.clone(), now);
+        let expired = expired(account.holds.clone(), surely_expired);
         self.release_expired(user_id, &account, &expired, until).await
     }
 
@@ -133,12 +131,8 @@ impl Ledger {
             .expression_attribute_values(":now", number(now.milliseconds()));
         match repeat_collisions(&self.clock, now.plus(PATIENCE), || request.clone().send()).await {
             Ok(_) => Ok(true),
-            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) if is_condition(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn is_refusal(error: &SdkError<UpdateItemError>) -> bool {
-    matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_)))
 }

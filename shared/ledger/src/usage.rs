@@ -16,6 +16,7 @@ use domain::time::{Clock, Timestamp};
 use store::{Key, StoreError, Table, from_item, item_bytes, partition_of, sort_key_of};
 
 use crate::account::{Account, Payer};
+use crate::audited_account::AuditedAccount;
 use crate::audited_entry::AuditedEntry;
 use crate::checkpoint::Checkpoint;
 use crate::entry_pages::{EntryRange, PAGE_ENTRIES};
@@ -162,11 +163,11 @@ impl UsageReader {
     async fn carry_on(&self, payer: Payer) -> Result<Checkpoint, LedgerError> {
         let user_id = payer.user_id();
         let [account, checkpoint] = self.table().get_each([Account::key(user_id), Checkpoint::key(user_id)]).await?;
-        let account = Account::admitted(account.map(from_item).transpose()?, payer)?;
+        let audited: Option<AuditedAccount> = account.clone().map(from_item).transpose()?;
+        Account::admitted(account.map(from_item).transpose()?, payer)?;
         let mut checkpoint: Checkpoint = checkpoint.map(from_item).transpose()?.unwrap_or_default();
-        let is_old =
-            |sealed_at: u64| self.ledger.clock.now().since(Timestamp::from_milliseconds(sealed_at)) >= SEAL_AGE;
-        if account.sealed_to > checkpoint.through && account.sealed_at.is_some_and(is_old) {
+        let seal = audited.and_then(|account| account.seal_of_age(SEAL_AGE, self.ledger.clock.now()));
+        if seal > checkpoint.through {
             for _ in 0..MAX_STEPS {
                 match self.ledger.sum_step(user_id).await? {
                     Step::Moved(moved) => checkpoint = moved,

@@ -1,4 +1,4 @@
-//! What a receipt says.
+//! The claims of a receipt.
 
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};

@@ -16,6 +16,7 @@ use crate::audited_account::AuditedAccount;
 use crate::audited_entry::{AuditedEntry, Recomputed};
 use crate::checkpoint::{Checkpoint, MispricedChat};
 use crate::entry_pages::EntryRange;
+use crate::release::is_condition;
 use crate::sealing::{ExpiredHolds, SEAL_AGE};
 use crate::summing::Step;
 
@@ -108,7 +109,7 @@ impl Audit {
                     checkpoint = done;
                     break;
                 }
-                // What waits is judged all the same, from the checkpoint that was read.
+                // The waiting entries are judged all the same, from the checkpoint that was read.
                 Step::Overtaken | Step::Blocked => break,
                 Step::Closed => return Ok(Examined::Gone),
             }
@@ -262,8 +263,8 @@ impl Examination<'_> {
         Examined::Unsettled(Report { unsettled: 1, ..self.report(waiting) })
     }
 
-    /// What was found beside the sum. Faults of entries that are summed already count again in each run, until they are
-    /// mended, so that the alarm stays.
+    /// The report of the faults that are not in the sum. Faults of entries that are summed already count again in each run,
+    /// until they are mended, so that the alarm stays.
     fn report(&self, waiting: Waiting) -> Report {
         let user_id = self.user_id;
         let Checkpoint { history, is_altered, through, .. } = &self.checkpoint;
@@ -296,7 +297,7 @@ impl Examination<'_> {
 fn is_applied(outcome: Result<(), SdkError<UpdateItemError>>) -> Result<bool, StoreError> {
     match outcome {
         Ok(()) => Ok(true),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+        Err(error) if is_condition(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

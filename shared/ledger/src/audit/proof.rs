@@ -95,7 +95,7 @@ impl Audit {
         let user_id = history.user_id;
         let mut range = EntryRange { user_id, after: history.after.take(), through: Some(history.through) };
         loop {
-            // What lies below the seal has been there for a minute at least, so any read sees it.
+            // Entries below the seal are at least a minute old, so an eventual read sees them.
             let page = range.next_page(self.table(), self.reader.page_entries, false).await?;
             for item in &page.items {
                 // An entry that could be read when it was summed and cannot be read now is another.
