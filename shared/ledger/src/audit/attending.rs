@@ -1,4 +1,4 @@
-//! What the audit does about one item of the directory.
+//! The audit attends to one item of the directory: an account or a tombstone.
 
 use domain::ids::{EntryId, UserId};
 use store::{Item, StoreError, from_item};
@@ -28,6 +28,16 @@ impl Attended {
     /// There was nothing to do.
     pub(super) fn nothing() -> Self {
         Self::Done(Report::default())
+    }
+
+    /// The same outcome without the entries that cannot be computed again: the pass counted them when they were new.
+    pub(super) fn without_counts_of_entries(self) -> Self {
+        let without = |report| Report { unpriced: 0, unreadable: 0, ..report };
+        match self {
+            Self::Done(report) => Self::Done(without(report)),
+            Self::Unsettled(report) => Self::Unsettled(without(report)),
+            Self::OutOfTime(report) => Self::OutOfTime(without(report)),
+        }
     }
 }
 

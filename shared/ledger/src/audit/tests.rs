@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::calendar::Day;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::pricing::Prices;
@@ -20,6 +21,7 @@ use crate::admission::Admission;
 use crate::audit::attending::Attended;
 use crate::audit::auditor::{MARGIN, RunTime};
 use crate::audit::listing::ListedKind;
+use crate::audit::proof::ProofWalk;
 use crate::audit::state::AuditState;
 use crate::audit::{AlteredHistory, Audit, DeletionProgress, Deletions, Mismatch, MispricedEntry, Report};
 use crate::checkpoint::Checkpoint;
@@ -366,6 +368,31 @@ async fn chats_of_releases_before_the_catalogue_are_counted_and_not_judged() {
     assert_eq!(scene.run().await, clean(2), "they are no longer new");
 }
 
+/// The pass tells what is wrong with it, and the proof of the day has nothing to add.
+#[tokio::test]
+async fn what_is_wrong_with_an_account_counts_once_in_a_run_that_proves_it_too() {
+    for tampers_with_amount in [false, true] {
+        let scene = Scene::start().await;
+        let proof = ProofWalk::due(None, Day::of(scene.test.clock.now())).unwrap();
+        let mut accounts = 0;
+        let payer = loop {
+            let payer = open_account(&scene.test, &format!("user{accounts}"), 100).await;
+            accounts += 1;
+            if proof.includes(payer.user_id()) {
+                break payer;
+            }
+        };
+        let entry = scene.chat_by_tokens(payer, 5).await;
+        scene.remove_from_entry(payer, entry, "prices").await;
+        if tampers_with_amount {
+            let entry = scene.chat_by_tokens(payer, 5).await;
+            scene.tamper_with_entry(payer, entry, "amount", AttributeValue::S("many".to_owned())).await;
+        }
+        let expected = Report { unpriced: 1, unsettled: u64::from(tampers_with_amount), ..clean(accounts) };
+        assert_eq!(scene.run().await, expected);
+    }
+}
+
 /// Another release may have written it.
 #[tokio::test]
 async fn an_entry_whose_cost_cannot_be_computed_again_is_counted_and_its_account_is_judged_all_the_same() {
@@ -603,7 +630,7 @@ async fn an_audit_reads_as_many_units_after_a_megabyte_of_texts_as_before() {
     assert!((before - 3.5).abs() < 0.1, "{before}");
 }
 
-/// What a pass takes for an account, as docs/costs.md has it.
+/// docs/costs.md has these figures.
 #[tokio::test]
 async fn a_pass_takes_half_a_read_unit_for_an_account_at_rest_and_little_more_for_one_with_new_messages() {
     let scene = Scene::start().await;
