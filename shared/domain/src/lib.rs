@@ -5,6 +5,7 @@
 //!
 //! Begin with [`credits`] and [`pricing`].
 
+pub mod budget;
 pub mod cause;
 pub mod conversation_title;
 pub mod credits;
@@ -15,6 +16,7 @@ pub mod password;
 pub mod pricing;
 pub mod random;
 pub mod reasoning_proof;
+pub mod requests_per_minute;
 pub mod setting;
 pub mod source_network;
 pub mod time;
