@@ -1,7 +1,7 @@
 //! Ledger entries.
 
 use domain::credits::Credits;
-use domain::ids::{ConversationId, EntryId, UserId};
+use domain::ids::{ApiKeyId, ConversationId, EntryId, UserId};
 use domain::message::FinishReason;
 use domain::pricing::{Prices, Usage};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub struct Entry {
     /// Of a chat: the reason why the reply ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<FinishReason>,
+    /// Of a chat that a program paid for with an API key: the key's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKeyId>,
     /// Of a chat whose exchange is stored: its conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
@@ -124,6 +127,7 @@ impl Entry {
             catalogue: None,
             capped_at: None,
             finish_reason: None,
+            api_key: None,
             conversation: None,
             texts: None,
             json_bytes: None,
@@ -212,6 +216,7 @@ mod tests {
             catalogue: Some(u64::MAX),
             capped_at: Some(max),
             finish_reason: Some(FinishReason::ContentFilter),
+            api_key: Some(ApiKeyId::first_of(Timestamp::from_milliseconds((1 << 48) - 1))),
             conversation: Some(ConversationId::FIRST),
             texts: Some(TextPlace::Inline),
             json_bytes: Some(u64::MAX),
