@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import httpx2
-from openai import APIError, APIStatusError, AuthenticationError, NotFoundError, OpenAI
+from openai import APIError, APIStatusError, AuthenticationError, NotFoundError, OpenAI, RateLimitError
 
 from stack import Stack
 
@@ -166,6 +166,25 @@ def fail(stack: Stack) -> None:
     expect("requests, since it may be billed", (len(sent), balance(stack, key)), (1, 10))
 
 
+def keep_within_limits(stack: Stack) -> None:
+    """Keys with a budget and with requests a minute."""
+    person = stack.log_in("ada")
+    for limits, wanted, kind in [
+        ({"budget": {"credits": 1, "per": "day"}}, (402, "insufficient_quota"), APIStatusError),
+        ({"requests_per_minute": 1}, (429, "rate_limit_exceeded"), RateLimitError),
+    ]:
+        key = stack.make_key(person, **limits)
+        # The client would wait for as long as it is told before it repeats a request too many.
+        client = OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key, max_retries=0)
+        client.chat.completions.create(model="dummy", messages=HELLO)
+        refused = refusal(client)
+        expect(f"beyond {limits}", (refused.status_code, refused.code, isinstance(refused, kind)), (*wanted, True))
+        if kind is RateLimitError:
+            expect("when to come back", 50 <= int(refused.response.headers["retry-after"]) <= 60, True)
+        else:
+            expect("what is short", (refused.body["limited_by"], refused.body["remaining"]), ("key", 0))
+
+
 def embed(client: OpenAI, key: str, stack: Stack) -> None:
     """Vectors, which the client asks for in base64 by itself, and of texts and of tokens."""
     before = balance(stack, key)
@@ -225,6 +244,8 @@ if __name__ == "__main__":
         with Stack(data, "--models", str(models), STARTING_TOKENS="1000") as stack:
             key = api_key(stack)
             embed(OpenAI(base_url=f"http://127.0.0.1:{stack.port}/v1", api_key=key), key, stack)
+    with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
+        keep_within_limits(stack)
     for failure, ask in [("cut", break_off), ("error", fail)]:
         settings = {"STARTING_TOKENS": "10", "DUMMY_FAILURE": failure}
         with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:

@@ -112,9 +112,9 @@ class Stack:
         access, _ = self.enter(username)
         return access
 
-    def make_key(self, token: str) -> str:
-        """An API key of the person who has this access token."""
-        status, _, made = self.ask("/keys/", {"name": "a program", "password": PASSWORD}, token)
+    def make_key(self, token: str, **limits: object) -> str:
+        """An API key of the person who has this access token, within these limits."""
+        status, _, made = self.ask("/keys/", {"name": "a program", "password": PASSWORD, **limits}, token)
         assert status == 201, made
         return made["key"]
 

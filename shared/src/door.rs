@@ -29,10 +29,11 @@ use crate::error::ApiError;
 use crate::http::{Answer, Request};
 use crate::till::PaidReply;
 
+pub use crate::unknown_model::UnknownModel;
 pub(crate) use body::{ExtraMembers, body_with_images};
 pub use door_error::DoorError;
 pub use endpoint::DoorEndpoint;
-pub use error::{InvalidParameter, ParameterFault, ProtocolError, UnknownModel};
+pub use error::{InvalidParameter, ParameterFault, ProtocolError};
 pub(crate) use error_parts::response_of;
 pub use error_parts::{ErrorForm, ErrorParts, TooLong};
 pub(crate) use image_room::ImageRoom;

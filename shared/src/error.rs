@@ -7,13 +7,17 @@ use std::time::Duration;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use domain::time::Timestamp;
 use identity::IdentityError;
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
 use ledger::gate::GateError;
 use providers::error::{ModelError, Refusal};
+use serde::Serialize;
 use store::StoreError;
+
+use crate::unknown_model::UnknownModel;
 
 /// The time after which an account may have room for one more message in flight.
 pub(crate) const ROOM_WAIT: Duration = Duration::from_secs(1);
@@ -67,8 +71,19 @@ pub enum ApiError {
         /// The least cost of the request.
         cost: Credits,
     },
+    /// 402 `insufficient_tokens`: the budget of the caller's API key does not cover the cost.
+    BudgetSpent {
+        /// The credits that can still be spent in the budget's period.
+        remaining: Credits,
+        /// The least cost of the request.
+        cost: Credits,
+        /// The moment at which the budget begins anew, if it ever does.
+        renews_at: Option<Timestamp>,
+    },
     /// 404 `not_found`: the user has nothing with this id.
     NotFound,
+    /// 404 `model_not_found`: the request names a model that is not here, or not for its API key.
+    ModelNotFound(UnknownModel),
     /// 405 `method_not_allowed`, with the methods that are allowed.
     MethodNotAllowed {
         /// The request's method.
@@ -112,6 +127,15 @@ pub enum ApiError {
         limit: u32,
         /// The time until a retry can succeed. The client is told whole seconds, rounded up.
         retry_after: Duration,
+    },
+    /// 429 `throttled`: the account, or the API key, has made as many requests as a minute has.
+    TooManyRequests {
+        /// The most requests of a minute.
+        limit: u32,
+        /// The time until a retry can succeed. The client is told whole seconds, rounded up.
+        retry_after: Duration,
+        /// The time until as many requests may be made as ever.
+        full_in: Duration,
     },
     /// 429 `throttled`: the model's provider wants fewer requests; nothing was charged.
     ModelThrottled {
@@ -182,6 +206,7 @@ impl From<IdentityError> for ApiError {
             IdentityError::NotFound => Self::NotFound,
             IdentityError::UsernameTaken => Self::UsernameTaken,
             IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
+            IdentityError::PasswordRequired => Self::invalid("password", "This field is required."),
             IdentityError::Throttled { retry_after } => Self::Throttled { retry_after },
             IdentityError::Unavailable(cause) => Self::Unavailable(cause),
             IdentityError::Internal(cause) => Self::Internal(cause),
@@ -201,6 +226,10 @@ impl From<LedgerError> for ApiError {
             LedgerError::NotAccepting => Self::NotAccepting,
             LedgerError::Closed(closed) => closed.into(),
             LedgerError::InsufficientCredits { balance, cost } => Self::InsufficientTokens { balance, cost },
+            LedgerError::BudgetSpent { remaining, cost, renews_at } => Self::BudgetSpent { remaining, cost, renews_at },
+            LedgerError::TooManyRequests { limit, retry_after, full_in } => {
+                Self::TooManyRequests { limit, retry_after, full_in }
+            }
             LedgerError::TooManyHolds { limit } => Self::TooManyMessages { limit, retry_after: ROOM_WAIT },
             LedgerError::TooMuchUnpaid { limit, retry_after } => Self::TooManyMessages { limit, retry_after },
             LedgerError::InProgress => Self::InProgress,
@@ -247,8 +276,8 @@ impl ApiError {
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::InsufficientTokens { .. } => StatusCode::PAYMENT_REQUIRED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::InsufficientTokens { .. } | Self::BudgetSpent { .. } => StatusCode::PAYMENT_REQUIRED,
+            Self::NotFound | Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UsernameTaken
             | Self::InProgress
@@ -258,9 +287,10 @@ impl ApiError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Throttled { .. }
+            | Self::TooManyMessages { .. }
+            | Self::TooManyRequests { .. }
+            | Self::ModelThrottled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ModelFailed(_) | Self::ModelMisconfigured(_) | Self::ModelBrokeOff { .. } => StatusCode::BAD_GATEWAY,
             Self::NotAccepting
             | Self::ModelUnavailable { .. }
@@ -284,8 +314,9 @@ impl ApiError {
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
             Self::UserInactive => "user_inactive",
-            Self::InsufficientTokens { .. } => "insufficient_tokens",
+            Self::InsufficientTokens { .. } | Self::BudgetSpent { .. } => "insufficient_tokens",
             Self::NotFound => "not_found",
+            Self::ModelNotFound(_) => "model_not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
             Self::InProgress => "in_progress",
@@ -293,7 +324,10 @@ impl ApiError {
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::TooManyConversations { .. } => "too_many_conversations",
             Self::IdempotencyMismatch => "idempotency_mismatch",
-            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => "throttled",
+            Self::Throttled { .. }
+            | Self::TooManyMessages { .. }
+            | Self::TooManyRequests { .. }
+            | Self::ModelThrottled { .. } => "throttled",
             Self::NotAccepting => "not_accepting",
             Self::ModelFailed(_) => "model_failed",
             Self::ModelMisconfigured(_) => "model_misconfigured",
@@ -328,7 +362,14 @@ impl ApiError {
             Self::InsufficientTokens { balance, cost } => {
                 format!("This message costs {cost} and your balance is {balance}.")
             }
+            Self::BudgetSpent { remaining, cost, renews_at: None } => {
+                format!("This message costs {cost}, and the budget of this API key has {remaining} left.")
+            }
+            Self::BudgetSpent { remaining, cost, renews_at: Some(renews_at) } => format!(
+                "This message costs {cost}, and the budget of this API key has {remaining} left until {renews_at}."
+            ),
             Self::NotFound => "Not found.".to_owned(),
+            Self::ModelNotFound(unknown) => unknown.detail(),
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),
             Self::AnswerGone => {
@@ -340,7 +381,10 @@ impl ApiError {
                 format!("You have {limit} conversations, and nobody has more. Delete one first.")
             }
             Self::IdempotencyMismatch => "This idempotency key was used for another message.".to_owned(),
-            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::ModelThrottled { .. } => {
+            Self::Throttled { .. }
+            | Self::TooManyMessages { .. }
+            | Self::TooManyRequests { .. }
+            | Self::ModelThrottled { .. } => {
                 // Django REST Framework's words.
                 match self.retry_after_seconds() {
                     Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
@@ -410,6 +454,7 @@ impl ApiError {
             | Self::Internal(_) => true,
             Self::Throttled { retry_after }
             | Self::TooManyMessages { retry_after, .. }
+            | Self::TooManyRequests { retry_after, .. }
             | Self::ModelThrottled { retry_after: Some(retry_after), .. }
             | Self::ModelUnavailable { retry_after: Some(retry_after), .. } => *retry_after > LONGEST_WAIT,
             _ => false,
@@ -420,7 +465,9 @@ impl ApiError {
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u64> {
         let duration = match self {
-            Self::Throttled { retry_after } | Self::TooManyMessages { retry_after, .. } => Some(*retry_after),
+            Self::Throttled { retry_after }
+            | Self::TooManyMessages { retry_after, .. }
+            | Self::TooManyRequests { retry_after, .. } => Some(*retry_after),
             Self::NotAccepting => Some(STOP_RETRY_AFTER),
             Self::ModelUnavailable { retry_after, .. } | Self::ModelThrottled { retry_after, .. } => {
                 Some(retry_after.unwrap_or(Duration::from_secs(1)))
@@ -429,8 +476,47 @@ impl ApiError {
             Self::InProgress | Self::Unavailable(_) => Some(Duration::from_secs(1)),
             _ => None,
         }?;
-        u64::try_from(duration.as_millis().div_ceil(1000)).ok()
+        u64::try_from(duration.as_micros().div_ceil(1_000_000)).ok()
     }
+
+    /// What does not cover the request, if something does not.
+    pub(crate) fn shortfall(&self) -> Option<Shortfall> {
+        match *self {
+            Self::InsufficientTokens { balance, cost } => Some(Shortfall {
+                limited_by: "account",
+                balance: Some(balance),
+                remaining: None,
+                cost,
+                renews_at: None,
+            }),
+            Self::BudgetSpent { remaining, cost, renews_at } => Some(Shortfall {
+                limited_by: "key",
+                balance: None,
+                remaining: Some(remaining),
+                cost,
+                renews_at: renews_at.map(|moment| moment.to_string()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What does not cover a request: members of a body of 402, in every protocol.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shortfall {
+    /// `account` or `key`.
+    limited_by: &'static str,
+    /// Of an account: its balance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Credits>,
+    /// Of an API key: what is left of its budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<Credits>,
+    /// What the request costs at least.
+    cost: Credits,
+    /// Of an API key whose budget begins anew: when it does, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renews_at: Option<String>,
 }
 
 /// The code of a request that a model refused.

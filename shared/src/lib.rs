@@ -24,3 +24,4 @@ pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod till;
+mod unknown_model;

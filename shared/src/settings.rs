@@ -13,6 +13,7 @@ use std::time::Duration;
 use cloud::SecretSource;
 use domain::credits::Credits;
 use domain::password::PasswordRules;
+use domain::requests_per_minute::RequestsPerMinute;
 use domain::setting::SettingError;
 use identity::jwt::{SigningSecretSource, TokenLifetimes};
 use ledger::retention::Retention;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub audit_timeout: Duration,
     /// `MAX_HOLDS`: the most messages of one user that may be in flight, up to 20. Default 10.
     pub max_holds: u32,
+    /// `REQUESTS_PER_MINUTE`: the most messages of one user in a minute, up to 6,000. 0 is no limit. Default 0.
+    pub requests_per_minute: Option<RequestsPerMinute>,
     /// `MESSAGE_RETENTION_DAYS`: how many days messages and replies are kept, up to 3,650. 0 is for good. Default 0.
     pub message_retention: Retention,
     /// `PASSWORD_BLOCKLIST`: `true` if common passwords are refused. Default `false`.
@@ -90,6 +93,11 @@ impl Settings {
             function_timeout: variables.seconds("FUNCTION_TIMEOUT", 28, 20..=28)?,
             audit_timeout: variables.seconds("AUDIT_TIMEOUT", 840, 30..=900)?,
             max_holds: variables.count("MAX_HOLDS", 10, 1..=20)?,
+            requests_per_minute: RequestsPerMinute::new(variables.count(
+                "REQUESTS_PER_MINUTE",
+                0,
+                0..=RequestsPerMinute::MAX,
+            )?),
             message_retention: Retention::of_days(variables.count("MESSAGE_RETENTION_DAYS", 0, 0..=3650)?),
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             cors_origins: variables.cors_origins("CORS_ORIGINS")?,

@@ -22,7 +22,7 @@ use providers::offers::{Connect, Offer, OfferDesk};
 use store::Table;
 pub(crate) use testkit::test_table::TestTable;
 
-use crate::till::{PaidReply, Till};
+use crate::till::{PaidReply, RequestRoom, Till};
 
 /// Opens an account in its first epoch, without a login.
 pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64) -> Payer {
@@ -75,8 +75,8 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
 /// `reply` as the one choice of the message of this id, which cost `cost` credits.
 pub(crate) fn paid_reply(id: EntryId, reply: StoredReply, cost: u64) -> PaidReply {
     let charge = Charge { cost: Credits::new(cost).unwrap(), balance: Credits::ZERO };
-    let in_flight = InFlight { limit: 1, remaining: 0 };
-    PaidReply { id, username: "ada".to_owned(), reply, logprobs: None, others: Vec::new(), charge, in_flight }
+    let room = RequestRoom { in_flight: InFlight { limit: 1, remaining: 0 }, minute: None };
+    PaidReply { id, username: "ada".to_owned(), reply, logprobs: None, others: Vec::new(), charge, room }
 }
 
 /// A call of a tool that adds.

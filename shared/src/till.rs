@@ -18,7 +18,7 @@ mod tests;
 mod under_way;
 
 pub use hold::{Admitted, HeldOrReplay, Till, UNKNOWN_CONVERSATION};
-pub use paid_reply::PaidReply;
+pub use paid_reply::{PaidReply, RequestRoom};
 pub use question::{CallerLimits, HeldQuestion, Question};
 pub use quotation::Quotation;
 pub use stream::{ReplyPiece, TillStream};

@@ -26,6 +26,9 @@ use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Ti
 /// is over before the function gets the request.
 const WHOLE_REPLY_TIMEOUT: Duration = Duration::from_secs(58);
 
+/// The reason of a refusal of a request that names no model.
+const NONE_PERMITTED: &str = "This deployment has none of the models that this API key may ask.";
+
 /// The main of this function's binary.
 #[tokio::main(flavor = "current_thread")]
 pub async fn run() -> Result<(), Error> {
@@ -67,7 +70,7 @@ impl Endpoint for ChatEndpoint {
             Admitted::Replay(reply) => return asked.answered_again(&reply),
         };
         let latest = request.deadline();
-        let offers = self.till.offers().await?;
+        let offers = self.till.offers(account.key_limits()).await?;
         let candidates = asked.candidates(&offers)?;
         let question = Question {
             prompt: self.conversations.prompt(&self.till, &account, &candidates, &asked.message).await?,
@@ -77,7 +80,11 @@ impl Endpoint for ChatEndpoint {
             message: asked.message.clone(),
             deadline: if asked.is_streamed { latest } else { latest.min(self.clock.now().plus(WHOLE_REPLY_TIMEOUT)) },
         };
-        match self.till.hold(account, question).await? {
+        let held = self.till.hold(account, question).await.map_err(|error| match error {
+            ApiError::ModelNotFound(unknown) => ApiError::invalid("model", unknown.detail()),
+            error => error,
+        });
+        match held? {
             HeldOrReplay::Question(question) if asked.is_streamed => {
                 let stream = self.till.stream(question).await?;
                 Ok(Streamable::Events(asked.beginning(stream.id()), reply_events::written(stream)))
@@ -126,7 +133,8 @@ impl ChatRequest {
 
     /// The models that may answer: the one of this name and its fallbacks, or the first of the catalogue.
     fn candidates(&self, offers: &Offers) -> Result<Candidates, ApiError> {
-        let Some(name) = &self.model else { return Ok(offers.first()) };
+        let none_permitted = || ApiError::invalid("model", NONE_PERMITTED);
+        let Some(name) = &self.model else { return offers.first().ok_or_else(none_permitted) };
         let unknown = || ApiError::invalid("model", UnknownModel::new(name, offers.listed()).detail());
         let candidates = offers.find(name).ok_or_else(unknown)?;
         if candidates.first.terms.makes_embeddings() {

@@ -1,6 +1,8 @@
 //! `POST /v1/quote`: the least balance that a chat completion needs, and the most that it can cost. Nothing is held, and no
 //! model is asked.
 
+use std::sync::Arc;
+
 use shared::domain::setting::SettingError;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
@@ -46,8 +48,11 @@ impl Endpoint for QuoteEndpoint {
         request.idempotency_key()?;
         let asked = CompletionRequest::parse(&request)?;
         // A valid token may have been revoked: only the account tells.
-        self.accounts.read(caller).await?;
-        let offers = self.offers.current().await?;
+        let limits = self.accounts.confirm(caller).await?;
+        let mut offers = self.offers.current().await?;
+        if let Some(models) = &limits.models {
+            offers = Arc::new(offers.permitted(models));
+        }
         let candidates = asked.candidates(&offers)?;
         asked.check(&candidates.first)?;
         let quotation = Quotation::of(&candidates, &asked.prompt, asked.limits(), self.least_output_tokens)?;

@@ -16,10 +16,10 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat, completion,
-    completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in,
-    make_api_key, make_conversation, message, message_in, messages_of, quote, receipt, refresh, register,
-    rename_conversation, response, text_completion, verify,
+    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key, change_password, chat,
+    completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key,
+    end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in, messages_of, quote,
+    receipt, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -216,9 +216,16 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
         world.stack.send(by_program(request.clone())).await;
         costs.push(cost(world, name, function, by_program(request)).await);
     }
+    let narrower = json!({"requests_per_minute": 60});
     costs.extend([
+        cost(world, "`GET /v1/credits` with an API key, for the first time in a minute", "credits", {
+            by_program(Request::get("/v1/credits"))
+        })
+        .await,
+        cost(world, "`GET /v1/key`", "key", by_program(Request::get("/v1/key"))).await,
         cost(world, "`GET /keys/`", "keys", get("/keys/")).await,
         cost(world, "`POST /keys/`", "keys", make_api_key("my program").bearer(&one.access)).await,
+        cost(world, "`PATCH /keys/{id}/`", "keys", change_api_key(&api_key.id, &narrower).bearer(&one.access)).await,
         cost(world, "`DELETE /keys/{id}/`", "keys", end_api_key(&api_key.id).bearer(&one.access)).await,
         cost(world, "`GET /account/`", "account", get("/account/")).await,
         cost(world, "`DELETE /sessions/{id}/`", "sessions", end_session(&session_id).bearer(&one.access)).await,
@@ -235,6 +242,37 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     let delete = delete_account(PASSWORD).bearer(&mary);
     costs.push(cost(world, "`DELETE /account/`", "account", delete).await);
     costs
+}
+
+/// The costs of messages by keys with limits. Rose has three of them.
+async fn costs_of_limits(world: &World) -> Vec<Cost> {
+    world.register("rose", 100).await;
+    let access = world.log_in("rose").await.access;
+    let make = async |limits: Value| {
+        let made = world.stack.send(make_api_key_with(&limits).bearer(&access)).await;
+        made.json()["key"].as_str().unwrap().to_owned()
+    };
+    let rated = make(json!({"requests_per_minute": 60})).await;
+    let of_models = make(json!({"models": ["dummy"]})).await;
+    let with_budget = make(json!({"budget": {"credits": 3, "per": "total"}})).await;
+    let function = "chat-completions";
+    for key in [&rated, &of_models, &with_budget] {
+        // The function reads the key and remembers it.
+        world.stack.send(completion(false).bearer(key)).await;
+    }
+    world.stack.send(completion(false).bearer(&rated)).await;
+    let by = |key: &str| completion(false).bearer(key);
+    let budgeted = || by(&with_budget).header("Idempotency-Key", "once");
+    vec![
+        cost(world, "`POST /v1/chat/completions` with a key of so many requests a minute", function, by(&rated)).await,
+        cost(world, "… with a key that names models", function, by(&of_models)).await,
+        cost(world, "… with a key that has a budget", function, by(&with_budget)).await,
+        cost(world, "… and with `Idempotency-Key`", function, budgeted()).await,
+        cost_of_refusal(world, "… whose budget is spent", function, by(&with_budget), 402).await,
+        cost(world, "`GET /v1/key` with a budget", "key", Request::get("/v1/key").bearer(&with_budget)).await,
+        cost(world, "`GET /keys/` of three, one of which has a budget", "keys", Request::get("/keys/").bearer(&access))
+            .await,
+    ]
 }
 
 /// The costs of conversations. Joan has twenty short messages in one when she lists them.
@@ -495,6 +533,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.splice(login + 1..=login, costs_of_guesses(&world).await);
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
+    counted.extend(costs_of_limits(&world).await);
     counted.extend(costs_of_conversations(&world).await);
     counted.push(cost_of_a_condition(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);

@@ -35,7 +35,7 @@ use tokio::sync::OnceCell;
 
 use crate::forgery;
 use crate::requests::catalogue_with_embeddings;
-use crate::world::{MadeApiKey, Tokens, World, an_hour_ago, days_ago};
+use crate::world::{MadeApiKey, PASSWORD, Tokens, World, an_hour_ago, days_ago};
 
 /// More worlds at once would wait for each other on two cores.
 const WORLDS_AT_ONCE: usize = 4;
@@ -440,6 +440,8 @@ impl Cast {
             "access_token_of_a_passed_epoch" => self.log_out(world.log_in("ada").await, true).await.access,
             "api_key" => self.api_key().await.key.clone(),
             "api_key_id" => self.api_key().await.id.clone(),
+            "limited_api_key" => self.limited_api_key().await.key,
+            "limited_api_key_id" => self.limited_api_key().await.id,
             "ended_api_key" => self.ended_api_key().await,
             "expired_api_key" => self.expired_api_key().await,
             "conversation_id" => {
@@ -453,7 +455,9 @@ impl Cast {
             "api_key_of_ivan" => world.make_api_key(&world.log_in("ivan").await.access).await.key,
             "access_token_of_hedy_with_one_api_key" => self.register_with_api_keys("hedy", 1).await,
             "access_token_of_katherine_with_all_api_keys" => {
-                self.register_with_api_keys("katherine", MAX_API_KEYS).await
+                let access = self.register_with_api_keys("katherine", 1).await;
+                self.world.fill_key_list("katherine", MAX_API_KEYS).await;
+                access
             }
             "access_token_of_mary_with_two_messages" => self.register_and_talk("mary").await,
             "access_token_during_a_stop" => {
@@ -489,6 +493,20 @@ impl Cast {
 
     async fn api_key(&self) -> &MadeApiKey {
         self.api_key_of_ada.get_or_init(|| self.world.make_api_key(&self.ada.access)).await
+    }
+
+    async fn limited_api_key(&self) -> MadeApiKey {
+        let limits = json!({
+            "name": "my program",
+            "password": PASSWORD,
+            "budget": {"credits": 50, "per": "total"},
+            "requests_per_minute": 20,
+            "models": ["dummy"],
+        });
+        let request = Request::post("/keys/").json(&limits).bearer(&self.ada.access);
+        let made = self.world.stack.send(request).await.json();
+        let [id, key] = ["id", "key"].map(|member| made[member].as_str().unwrap().to_owned());
+        MadeApiKey { id, key }
     }
 
     async fn ended_api_key(&self) -> String {

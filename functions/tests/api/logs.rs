@@ -10,9 +10,9 @@ use testkit::stack::{JWT_SIGNING_SECRET, RECEIPT_SIGNING_SECRET};
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_password,
-    delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation, message, message_in,
-    messages_of, receipt, refresh, register, rename_conversation, verify,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_api_key,
+    change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation,
+    message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -139,6 +139,9 @@ async fn use_an_api_key(world: &World, access: &str) -> MadeApiKey {
     world.stack.send(Request::get("/keys/").bearer(access)).await;
     world.stack.send(message(MESSAGE).header("X-Api-Key", &key)).await;
     world.stack.send(Request::get("/account/").bearer(&key)).await;
+    world.stack.send(Request::get("/v1/key").bearer(&key)).await;
+    world.stack.send(Request::get("/v1/credits").bearer(&key)).await;
+    world.stack.send(change_api_key(&id, &json!({"name": NAME_OF_KEY, "models": [MESSAGE]})).bearer(access)).await;
     world.stack.send(end_api_key(&id).bearer(access)).await;
     world.stack.send(balance().header("api-key", &key)).await;
     MadeApiKey { id, key }

@@ -15,6 +15,7 @@ mod audit;
 mod bad_input;
 mod bedrock;
 mod binaries;
+mod budgets;
 mod catalogue;
 mod chat;
 mod chat_completions;

@@ -115,6 +115,16 @@ pub fn make_api_key(name: &str) -> Request {
     Request::post("/keys/").json(&json!({"name": name, "password": PASSWORD}))
 }
 
+pub fn make_api_key_with(limits: &Value) -> Request {
+    let mut body = json!({"name": "my program", "password": PASSWORD});
+    body.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
+    Request::post("/keys/").json(&body)
+}
+
+pub fn change_api_key(id: &str, changes: &Value) -> Request {
+    Request::new("PATCH", &format!("/keys/{id}/")).json(changes)
+}
+
 pub fn end_api_key(id: &str) -> Request {
     Request::delete(&format!("/keys/{id}/"))
 }

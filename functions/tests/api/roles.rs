@@ -16,9 +16,10 @@ use wiremock::{Mock, MockServer};
 
 use crate::providers;
 use crate::requests::{
-    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_password, chat,
-    completion, delete_account, delete_conversation, embeddings, end_api_key, end_session, log_in, make_conversation,
-    message_in, messages_of, quote, receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key,
+    change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key, end_session,
+    log_in, make_conversation, message_in, messages_of, quote, receipt, refresh, register, rename_conversation,
+    response, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -130,8 +131,21 @@ async fn have_conversations(world: &World, access: &str) {
 async fn have_a_program(world: &World, ada: &Tokens) {
     let made = world.make_api_key(&ada.access).await;
     let of_doors = [chat(), completion(false), text_completion(false), response(false), anthropic_message(false)];
-    for request in of_doors.into_iter().chain([quote(), balance(), Request::get("/v1/models")]) {
+    let told = ["/v1/models", "/v1/key", "/v1/credits"].map(Request::get);
+    for request in of_doors.clone().into_iter().chain([quote(), balance()]).chain(told) {
         ask(world, 200, request.bearer(&made.key)).await;
+    }
+    // With a budget: each function reads and writes its item.
+    let budget = json!({"budget": {"credits": 50, "per": "total"}});
+    ask(world, 200, change_api_key(&made.id, &budget).bearer(&ada.access)).await;
+    for request in of_doors.into_iter().chain([Request::get("/v1/key")]) {
+        // The first request finds the budget, because the function has remembered the key without it.
+        for _ in 0..2 {
+            ask(world, 200, request.clone().bearer(&made.key)).await;
+        }
+    }
+    for path in ["/keys/", "/export/"] {
+        ask(world, 200, Request::get(path).bearer(&ada.access)).await;
     }
     let ended = world.make_api_key(&ada.access).await;
     ask(world, 204, end_api_key(&ended.id).bearer(&ada.access)).await;
@@ -216,9 +230,14 @@ async fn embed() -> BTreeSet<Permission> {
     world.put_catalogue(Some(&catalogue)).await;
     leave_a_hold(&world, "ada").await;
     ask(&world, 200, embeddings().bearer(&ada.access)).await;
-    let key = world.make_api_key(&ada.access).await.key;
+    let made = world.make_api_key(&ada.access).await;
     for _ in 0..2 {
-        ask(&world, 200, embeddings().bearer(&key).header("Idempotency-Key", "short")).await;
+        ask(&world, 200, embeddings().bearer(&made.key).header("Idempotency-Key", "short")).await;
+    }
+    let budget = json!({"budget": {"credits": 5000, "per": "day"}});
+    ask(&world, 200, change_api_key(&made.id, &budget).bearer(&ada.access)).await;
+    for _ in 0..2 {
+        ask(&world, 200, embeddings().bearer(&made.key)).await;
     }
     let long = json!({"model": "dummy-embeddings", "input": "Hello", "dimensions": 1536});
     let long = || Request::post(EMBEDDINGS).json(&long).bearer(&ada.access);

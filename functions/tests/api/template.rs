@@ -309,7 +309,10 @@ fn who(test: &dyn Fn(&TemplateFunction) -> bool) -> Vec<String> {
 #[test]
 fn each_kind_of_item_is_written_by_those_who_own_it() {
     assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys", "logout"]);
-    assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "APIKEY#*")), ["keys"]);
+    for action in ["dynamodb:PutItem", "dynamodb:UpdateItem"] {
+        assert_eq!(who(&|function| may(function, action, "APIKEY#*")), ["keys"], "{action}");
+    }
+    assert_eq!(who(&|function| may(function, "dynamodb:BatchGetItem", "APIKEY#*")), ["export", "keys"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "APIKEY#*")),
         [
@@ -317,7 +320,10 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "chat",
             "chat-completions",
             "completions",
+            "credits",
             "embeddings",
+            "key",
+            "keys",
             "models",
             "openai-responses",
             "quote",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::credits::Credits;
+use shared::domain::ids::ApiKeyId;
 use shared::domain::password::Password;
 use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
@@ -98,6 +99,22 @@ impl World {
     /// Makes an API key through the endpoint, for the user of the access token.
     pub async fn make_api_key(&self, access: &str) -> MadeApiKey {
         people::make_api_key(&self.stack, access).await
+    }
+
+    /// Fills the list of a user who has an API key up to so many, past the API: each takes a hash of the password there.
+    pub async fn fill_key_list(&self, username: &str, number: usize) {
+        let table = self.stack.table();
+        let items = table.items().await;
+        let is_account = |item: &&Value| item["username"]["S"] == username && item["sk"]["S"] == "ACCOUNT";
+        let partition = &items.iter().find(is_account).unwrap()["pk"];
+        let is_list = |item: &&Value| item["pk"] == *partition && item["sk"]["S"] == "APIKEYS";
+        let mut list = items.iter().find(is_list).unwrap().clone();
+        let keys = list["api_keys"]["M"].as_object_mut().unwrap();
+        let key = keys.values().next().unwrap().clone();
+        while keys.len() < number {
+            keys.insert(ApiKeyId::new(&Clock::system()).to_string(), key.clone());
+        }
+        table.call("PutItem", &json!({"TableName": table.name(), "Item": list})).await.unwrap();
     }
 
     /// Lets an API key expire now, past the API.

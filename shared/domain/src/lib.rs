@@ -5,6 +5,7 @@
 //!
 //! Begin with [`credits`] and [`pricing`].
 
+pub mod budget;
 pub mod calendar;
 pub mod cause;
 pub mod conversation_title;
@@ -16,6 +17,7 @@ pub mod password;
 pub mod pricing;
 pub mod random;
 pub mod reasoning_proof;
+pub mod requests_per_minute;
 pub mod setting;
 pub mod source_network;
 pub mod time;

@@ -31,6 +31,9 @@ pub enum IdentityError {
         /// The most API keys of a user.
         limit: usize,
     },
+    /// The act takes the password, which was not given.
+    #[error("the act takes the password")]
+    PasswordRequired,
     /// Too many attempts at a password, or too many registrations.
     #[error("throttled for {retry_after:?}")]
     Throttled {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
+use crate::buckets::Buckets;
 use crate::entry::{self, Entry};
 use crate::gate::Accepting;
 use crate::holds::{Holds, sums};
@@ -158,6 +159,12 @@ pub struct Account {
     pub hourly: HourlyWork,
     /// The number of changes of balance and holds so far.
     pub version: u64,
+    /// The credits that were charged so far. They are no [`Credits`], whose bound is that of one account at one time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spent: u64,
+    /// The buckets of requests of the account and of its API keys. Absent where no limit on requests ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) buckets: Option<Buckets>,
     /// The time of registration, in RFC 3339.
     pub created_at: String,
     /// The time at which the deletion began, in seconds since the Unix epoch.
@@ -227,6 +234,8 @@ impl Account {
             keys_version: 0,
             hourly: HourlyWork::none(clock.now()),
             version: 0,
+            spent: 0,
+            buckets: None,
             created_at: created_at.clone(),
             deletion_began_at: None,
             conversations: 0,

@@ -101,7 +101,8 @@ mod tests {
 
     /// An account with this balance, and one hold of 5 credits at its place `hold`.
     fn account(balance: u64, hold: EntryId) -> Account {
-        let of_hold = Hold { id: hold, amount: credits(5), expires_at: NOW.seconds() + 60, fingerprint: None };
+        let of_hold =
+            Hold { id: hold, amount: credits(5), expires_at: NOW.seconds() + 60, fingerprint: None, budget: None };
         Account {
             username: "ada".to_owned(),
             balance: credits(balance),
@@ -112,6 +113,8 @@ mod tests {
             keys_version: 0,
             hourly: HourlyWork::none(NOW),
             version: 0,
+            spent: 0,
+            buckets: None,
             created_at: NOW.to_string(),
             deletion_began_at: None,
             conversations: 0,

@@ -4,8 +4,10 @@ use domain::credits::Credits;
 use domain::ids::{ConversationId, UserId};
 use domain::time::Timestamp;
 
-use crate::account::{Account, Payer};
-use crate::claimed_payer::ClaimedPayer;
+use crate::account::Account;
+use crate::buckets::{Bucket, MinuteRoom, removable, tightest};
+use crate::budgets::{KeyBudget, SeenBudget};
+use crate::claimed_payer::{ClaimedPayer, FoundItems};
 use crate::conversations;
 use crate::error::LedgerError;
 use crate::gate::{Accepting, Gate};
@@ -13,6 +15,7 @@ use crate::holds::{Hold, Holds, expired, number_of, number_of_hour};
 use crate::hourly::HourlyWork;
 use crate::idempotency::{IdempotencyRecord, Remembered};
 use crate::ledger::Ledger;
+use crate::paying_key::{KeyLimits, PayingKey};
 use crate::replay::Replay;
 
 /// The outcome of [`Ledger::admit`] and [`Ledger::admit_to`].
@@ -34,6 +37,15 @@ pub enum AdmittedAccount {
     Remembered(RememberedAccount),
 }
 
+impl AdmittedAccount {
+    /// The limits of the API key by which the payer pays, if they do, as far as is known.
+    #[must_use]
+    pub fn key_limits(&self) -> Option<&KeyLimits> {
+        let (Self::Read(open) | Self::Remembered(RememberedAccount(open))) = self;
+        open.key_limits()
+    }
+}
+
 impl From<OpenAccount> for AdmittedAccount {
     fn from(open: OpenAccount) -> Self {
         Self::Read(open)
@@ -50,6 +62,8 @@ pub struct RememberedAccount(pub(crate) OpenAccount);
 pub struct OpenAccount {
     pub(crate) claimed: ClaimedPayer,
     pub(crate) account: Account,
+    /// The budget of the payer's API key as it was read, or as a refusal showed it.
+    pub(crate) budget: Option<SeenBudget>,
     /// The proof that the gate was open. Nobody reads it.
     _accepting: Accepting,
     pub(crate) remembered: Option<Remembered>,
@@ -94,19 +108,61 @@ impl OpenAccount {
         }
     }
 
-    /// Checks that the account can pay `cost` at `now`, its expired holds included.
-    ///
-    /// # Errors
-    /// [`LedgerError::InsufficientCredits`] if it cannot.
-    pub fn check_covers(&self, cost: Credits, now: Timestamp) -> Result<(), LedgerError> {
-        let balance = self.spendable(now);
-        if balance < cost { Err(LedgerError::InsufficientCredits { balance, cost }) } else { Ok(()) }
+    /// The limits of the API key by which the payer pays, if they do.
+    #[must_use]
+    pub fn key_limits(&self) -> Option<&KeyLimits> {
+        self.claimed.key_limits()
     }
 
-    /// The credits that the account can spend at `now`, its expired holds included.
+    /// The budget of the payer's API key in the period of `moment`, if it has one.
+    pub(crate) fn budget_at(&self, moment: Timestamp, now: Timestamp) -> Option<KeyBudget> {
+        let PayingKey { id, limits } = self.claimed.paying_key()?;
+        limits.budget.map(|budget| KeyBudget::new(*id, budget, self.budget, &self.account, moment, now))
+    }
+
+    /// Checks that the account can pay `cost` at `now`, its expired holds included, and that the budget of the payer's API
+    /// key allows it.
+    ///
+    /// # Errors
+    /// [`LedgerError::InsufficientCredits`] if the account cannot; [`LedgerError::BudgetSpent`] if the budget does not.
+    pub fn check_covers(&self, cost: Credits, now: Timestamp) -> Result<(), LedgerError> {
+        self.spendable_of(self.budget_at(now, now).as_ref(), cost, now).map(|_| ())
+    }
+
+    /// The credits that the payer can spend at `now`: those of the account, its expired holds included, and no more than the
+    /// budget of the payer's API key allows.
     #[must_use]
     pub fn spendable(&self, now: Timestamp) -> Credits {
-        self.account.spendable_and_held(now).0
+        let (balance, _) = self.account.spendable_and_held(now);
+        self.budget_at(now, now).map_or(balance, |budget| balance.min(budget.remaining()))
+    }
+
+    /// The credits that the payer can spend of the account and of `budget`, which must be at least `least`.
+    ///
+    /// # Errors
+    /// As [`OpenAccount::check_covers`].
+    pub(crate) fn spendable_of(
+        &self,
+        budget: Option<&KeyBudget>,
+        least: Credits,
+        now: Timestamp,
+    ) -> Result<Credits, LedgerError> {
+        let (balance, _) = self.account.spendable_and_held(now);
+        if balance < least {
+            return Err(LedgerError::InsufficientCredits { balance, cost: least });
+        }
+        let Some(budget) = budget else { return Ok(balance) };
+        let remaining = budget.remaining();
+        if remaining < least {
+            return Err(LedgerError::BudgetSpent { remaining, cost: least, renews_at: budget.renews_at() });
+        }
+        Ok(balance.min(remaining))
+    }
+
+    /// The credits that a hold can take without a release: the balance, and those of the hold that is taken over.
+    pub(crate) fn available(&self) -> Credits {
+        let returned = self.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
+        self.account.balance.saturating_plus(returned)
     }
 
     /// The expired hold of the same idempotency key, whose place the message takes over.
@@ -136,6 +192,12 @@ pub(crate) struct Room {
     pub(crate) most_holds: u32,
     /// Expired holds that must be released first.
     pub(crate) in_the_way: Holds,
+    /// The buckets of which a request is taken. Each has one.
+    pub(crate) buckets: Vec<Bucket>,
+    /// Buckets that the hold removes, as they were seen.
+    pub(crate) removable: Vec<(String, u64)>,
+    /// The time for which they have it.
+    pub(crate) now: Timestamp,
 }
 
 impl Ledger {
@@ -144,7 +206,10 @@ impl Ledger {
     /// an API key that is remembered and may have ended, then the key's record if there is an idempotency key, then what the
     /// gate has to read; it writes nothing.
     ///
-    /// Without an idempotency key, an account in which this function held lately is not read: it is admitted as it is
+    /// The budget of the payer's API key is read together with the account. Whether it covers the message is not asked here,
+    /// where nobody knows what that costs.
+    ///
+    /// Without an idempotency key or a budget, an account in which this function held lately is not read: it is admitted as it is
     /// remembered, and [`Ledger::hold`] finds out whether that was right. If it does not seem open, it is read.
     ///
     /// # Errors
@@ -152,7 +217,8 @@ impl Ledger {
     /// [`LedgerError::IdempotencyMismatch`] if the key was used for another message; [`LedgerError::AnswerGone`] if the
     /// answer to the key is no longer kept; [`LedgerError::NotAccepting`] if the gate is closed;
     /// [`LedgerError::InProgress`] while the key's first request is being answered; [`LedgerError::TooManyHolds`] and
-    /// [`LedgerError::TooMuchUnpaid`] without room. [`LedgerError::Unavailable`] if the table cannot be read.
+    /// [`LedgerError::TooMuchUnpaid`] without room, and [`LedgerError::TooManyRequests`] where this minute has no request
+    /// left. [`LedgerError::Unavailable`] if the table cannot be read.
     pub async fn admit(
         &self,
         gate: &Gate,
@@ -160,14 +226,16 @@ impl Ledger {
         remembered: Option<Remembered>,
     ) -> Result<Admission<AdmittedAccount>, LedgerError> {
         let mut claimed = payer.into();
+        let remembered = remembered.map(|remembered| remembered.by(claimed.api_key()));
+        // The budget of an API key is no part of what is remembered, and has to be read.
         if remembered.is_none()
+            && claimed.budget_place(self.clock.now()).is_none()
             && let Some(account) = self.recall(gate, &claimed).await
         {
             return Ok(Admission::Open(AdmittedAccount::Remembered(account)));
         }
-        let found = self.table.get(Account::key(claimed.user_id())).await?;
-        let account = claimed.confirm::<LedgerError>(found).await?;
-        Ok(match self.admit_found(gate, claimed, account, remembered, AskedIn::Nothing).await? {
+        let found = claimed.read::<LedgerError>(&self.table, None, self.clock.now()).await?;
+        Ok(match self.admit_found(gate, claimed, found, remembered, AskedIn::Nothing).await? {
             Admission::Open(open) => Admission::Open(open.into()),
             Admission::Replay(replay) => Admission::Replay(replay),
         })
@@ -182,7 +250,7 @@ impl Ledger {
         }
         let accepting = gate.accepting().await.ok()?;
         let (claimed, asked_in) = (claimed.clone(), AskedIn::Nothing);
-        let open = OpenAccount { claimed, account, _accepting: accepting, remembered: None, asked_in };
+        let open = OpenAccount { claimed, account, budget: None, _accepting: accepting, remembered: None, asked_in };
         self.room(&open).ok()?;
         Some(RememberedAccount(open))
     }
@@ -203,10 +271,10 @@ impl Ledger {
         Ok(open)
     }
 
-    /// Reads the account once more, which has to be open to its payer still.
+    /// Reads the account once more, which has to be open to its payer still, and the budget of the payer's API key.
     pub(crate) async fn read_again(&self, open: &mut OpenAccount) -> Result<(), LedgerError> {
-        let found = self.table.get(Account::key(open.user_id())).await?;
-        open.account = open.claimed.confirm::<LedgerError>(found).await?;
+        let found = open.claimed.read::<LedgerError>(&self.table, None, self.clock.now()).await?;
+        (open.account, open.budget) = (found.account, found.budget);
         Ok(())
     }
 
@@ -224,24 +292,24 @@ impl Ledger {
         remembered: Option<Remembered>,
     ) -> Result<Admission, LedgerError> {
         let mut claimed = payer.into();
-        let (account, found) = conversations::find(&self.table, &mut claimed, conversation).await?;
-        let asked_in = found.map_or(AskedIn::NoConversation, AskedIn::Conversation);
-        self.admit_found(gate, claimed, account, remembered, asked_in).await
+        let remembered = remembered.map(|remembered| remembered.by(claimed.api_key()));
+        let (found, stored_as) = conversations::find(&self.table, &mut claimed, conversation, self.clock.now()).await?;
+        let asked_in = stored_as.map_or(AskedIn::NoConversation, AskedIn::Conversation);
+        self.admit_found(gate, claimed, found, remembered, asked_in).await
     }
 
     async fn admit_found(
         &self,
         gate: &Gate,
         claimed: ClaimedPayer,
-        account: Account,
+        FoundItems { account, budget, .. }: FoundItems,
         remembered: Option<Remembered>,
         asked_in: AskedIn,
     ) -> Result<Admission, LedgerError> {
-        let payer = claimed.payer();
         if let Some(remembered) = &remembered {
-            let key = IdempotencyRecord::key(payer.user_id(), &remembered.key);
+            let key = IdempotencyRecord::key(claimed.user_id(), &remembered.key);
             if let Some(record) = self.table.get(key).await?
-                && let Some(replay) = self.replay_of(&account, payer, remembered, asked_in, record).await?
+                && let Some(replay) = self.replay_of(&account, &claimed, remembered, asked_in, record).await?
             {
                 return Ok(Admission::Replay(Box::new(replay)));
             }
@@ -253,7 +321,7 @@ impl Ledger {
         }
         // One read after the other: they share a connection, and another one would take longer to open.
         let accepting = gate.accepting().await?;
-        let open = OpenAccount { claimed, account, _accepting: accepting, remembered, asked_in };
+        let open = OpenAccount { claimed, account, budget, _accepting: accepting, remembered, asked_in };
         self.room(&open)?;
         Ok(Admission::Open(open))
     }
@@ -262,7 +330,7 @@ impl Ledger {
     pub(crate) async fn replay_of(
         &self,
         account: &Account,
-        payer: Payer,
+        payer: &ClaimedPayer,
         remembered: &Remembered,
         asked_in: AskedIn,
         record: IdempotencyRecord,
@@ -277,6 +345,22 @@ impl Ledger {
             return Err(LedgerError::AnswerGone);
         }
         self.replay(account, payer, record).await.map(Some)
+    }
+
+    /// The buckets of which a message takes a request: that of the account and that of its payer's API key, where there are
+    /// limits.
+    pub(crate) fn buckets(&self, account: &Account, key: Option<&PayingKey>) -> Vec<Bucket> {
+        let buckets = account.buckets.as_ref();
+        let of_user = self.requests_per_minute.map(|limit| Bucket::of_user(limit, buckets));
+        let of_key = key.and_then(|PayingKey { id, limits }| {
+            limits.requests_per_minute.map(|limit| Bucket::of_key(*id, limit, buckets))
+        });
+        of_user.into_iter().chain(of_key).collect()
+    }
+
+    /// The requests that are left of this minute, as `account` says, if there is a limit on them.
+    pub(crate) fn minute_room(&self, account: &Account, key: Option<&PayingKey>) -> Option<MinuteRoom> {
+        tightest(&self.buckets(account, key), self.clock.now())
     }
 
     /// The room for one more message. Expired holds are named if it takes their place.
@@ -312,6 +396,9 @@ impl Ledger {
                 _ => too_many_holds(),
             });
         }
-        Ok(Room { hourly, most_holds, in_the_way })
+        let buckets = self.buckets(account, open.claimed.paying_key());
+        buckets.iter().try_for_each(|bucket| bucket.check(now))?;
+        let removable = removable(account.buckets.as_ref(), &buckets, now);
+        Ok(Room { hourly, most_holds, in_the_way, buckets, removable, now })
     }
 }

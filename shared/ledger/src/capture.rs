@@ -72,7 +72,7 @@ impl Failed {
 
 impl Ledger {
     /// Charges for a message that was answered, by the exchange's bill and usage, and stores the exchange if it names a
-    /// conversation. The rest of the hold returns to the balance in the same write. A charge is never higher than the
+    /// conversation. The rest of the hold returns to the balance, and to the budget of the payer's API key, in the same write. A charge is never higher than the
     /// hold, because the payer agreed to no more.
     ///
     /// # Errors
@@ -198,7 +198,25 @@ impl Ledger {
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let charged = exchange.charged(held.amount);
         let mut items = vec![self.end_hold(held, charged)?, self.put_entry(held, exchange, texts)?];
-        let Some(place) = texts else { return Ok(items) };
+        if let Some(place) = texts {
+            items.extend(self.keep_exchange(held, charged, exchange, place)?);
+        }
+        let unspent = held.amount.saturating_minus(charged);
+        if let Some(budget) = held.budget.filter(|_| unspent > Credits::ZERO) {
+            items.push(budget.give_back(&self.table, held.user_id, held.amount, unspent, self.clock.now())?);
+        }
+        Ok(items)
+    }
+
+    /// The message item of an exchange that is stored, and the record of its idempotency key.
+    fn keep_exchange(
+        &self,
+        held: &Held,
+        charged: Credits,
+        exchange: Exchange<'_>,
+        place: TextPlace,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let mut items = Vec::new();
         if let Some(conversation) = exchange.conversation {
             let key = MessageItem::key(held.user_id, conversation, held.id);
             let is_remembered = held.remembered.is_some() && exchange.can_be_repeated();
@@ -244,12 +262,15 @@ impl Ledger {
             .table_name(self.table.name())
             .set_key(Some(Account::key(held.user_id).into_item()))
             .update_expression(format!(
-                "SET {RETURN_CREDITS}, hourly.charged = hourly.charged + :one REMOVE holds.#place"
+                "SET {RETURN_CREDITS}, hourly.charged = hourly.charged + :one, \
+                 spent = if_not_exists(spent, :none) + :charged REMOVE holds.#place"
             ))
             .condition_expression(HOLD_IS_OURS)
             .expression_attribute_names("#place", &held.place)
             .expression_attribute_values(":id", AttributeValue::S(held.id.to_string()))
             .expression_attribute_values(":returned", number(held.amount.saturating_minus(charged)))
+            .expression_attribute_values(":charged", number(charged))
+            .expression_attribute_values(":none", number(0_u64))
             .expression_attribute_values(":one", number(1_u64))
             .build()?;
         Ok(TransactWriteItem::builder().update(account).build())
@@ -262,6 +283,7 @@ impl Ledger {
         texts: Option<TextPlace>,
     ) -> Result<TransactWriteItem, StoreError> {
         let entry = Entry {
+            api_key: held.api_key,
             texts_until: exchange.conversation.and(self.retention.end_in_seconds(held.id)),
             ..Entry::chat(held.amount, exchange, texts, self.clock.now().to_string())
         };

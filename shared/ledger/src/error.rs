@@ -5,9 +5,11 @@ use std::time::Duration;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use domain::time::Timestamp;
 use store::StoreError;
 
 use crate::account::Closed;
+use crate::buckets::NoRequestLeft;
 use crate::gate::GateError;
 
 /// The reason why a message was not held, charged or answered again. Nothing was charged, unless the error is
@@ -27,6 +29,26 @@ pub enum LedgerError {
         balance: Credits,
         /// The lowest cost of the message.
         cost: Credits,
+    },
+    /// The budget of the payer's API key does not cover the cost.
+    #[error("{remaining} of the API key's budget do not cover {cost}")]
+    BudgetSpent {
+        /// The credits that can still be spent in the budget's period.
+        remaining: Credits,
+        /// The lowest cost of the message.
+        cost: Credits,
+        /// The moment at which the budget begins anew, if it ever does.
+        renews_at: Option<Timestamp>,
+    },
+    /// The user, or the payer's API key, has made as many requests as a minute has.
+    #[error("too many requests were made")]
+    TooManyRequests {
+        /// The most requests of a minute.
+        limit: u32,
+        /// The time until one may be made.
+        retry_after: Duration,
+        /// The time until as many may be made as ever.
+        full_in: Duration,
     },
     /// The user has as many messages in flight as the ledger allows.
     #[error("too many messages are in flight")]
@@ -80,6 +102,12 @@ pub enum LedgerError {
     /// A fault of ours.
     #[error("{0}")]
     Internal(Cause),
+}
+
+impl From<NoRequestLeft> for LedgerError {
+    fn from(NoRequestLeft { limit, retry_after, full_in }: NoRequestLeft) -> Self {
+        Self::TooManyRequests { limit, retry_after, full_in }
+    }
 }
 
 impl From<GateError> for LedgerError {

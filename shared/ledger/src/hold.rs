@@ -5,9 +5,7 @@ mod update;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{CancellationReason, ReturnValue, TransactWriteItem, Update};
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
@@ -19,6 +17,8 @@ use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Closed};
 use crate::admission::{AdmittedAccount, OpenAccount, RememberedAccount, Room};
+use crate::budget_place::BudgetPlace;
+use crate::budgets::{BudgetItem, KeyBudget, SeenBudget};
 use crate::error::LedgerError;
 use crate::holds::{expired, sums};
 use crate::idempotency::{IdempotencyKey, IdempotencyRecord};
@@ -60,12 +60,15 @@ pub enum HoldOutcome {
     Held(Held),
     /// The message was answered meanwhile, under the same idempotency key.
     Replay(Replay),
+    /// The payer's API key has other limits than it had when the account was admitted, and nothing is held. The account was
+    /// read, and is open to the payer with the limits that the key has now.
+    LimitsChanged(Box<OpenAccount>),
 }
 
 /// The outcome of the one try to hold in an account as it is remembered.
 enum FirstTry {
     /// The memory was right, and the credits are held.
-    Held(Held),
+    Held(Box<Held>),
     /// The account as it is. The memory was wrong, or did not cover the order.
     Account(Box<OpenAccount>),
 }
@@ -78,6 +81,8 @@ enum Placed {
     Refused {
         /// The account, if its condition failed.
         account: Option<Box<Account>>,
+        /// The budget of the payer's API key, if its condition failed.
+        budget: Option<SeenBudget>,
         /// The record of the idempotency key, if its condition failed.
         record: Option<Box<IdempotencyRecord>>,
     },
@@ -88,35 +93,42 @@ impl Ledger {
     /// write checks it again, and every refusal is judged as [`Ledger::admit`] does. Expired holds of the account are
     /// released on the way.
     ///
+    /// With an API key that has a budget, one transaction holds in the account and in the budget's item, so that neither is
+    /// exceeded however many hold at once. The amount shrinks to what both have left, down to the least.
+    ///
     /// An account that is remembered is tried as it is remembered, once. If that does not hold the whole amount, the account
     /// as it is decides: no memory refuses anything, or makes a hold smaller.
     ///
     /// # Errors
     /// As [`Ledger::admit`]; [`LedgerError::InsufficientCredits`] if the balance does not cover the least amount;
+    /// [`LedgerError::BudgetSpent`] if the budget of the payer's API key does not;
     /// [`LedgerError::Unavailable`] if the table cannot be reached, or too many requests use the account at once.
     pub async fn hold(&self, account: impl Into<AdmittedAccount>, order: &Order) -> Result<HoldOutcome, LedgerError> {
         let until = self.clock.now().plus(HOLD_PATIENCE).min(order.deadline);
-        let mut open = match account.into() {
+        let account = account.into();
+        let admitted_with = account.key_limits().cloned();
+        let mut open = match account {
             AdmittedAccount::Read(open) => open,
             AdmittedAccount::Remembered(account) => {
                 match Box::pin(self.hold_remembered(account, order, until)).await? {
-                    FirstTry::Held(held) => return Ok(HoldOutcome::Held(held)),
+                    FirstTry::Held(held) => return Ok(HoldOutcome::Held(*held)),
                     FirstTry::Account(open) => *open,
                 }
             }
         };
         loop {
+            if open.key_limits() != admitted_with.as_ref() {
+                return Ok(HoldOutcome::LimitsChanged(Box::new(open)));
+            }
             let room = self.room(&open)?;
-            let amount = self.affordable(&open, order)?;
-            if !room.in_the_way.is_empty() || amount > available(&open) {
+            let new = self.affordable_hold(&open, &room, order)?;
+            if new.needs_room() {
                 Box::pin(self.make_room(&mut open, until)).await?;
             } else {
-                let hold = self.new_hold(&open, order, amount);
-                let new = NewHold { open: &open, room: &room, hold };
                 match self.place_hold(&new, until).await? {
                     Placed::Held(account) => return Ok(HoldOutcome::Held(self.held(&new, *account, order).await)),
-                    Placed::Refused { account, record } => {
-                        if let Some(replay) = self.judge(&mut open, account, record).await? {
+                    refused @ Placed::Refused { .. } => {
+                        if let Some(replay) = self.judge(&mut open, refused).await? {
                             return Ok(HoldOutcome::Replay(replay));
                         }
                     }
@@ -142,8 +154,7 @@ impl Ledger {
                 .map(|open| FirstTry::Account(Box::new(open)));
         };
         let RememberedAccount(mut open) = account;
-        let hold = self.new_hold(&open, order, order.amount);
-        let new = NewHold { open: &open, room: &room, hold };
+        let new = self.new_hold(&open, &room, order);
         let placed = self.place_hold(&new, until).await;
         if !matches!(placed, Ok(Placed::Held(_))) {
             // The next message reads the account: a read costs less than another refusal.
@@ -152,26 +163,50 @@ impl Ledger {
         match placed? {
             Placed::Held(account) => {
                 open.claimed.learn(&account);
-                Ok(FirstTry::Held(self.held(&new, *account, order).await))
+                Ok(FirstTry::Held(Box::new(self.held(&new, *account, order).await)))
             }
-            Placed::Refused { account, record } => {
-                self.judge(&mut open, account, record).await?;
+            refused @ Placed::Refused { .. } => {
+                self.judge(&mut open, refused).await?;
                 Ok(FirstTry::Account(Box::new(open)))
             }
         }
     }
 
-    /// The room for one more message, if nothing has to be released for it and the balance covers the whole amount.
+    /// The room for one more message, if nothing has to be released for it and the balance covers the whole amount. What is
+    /// remembered is not good enough to tidy by: a removal that is refused would cost more than it saves.
     fn room_for_all(&self, open: &OpenAccount, order: &Order) -> Option<Room> {
-        let room = self.room(open).ok()?;
-        (room.in_the_way.is_empty() && order.amount <= available(open)).then_some(room)
+        let room = Room { removable: Vec::new(), ..self.room(open).ok()? };
+        (room.in_the_way.is_empty() && order.amount <= open.available()).then_some(room)
     }
 
-    /// The credits to hold: the order's amount, or all that the account can spend.
-    fn affordable(&self, open: &OpenAccount, order: &Order) -> Result<Credits, LedgerError> {
+    /// The hold of the order's amount, or of all that the payer can spend of the account and of the API key's budget. The
+    /// period of the budget is that in which the hold's id was made, so that id, condition and release mean one item.
+    fn affordable_hold<'a>(
+        &self,
+        open: &'a OpenAccount,
+        room: &'a Room,
+        order: &Order,
+    ) -> Result<NewHold<'a>, LedgerError> {
         let now = self.clock.now();
-        open.check_covers(order.least, now)?;
-        Ok(order.amount.min(open.spendable(now)))
+        let mut new = self.new_hold(open, room, order);
+        let budget = open.budget_at(new.hold.id.made_at(), now);
+        new.hold.amount = order.amount.min(open.spendable_of(budget.as_ref(), order.least, now)?);
+        // A hold of nothing needs no budget, also of a key whose budget was lowered below what is spent.
+        new.budget = budget.filter(|_| new.hold.amount > Credits::ZERO);
+        new.hold.budget = new.budget.map(|budget| budget.place);
+        Ok(new)
+    }
+
+    /// The hold of the order's whole amount, without a budget.
+    fn new_hold<'a>(&self, open: &'a OpenAccount, room: &'a Room, order: &Order) -> NewHold<'a> {
+        let hold = Hold {
+            id: EntryId::above(open.account.sealed_to, &self.clock),
+            amount: order.amount,
+            expires_at: order.deadline.plus(HOLD_MARGIN).seconds(),
+            fingerprint: open.remembered.as_ref().map(|remembered| remembered.fingerprint.clone()),
+            budget: None,
+        };
+        NewHold { open, room, hold, budget: None }
     }
 
     /// Releases expired holds, because their room or their credits are needed, and reads the account again.
@@ -183,33 +218,22 @@ impl Ledger {
     }
 
     /// Learns from a refusal: the account as it is now, or the answer that was given meanwhile.
-    async fn judge(
-        &self,
-        open: &mut OpenAccount,
-        account: Option<Box<Account>>,
-        record: Option<Box<IdempotencyRecord>>,
-    ) -> Result<Option<Replay>, LedgerError> {
+    async fn judge(&self, open: &mut OpenAccount, refused: Placed) -> Result<Option<Replay>, LedgerError> {
+        let Placed::Refused { account, budget, record } = refused else { return Ok(None) };
         if let Some(account) = account {
             open.account = open.claimed.confirm::<LedgerError>(Some(*account)).await?;
         }
+        open.budget = budget.or(open.budget);
         let (Some(record), Some(remembered)) = (record, &open.remembered) else { return Ok(None) };
-        self.replay_of(&open.account, open.claimed.payer(), remembered, open.asked_in, *record).await
-    }
-
-    fn new_hold(&self, open: &OpenAccount, order: &Order, amount: Credits) -> Hold {
-        Hold {
-            id: EntryId::above(open.account.sealed_to, &self.clock),
-            amount,
-            expires_at: order.deadline.plus(HOLD_MARGIN).seconds(),
-            fingerprint: open.remembered.as_ref().map(|remembered| remembered.fingerprint.clone()),
-        }
+        self.replay_of(&open.account, &open.claimed, remembered, open.asked_in, *record).await
     }
 
     async fn place_hold(&self, new: &NewHold<'_>, until: Timestamp) -> Result<Placed, LedgerError> {
         let update = new.update(&self.table)?;
-        let placed = match &new.open.remembered {
-            None => self.hold_alone(new, update, until).await?,
-            Some(remembered) => self.hold_with_key(new, &remembered.key, update, until).await?,
+        let placed = if new.budget.is_none() && new.open.remembered.is_none() {
+            self.hold_alone(new, update, until).await?
+        } else {
+            self.hold_together(new, update, until).await?
         };
         Ok(match placed {
             // An earlier attempt, whose answer was lost, wrote the hold.
@@ -222,25 +246,14 @@ impl Ledger {
         })
     }
 
-    /// Without an idempotency key, one conditional update is enough.
+    /// Without an idempotency key and a budget, one conditional update is enough.
     async fn hold_alone(&self, new: &NewHold<'_>, update: Update, until: Timestamp) -> Result<Placed, LedgerError> {
-        let request = self
-            .table
-            .client()
-            .update_item()
-            .table_name(update.table_name)
-            .set_key(Some(update.key))
-            .update_expression(update.update_expression)
-            .set_condition_expression(update.condition_expression)
-            .set_expression_attribute_names(update.expression_attribute_names)
-            .set_expression_attribute_values(update.expression_attribute_values)
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let request = self.table.update_alone(update).return_values(ReturnValue::AllNew);
         match repeat_collisions(&self.clock, until, || request.clone().send()).await {
             Ok(answer) => Ok(Placed::Held(Box::new(from_item(answer.attributes.unwrap_or_default())?))),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Placed::Refused { account: Some(account_of(failed.item())?), record: None })
+                    Ok(Placed::Refused { account: Some(account_of(failed.item())?), budget: None, record: None })
                 }
                 _ => Err(self.uncertain(new, error.into()).await.into()),
             },
@@ -259,34 +272,25 @@ impl Ledger {
         error
     }
 
-    /// With an idempotency key, a transaction also checks that no request with the key was answered. The read of the
-    /// record before it spares a refusal, and proves nothing: account and record are two reads.
-    async fn hold_with_key(
-        &self,
-        new: &NewHold<'_>,
-        key: &IdempotencyKey,
-        update: Update,
-        until: Timestamp,
-    ) -> Result<Placed, LedgerError> {
+    /// With an API key's budget, a transaction holds in its item too. With an idempotency key, it also checks that no request
+    /// with the key was answered. The reads of both before it spare a refusal, and prove nothing: each is another read.
+    async fn hold_together(&self, new: &NewHold<'_>, update: Update, until: Timestamp) -> Result<Placed, LedgerError> {
         let user_id = new.open.user_id();
-        let items = vec![TransactWriteItem::builder().update(update).build(), self.check_no_record(user_id, key)?];
+        let mut items = vec![TransactWriteItem::builder().update(update).build()];
+        if let Some(KeyBudget { place, limit, .. }) = new.budget {
+            items.push(place.hold(&self.table, user_id, limit, new.hold.amount)?);
+        }
+        if let Some(remembered) = &new.open.remembered {
+            items.push(self.check_no_record(user_id, &remembered.key)?);
+        }
         let token = format!("hold-{}", new.hold.id);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
             return Ok(Placed::Held(Box::new(new.expected_account())));
         };
-        let Some([account, record]) = cancellation_reasons(&error) else {
-            return Err(self.uncertain(new, error.into()).await.into());
-        };
-        if !condition_failed(account) && !condition_failed(record) {
-            return Err(StoreError::from(error).into());
+        match cancellation_reasons(&error) {
+            Some(reasons) => refused(reasons, new)?.ok_or_else(|| StoreError::from(error).into()),
+            None => Err(self.uncertain(new, error.into()).await.into()),
         }
-        let item_of = |reason: &CancellationReason| {
-            reason.item().cloned().map(from_item).transpose().map(|item| item.map(Box::new))
-        };
-        Ok(Placed::Refused {
-            account: condition_failed(account).then(|| account_of(account.item())).transpose()?,
-            record: if condition_failed(record) { item_of(record)? } else { None },
-        })
     }
 
     fn check_no_record(&self, user_id: UserId, key: &IdempotencyKey) -> Result<TransactWriteItem, StoreError> {
@@ -311,7 +315,8 @@ impl Ledger {
         let in_flight = self.in_flight(&account);
         let has_paid = account.hourly.at(now).has_paid_lately();
         let expired = expired(account.holds.clone(), now);
-        if new.open.remembered.is_none() && expired.is_empty() {
+        let minute = self.minute_room(&account, new.open.claimed.paying_key());
+        if new.open.remembered.is_none() && new.budget.is_none() && expired.is_empty() {
             self.memory.remember(user_id, account.clone(), now);
         } else {
             // A transaction does not answer with the account, and a release changes it once more.
@@ -331,6 +336,9 @@ impl Ledger {
             amount: new.hold.amount,
             balance: account.balance.saturating_plus(returning),
             in_flight,
+            minute,
+            api_key: new.open.claimed.api_key(),
+            budget: new.hold.budget,
             place: new.place(),
             remembered: new.open.remembered.clone(),
             has_paid,
@@ -339,10 +347,29 @@ impl Ledger {
     }
 }
 
-/// The credits that a hold can take without a release: the balance, and those of the hold that is taken over.
-fn available(open: &OpenAccount) -> Credits {
-    let returned = open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
-    open.account.balance.saturating_plus(returned)
+/// What the refused transaction of `new` shows of the items whose conditions failed. `None` if none did.
+fn refused(reasons: &[CancellationReason], new: &NewHold<'_>) -> Result<Option<Placed>, LedgerError> {
+    let mut reasons = reasons.iter();
+    let account = reasons.next();
+    let budget = new.hold.budget.and_then(|place| Some((place, reasons.next()?)));
+    let record = reasons.next();
+    let has_failed = |reason: Option<&CancellationReason>| reason.is_some_and(condition_failed);
+    if !has_failed(account) && !has_failed(budget.map(|(_, reason)| reason)) && !has_failed(record) {
+        return Ok(None);
+    }
+    let account = account.filter(|account| condition_failed(account));
+    let budget = budget.filter(|(_, budget)| condition_failed(budget));
+    let record = record.filter(|record| condition_failed(record));
+    Ok(Some(Placed::Refused {
+        account: account.map(|account| account_of(account.item())).transpose()?,
+        budget: budget.map(|(place, budget)| seen_budget(place, budget)).transpose()?,
+        record: record.and_then(|record| record.item().cloned()).map(from_item).transpose()?.map(Box::new),
+    }))
+}
+
+fn seen_budget(place: BudgetPlace, reason: &CancellationReason) -> Result<SeenBudget, StoreError> {
+    let item: Option<BudgetItem> = reason.item().cloned().map(from_item).transpose()?;
+    Ok(SeenBudget::new(place, item))
 }
 
 fn account_of(item: Option<&Item>) -> Result<Box<Account>, LedgerError> {

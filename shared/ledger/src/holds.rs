@@ -7,6 +7,7 @@ use domain::ids::EntryId;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::budget_place::BudgetPlace;
 use crate::hourly::HourlyWork;
 use crate::idempotency::Fingerprint;
 
@@ -23,6 +24,9 @@ pub struct Hold {
     /// With an idempotency key: the fingerprint of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// With an API key that has a budget: the place of the budget from which its credits were taken too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetPlace>,
 }
 
 impl Hold {

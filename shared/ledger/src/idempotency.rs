@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::Key;
 
 use domain::credits::Credits;
-use domain::ids::{ConversationId, EntryId, UserId};
+use domain::ids::{ApiKeyId, ConversationId, EntryId, UserId};
 use domain::invalid_field::InvalidField;
 use domain::message::{FinishReason, Message};
 use domain::pricing::Usage;
@@ -24,7 +24,7 @@ use crate::texts::{TextPlace, Texts};
 pub(crate) const RECORD_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A client's own name for one request: 1 to 255 visible ASCII characters, of which only a digest is kept. Equal keys of
-/// two users are two keys.
+/// two users, or of two API keys of one, are two keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     digest: String,
@@ -50,6 +50,14 @@ impl IdempotencyKey {
             )));
         }
         Ok(Self { digest: short_sha256(&[b"key\0", key.as_bytes()]) })
+    }
+
+    /// The same key as a program sends it with the API key `id`. Programs of one user may be strangers to each other: none
+    /// gets an answer to another's request, or learns that there was one.
+    pub(crate) fn of_program(&self, id: ApiKeyId) -> Self {
+        Self {
+            digest: short_sha256(&[b"key of a program\0", id.to_string().as_bytes(), b"\0", self.digest.as_bytes()]),
+        }
     }
 
     pub(crate) fn digest(&self) -> &str {
@@ -111,6 +119,14 @@ impl Remembered {
     #[must_use]
     pub fn message(key: IdempotencyKey, message: &Message) -> Self {
         Self { key, fingerprint: Fingerprint::of(message) }
+    }
+
+    /// The same request as a program sends it with the API key `id`, or as a person does.
+    pub(crate) fn by(self, id: Option<ApiKeyId>) -> Self {
+        match id {
+            None => self,
+            Some(id) => Self { key: self.key.of_program(id), ..self },
+        }
     }
 }
 
@@ -184,6 +200,16 @@ mod tests {
         assert_eq!(IdempotencyKey::parse("\"8e03978e-40d5-43dd\"").unwrap(), plain);
         assert_eq!(IdempotencyKey::parse(" 8e03978e-40d5-43dd ").unwrap(), plain);
         assert_ne!(IdempotencyKey::parse("8e03978e-40d5-43de").unwrap(), plain);
+    }
+
+    #[test]
+    fn equal_keys_of_two_programs_and_of_their_user_are_three() {
+        let clock = domain::time::Clock::system();
+        let (one, other) = (ApiKeyId::new(&clock), ApiKeyId::new(&clock));
+        let key = IdempotencyKey::parse("once").unwrap();
+        assert_eq!(key.of_program(one), key.of_program(one));
+        assert_ne!(key.of_program(one), key.of_program(other));
+        assert_ne!(key.of_program(one), key);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{ApiKeyId, EntryId, UserId};
+use domain::requests_per_minute::RequestsPerMinute;
 use domain::time::{Clock, Timestamp};
 use store::Table;
 
 use crate::account_memory::AccountMemory;
+use crate::buckets::MinuteRoom;
+use crate::budget_place::BudgetPlace;
 use crate::hourly::UNPAID_PER_HOUR;
 use crate::idempotency::Remembered;
 use crate::retention::Retention;
@@ -19,6 +22,7 @@ pub struct Ledger {
     pub(crate) clock: Clock,
     pub(crate) max_holds: u32,
     pub(crate) unpaid_per_hour: u32,
+    pub(crate) requests_per_minute: Option<RequestsPerMinute>,
     pub(crate) retention: Retention,
     pub(crate) memory: Arc<AccountMemory>,
 }
@@ -29,13 +33,19 @@ impl Ledger {
     #[must_use]
     pub fn new(table: Table, clock: Clock, max_holds: u32) -> Self {
         let (unpaid_per_hour, retention) = (UNPAID_PER_HOUR, Retention::default());
-        Self { table, clock, max_holds, unpaid_per_hour, retention, memory: Arc::default() }
+        Self { table, clock, max_holds, unpaid_per_hour, requests_per_minute: None, retention, memory: Arc::default() }
     }
 
     /// The same ledger, which keeps texts for as long as `retention` says.
     #[must_use]
     pub fn with_retention(self, retention: Retention) -> Self {
         Self { retention, ..self }
+    }
+
+    /// The same ledger, in which a user may hold for so many messages a minute.
+    #[must_use]
+    pub fn with_requests_per_minute(self, requests_per_minute: Option<RequestsPerMinute>) -> Self {
+        Self { requests_per_minute, ..self }
     }
 
     /// The same ledger with another limit on unpaid messages than [`UNPAID_PER_HOUR`], so that a simulation meets it.
@@ -61,6 +71,12 @@ pub struct Held {
     pub balance: Credits,
     /// The messages in flight, this one included.
     pub in_flight: InFlight,
+    /// The requests that are left of this minute, if there is a limit on them.
+    pub minute: Option<MinuteRoom>,
+    /// The API key by which the user pays, if they do not by an access token.
+    pub api_key: Option<ApiKeyId>,
+    /// The place of the key's budget from which the credits were taken too.
+    pub(crate) budget: Option<BudgetPlace>,
     /// The hold's place in the account's map.
     pub(crate) place: String,
     /// The idempotency key and fingerprint, if the message came with a key.

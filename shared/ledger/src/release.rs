@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ids::{EntryId, UserId};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use domain::credits::Credits;
+use domain::ids::{EntryId, TokenId, UserId};
 use domain::time::Timestamp;
 use store::collision::repeat_collisions;
+use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, number};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::Account;
+use crate::budget_place::BudgetPlace;
 use crate::entry::{self, Entry, EntryKind};
 use crate::holds::{Hold, Holds};
 use crate::ledger::{Held, Ledger};
@@ -59,7 +62,8 @@ impl Ledger {
     }
 
     pub(crate) async fn release_own(&self, held: &Held, work: Work) {
-        let hold = Hold { id: held.id, amount: held.amount, expires_at: 0, fingerprint: None };
+        let Held { id, amount, budget, .. } = *held;
+        let hold = Hold { id, amount, expires_at: 0, fingerprint: None, budget };
         let until = held.deadline.min(self.clock.now().plus(RELEASE_PATIENCE));
         match self.release_hold(held.user_id, &held.place, &hold, work, until).await {
             Ok(Released::Now) if work == Work::None => {
@@ -133,25 +137,55 @@ impl Ledger {
             Work::None => "",
             Work::Unpaid => ", hourly.unpaid = hourly.unpaid + :one",
         };
-        let request = self
+        let update = self
             .table
-            .client()
-            .update_item()
-            .table_name(self.table.name())
-            .set_key(Some(Account::key(user_id).into_item()))
+            .updating(Account::key(user_id))
             .update_expression(format!("SET {RETURN_CREDITS}{count} REMOVE holds.#place"))
             .condition_expression(HOLD_IS_OURS)
             .expression_attribute_names("#place", place)
             .expression_attribute_values(":id", AttributeValue::S(hold.id.to_string()))
             .expression_attribute_values(":returned", number(hold.amount))
-            .expression_attribute_values(":one", number(1_u64));
+            .expression_attribute_values(":one", number(1_u64))
+            .build()?;
+        let released = match hold.budget {
+            None => self.release_alone(update, until).await?,
+            Some(budget) => self.release_together(user_id, update, budget, hold.amount, until).await?,
+        };
+        if released == Released::Now {
+            metrics::emit(&[Metric::CreditsReleased(hold.amount)]);
+        }
+        Ok(released)
+    }
+
+    async fn release_alone(&self, update: Update, until: Timestamp) -> Result<Released, StoreError> {
+        let request = self.table.update_alone(update);
         match repeat_collisions(&self.clock, until, || request.clone().send()).await {
-            Ok(_) => {
-                metrics::emit(&[Metric::CreditsReleased(hold.amount)]);
-                Ok(Released::Now)
-            }
+            Ok(_) => Ok(Released::Now),
             Err(error) if is_condition(&error) => Ok(Released::Before),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Releases a hold that took from a budget too, in one transaction. The condition on the hold alone says whether that was done
+    /// before. Each call has a token of its own, since one hold may be released in different words: of its own process, or as one that
+    /// has expired.
+    async fn release_together(
+        &self,
+        user_id: UserId,
+        update: Update,
+        budget: BudgetPlace,
+        amount: Credits,
+        until: Timestamp,
+    ) -> Result<Released, StoreError> {
+        let items = vec![
+            TransactWriteItem::builder().update(update).build(),
+            budget.give_back(&self.table, user_id, amount, amount, self.clock.now())?,
+        ];
+        let token = TokenId::new(&self.clock).to_string();
+        let Err(error) = self.table.transact(&token, items, &self.clock, until).await else { return Ok(Released::Now) };
+        match cancellation_reasons(&error) {
+            Some([account, ..]) if condition_failed(account) => Ok(Released::Before),
+            _ => Err(error.into()),
         }
     }
 }

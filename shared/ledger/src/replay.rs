@@ -1,9 +1,11 @@
 //! Replays: the answer to an earlier request with the same idempotency key.
 
 use domain::credits::Credits;
-use domain::ids::EntryId;
+use domain::ids::{EntryId, UserId};
 
-use crate::account::{Account, Payer};
+use crate::account::Account;
+use crate::buckets::MinuteRoom;
+use crate::claimed_payer::ClaimedPayer;
 use crate::error::LedgerError;
 use crate::exchange::StoredReply;
 use crate::idempotency::IdempotencyRecord;
@@ -25,6 +27,8 @@ pub struct Replay {
     pub balance: Credits,
     /// The messages that are in flight now.
     pub in_flight: InFlight,
+    /// The requests that are left of this minute, if there is a limit on them.
+    pub minute: Option<MinuteRoom>,
 }
 
 impl Ledger {
@@ -35,10 +39,10 @@ impl Ledger {
     pub(crate) async fn replay(
         &self,
         account: &Account,
-        payer: Payer,
+        payer: &ClaimedPayer,
         record: IdempotencyRecord,
     ) -> Result<Replay, LedgerError> {
-        let texts = self.texts_of(payer, &record).await?.ok_or(LedgerError::AnswerGone)?;
+        let texts = self.texts_of(payer.user_id(), &record).await?.ok_or(LedgerError::AnswerGone)?;
         let (balance, _) = account.spendable_and_held(self.clock.now());
         let IdempotencyRecord { entry_id, cost, model, usage, finish_reason, .. } = record;
         let Texts {
@@ -65,12 +69,12 @@ impl Ledger {
             usage,
             finish_reason,
         };
-        let in_flight = self.in_flight(account);
-        Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance, in_flight })
+        let (in_flight, minute) = (self.in_flight(account), self.minute_room(account, payer.paying_key()));
+        Ok(Replay { id: entry_id, username: account.username.clone(), reply, cost, balance, in_flight, minute })
     }
 
-    async fn texts_of(&self, payer: Payer, record: &IdempotencyRecord) -> Result<Option<Texts>, LedgerError> {
-        let (user_id, id) = (payer.user_id(), record.entry_id);
+    async fn texts_of(&self, user_id: UserId, record: &IdempotencyRecord) -> Result<Option<Texts>, LedgerError> {
+        let id = record.entry_id;
         let key = match (record.place, record.conversation) {
             _ if self.retention.is_over(id, self.clock.now()) => return Ok(None),
             (TextPlace::Lost, _) => return Ok(None),

@@ -28,8 +28,10 @@ use crate::testing::{TestTable, message, open_account, payer, stored_reply};
 use crate::texts::TextPlace;
 
 mod admission;
+mod budgets;
 mod remembered_accounts;
 mod remembered_keys;
+mod requests_per_minute;
 mod sealing;
 mod summing;
 mod texts;
@@ -117,14 +119,14 @@ impl Scene {
 fn held(outcome: HoldOutcome) -> Held {
     match outcome {
         HoldOutcome::Held(held) => held,
-        HoldOutcome::Replay(replay) => panic!("was answered before: {replay:?}"),
+        other => panic!("was not held: {other:?}"),
     }
 }
 
 fn replay(outcome: HoldOutcome) -> Replay {
     match outcome {
         HoldOutcome::Replay(replay) => replay,
-        HoldOutcome::Held(held) => panic!("was held again: {held:?}"),
+        other => panic!("was held again: {other:?}"),
     }
 }
 
@@ -145,7 +147,7 @@ async fn a_hold_sets_credits_aside_until_after_the_deadline() {
     assert_eq!(account.balance, credits(7));
     assert_eq!(account.version, 1);
     let expires_at = NOW.plus(EXPIRY).seconds();
-    let expected = Hold { id: held.id, amount: credits(3), expires_at, fingerprint: None };
+    let expected = Hold { id: held.id, amount: credits(3), expires_at, fingerprint: None, budget: None };
     assert_eq!(account.holds[&held.id.to_string()], expected);
 }
 

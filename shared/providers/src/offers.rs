@@ -43,6 +43,13 @@ pub struct Candidates {
 }
 
 impl Candidates {
+    /// Those of these models whose ids are in `models`; `None` without the first of them.
+    #[must_use]
+    pub fn permitted(mut self, models: &[String]) -> Option<Self> {
+        self.fallbacks.retain(|offer| is_among(offer, models));
+        is_among(&self.first, models).then_some(self)
+    }
+
     /// Begins to look at the connections of these models that have rested, beside whatever the caller does before it asks.
     /// A request that comes sooner than a look ends connects for itself, and takes the connection that is ready first.
     pub fn look_at_connections(&self) {
@@ -52,12 +59,18 @@ impl Candidates {
     }
 }
 
-/// All models of one version of the catalogue.
+fn is_among(offer: &Offer, models: &[String]) -> bool {
+    models.iter().any(|id| id == offer.id())
+}
+
+/// All models of one version of the catalogue, or those of them that an API key may ask.
 #[derive(Debug)]
 pub struct Offers {
     of: Arc<CurrentCatalogue>,
     /// In the catalogue's order.
     models: Vec<Arc<Offer>>,
+    /// The ids of the models that may be asked. `None`: all of them.
+    permitted: Option<Box<[String]>>,
 }
 
 impl Offers {
@@ -70,7 +83,14 @@ impl Offers {
             let model = model.counting_images(terms.image_tokens.unwrap_or(0));
             Arc::new(Offer { terms: terms.clone(), model })
         });
-        Self { models: connected.collect(), of: current }
+        Self { models: connected.collect(), of: current, permitted: None }
+    }
+
+    /// Those of these models whose ids are in `models`, which may name some that are not here. The others are not found, under
+    /// an alias either, and are no fallbacks.
+    #[must_use]
+    pub fn permitted(&self, models: &[String]) -> Self {
+        Self { of: Arc::clone(&self.of), models: self.models.clone(), permitted: Some(models.into()) }
     }
 
     /// Whether these are the models of `current`, as it was read at that time.
@@ -84,17 +104,23 @@ impl Offers {
         self.offer(name).map(|first| self.candidates(first))
     }
 
-    /// The model of a request that names none: the first of the catalogue that continues conversations. A catalogue has at
-    /// least one model; if all make vectors, it is the first of them.
+    /// The model of a request that names none: the first of the catalogue that continues conversations. If all make vectors, it
+    /// is the first of them. There is always one, unless an API key may ask none of the models that are here.
     #[must_use]
-    pub fn first(&self) -> Candidates {
-        let first = self.models.iter().find(|offer| !offer.terms.makes_embeddings());
-        self.candidates(first.unwrap_or(&self.models[0]))
+    pub fn first(&self) -> Option<Candidates> {
+        let permitted = || self.models.iter().filter(|offer| self.may_be_asked(offer));
+        let first = permitted().find(|offer| !offer.terms.makes_embeddings());
+        first.or_else(|| permitted().next()).map(|first| self.candidates(first))
     }
 
     /// The ids of the models that are not hidden.
     pub fn listed(&self) -> impl Iterator<Item = &str> {
-        self.of.catalogue.listed().map(|model| model.id.as_str())
+        let listed = self.of.catalogue.listed().map(|model| model.id.as_str());
+        listed.filter(|id| self.permitted.as_ref().is_none_or(|models| models.iter().any(|model| model == id)))
+    }
+
+    fn may_be_asked(&self, offer: &Offer) -> bool {
+        self.permitted.as_ref().is_none_or(|models| is_among(offer, models))
     }
 
     /// Opens a connection to each of the first [`MOST_OPENED`] providers that models name.
@@ -115,6 +141,7 @@ impl Offers {
     }
 
     fn offer(&self, name: &str) -> Option<&Arc<Offer>> {
-        self.of.catalogue.position(name).map(|position| &self.models[position])
+        let found = self.of.catalogue.position(name).map(|position| &self.models[position]);
+        found.filter(|offer| self.may_be_asked(offer))
     }
 }

@@ -23,9 +23,8 @@ impl ErrorForm for AnthropicErrors {
                 members["details"] = json!({"error_code": "thread_unsupported_request", "unsupported": [THREAD]});
             }
         }
-        if let (Some(balance), Some(cost)) = (error.balance, error.cost) {
-            members["balance"] = json!(balance);
-            members["cost"] = json!(cost);
+        if let (Value::Object(shortfall), Some(members)) = (json!(error.shortfall), members.as_object_mut()) {
+            members.extend(shortfall);
         }
         json!({"type": "error", "error": members})
     }

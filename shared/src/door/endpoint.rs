@@ -87,8 +87,8 @@ impl<D: Door> DoorEndpoint<D> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let asked = read(request)?;
         // A valid token may have been revoked: only the account tells.
-        self.accounts.read(caller).await?;
-        let offers = self.till.offers().await?;
+        let limits = self.accounts.confirm(caller).await?;
+        let offers = self.till.offers(Some(&limits)).await?;
         let candidates = asked.candidates(&offers)?;
         asked.check(&candidates.first)?;
         Ok(candidates.first.estimated_input_tokens(&asked.prompt))
@@ -105,7 +105,7 @@ impl<D: Door> DoorEndpoint<D> {
         form: &D::Form,
     ) -> Result<Streamable<DoorError<D::Errors>>, DoorError<D::Errors>> {
         let mut writer = D::writer(question.id(), form);
-        let beginning = Answer::event_stream().message_id(question.id()).rate_limit(question.in_flight());
+        let beginning = Answer::event_stream().message_id(question.id()).rate_limit(question.room());
         let events = match self.till.stream(question).await {
             Ok(stream) => {
                 let pieces = stream::unfold(stream, |mut stream| async move { Some((stream.next().await?, stream)) });
@@ -122,13 +122,13 @@ impl<D: Door> DoorEndpoint<D> {
 }
 
 fn whole<D: Door>(paid: &PaidReply, form: &D::Form) -> Result<Answer, ApiError> {
-    Ok(D::whole(paid, form)?.message_id(paid.id).charge(paid.charge).rate_limit(paid.in_flight))
+    Ok(D::whole(paid, form)?.message_id(paid.id).charge(paid.charge).rate_limit(paid.room))
 }
 
 /// The events of a reply that an earlier request with the same idempotency key got.
 fn streamed_again<D: Door>(paid: &PaidReply, form: &D::Form) -> Streamable<DoorError<D::Errors>> {
     let events = D::writer(paid.id, form).replayed(paid);
-    let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.in_flight).replayed();
+    let beginning = Answer::event_stream().message_id(paid.id).rate_limit(paid.room).replayed();
     Streamable::Events(beginning, stream::iter(events).map(Ok).boxed())
 }
 

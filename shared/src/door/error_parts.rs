@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use domain::credits::Credits;
 use lambda_http::Body;
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use lambda_http::http::{HeaderName, StatusCode};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use crate::door::error::ProtocolError;
 use crate::door::rate_limit::RateLimit;
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortfall};
 use crate::http::{BufferedResponse, headers_of};
 
 /// The form of the errors of a protocol.
@@ -46,10 +45,8 @@ pub struct ErrorParts<'a> {
     pub message: Cow<'a, str>,
     /// The name of the parameter that the error is about.
     pub parameter: Option<Cow<'a, str>>,
-    /// The caller's balance, if it does not cover the request.
-    pub balance: Option<Credits>,
-    /// What the request costs at least, if the balance does not cover it.
-    pub cost: Option<Credits>,
+    /// What does not cover the request, if something does not.
+    pub shortfall: Option<Shortfall>,
     /// The length of the prompt, if it is too long.
     pub too_long: Option<TooLong>,
     /// Whether a client should not repeat the request by itself, as [`ApiError::forbids_repetition`] says.
@@ -88,9 +85,6 @@ impl<'a> ErrorParts<'a> {
                 let (name, detail) = (parameter.name.as_str(), parameter.detail.as_str());
                 (parameter.fault.code(), Cow::Borrowed(detail), Cow::Borrowed(name))
             }
-            ProtocolError::ModelNotFound(unknown) => {
-                ("model_not_found", Cow::Owned(unknown.detail()), Cow::Borrowed("model"))
-            }
             ProtocolError::Api(error) => return Self::of_api::<F>(error),
         };
         Self {
@@ -98,8 +92,7 @@ impl<'a> ErrorParts<'a> {
             code,
             message,
             parameter: Some(parameter),
-            balance: None,
-            cost: None,
+            shortfall: None,
             too_long: None,
             forbids_repetition: false,
         }
@@ -108,17 +101,12 @@ impl<'a> ErrorParts<'a> {
     /// What `error`, which every protocol has, says.
     #[must_use]
     pub fn of_api<F: ErrorForm>(error: &'a ApiError) -> Self {
-        let (balance, cost) = match error {
-            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
-            _ => (None, None),
-        };
         Self {
             status: error.status(),
             code: api_code(error),
             message: api_message::<F>(error).into(),
             parameter: api_parameter::<F>(error),
-            balance,
-            cost,
+            shortfall: error.shortfall(),
             too_long: too_long(error),
             forbids_repetition: error.forbids_repetition(),
         }
@@ -129,7 +117,6 @@ impl<'a> ErrorParts<'a> {
 pub(crate) fn status(error: &ProtocolError) -> StatusCode {
     match error {
         ProtocolError::Parameter(_) => StatusCode::BAD_REQUEST,
-        ProtocolError::ModelNotFound(_) => StatusCode::NOT_FOUND,
         ProtocolError::Api(error) => error.status(),
     }
 }
@@ -175,10 +162,11 @@ fn api_code(error: &ApiError) -> &'static str {
         | ApiError::TokenNotValid(_)
         | ApiError::InvalidCredentials
         | ApiError::UserInactive => "invalid_api_key",
-        ApiError::InsufficientTokens { .. } => "insufficient_quota",
-        ApiError::Throttled { .. } | ApiError::TooManyMessages { .. } | ApiError::ModelThrottled { .. } => {
-            "rate_limit_exceeded"
-        }
+        ApiError::InsufficientTokens { .. } | ApiError::BudgetSpent { .. } => "insufficient_quota",
+        ApiError::Throttled { .. }
+        | ApiError::TooManyMessages { .. }
+        | ApiError::TooManyRequests { .. }
+        | ApiError::ModelThrottled { .. } => "rate_limit_exceeded",
         error => error.code(),
     }
 }
@@ -189,6 +177,7 @@ fn api_parameter<F: ErrorForm>(error: &ApiError) -> Option<Cow<'_, str>> {
         ApiError::ModelRefused { refusal, .. } => refusal_parameter(*refusal).map(|name| F::parameter(name).into()),
         ApiError::ContextTooLong { .. } => Some(F::parameter("messages").into()),
         ApiError::MaxCostTooLow { .. } => Some("max_cost".into()),
+        ApiError::ModelNotFound(_) => Some("model".into()),
         ApiError::Invalid(errors) => errors.keys().next().map(|name| Cow::Borrowed(name.as_ref())),
         _ => None,
     }

@@ -1,12 +1,14 @@
-//! OpenAI's headers about the limit of requests: here the limit of messages in flight, or of an hour's unpaid ones.
+//! OpenAI's headers about the limit of requests: those of a minute where they have a limit, and otherwise the messages in
+//! flight, or an hour's unpaid ones.
 
 use std::time::Duration;
 
 use lambda_http::http::{HeaderName, HeaderValue};
-use ledger::InFlight;
+use ledger::{InFlight, MinuteRoom};
 
 use crate::error::{ApiError, ROOM_WAIT};
 use crate::http::Answer;
+use crate::till::RequestRoom;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
@@ -26,6 +28,9 @@ impl RateLimit {
             ApiError::TooManyMessages { limit, retry_after } => {
                 Some(Self { limit: *limit, remaining: 0, reset: *retry_after })
             }
+            ApiError::TooManyRequests { limit, full_in, .. } => {
+                Some(Self { limit: *limit, remaining: 0, reset: *full_in })
+            }
             _ => None,
         }
     }
@@ -40,25 +45,28 @@ impl RateLimit {
     }
 }
 
-impl From<InFlight> for RateLimit {
-    fn from(in_flight: InFlight) -> Self {
-        let InFlight { limit, remaining } = in_flight;
+impl From<RequestRoom> for RateLimit {
+    fn from(room: RequestRoom) -> Self {
+        if let Some(MinuteRoom { limit, remaining, full_in }) = room.minute {
+            return Self { limit, remaining, reset: full_in };
+        }
+        let InFlight { limit, remaining } = room.in_flight;
         Self { limit, remaining, reset: ROOM_WAIT }
     }
 }
 
 impl Answer {
-    /// Adds the limit of messages in flight, as OpenAI's clients read it.
+    /// Adds the limit of requests, as OpenAI's clients read it.
     #[must_use]
-    pub fn rate_limit(self, in_flight: InFlight) -> Self {
-        let headers = RateLimit::from(in_flight).headers();
+    pub fn rate_limit(self, room: RequestRoom) -> Self {
+        let headers = RateLimit::from(room).headers();
         headers.into_iter().fold(self, |answer, (name, value)| answer.header(name, value.to_str().unwrap_or_default()))
     }
 }
 
 /// `duration` as OpenAI writes it, in whole seconds, rounded up: `1s`, `12m30s`, `1h0m0s`.
 fn openai_duration(duration: Duration) -> String {
-    let seconds = duration.as_millis().div_ceil(1000);
+    let seconds = duration.as_micros().div_ceil(1_000_000);
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds}s"),

@@ -9,12 +9,14 @@ use providers::offers::{Candidates, Offer, Offers};
 use providers::prompt::Prompt;
 
 use crate::door::Door;
-use crate::door::error::{ParameterFault, ProtocolError, UnknownModel};
+use crate::door::error::{ParameterFault, ProtocolError};
 use crate::door::error_parts::ErrorForm;
 use crate::door::fingerprint::fingerprint;
 use crate::door::parameters::refuse;
+use crate::error::ApiError;
 use crate::http::{MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS};
 use crate::till::{CallerLimits, Question};
+use crate::unknown_model::UnknownModel;
 
 /// A request that some model can honour.
 #[derive(Debug)]
@@ -43,10 +45,10 @@ impl<D: Door> DoorRequest<D> {
     /// The models that may answer this.
     ///
     /// # Errors
-    /// [`ProtocolError::ModelNotFound`] if no model of `offers` has the name.
+    /// [`ApiError::ModelNotFound`] if no model of `offers` has the name.
     pub fn candidates(&self, offers: &Offers) -> Result<Candidates, ProtocolError> {
-        let unknown = || ProtocolError::ModelNotFound(UnknownModel::new(&self.model, offers.listed()));
-        offers.find(&self.model).ok_or_else(unknown)
+        let unknown = || ApiError::ModelNotFound(UnknownModel::new(&self.model, offers.listed()));
+        Ok(offers.find(&self.model).ok_or_else(unknown)?)
     }
 
     /// Checks that the model of `offer` can honour every parameter.

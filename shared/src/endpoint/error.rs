@@ -59,9 +59,11 @@ impl EndpointError for ApiError {
 
     fn metric(&self) -> Option<Metric> {
         match self {
-            Self::InsufficientTokens { .. } => Some(Metric::MessagesRefused),
+            Self::InsufficientTokens { .. } | Self::BudgetSpent { .. } => Some(Metric::MessagesRefused),
             Self::InvalidCredentials => Some(Metric::LoginsFailed),
-            Self::Throttled { .. } | Self::TooManyMessages { .. } => Some(Metric::RequestsThrottled),
+            Self::Throttled { .. } | Self::TooManyMessages { .. } | Self::TooManyRequests { .. } => {
+                Some(Metric::RequestsThrottled)
+            }
             Self::NotAccepting => Some(Metric::RequestsNotAccepted),
             _ => None,
         }

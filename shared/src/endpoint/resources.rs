@@ -149,6 +149,7 @@ impl Resources {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         let ledger = Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds);
+        let ledger = ledger.with_requests_per_minute(self.settings.requests_per_minute);
         ledger.with_retention(self.settings.message_retention)
     }
 

@@ -1,17 +1,20 @@
 //! The fields of a request's body.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use domain::invalid_field::InvalidField;
+use identity::api_keys::TermChange;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::error::{ApiError, FieldErrors};
 use crate::http::form::parse_form;
 use crate::http::multipart::parse_multipart;
 use crate::http::request::Request;
-use crate::http::shallow_value::ShallowValue;
+use crate::http::shallow_value::{NestedValue, ShallowValue};
 
 /// The most bytes of a body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -34,6 +37,14 @@ impl Request {
     /// [`ApiError::Parse`] if the body is not what its content type says, or a form with more than a thousand fields,
     /// [`ApiError::Invalid`] if it is JSON and no object, or has a file among its parts.
     pub fn fields(&self) -> Result<BodyFields, ApiError> {
+        self.fields_with(&[])
+    }
+
+    /// The same, with the elements and members of those fields that are `nested`, but not what is nested in these.
+    ///
+    /// # Errors
+    /// As [`Request::fields`].
+    pub fn fields_with(&self, nested: &'static [&'static str]) -> Result<BodyFields, ApiError> {
         let body: &[u8] = self.received.body().as_ref();
         if body.len() > MAX_BODY_BYTES {
             return Err(ApiError::TooLarge { limit_bytes: MAX_BODY_BYTES });
@@ -42,7 +53,7 @@ impl Request {
             BTreeMap::new()
         } else {
             match media_type(self.headers())? {
-                MediaType::Json => parse_json(body)?,
+                MediaType::Json => parse_json(body, nested)?,
                 MediaType::Form => texts(parse_form(body)?),
                 MediaType::Multipart(content_type) => texts(parse_multipart(content_type, body)?),
             }
@@ -83,6 +94,29 @@ impl BodyFields {
             Some(value) => T::try_from(value),
         };
         self.note(name, parsed)
+    }
+
+    /// Whether there is a field of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Takes the field `name`, of any type, of a body that changes what it names. An absent field changes nothing, and null is
+    /// the default.
+    pub fn take_change<T: TryFrom<Value, Error = InvalidField> + Default>(
+        &mut self,
+        name: &'static str,
+    ) -> Option<TermChange<T>> {
+        if self.has(name) { self.take_or_default(name).map(TermChange::To) } else { Some(TermChange::None) }
+    }
+
+    /// The same for a text field, which may not be null.
+    pub fn take_text_change<T: TryFrom<String, Error = InvalidField>>(
+        &mut self,
+        name: &'static str,
+    ) -> Option<TermChange<T>> {
+        if self.has(name) { self.take(name).map(TermChange::To) } else { Some(TermChange::None) }
     }
 
     /// Takes the field `name`: a JSON boolean or a form's word for one. An absent field is `false`.
@@ -142,10 +176,11 @@ pub(super) fn media_type(headers: &HeaderMap) -> Result<MediaType<'_>, ApiError>
     }
 }
 
-fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
+fn parse_json(body: &[u8], nested: &'static [&'static str]) -> Result<BTreeMap<String, Value>, ApiError> {
     if body.trim_ascii_start().starts_with(b"{") {
-        let fields: BTreeMap<String, ShallowValue> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-        return Ok(fields.into_iter().map(|(name, ShallowValue(value))| (name, value)).collect());
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let fields = deserializer.deserialize_map(FieldsVisitor { nested });
+        return fields.and_then(|fields| deserializer.end().map(|()| fields)).map_err(|error| not_json(&error));
     }
     let ShallowValue(value) = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     let kind = match value {
@@ -157,6 +192,31 @@ fn parse_json(body: &[u8]) -> Result<BTreeMap<String, Value>, ApiError> {
     };
     let reason = format!("Invalid data. Expected a dictionary, but got {kind}.");
     Err(ApiError::invalid("non_field_errors", reason))
+}
+
+struct FieldsVisitor {
+    nested: &'static [&'static str],
+}
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = BTreeMap<String, Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = if self.nested.contains(&name.as_str()) {
+                members.next_value::<NestedValue>()?.0
+            } else {
+                members.next_value::<ShallowValue>()?.0
+            };
+            fields.insert(name, value);
+        }
+        Ok(fields)
+    }
 }
 
 pub(super) fn not_json(error: &serde_json::Error) -> ApiError {
@@ -246,6 +306,28 @@ mod tests {
             let mut fields = request.fields().unwrap();
             assert_eq!(fields.take::<PlainText>("message").unwrap().0, "a b");
         }
+    }
+
+    #[test]
+    fn of_a_nested_field_the_elements_and_members_are_kept_and_nothing_in_them() {
+        let body = r#"{"list":["a",1,["b"]],"object":{"a":{"b":1},"c":2},"other":[1]}"#;
+        let fields = json(body).fields_with(&["list", "object"]).unwrap();
+        assert_eq!(fields.values["list"], serde_json::json!(["a", 1, []]));
+        assert_eq!(fields.values["object"], serde_json::json!({"a": {}, "c": 2}));
+        assert_eq!(fields.values["other"], serde_json::json!([]));
+        for body in [r#"{"list":[1,]}"#, r#"{"list":[1]"#, r#"{"list":[]}x"#, r#"{"list":"\ud800"}"#] {
+            assert!(matches!(json(body).fields_with(&["list"]), Err(ApiError::Parse(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_absent_changes_nothing_and_null_is_the_default() {
+        let change = |body: &str| json(body).fields().unwrap().take_change::<Even>("number");
+        assert_eq!(change("{}"), Some(TermChange::None));
+        assert_eq!(change(r#"{"number":null}"#), Some(TermChange::To(Even(0))));
+        assert_eq!(change(r#"{"number":4}"#), Some(TermChange::To(Even(4))));
+        assert_eq!(change(r#"{"number":3}"#), None);
+        assert!(json(r#"{"text":null}"#).fields().unwrap().take_text_change::<PlainText>("text").is_none());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Errors as RFC 9457 has them, with Django REST Framework's members inside.
 
-use domain::credits::Credits;
 use lambda_http::Body;
 use lambda_http::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -8,7 +7,7 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::error::{ApiError, FieldErrors};
+use crate::error::{ApiError, FieldErrors, Shortfall};
 use crate::http::answer::{BufferedResponse, MESSAGE_ID};
 
 /// The members of a problem.
@@ -21,20 +20,14 @@ pub(crate) struct Problem<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'a FieldErrors>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<Credits>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<Credits>,
+    #[serde(flatten)]
+    shortfall: Option<Shortfall>,
 }
 
 impl<'a> Problem<'a> {
     /// The problem that `error` is.
     pub(crate) fn of(error: &'a ApiError) -> Self {
         let status = error.status();
-        let (balance, cost) = match error {
-            ApiError::InsufficientTokens { balance, cost } => (Some(*balance), Some(*cost)),
-            _ => (None, None),
-        };
         Self {
             // RFC 9457, section 4.2.1: the title is the status's own phrase. `code` tells errors apart.
             r#type: "about:blank",
@@ -46,8 +39,7 @@ impl<'a> Problem<'a> {
                 ApiError::Invalid(errors) => Some(errors),
                 _ => None,
             },
-            balance,
-            cost,
+            shortfall: error.shortfall(),
         }
     }
 }
@@ -107,6 +99,8 @@ mod tests {
     use super::*;
 
     use std::time::Duration;
+
+    use domain::credits::Credits;
 
     use domain::cause::Cause;
     use domain::ids::EntryId;

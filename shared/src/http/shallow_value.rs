@@ -17,6 +17,15 @@ impl<'de> Deserialize<'de> for ShallowValue {
     }
 }
 
+/// A JSON value whose elements and members are [`ShallowValue`]s.
+pub(super) struct NestedValue(pub(super) Value);
+
+impl<'de> Deserialize<'de> for NestedValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NestedVisitor).map(Self)
+    }
+}
+
 struct ShallowVisitor;
 
 impl<'de> Visitor<'de> for ShallowVisitor {
@@ -58,6 +67,56 @@ impl<'de> Visitor<'de> for ShallowVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         while members.next_entry::<ShallowValue, ShallowValue>()?.is_some() {}
         Ok(Value::Object(serde_json::Map::new()))
+    }
+}
+
+struct NestedVisitor;
+
+impl<'de> Visitor<'de> for NestedVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ShallowVisitor.expecting(formatter)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        ShallowVisitor.visit_unit()
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        ShallowVisitor.visit_bool(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        ShallowVisitor.visit_u64(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        ShallowVisitor.visit_i64(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        ShallowVisitor.visit_f64(value)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        ShallowVisitor.visit_str(text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut kept = Vec::new();
+        while let Some(ShallowValue(element)) = elements.next_element()? {
+            kept.push(element);
+        }
+        Ok(Value::Array(kept))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut kept = serde_json::Map::new();
+        while let Some((name, ShallowValue(member))) = members.next_entry()? {
+            kept.insert(name, member);
+        }
+        Ok(Value::Object(kept))
     }
 }
 

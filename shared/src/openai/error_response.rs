@@ -1,6 +1,5 @@
 //! Errors as OpenAI's clients read them.
 
-use domain::credits::Credits;
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,7 +7,7 @@ use telemetry::metrics::Metric;
 
 use crate::door::{ErrorForm, ErrorParts, ProtocolError, response_of};
 use crate::endpoint::{EndpointError, EventError};
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortfall};
 use crate::http::{BufferedResponse, event};
 
 /// Errors as OpenAI's clients read them.
@@ -61,10 +60,8 @@ pub(crate) struct ErrorBody {
     r#type: &'static str,
     param: Option<String>,
     code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<Credits>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<Credits>,
+    #[serde(flatten)]
+    shortfall: Option<Shortfall>,
 }
 
 impl ErrorBody {
@@ -92,8 +89,7 @@ impl From<&ErrorParts<'_>> for ErrorBody {
             r#type: kind(error),
             param: error.parameter.as_ref().map(ToString::to_string),
             code: error.code,
-            balance: error.balance,
-            cost: error.cost,
+            shortfall: error.shortfall.clone(),
         }
     }
 }
@@ -113,8 +109,9 @@ mod tests {
     use std::time::Duration;
 
     use domain::cause::Cause;
+    use domain::credits::Credits;
     use domain::ids::EntryId;
-    use domain::time::Clock;
+    use domain::time::{Clock, Timestamp};
 
     use providers::error::Refusal;
 
@@ -129,11 +126,20 @@ mod tests {
     }
 
     fn unknown_model() -> ProtocolError {
-        ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"]))
+        ApiError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"])).into()
     }
 
     fn too_long() -> ApiError {
         ApiError::ContextTooLong { estimated_tokens: 40_000, max_tokens: 32_768 }
+    }
+
+    fn budget_spent(renews_at: Option<Timestamp>) -> ApiError {
+        ApiError::BudgetSpent { remaining: Credits::ZERO, cost: Credits::new(5).unwrap(), renews_at }
+    }
+
+    fn too_many_requests() -> ApiError {
+        let (retry_after, full_in) = (Duration::from_millis(1500), Duration::from_secs(30));
+        ApiError::TooManyRequests { limit: 3, retry_after, full_in }
     }
 
     fn every_kind_of_error() -> Vec<(ProtocolError, u16, &'static str, &'static str)> {
@@ -158,6 +164,7 @@ mod tests {
                 "insufficient_quota",
                 "insufficient_quota",
             ),
+            (budget_spent(Some(Timestamp::from_seconds(0))).into(), 402, "insufficient_quota", "insufficient_quota"),
             (unknown_model(), 404, invalid, "model_not_found"),
             (
                 ApiError::MethodNotAllowed { method: "GET".to_owned(), allow: "POST".to_owned() }.into(),
@@ -181,6 +188,7 @@ mod tests {
                 "rate_limit_exceeded",
                 "rate_limit_exceeded",
             ),
+            (too_many_requests().into(), 429, "rate_limit_exceeded", "rate_limit_exceeded"),
             (ApiError::NotAccepting.into(), 503, "server_error", "not_accepting"),
             (ApiError::Internal(cause()).into(), 500, "server_error", "error"),
             (
@@ -211,7 +219,14 @@ mod tests {
             let body: Value = serde_json::from_slice(response.body().as_ref()).unwrap();
             assert_eq!((response.status().as_u16(), &body["error"]["type"]), (status, &json!(kind)), "{error:?}");
             assert_eq!(body["error"]["code"], code, "{error:?}");
-            assert_eq!(body["error"].as_object().unwrap().len(), if status == 402 { 6 } else { 4 });
+            assert_eq!(
+                body["error"].as_object().unwrap().len(),
+                match (status, body["error"]["limited_by"].as_str()) {
+                    (402, Some("account")) => 7,
+                    (402, Some("key")) => 8,
+                    _ => 4,
+                }
+            );
             assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()));
             assert!(!body.to_string().contains("127.0.0.1") && !body.to_string().contains("the reason"));
             let headers = response.headers();
@@ -221,8 +236,11 @@ mod tests {
             assert_eq!(headers.contains_key("allow"), status == 405);
             let retry_after = if let ProtocolError::Api(error) = &error { error.retry_after_seconds() } else { None };
             assert_eq!(headers.contains_key("retry-after"), retry_after.is_some());
-            let is_of_messages = matches!(error, ProtocolError::Api(ApiError::TooManyMessages { .. }));
-            assert_eq!(headers.contains_key("x-ratelimit-limit-requests"), is_of_messages);
+            let has_limit = matches!(
+                error,
+                ProtocolError::Api(ApiError::TooManyMessages { .. } | ApiError::TooManyRequests { .. })
+            );
+            assert_eq!(headers.contains_key("x-ratelimit-limit-requests"), has_limit);
         }
     }
 
@@ -251,7 +269,23 @@ mod tests {
     fn a_refusal_for_want_of_credits_says_what_one_has_and_what_it_costs() {
         let error = ApiError::InsufficientTokens { balance: Credits::new(2).unwrap(), cost: Credits::new(5).unwrap() };
         let body = json!(ErrorBody::of(&error));
-        assert_eq!((&body["balance"], &body["cost"]), (&json!(2), &json!(5)));
+        assert_eq!((&body["limited_by"], &body["balance"], &body["cost"]), (&json!("account"), &json!(2), &json!(5)));
+        for (renews_at, told) in
+            [(None, json!(null)), (Some(Timestamp::from_seconds(0)), json!("1970-01-01T00:00:00Z"))]
+        {
+            let body = json!(ErrorBody::of(&budget_spent(renews_at)));
+            assert_eq!((&body["limited_by"], &body["remaining"], &body["cost"]), (&json!("key"), &json!(0), &json!(5)));
+            assert_eq!(body["renews_at"], told);
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_a_request_too_many_says_when_there_is_one_and_when_there_are_all() {
+        let response = ProtocolError::from(too_many_requests()).response();
+        let told = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(told("retry-after"), "2");
+        let names = ["limit", "remaining", "reset"].map(|part| told(&format!("x-ratelimit-{part}-requests")));
+        assert_eq!(names, ["3", "0", "30s"]);
     }
 
     #[test]

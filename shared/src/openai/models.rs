@@ -2,6 +2,7 @@
 //! limits.
 
 use domain::credits::Credits;
+use ledger::paying_key::KeyLimits;
 use providers::catalogue::{Ability, Catalogue, CataloguedModel, Protocol, StreamPolicy};
 use providers::catalogues::CurrentCatalogue;
 use serde::Serialize;
@@ -62,11 +63,11 @@ struct PublicPrices {
 }
 
 impl<'a> ModelList<'a> {
-    /// The list of `current`'s models.
+    /// The list of those of `current`'s models that an API key with these `limits` may ask.
     #[must_use]
-    pub fn of(current: &'a CurrentCatalogue) -> Self {
+    pub fn of(current: &'a CurrentCatalogue, limits: &KeyLimits) -> Self {
         let catalogue = &current.catalogue;
-        let shown = catalogue.listed();
+        let shown = catalogue.listed().filter(|model| limits.permit_model(&model.id));
         Self { object: "list", data: shown.map(|model| ModelItem::of(catalogue, model)).collect() }
     }
 }
@@ -212,7 +213,7 @@ mod tests {
                 "description": "Small and quick.",
             }],
         });
-        assert_eq!(json!(ModelList::of(&catalogue(Protocol::OpenAi, prices))), expected);
+        assert_eq!(json!(ModelList::of(&catalogue(Protocol::OpenAi, prices), &KeyLimits::default())), expected);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use telemetry::metrics;
 use crate::error::ApiError;
 use crate::till::hold::Till;
 use crate::till::outcome_metrics::counted;
-use crate::till::paid_reply::PaidReply;
+use crate::till::paid_reply::{PaidReply, RequestRoom};
 use crate::till::question::{Candidate, HeldQuestion};
 use crate::till::under_way::EndedReply;
 
@@ -37,8 +37,9 @@ impl Till {
         let counted_cost = bill.prices.cost(&counted_usage);
         metrics::emit(&counted(held.amount, counted_cost, captured.as_ref().ok(), broke_off, latency));
         let charge = captured.map_err(not_charged)?;
-        let Held { id, username, in_flight, .. } = held;
-        Ok(PaidReply { id, username, reply, logprobs, others, charge, in_flight })
+        let Held { id, username, in_flight, minute, .. } = held;
+        let room = RequestRoom { in_flight, minute };
+        Ok(PaidReply { id, username, reply, logprobs, others, charge, room })
     }
 }
 

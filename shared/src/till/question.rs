@@ -6,9 +6,11 @@ use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId};
 use domain::message::Message;
 use domain::time::Timestamp;
-use ledger::{Held, InFlight};
+use ledger::Held;
 use providers::offers::{Candidates, Offer};
 use providers::prompt::Prompt;
+
+use crate::till::paid_reply::RequestRoom;
 
 /// The limits that a caller sets for an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,10 +68,10 @@ impl HeldQuestion {
         self.held.id
     }
 
-    /// The messages of the account that are in flight, this one included.
+    /// The room for further requests of the account, this one included.
     #[must_use]
-    pub fn in_flight(&self) -> InFlight {
-        self.held.in_flight
+    pub fn room(&self) -> RequestRoom {
+        RequestRoom { in_flight: self.held.in_flight, minute: self.held.minute }
     }
 
     /// The credits that are held.

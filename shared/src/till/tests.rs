@@ -137,7 +137,7 @@ impl ReplyScene {
 
     async fn ask(&self, key: Option<&str>) -> Result<PaidReply, ApiError> {
         match self.hold(key).await? {
-            HeldOrReplay::Question(question) => self.till.reply(question).await,
+            HeldOrReplay::Question(question) => Box::pin(self.till.reply(question)).await,
             HeldOrReplay::Replay(replay) => panic!("was answered before: {replay:?}"),
         }
     }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     ConditionCheck, Delete, DeleteRequest, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
@@ -93,6 +94,10 @@ impl Table {
     }
 
     async fn get_item<T: DeserializeOwned>(&self, key: Key, consistent: bool) -> Result<Option<T>, StoreError> {
+        self.get_unread(key, consistent).await?.map(from_item).transpose()
+    }
+
+    async fn get_unread(&self, key: Key, consistent: bool) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -101,7 +106,7 @@ impl Table {
             .consistent_read(consistent)
             .send()
             .await?;
-        answer.item.map(from_item).transpose()
+        Ok(answer.item)
     }
 
     /// Reads items in one consistent request, in no order. Items that are not there are missing from the answer. There may
@@ -146,12 +151,35 @@ impl Table {
     /// As [`Table::get_all`].
     pub async fn get_each<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N], StoreError> {
         let mut found = self.get_all(keys.clone()).await?;
-        Ok(keys.map(|key| {
-            let key = key.into_item();
-            let is_meant = |item: &Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
-            let position = found.iter().position(is_meant)?;
-            Some(found.swap_remove(position))
-        }))
+        Ok(keys.map(|key| take_item(&mut found, key)))
+    }
+
+    /// Reads those of the items that have a key here, in one consistent request, in the order of their keys, all of which
+    /// differ.
+    ///
+    /// # Errors
+    /// As [`Table::get_all`].
+    pub async fn get_some<const N: usize>(&self, keys: [Option<Key>; N]) -> Result<[Option<Item>; N], StoreError> {
+        let mut wanted = keys.iter().flatten().cloned();
+        let mut found = match (wanted.next(), wanted.next()) {
+            (Some(only), None) => self.get_unread(only, true).await?.into_iter().collect(),
+            _ => self.get_all(keys.iter().flatten().cloned()).await?,
+        };
+        Ok(keys.map(|key| take_item(&mut found, key?)))
+    }
+
+    /// The request that makes `update` alone, outside a transaction.
+    #[must_use]
+    pub fn update_alone(&self, update: Update) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure)
     }
 
     /// Puts `item` in place of whatever has its key, and repeats collisions until `until`.
@@ -257,6 +285,14 @@ impl Table {
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
         )
     }
+}
+
+/// Takes the item of `key` out of those that were `found`.
+fn take_item(found: &mut Vec<Item>, key: Key) -> Option<Item> {
+    let key = key.into_item();
+    let is_meant = |item: &Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
+    let position = found.iter().position(is_meant)?;
+    Some(found.swap_remove(position))
 }
 
 fn delete_request(key: Item) -> Result<WriteRequest, StoreError> {

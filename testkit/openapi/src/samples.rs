@@ -9,6 +9,7 @@ use shared::anthropic::AnthropicErrors;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
+use shared::domain::time::Timestamp;
 use shared::door::DoorError;
 use shared::endpoint::EndpointError;
 use shared::error::ApiError;
@@ -118,6 +119,7 @@ fn is_of_models(error: &ApiError) -> bool {
     matches!(
         error,
         ApiError::TooManyMessages { .. }
+            | ApiError::TooManyRequests { .. }
             | ApiError::ModelThrottled { .. }
             | ApiError::ModelUnavailable { .. }
             | ApiError::ReplyLost(_)
@@ -149,12 +151,17 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         ApiError::TokenNotValid(_) => ApiError::UserInactive,
         ApiError::UserInactive => ApiError::InvalidCredentials,
         ApiError::InvalidCredentials => ApiError::InsufficientTokens { balance: Credits::ZERO, cost: one_credit() },
-        ApiError::InsufficientTokens { .. } => ApiError::NotFound,
-        ApiError::NotFound => ApiError::MethodNotAllowed { method: "PATCH".to_owned(), allow: "GET, HEAD".to_owned() },
+        ApiError::InsufficientTokens { .. } => budget_spent(Some(Timestamp::from_seconds(1_800_000_000))),
+        ApiError::BudgetSpent { renews_at: Some(_), .. } => budget_spent(None),
+        ApiError::BudgetSpent { renews_at: None, .. } => ApiError::NotFound,
+        ApiError::NotFound => ApiError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"])),
+        ApiError::ModelNotFound(_) => {
+            ApiError::MethodNotAllowed { method: "PATCH".to_owned(), allow: "GET, HEAD".to_owned() }
+        }
         ApiError::MethodNotAllowed { .. } => ApiError::UsernameTaken,
         ApiError::UsernameTaken => ApiError::InProgress,
         ApiError::InProgress => ApiError::AnswerGone,
-        ApiError::AnswerGone => ApiError::TooManyKeys { limit: 20 },
+        ApiError::AnswerGone => ApiError::TooManyKeys { limit: 100 },
         ApiError::TooManyKeys { .. } => ApiError::TooManyConversations { limit: 1000 },
         ApiError::TooManyConversations { .. } => ApiError::TooLarge { limit_bytes: 64 * 1024 },
         ApiError::TooLarge { .. } => ApiError::UnsupportedMediaType,
@@ -163,7 +170,12 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         // OpenAI's clients are told not to repeat after a long wait.
         ApiError::Throttled { retry_after } if retry_after.as_secs() == 1 => throttled(3600),
         ApiError::Throttled { .. } => ApiError::TooManyMessages { limit: 10, retry_after: Duration::from_secs(1) },
-        ApiError::TooManyMessages { .. } => ApiError::ModelThrottled { retry_after: None, cause: cause() },
+        ApiError::TooManyMessages { .. } => ApiError::TooManyRequests {
+            limit: 60,
+            retry_after: Duration::from_secs(1),
+            full_in: Duration::from_secs(60),
+        },
+        ApiError::TooManyRequests { .. } => ApiError::ModelThrottled { retry_after: None, cause: cause() },
         ApiError::ModelThrottled { .. } => ApiError::ModelFailed(cause()),
         ApiError::ModelFailed(_) => ApiError::ModelMisconfigured(cause()),
         ApiError::ModelMisconfigured(_) => ApiError::ModelBrokeOff { message_id: message_id(), cause: cause() },
@@ -180,9 +192,8 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
 
 /// The errors that only OpenAI's and Anthropic's protocols have.
 fn protocol_errors() -> Vec<ProtocolError> {
-    let unknown = ProtocolError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"]));
-    std::iter::successors(Some(unknown), |error| match error {
-        ProtocolError::ModelNotFound(_) => Some(parameter("model", ParameterFault::Missing, "'model' is required.")),
+    let missing = parameter("model", ParameterFault::Missing, "'model' is required.");
+    std::iter::successors(Some(missing), |error| match error {
         ProtocolError::Parameter(InvalidParameter { fault, .. }) => match fault {
             ParameterFault::Missing => {
                 Some(parameter("stream", ParameterFault::Type, "'stream' must be true or false."))
@@ -206,6 +217,10 @@ fn parameter(name: &str, fault: ParameterFault, detail: &str) -> ProtocolError {
 
 fn refused(refusal: Refusal) -> ApiError {
     ApiError::ModelRefused { refusal, cause: cause() }
+}
+
+fn budget_spent(renews_at: Option<Timestamp>) -> ApiError {
+    ApiError::BudgetSpent { remaining: Credits::ZERO, cost: one_credit(), renews_at }
 }
 
 fn throttled(seconds: u64) -> ApiError {

@@ -35,7 +35,7 @@ impl SimulatedClient {
             let told = self.send(key.as_deref()).await;
             let is_satisfied = match told {
                 Told::Charged { .. } | Told::BrokenOff { .. } | Told::Replayed { .. } => self.generator.u8(..3) > 0,
-                Told::Refused("insufficient_tokens" | "idempotency_mismatch") => true,
+                Told::Refused("insufficient_tokens" | "idempotency_mismatch" | "budget_spent") => true,
                 _ => self.generator.u8(..6) == 0,
             };
             if is_satisfied {
@@ -126,7 +126,7 @@ fn number_of(key: &str) -> usize {
 impl SimulatedClient {
     /// A program of the person, if the client is one this time.
     fn program(&mut self) -> Option<Program> {
-        if self.generator.u8(..5) < 2 && !self.world.needs_programs() {
+        if self.generator.u8(..5) < 2 && !self.world.wants_programs() {
             return None;
         }
         let key = self.world.people[self.person].program_key(&mut self.generator)?;

@@ -37,7 +37,10 @@ pub(super) async fn answer(world: Arc<World>, number: usize, request: Request) -
 
 fn refusal_of_message(error: ApiError) -> Told {
     match error {
+        ApiError::BudgetSpent { .. } => Told::Refused("budget_spent"),
+        ApiError::TooManyRequests { .. } => Told::Refused("too_many_requests"),
         ApiError::InsufficientTokens { .. }
+        | ApiError::ModelNotFound(_)
         | ApiError::InProgress
         | ApiError::IdempotencyMismatch
         | ApiError::TooManyMessages { .. }

@@ -282,6 +282,11 @@ impl Network {
         self.account_witness().answered(*process, operation, body, reply.is_success());
         if reply.is_success() {
             let moment = self.0.moment.fetch_add(1, Ordering::SeqCst) + 1;
+            let new_hold = self.witness().new_hold_of_budget(operation, body);
+            if let Some(budget) = new_hold {
+                let item = self.0.engine.answer("GetItem", &json!({"TableName": TABLE_NAME, "Key": budget.key}));
+                self.witness().look_at_budget(&budget, &item.body["Item"]);
+            }
             self.witness().accepted(*process, operation, body, self.0.clock.now(), moment);
             self.catalogues().accepted(operation, body, moment);
             self.chronicle().accepted(*process, operation, body);

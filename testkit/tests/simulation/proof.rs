@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::request::Wish;
 use crate::sabotage::Sabotage;
 use crate::schedule;
+use crate::verdict_on_budgets::is_out_of_limits;
 
 /// The number of schedules in one `cargo test`.
 const SCHEDULES: u64 = 2_000;
@@ -86,6 +87,11 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
         for (request, told) in outcome.journal {
             *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
+            if let Wish::Chat(chat) = &request.wish
+                && is_out_of_limits(chat.program.as_ref(), &told)
+            {
+                *met.entry(("chat out of limits", told.kind())).or_insert(0) += 1;
+            }
             if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
                 *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
             }
@@ -128,6 +134,10 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("step", "done"),
         ("hold in a remembered account", "done"),
         ("hold in a remembered account", "refused"),
+        ("chat out of limits", "budget_spent"),
+        ("chat out of limits", "too_many_requests"),
+        ("change of a key", "done"),
+        ("change of a key", "not_found"),
         ("end of a key", "done"),
         ("end of a key", "not_found"),
         ("logout", "done"),
@@ -431,6 +441,41 @@ fn the_simulation_finds_a_hold_that_overdraws_an_account_as_it_is_remembered() {
 #[test]
 fn the_simulation_finds_a_hold_in_an_account_that_is_remembered_in_an_epoch_that_has_passed() {
     assert_found_by(Sabotage::HoldTrustsTheRememberedAccount, "held credits of");
+}
+
+#[test]
+fn the_simulation_finds_a_budget_that_is_checked_outside_the_write() {
+    assert_found_by(Sabotage::BudgetOutsideTheWrite, "brought a budget of");
+}
+
+#[test]
+fn the_simulation_finds_a_release_that_forgets_the_key() {
+    assert_found_by(Sabotage::ReleaseForgetsTheKey, "was charged and is held");
+}
+
+#[test]
+fn the_simulation_finds_a_capture_that_forgets_the_key() {
+    assert_found_by(Sabotage::CaptureForgetsTheKey, "was charged and is held");
+}
+
+#[test]
+fn the_simulation_finds_a_period_that_turns_at_the_wrong_instant() {
+    assert_found_by(Sabotage::PeriodTurnsLate, "was charged and is held");
+}
+
+#[test]
+fn the_simulation_finds_a_bucket_that_every_hold_refills() {
+    assert_found_by(Sabotage::BucketRefilledByEveryHold, "more requests were taken from the bucket");
+}
+
+#[test]
+fn the_simulation_finds_a_change_of_limits_that_the_account_does_not_say() {
+    assert_found_by(Sabotage::ChangeOfLimitsUnsaid, "was not held within limits that its key had meanwhile");
+}
+
+#[test]
+fn the_simulation_finds_limits_that_are_taken_from_memory_after_they_changed() {
+    assert_found_by(Sabotage::LimitsFromMemory, "was not held within limits that its key had meanwhile");
 }
 
 #[test]

@@ -139,6 +139,7 @@ impl Bench {
                 self.holds.push(Taken { held, user, key, captured: None, is_refused: false });
             }
             Ok(HoldOutcome::Replay(_)) => assert!(is_paid, "nothing was paid for, and it is replayed"),
+            Ok(HoldOutcome::LimitsChanged(_)) => panic!("a person's access token has no limits"),
             Err(LedgerError::IdempotencyMismatch | LedgerError::InProgress) => assert!(key.is_some()),
             Err(LedgerError::InsufficientCredits { balance, cost }) => assert!(balance < cost),
             Err(LedgerError::TooManyHolds { .. } | LedgerError::TooMuchUnpaid { .. }) => {}

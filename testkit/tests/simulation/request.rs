@@ -9,6 +9,7 @@ use crate::process::Fate;
 use providers::catalogue::CataloguedModel;
 use shared::domain::ids::{ConversationId, EntryId, UserId};
 use shared::identity::jwt::{LoggedIn, RefreshClaim};
+use shared::ledger::paying_key::KeyLimits;
 
 /// One request of a client.
 #[derive(Clone, Debug)]
@@ -54,6 +55,12 @@ pub(super) enum Wish {
     EndKey {
         access: LoggedIn,
         key: ProgramKey,
+    },
+    /// All limits of a key become others.
+    ChangeKey {
+        access: LoggedIn,
+        key: ProgramKey,
+        limits: KeyLimits,
     },
     Delete {
         access: LoggedIn,
@@ -202,6 +209,7 @@ impl Wish {
             Self::Logout { everywhere: true, .. } => "logout everywhere",
             Self::MakeKey { .. } => "new key",
             Self::EndKey { .. } => "end of a key",
+            Self::ChangeKey { .. } => "change of a key",
             Self::Delete { .. } => "deletion",
             Self::MakeConversation { .. } => "conversation",
             Self::RenameConversation { .. } => "title",

@@ -1,5 +1,7 @@
 //! Sabotages: each breaks one rule of the ledger or of accounts, and the simulation has to find it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 
@@ -7,7 +9,8 @@ use crate::catalogue_witness::CATALOGUE;
 use crate::engine::{ACCOUNT, Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
 use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
 use providers::catalogue::Catalogue;
-use shared::domain::ids::ConversationId;
+use shared::domain::budget::Period;
+use shared::domain::ids::{ConversationId, EntryId};
 use shared::domain::pricing::{Prices, Usage};
 use shared::ledger::account::Account;
 
@@ -17,6 +20,8 @@ const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 /// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
+/// The beginning of the sort keys of budgets.
+const PREFIX_OF_BUDGETS: &str = "BUDGET#";
 const AFTER_EVERY_ID: &str = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 const AFTER_EVERY_ENTRY: &str = "ENTRY#7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 /// A value that only the transaction has that closes an account for its deletion.
@@ -144,6 +149,20 @@ pub(super) enum Sabotage {
     SumsOutsideTransaction,
     /// Vectors are not kept where a record or a text item says that they are.
     VectorsNotKept,
+    /// A hold trusts the read of a key's budget.
+    BudgetOutsideTheWrite,
+    /// A release returns the credits of its hold to the balance, and not to the key's budget.
+    ReleaseForgetsTheKey,
+    /// A capture returns the unused part of its hold to the balance, and not to the key's budget.
+    CaptureForgetsTheKey,
+    /// A budget's period ends 40 s late.
+    PeriodTurnsLate,
+    /// Every hold refills the bucket of which it takes a request.
+    BucketRefilledByEveryHold,
+    /// A change of a key's limits does not say in the account that functions must read the key again.
+    ChangeOfLimitsUnsaid,
+    /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
+    LimitsFromMemory,
 }
 
 impl Sabotage {
@@ -178,6 +197,20 @@ impl Sabotage {
                 | Self::SealAboveHolds
                 | Self::StepTrustsTheCheckpointItRead
                 | Self::SumsOutsideTransaction
+        )
+    }
+
+    /// Whether only keys with limits can find it.
+    pub(super) fn needs_limits(self) -> bool {
+        matches!(
+            self,
+            Self::BudgetOutsideTheWrite
+                | Self::ReleaseForgetsTheKey
+                | Self::CaptureForgetsTheKey
+                | Self::PeriodTurnsLate
+                | Self::BucketRefilledByEveryHold
+                | Self::ChangeOfLimitsUnsaid
+                | Self::LimitsFromMemory
         )
     }
 
@@ -290,7 +323,7 @@ impl Sabotage {
                 return Reply { status: 200, body: json!({}) };
             }
             Self::EndOfKeyUnsaid => leave_end_of_key_unsaid(&mut body),
-            Self::HoldTrustsTheMemory => trust_memory(&mut body),
+            Self::HoldTrustsTheMemory | Self::LimitsFromMemory => trust_memory(&mut body),
             Self::VectorsNotKept => forget_vectors(&mut body),
             Self::WritersOverlookTheSeal => overlook_seal(&mut body),
             Self::SealAboveHolds if operation == "Query" => replace_value(&mut body, ":most", AFTER_EVERY_ENTRY),
@@ -300,6 +333,7 @@ impl Sabotage {
             Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
                 return step_without_sums(engine, body, strikes);
             }
+            _ if self.needs_limits() => self.forget_limits(&mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -310,6 +344,24 @@ impl Sabotage {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+
+    /// Breaks a rule about keys with limits.
+    fn forget_limits(self, body: &mut Value) {
+        match (self, token(body).split('-').next()) {
+            (Self::BudgetOutsideTheWrite, Some("hold")) => weaken(body, is_hold_of_budget, ANYTHING),
+            (Self::PeriodTurnsLate, Some("hold")) => turn_period_late(body),
+            (Self::CaptureForgetsTheKey | Self::ReleaseForgetsTheKey, act)
+                if (self == Self::CaptureForgetsTheKey) == (act == Some("capture")) =>
+            {
+                forget_part(body, is_return_to_budget);
+            }
+            (Self::BucketRefilledByEveryHold, _) => refill_buckets(body),
+            (Self::ChangeOfLimitsUnsaid, _) if parts(&body["TransactItems"]).any(is_change_of_key) => {
+                leave_end_of_key_unsaid(body);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -439,6 +491,43 @@ fn weaken(body: &mut Value, meant: fn(&Value) -> bool, instead: &str) {
     }
 }
 
+/// The part of a hold's transaction that takes from a budget.
+fn is_hold_of_budget(part: &Value) -> bool {
+    is_item_of(&part["Key"], PREFIX_OF_BUDGETS) && part["ConditionExpression"].is_string()
+}
+
+/// The part of a transaction that gives back to a budget.
+fn is_return_to_budget(part: &Value) -> bool {
+    is_item_of(&part["Key"], PREFIX_OF_BUDGETS) && part["ExpressionAttributeValues"][":unspent"].is_object()
+}
+
+/// The part of a transaction that changes the limits of an API key.
+fn is_change_of_key(part: &Value) -> bool {
+    part["ExpressionAttributeValues"][":limits"].is_object()
+}
+
+/// Holds in the period in which the hold would have been made 40 s earlier.
+fn turn_period_late(body: &mut Value) {
+    let hold = &body["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":hold"]["M"];
+    let (Some(place), Some(id)) = (hold["budget"]["S"].as_str(), hold["id"]["S"].as_str()) else { return };
+    let (key, period) = place.split_once('#').unwrap();
+    let made_at = EntryId::parse(id).unwrap().made_at();
+    let length = Period::parse(period).unwrap().length();
+    let late = length.period_at(made_at.minus(Duration::from_secs(40)));
+    let moved = body.to_string().replace(place, &format!("{key}#{late}"));
+    *body = serde_json::from_str(&moved).unwrap();
+}
+
+fn refill_buckets(body: &mut Value) {
+    let update = if body["TransactItems"].is_array() { &mut body["TransactItems"][0]["Update"] } else { body };
+    let Some(expression) = update["UpdateExpression"].as_str() else { return };
+    let refilled = (0..2).fold(expression.to_owned(), |expression, place| {
+        let later = format!("buckets.#bucket_{place} + :interval_{place}");
+        expression.replace(&later, &format!(":now_us + :interval_{place}"))
+    });
+    update["UpdateExpression"] = json!(refilled);
+}
+
 fn is_item_of(item: &Value, prefix: &str) -> bool {
     item["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(prefix))
 }
@@ -543,7 +632,8 @@ fn keep_epoch_of_account(body: &mut Value) {
 
 fn capture_without_record(engine: &Engine, mut body: Value, record_is_lost: bool) -> Reply {
     let items = body["TransactItems"].as_array_mut().unwrap();
-    let record = if items.len() > 2 { items.pop() } else { None };
+    let place = items.iter().position(|item| is_item_of(&item["Put"]["Item"], "IDEMPOTENCY#"));
+    let record = place.map(|place| items.remove(place));
     let reply = engine.answer("TransactWriteItems", &body);
     if let Some(record) = record
         && reply.is_success()

@@ -19,12 +19,13 @@ use crate::owner::Owner;
 use crate::person::{Person, ProgramKey, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
+use crate::teacher::{Teacher, any_limits};
 use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention, verdict_on_sums,
-    verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention,
+    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -47,6 +48,7 @@ use shared::ledger::gate::Gate;
 use shared::ledger::history::History;
 use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::past_exchanges::PastExchanges;
+use shared::ledger::paying_key::KeyLimits;
 use shared::ledger::retention::Retention;
 use shared::ledger::usage::UsageReader;
 use store::{Key, Table};
@@ -99,6 +101,22 @@ fn turn_of_vectors(seed: u64, sabotage: Option<Sabotage>) -> Option<usize> {
     (needs_them || seed % 4 == 1).then(|| usize::from((seed / 4).is_multiple_of(2)))
 }
 
+/// The generator of limits, if API keys have some: in a quarter of the schedules, or in all of them where the sabotage shows in
+/// limits alone. It takes no draw from that of the schedule, so that all schedules without limits are as before.
+fn generator_of_limits(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_limits);
+    (needs_them || seed % 4 == 2).then(|| fastrand::Rng::with_seed(seed.rotate_left(32)))
+}
+
+/// The time from the usual beginning of a schedule until shortly before a day ends, a week, or a month with a week; in half of
+/// the schedules with limits.
+fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
+    // A schedule begins on Friday, 2027-01-15, at eight.
+    const ENDS: [u64; 3] = [57_600, 57_600 + 2 * 86_400, 57_600 + 16 * 86_400];
+    let end = Duration::from_secs(ENDS[limits.usize(..ENDS.len())]);
+    limits.bool().then(|| end.saturating_sub(Duration::from_secs(limits.u64(2..90))))
+}
+
 /// A runtime of one thread, whose time advances at once when every task waits.
 pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -120,13 +138,20 @@ struct Schedule {
     /// Whether people have owners, who do more than chat.
     has_owners: bool,
     bookkeepers: Vec<fastrand::Rng>,
+    /// The generator of limits, where API keys have some.
+    limits: Option<fastrand::Rng>,
 }
 
 impl Schedule {
     async fn start(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let mut generator = fastrand::Rng::with_seed(seed);
         let clock = Clock::simulated(NOW);
-        if generator.u8(..8) == 0 {
+        let mut limits = generator_of_limits(seed, sabotage);
+        let turns = limits.as_mut().and_then(time_until_turn);
+        if let Some(ahead) = turns {
+            clock.advance(ahead);
+        }
+        if generator.u8(..8) == 0 && turns.is_none() {
             // The schedule goes on into the next hour.
             clock.advance(Duration::from_secs(3570));
         }
@@ -145,8 +170,9 @@ impl Schedule {
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
             let person = newcomer(&table, &clock, number, generator.u64(..=40)).await;
-            for _ in 0..generator.usize(..=2) {
-                person.receive_key(make_key(&table, &clock, &person.username).await);
+            for _ in 0..generator.usize(..=2).max(usize::from(limits.is_some())) {
+                let limits = limits.as_mut().map(any_limits).unwrap_or_default();
+                person.receive_key(make_key(&table, &clock, &person.username, limits).await);
             }
             people.push(person);
         }
@@ -185,7 +211,7 @@ impl Schedule {
         });
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
-        Self { generator, network, table, world, has_owners, bookkeepers }
+        Self { generator, network, table, world, has_owners, bookkeepers, limits }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -221,6 +247,12 @@ impl Schedule {
             for _ in 0..owners {
                 let owner = Owner { world: self.world.clone(), person, generator: self.generator.fork() };
                 tasks.push(tokio::spawn(owner.run()));
+            }
+        }
+        if let Some(limits) = &mut self.limits {
+            for person in 0..self.world.people.len() {
+                let teacher = Teacher { world: self.world.clone(), person, generator: limits.fork() };
+                tasks.push(tokio::spawn(teacher.run()));
             }
         }
         let mut operators = Vec::new();
@@ -287,6 +319,7 @@ impl Schedule {
         violations.extend(verdict::on_holds(&items));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_keys());
+        violations.extend(self.on_limits(&items));
         violations.extend(verdict_on_work::on_work(&items, &self.world, &self.network.witness()));
         violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
         violations.extend(self.on_lists(&items).await);
@@ -296,15 +329,13 @@ impl Schedule {
         self.world.clock.advance(Duration::from_secs(3600));
         // Until the audit has erased them, only readers keep old texts from being shown.
         violations.extend(self.on_lists(&self.network.items()).await);
-        violations.extend(self.audit().await);
-        violations.extend(self.after_audit().await);
+        violations.extend(self.audit_and_judge().await);
         violations.extend(self.on_usage().await);
         if self.world.retention.retention != Retention::default() {
             // By now the time of every text is over.
             self.world.clock.advance(TEXTS_ARE_KEPT);
             violations.extend(self.on_lists(&self.network.items()).await);
-            violations.extend(self.audit().await);
-            violations.extend(self.after_audit().await);
+            violations.extend(self.audit_and_judge().await);
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
         violations.extend(self.network.offences());
@@ -330,26 +361,37 @@ impl Schedule {
         violations
     }
 
-    /// Judges what the audit has swept and erased, and what it has left.
-    async fn after_audit(&self) -> Vec<String> {
-        let (items, World { retention, clock, .. }) = (self.network.items(), &*self.world);
-        let mut violations = verdict_on_conversations::on_counts(&items);
+    /// Lets the audit run, and judges what it has swept and erased, and what it has left. A text whose time ends while the
+    /// audit runs may be there still.
+    async fn audit_and_judge(&self) -> Vec<String> {
+        let World { retention, clock, .. } = &*self.world;
+        let began_at = clock.now();
+        let mut violations = self.audit().await;
+        let items = self.network.items();
+        violations.extend(verdict_on_conversations::on_counts(&items));
         violations.extend(verdict_on_conversations::on_sweeps(&items));
         violations.extend(verdict_on_texts::on_message_items(&items, *retention, clock.now()));
-        violations.extend(verdict_on_retention::on_erasures(&items, *retention, clock.now()));
+        violations.extend(verdict_on_retention::on_erasures(&items, *retention, began_at));
         violations.extend(self.on_lists(&items).await);
         violations
     }
 
     /// Judges every charge by itself.
     fn on_prices(&self, items: &[StoredItem]) -> Vec<String> {
-        verdict_on_prices::on_prices(items, &self.world, &self.network.witness(), &self.network.catalogues())
+        let (witness, keys) = (self.network.witness(), self.network.key_witness());
+        verdict_on_prices::on_prices(items, &self.world, &witness, &self.network.catalogues(), &keys)
     }
 
     /// Judges every message of a program.
     fn on_keys(&self) -> Vec<String> {
         let (chronicle, witness) = (self.network.chronicle(), self.network.witness());
         verdict_on_keys::on_keys(&self.world, &chronicle, &witness, &self.network.key_witness())
+    }
+
+    /// Judges the limits of every key.
+    fn on_limits(&self, items: &[StoredItem]) -> Vec<String> {
+        let (witness, keys) = (self.network.witness(), self.network.key_witness());
+        verdict_on_budgets::on_limits(items, &self.world, &witness, &keys)
     }
 
     /// Judges every user's list of messages.
@@ -454,6 +496,7 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
     if violations.is_empty() {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
         violations.extend(verdict_on_conversations::on_counts(&items));
+        violations.extend(verdict_on_budgets::on_sums(&items, &network.witness()));
     }
     violations
 }
@@ -495,7 +538,7 @@ async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> 
 }
 
 /// Makes an API key in a session of its own.
-async fn make_key(table: &Table, clock: &Clock, username: &Username) -> ProgramKey {
+async fn make_key(table: &Table, clock: &Clock, username: &Username, limits: KeyLimits) -> ProgramKey {
     let login = Logins::new(table.clone(), clock.clone()).find(username).await.unwrap().unwrap();
     let (user_id, session_epoch) = (login.user_id, login.session_epoch);
     let proven = ProvenLogin::unproven(login, username, SourceNetwork::UNKNOWN);
@@ -505,7 +548,7 @@ async fn make_key(table: &Table, clock: &Clock, username: &Username) -> ProgramK
     let person: LoggedIn = Subject { user_id, session_id, session_epoch }.into();
     let api_keys = ApiKeys::new(table.clone(), clock.clone());
     let room = api_keys.room(&person).await.unwrap();
-    let new = NewApiKey { person: &person, proven: &proven, terms: &terms_of_key() };
+    let new = NewApiKey { person: &person, proven: &proven, terms: &terms_of_key(limits) };
     ProgramKey::new(user_id, &api_keys.make(&new, room, soon(clock)).await.unwrap())
 }
 

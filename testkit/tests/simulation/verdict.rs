@@ -77,8 +77,10 @@ pub(super) fn on_messages(
         if let Some(what) = charges.contradiction(number, chat, told, catalogues) {
             violations.push(format!("process {number}, {what}: it was told {told:?}"));
         }
+        // Equal keys of two programs are two.
+        let program = chat.program.as_ref().map(|program| program.key.id);
         if let (Some(key), true) = (&chat.key, charges.by_process.contains_key(&number))
-            && let Some(other) = charged_keys.insert((partition, key), number)
+            && let Some(other) = charged_keys.insert((partition, program, key), number)
         {
             violations.push(format!("{key} was charged for process {other} and for process {number}"));
         }

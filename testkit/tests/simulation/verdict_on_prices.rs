@@ -7,6 +7,7 @@ use providers::catalogue::{Ability, Catalogue, CataloguedModel};
 use crate::catalogue_witness::CatalogueWitness;
 use crate::engine::StoredItem;
 use crate::function::{catalogue_of_settings, counted, quote};
+use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
 use crate::request::{Chat, Wish};
 use crate::verdict::entries;
@@ -15,6 +16,7 @@ use crate::world::World;
 use shared::domain::credits::Credits;
 use shared::domain::pricing::{Quote, Usage};
 use shared::ledger::entry::{Entry, EntryKind};
+use shared::ledger::paying_key::KeyLimits;
 
 /// The age at which an instance sends a read of the catalogue again.
 const RENEWAL_AGE: Duration = Duration::from_secs(60);
@@ -28,6 +30,7 @@ pub(super) fn on_prices(
     world: &World,
     witness: &Witness,
     catalogues: &CatalogueWitness,
+    keys: &KeyWitness,
 ) -> Vec<String> {
     let mut violations = Vec::new();
     for (_, id, entry) in entries(items).filter(|(.., entry)| entry.kind == EntryKind::Chat) {
@@ -35,19 +38,28 @@ pub(super) fn on_prices(
             violations.push(format!("the charge {id} has no hold"));
             continue;
         };
-        let found = faults(world, hold, &entry, catalogues);
+        let found = faults(world, hold, &entry, catalogues, keys);
         violations.extend(found.into_iter().map(|fault| format!("the charge {id} {fault}: {entry:?}")));
     }
     violations
 }
 
-fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &CatalogueWitness) -> Vec<&'static str> {
+fn faults(
+    world: &World,
+    hold: &WitnessedHold,
+    entry: &Entry,
+    catalogues: &CatalogueWitness,
+    keys: &KeyWitness,
+) -> Vec<&'static str> {
     let ProcessId(number) = hold.process;
     let Wish::Chat(chat) = &world.journal.lock().unwrap()[number].0.wish.clone() else {
         return vec!["is of a process that was no message's"];
     };
     let model = entry.model.as_deref().unwrap_or_default();
-    let began = world.beginnings.lock().unwrap()[number].at;
+    let (began, moment) = {
+        let beginning = &world.beginnings.lock().unwrap()[number];
+        (beginning.at, beginning.moment)
+    };
     let processes = world.processes_of_instance(number);
     let mut faults = Vec::new();
     let cost = entry.prices.zip(entry.usage).map(|(prices, usage)| prices.cost(&usage));
@@ -93,18 +105,41 @@ fn faults(world: &World, hold: &WitnessedHold, entry: &Entry, catalogues: &Catal
     if !versions.iter().any(|catalogue| at_its_prices(catalogue)) {
         faults.push("has prices that its model never had in that catalogue");
     }
-    if !versions.iter().any(|catalogue| is_held_as_quoted(catalogue, chat, model, hold.amount)) {
+    let limits = match &chat.program {
+        None => vec![KeyLimits::default()],
+        Some(program) => {
+            keys.limits_between(&program.key.partition(), moment, hold.moment).into_iter().cloned().collect()
+        }
+    };
+    // A question that was asked within some limits may be held within those that followed.
+    let is_as_quoted = |catalogue: &&Catalogue| {
+        limits.iter().any(|asked| {
+            let within = |held| is_held_as_quoted(catalogue, chat, [asked, held], model, hold.amount);
+            limits.iter().any(within)
+        })
+    };
+    if !versions.iter().any(is_as_quoted) {
         faults.push("was not held as the candidates of its catalogue cost");
     }
     faults
 }
 
 /// Whether `held` is between the least cost of the first candidate and the most that any may cost, and covers the model
-/// that answered.
-fn is_held_as_quoted(catalogue: &Catalogue, chat: &Chat, answered: &str, held: Credits) -> bool {
-    let wanted = chat.model.map_or_else(|| catalogue.models().first(), |name| catalogue.find(name));
-    let Some(first) = wanted else { return false };
-    let can_answer = |model: &&CataloguedModel| chat.images == 0 || model.takes.contains(&Ability::Images);
+/// that answered. The candidates are those that an API key may ask within all of these limits.
+fn is_held_as_quoted(
+    catalogue: &Catalogue,
+    chat: &Chat,
+    limits: [&KeyLimits; 2],
+    answered: &str,
+    held: Credits,
+) -> bool {
+    let is_permitted = |model: &&CataloguedModel| limits.iter().all(|limits| limits.permit_model(&model.id));
+    // The first of a catalogue is chosen within the limits under which it was asked.
+    let mut models = catalogue.models().iter().filter(|model| limits[0].permit_model(&model.id));
+    let wanted = chat.model.map_or_else(|| models.next(), |name| catalogue.find(name));
+    let Some(first) = wanted.filter(is_permitted) else { return false };
+    let can_answer =
+        |model: &&CataloguedModel| is_permitted(model) && (chat.images == 0 || model.takes.contains(&Ability::Images));
     let fallbacks = first.fallbacks.iter().filter_map(|name| catalogue.find(name)).filter(can_answer);
     let candidates: Vec<&CataloguedModel> = std::iter::once(first).chain(fallbacks).collect();
     let quotes: Vec<Quote> = candidates.iter().map(|model| quote(model, model.prices, chat)).collect();

@@ -30,19 +30,19 @@ impl RetentionOfSchedule {
     }
 }
 
-/// After the audit nothing is left of an exchange whose time is over, but what DynamoDB's TTL deletes.
-pub(super) fn on_erasures(items: &[StoredItem], kept: RetentionOfSchedule, now: Timestamp) -> Vec<String> {
+/// After the audit that began at `audited_at` nothing is left of an exchange whose time was over then, but what DynamoDB's TTL deletes.
+pub(super) fn on_erasures(items: &[StoredItem], kept: RetentionOfSchedule, audited_at: Timestamp) -> Vec<String> {
     let is_open = |item: &&StoredItem| item.sort == ACCOUNT && item.parsed::<Account>().status != Status::Deleting;
     let open: HashSet<&str> = items.iter().filter(is_open).map(|item| item.partition.as_str()).collect();
     let is_stored = |entry: &Entry| entry.conversation.is_some();
     let over: BTreeSet<String> = entries(items)
-        .filter(|(of, id, entry)| open.contains(of) && is_stored(entry) && kept.is_over(id, now))
+        .filter(|(of, id, entry)| open.contains(of) && is_stored(entry) && kept.is_over(id, audited_at))
         .map(|(_, id, _)| id)
         .collect();
     let is_left = |item: &&StoredItem| {
         let of_text = item.sort.strip_prefix(PREFIX_OF_TEXTS);
         let of_message = item.sort.strip_prefix("MESSAGE#").and_then(|rest| rest.split_once('#')).map(|(_, id)| id);
-        let ends_by_ttl = item.parsed::<Expiring>().expires_at.is_some_and(|end| end <= now.seconds());
+        let ends_by_ttl = item.parsed::<Expiring>().expires_at.is_some_and(|end| end <= audited_at.seconds());
         of_text.or(of_message).is_some_and(|id| over.contains(id)) && !ends_by_ttl
     };
     let left = items.iter().filter(is_left);

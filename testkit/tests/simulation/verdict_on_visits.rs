@@ -46,7 +46,10 @@ impl Bench<'_> {
             | (Wish::MakeConversation { .. }, Told::Made(_))
             | (Wish::MakeKey { .. }, Told::KeyMade(_))
             | (
-                Wish::RenameConversation { .. } | Wish::DeleteConversation { .. } | Wish::EndKey { .. },
+                Wish::RenameConversation { .. }
+                | Wish::DeleteConversation { .. }
+                | Wish::EndKey { .. }
+                | Wish::ChangeKey { .. },
                 Told::Done,
             )
             // The name was taken by an account whose deletion had begun, and a late attempt found it free.

@@ -24,6 +24,35 @@ pub(super) struct WitnessedHold {
     pub(super) moment: usize,
     /// In seconds since the Unix epoch.
     expires_at: u64,
+    /// The budget from which it took, if it did.
+    pub(super) budget: Option<WitnessedBudget>,
+    /// The requests that it took from buckets.
+    pub(super) requests: Vec<WitnessedRequest>,
+}
+
+/// The budget of a hold, as its transaction has it.
+pub(super) struct WitnessedBudget {
+    /// The API key and the period, as the hold remembers them.
+    pub(super) place: String,
+    /// The credits that the process took for the budget's.
+    pub(super) limit: u64,
+}
+
+/// A hold that has just taken from a budget.
+pub(super) struct HoldOfBudget {
+    id: String,
+    /// The key of the budget's item.
+    pub(super) key: Value,
+    limit: u64,
+}
+
+/// A request that a hold took from a bucket that was in the account.
+pub(super) struct WitnessedRequest {
+    pub(super) bucket: String,
+    /// The time of the process, in microseconds since the Unix epoch.
+    pub(super) taken_at: u64,
+    /// The time in which the bucket regains a request, in microseconds.
+    pub(super) interval: u64,
 }
 
 impl Witness {
@@ -37,13 +66,16 @@ impl Witness {
         moment: usize,
     ) {
         match operation {
-            "UpdateItem" => self.updated(process, body, now, moment),
-            "TransactWriteItems" => self.updated(process, &body["TransactItems"][0]["Update"], now, moment),
+            "UpdateItem" => self.updated(process, body, &Value::Null, now, moment),
+            "TransactWriteItems" => {
+                let [first, second] = [0, 1].map(|place| &body["TransactItems"][place]["Update"]);
+                self.updated(process, first, second, now, moment);
+            }
             _ => {}
         }
     }
 
-    fn updated(&mut self, process: ProcessId, update: &Value, now: Timestamp, moment: usize) {
+    fn updated(&mut self, process: ProcessId, update: &Value, second: &Value, now: Timestamp, moment: usize) {
         let values = &update["ExpressionAttributeValues"];
         let ended = [&values[":id"]["S"], &values[":predecessor"]["S"]].into_iter().find_map(Value::as_str);
         if let Some(hold) = ended.and_then(|id| self.holds.get(id))
@@ -59,9 +91,33 @@ impl Witness {
             (hold["id"]["S"].as_str(), number("expires_at"), number("amount"))
         {
             let amount = Credits::new(amount).unwrap();
-            let hold = WitnessedHold { process, amount, moment, expires_at };
+            let (budget, requests) = (budget_of(hold, second), requests_of(update));
+            let hold = WitnessedHold { process, amount, moment, expires_at, budget, requests };
             self.holds.entry(id.to_owned()).or_insert(hold);
         }
+    }
+
+    /// The hold of a transaction that takes from a budget, if it is the first attempt that succeeded.
+    pub(super) fn new_hold_of_budget(&self, operation: &str, body: &Value) -> Option<HoldOfBudget> {
+        let [hold, budget] = [0, 1].map(|place| &body["TransactItems"][place]["Update"]);
+        let hold = &hold["ExpressionAttributeValues"][":hold"]["M"];
+        let id =
+            hold["id"]["S"].as_str().filter(|id| operation == "TransactWriteItems" && !self.holds.contains_key(*id))?;
+        let limit = budget_of(hold, budget)?.limit;
+        Some(HoldOfBudget { id: id.to_owned(), key: budget["Key"].clone(), limit })
+    }
+
+    /// Checks the budget's `item`, right after the hold.
+    pub(super) fn look_at_budget(&mut self, hold: &HoldOfBudget, item: &Value) {
+        let HoldOfBudget { id, limit, .. } = hold;
+        if let Some(spent) = number_of(&item["spent"]).filter(|spent| spent > limit) {
+            self.offences.push(format!("the hold {id} brought a budget of {limit} to {spent}"));
+        }
+    }
+
+    /// All holds, by their ids.
+    pub(super) fn holds(&self) -> impl Iterator<Item = (&str, &WitnessedHold)> {
+        self.holds.iter().map(|(id, hold)| (id.as_str(), hold))
     }
 
     /// The hold of this id, which is also its charge's.
@@ -82,4 +138,29 @@ impl Witness {
     pub(super) fn offences(&self) -> &[String] {
         &self.offences
     }
+}
+
+/// The budget that `hold` remembers, and the limit in the part of its transaction that takes from it.
+fn budget_of(hold: &Value, update: &Value) -> Option<WitnessedBudget> {
+    let place = hold["budget"]["S"].as_str()?.to_owned();
+    let number = |name: &str| number_of(&update["ExpressionAttributeValues"][name]).unwrap_or_default();
+    Some(WitnessedBudget { place, limit: number(":most") + number(":added") })
+}
+
+/// The requests that the update of an account takes from buckets. The first one of an account makes the map, and does not say
+/// when it was taken.
+fn requests_of(update: &Value) -> Vec<WitnessedRequest> {
+    let (names, values) = (&update["ExpressionAttributeNames"], &update["ExpressionAttributeValues"]);
+    let Some(taken_at) = number_of(&values[":now_us"]) else { return Vec::new() };
+    let requests = (0..2).filter_map(|place| {
+        let bucket = names[format!("#bucket_{place}")].as_str()?.to_owned();
+        let after = number_of(&values[format!(":after_{place}")]).map(|after| after - taken_at);
+        let interval = after.or_else(|| number_of(&values[format!(":interval_{place}")]))?;
+        Some(WitnessedRequest { bucket, taken_at, interval })
+    });
+    requests.collect()
+}
+
+fn number_of(value: &Value) -> Option<u64> {
+    value["N"].as_str()?.parse().ok()
 }

@@ -118,6 +118,11 @@ impl World {
         self.sabotage.is_some_and(Sabotage::needs_programs)
     }
 
+    /// Whether the sabotage shows in messages of programs alone, by the ends of their keys or by their limits.
+    pub(super) fn wants_programs(&self) -> bool {
+        self.needs_programs() || self.sabotage.is_some_and(Sabotage::needs_limits)
+    }
+
     /// The process, and those that its instance was at before, the latest first.
     pub(super) fn processes_of_instance(&self, process: usize) -> Vec<usize> {
         let predecessors = self.predecessors.lock().unwrap();

@@ -31,7 +31,8 @@ impl Accounts {
     /// Ends all sessions of a user, with a refresh token of a living one. The user's access tokens end too, and with
     /// [`LogoutScope::SessionsAndApiKeys`] the API keys.
     ///
-    /// One transaction raises the epochs. The same transaction empties the list of API keys and deletes their items.
+    /// One transaction raises the epochs, which ends all of them at once. It deletes the items of some API keys too, and further
+    /// transactions those of the others, whose time is over.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the session has ended or the token was replaced,
@@ -44,15 +45,23 @@ impl Accounts {
         deadline: Timestamp,
     ) -> Result<(), IdentityError> {
         let sessions = Sessions::new(self.table.clone(), self.clock.clone());
+        let api_keys = ApiKeys::new(self.table.clone(), self.clock.clone());
         for _ in 0..MAX_ROUNDS {
             let account = sessions.account_of(claim).await?;
+            let mut has_rest = false;
             let mut items = vec![self.raise_epochs(claim, &account, scope)?, self.raise_copy(claim, &account)?];
             if scope == LogoutScope::SessionsAndApiKeys {
-                let api_keys = ApiKeys::new(self.table.clone(), self.clock.clone());
-                items.extend(api_keys.emptying_list(claim.user_id).await?);
+                let shortened = api_keys.shortening_list(claim.user_id).await?;
+                items.extend(shortened.items);
+                has_rest = shortened.has_rest;
             }
             let token = TokenId::new(&self.clock).to_string();
-            let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
+            let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
+                if has_rest {
+                    api_keys.strike_dead(claim.user_id, deadline).await;
+                }
+                return Ok(());
+            };
             if !cancellation_reasons(&error).unwrap_or_default().iter().any(condition_failed) {
                 return Err(StoreError::from(error).into());
             }

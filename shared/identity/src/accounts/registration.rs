@@ -9,6 +9,7 @@ use domain::username::Username;
 use ledger::account::{Account, Epoch};
 use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Accepting;
+use ledger::paying_key::KeyLimits;
 use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, Table, from_item};
 use telemetry::invocation::identify;
@@ -71,6 +72,17 @@ impl Accounts {
             return Ok(user_id);
         }
         Err(IdentityError::UsernameTaken)
+    }
+
+    /// The limits within which `caller` uses their account, which is open to them: those of the API key, if it is by one.
+    ///
+    /// # Errors
+    /// As [`Accounts::read`].
+    pub async fn confirm(&self, caller: impl Into<Caller>) -> Result<KeyLimits, IdentityError> {
+        let mut claimed: ClaimedPayer = caller.into().into();
+        let found = self.table.get(Account::key(claimed.user_id())).await?;
+        claimed.confirm::<IdentityError>(found).await?;
+        Ok(claimed.key_limits().cloned().unwrap_or_default())
     }
 
     /// The account of `caller`.

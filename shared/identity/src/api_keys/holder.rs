@@ -1,14 +1,18 @@
 //! Using an API key.
 
 use domain::ids::UserId;
+use domain::time::Timestamp;
 use ledger::account::{Epoch, Payer};
-use ledger::claimed_payer::{ClaimedPayer, SecondRead, ShownKey};
+use ledger::budgets::KeyBudget;
+use ledger::claimed_payer::{ClaimedPayer, ConfirmedPayer, SecondRead, ShownKey};
+use ledger::paying_key::{KeyLimits, PayingKey};
 use store::StoreError;
 use telemetry::invocation::identify;
 
 use crate::api_keys::key::{ApiKey, ApiKeyDigest};
 use crate::api_keys::memory::FoundKey;
 use crate::api_keys::stored::{ApiKeys, StoredApiKey, has_expired};
+use crate::api_keys::terms::ApiKeyName;
 use crate::error::IdentityError;
 
 /// A program that has shown an API key, which was read for this request or is remembered. Only [`ApiKeys`] makes one.
@@ -18,6 +22,7 @@ use crate::error::IdentityError;
 pub struct KeyHolder {
     key: UsedKey,
     user_id: UserId,
+    paying: PayingKey,
     epoch: u64,
     /// The version of the account's keys at which a remembered key was there.
     keys_version: Option<u64>,
@@ -25,13 +30,26 @@ pub struct KeyHolder {
 
 impl From<KeyHolder> for ClaimedPayer {
     fn from(holder: KeyHolder) -> Self {
-        let KeyHolder { key, user_id, epoch, keys_version } = holder;
+        let KeyHolder { key, user_id, paying, epoch, keys_version } = holder;
         let payer = Payer::new(user_id, Epoch::OfApiKeys(epoch));
         match keys_version {
-            None => Self::by_key(payer, key),
-            Some(keys_version) => Self::by_remembered_key(payer, key, keys_version),
+            None => Self::by_key(payer, paying, key),
+            Some(keys_version) => Self::by_remembered_key(payer, paying, key, keys_version),
         }
     }
+}
+
+/// What the holder of an API key is told of it.
+#[derive(Debug)]
+pub struct KeyDescription {
+    /// The name that its maker gave it.
+    pub name: ApiKeyName,
+    /// The time at which it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// Its limits.
+    pub limits: KeyLimits,
+    /// Its budget in the current period, if it has one.
+    pub budget: Option<KeyBudget>,
 }
 
 impl ApiKeys {
@@ -49,14 +67,37 @@ impl ApiKeys {
         let (found, keys_version) = if let Some(key) = remembered {
             (key.found, Some(key.confirmed))
         } else {
-            (key.read().await?.ok_or(IdentityError::TokenNotValid("there is no such API key"))?, None)
+            let stored = key.read().await?.ok_or(IdentityError::TokenNotValid("there is no such API key"))?;
+            (FoundKey::from(&stored), None)
         };
-        let FoundKey { user_id, epoch, expires_at, .. } = found;
+        self.living(key, found, keys_version)
+    }
+
+    /// What the holder of the API key `bearer` is told of it. The key and its account are always read: what is told is as
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`ApiKeys::holder`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not open
+    /// to the key.
+    pub async fn describe(&self, bearer: &str) -> Result<KeyDescription, IdentityError> {
+        let key = ApiKey::parse(bearer).ok_or(IdentityError::TokenNotValid("the API key is malformed"))?;
+        let key = UsedKey { api_keys: self.clone(), digest: key.digest() };
+        let stored = key.read().await?.ok_or(IdentityError::TokenNotValid("there is no such API key"))?;
+        let holder = self.living(key, FoundKey::from(&stored), None)?;
+        let payer: ClaimedPayer = holder.into();
+        let ConfirmedPayer { budget, .. } = payer.confirmed::<IdentityError>(&self.table, self.clock.now()).await?;
+        let expires_at = stored.expires_at.map(Timestamp::from_seconds);
+        Ok(KeyDescription { name: stored.name, expires_at, limits: stored.limits, budget })
+    }
+
+    /// The holder of a key that was found, and has not expired.
+    fn living(&self, key: UsedKey, found: FoundKey, keys_version: Option<u64>) -> Result<KeyHolder, IdentityError> {
+        let FoundKey { user_id, paying, epoch, expires_at, .. } = found;
         if has_expired(expires_at, self.clock.now()) {
             return Err(IdentityError::TokenNotValid("the API key has expired"));
         }
         identify(user_id);
-        Ok(KeyHolder { key, user_id, epoch, keys_version })
+        Ok(KeyHolder { key, user_id, paying, epoch, keys_version })
     }
 }
 
@@ -69,16 +110,15 @@ struct UsedKey {
 
 impl UsedKey {
     /// Reads the key, and remembers it if it is there.
-    async fn read(&self) -> Result<Option<FoundKey>, StoreError> {
-        let ApiKeys { table, clock, memory } = &self.api_keys;
+    async fn read(&self) -> Result<Option<StoredApiKey>, StoreError> {
+        let ApiKeys { table, clock, memory, .. } = &self.api_keys;
         let begun = memory.begin_read(&self.digest, clock.now());
         let stored: Option<StoredApiKey> = table.get(StoredApiKey::key(&self.digest)).await?;
-        let found = stored.as_ref().map(FoundKey::from);
-        match found {
-            Some(found) => memory.remember(&self.digest, begun, found),
+        match &stored {
+            Some(stored) => memory.remember(&self.digest, begun, stored.into()),
             None => memory.forget(&self.digest),
         }
-        Ok(found)
+        Ok(stored)
     }
 }
 
@@ -86,9 +126,12 @@ impl ShownKey for UsedKey {
     fn read_again(&self, keys_version: u64) -> SecondRead<'_> {
         self.learn(keys_version);
         Box::pin(async {
-            let found = self.read().await?;
-            let living = found.filter(|found| !has_expired(found.expires_at, self.api_keys.clock.now()));
-            Ok(living.map(|found| Payer::new(found.user_id, Epoch::OfApiKeys(found.epoch))))
+            let stored = self.read().await?;
+            let living = stored.filter(|stored| !has_expired(stored.expires_at, self.api_keys.clock.now()));
+            Ok(living.map(|stored| {
+                let FoundKey { user_id, epoch, paying, .. } = (&stored).into();
+                (Payer::new(user_id, Epoch::OfApiKeys(epoch)), paying)
+            }))
         })
     }
 

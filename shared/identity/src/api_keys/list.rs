@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::budget::{Budget, BudgetPeriod};
+use domain::credits::Credits;
 use domain::ids::{ApiKeyId, TokenId, UserId};
+use domain::requests_per_minute::RequestsPerMinute;
 use domain::time::Timestamp;
 use ledger::account::Account;
+use ledger::budgets::{SpentBudgets, end_of_total};
+use ledger::paying_key::KeyLimits;
 use serde::{Deserialize, Serialize};
 use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, Key, StoreError, from_item, number};
@@ -27,21 +32,58 @@ pub struct ApiKeyView {
     pub prefix: String,
     /// The time at which it was made, in RFC 3339.
     pub created_at: String,
-    /// The time at which it ends, in RFC 3339. Absent if it never expires.
+    /// The time at which it ends, in RFC 3339. Null if it never expires.
     pub expires_at: Option<String>,
+    /// Its budget, and what is spent of it. Null if it has none.
+    pub budget: Option<BudgetView>,
+    /// The most requests of a minute. Null without such a limit.
+    pub requests_per_minute: Option<RequestsPerMinute>,
+    /// The ids of the models that it may ask. Null if it may ask all.
+    pub models: Option<Box<[String]>>,
+}
+
+/// The budget of an API key as its user sees it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetView {
+    /// The most credits of a period.
+    pub credits: Credits,
+    /// The period.
+    pub per: BudgetPeriod,
+    /// The credits spent in the current period, messages in flight included.
+    pub spent: u64,
+    /// The time at which the next period begins, in RFC 3339. Null if none does.
+    pub renews_at: Option<String>,
 }
 
 impl ApiKeyView {
-    pub(super) fn of(id: ApiKeyId, listed: ListedApiKey) -> Self {
+    pub(super) fn of(
+        id: ApiKeyId,
+        listed: ListedApiKey,
+        limits: &KeyLimits,
+        spent: &SpentBudgets,
+        account: &Account,
+        now: Timestamp,
+    ) -> Self {
+        let budget = limits.budget.map(|budget| {
+            let in_period = spent.of_key(id, budget, account, now);
+            let renews_at = in_period.renews_at().map(|moment| moment.to_string());
+            BudgetView { credits: budget.credits, per: budget.per, spent: in_period.spent(), renews_at }
+        });
         Self {
             id,
             name: listed.name,
             prefix: listed.prefix,
             created_at: listed.created_at,
             expires_at: listed.expires_at.map(|seconds| Timestamp::from_seconds(seconds).to_string()),
+            budget,
+            requests_per_minute: limits.requests_per_minute,
+            models: limits.models.clone(),
         }
     }
 }
+
+/// The most keys that leave a list in one transaction, which has room for a hundred items.
+pub(super) const MOST_STRUCK: usize = 25;
 
 /// An API key on its user's list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +96,17 @@ pub(super) struct ListedApiKey {
     pub(super) epoch: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<u64>,
+    /// Whether the key has, or had, a budget of all of time, whose item ends with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_total_budget: bool,
+}
+
+impl ListedApiKey {
+    /// The same key, which gets `budget`.
+    pub(super) fn with_budget(self, budget: Option<Budget>) -> Self {
+        let is_total = budget.is_some_and(|budget| budget.per == BudgetPeriod::Total);
+        Self { has_total_budget: self.has_total_budget || is_total, ..self }
+    }
 }
 
 /// The attribute that holds the keys of a list.
@@ -90,9 +143,33 @@ impl Keyring {
     /// The keys of the current epoch that have not expired by `now`.
     pub(super) fn living(&self, now: Timestamp) -> ListedApiKeys {
         let mut living = self.list.api_keys.clone();
-        living.retain(|_, key| key.epoch == self.account.api_key_epoch && !has_expired(key.expires_at, now));
+        living.retain(|_, key| self.is_living(key, now));
         living
     }
+
+    /// The list without the first of the keys that open nothing any more: as many as a transaction has room for. With each
+    /// key that is made the list loses more of them than it gains, so that it never has more keys than a user may have.
+    pub(super) fn without_dead(&self, now: Timestamp) -> ListedApiKeys {
+        let mut next = self.list.api_keys.clone();
+        let dead = self.list.api_keys.iter().filter(|(_, key)| !self.is_living(key, now));
+        for (id, _) in dead.take(MOST_STRUCK) {
+            next.remove(id);
+        }
+        next
+    }
+
+    fn is_living(&self, key: &ListedApiKey, now: Timestamp) -> bool {
+        key.epoch == self.account.api_key_epoch && !has_expired(key.expires_at, now)
+    }
+}
+
+/// The next list of a user's API keys, and what changes with it.
+pub(super) struct ListReplacement<'a> {
+    pub(super) next: &'a ListedApiKeys,
+    /// Further parts of the transaction. The first of them is the check of the session.
+    pub(super) further: Vec<TransactWriteItem>,
+    /// Whether the terms of a key change that functions may remember.
+    pub(super) changes_a_key: bool,
 }
 
 impl ApiKeys {
@@ -101,8 +178,27 @@ impl ApiKeys {
     /// # Errors
     /// [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not open to `person`.
     pub async fn list(&self, person: &LoggedIn) -> Result<Vec<ApiKeyView>, IdentityError> {
-        let living = self.read(person).await?.living(self.clock.now());
-        Ok(living.into_iter().rev().map(|(id, key)| ApiKeyView::of(id, key)).collect())
+        let (keyring, now) = (self.read(person).await?, self.clock.now());
+        let living = keyring.living(now);
+        let limits = self.limits_of(&living).await?;
+        let has_budgets = limits.values().any(|limits| limits.budget.is_some());
+        let user_id = person.user_id();
+        let spent = if has_budgets { SpentBudgets::read(&self.table, user_id).await? } else { SpentBudgets::default() };
+        let views = living.into_iter().rev().map(|(id, key)| {
+            let limits = limits.get(&id).cloned().unwrap_or_default();
+            ApiKeyView::of(id, key, &limits, &spent, &keyring.account, now)
+        });
+        Ok(views.collect())
+    }
+
+    /// The limits of these keys, which are in their own items: one read unit each.
+    async fn limits_of(&self, keys: &ListedApiKeys) -> Result<BTreeMap<ApiKeyId, KeyLimits>, StoreError> {
+        let items = self.table.get_all(keys.values().map(|key| StoredApiKey::key(&key.digest))).await?;
+        let limits = items.into_iter().map(|item| {
+            let StoredApiKey { id, limits, .. } = from_item(item)?;
+            Ok((id, limits))
+        });
+        limits.collect()
     }
 
     /// The names of the API keys of `person`, by their ids.
@@ -123,9 +219,9 @@ impl ApiKeys {
         Ok(Keyring { list, account })
     }
 
-    /// Replaces the `seen` list by `next`, in one transaction with the items `made` for a new key. The transaction
-    /// deletes the items of keys that leave the list, and says in the account that keys have ended. It writes nothing if the
-    /// list is no longer the one that was seen.
+    /// Replaces the `seen` list, in one transaction with the further parts of the `replacement`. The transaction deletes the
+    /// items of keys that leave the list, and says in the account that keys have ended or changed. It writes nothing if the list is
+    /// no longer the one that was seen.
     ///
     /// The transaction checks the account's epoch of sessions. The epoch of API keys is then the one that was read,
     /// because every act that raises it raises the epoch of sessions too.
@@ -133,15 +229,16 @@ impl ApiKeys {
         &self,
         person: &LoggedIn,
         seen: &ApiKeyList,
-        next: &ListedApiKeys,
-        made: Vec<TransactWriteItem>,
+        replacement: ListReplacement<'_>,
         deadline: Timestamp,
     ) -> Result<Replacement, IdentityError> {
+        let ListReplacement { next, further, changes_a_key } = replacement;
         let mut replacing = self.replacing(person.user_id(), seen, next)?;
         let list = replacing.remove(0);
-        let account = if replacing.is_empty() { Account::check_open } else { Account::end_keys };
+        let says_so = changes_a_key || !replacing.is_empty();
+        let account = if says_so { Account::end_keys } else { Account::check_open };
         let mut items = vec![account(&self.table, person.payer())?, list];
-        items.extend(made);
+        items.extend(further);
         items.extend(replacing);
         // Each call has a new token. A late write of an earlier round is refused, because the version is higher by
         // then.
@@ -154,16 +251,17 @@ impl ApiKeys {
                 Err(Account::why_closed(person.payer(), account)?.into())
             }
             Some([_, list, ..]) if condition_failed(list) => Ok(Replacement::ChangedMeanwhile),
-            // The first item that is made for a new key is the check of the session.
             Some([_, _, session, ..]) if condition_failed(session) => {
                 Err(IdentityError::TokenNotValid("the session has ended"))
             }
+            // DynamoDB has deleted the item of a key whose time is over.
+            Some([_, _, _, key, ..]) if changes_a_key && condition_failed(key) => Err(IdentityError::NotFound),
             _ => Err(StoreError::from(error).into()),
         }
     }
 
     /// The parts of a transaction that replace the `seen` list by `next`: first the list, then the deletions of the
-    /// items of keys that leave it.
+    /// items of keys that leave it, and the ends of their budgets.
     pub(super) fn replacing(
         &self,
         user_id: UserId,
@@ -171,8 +269,12 @@ impl ApiKeys {
         next: &ListedApiKeys,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let mut items = vec![self.write_list(user_id, seen, next)?];
-        for (_, ended) in seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id)) {
+        let struck = || seen.api_keys.iter().filter(|(id, _)| !next.contains_key(id));
+        for (_, ended) in struck() {
             items.push(transaction::delete(self.table.deleting(StoredApiKey::key(&ended.digest)))?);
+        }
+        for (id, _) in struck().filter(|(_, key)| key.has_total_budget) {
+            items.push(end_of_total(&self.table, user_id, *id, self.clock.now())?);
         }
         Ok(items)
     }

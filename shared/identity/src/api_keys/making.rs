@@ -6,11 +6,12 @@ use domain::ids::ApiKeyId;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::account::Closed;
+use ledger::budgets::SpentBudgets;
 use store::{StoreError, number, transaction};
 
 use crate::api_keys::key::ApiKey;
-use crate::api_keys::list::{ApiKeyView, Keyring, ListedApiKey, Replacement};
-use crate::api_keys::stored::{ApiKeys, MAX_API_KEYS, MAX_ROUNDS, StoredApiKey};
+use crate::api_keys::list::{ApiKeyView, Keyring, ListReplacement, ListedApiKey, Replacement};
+use crate::api_keys::stored::{ApiKeys, MAX_ROUNDS, StoredApiKey};
 use crate::api_keys::terms::ApiKeyTerms;
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
@@ -59,18 +60,18 @@ impl ApiKeys {
     /// The room for one more API key of `person`.
     ///
     /// # Errors
-    /// [`IdentityError::TooManyKeys`] if they have [`MAX_API_KEYS`]; [`IdentityError::TokenNotValid`] or
+    /// [`IdentityError::TooManyKeys`] if they have [`MAX_API_KEYS`](super::MAX_API_KEYS); [`IdentityError::TokenNotValid`] or
     /// [`IdentityError::UserInactive`] if the account is not open to them; [`IdentityError::Unavailable`] if the table
     /// cannot be reached.
     pub async fn room(&self, person: &LoggedIn) -> Result<RoomForKey, IdentityError> {
         let keyring = self.read(person).await?;
-        if keyring.living(self.clock.now()).len() >= MAX_API_KEYS {
-            return Err(IdentityError::TooManyKeys { limit: MAX_API_KEYS });
+        if keyring.living(self.clock.now()).len() >= self.most {
+            return Err(IdentityError::TooManyKeys { limit: self.most });
         }
         Ok(RoomForKey { keyring })
     }
 
-    /// Makes an API key. Expired keys leave the list. A password that changed after it was checked has raised the epoch
+    /// Makes an API key. Some expired keys leave the list. A password that changed after it was checked has raised the epoch
     /// that the transaction asks for.
     ///
     /// If the outcome is unknown ([`IdentityError::Unavailable`]), the list may have a key whose text nobody has seen.
@@ -94,17 +95,23 @@ impl ApiKeys {
         for _ in 0..MAX_ROUNDS {
             let keyring = &room.keyring;
             let listed = listed(&key, terms, keyring.account.api_key_epoch, now);
-            let mut next = keyring.living(now);
+            let mut next = keyring.without_dead(now);
             let (epoch, expires_at) = (listed.epoch, listed.expires_at);
             let keys_version = keyring.account.keys_version;
-            let stored = StoredApiKey { user_id: person.user_id(), id, epoch, expires_at, keys_version };
-            let made = vec![
+            let (user_id, name, limits) = (person.user_id(), terms.name.clone(), terms.limits.clone());
+            let stored = StoredApiKey { user_id, id, name, epoch, expires_at, keys_version, limits };
+            let further = vec![
                 self.check_session(person, now)?,
                 self.table.put_new(StoredApiKey::key(&listed.digest).with(&stored)?)?,
             ];
             next.insert(id, listed.clone());
-            match self.replace(person, &keyring.list, &next, made, deadline).await? {
-                Replacement::Done => return Ok(MadeApiKey { view: ApiKeyView::of(id, listed), key }),
+            let replacement = ListReplacement { next: &next, further, changes_a_key: false };
+            match self.replace(person, &keyring.list, replacement, deadline).await? {
+                Replacement::Done => {
+                    let (nothing, account) = (SpentBudgets::default(), &keyring.account);
+                    let view = ApiKeyView::of(id, listed, &terms.limits, &nothing, account, now);
+                    return Ok(MadeApiKey { view, key });
+                }
                 Replacement::ChangedMeanwhile => room = self.room(person).await?,
             }
         }
@@ -113,7 +120,7 @@ impl ApiKeys {
 
     /// Checks that the session lives: an ended session cannot create API keys, even while its access token is still
     /// valid.
-    fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn check_session(&self, person: &LoggedIn, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             self.table
                 .checking(Session::key(person.user_id(), person.session_id()))
@@ -131,5 +138,7 @@ fn listed(key: &ApiKey, terms: &ApiKeyTerms, epoch: u64, now: Timestamp) -> List
         created_at: now.to_string(),
         epoch,
         expires_at: terms.lifetime.end(now).map(Timestamp::seconds),
+        has_total_budget: false,
     }
+    .with_budget(terms.limits.budget)
 }

@@ -1,8 +1,8 @@
 //! The API keys that a function remembers, so that a key that it knows costs no read.
 //!
-//! A remembered key proves nothing by itself: its owner may have ended it since. The account counts the changes that ended
-//! keys, its `keys_version`. As long as that is a version at which the key is known to have been there, the key has not
-//! ended: [`ClaimedPayer`](ledger::claimed_payer::ClaimedPayer) compares them.
+//! A remembered key proves nothing by itself: its owner may have ended it since, or changed its limits. The account counts such
+//! changes of its keys, its `keys_version`. As long as that is a version at which the key is known to have been as it is remembered, it
+//! is so still: [`ClaimedPayer`](ledger::claimed_payer::ClaimedPayer) compares them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,19 +10,21 @@ use std::time::Duration;
 
 use domain::ids::UserId;
 use domain::time::Timestamp;
+use ledger::paying_key::PayingKey;
 
 use crate::api_keys::key::ApiKeyDigest;
 
-/// The most keys that a function remembers: some 300 KB.
+/// The most keys that a function remembers: some 400 KB, and 5 MB if each names as many and as long models as it may.
 const MOST_REMEMBERED: usize = 1_000;
 
 /// Time for which a key is remembered after it was read.
 const LONGEST_MEMORY: Duration = Duration::from_secs(60);
 
 /// An API key as a read found it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FoundKey {
     pub(super) user_id: UserId,
+    pub(super) paying: PayingKey,
     pub(super) epoch: u64,
     /// The time at which the key ends, in seconds since the Unix epoch.
     pub(super) expires_at: Option<u64>,
@@ -31,10 +33,11 @@ pub(super) struct FoundKey {
 }
 
 /// An API key that was read lately.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RememberedKey {
     pub(super) found: FoundKey,
-    /// The highest version of the account's keys at which this key is known to have been there.
+    /// The version of the account's keys that the read of this key confirmed: as long as the account has it, the key is as it
+    /// was found.
     pub(super) confirmed: u64,
     /// The highest version that was seen in the account. If it is above `confirmed`, the key may have ended.
     latest: u64,
@@ -65,8 +68,9 @@ impl KeyMemory {
     /// The key with this digest, if it was read lately and no end of a key was seen since. It may have expired by its own
     /// end.
     pub(super) fn recall(&self, digest: &ApiKeyDigest, now: Timestamp) -> Option<RememberedKey> {
-        let key = *self.keys().get(digest)?;
-        (key.is_young(now) && key.confirmed >= key.latest).then_some(key)
+        let keys = self.keys();
+        let key = keys.get(digest)?;
+        (key.is_young(now) && key.confirmed >= key.latest).then(|| key.clone())
     }
 
     /// Notes that the key with this digest is about to be read.
@@ -74,19 +78,26 @@ impl KeyMemory {
         BegunRead { began_at: now, seen_before: self.keys().get(digest).map_or(0, |key| key.latest) }
     }
 
-    /// Remembers a key that was found. A version at which it was there stays one, whichever read found it out.
+    /// Remembers a key that was found. Of two reads side by side, the one that confirms the higher version is remembered whole,
+    /// whichever is answered last: the other may have found limits that the key has no more.
     pub(super) fn remember(&self, digest: &ApiKeyDigest, read: BegunRead, found: FoundKey) {
         let mut keys = self.keys();
-        let known = keys.get(digest).copied();
-        if known.is_none() && keys.len() >= MOST_REMEMBERED {
-            // All are read again when they are needed: that is cheaper than to know the oldest.
-            keys.clear();
+        let confirmed = found.keys_version.max(read.seen_before);
+        match keys.get_mut(digest) {
+            Some(known) if known.confirmed > confirmed => {}
+            Some(known) => {
+                let latest = known.latest.max(confirmed);
+                *known = RememberedKey { found, confirmed, latest, read_at: read.began_at };
+            }
+            None => {
+                if keys.len() >= MOST_REMEMBERED {
+                    // All are read again when they are needed: that is cheaper than to know the oldest.
+                    keys.clear();
+                }
+                let key = RememberedKey { found, confirmed, latest: confirmed, read_at: read.began_at };
+                keys.insert(digest.clone(), key);
+            }
         }
-        let (confirmed, latest) = known.map_or((0, 0), |known| (known.confirmed, known.latest));
-        let confirmed = confirmed.max(found.keys_version).max(read.seen_before);
-        let latest = latest.max(confirmed);
-        let key = RememberedKey { found, confirmed, latest, read_at: read.began_at };
-        keys.insert(digest.clone(), key);
     }
 
     /// Forgets a key that was not found.
@@ -110,7 +121,12 @@ impl KeyMemory {
 mod tests {
     use super::*;
 
+    use std::sync::Arc;
+
+    use domain::ids::ApiKeyId;
+    use domain::requests_per_minute::RequestsPerMinute;
     use domain::time::Clock;
+    use ledger::paying_key::KeyLimits;
     use proptest::prelude::*;
     use testkit::test_table::NOW;
 
@@ -122,7 +138,14 @@ mod tests {
 
     /// A key that was made when this many ends of keys were counted.
     fn found(keys_version: u64) -> FoundKey {
-        FoundKey { user_id: UserId::new(&Clock::manual(NOW)), epoch: 1, expires_at: None, keys_version }
+        found_with(keys_version, None)
+    }
+
+    /// The same with this limit.
+    fn found_with(keys_version: u64, requests_per_minute: Option<RequestsPerMinute>) -> FoundKey {
+        let limits = Arc::new(KeyLimits { requests_per_minute, ..KeyLimits::default() });
+        let paying = PayingKey { id: ApiKeyId::first_of(NOW), limits };
+        FoundKey { user_id: UserId::new(&Clock::manual(NOW)), paying, epoch: 1, expires_at: None, keys_version }
     }
 
     fn read(memory: &KeyMemory, digest: &ApiKeyDigest, now: Timestamp, keys_version: u64) {
@@ -168,9 +191,12 @@ mod tests {
         assert_eq!(confirmed(&memory, &digest, NOW), Some(5));
         let early = memory.begin_read(&digest, NOW);
         memory.learn(&digest, 6);
-        read(&memory, &digest, NOW, 5);
+        let begun = memory.begin_read(&digest, NOW);
+        memory.remember(&digest, begun, found_with(5, RequestsPerMinute::new(7)));
         memory.remember(&digest, early, found(5));
-        assert_eq!(confirmed(&memory, &digest, NOW), Some(6));
+        let remembered = memory.recall(&digest, NOW).unwrap();
+        let limit = remembered.found.paying.limits.requests_per_minute;
+        assert_eq!((remembered.confirmed, limit), (6, RequestsPerMinute::new(7)), "not the limits of the read before");
     }
 
     #[test]
@@ -200,6 +226,8 @@ mod tests {
     enum MemoryStep {
         EndOther,
         EndThis,
+        /// This key gets another limit.
+        Patch,
         BeginRead(usize),
         AnswerRead(usize),
         EndRead(usize),
@@ -212,6 +240,7 @@ mod tests {
         prop_oneof![
             2 => Just(MemoryStep::EndOther),
             1 => Just(MemoryStep::EndThis),
+            2 => Just(MemoryStep::Patch),
             3 => function().prop_map(MemoryStep::BeginRead),
             3 => function().prop_map(MemoryStep::AnswerRead),
             3 => function().prop_map(MemoryStep::EndRead),
@@ -220,41 +249,54 @@ mod tests {
         ]
     }
 
+    /// The answer to a read of the key.
+    #[derive(Clone, Copy)]
+    enum KeyAnswer {
+        /// It was there, with this limit.
+        Found(u32),
+        Gone,
+    }
+
     /// A function, with a read of the key and one of the account that are under way.
     #[derive(Default)]
     struct Reader {
         memory: KeyMemory,
         begun: Option<BegunRead>,
-        answer: Option<bool>,
+        answer: Option<KeyAnswer>,
         seen: Option<u64>,
     }
 
     proptest! {
         #[test]
-        fn a_key_that_has_ended_is_never_remembered_at_the_version_that_the_account_has(
+        fn a_key_is_remembered_at_the_version_that_the_account_has_as_it_is_or_not_at_all(
             made_at in 0..3_u64,
             steps in prop::collection::vec(memory_step(), 0..40),
         ) {
             let digest = digest();
             let mut readers = [Reader::default(), Reader::default()];
-            let (mut version, mut lives) = (made_at, true);
+            let (mut version, mut lives, mut limit) = (made_at, true, 1);
             for step in steps {
                 match step {
                     MemoryStep::EndOther => version += 1,
                     MemoryStep::EndThis => (version, lives) = (version + u64::from(lives), false),
+                    MemoryStep::Patch if lives => (version, limit) = (version + 1, limit + 1),
+                    MemoryStep::Patch => {}
                     MemoryStep::BeginRead(function) => {
                         let reader = &mut readers[function];
                         reader.begun = Some(reader.memory.begin_read(&digest, NOW));
                         reader.answer = None;
                     }
                     MemoryStep::AnswerRead(function) => {
-                        readers[function].answer = readers[function].begun.map(|_| lives);
+                        readers[function].answer = readers[function].begun.map(|_| if lives { KeyAnswer::Found(limit) } else { KeyAnswer::Gone });
                     }
                     MemoryStep::EndRead(function) => {
                         let reader = &mut readers[function];
                         match (reader.begun.take(), reader.answer.take()) {
-                            (Some(begun), Some(true)) => reader.memory.remember(&digest, begun, found(made_at)),
-                            (Some(_), Some(false)) => reader.memory.forget(&digest),
+                            (Some(begun), Some(KeyAnswer::Found(limit))) => {
+                                let found = found_with(made_at, RequestsPerMinute::new(limit));
+                                reader.memory.remember(&digest, begun, found);
+                            }
+                            (Some(_), Some(KeyAnswer::Gone)) => reader.memory.forget(&digest),
                             _ => {}
                         }
                     }
@@ -267,8 +309,10 @@ mod tests {
                     }
                 }
                 for reader in &readers {
-                    let remembered = confirmed(&reader.memory, &digest, NOW);
-                    prop_assert!(lives || remembered != Some(version), "at {}", version);
+                    let remembered = reader.memory.recall(&digest, NOW).filter(|key| key.confirmed == version);
+                    let found = remembered.map(|key| key.found.paying.limits.requests_per_minute);
+                    let is_as_it_is = found.is_none_or(|found| lives && found == RequestsPerMinute::new(limit));
+                    prop_assert!(is_as_it_is, "{:?} at {}", found, version);
                 }
             }
         }

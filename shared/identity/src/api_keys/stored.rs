@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use domain::ids::{ApiKeyId, UserId};
 use domain::time::{Clock, Timestamp};
+use ledger::paying_key::{KeyLimits, PayingKey};
 use serde::{Deserialize, Serialize};
 use store::{Key, Table};
 
 use crate::api_keys::key::ApiKeyDigest;
 use crate::api_keys::memory::{FoundKey, KeyMemory};
+use crate::api_keys::terms::ApiKeyName;
 
 /// The most API keys of a user.
-pub const MAX_API_KEYS: usize = 20;
+pub const MAX_API_KEYS: usize = 100;
 
 /// The most rounds of an act that collides with other changes of the same user's keys.
 pub(super) const MAX_ROUNDS: usize = 8;
@@ -21,6 +23,8 @@ pub(super) const MAX_ROUNDS: usize = 8;
 pub(super) struct StoredApiKey {
     pub(super) user_id: UserId,
     pub(super) id: ApiKeyId,
+    /// The name that its maker gave it.
+    pub(super) name: ApiKeyName,
     /// The account's epoch of API keys when the key was made.
     pub(super) epoch: u64,
     /// The time at which the key ends, in seconds since the Unix epoch. DynamoDB's TTL deletes the item later.
@@ -29,6 +33,9 @@ pub(super) struct StoredApiKey {
     /// The version of the account's keys when the key was made, or an earlier one. Absent if no key had ended by then.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) keys_version: u64,
+    /// The limits of the key.
+    #[serde(default)]
+    pub(super) limits: KeyLimits,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -45,8 +52,9 @@ impl StoredApiKey {
 
 impl From<&StoredApiKey> for FoundKey {
     fn from(stored: &StoredApiKey) -> Self {
-        let StoredApiKey { user_id, epoch, expires_at, keys_version, .. } = *stored;
-        Self { user_id, epoch, expires_at, keys_version }
+        let StoredApiKey { user_id, id, epoch, expires_at, keys_version, .. } = *stored;
+        let paying = PayingKey { id, limits: Arc::new(stored.limits.clone()) };
+        Self { user_id, paying, epoch, expires_at, keys_version }
     }
 }
 
@@ -56,13 +64,23 @@ pub struct ApiKeys {
     pub(super) table: Table,
     pub(super) clock: Clock,
     pub(super) memory: Arc<KeyMemory>,
+    /// The most keys of a user.
+    pub(super) most: usize,
 }
 
 impl ApiKeys {
     /// The API keys in `table`, none of which is remembered.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        Self { table, clock, memory: Arc::default() }
+        Self { table, clock, memory: Arc::default(), most: MAX_API_KEYS }
+    }
+}
+
+#[cfg(test)]
+impl ApiKeys {
+    /// The same with another number of keys that a user may have than [`MAX_API_KEYS`].
+    pub(super) fn with_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::invalid_field::{InvalidField, check_length, check_text};
 use domain::time::Timestamp;
+use ledger::paying_key::KeyLimits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -79,6 +80,8 @@ pub struct ApiKeyTerms {
     pub name: ApiKeyName,
     /// Its lifetime.
     pub lifetime: ApiKeyLifetime,
+    /// Its limits.
+    pub limits: KeyLimits,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use ledger::admission::Admission;
 use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Gate;
 use ledger::hold::{HoldOutcome, Order};
+use ledger::paying_key::KeyLimits;
 use ledger::{Ledger, LedgerError};
 use proptest::prelude::*;
 use serde_json::json;
@@ -22,11 +23,15 @@ use testkit::test_table::NOW;
 
 use super::*;
 use crate::accounts::LogoutScope;
+use crate::api_keys::list::ListReplacement;
 use crate::callers::Caller;
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
 use crate::sessions::Session;
 use crate::testing::{TestPeople, proven};
+
+/// The most keys of a user in these tests: so many are made quickly.
+const FEW: usize = 20;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,7 +47,7 @@ impl ApiKeyScene {
         let test = TestPeople::start().await;
         let ada = test.person("ada", 10).await;
         test.end_session_at(&ada, NOW.plus(365 * DAY)).await;
-        Self { api_keys: ApiKeys::new(test.table.clone(), test.clock.clone()), ada, test }
+        Self { api_keys: ApiKeys::new(test.table.clone(), test.clock.clone()).with_most(FEW), ada, test }
     }
 
     /// As a logout does, which leaves the access token as it is.
@@ -110,7 +115,7 @@ impl ApiKeyScene {
 
 fn terms(days: Option<u32>) -> ApiKeyTerms {
     let lifetime = days.map(|days| ApiKeyLifetime::try_from(json!(days)).unwrap()).unwrap_or_default();
-    ApiKeyTerms { name: "my program".to_owned().try_into().unwrap(), lifetime }
+    ApiKeyTerms { name: "my program".to_owned().try_into().unwrap(), lifetime, limits: KeyLimits::default() }
 }
 
 #[tokio::test]
@@ -150,6 +155,9 @@ async fn keys_are_listed_newest_first_with_all_that_their_maker_may_see() {
         "prefix": second.key.prefix(),
         "created_at": NOW.plus(Duration::from_millis(1500)).to_string(),
         "expires_at": NOW.plus(Duration::from_secs(1)).plus(DAY).to_string(),
+        "budget": null,
+        "requests_per_minute": null,
+        "models": null,
     });
     assert_eq!(view, expected);
     assert_eq!(json!(listed[1])["expires_at"], json!(null));
@@ -419,7 +427,7 @@ async fn a_user_has_twenty_keys_and_room_for_another_once_one_has_ended() {
     let scene = ApiKeyScene::start().await;
     scene.make(Some(1)).await.unwrap();
     let mut last = None;
-    for _ in 1..MAX_API_KEYS {
+    for _ in 1..FEW {
         last = Some(scene.make(None).await.unwrap());
     }
     assert!(matches!(scene.make(None).await, Err(IdentityError::TooManyKeys { limit: 20 })));
@@ -500,7 +508,7 @@ async fn a_key_that_is_made_while_all_keys_end_opens_nothing_unless_it_was_made_
 #[tokio::test]
 async fn a_key_for_which_there_is_no_room_costs_no_hash_and_no_write() {
     let scene = ApiKeyScene::start().await;
-    for _ in 0..MAX_API_KEYS {
+    for _ in 0..FEW {
         scene.make(None).await.unwrap();
     }
     scene.test.recorder.clear();
@@ -561,7 +569,9 @@ async fn an_account_that_closes_after_it_was_read_gets_no_key() {
     let username = Username::parse("ada").unwrap();
     scene.test.accounts().deactivate(&username, scene.soon()).await.unwrap();
     scene.test.accounts().activate(&username, scene.soon()).await.unwrap();
-    let outcome = scene.api_keys.replace(&scene.ada, &seen.list, &BTreeMap::new(), Vec::new(), scene.soon()).await;
+    let next = BTreeMap::new();
+    let replacement = ListReplacement { next: &next, further: Vec::new(), changes_a_key: false };
+    let outcome = scene.api_keys.replace(&scene.ada, &seen.list, replacement, scene.soon()).await;
     assert!(matches!(outcome, Err(IdentityError::TokenNotValid(_))));
 }
 
@@ -655,7 +665,7 @@ impl ApiKeyModel {
                     self.made.insert(made.view.id, (made, end));
                 }
                 ApiKeyOutcome::Made(_, Err(IdentityError::TooManyKeys { .. })) => {
-                    assert!(before.len() + changes.len() > MAX_API_KEYS, "there was room");
+                    assert!(before.len() + changes.len() > FEW, "there was room");
                 }
                 ApiKeyOutcome::Ended(id, Ok(())) => drop(self.ended.insert(id)),
                 ApiKeyOutcome::Ended(id, Err(IdentityError::NotFound)) => not_found.push(id),
@@ -670,12 +680,12 @@ impl ApiKeyModel {
     /// Every key that is listed works, no other does, and there are never more than may be.
     async fn check(&self, scene: &ApiKeyScene) {
         let expected = self.living(scene.test.clock.now());
-        assert!(expected.len() <= MAX_API_KEYS);
+        assert!(expected.len() <= FEW);
         assert_eq!(scene.listed().await.into_iter().collect::<BTreeSet<_>>(), expected);
         for (id, (made, _)) in &self.made {
             assert_eq!(scene.opens(&made.key).await.is_ok(), expected.contains(id), "{id}");
         }
-        assert!(scene.items_of_keys().await <= MAX_API_KEYS);
+        assert!(scene.items_of_keys().await <= FEW);
     }
 }
 
@@ -692,7 +702,7 @@ fn whatever_is_made_and_ended_at_once_the_keys_that_are_listed_work_and_no_other
         runtime.block_on(async {
             let scene = ApiKeyScene::start().await;
             let mut model = ApiKeyModel::default();
-            let first = vec![ApiKeyChange::Make(None); if few { 1 } else { 1 + MAX_API_KEYS - 4 }];
+            let first = vec![ApiKeyChange::Make(None); if few { 1 } else { 1 + FEW - 4 }];
             for change in first.chunks(1) {
                 model.change_at_once(&scene, change).await;
             }

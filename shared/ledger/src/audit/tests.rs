@@ -147,7 +147,7 @@ impl Scene {
         };
         match self.ledger.hold(open, &Order { amount, least: amount, deadline }).await.unwrap() {
             HoldOutcome::Held(held) => held,
-            HoldOutcome::Replay(replay) => panic!("was answered before: {replay:?}"),
+            other => panic!("was not held: {other:?}"),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use domain::conversation_title::ConversationTitle;
 use domain::ids::{ConversationId, UserId};
+use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Key, Table, from_item};
+use store::{Key, Table};
 
 use crate::account::Account;
-use crate::claimed_payer::ClaimedPayer;
+use crate::claimed_payer::{ClaimedPayer, FoundItems};
 use crate::error::LedgerError;
 
 /// A conversation as its owner sees it.
@@ -50,7 +51,7 @@ pub(crate) fn needs_no_item(account: &Account, stored_as: ConversationId) -> boo
     [ConversationId::COMPLETIONS, account.first_conversation()].contains(&stored_as)
 }
 
-/// The account of `owner`, and the id under which the exchanges of its conversation `id` are stored, if it has that
+/// What was read for `owner`, and the id under which the exchanges of its conversation `id` are stored, if it has that
 /// conversation. It takes one request, and a second read unit for any conversation but the first.
 ///
 /// # Errors
@@ -60,14 +61,15 @@ pub(crate) async fn find(
     table: &Table,
     owner: &mut ClaimedPayer,
     id: ConversationId,
-) -> Result<(Account, Option<ConversationId>), LedgerError> {
-    let account_key = Account::key(owner.user_id());
+    now: Timestamp,
+) -> Result<(FoundItems, Option<ConversationId>), LedgerError> {
     if id == ConversationId::FIRST {
-        let account = owner.confirm::<LedgerError>(table.get(account_key).await?).await?;
-        let stored_as = account.first_conversation();
-        return Ok((account, Some(stored_as)));
+        let found = owner.read::<LedgerError>(table, None, now).await?;
+        let stored_as = found.account.first_conversation();
+        return Ok((found, Some(stored_as)));
     }
-    let [account, item] = table.get_each([account_key, ConversationItem::key(owner.user_id(), id)]).await?;
-    let account = owner.confirm::<LedgerError>(account.map(from_item).transpose()?).await?;
-    Ok((account, item.map(|_| id)))
+    let key = ConversationItem::key(owner.user_id(), id);
+    let found = owner.read::<LedgerError>(table, Some(key), now).await?;
+    let stored_as = found.further.as_ref().map(|_| id);
+    Ok((found, stored_as))
 }

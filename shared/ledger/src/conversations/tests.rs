@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::budget::{Budget, BudgetPeriod};
 use domain::conversation_title::ConversationTitle;
 use domain::credits::Credits;
-use domain::ids::{ConversationId, EntryId, UserId};
+use domain::ids::{ApiKeyId, ConversationId, EntryId, UserId};
 use domain::time::Timestamp;
 use domain::username::Username;
 use store::{StoreError, item_bytes, number, partition_of};
@@ -14,6 +15,7 @@ use testkit::recorder::Fault;
 use crate::account::{Account, Closed, Payer, Status};
 use crate::admission::Admission;
 use crate::audit::{Audit, DeletionProgress, Deletions, Report};
+use crate::budgets::BudgetPlace;
 use crate::conversations::{
     Conversation, ConversationItem, ConversationKeeper, MAX_CONVERSATIONS, MAX_DELETED_CONVERSATIONS,
 };
@@ -528,6 +530,7 @@ async fn an_account_with_all_its_counts_at_their_highest_is_one_read_unit() {
         amount: Credits::MAX,
         expires_at: u64::from(u32::MAX),
         fingerprint: Some(Fingerprint::of(&message("Hello"))),
+        budget: None,
     };
     let holds = (0..20).map(|number| (format!("{number:022}"), hold.clone())).collect();
     let account = Account {
@@ -536,8 +539,18 @@ async fn an_account_with_all_its_counts_at_their_highest_is_one_read_unit() {
         conversations: u32::MAX,
         deleted_conversations: u32::MAX,
         first_conversation: Some(ConversationId::FIRST),
+        spent: u64::MAX,
         ..scene.account().await
     };
-    let item = Account::key(scene.ada.user_id()).with(&account).unwrap();
-    assert!(item_bytes(&item) <= 4096, "{}", item_bytes(&item));
+    let bytes = |account: &Account| item_bytes(&Account::key(scene.ada.user_id()).with(account).unwrap());
+    assert!(bytes(&account) <= 4096, "{}", bytes(&account));
+    // With holds of budgets, and a bucket for each of a hundred keys that are in use at once, it is two.
+    let mut account = account;
+    let key = ApiKeyId::new(&scene.test.clock);
+    let budget = Budget { credits: Credits::MAX, per: BudgetPeriod::Week };
+    for hold in account.holds.values_mut() {
+        hold.budget = Some(BudgetPlace::at(key, budget, scene.test.clock.now()));
+    }
+    account.buckets = Some((0..101).map(|number| (format!("{number:010}"), 1_800_000_000_000_001)).collect());
+    assert!(bytes(&account) <= 8192, "{}", bytes(&account));
 }

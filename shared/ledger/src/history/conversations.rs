@@ -52,7 +52,8 @@ impl History {
         wanted: PageRequest,
     ) -> Result<Page<AnsweredMessage>, LedgerError> {
         let user_id = owner.user_id();
-        let (account, stored_as) = find(&self.table, &mut owner.into(), conversation).await?;
+        let (found, stored_as) = find(&self.table, &mut owner.into(), conversation, self.clock.now()).await?;
+        let account = found.account;
         let (stored_as, kept) = (stored_as.ok_or(LedgerError::NoConversation)?, self.kept_texts(&account));
         let (items, mut next) =
             self.items(user_id, &MessageItem::prefix(stored_as), ListOrder::NewestFirst, wanted).await?;

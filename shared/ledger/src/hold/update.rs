@@ -6,6 +6,8 @@ use store::{StoreError, Table, number};
 
 use crate::account::{Account, Status};
 use crate::admission::{OpenAccount, Room};
+use crate::buckets::BucketsUpdate;
+use crate::budgets::KeyBudget;
 use crate::holds::Hold;
 use crate::hourly::HourlyWork;
 use crate::sealing::ABOVE_SEAL;
@@ -21,6 +23,8 @@ pub(super) struct NewHold<'a> {
     pub(super) open: &'a OpenAccount,
     pub(super) room: &'a Room,
     pub(super) hold: Hold,
+    /// The budget of the payer's API key, of whose period the hold is a part.
+    pub(super) budget: Option<KeyBudget>,
 }
 
 impl NewHold<'_> {
@@ -30,18 +34,38 @@ impl NewHold<'_> {
         remembered.map_or_else(|| self.hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
     }
 
+    /// Whether expired holds must be released before the hold is written: their room or their credits are needed, or the hold
+    /// that is taken over and this one do not take from the same items.
+    pub(super) fn needs_room(&self) -> bool {
+        let Self { open, room, hold, budget } = self;
+        let takes_over_budget =
+            open.predecessor().is_some_and(|predecessor| predecessor.budget.is_some() || budget.is_some());
+        !room.in_the_way.is_empty()
+            || takes_over_budget
+            || hold.amount > open.available()
+            || budget.is_some_and(|budget| hold.amount > budget.available())
+    }
+
     /// The account with the hold, as it was read before. A transaction returns no items.
     pub(super) fn expected_account(&self) -> Account {
         let mut account = self.open.account.clone();
         let returned = self.open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
         account.balance = account.balance.saturating_plus(returned).saturating_minus(self.hold.amount);
         account.holds.insert(self.place(), self.hold.clone());
+        account.buckets = self.buckets().expected(account.buckets.as_ref());
         account
+    }
+
+    fn buckets(&self) -> BucketsUpdate<'_> {
+        let Room { buckets, removable, now, .. } = self.room;
+        BucketsUpdate { used: buckets, removed: removable, has_map: self.open.account.buckets.is_some(), now: *now }
     }
 
     /// The update of the account, whose condition checks again all that was read.
     pub(super) fn update(&self, table: &Table) -> Result<Update, StoreError> {
-        let Self { open, room, hold } = self;
+        let Self { open, room, hold, .. } = self;
+        let buckets = self.buckets();
+        let (of_buckets, condition_on_buckets) = (buckets.assignments(), buckets.condition());
         let value = serde_dynamo::to_attribute_value(hold).map_err(StoreError::from)?;
         let unpaid = open.predecessor().is_some_and(|hold| room.hourly.includes(hold.expiry()));
         let hour = HourUpdate::new(open.account.hourly, room.hourly, unpaid);
@@ -52,7 +76,8 @@ impl NewHold<'_> {
             .table_name(table.name())
             .set_key(Some(Account::key(payer.user_id()).into_item()))
             .update_expression(format!(
-                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}"
+                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}{of_buckets}{}",
+                buckets.removals()
             ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#epoch", payer.epoch().attribute())
@@ -77,13 +102,17 @@ impl NewHold<'_> {
             None => update,
             Some(version) => update.expression_attribute_values(":keys_version", version),
         };
+        let update = buckets.with_values(update);
+        let further = format!("{keys}{condition_on_buckets}");
         let update = match open.predecessor() {
             None => update
-                .condition_expression(format!("{OPEN}{keys} AND {ABOVE_SEAL} AND attribute_not_exists(holds.#place)"))
+                .condition_expression(format!(
+                    "{OPEN}{further} AND {ABOVE_SEAL} AND attribute_not_exists(holds.#place)"
+                ))
                 .expression_attribute_values(":taken", number(hold.amount)),
             // The predecessor's credits pay first, so the difference may be negative.
             Some(predecessor) => update
-                .condition_expression(format!("{OPEN}{keys} AND {ABOVE_SEAL} AND holds.#place.id = :predecessor"))
+                .condition_expression(format!("{OPEN}{further} AND {ABOVE_SEAL} AND holds.#place.id = :predecessor"))
                 .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
                 .expression_attribute_values(
                     ":taken",

@@ -92,7 +92,7 @@ impl RetentionScene {
     async fn say(&self, retention: Retention, text: &str) -> EntryId {
         match self.ask(retention, text, None, Some(FIRST)).await.unwrap() {
             HoldOutcome::Held(held) => held.id,
-            HoldOutcome::Replay(_) => panic!("was answered before"),
+            other => panic!("was not held: {other:?}"),
         }
     }
 

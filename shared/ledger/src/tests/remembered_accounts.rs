@@ -130,6 +130,7 @@ async fn what_others_changed_is_found_by_the_hold_and_read_before_the_next() {
         amount: credits(0),
         expires_at: u64::MAX,
         fingerprint: None,
+        budget: None,
     };
     let full: crate::holds::Holds = full.take(MAX_HOLDS as usize).map(|id| (id.clone(), hold(&id))).collect();
     let attribute = |value| serde_dynamo::to_attribute_value(value).unwrap();
@@ -267,7 +268,7 @@ async fn a_key_that_was_read_for_this_message_learns_what_the_hold_saw_of_the_ac
     let scene = Scene::warm(10).await;
     scene.end_a_key().await;
     let key = scene.living_key();
-    let payer = ClaimedPayer::by_key(scene.by_key(), key.clone());
+    let payer = key.shown(&scene);
     scene.operations();
     scene.hold_at(&scene.ledger, payer, &scene.range(1, 1)).await.unwrap();
     assert_eq!((scene.operations(), key.times_read()), (vec!["UpdateItem".to_owned()], 0));
@@ -376,7 +377,7 @@ impl<'a> Twin<'a> {
     fn payer(&self, by_key: bool) -> ClaimedPayer {
         if by_key {
             let payer = Payer::new(self.user_id, Epoch::OfApiKeys(Epoch::FIRST));
-            ClaimedPayer::by_remembered_key(payer, self.key.clone(), self.key_seen_at)
+            self.key.seen_by(payer, self.key_seen_at)
         } else {
             Payer::new(self.user_id, Epoch::OfSessions(self.epoch)).into()
         }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use domain::conversation_title::ConversationTitle;
+use domain::ids::ApiKeyId;
 
 use super::*;
 
@@ -10,12 +11,15 @@ use crate::account::Epoch;
 use crate::admission::AdmittedAccount;
 use crate::claimed_payer::{SecondRead, ShownKey};
 use crate::conversations::ConversationKeeper;
+use crate::paying_key::{KeyLimits, PayingKey};
 
 /// An API key of Ada's.
 #[derive(Clone, Debug)]
 pub(super) struct FakeKey {
     /// Nobody if the key has ended.
     payer: Option<Payer>,
+    /// The key as a read finds it.
+    paying: PayingKey,
     /// The versions because of which it was read again.
     read_again: Arc<Mutex<Vec<u64>>>,
     learnt: Arc<Mutex<Vec<u64>>>,
@@ -24,7 +28,7 @@ pub(super) struct FakeKey {
 impl ShownKey for FakeKey {
     fn read_again(&self, keys_version: u64) -> SecondRead<'_> {
         self.read_again.lock().unwrap().push(keys_version);
-        Box::pin(async { Ok(self.payer) })
+        Box::pin(async { Ok(self.payer.map(|payer| (payer, self.paying.clone()))) })
     }
 
     fn learn(&self, keys_version: u64) {
@@ -35,7 +39,38 @@ impl ShownKey for FakeKey {
 impl FakeKey {
     /// A key of this payer's.
     pub(super) fn of(payer: Payer) -> Self {
-        Self { payer: Some(payer), read_again: Arc::default(), learnt: Arc::default() }
+        let paying = PayingKey { id: ApiKeyId::first_of(NOW), limits: Arc::default() };
+        Self { payer: Some(payer), paying, read_again: Arc::default(), learnt: Arc::default() }
+    }
+
+    pub(super) fn id(&self) -> ApiKeyId {
+        self.paying.id
+    }
+
+    pub(super) fn limits(&self) -> &KeyLimits {
+        &self.paying.limits
+    }
+
+    /// The same key with these limits from now on.
+    pub(super) fn with_limits(&self, limits: KeyLimits) -> Self {
+        self.named(PayingKey { id: self.id(), limits: Arc::new(limits) })
+    }
+
+    /// Another key of the same payer.
+    pub(super) fn named(&self, paying: PayingKey) -> Self {
+        Self { paying, ..self.clone() }
+    }
+
+    /// The payer who remembers the key with these limits, which a read does not find any more.
+    pub(super) fn remembered_with(&self, scene: &Scene, limits: KeyLimits, keys_version: u64) -> ClaimedPayer {
+        let PayingKey { id, .. } = self.paying;
+        let paying = PayingKey { id, limits: Arc::new(limits) };
+        ClaimedPayer::by_remembered_key(scene.by_key(), paying, self.clone(), keys_version)
+    }
+
+    /// The payer by this key, which was read for the request.
+    pub(super) fn shown(&self, scene: &Scene) -> ClaimedPayer {
+        ClaimedPayer::by_key(scene.by_key(), self.paying.clone(), self.clone())
     }
 
     pub(super) fn end(&mut self) {
@@ -58,7 +93,12 @@ impl FakeKey {
 
     /// The payer who remembers the key as it was at this version.
     pub(super) fn seen_at(&self, scene: &Scene, keys_version: u64) -> ClaimedPayer {
-        ClaimedPayer::by_remembered_key(scene.by_key(), self.clone(), keys_version)
+        self.seen_by(scene.by_key(), keys_version)
+    }
+
+    /// The same for another payer.
+    pub(super) fn seen_by(&self, payer: Payer, keys_version: u64) -> ClaimedPayer {
+        ClaimedPayer::by_remembered_key(payer, self.paying.clone(), self.clone(), keys_version)
     }
 }
 
@@ -206,9 +246,9 @@ async fn a_hold_whose_answer_was_lost_before_its_key_ended_is_held() {
 #[tokio::test]
 async fn an_answer_that_was_given_before_is_not_given_again_to_a_key_that_has_ended() {
     let scene = Scene::with_balance(10).await;
-    let first = held(scene.order(scene.by_key(), 3, "Hello", Some("key")).await.unwrap());
-    scene.capture(&first, 3).await.unwrap();
     let (ended, living) = (scene.ended_key(), scene.living_key());
+    let first = held(scene.order(living.shown(&scene), 3, "Hello", Some("key")).await.unwrap());
+    scene.capture(&first, 3).await.unwrap();
     replay(scene.order(ended.seen_at(&scene, 0), 3, "Hello", Some("key")).await.unwrap());
     scene.end_a_key().await;
     let refused = scene.order(ended.seen_at(&scene, 0), 3, "Hello", Some("key")).await;
@@ -220,7 +260,7 @@ async fn an_answer_that_was_given_before_is_not_given_again_to_a_key_that_has_en
 async fn a_key_that_was_read_for_the_request_is_not_read_again_whichever_keys_end() {
     let scene = Scene::with_balance(10).await;
     let key = scene.ended_key();
-    let payer = ClaimedPayer::by_key(scene.by_key(), key.clone());
+    let payer = key.shown(&scene);
     let admission = scene.admit(payer, None).await.unwrap();
     scene.end_a_key().await;
     held(scene.hold_in(admission).await.unwrap());

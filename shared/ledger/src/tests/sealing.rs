@@ -54,7 +54,7 @@ impl SealingScene {
         let open = admitted(by, self.ada).await;
         match by.hold(open, &order).await.unwrap() {
             HoldOutcome::Held(held) => held,
-            HoldOutcome::Replay(replay) => panic!("was answered before: {replay:?}"),
+            other => panic!("was not held: {other:?}"),
         }
     }
 

@@ -85,7 +85,7 @@ fn a_model_is_found_by_its_id_and_its_aliases() {
         assert_eq!((found.first.id(), found.fallbacks.len(), found.catalogue), ("some/model", 0, Some(7)), "{name}");
     }
     assert!(offers.find("model").is_none() && offers.find("").is_none());
-    assert_eq!(offers.first().first.id(), "some/model");
+    assert_eq!(offers.first().unwrap().first.id(), "some/model");
     assert_eq!(offers.listed().collect::<Vec<_>>(), ["some/model"]);
 }
 
@@ -127,7 +127,7 @@ fn fallbacks_come_in_their_order_and_bring_none_of_their_own() {
         [candidates.first].iter().chain(&candidates.fallbacks).map(|offer| offer.id().to_owned()).collect()
     };
     let offers = of_three();
-    assert_eq!(ids(offers.first()), ["first", "second", "third"]);
+    assert_eq!(ids(offers.first().unwrap()), ["first", "second", "third"]);
     assert_eq!(ids(offers.find("two").unwrap()), ["second", "third"]);
     assert_eq!(ids(offers.find("third").unwrap()), ["third"]);
     assert_eq!(offers.listed().collect::<Vec<_>>(), ["first", "second", "third"]);

@@ -245,7 +245,8 @@ fn a_reply_is_stored_where_the_request_says_so() {
 async fn another_model_is_not_found() {
     let offers = offers_of_the_dummy().current().await.unwrap();
     assert_eq!(read(&minimal()).unwrap().candidates(&offers).unwrap().first.id(), "dummy");
-    let Err(ProtocolError::ModelNotFound(unknown)) = read(&with("model", json!("gpt-5"))).unwrap().candidates(&offers)
+    let Err(ProtocolError::Api(ApiError::ModelNotFound(unknown))) =
+        read(&with("model", json!("gpt-5"))).unwrap().candidates(&offers)
     else {
         panic!("it is found")
     };

@@ -24,7 +24,8 @@ impl RememberedScene {
     async fn start() -> Self {
         let replies = ReplyScene::with(10_000, saying("Hi", Some(counted(2, 3)), false)).await;
         let test = &replies.test;
-        let stored = json!({"user_id": replies.ada.user_id(), "id": ApiKeyId::new(&test.clock), "epoch": 1});
+        let stored =
+            json!({"user_id": replies.ada.user_id(), "id": ApiKeyId::new(&test.clock), "name": "a", "epoch": 1});
         let put = test.table.put_new(key_item().with(&stored).unwrap()).unwrap();
         // Tokens are a table's own on the embedded engine alone.
         let token = EntryId::new(&test.clock).to_string();

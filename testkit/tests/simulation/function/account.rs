@@ -12,13 +12,17 @@ use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::identity::accounts::{Accounts, LogoutScope, PasswordChange};
-use shared::identity::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
+use shared::identity::api_keys::{
+    ApiKeyBudget, ApiKeyChanges, ApiKeyLifetime, ApiKeyModels, ApiKeyPatch, ApiKeyRate, ApiKeyTerms, ApiKeys,
+    NewApiKey, TermChange,
+};
 use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use shared::identity::login::ProvenLogin;
 use shared::identity::sessions::{Opening, Refreshed};
 use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
 use shared::ledger::gate::Accepting;
+use shared::ledger::paying_key::KeyLimits;
 
 /// The grant of a new account.
 const GRANT: u64 = 5;
@@ -39,6 +43,7 @@ pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<
         Wish::Logout { claim, everywhere: true, ends_keys } => desk.log_out_everywhere(claim, *ends_keys).await,
         Wish::MakeKey { access, password } => desk.make_key(access, password).await,
         Wish::EndKey { access, key } => desk.end_key(access, key).await,
+        Wish::ChangeKey { access, key, limits } => desk.change_key(access, key, limits).await,
         Wish::Delete { access, password } => desk.delete(access, password).await,
     }
 }
@@ -108,7 +113,7 @@ impl Desk<'_> {
         let api_keys = self.api_keys();
         let room = api_keys.room(access).await?;
         let proven = self.proven(&room.username()?, password).await?;
-        let new = NewApiKey { person: access, proven: &proven, terms: &terms_of_key() };
+        let new = NewApiKey { person: access, proven: &proven, terms: &terms_of_key(KeyLimits::default()) };
         let made = api_keys.make(&new, room, self.deadline).await?;
         Ok(Told::KeyMade(ProgramKey::new(access.user_id(), &made)))
     }
@@ -116,6 +121,24 @@ impl Desk<'_> {
     /// As `keys` for a `DELETE`.
     async fn end_key(&self, access: &LoggedIn, key: &ProgramKey) -> Result<Told, ApiError> {
         self.api_keys().end(access, key.id, self.deadline).await?;
+        Ok(Told::Done)
+    }
+
+    /// As `keys` for a `PATCH` with the password, which tests of its own check.
+    async fn change_key(&self, access: &LoggedIn, key: &ProgramKey, limits: &KeyLimits) -> Result<Told, ApiError> {
+        let KeyLimits { budget, requests_per_minute, models } = limits.clone();
+        let changes = ApiKeyChanges {
+            budget: TermChange::To(ApiKeyBudget(budget)),
+            requests_per_minute: TermChange::To(ApiKeyRate(requests_per_minute)),
+            models: TermChange::To(ApiKeyModels(models)),
+            ..ApiKeyChanges::default()
+        };
+        let api_keys = self.api_keys();
+        let found = api_keys.find(access, key.id).await?;
+        let login = self.world.logins.find(&found.username()?).await?.ok_or(ApiError::InvalidCredentials)?;
+        let proven = ProvenLogin::unproven(login, self.username, SourceNetwork::UNKNOWN);
+        let patch = ApiKeyPatch { person: access, proven: Some(&proven), changes: &changes };
+        api_keys.change(patch, found, self.deadline).await?;
         Ok(Told::Done)
     }
 
@@ -161,8 +184,8 @@ fn tokens(subject: Subject, token_id: TokenId) -> Tokens {
 }
 
 /// The terms of a key that does not expire.
-pub(crate) fn terms_of_key() -> ApiKeyTerms {
-    ApiKeyTerms { name: "program".to_owned().try_into().unwrap(), lifetime: ApiKeyLifetime::default() }
+pub(crate) fn terms_of_key(limits: KeyLimits) -> ApiKeyTerms {
+    ApiKeyTerms { name: "program".to_owned().try_into().unwrap(), lifetime: ApiKeyLifetime::default(), limits }
 }
 
 /// The terms of a new refresh token, as the signer makes them.

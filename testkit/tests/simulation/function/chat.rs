@@ -215,7 +215,7 @@ async fn hold_in(
         Admitted::Open(account) => account,
         Admitted::Replay(replay) => return Ok(HeldOrReplay::Replay(replay)),
     };
-    let offers = till.offers().await?;
+    let offers = till.offers(account.key_limits()).await?;
     let question = ask(&offers, account.conversation())?;
     Ok(till.hold(account, question).await?)
 }
@@ -227,7 +227,7 @@ fn question(
     offers: &Offers,
     conversation: Option<ConversationId>,
 ) -> Result<Question, Unasked> {
-    let candidates = chat.model.map_or_else(|| Some(offers.first()), |name| offers.find(name));
+    let candidates = chat.model.map_or_else(|| offers.first(), |name| offers.find(name));
     let candidates = candidates.ok_or(Unasked::Refused("model_not_found"))?;
     let prompt = prompt(chat, world.sabotage);
     if candidates.first.unsupported(&prompt).is_some() {

@@ -13,6 +13,7 @@ use ledger::grant::GrantError;
 use ledger::grant::{Grant, GrantAmount};
 use ledger::hold::{HoldOutcome, Order};
 use ledger::idempotency::{IdempotencyKey, Remembered};
+use ledger::paying_key::KeyLimits;
 use ledger::{Held, Ledger, LedgerError};
 use store::Key;
 use testkit::recorder::Fault;
@@ -69,7 +70,7 @@ impl DeletionScene {
         };
         match self.ledger.hold(open, &Order { amount, least: amount, deadline: soon() }).await? {
             HoldOutcome::Held(held) => Ok(held),
-            HoldOutcome::Replay(_) => panic!("nothing was answered before"),
+            _ => panic!("was not held"),
         }
     }
 
@@ -91,7 +92,7 @@ impl DeletionScene {
     async fn make_api_keys(&self, keys: usize) {
         let api_keys = ApiKeys::new(self.test.table.clone(), self.test.clock.clone());
         let name = "my program".to_owned().try_into().unwrap();
-        let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default() };
+        let terms = ApiKeyTerms { name, lifetime: ApiKeyLifetime::default(), limits: KeyLimits::default() };
         self.test.end_session_at(&self.ada, soon()).await;
         for _ in 0..keys {
             let room = api_keys.room(&self.ada).await.unwrap();

@@ -1,0 +1,66 @@
+//! Teachers, who hand out API keys with limits, and change these while programs use the keys.
+
+use std::sync::Arc;
+
+use crate::client::pause;
+use crate::operator::MODELS;
+use crate::person::Tokens;
+use crate::process::Fate;
+use crate::request::{Request, Told, Wish};
+use crate::world::World;
+use shared::domain::budget::{Budget, BudgetPeriod};
+use shared::domain::credits::Credits;
+use shared::domain::requests_per_minute::RequestsPerMinute;
+use shared::ledger::paying_key::KeyLimits;
+
+/// A teacher, who has handed out the API keys of a person.
+pub(super) struct Teacher {
+    pub(super) world: Arc<World>,
+    pub(super) person: usize,
+    pub(super) generator: fastrand::Rng,
+}
+
+impl Teacher {
+    /// Changes the limits of keys some times, in a session of its own.
+    pub(super) async fn run(mut self) {
+        let mut tokens = None;
+        for _ in 0..self.generator.usize(1..=4) {
+            pause(&mut self.generator).await;
+            let Some(access) = tokens.or(self.log_in().await).map(|tokens: Tokens| tokens.access) else { continue };
+            let Some(key) = self.world.people[self.person].program_key(&mut self.generator) else { return };
+            let limits = any_limits(&mut self.generator);
+            match self.send(Wish::ChangeKey { access, key, limits }).await {
+                // The session is over.
+                Told::Refused("token_not_valid") => tokens = None,
+                _ => tokens = tokens.or(None),
+            }
+        }
+    }
+
+    async fn log_in(&mut self) -> Option<Tokens> {
+        let password = self.world.people[self.person].password(&mut self.generator);
+        match self.send(Wish::Login { password, renews_hash: false }).await {
+            Told::Admitted(tokens) => Some(tokens),
+            _ => None,
+        }
+    }
+
+    async fn send(&mut self, wish: Wish) -> Told {
+        let fate = Fate::random(&mut self.generator);
+        self.world.send(Request { person: self.person, wish, fate }).await
+    }
+}
+
+/// Limits, most of which some message meets.
+pub(super) fn any_limits(generator: &mut fastrand::Rng) -> KeyLimits {
+    let lengths = BudgetPeriod::WORDS.map(|(_, per)| per);
+    let most = [10, 40, 200][generator.usize(..3)];
+    let (credits, per) = (generator.u64(..=most), lengths[generator.usize(..lengths.len())]);
+    let budget = (generator.u8(..5) > 0).then(|| Budget { credits: Credits::new(credits).unwrap(), per });
+    let requests_per_minute = if generator.bool() { RequestsPerMinute::new(generator.u32(1..=6)) } else { None };
+    let models = (generator.u8(..4) == 0).then(|| {
+        let default = crate::function::catalogue_of_settings().models()[0].id.clone();
+        [MODELS[generator.usize(..MODELS.len())].to_owned(), default].into()
+    });
+    KeyLimits { budget, requests_per_minute, models }
+}
