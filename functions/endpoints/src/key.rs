@@ -2,14 +2,16 @@
 //! gives them.
 
 use serde::Serialize;
-use shared::domain::budget::BudgetPeriod;
 use shared::domain::credits::Credits;
+use shared::domain::period::PeriodLength;
 use shared::domain::requests_per_minute::RequestsPerMinute;
 use shared::domain::setting::SettingError;
+use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::IdentityError;
 use shared::identity::api_keys::{ApiKey, ApiKeyName, ApiKeys, KeyDescription};
+use shared::ledger::key_sums::KeySums;
 use shared::openai::ProtocolError;
 
 /// The main of this function's binary.
@@ -20,6 +22,7 @@ pub async fn run() -> Result<(), Error> {
 
 struct KeyEndpoint {
     api_keys: ApiKeys,
+    clock: Clock,
 }
 
 impl Endpoint for KeyEndpoint {
@@ -29,7 +32,7 @@ impl Endpoint for KeyEndpoint {
     const METHODS: &'static [Method] = &[Method::GET];
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        Ok(Self { api_keys: resources.api_keys() })
+        Ok(Self { api_keys: resources.api_keys(), clock: resources.clock.clone() })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ProtocolError> {
@@ -39,7 +42,7 @@ impl Endpoint for KeyEndpoint {
             return Err(IdentityError::TokenNotValid("an access token has no limits of its own").into());
         }
         let description = self.api_keys.describe(bearer).await?;
-        Ok(Answer::private(StatusCode::OK, &KeyBody { data: KeyData::of(description) })?)
+        Ok(Answer::private(StatusCode::OK, &KeyBody { data: KeyData::at(self.clock.now(), description) })?)
     }
 }
 
@@ -65,48 +68,41 @@ struct KeyData {
     models: Option<Box<[String]>>,
 }
 
-/// The credits spent with a key, messages in flight included. A sum that nobody keeps is absent: that of the budget's period
-/// is there.
+/// The credits that were charged with a key: in all, and in the current day, week and month of UTC.
 #[derive(Default, Serialize)]
 struct KeyUsage {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage_daily: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage_weekly: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage_monthly: Option<u64>,
+    usage: u64,
+    usage_daily: u64,
+    usage_weekly: u64,
+    usage_monthly: u64,
 }
 
 impl KeyUsage {
-    fn of_period(per: BudgetPeriod, spent: u64) -> Self {
-        let (none, spent) = (Self::default(), Some(spent));
-        match per {
-            BudgetPeriod::Total => Self { usage: spent, ..none },
-            BudgetPeriod::Day => Self { usage_daily: spent, ..none },
-            BudgetPeriod::Week => Self { usage_weekly: spent, ..none },
-            BudgetPeriod::Month => Self { usage_monthly: spent, ..none },
+    fn at(now: Timestamp, sums: &KeySums) -> Self {
+        Self {
+            usage: sums.credits,
+            usage_daily: sums.of_day.at(now),
+            usage_weekly: sums.of_week.at(now),
+            usage_monthly: sums.of_month.at(now),
         }
     }
 }
 
 impl KeyData {
-    fn of(key: KeyDescription) -> Self {
-        let KeyDescription { name, expires_at, limits, budget } = key;
+    fn at(now: Timestamp, key: KeyDescription) -> Self {
+        let KeyDescription { name, expires_at, limits, budget, sums } = key;
         let limit_reset = limits.budget.and_then(|budget| match budget.per {
-            BudgetPeriod::Total => None,
-            BudgetPeriod::Day => Some("daily"),
-            BudgetPeriod::Week => Some("weekly"),
-            BudgetPeriod::Month => Some("monthly"),
+            PeriodLength::Total => None,
+            PeriodLength::Day => Some("daily"),
+            PeriodLength::Week => Some("weekly"),
+            PeriodLength::Month => Some("monthly"),
         });
-        let usage = limits.budget.zip(budget).map(|(of, spent)| KeyUsage::of_period(of.per, spent.spent()));
         Self {
             label: name,
             limit: limits.budget.map(|budget| budget.credits),
             limit_remaining: budget.map(|budget| budget.remaining()),
             limit_reset,
-            usage: usage.unwrap_or_default(),
+            usage: sums.map(|sums| KeyUsage::at(now, &sums)).unwrap_or_default(),
             expires_at: expires_at.map(|moment| moment.to_string()),
             renews_at: budget.and_then(|budget| budget.renews_at()).map(|moment| moment.to_string()),
             requests_per_minute: limits.requests_per_minute,

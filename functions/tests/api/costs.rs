@@ -264,7 +264,7 @@ async fn costs_of_limits(world: &World) -> Vec<Cost> {
     let by = |key: &str| completion(false).bearer(key);
     let budgeted = || by(&with_budget).header("Idempotency-Key", "once");
     vec![
-        cost(world, "`POST /v1/chat/completions` with a key of so many requests a minute", function, by(&rated)).await,
+        cost(world, "`POST /v1/chat/completions` with a key that has requests a minute", function, by(&rated)).await,
         cost(world, "… with a key that names models", function, by(&of_models)).await,
         cost(world, "… with a key that has a budget", function, by(&with_budget)).await,
         cost(world, "… and with `Idempotency-Key`", function, budgeted()).await,

@@ -1,16 +1,9 @@
-//! Budgets: the credits that may be spent in a calendar period. All periods are in UTC.
+//! Budgets: the credits that may be spent in a calendar period.
 
-use std::fmt;
-use std::time::Duration;
-
-use ::time::{Date, Month, OffsetDateTime, Weekday};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
-use crate::time::Timestamp;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::period::PeriodLength;
 
 /// The credits that may be spent in each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +11,7 @@ pub struct Budget {
     /// The most credits of a period.
     pub credits: Credits,
     /// The period after which the budget begins anew.
-    pub per: BudgetPeriod,
+    pub per: PeriodLength,
 }
 
 impl Budget {
@@ -29,264 +22,16 @@ impl Budget {
     }
 }
 
-/// The length of a budget's periods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetPeriod {
-    /// All of time: the budget never begins anew.
-    Total,
-    /// A calendar day.
-    Day,
-    /// A week of ISO 8601, which begins on Monday.
-    Week,
-    /// A calendar month.
-    Month,
-}
-
-impl BudgetPeriod {
-    /// Every length, by its word in the table and at the API.
-    pub const WORDS: [(&str, Self); 4] =
-        [("total", Self::Total), ("day", Self::Day), ("week", Self::Week), ("month", Self::Month)];
-
-    /// The period of this length that `moment` lies in.
-    #[must_use]
-    pub fn period_at(self, moment: Timestamp) -> Period {
-        let day = date_of(moment);
-        match self {
-            Self::Total => Period::Total,
-            Self::Day => Period::Day(day),
-            Self::Week => {
-                let (year, week, _) = day.to_iso_week_date();
-                Period::Week { year, week }
-            }
-            Self::Month => Period::Month { year: day.year(), month: day.month() },
-        }
-    }
-}
-
-/// One period of a budget. Its name is `total`, `2026-11-27`, `2026-W48` or `2026-11`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Period {
-    /// All of time.
-    Total,
-    /// A calendar day.
-    Day(Date),
-    /// A week of ISO 8601.
-    Week {
-        /// The year of the week, which is not that of all its days.
-        year: i32,
-        /// The number of the week, from 1 on.
-        week: u8,
-    },
-    /// A calendar month.
-    Month {
-        /// The year.
-        year: i32,
-        /// The month.
-        month: Month,
-    },
-}
-
-impl Period {
-    /// The length of this period and of those that follow it.
-    #[must_use]
-    pub fn length(self) -> BudgetPeriod {
-        match self {
-            Self::Total => BudgetPeriod::Total,
-            Self::Day(_) => BudgetPeriod::Day,
-            Self::Week { .. } => BudgetPeriod::Week,
-            Self::Month { .. } => BudgetPeriod::Month,
-        }
-    }
-
-    /// The moment at which the next period begins. `None` for all of time, and for the last period before the year
-    /// 10000.
-    #[must_use]
-    pub fn end(self) -> Option<Timestamp> {
-        let (first, days) = match self {
-            Self::Total => return None,
-            Self::Day(day) => (day, 1),
-            Self::Week { year, week } => (Date::from_iso_week_date(year, week, Weekday::Monday).ok()?, 7),
-            Self::Month { year, month } => (Date::from_calendar_date(year, month, 1).ok()?, month.length(year)),
-        };
-        Some(midnight(first).plus(DAY * u32::from(days))).filter(|end| *end <= midnight(Date::MAX))
-    }
-
-    /// Parses the name that [`Display`](fmt::Display) writes; `None` for any other text.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        let mut parts = name.split('-');
-        let period = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
-            ("total", None, None, None) => Self::Total,
-            (year, Some(month), day, None) => match (month.strip_prefix('W'), day) {
-                (Some(week), None) => {
-                    let (year, week) = (year.parse().ok()?, week.parse().ok()?);
-                    Date::from_iso_week_date(year, week, Weekday::Monday).ok()?;
-                    Self::Week { year, week }
-                }
-                (Some(_), Some(_)) => return None,
-                (None, day) => {
-                    let (year, month) = (year.parse().ok()?, Month::try_from(month.parse::<u8>().ok()?).ok()?);
-                    match day {
-                        None => Self::Month { year, month },
-                        Some(day) => Self::Day(Date::from_calendar_date(year, month, day.parse().ok()?).ok()?),
-                    }
-                }
-            },
-            _ => return None,
-        };
-        // A number could be written in other ways.
-        (period.to_string() == name).then_some(period)
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Total => formatter.write_str("total"),
-            Self::Day(day) => {
-                write!(formatter, "{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
-            }
-            Self::Week { year, week } => write!(formatter, "{year:04}-W{week:02}"),
-            Self::Month { year, month } => write!(formatter, "{year:04}-{:02}", u8::from(*month)),
-        }
-    }
-}
-
-impl Serialize for Period {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::parse(&name).ok_or_else(|| D::Error::custom("not the name of a period"))
-    }
-}
-
-/// The day of `moment`. Days from the year 10000 on are the last one before it.
-fn date_of(moment: Timestamp) -> Date {
-    let seconds = i64::try_from(moment.seconds()).unwrap_or(i64::MAX);
-    OffsetDateTime::from_unix_timestamp(seconds).map_or(Date::MAX, OffsetDateTime::date)
-}
-
-/// The beginning of `day`, which is not before the Unix epoch, or that epoch.
-fn midnight(day: Date) -> Timestamp {
-    let days = day.to_julian_day() - OffsetDateTime::UNIX_EPOCH.to_julian_day();
-    Timestamp::from_seconds(DAY.as_secs() * u64::try_from(days).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    /// 2026-11-27T00:00:00Z, a Friday.
-    const FRIDAY: u64 = 1_795_737_600;
-    const LENGTHS: [BudgetPeriod; 4] =
-        [BudgetPeriod::Total, BudgetPeriod::Day, BudgetPeriod::Week, BudgetPeriod::Month];
-
-    fn names(seconds: u64) -> [String; 4] {
-        LENGTHS.map(|length| length.period_at(Timestamp::from_seconds(seconds)).to_string())
-    }
-
-    #[test]
-    fn a_moment_lies_in_a_day_a_week_of_iso_8601_and_a_month() {
-        assert_eq!(names(FRIDAY), ["total", "2026-11-27", "2026-W48", "2026-11"]);
-        assert_eq!(names(FRIDAY - 1), ["total", "2026-11-26", "2026-W48", "2026-11"]);
-        // The first days of January may be in the last week of the year before, and the reverse.
-        assert_eq!(names(1_798_761_600), ["total", "2027-01-01", "2026-W53", "2027-01"]);
-        assert_eq!(names(1_735_516_800), ["total", "2024-12-30", "2025-W01", "2024-12"]);
-        assert_eq!(names(0), ["total", "1970-01-01", "1970-W01", "1970-01"]);
-    }
-
-    #[test]
-    fn a_period_ends_at_midnight_in_utc_when_the_next_begins() {
-        let end = |length: BudgetPeriod| length.period_at(Timestamp::from_seconds(FRIDAY)).end();
-        assert_eq!(end(BudgetPeriod::Total), None);
-        assert_eq!(end(BudgetPeriod::Day).unwrap().to_string(), "2026-11-28T00:00:00Z");
-        assert_eq!(end(BudgetPeriod::Week).unwrap().to_string(), "2026-11-30T00:00:00Z");
-        assert_eq!(end(BudgetPeriod::Month).unwrap().to_string(), "2026-12-01T00:00:00Z");
-        let february = BudgetPeriod::Month.period_at(Timestamp::from_seconds(1_835_000_000));
-        assert_eq!(
-            (february.to_string().as_str(), february.end().unwrap().to_string().as_str()),
-            ("2028-02", "2028-03-01T00:00:00Z")
-        );
-    }
 
     #[test]
     fn a_budget_allows_more_if_it_has_more_credits_or_another_period() {
         let budget = |credits, per| Budget { credits: Credits::new(credits).unwrap(), per };
-        let day = budget(5, BudgetPeriod::Day);
-        assert!(!day.allows_more_than(day) && !budget(4, BudgetPeriod::Day).allows_more_than(day));
-        assert!(budget(6, BudgetPeriod::Day).allows_more_than(day));
-        assert!(budget(4, BudgetPeriod::Week).allows_more_than(day));
-    }
-
-    #[test]
-    fn a_text_that_is_no_name_of_a_period_is_none() {
-        for name in ["", "day", "2026", "2026-13", "2026-1", "2026-W54", "2026-W00", "2026-W48-1", "2026-02-30", "x-y"]
-        {
-            assert_eq!(Period::parse(name), None, "{name}");
-        }
-        assert!(serde_json::from_str::<Period>("\"2026-11-31\"").is_err());
-    }
-
-    /// Moments from the Unix epoch to the last of the year 9999, and some beyond.
-    fn moment() -> impl Strategy<Value = Timestamp> {
-        (0..260_000_000_000_000_u64).prop_map(Timestamp::from_milliseconds)
-    }
-
-    proptest! {
-        #[test]
-        fn every_moment_lies_in_one_period_until_its_end_and_in_the_next_from_then_on(
-            moment in moment(),
-            later_ms in 0..40 * 86_400_000_u64,
-        ) {
-            for length in LENGTHS {
-                let period = length.period_at(moment);
-                let later = moment.plus(Duration::from_millis(later_ms));
-                if let Some(end) = period.end() {
-                    prop_assert!(moment < end && end.seconds() % 86_400 == 0);
-                    prop_assert_eq!(length.period_at(later) == period, later < end);
-                    prop_assert_ne!(length.period_at(end), period);
-                    prop_assert_eq!(length.period_at(end.minus(Duration::from_millis(1))), period);
-                } else {
-                    prop_assert_eq!(length.period_at(later), period);
-                }
-            }
-        }
-
-        #[test]
-        fn a_day_lies_in_one_week_and_in_one_month_and_these_have_whole_days(moment in moment()) {
-            let of = |length: BudgetPeriod| length.period_at(moment).end();
-            if let (Some(day), Some(week), Some(month)) =
-                (of(BudgetPeriod::Day), of(BudgetPeriod::Week), of(BudgetPeriod::Month))
-            {
-                prop_assert!(day <= week && day <= month);
-                prop_assert!(week.since(day) <= DAY * 6 && month.since(day) <= DAY * 30);
-                // The Unix epoch was a Thursday.
-                prop_assert_eq!((week.seconds() / 86_400 + 3) % 7, 0);
-            }
-        }
-
-        #[test]
-        fn a_name_reads_back_as_its_period(moment in moment()) {
-            for length in LENGTHS {
-                let period = length.period_at(moment);
-                prop_assert_eq!(period.length(), length);
-                prop_assert_eq!(Period::parse(&period.to_string()), Some(period));
-            }
-        }
-
-        #[test]
-        fn names_of_a_length_sort_as_their_periods_do(one in moment(), other in moment()) {
-            for length in LENGTHS {
-                let (one, other) = (length.period_at(one), length.period_at(other));
-                prop_assert_eq!(one.to_string().cmp(&other.to_string()), one.cmp(&other));
-            }
-        }
+        let day = budget(5, PeriodLength::Day);
+        assert!(!day.allows_more_than(day) && !budget(4, PeriodLength::Day).allows_more_than(day));
+        assert!(budget(6, PeriodLength::Day).allows_more_than(day));
+        assert!(budget(4, PeriodLength::Week).allows_more_than(day));
     }
 }

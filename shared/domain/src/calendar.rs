@@ -1,4 +1,4 @@
-//! The calendar of UTC: days, and the weeks and months that they are in.
+//! The days of UTC's calendar. Weeks and months are [periods](crate::period).
 
 use std::fmt;
 use std::time::Duration;
@@ -21,6 +21,9 @@ pub struct Day {
 }
 
 impl Day {
+    /// The last day of the year 9999.
+    pub(crate) const LAST: Self = Self { number: MOST_DAYS };
+
     /// The day of a moment. A moment after the year 9999 is of its last day.
     #[must_use]
     pub fn of(moment: Timestamp) -> Self {
@@ -33,9 +36,8 @@ impl Day {
     /// # Errors
     /// [`InvalidField`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidField> {
-        let day = date(text).and_then(|date| u64::try_from(date.midnight().assume_utc().unix_timestamp()).ok());
-        let day = day.map(|seconds| Self::of(Timestamp::from_seconds(seconds)));
-        day.ok_or_else(|| InvalidField::new("Send a day since 1970, such as 2026-11-27."))
+        let date = date(text).filter(|date| date.year() >= 1970);
+        date.map(Self::on).ok_or_else(|| InvalidField::new("Send a day since 1970, such as 2026-11-27."))
     }
 
     /// The day this many days after the Unix epoch's, at most the last.
@@ -74,22 +76,13 @@ impl Day {
         Self { number: self.number.saturating_sub(days) }
     }
 
-    /// The week that the day is in, by ISO 8601: `2026-W48`. A week begins on Monday, and belongs to the year in which its
-    /// Thursday is.
-    #[must_use]
-    pub fn week(self) -> String {
-        let (year, week, _) = self.date().to_iso_week_date();
-        format!("{year:04}-W{week:02}")
+    /// The day of this date, which is not before 1970.
+    pub(crate) fn on(date: Date) -> Self {
+        let days = date.to_julian_day() - OffsetDateTime::UNIX_EPOCH.to_julian_day();
+        Self::numbered(u32::try_from(days).unwrap_or(0))
     }
 
-    /// The month that the day is in: `2026-11`.
-    #[must_use]
-    pub fn month(self) -> String {
-        let date = self.date();
-        format!("{:04}-{:02}", date.year(), u8::from(date.month()))
-    }
-
-    fn date(self) -> Date {
+    pub(crate) fn date(self) -> Date {
         let seconds = i64::try_from(self.begin().seconds()).unwrap_or_default();
         // No day here is beyond the library's.
         OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
@@ -134,18 +127,6 @@ mod tests {
         assert_eq!(day.plus_days(4).to_string(), "2026-12-01");
         assert_eq!(Day::of(Timestamp::from_seconds(0)).minus_days(1).number(), 0);
         assert_eq!(Day::of(Timestamp::from_milliseconds(u64::MAX)).plus_days(1).to_string(), "9999-12-31");
-    }
-
-    #[test]
-    fn a_week_is_of_the_year_of_its_thursday() {
-        for (text, week, month) in [
-            ("2026-11-27", "2026-W48", "2026-11"),
-            ("2027-01-03", "2026-W53", "2027-01"),
-            ("2027-01-04", "2027-W01", "2027-01"),
-            ("2024-12-30", "2025-W01", "2024-12"),
-        ] {
-            assert_eq!((day(text).week().as_str(), day(text).month().as_str()), (week, month));
-        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod invalid_field;
 pub mod message;
 pub mod password;
+pub mod period;
 pub mod pricing;
 pub mod random;
 pub mod reasoning_proof;

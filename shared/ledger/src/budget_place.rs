@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::budget::{Budget, Period};
+use domain::budget::Budget;
 use domain::credits::Credits;
 use domain::ids::{ApiKeyId, UserId};
+use domain::period::Period;
 use domain::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -147,14 +148,14 @@ pub fn end_of_total(
 mod tests {
     use super::*;
 
-    use domain::budget::BudgetPeriod;
+    use domain::period::PeriodLength;
     use domain::time::Clock;
     use testkit::test_table::NOW;
 
     #[test]
     fn a_place_is_written_as_its_sort_key_ends_and_reads_back() {
         let key = ApiKeyId::new(&Clock::manual(NOW));
-        for (_, per) in BudgetPeriod::WORDS {
+        for (_, per) in PeriodLength::WORDS {
             let place = BudgetPlace::at(key, Budget { credits: Credits::ZERO, per }, NOW);
             let text = serde_json::to_string(&place).unwrap();
             assert_eq!(serde_json::from_str::<BudgetPlace>(&text).unwrap(), place);
@@ -169,7 +170,7 @@ mod tests {
     fn an_item_stays_a_day_longer_than_its_period_and_one_of_all_of_time_until_its_key_ends() {
         let key = ApiKeyId::new(&Clock::manual(NOW));
         let place = |per| BudgetPlace::at(key, Budget { credits: Credits::ZERO, per }, NOW);
-        let (day, total) = (place(BudgetPeriod::Day), place(BudgetPeriod::Total));
+        let (day, total) = (place(PeriodLength::Day), place(PeriodLength::Total));
         let end = day.period.end().unwrap().plus(KEPT_AFTERWARDS);
         assert_eq!((day.end(), day.end_if_gone(NOW)), (end, end));
         assert_eq!((total.end(), total.end_if_gone(NOW)), (NEVER, NOW.plus(KEPT_AFTERWARDS)));

@@ -1,11 +1,14 @@
 //! What a program has spent by an API key: in all, and in the day, the week and the month in which it last asked.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::calendar::Day;
 use domain::ids::{ApiKeyId, EntryId, UserId};
+use domain::period::{Period, PeriodLength};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Key, StoreError, Table, number, transaction};
+use store::{Key, StoreError, Table, from_item, number, sort_key_of, transaction};
 
 /// The prefix of the sort key of all keys' sums.
 const SORT_KEY_PREFIX: &str = "KEY#";
@@ -15,7 +18,7 @@ const SORT_KEY_PREFIX: &str = "KEY#";
 const KEPT_DAYS: u32 = 400;
 
 /// The sums of an API key, up to the account's checkpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySums {
     /// All credits that were charged.
     pub credits: u64,
@@ -30,10 +33,10 @@ pub struct KeySums {
 }
 
 /// The credits that were charged in a period of UTC's calendar.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeriodSum {
-    /// The period: `2026-11-27`, `2026-W48` or `2026-11`.
-    pub period: String,
+    /// The period.
+    pub period: Period,
     /// The credits.
     pub credits: u64,
 }
@@ -45,19 +48,42 @@ impl KeySums {
         Key::of_user(user_id, format!("{SORT_KEY_PREFIX}{api_key}"))
     }
 
-    /// The API key whose sums have this sort key.
-    pub(crate) fn id_in(sort_key: &str) -> Option<ApiKeyId> {
-        sort_key.strip_prefix(SORT_KEY_PREFIX).and_then(ApiKeyId::parse)
+    /// Reads the sums of these keys of a user, by their ids. A key whose charges are not summed yet has none.
+    pub(crate) async fn read(
+        table: &Table,
+        user_id: UserId,
+        keys: &BTreeSet<ApiKeyId>,
+    ) -> Result<BTreeMap<ApiKeyId, Self>, StoreError> {
+        let mut sums = BTreeMap::new();
+        for item in table.get_all(keys.iter().map(|id| Self::key(user_id, *id))).await? {
+            let key = sort_key_of(&item).and_then(|sort_key| sort_key.strip_prefix(SORT_KEY_PREFIX));
+            if let Some(id) = key.and_then(ApiKeyId::parse) {
+                sums.insert(id, from_item(item)?);
+            }
+        }
+        Ok(sums)
+    }
+
+    /// The sums of a key before `chat`, the first that it paid for.
+    pub(crate) fn before(chat: EntryId) -> Self {
+        let none_in = |length: PeriodLength| PeriodSum { period: length.period_at(chat.made_at()), credits: 0 };
+        Self {
+            credits: 0,
+            of_day: none_in(PeriodLength::Day),
+            of_week: none_in(PeriodLength::Week),
+            of_month: none_in(PeriodLength::Month),
+            last_used_at: 0,
+        }
     }
 
     /// Adds a chat. Chats come in the order of their ids.
     pub(crate) fn add(&mut self, chat: EntryId, credits: u64) {
-        let day = Day::of(chat.made_at());
+        let made_at = chat.made_at();
         self.credits = self.credits.saturating_add(credits);
-        self.of_day.add(day.to_string(), credits);
-        self.of_week.add(day.week(), credits);
-        self.of_month.add(day.month(), credits);
-        self.last_used_at = self.last_used_at.max(chat.made_at().seconds());
+        for sum in [&mut self.of_day, &mut self.of_week, &mut self.of_month] {
+            sum.add(sum.period.length().period_at(made_at), credits);
+        }
+        self.last_used_at = self.last_used_at.max(made_at.seconds());
     }
 
     /// The part of a transaction that writes the sums.
@@ -92,13 +118,13 @@ impl KeySums {
 }
 
 impl PeriodSum {
-    /// The credits of `period`; none if the key was last used in another.
+    /// The credits of the period of `moment`; none if the key was last used in another.
     #[must_use]
-    pub fn of(&self, period: &str) -> u64 {
-        if self.period == period { self.credits } else { 0 }
+    pub fn at(&self, moment: Timestamp) -> u64 {
+        if self.period == self.period.length().period_at(moment) { self.credits } else { 0 }
     }
 
-    fn add(&mut self, period: String, credits: u64) {
+    fn add(&mut self, period: Period, credits: u64) {
         if self.period != period {
             *self = Self { period, credits: 0 };
         }
@@ -112,16 +138,17 @@ mod tests {
 
     #[test]
     fn each_period_begins_anew_and_the_total_does_not() {
-        let mut sums = KeySums::default();
-        let at = |day: &str| EntryId::first_of(Day::parse(day).unwrap().begin());
+        let at = |day: &str| Day::parse(day).unwrap().begin();
+        let chat = |day: &str| EntryId::first_of(at(day));
+        let mut sums = KeySums::before(chat("2026-11-27"));
         for (day, credits) in [("2026-11-27", 1), ("2026-11-27", 2), ("2026-11-29", 4), ("2026-11-30", 8)] {
-            sums.add(at(day), credits);
+            sums.add(chat(day), credits);
         }
         assert_eq!(sums.credits, 15);
-        assert_eq!((sums.of_day.of("2026-11-30"), sums.of_day.of("2026-11-29")), (8, 0));
-        assert_eq!((sums.of_week.of("2026-W49"), sums.of_month.of("2026-11")), (8, 15));
-        sums.add(at("2026-12-01"), 16);
-        assert_eq!((sums.of_week.of("2026-W49"), sums.of_month.of("2026-12"), sums.credits), (24, 16, 31));
-        assert_eq!(sums.last_used_at, at("2026-12-01").made_at().seconds());
+        assert_eq!((sums.of_day.at(at("2026-11-30")), sums.of_day.at(at("2026-11-29"))), (8, 0));
+        assert_eq!((sums.of_week.at(at("2026-12-06")), sums.of_month.at(at("2026-11-01"))), (8, 15));
+        sums.add(chat("2026-12-01"), 16);
+        assert_eq!((sums.of_week.at(at("2026-11-30")), sums.of_month.at(at("2026-12-31"))), (24, 16));
+        assert_eq!((sums.credits, sums.last_used_at), (31, at("2026-12-01").seconds()));
     }
 }

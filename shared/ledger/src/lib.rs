@@ -39,6 +39,7 @@ pub mod idempotency;
 mod in_flight;
 mod keeping;
 pub mod key_sums;
+pub mod key_usage;
 mod ledger;
 mod outage;
 pub mod past_exchanges;

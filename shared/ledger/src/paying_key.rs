@@ -63,11 +63,11 @@ impl KeyLimits {
 mod tests {
     use super::*;
 
-    use domain::budget::BudgetPeriod;
     use domain::credits::Credits;
+    use domain::period::PeriodLength;
 
     fn limits(credits: Option<u64>, requests: Option<u32>, models: Option<&[&str]>) -> KeyLimits {
-        let budget = |credits| Budget { credits: Credits::new(credits).unwrap(), per: BudgetPeriod::Day };
+        let budget = |credits| Budget { credits: Credits::new(credits).unwrap(), per: PeriodLength::Day };
         KeyLimits {
             budget: credits.map(budget),
             requests_per_minute: requests.and_then(RequestsPerMinute::new),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{ApiKeyId, EntryId, TokenId, UserId};
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Item, StoreError, from_item, sort_key_of};
+use store::{Item, StoreError, from_item};
 use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Status};
@@ -133,14 +133,9 @@ impl Ledger {
         chats: &[(ApiKeyId, EntryId, u64)],
     ) -> Result<BTreeMap<ApiKeyId, KeySums>, StoreError> {
         let ids: BTreeSet<ApiKeyId> = chats.iter().map(|(api_key, ..)| *api_key).collect();
-        let mut sums = BTreeMap::new();
-        for item in self.table.get_all(ids.iter().map(|id| KeySums::key(user_id, *id))).await? {
-            if let Some(id) = sort_key_of(&item).and_then(KeySums::id_in) {
-                sums.insert(id, from_item(item)?);
-            }
-        }
+        let mut sums = KeySums::read(&self.table, user_id, &ids).await?;
         for (api_key, chat, credits) in chats {
-            sums.entry(*api_key).or_insert_with(KeySums::default).add(*chat, *credits);
+            sums.entry(*api_key).or_insert_with(|| KeySums::before(*chat)).add(*chat, *credits);
         }
         Ok(sums)
     }

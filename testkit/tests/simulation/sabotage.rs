@@ -9,8 +9,8 @@ use crate::catalogue_witness::CATALOGUE;
 use crate::engine::{ACCOUNT, Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
 use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
 use providers::catalogue::Catalogue;
-use shared::domain::budget::Period;
 use shared::domain::ids::{ConversationId, EntryId};
+use shared::domain::period::Period;
 use shared::domain::pricing::{Prices, Usage};
 use shared::ledger::account::Account;
 

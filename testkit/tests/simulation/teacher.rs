@@ -8,8 +8,9 @@ use crate::person::Tokens;
 use crate::process::Fate;
 use crate::request::{Request, Told, Wish};
 use crate::world::World;
-use shared::domain::budget::{Budget, BudgetPeriod};
+use shared::domain::budget::Budget;
 use shared::domain::credits::Credits;
+use shared::domain::period::PeriodLength;
 use shared::domain::requests_per_minute::RequestsPerMinute;
 use shared::ledger::paying_key::KeyLimits;
 
@@ -53,7 +54,7 @@ impl Teacher {
 
 /// Limits, most of which some message meets.
 pub(super) fn any_limits(generator: &mut fastrand::Rng) -> KeyLimits {
-    let lengths = BudgetPeriod::WORDS.map(|(_, per)| per);
+    let lengths = PeriodLength::WORDS.map(|(_, per)| per);
     let most = [10, 40, 200][generator.usize(..3)];
     let (credits, per) = (generator.u64(..=most), lengths[generator.usize(..lengths.len())]);
     let budget = (generator.u8(..5) > 0).then(|| Budget { credits: Credits::new(credits).unwrap(), per });

@@ -8,8 +8,9 @@ use crate::request::{Program, Told, Wish};
 use crate::verdict::entries;
 use crate::witness::{Witness, WitnessedHold, WitnessedRequest};
 use crate::world::World;
-use shared::domain::budget::{Budget, Period};
+use shared::domain::budget::Budget;
 use shared::domain::ids::EntryId;
+use shared::domain::period::{Period, PeriodLength};
 use shared::ledger::account::{Account, Status};
 use shared::ledger::entry::{Entry, EntryKind};
 use shared::ledger::paying_key::KeyLimits;
@@ -110,7 +111,7 @@ fn period_of(place: &str) -> Period {
     Period::parse(place.split_once('#').unwrap().1).unwrap()
 }
 
-fn length_of(place: &str) -> shared::domain::budget::BudgetPeriod {
+fn length_of(place: &str) -> PeriodLength {
     period_of(place).length()
 }
 

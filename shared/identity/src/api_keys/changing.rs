@@ -6,7 +6,6 @@ use domain::ids::ApiKeyId;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::account::Closed;
-use ledger::budgets::SpentBudgets;
 use ledger::paying_key::KeyLimits;
 use store::{StoreError, number, transaction};
 
@@ -158,11 +157,8 @@ impl ApiKeys {
             let replacement = ListReplacement { next: &next, further, changes_a_key: true };
             match self.replace(person, &key.keyring.list, replacement, deadline).await? {
                 Replacement::Done => {
-                    let spent = match limits.budget {
-                        None => SpentBudgets::default(),
-                        Some(_) => SpentBudgets::read(&self.table, person.user_id()).await?,
-                    };
-                    return Ok(ApiKeyView::of(key.id, listed, &limits, &spent, &key.keyring.account, now));
+                    let spending = self.spending(person.user_id(), &[(key.id, limits.clone())].into()).await?;
+                    return Ok(ApiKeyView::of(key.id, listed, &limits, &spending, &key.keyring.account, now));
                 }
                 Replacement::ChangedMeanwhile => key = self.find(person, key.id).await?,
             }

@@ -5,6 +5,8 @@ use domain::time::Timestamp;
 use ledger::account::{Epoch, Payer};
 use ledger::budgets::KeyBudget;
 use ledger::claimed_payer::{ClaimedPayer, ConfirmedPayer, SecondRead, ShownKey};
+use ledger::key_sums::KeySums;
+use ledger::key_usage::KeyUsage;
 use ledger::paying_key::{KeyLimits, PayingKey};
 use store::StoreError;
 use telemetry::invocation::identify;
@@ -50,6 +52,8 @@ pub struct KeyDescription {
     pub limits: KeyLimits,
     /// Its budget in the current period, if it has one.
     pub budget: Option<KeyBudget>,
+    /// What it has paid for. `None` if it has paid for nothing.
+    pub sums: Option<KeySums>,
 }
 
 impl ApiKeys {
@@ -86,8 +90,9 @@ impl ApiKeys {
         let holder = self.living(key, FoundKey::from(&stored), None)?;
         let payer: ClaimedPayer = holder.into();
         let ConfirmedPayer { budget, .. } = payer.confirmed::<IdentityError>(&self.table, self.clock.now()).await?;
-        let expires_at = stored.expires_at.map(Timestamp::from_seconds);
-        Ok(KeyDescription { name: stored.name, expires_at, limits: stored.limits, budget })
+        let usage = KeyUsage::read(&self.table, stored.user_id, &[stored.id].into()).await?;
+        let (expires_at, sums) = (stored.expires_at.map(Timestamp::from_seconds), usage.of_key(stored.id).cloned());
+        Ok(KeyDescription { name: stored.name, expires_at, limits: stored.limits, budget, sums })
     }
 
     /// The holder of a key that was found, and has not expired.

@@ -1,8 +1,9 @@
 //! The limits of an API key, as its maker writes them.
 
-use domain::budget::{Budget, BudgetPeriod};
+use domain::budget::Budget;
 use domain::credits::Credits;
 use domain::invalid_field::{InvalidField, check_text};
+use domain::period::PeriodLength;
 use domain::requests_per_minute::RequestsPerMinute;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ impl TryFrom<Value> for ApiKeyBudget {
         let budget = || {
             let credits = Credits::new(value.get("credits")?.as_u64()?).ok()?;
             let word = value.get("per")?.as_str()?;
-            let (_, per) = BudgetPeriod::WORDS.into_iter().find(|(known, _)| *known == word)?;
+            let (_, per) = PeriodLength::WORDS.into_iter().find(|(known, _)| *known == word)?;
             Some(Budget { credits, per })
         };
         budget().map(|budget| Self(Some(budget))).ok_or_else(|| {
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_an_object_of_credits_and_a_period() {
-        for (_, per) in BudgetPeriod::WORDS {
+        for (_, per) in PeriodLength::WORDS {
             let budget = Budget { credits: Credits::new(7).unwrap(), per };
             assert_eq!(ApiKeyBudget::try_from(json!(budget)), Ok(ApiKeyBudget(Some(budget))));
         }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::budget::{Budget, BudgetPeriod};
+use domain::budget::Budget;
 use domain::credits::Credits;
 use domain::ids::{ApiKeyId, TokenId, UserId};
+use domain::period::PeriodLength;
 use domain::requests_per_minute::RequestsPerMinute;
 use domain::time::Timestamp;
 use ledger::account::Account;
 use ledger::budgets::{SpentBudgets, end_of_total};
+use ledger::key_usage::KeyUsage;
 use ledger::paying_key::KeyLimits;
 use serde::{Deserialize, Serialize};
 use store::transaction::{self, cancellation_reasons, condition_failed};
@@ -40,6 +42,8 @@ pub struct ApiKeyView {
     pub requests_per_minute: Option<RequestsPerMinute>,
     /// The ids of the models that it may ask. Null if it may ask all.
     pub models: Option<Box<[String]>>,
+    /// The time of the newest message that it paid for, in RFC 3339. Null if it has paid for none in the last 400 days.
+    pub last_used_at: Option<String>,
 }
 
 /// The budget of an API key as its user sees it.
@@ -48,7 +52,7 @@ pub struct BudgetView {
     /// The most credits of a period.
     pub credits: Credits,
     /// The period.
-    pub per: BudgetPeriod,
+    pub per: PeriodLength,
     /// The credits spent in the current period, messages in flight included.
     pub spent: u64,
     /// The time at which the next period begins, in RFC 3339. Null if none does.
@@ -60,15 +64,16 @@ impl ApiKeyView {
         id: ApiKeyId,
         listed: ListedApiKey,
         limits: &KeyLimits,
-        spent: &SpentBudgets,
+        spending: &Spending,
         account: &Account,
         now: Timestamp,
     ) -> Self {
         let budget = limits.budget.map(|budget| {
-            let in_period = spent.of_key(id, budget, account, now);
+            let in_period = spending.budgets.of_key(id, budget, account, now);
             let renews_at = in_period.renews_at().map(|moment| moment.to_string());
             BudgetView { credits: budget.credits, per: budget.per, spent: in_period.spent(), renews_at }
         });
+        let last_used_at = spending.usage.of_key(id).map(|sums| Timestamp::from_seconds(sums.last_used_at));
         Self {
             id,
             name: listed.name,
@@ -78,8 +83,16 @@ impl ApiKeyView {
             budget,
             requests_per_minute: limits.requests_per_minute,
             models: limits.models.clone(),
+            last_used_at: last_used_at.map(|moment| moment.to_string()),
         }
     }
+}
+
+/// What the API keys of a user have spent.
+#[derive(Default)]
+pub(super) struct Spending {
+    budgets: SpentBudgets,
+    usage: KeyUsage,
 }
 
 /// The most keys that leave a list in one transaction, which has room for a hundred items.
@@ -104,7 +117,7 @@ pub(super) struct ListedApiKey {
 impl ListedApiKey {
     /// The same key, which gets `budget`.
     pub(super) fn with_budget(self, budget: Option<Budget>) -> Self {
-        let is_total = budget.is_some_and(|budget| budget.per == BudgetPeriod::Total);
+        let is_total = budget.is_some_and(|budget| budget.per == PeriodLength::Total);
         Self { has_total_budget: self.has_total_budget || is_total, ..self }
     }
 }
@@ -181,14 +194,28 @@ impl ApiKeys {
         let (keyring, now) = (self.read(person).await?, self.clock.now());
         let living = keyring.living(now);
         let limits = self.limits_of(&living).await?;
-        let has_budgets = limits.values().any(|limits| limits.budget.is_some());
-        let user_id = person.user_id();
-        let spent = if has_budgets { SpentBudgets::read(&self.table, user_id).await? } else { SpentBudgets::default() };
-        let views = living.into_iter().rev().map(|(id, key)| {
-            let limits = limits.get(&id).cloned().unwrap_or_default();
-            ApiKeyView::of(id, key, &limits, &spent, &keyring.account, now)
-        });
+        let spending = self.spending(person.user_id(), &limits).await?;
+        // A key whose own item has gone opens nothing.
+        let views = living
+            .into_iter()
+            .rev()
+            .filter_map(|(id, key)| Some(ApiKeyView::of(id, key, limits.get(&id)?, &spending, &keyring.account, now)));
         Ok(views.collect())
+    }
+
+    /// What the keys that have these limits have spent.
+    pub(super) async fn spending(
+        &self,
+        user_id: UserId,
+        limits: &BTreeMap<ApiKeyId, KeyLimits>,
+    ) -> Result<Spending, StoreError> {
+        let usage = KeyUsage::read(&self.table, user_id, &limits.keys().copied().collect()).await?;
+        let budgets = if limits.values().any(|limits| limits.budget.is_some()) {
+            SpentBudgets::read(&self.table, user_id).await?
+        } else {
+            SpentBudgets::default()
+        };
+        Ok(Spending { budgets, usage })
     }
 
     /// The limits of these keys, which are in their own items: one read unit each.

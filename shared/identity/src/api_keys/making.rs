@@ -6,11 +6,10 @@ use domain::ids::ApiKeyId;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::account::Closed;
-use ledger::budgets::SpentBudgets;
 use store::{StoreError, number, transaction};
 
 use crate::api_keys::key::ApiKey;
-use crate::api_keys::list::{ApiKeyView, Keyring, ListReplacement, ListedApiKey, Replacement};
+use crate::api_keys::list::{ApiKeyView, Keyring, ListReplacement, ListedApiKey, Replacement, Spending};
 use crate::api_keys::stored::{ApiKeys, MAX_ROUNDS, StoredApiKey};
 use crate::api_keys::terms::ApiKeyTerms;
 use crate::error::IdentityError;
@@ -108,7 +107,7 @@ impl ApiKeys {
             let replacement = ListReplacement { next: &next, further, changes_a_key: false };
             match self.replace(person, &keyring.list, replacement, deadline).await? {
                 Replacement::Done => {
-                    let (nothing, account) = (SpentBudgets::default(), &keyring.account);
+                    let (nothing, account) = (Spending::default(), &keyring.account);
                     let view = ApiKeyView::of(id, listed, &terms.limits, &nothing, account, now);
                     return Ok(MadeApiKey { view, key });
                 }

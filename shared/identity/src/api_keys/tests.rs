@@ -158,6 +158,7 @@ async fn keys_are_listed_newest_first_with_all_that_their_maker_may_see() {
         "budget": null,
         "requests_per_minute": null,
         "models": null,
+        "last_used_at": null,
     });
     assert_eq!(view, expected);
     assert_eq!(json!(listed[1])["expires_at"], json!(null));

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::budget::{Budget, BudgetPeriod};
+use domain::budget::Budget;
 use domain::conversation_title::ConversationTitle;
 use domain::credits::Credits;
 use domain::ids::{ApiKeyId, ConversationId, EntryId, UserId};
+use domain::period::PeriodLength;
 use domain::time::Timestamp;
 use domain::username::Username;
 use store::{StoreError, item_bytes, number, partition_of};
@@ -547,7 +548,7 @@ async fn an_account_with_all_its_counts_at_their_highest_is_one_read_unit() {
     // With holds of budgets, and a bucket for each of a hundred keys that are in use at once, it is two.
     let mut account = account;
     let key = ApiKeyId::new(&scene.test.clock);
-    let budget = Budget { credits: Credits::MAX, per: BudgetPeriod::Week };
+    let budget = Budget { credits: Credits::MAX, per: PeriodLength::Week };
     for hold in account.holds.values_mut() {
         hold.budget = Some(BudgetPlace::at(key, budget, scene.test.clock.now()));
     }

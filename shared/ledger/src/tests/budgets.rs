@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::budget::{Budget, BudgetPeriod};
+use domain::budget::Budget;
 use domain::ids::ApiKeyId;
+use domain::period::PeriodLength;
 use domain::time::{Clock, Timestamp};
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -17,7 +18,7 @@ use crate::tests::remembered_keys::FakeKey;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn limits(budget: u64, per: BudgetPeriod) -> KeyLimits {
+fn limits(budget: u64, per: PeriodLength) -> KeyLimits {
     KeyLimits { budget: Some(Budget { credits: credits(budget), per }), ..KeyLimits::default() }
 }
 
@@ -126,11 +127,11 @@ fn exhausted<T: std::fmt::Debug>(outcome: Result<T, LedgerError>) -> (u64, Optio
 
 #[tokio::test]
 async fn a_hold_takes_from_balance_and_budget_and_a_capture_gives_back_to_both_what_it_does_not_charge() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     let held = scene.hold(6).await.unwrap();
     assert_eq!((scene.scene.balance().await, scene.occupied().await), (94, 6));
     let account = scene.scene.account().await;
-    let budget = Budget { credits: credits(10), per: BudgetPeriod::Day };
+    let budget = Budget { credits: credits(10), per: PeriodLength::Day };
     let place = BudgetPlace::at(scene.key.id(), budget, NOW);
     assert_eq!(account.holds.values().next().unwrap().budget, Some(place));
     assert_eq!(scene.scene.capture(&held, 2).await.unwrap(), charge(2, 98));
@@ -142,7 +143,7 @@ async fn a_hold_takes_from_balance_and_budget_and_a_capture_gives_back_to_both_w
 
 #[tokio::test]
 async fn a_hold_shrinks_to_what_the_budget_has_left_down_to_the_least_and_then_is_refused() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     scene.hold(6).await.unwrap();
     assert_eq!(scene.hold_between(2, 9).await.unwrap().amount, credits(4));
     let midnight = NOW.plus(DAY).seconds() / 86_400 * 86_400;
@@ -154,7 +155,7 @@ async fn a_hold_shrinks_to_what_the_budget_has_left_down_to_the_least_and_then_i
 
 #[tokio::test]
 async fn whichever_is_short_is_named_and_the_account_first() {
-    let scene = BudgetScene::start(5, limits(3, BudgetPeriod::Total)).await;
+    let scene = BudgetScene::start(5, limits(3, PeriodLength::Total)).await;
     assert_eq!(exhausted(scene.hold(4).await), (3, None));
     let refused = scene.hold(6).await.unwrap_err();
     assert!(
@@ -166,7 +167,7 @@ async fn whichever_is_short_is_named_and_the_account_first() {
 
 #[tokio::test]
 async fn a_refusal_by_the_budget_is_one_read_and_no_write_and_an_answer_two_requests() {
-    let scene = BudgetScene::start(100, limits(3, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(3, PeriodLength::Day)).await;
     scene.operations();
     scene.hold(3).await.unwrap();
     assert_eq!(scene.operations(), ["BatchGetItem", "TransactWriteItems"]);
@@ -184,7 +185,7 @@ async fn however_many_hold_at_once_they_hold_no_more_than_the_budget() {
         ada,
         test,
     };
-    let key = scene.living_key().with_limits(limits(10, BudgetPeriod::Week));
+    let key = scene.living_key().with_limits(limits(10, PeriodLength::Week));
     let scene = BudgetScene { scene, key };
     let outcomes = join_all((0..12).map(|_| scene.hold(3))).await;
     let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
@@ -199,7 +200,7 @@ async fn however_many_hold_at_once_they_hold_no_more_than_the_budget() {
 
 #[tokio::test]
 async fn a_release_and_a_void_give_all_back_once() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Month)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Month)).await;
     let held = scene.hold(6).await.unwrap();
     for _ in 0..3 {
         scene.ledger().release(&held).await;
@@ -217,7 +218,7 @@ async fn a_release_and_a_void_give_all_back_once() {
 #[tokio::test]
 async fn a_hold_whose_answer_is_lost_is_held_once_or_given_back() {
     for (lost, is_held) in [(1, true), (3, false)] {
-        let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+        let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
         scene.scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, lost);
         let outcome = scene.hold(6).await;
         assert_eq!(outcome.is_ok(), is_held, "{outcome:?}");
@@ -228,7 +229,7 @@ async fn a_hold_whose_answer_is_lost_is_held_once_or_given_back() {
 
 #[tokio::test]
 async fn one_hold_is_released_by_two_processes_in_different_words_and_comes_back_once() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Total)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Total)).await;
     let held = scene.hold(10).await.unwrap();
     scene.clock().advance(EXPIRY);
     // The next message releases the hold, whose process comes back and has seen a model work.
@@ -241,7 +242,7 @@ async fn one_hold_is_released_by_two_processes_in_different_words_and_comes_back
 
 #[tokio::test]
 async fn credits_of_an_expired_hold_can_be_spent_of_the_budget_again() {
-    for per in [BudgetPeriod::Total, BudgetPeriod::Day] {
+    for per in [PeriodLength::Total, PeriodLength::Day] {
         let scene = BudgetScene::start(100, limits(10, per)).await;
         scene.hold(9).await.unwrap();
         assert_eq!(exhausted(scene.hold(2).await).0, 1);
@@ -256,7 +257,7 @@ async fn credits_of_an_expired_hold_can_be_spent_of_the_budget_again() {
 
 #[tokio::test]
 async fn an_expired_hold_of_the_same_idempotency_key_is_released_before_its_place_is_taken() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     let first = held(scene.with_key("once", 8).await.unwrap());
     scene.clock().advance(EXPIRY);
     let second = held(scene.with_key("once", 8).await.unwrap());
@@ -270,7 +271,7 @@ async fn an_expired_hold_of_the_same_idempotency_key_is_released_before_its_plac
 
 #[tokio::test]
 async fn a_period_begins_anew_at_midnight_and_a_hold_stays_in_the_one_in_which_it_was_made() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     let midnight = Timestamp::from_seconds(NOW.plus(DAY).seconds() / 86_400 * 86_400);
     scene.clock().advance(midnight.since(NOW).checked_sub(Duration::from_millis(1)).unwrap());
     let before = scene.hold(10).await.unwrap();
@@ -287,7 +288,7 @@ async fn a_period_begins_anew_at_midnight_and_a_hold_stays_in_the_one_in_which_i
 
 #[tokio::test]
 async fn a_period_that_turns_between_admission_and_hold_counts_from_the_holds_own_id() {
-    let scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     let midnight = Timestamp::from_seconds(NOW.plus(DAY).seconds() / 86_400 * 86_400);
     // The day's budget is spent, and its message is admitted before midnight.
     scene.clock().advance(midnight.since(NOW).checked_sub(Duration::from_secs(1)).unwrap());
@@ -307,7 +308,7 @@ async fn a_period_that_turns_between_admission_and_hold_counts_from_the_holds_ow
 
 #[tokio::test]
 async fn an_item_that_has_gone_counts_what_is_charged_and_gets_an_end() {
-    for (per, is_total) in [(BudgetPeriod::Day, false), (BudgetPeriod::Total, true)] {
+    for (per, is_total) in [(PeriodLength::Day, false), (PeriodLength::Total, true)] {
         let scene = BudgetScene::start(100, limits(10, per)).await;
         let held = scene.hold(6).await.unwrap();
         let [(period, _, end)] = &scene.items().await[..] else { panic!() };
@@ -323,12 +324,12 @@ async fn an_item_that_has_gone_counts_what_is_charged_and_gets_an_end() {
 
 #[tokio::test]
 async fn a_budget_that_was_lowered_below_what_is_spent_refuses_and_one_that_was_raised_goes_on() {
-    let mut scene = BudgetScene::start(100, limits(10, BudgetPeriod::Day)).await;
+    let mut scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     scene.hold(8).await.unwrap();
-    scene.key = scene.key.with_limits(limits(5, BudgetPeriod::Day));
+    scene.key = scene.key.with_limits(limits(5, PeriodLength::Day));
     assert_eq!(exhausted(scene.hold(1).await).0, 0);
     assert_eq!(scene.hold_between(0, 0).await.unwrap().amount, Credits::ZERO, "what is free goes on");
-    scene.key = scene.key.with_limits(limits(12, BudgetPeriod::Day));
+    scene.key = scene.key.with_limits(limits(12, PeriodLength::Day));
     assert_eq!(scene.hold_between(1, 9).await.unwrap().amount, credits(4));
     assert_eq!(scene.occupied().await, 12);
 }
@@ -341,7 +342,7 @@ async fn limits_that_change_after_the_admission_hold_nothing_until_the_caller_ha
             scene.hold(1).await.unwrap();
         }
         let before = scene.living_key();
-        let after = before.with_limits(limits(3, BudgetPeriod::Day));
+        let after = before.with_limits(limits(3, PeriodLength::Day));
         // The key is remembered without limits, and a read finds it with a budget.
         let admitted = after.remembered_with(&scene, KeyLimits::default(), 0);
         let Admission::Open(account) = scene.ledger.admit(&scene.gate, admitted, None).await.unwrap() else { panic!() };
@@ -416,7 +417,7 @@ fn budget_step() -> impl Strategy<Value = BudgetStep> {
 #[test]
 fn in_every_period_a_key_spends_at_most_its_budget_and_what_is_not_charged_comes_back() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let per = prop::sample::select(BudgetPeriod::WORDS.map(|(_, per)| per).to_vec());
+    let per = prop::sample::select(PeriodLength::WORDS.map(|(_, per)| per).to_vec());
     let budgets = [(0..30_u64, per.clone()), (0..30_u64, per)];
     let config = ProptestConfig::with_cases(24);
     proptest!(config, |(budgets in budgets, steps in prop::collection::vec(budget_step(), 1..25))| {

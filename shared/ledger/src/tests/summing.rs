@@ -21,6 +21,7 @@ use crate::entry_pages::EntryRange;
 use crate::exchange::{Bill, Exchange};
 use crate::hold::{HoldOutcome, Order};
 use crate::key_sums::KeySums;
+use crate::key_usage::KeyUsage;
 use crate::ledger::{Held, Ledger};
 use crate::sealing::{ExpiredHolds, SEAL_AGE};
 use crate::summing::Step;
@@ -114,7 +115,8 @@ impl SummingScene {
                 history.add(&item, &entry);
                 if let Some((place, sums)) = entry.usage() {
                     if let Some(api_key) = place.api_key {
-                        of_keys.entry(api_key).or_default().add(entry.id.unwrap(), sums.credits);
+                        let chat = entry.id.unwrap();
+                        of_keys.entry(api_key).or_insert_with(|| KeySums::before(chat)).add(chat, sums.credits);
                     }
                     rows.entry(place).or_default().add(&sums);
                 }
@@ -135,6 +137,26 @@ impl SummingScene {
         for (api_key, sums) in of_keys {
             let found = self.test.table.get_all([KeySums::key(self.user(), api_key)]).await.unwrap().remove(0);
             assert_eq!(from_item::<KeySums>(found).unwrap(), sums);
+        }
+        self.check_usage_of_keys().await;
+    }
+
+    /// Compares what is told of the keys' usage with all entries, summed or not.
+    async fn check_usage_of_keys(&self) {
+        let page = EntryRange::after(self.user(), None).next_page(&self.test.table, 5000, true).await;
+        let mut of_keys: BTreeMap<ApiKeyId, (u64, u64)> = BTreeMap::new();
+        for item in page.unwrap().items {
+            let entry = AuditedEntry::of(&item).unwrap();
+            let Some((UsagePlace { api_key: Some(api_key), .. }, sums)) = entry.usage() else { continue };
+            let (credits, last_used_at) = of_keys.entry(api_key).or_default();
+            *credits += sums.credits;
+            *last_used_at = entry.id.unwrap().made_at().seconds();
+        }
+        let keys = of_keys.keys().copied().collect();
+        let usage = KeyUsage::read(&self.test.table, self.user(), &keys).await.unwrap();
+        for (api_key, (credits, last_used_at)) in of_keys {
+            let told = usage.of_key(api_key).unwrap();
+            assert_eq!((told.credits, told.last_used_at), (credits, last_used_at));
         }
     }
 }
