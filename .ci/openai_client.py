@@ -122,7 +122,7 @@ def be_refused(client: OpenAI) -> None:
     unknown = refusal(client, model="gpt-0")
     expect("an unknown model", type(unknown), NotFoundError)
     expect("its request has an id", bool(unknown.request_id), True)
-    expect("the models that there are", "This deployment has: dummy." in unknown.message, True)
+    expect("the models that there are", "You may ask: dummy." in unknown.message, True)
     tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
     expect("what cannot be honoured", refusal(client, tools=tools).param, "tools")
     exhausted = refusal(client)

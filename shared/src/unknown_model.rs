@@ -39,7 +39,7 @@ impl UnknownModel {
             (listed, 0) => listed,
             (listed, others) => format!("{listed}, and {others} more: GET /v1/models"),
         };
-        format!("The model '{asked}' does not exist. This deployment has: {listed}.")
+        format!("The model '{asked}' does not exist. You may ask: {listed}.")
     }
 }
 
@@ -50,9 +50,9 @@ mod tests {
     #[test]
     fn an_unknown_model_is_answered_with_those_that_there_are_and_a_long_name_is_cut() {
         let detail = UnknownModel::new("gpt-5", ["small", "large"]).detail();
-        assert_eq!(detail, "The model 'gpt-5' does not exist. This deployment has: small, large.");
+        assert_eq!(detail, "The model 'gpt-5' does not exist. You may ask: small, large.");
         let detail = UnknownModel::new(&"ä".repeat(1_000_000), ["small"]).detail();
-        assert_eq!(detail, format!("The model '{}…' does not exist. This deployment has: small.", "ä".repeat(100)));
+        assert_eq!(detail, format!("The model '{}…' does not exist. You may ask: small.", "ä".repeat(100)));
         assert_eq!(UnknownModel::new("gpt-5", []).detail(), "The model 'gpt-5' does not exist.");
     }
 

@@ -10,7 +10,7 @@ use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::IdentityError;
-use shared::identity::api_keys::{ApiKey, ApiKeyName, ApiKeys, KeyDescription};
+use shared::identity::api_keys::{ApiKey, ApiKeys, KeyDescription};
 use shared::ledger::key_sums::KeySums;
 use shared::openai::ProtocolError;
 
@@ -54,14 +54,15 @@ struct KeyBody {
 /// The members are `OpenRouter`'s, but for the last three.
 #[derive(Serialize)]
 struct KeyData {
-    label: ApiKeyName,
+    /// The name that its maker gave it, or its beginning where the item of an old key does not have the name.
+    label: String,
     /// The budget's credits. Null without a budget.
     limit: Option<Credits>,
     limit_remaining: Option<Credits>,
     /// When the budget begins anew. Null if it never does.
     limit_reset: Option<&'static str>,
     #[serde(flatten)]
-    usage: KeyUsage,
+    charged: ChargedCredits,
     expires_at: Option<String>,
     renews_at: Option<String>,
     requests_per_minute: Option<RequestsPerMinute>,
@@ -70,14 +71,14 @@ struct KeyData {
 
 /// The credits that were charged with a key: in all, and in the current day, week and month of UTC.
 #[derive(Default, Serialize)]
-struct KeyUsage {
+struct ChargedCredits {
     usage: u64,
     usage_daily: u64,
     usage_weekly: u64,
     usage_monthly: u64,
 }
 
-impl KeyUsage {
+impl ChargedCredits {
     fn at(now: Timestamp, sums: &KeySums) -> Self {
         Self {
             usage: sums.credits,
@@ -90,7 +91,7 @@ impl KeyUsage {
 
 impl KeyData {
     fn at(now: Timestamp, key: KeyDescription) -> Self {
-        let KeyDescription { name, expires_at, limits, budget, sums } = key;
+        let KeyDescription { name, prefix, expires_at, limits, budget, sums } = key;
         let limit_reset = limits.budget.and_then(|budget| match budget.per {
             PeriodLength::Total => None,
             PeriodLength::Day => Some("daily"),
@@ -98,15 +99,15 @@ impl KeyData {
             PeriodLength::Month => Some("monthly"),
         });
         Self {
-            label: name,
+            label: name.map_or(prefix, |name| name.as_str().to_owned()),
             limit: limits.budget.map(|budget| budget.credits),
             limit_remaining: budget.map(|budget| budget.remaining()),
             limit_reset,
-            usage: sums.map(|sums| KeyUsage::at(now, &sums)).unwrap_or_default(),
+            charged: sums.map(|sums| ChargedCredits::at(now, &sums)).unwrap_or_default(),
             expires_at: expires_at.map(|moment| moment.to_string()),
             renews_at: budget.and_then(|budget| budget.renews_at()).map(|moment| moment.to_string()),
             requests_per_minute: limits.requests_per_minute,
-            models: limits.models.clone(),
+            models: limits.models,
         }
     }
 }

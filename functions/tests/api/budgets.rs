@@ -53,9 +53,14 @@ async fn a_key_spends_its_budget_at_every_door_and_the_refusal_says_that_it_is_t
         assert_eq!((of_key(&refusal["error"]), &refusal["error"]["type"]), (expected.clone(), &json!("billing_error")));
     }
     assert_eq!(world.stack.send(chat().bearer(&ada.access)).await.status, 200, "the account has not run out");
-    assert_eq!(listed(&world, &ada.access).await["budget"]["spent"], 5);
+    let of_list = listed(&world, &ada.access).await;
+    assert_eq!(of_list["budget"]["spent"], 5);
+    assert!(of_list["last_used_at"].as_str().is_some_and(|moment| moment.ends_with('Z')), "{of_list}");
     let key = world.stack.send(Request::get("/v1/key").bearer(&made.key)).await.json()["data"].clone();
-    assert_eq!((&key["limit"], &key["limit_remaining"], &key["usage"]), (&json!(5), &json!(0), &json!(5)));
+    assert_eq!((&key["limit"], &key["limit_remaining"]), (&json!(5), &json!(0)));
+    for usage in ["usage", "usage_daily", "usage_weekly", "usage_monthly"] {
+        assert_eq!(key[usage], 5, "{key}");
+    }
     let credits = world.stack.send(Request::get("/v1/credits").bearer(&made.key)).await.json();
     assert_eq!(credits, json!({"data": {"total_credits": 100, "total_usage": 6}}));
 }
@@ -137,7 +142,7 @@ async fn a_key_asks_the_models_that_it_names_and_finds_no_others() {
     for request in [completion(false), text_completion(false), response(true), anthropic_message(false), quote()] {
         let refusal = world.stack.send(naming(request.clone(), "large")).await;
         assert_eq!(refusal.status, 404, "{refusal:?}");
-        assert!(refusal.body.contains("The model 'large' does not exist. This deployment has: small."), "{refusal:?}");
+        assert!(refusal.body.contains("The model 'large' does not exist. You may ask: small."), "{refusal:?}");
         assert_eq!(world.stack.send(naming(request, "small")).await.status, 200);
     }
     for (model, status) in [("large", 404), ("small", 200)] {

@@ -107,7 +107,7 @@ async fn without_a_model_the_first_of_the_catalogue_replies() {
     }
     let unknown = chat_view().json(&json!({"message": "Hello", "model": "gpt-5"}));
     let problem = refused(&world, unknown, 400, "invalid").await.json();
-    let sentence = "The model 'gpt-5' does not exist. This deployment has: cheap.";
+    let sentence = "The model 'gpt-5' does not exist. You may ask: cheap.";
     assert_eq!(problem["errors"], json!({"model": [sentence]}));
     let both = chat_view().json(&json!({"message": " ", "model": 1}));
     let problem = refused(&world, both, 400, "invalid").await.json();

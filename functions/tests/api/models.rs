@@ -15,7 +15,7 @@ async fn a_program_sees_the_model_of_the_settings_until_its_api_key_is_ended() {
     let response = world.stack.send(list()).await;
     assert_eq!((response.status, &response.json()["data"][0]["id"]), (200, &json!("some-model")));
     let refusal = refused_by_openai(&world, completion(false).bearer(&made.key), 404, "model_not_found").await;
-    let sentence = "The model 'dummy' does not exist. This deployment has: some-model.";
+    let sentence = "The model 'dummy' does not exist. You may ask: some-model.";
     assert_eq!(refusal.json()["error"]["message"], sentence);
     assert_eq!(world.stack.send(end_api_key(&made.id).bearer(&ada.access)).await.status, 204);
     refused_by_openai(&world, list(), 401, "invalid_api_key").await;
@@ -66,6 +66,6 @@ async fn a_model_is_shown_by_its_id_with_slashes_by_an_alias_and_if_it_is_hidden
         let request = Request::get(&format!("/v1/models/{path}")).bearer(&access);
         let refusal = refused_by_openai(&world, request, 404, "model_not_found").await;
         let sentence = refusal.json()["error"]["message"].as_str().unwrap().to_owned();
-        assert!(sentence.ends_with("This deployment has: openai/gpt-5."), "{sentence}");
+        assert!(sentence.ends_with("You may ask: openai/gpt-5."), "{sentence}");
     }
 }

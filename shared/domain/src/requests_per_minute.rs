@@ -13,7 +13,7 @@ impl RequestsPerMinute {
     /// The highest limit: a hundred requests a second, more than one account can hold for.
     pub const MAX: u32 = 6_000;
 
-    /// A limit of so many requests; `None` for a number that is no limit.
+    /// A limit of this number of requests; `None` if it is no limit.
     #[must_use]
     pub fn new(requests: u32) -> Option<Self> {
         (1..=Self::MAX).contains(&requests).then_some(Self(requests))

@@ -5,7 +5,7 @@ use domain::ids::{ConversationId, UserId};
 use domain::time::Timestamp;
 
 use crate::account::Account;
-use crate::buckets::{Bucket, MinuteRoom, removable, tightest};
+use crate::buckets::{Bucket, MinuteRoom, check_requests, removable, tightest};
 use crate::budgets::{KeyBudget, SeenBudget};
 use crate::claimed_payer::{ClaimedPayer, FoundItems};
 use crate::conversations;
@@ -397,7 +397,7 @@ impl Ledger {
             });
         }
         let buckets = self.buckets(account, open.claimed.paying_key());
-        buckets.iter().try_for_each(|bucket| bucket.check(now))?;
+        check_requests(&buckets, now)?;
         let removable = removable(account.buckets.as_ref(), &buckets, now);
         Ok(Room { hourly, most_holds, in_the_way, buckets, removable, now })
     }

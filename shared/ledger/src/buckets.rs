@@ -1,12 +1,12 @@
 //! Buckets of requests: how many of them an account, or one of its API keys, may make in a minute.
 //!
 //! A bucket is full with one minute's requests. Each hold takes one, and the bucket regains one after every
-//! [interval](RequestsPerMinute::interval). It is one number in the account, the moment at which it is full again (GCRA, the "generic cell rate
-//! algorithm" of ATM): so a hold's own write takes the request, and nothing else is read or written.
+//! [interval](RequestsPerMinute::interval). It is one number in the account, the moment at which it is full again (GCRA, the
+//! "generic cell rate algorithm" of ATM): so a hold's own write takes the request, and nothing else is read or written.
 //!
-//! An update expression has no maximum. So the write has one of two forms, which the account as it was seen chooses: the bucket is full, and
-//! is full again an interval from now; or it is not, and is full an interval later than it would be. The condition is that of
-//! the form, and the old image of a refusal chooses again.
+//! An update expression has no maximum. So the write has one of two forms, which the account as it was seen chooses: the
+//! bucket is full, and is full again an interval from now; or it is not, and is full an interval later than it would be. The
+//! condition is that of the form, and the old image of a refusal chooses again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,8 +26,9 @@ const OF_USER: &str = "user";
 /// The last characters of an API key's id that name its bucket: 50 random bits. The account is read and written with every
 /// message, and has a bucket for each of its keys that are in use.
 const KEY_NAME_CHARACTERS: usize = 10;
-/// A bucket is never further from being full than a minute. One that is has been set by a clock that is ahead, and counts as full: two
-/// clocks may grant a minute's requests twice, and none of them locks anybody out.
+/// A bucket is never further from being full than a minute. One that is has been set by a clock that is ahead, and counts as
+/// full: no clock locks anybody out. Two clocks that differ by more than ten seconds may refill it for each other, as often as
+/// they take turns.
 const FURTHEST: Duration = Duration::from_secs(70);
 /// Time for which a key's bucket has been full before a hold removes it from the account.
 const REMOVED_AFTER: Duration = Duration::from_secs(70);
@@ -41,7 +42,7 @@ pub struct MinuteRoom {
     pub limit: u32,
     /// The requests that may be made now.
     pub remaining: u32,
-    /// The time until as many may be made as ever.
+    /// The time until the bucket is full again.
     pub full_in: Duration,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct NoRequestLeft {
     pub(crate) limit: u32,
     /// The time until there is one.
     pub(crate) retry_after: Duration,
-    /// The time until there are as many as ever.
+    /// The time until the bucket is full again.
     pub(crate) full_in: Duration,
 }
 
@@ -97,7 +98,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`NoRequestLeft`] if it has none.
-    pub(crate) fn check(&self, now: Timestamp) -> Result<(), NoRequestLeft> {
+    fn check(&self, now: Timestamp) -> Result<(), NoRequestLeft> {
         let full_in = self.full_in(now);
         match full_in.checked_sub(self.longest_with_one()) {
             None | Some(Duration::ZERO) => Ok(()),
@@ -118,6 +119,15 @@ impl Bucket {
         let full_at = microseconds(now) + as_microseconds(self.full_in(now));
         full_at + as_microseconds(self.limit.interval())
     }
+}
+
+/// Checks that each bucket has a request at `now`.
+///
+/// # Errors
+/// [`NoRequestLeft`] of the bucket that has to be waited for longest.
+pub(crate) fn check_requests(buckets: &[Bucket], now: Timestamp) -> Result<(), NoRequestLeft> {
+    let refusing = buckets.iter().filter_map(|bucket| bucket.check(now).err());
+    refusing.max_by_key(|refusal| refusal.retry_after).map_or(Ok(()), Err)
 }
 
 /// The room of the bucket that has the fewest requests left.
@@ -320,6 +330,18 @@ mod tests {
         let expected = MinuteRoom { limit: 10, remaining: 5, full_in: Duration::from_secs(30) };
         assert_eq!(tightest(&buckets, NOW), Some(expected));
         assert_eq!(tightest(&[], NOW), None);
+    }
+
+    #[test]
+    fn of_two_buckets_without_a_request_the_one_that_takes_longer_says_when_to_come_back() {
+        let key = ApiKeyId::new(&Clock::manual(NOW));
+        let buckets = [Bucket::of_user(limit(60), None), Bucket::of_key(key, limit(1), None)];
+        assert_eq!(check_requests(&buckets, NOW), Ok(()));
+        let used: Buckets = buckets.iter().map(|bucket| (bucket.name.clone(), microseconds(after(60_000)))).collect();
+        let retry_after = |buckets: &[Bucket]| check_requests(buckets, NOW).unwrap_err().retry_after;
+        let buckets = [Bucket::of_user(limit(60), Some(&used)), Bucket::of_key(key, limit(1), Some(&used))];
+        assert_eq!(retry_after(&buckets[..1]), Duration::from_secs(1));
+        assert_eq!(retry_after(&buckets), Duration::from_secs(60));
     }
 
     proptest! {

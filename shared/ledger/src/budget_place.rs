@@ -15,7 +15,7 @@ use store::{Key, StoreError, Table, number, transaction};
 
 /// The prefix of the sort keys of all budgets' items.
 pub(crate) const PREFIX: &str = "BUDGET#";
-/// Time for which an item stays after its period, or after its key has ended: longer than every hold.
+/// Time for which an item stays after its period, or after its key has ended: longer than any hold of an account that is in use.
 const KEPT_AFTERWARDS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The end of a budget of all of time, until its key ends: the year 9999. It is written, so that an item that its capture or
 /// release makes anew, after the key has ended and TTL has deleted the item, is the one that has an early end.

@@ -24,9 +24,16 @@ pub use crate::budget_place::{BudgetPlace, end_of_total};
 /// The item of a budget in one period.
 #[derive(Debug, Deserialize)]
 pub(crate) struct BudgetItem {
-    /// The credits held and charged. They are no [`Credits`], whose bound is that of one account at one time.
+    /// The credits held and charged. They are no [`Credits`], whose bound is that of one account at one time. They are less than
+    /// none where the item went when its time was over, and holds of before were released afterwards.
     #[serde(default)]
-    spent: u64,
+    spent: i64,
+}
+
+impl BudgetItem {
+    fn spent(self) -> u64 {
+        u64::try_from(self.spent).unwrap_or(0)
+    }
 }
 
 /// A budget's item as it was seen for a request.
@@ -39,7 +46,7 @@ pub(crate) struct SeenBudget {
 impl SeenBudget {
     /// The budget at `place`, whose item was `found`.
     pub(crate) fn new(place: BudgetPlace, found: Option<BudgetItem>) -> Self {
-        Self { place, spent: found.map_or(0, |item| item.spent) }
+        Self { place, spent: found.map_or(0, BudgetItem::spent) }
     }
 }
 
@@ -128,7 +135,7 @@ impl SpentBudgets {
         while let Some(item) = pages.try_next().await? {
             let place = sort_key_of(&item).and_then(|sort| BudgetPlace::parse(sort.strip_prefix(PREFIX)?));
             if let Some(place) = place {
-                spent.insert(place, from_item::<BudgetItem>(item)?.spent);
+                spent.insert(place, from_item::<BudgetItem>(item)?.spent());
             }
         }
         Ok(Self(spent))

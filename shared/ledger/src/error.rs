@@ -47,7 +47,7 @@ pub enum LedgerError {
         limit: u32,
         /// The time until one may be made.
         retry_after: Duration,
-        /// The time until as many may be made as ever.
+        /// The time until the bucket is full again.
         full_in: Duration,
     },
     /// The user has as many messages in flight as the ledger allows.

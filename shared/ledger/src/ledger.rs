@@ -42,7 +42,7 @@ impl Ledger {
         Self { retention, ..self }
     }
 
-    /// The same ledger, in which a user may hold for so many messages a minute.
+    /// The same ledger, with a limit on the messages for which a user may hold in a minute.
     #[must_use]
     pub fn with_requests_per_minute(self, requests_per_minute: Option<RequestsPerMinute>) -> Self {
         Self { requests_per_minute, ..self }

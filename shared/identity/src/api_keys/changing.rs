@@ -155,9 +155,10 @@ impl ApiKeys {
             next.insert(key.id, listed.clone());
             let further = vec![self.check_session(person, now)?, self.update_item(&key, &listed, &limits)?];
             let replacement = ListReplacement { next: &next, further, changes_a_key: true };
+            // Once the change is made, nothing may fail any more.
+            let spending = self.spending(person.user_id(), &[(key.id, limits.clone())].into()).await?;
             match self.replace(person, &key.keyring.list, replacement, deadline).await? {
                 Replacement::Done => {
-                    let spending = self.spending(person.user_id(), &[(key.id, limits.clone())].into()).await?;
                     return Ok(ApiKeyView::of(key.id, listed, &limits, &spending, &key.keyring.account, now));
                 }
                 Replacement::ChangedMeanwhile => key = self.find(person, key.id).await?,

@@ -44,8 +44,10 @@ impl From<KeyHolder> for ClaimedPayer {
 /// What the holder of an API key is told of it.
 #[derive(Debug)]
 pub struct KeyDescription {
-    /// The name that its maker gave it.
-    pub name: ApiKeyName,
+    /// The name that its maker gave it. `None` if the key is older than limits of keys.
+    pub name: Option<ApiKeyName>,
+    /// The beginning of the key.
+    pub prefix: String,
     /// The time at which it ends, if it does.
     pub expires_at: Option<Timestamp>,
     /// Its limits.
@@ -85,6 +87,7 @@ impl ApiKeys {
     /// to the key.
     pub async fn describe(&self, bearer: &str) -> Result<KeyDescription, IdentityError> {
         let key = ApiKey::parse(bearer).ok_or(IdentityError::TokenNotValid("the API key is malformed"))?;
+        let prefix = key.prefix().to_owned();
         let key = UsedKey { api_keys: self.clone(), digest: key.digest() };
         let stored = key.read().await?.ok_or(IdentityError::TokenNotValid("there is no such API key"))?;
         let holder = self.living(key, FoundKey::from(&stored), None)?;
@@ -92,7 +95,7 @@ impl ApiKeys {
         let ConfirmedPayer { budget, .. } = payer.confirmed::<IdentityError>(&self.table, self.clock.now()).await?;
         let usage = KeyUsage::read(&self.table, stored.user_id, &[stored.id].into()).await?;
         let (expires_at, sums) = (stored.expires_at.map(Timestamp::from_seconds), usage.of_key(stored.id).cloned());
-        Ok(KeyDescription { name: stored.name, expires_at, limits: stored.limits, budget, sums })
+        Ok(KeyDescription { name: stored.name, prefix, expires_at, limits: stored.limits, budget, sums })
     }
 
     /// The holder of a key that was found, and has not expired.

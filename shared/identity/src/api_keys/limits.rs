@@ -72,6 +72,9 @@ impl TryFrom<Value> for ApiKeyModels {
             let Value::Array(elements) = value else { return None };
             let mut ids: Vec<String> = Vec::new();
             for element in elements {
+                if ids.len() > Self::MAX_MODELS {
+                    break;
+                }
                 let id = element.as_str().filter(|id| is_id(id))?;
                 if !ids.iter().any(|other| other == id) {
                     ids.push(id.to_owned());

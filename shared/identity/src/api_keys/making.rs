@@ -97,7 +97,7 @@ impl ApiKeys {
             let mut next = keyring.without_dead(now);
             let (epoch, expires_at) = (listed.epoch, listed.expires_at);
             let keys_version = keyring.account.keys_version;
-            let (user_id, name, limits) = (person.user_id(), terms.name.clone(), terms.limits.clone());
+            let (user_id, name, limits) = (person.user_id(), Some(terms.name.clone()), terms.limits.clone());
             let stored = StoredApiKey { user_id, id, name, epoch, expires_at, keys_version, limits };
             let further = vec![
                 self.check_session(person, now)?,

@@ -23,8 +23,9 @@ pub(super) const MAX_ROUNDS: usize = 8;
 pub(super) struct StoredApiKey {
     pub(super) user_id: UserId,
     pub(super) id: ApiKeyId,
-    /// The name that its maker gave it.
-    pub(super) name: ApiKeyName,
+    /// The name that its maker gave it. Absent in the item of a key that is older than limits of keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<ApiKeyName>,
     /// The account's epoch of API keys when the key was made.
     pub(super) epoch: u64,
     /// The time at which the key ends, in seconds since the Unix epoch. DynamoDB's TTL deletes the item later.
@@ -87,4 +88,20 @@ impl ApiKeys {
 /// Whether a key has expired by `now`. DynamoDB deletes expired items late, so every reader checks.
 pub(super) fn has_expired(expires_at: Option<u64>, now: Timestamp) -> bool {
     expires_at.is_some_and(|end| end <= now.seconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use serde_json::json;
+    use testkit::test_table::NOW;
+
+    #[test]
+    fn the_item_of_a_key_that_is_older_than_limits_of_keys_is_that_of_a_key_without_limits() {
+        let clock = Clock::manual(NOW);
+        let item = json!({"user_id": UserId::new(&clock), "id": ApiKeyId::new(&clock), "epoch": 1});
+        let stored: StoredApiKey = serde_json::from_value(item).unwrap();
+        assert_eq!((stored.name, stored.limits), (None, KeyLimits::default()));
+    }
 }

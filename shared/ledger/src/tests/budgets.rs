@@ -323,6 +323,23 @@ async fn an_item_that_has_gone_counts_what_is_charged_and_gets_an_end() {
 }
 
 #[tokio::test]
+async fn holds_that_are_released_after_their_budgets_item_has_gone_leave_one_that_counts_as_nothing() {
+    let scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
+    let held = [scene.hold(4).await.unwrap(), scene.hold(6).await.unwrap()];
+    let [(period, ..)] = &scene.items().await[..] else { panic!() };
+    let sort = format!("BUDGET#{}#{period}", scene.key.id());
+    scene.scene.test.table.delete(Key::of_user(scene.scene.ada.user_id(), sort)).await.unwrap();
+    for held in &held {
+        scene.ledger().release(held).await;
+    }
+    assert_eq!((scene.scene.balance().await, scene.spent().await), (100, 0));
+    // The account was at rest until the next day: nobody holds in that period any more.
+    scene.clock().advance(DAY);
+    scene.hold(10).await.unwrap();
+    assert_eq!(exhausted(scene.hold(1).await).0, 0);
+}
+
+#[tokio::test]
 async fn a_budget_that_was_lowered_below_what_is_spent_refuses_and_one_that_was_raised_goes_on() {
     let mut scene = BudgetScene::start(100, limits(10, PeriodLength::Day)).await;
     scene.hold(8).await.unwrap();
