@@ -517,6 +517,11 @@ fn the_simulation_finds_a_step_that_does_not_look_at_the_checkpoint() {
 fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
     assert_found_by(Sabotage::SumsOutsideTransaction, "has the days' sums");
 }
+#[test]
+fn the_simulation_finds_a_step_that_breaks_the_chain_of_digests() {
+    assert_found_by(Sabotage::StepBreaksTheChain, "of entries whose chain is");
+}
+
 
 #[test]
 fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {

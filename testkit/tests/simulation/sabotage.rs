@@ -147,6 +147,8 @@ pub(super) enum Sabotage {
     StepTrustsTheCheckpointItRead,
     /// The days' sums are written after the transaction of the checkpoint, and sometimes not at all.
     SumsOutsideTransaction,
+    /// A step counts its entries, and leaves them out of the chain of their digests.
+    StepBreaksTheChain,
     /// Vectors are not kept where a record or a text item says that they are.
     VectorsNotKept,
     /// A hold trusts the read of a key's budget.
@@ -197,6 +199,7 @@ impl Sabotage {
                 | Self::SealAboveHolds
                 | Self::StepTrustsTheCheckpointItRead
                 | Self::SumsOutsideTransaction
+                | Self::StepBreaksTheChain
         )
     }
 
@@ -333,6 +336,7 @@ impl Sabotage {
             Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
                 return step_without_sums(engine, body, strikes);
             }
+            Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
             _ => {}
         }
@@ -370,6 +374,15 @@ fn trust_checkpoint(body: &mut Value) {
     let put = &mut body["TransactItems"][1]["Put"];
     put["ConditionExpression"] = json!(ANYTHING);
     put.as_object_mut().unwrap().remove("ExpressionAttributeValues");
+}
+
+/// Leaves the chain as the checkpoint has it that is replaced.
+fn keep_chain(engine: &Engine, body: &mut Value) {
+    let checkpoint = &mut body["TransactItems"][1]["Put"]["Item"];
+    let key = json!({"pk": checkpoint["pk"], "sk": checkpoint["sk"]});
+    let before = engine.answer("GetItem", &json!({"TableName": TABLE_NAME, "Key": key})).body["Item"].take();
+    let chain = before.pointer("/history/M/chain").cloned();
+    checkpoint["history"]["M"]["chain"] = chain.unwrap_or_else(|| json!({"S": ""}));
 }
 
 /// Lets the part of a condition that is about the seal be met by every account. A seal itself keeps it.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::NOW;
@@ -35,6 +38,69 @@ fn rows_of(items: &[StoredItem], partition: &str, through: Option<&str>) -> Rows
     rows
 }
 
+/// The digest of an account's entries up to `through`, void ones left out: that of the digest before and the bytes of the next
+/// entry, again and again. It is computed from what the table has, by none of the ledger's code.
+fn chain_of(items: &[StoredItem], partition: &str, through: &str) -> String {
+    let last = format!("ENTRY#{through}");
+    let is_summed = |item: &&StoredItem| {
+        let is_entry = item.sort.starts_with("ENTRY#") && item.sort <= last;
+        item.partition == partition && is_entry && item.attributes["kind"] != "void"
+    };
+    let mut summed: Vec<&StoredItem> = items.iter().filter(is_summed).collect();
+    summed.sort_by_key(|item| &item.sort);
+    summed.iter().fold(String::new(), |before, item| {
+        let mut bytes = before.into_bytes();
+        let attributes = item.attributes.as_object().unwrap();
+        put_members(&mut bytes, attributes.iter().filter(|(name, _)| *name != "pk"));
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, &bytes))
+    })
+}
+
+/// Names and values, in the order of the names.
+fn put_members<'a>(bytes: &mut Vec<u8>, members: impl Iterator<Item = (&'a String, &'a Value)>) {
+    for (name, value) in members.collect::<BTreeMap<_, _>>() {
+        put_text(bytes, name);
+        put_value(bytes, value);
+    }
+}
+
+/// A value of an entry: a letter for its kind, and what it is. Numbers of entries are whole.
+fn put_value(bytes: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::String(text) => {
+            bytes.push(b'S');
+            put_text(bytes, text);
+        }
+        Value::Number(number) => {
+            bytes.push(b'N');
+            put_text(bytes, &number.to_string());
+        }
+        Value::Bool(value) => bytes.extend([b'T', u8::from(*value)]),
+        Value::Object(members) => {
+            bytes.push(b'M');
+            put_length(bytes, members.len());
+            put_members(bytes, members.iter());
+        }
+        Value::Array(values) => {
+            bytes.push(b'L');
+            put_length(bytes, values.len());
+            for value in values {
+                put_value(bytes, value);
+            }
+        }
+        Value::Null => panic!("an entry has no nothing"),
+    }
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put_length(bytes, text.len());
+    bytes.extend(text.as_bytes());
+}
+
+fn put_length(bytes: &mut Vec<u8>, length: usize) {
+    bytes.extend((length as u64).to_be_bytes());
+}
+
 /// The checkpoint of every account is the sum of its entries up to it, and so are the days' sums. An account that is being
 /// deleted has lost some of them.
 pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
@@ -52,6 +118,11 @@ pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
         let (count, sum) = summed.fold((0, 0), |(count, sum), (.., entry)| (count + 1, sum + entry.amount));
         if (history["entries"].as_i64(), history["amount"].as_i64()) != (Some(count), Some(sum)) {
             violations.push(format!("{partition} has the checkpoint {history} of {count} entries of {sum}"));
+        }
+        let chain = chain_of(items, partition, through.unwrap_or_default());
+        if history["chain"] != chain {
+            violations
+                .push(format!("{partition} has the chain {} of entries whose chain is {chain}", history["chain"]));
         }
         let number = |item: &StoredItem, name: &str| item.attributes.get(name).and_then(Value::as_u64).unwrap_or(0);
         let stored = items.iter().filter(|item| item.partition == *partition && item.sort.starts_with("USAGE#"));
