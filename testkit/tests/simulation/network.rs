@@ -292,7 +292,7 @@ impl Network {
             self.chronicle().accepted(*process, operation, body);
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
-            self.seal_witness().accepted(operation, body);
+            self.seal_witness().accepted(operation, body, self.0.clock.now());
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));
