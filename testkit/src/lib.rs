@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod instant_provider;
 pub mod isolated_table;
 pub mod json_text;
+pub mod late_index;
 mod lock;
 pub mod loopback_client;
 pub mod patient_server;

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
+use crate::late_index::DirectoryImage;
 use crate::lock::lock;
 use crate::loopback_client;
 use crate::role::{Permission, Role};
@@ -65,12 +66,22 @@ impl RecordedRequest {
     }
 }
 
+/// Capacity units of many requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Units {
+    /// Read units.
+    pub read: f64,
+    /// Write units.
+    pub write: f64,
+}
+
 /// A running proxy, which stops when it is dropped.
 pub struct Recorder {
     port: u16,
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
     asks_for_capacity: Arc<AtomicBool>,
+    late_directory: Arc<Mutex<Option<DirectoryImage>>>,
     guard: Arc<Guard>,
     server: AbortHandle,
 }
@@ -80,6 +91,8 @@ struct Records {
     kept: VecDeque<RecordedRequest>,
     /// The number of requests that were forgotten: the position of a request plus this is its number for good.
     forgotten: usize,
+    /// The units of all requests that were answered, also of those that were forgotten.
+    units: Units,
 }
 
 /// The roles, and the permissions that were used or refused. A caller without a role, such as a test, may do
@@ -98,6 +111,7 @@ struct Front {
     records: Arc<Mutex<Records>>,
     faults: Arc<Mutex<VecDeque<(String, Fault)>>>,
     asks_for_capacity: Arc<AtomicBool>,
+    late_directory: Arc<Mutex<Option<DirectoryImage>>>,
     guard: Arc<Guard>,
 }
 
@@ -123,16 +137,18 @@ impl Recorder {
             records: Arc::default(),
             faults: Arc::default(),
             asks_for_capacity: Arc::default(),
+            late_directory: Arc::default(),
             guard: Arc::new(Guard { roles, ..Guard::default() }),
         };
         let records = Arc::clone(&front.records);
         let faults = Arc::clone(&front.faults);
         let asks_for_capacity = Arc::clone(&front.asks_for_capacity);
+        let late_directory = Arc::clone(&front.late_directory);
         let guard = Arc::clone(&front.guard);
         let router = Router::new().fallback(pass_on).with_state(front);
         let serving = async move { axum::serve(listener, router).await };
         let server = background::handle().spawn(serving).abort_handle();
-        Ok(Self { port, records, faults, asks_for_capacity, guard, server })
+        Ok(Self { port, records, faults, asks_for_capacity, late_directory, guard, server })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -172,6 +188,18 @@ impl Recorder {
         self.asks_for_capacity.store(true, Ordering::Relaxed);
     }
 
+    /// From now on the index `directory` is read as it was at this image, or as it is.
+    pub fn set_directory(&self, image: Option<DirectoryImage>) {
+        *lock(&self.late_directory) = image;
+    }
+
+    /// The units of all requests since the start or the last [`Recorder::clear`], however many they are, after
+    /// [`Recorder::ask_for_capacity`].
+    #[must_use]
+    pub fn units(&self) -> Units {
+        lock(&self.records).units
+    }
+
     /// Cancels all faults.
     pub fn forget_faults(&self) {
         lock(&self.faults).clear();
@@ -182,6 +210,7 @@ impl Recorder {
         let mut records = lock(&self.records);
         records.forgotten += records.kept.len();
         records.kept.clear();
+        records.units = Units::default();
     }
 }
 
@@ -190,6 +219,15 @@ impl Front {
         let mut faults = lock(&self.faults);
         let position = faults.iter().position(|(failing, _)| failing == operation)?;
         faults.remove(position).map(|(_, fault)| fault)
+    }
+}
+
+impl Front {
+    /// The answer to a request that reads the index, if it is late.
+    fn late_answer(&self, request: &RecordedRequest) -> Option<Value> {
+        let late_directory = lock(&self.late_directory);
+        let image = late_directory.as_ref().filter(|_| DirectoryImage::is_read_by(&request.operation, &request.body));
+        image.map(|image| image.answer(&request.body))
     }
 }
 
@@ -232,6 +270,8 @@ impl Records {
         if let Some(record) = position.and_then(|position| self.kept.get_mut(position)) {
             record.response_status = status.as_u16();
             record.response_body = json_of(body);
+            let units = if record.is_read() { &mut self.units.read } else { &mut self.units.write };
+            *units += record.units().unwrap_or_default();
         }
     }
 }
@@ -267,6 +307,9 @@ fn asking_for_capacity(request: &RecordedRequest) -> Bytes {
 
 async fn answer(front: &Front, parts: Parts, body: Bytes, request: &RecordedRequest) -> (StatusCode, HeaderMap, Bytes) {
     let Some(fault) = front.next_fault(&request.operation) else {
+        if let Some(answer) = front.late_answer(request) {
+            return (StatusCode::OK, HeaderMap::new(), answer.to_string().into());
+        }
         let answer = ask_upstream(front, parts, body).await;
         return answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, HeaderMap::new(), error.to_string().into()));
     };
@@ -396,6 +439,21 @@ mod tests {
         let got = json!({"Key": 1, "ReturnConsumedCapacity": "TOTAL"});
         assert_eq!(response.json::<Value>().await.unwrap()["got"], got);
         assert_eq!(recorder.requests()[0].body, json!({"Key": 1}));
+    }
+
+    #[test]
+    fn units_are_those_of_all_requests_also_of_those_that_were_forgotten() {
+        let mut records = Records::default();
+        for operation in ["Query", "UpdateItem"] {
+            for _ in 0..REQUESTS_KEPT {
+                let (body, response_body) = (Value::Null, Value::Null);
+                let request =
+                    RecordedRequest { operation: operation.to_owned(), body, response_status: 0, response_body };
+                let number = records.arrived(request);
+                records.answered(number, StatusCode::OK, br#"{"ConsumedCapacity": {"CapacityUnits": 0.5}}"#);
+            }
+        }
+        assert_eq!(records.units, Units { read: 5_000.0, write: 5_000.0 });
     }
 
     #[tokio::test]

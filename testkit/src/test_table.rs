@@ -10,6 +10,7 @@ use store::{Key, Table};
 use tokio_rustls::rustls::RootCertStore;
 
 use crate::isolated_table::IsolatedTable;
+use crate::late_index::DirectoryImage;
 use crate::recorder::Recorder;
 
 /// The time at which every test begins.
@@ -39,6 +40,15 @@ impl TestTable {
         let recorder = recorder.unwrap_or_else(|error| panic!("No recorder before DynamoDB: {error}"));
         let table = table_at(&recorder.endpoint(), isolated.name());
         Self { isolated, recorder, table, clock: Clock::manual(NOW) }
+    }
+
+    /// All that the index `directory` has now.
+    ///
+    /// # Panics
+    /// `DynamoDB` refuses the query.
+    pub async fn directory(&self) -> DirectoryImage {
+        let answer = self.isolated.call("Query", &DirectoryImage::request(self.isolated.name())).await;
+        DirectoryImage::of(&answer.unwrap_or_else(|error| panic!("The directory cannot be read: {error}")))
     }
 
     /// Sets one attribute of an item, past the code under test.

@@ -7,7 +7,7 @@
 //! conversations, or [`teacher`]s change the limits of API keys. In others [`bookkeeper`]s audit and read usage meanwhile, some by
 //! clocks that are wrong. [`function`]s answer
 //! the [`request`]s through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses,
-//! delays, repeats and refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`].
+//! delays, repeats and refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`], whose [`directory`] is served late.
 //! Time is tokio's paused clock. All random choices follow from the schedule's seed, so a seed that fails fails every
 //! time.
 //!
@@ -33,6 +33,7 @@ mod capacity;
 mod catalogue_witness;
 mod chronicle;
 mod client;
+mod directory;
 mod engine;
 mod fault;
 mod function;

@@ -15,12 +15,14 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
+use testkit::late_index::DirectoryImage;
 use tokio::sync::oneshot;
 
 use crate::account_witness::AccountWitness;
 use crate::capacity::Capacity;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
+use crate::directory::LateDirectory;
 use crate::engine::{Engine, Reply, StoredItem};
 use crate::fault::{Fault, Notice, Plan, Weather};
 use crate::key_witness::KeyWitness;
@@ -47,6 +49,7 @@ struct Inner {
     seal_witness: Mutex<SealWitness>,
     account_witness: Mutex<AccountWitness>,
     chronicle: Mutex<Chronicle>,
+    directory: Mutex<LateDirectory>,
     sabotage: Option<Sabotage>,
     trace: Trace,
     clock: Clock,
@@ -82,6 +85,7 @@ impl Network {
             seal_witness: Mutex::default(),
             account_witness: Mutex::default(),
             chronicle: Mutex::default(),
+            directory: Mutex::default(),
             sabotage,
             trace,
             clock,
@@ -135,6 +139,11 @@ impl Network {
     /// All items.
     pub(super) fn items(&self) -> Vec<StoredItem> {
         self.0.engine.items()
+    }
+
+    /// The index `directory`.
+    pub(super) fn directory(&self) -> MutexGuard<'_, LateDirectory> {
+        self.0.directory.lock().unwrap()
     }
 
     /// The requests about users that the table has accepted.
@@ -269,6 +278,7 @@ impl Network {
             return refusal;
         }
         let reply = match self.0.sabotage {
+            _ if DirectoryImage::is_read_by(operation, body) => self.directory().answer(body, self.0.clock.now()),
             None => self.0.engine.answer(operation, body),
             Some(sabotage) if sabotage.breaks_memories_alone() && self.account_witness().has_seen(*process) => {
                 self.0.engine.answer(operation, body)
@@ -293,6 +303,7 @@ impl Network {
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
             self.seal_witness().accepted(operation, body, self.0.clock.now());
+            self.directory().accepted(&self.0.engine, operation, body, self.0.clock.now());
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");
         self.0.trace.line(format_args!("{process}: {operation} {} -> {code}", name(body)));

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use crate::NOW;
 use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
+use crate::directory::Staleness;
 use crate::engine::{ACCOUNT, StoredItem};
 use crate::fault::Weather;
 use crate::function::{self, new_terms, terms_of_key};
@@ -72,6 +73,8 @@ pub(super) struct Outcome {
     pub(super) sealed: usize,
     /// How many checkpoints there are.
     pub(super) summed: usize,
+    /// What the index `directory` told too late.
+    pub(super) staleness: Staleness,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -130,6 +133,12 @@ fn bookkeepers_of(seed: u64, sabotage: Option<Sabotage>) -> Vec<fastrand::Rng> {
     (0..number).map(|number| fastrand::Rng::with_seed(seed.wrapping_mul(7_919) + number)).collect()
 }
 
+/// The time by which the index `directory` is late, which follows from the seed. The last audits come long after it.
+fn lateness_of_directory(seed: u64) -> Duration {
+    let choices = [0, 3, 20, 90].map(Duration::from_secs);
+    choices[usize::try_from(seed / 5 % 4).unwrap()]
+}
+
 struct Schedule {
     generator: fastrand::Rng,
     network: Network,
@@ -157,6 +166,7 @@ impl Schedule {
         }
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
+        network.directory().be_late_by(lateness_of_directory(seed));
         let table = Table::new(network.client(), TABLE_NAME);
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
@@ -221,7 +231,8 @@ impl Schedule {
         let remembered_holds = self.network.account_witness().held_and_refused();
         let sealed = self.network.seal_witness().sealed();
         let summed = self.network.items().iter().filter(|item| item.sort == "CHECKPOINT").count();
-        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds, sealed, summed }
+        let staleness = self.network.directory().staleness();
+        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds, sealed, summed, staleness }
     }
 
     /// Runs all clients and owners, with faults.
@@ -448,9 +459,12 @@ impl Schedule {
         self.table.delete(Key::new("AUDIT", "STATE")).await.unwrap();
         let audit = Audit::new(self.table.clone(), self.world.clock.clone());
         let audit = audit.with_retention(self.world.retention.retention);
+        // However late the directory is, the audit has found every account by now.
+        let accounts = self.network.items().iter().filter(|item| item.sort == ACCOUNT).count() as u64;
         match audit.run(&self.world.deletion, soon(&self.world.clock)).await {
             Ok(report)
                 if report.finished
+                    && report.accounts == accounts
                     && report.mismatches.is_empty()
                     && report.mispriced.is_empty()
                     && report.altered.is_empty()

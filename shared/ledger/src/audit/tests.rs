@@ -23,6 +23,7 @@ use crate::audit::auditor::{MARGIN, RunTime};
 use crate::audit::listing::ListedKind;
 use crate::audit::proof::ProofWalk;
 use crate::audit::state::AuditState;
+use crate::audit::tombstone::Tombstone;
 use crate::audit::{AlteredHistory, Audit, DeletionProgress, Deletions, Mismatch, MispricedEntry, Report};
 use crate::checkpoint::Checkpoint;
 use crate::entry;
@@ -804,6 +805,34 @@ async fn what_is_gone_or_is_no_users_is_skipped_and_only_the_latter_is_told() {
     let foreign = DirectoryKey::by_age(ada, "FOREIGN").into_item();
     scene.test.table.put_until(foreign, &scene.test.clock, later()).await.unwrap();
     assert_eq!(scene.run().await, Report { unsettled: 1, ..clean(1) });
+}
+
+/// AWS changes the index after the table.
+#[tokio::test]
+async fn a_late_directory_hides_a_new_account_until_a_later_pass_and_one_that_is_deleted_does_no_harm() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    open_account(&scene.test, "bob", 10).await;
+    let image = scene.test.directory().await;
+    scene.test.recorder.set_directory(Some(image));
+    let cleo = open_account(&scene.test, "cleo", 10).await;
+    scene.tamper_with_balance(cleo, 11).await;
+    // Of ada the tombstone is left.
+    let everything = scene.test.isolated.items().await;
+    let of_ada = everything.iter().filter(|item| item["pk"]["S"] == format!("USER#{}", ada.user_id()));
+    for item in of_ada {
+        let delete = json!({"TableName": scene.test.isolated.name(), "Key": {"pk": item["pk"], "sk": item["sk"]}});
+        scene.test.isolated.call("DeleteItem", &delete).await.unwrap();
+    }
+    let tombstone = Tombstone::item(ada.user_id(), NOW).unwrap();
+    scene.test.table.put_until(tombstone, &scene.test.clock, later()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(scene.run().await, clean(1), "bob's account alone is listed and there");
+        assert_eq!(scene.run_page_by_page(1).await.0, clean(1), "also where a page ends with what is gone");
+    }
+    scene.test.recorder.set_directory(None);
+    let found = vec![mismatch(cleo, 11, 0, 10)];
+    assert_eq!(scene.run().await, Report { mismatches: found, ..clean(2) });
 }
 
 #[test]
