@@ -1,8 +1,8 @@
 //! The cost of the audit: read units, write units and times of its passes, and of reads of usage, for many accounts with an
-//! entry each, and for one account with many entries.
+//! entry each, for one account with many entries of a month, and for one with more that are summed already.
 //!
-//! Arguments are other numbers of accounts and of entries: `10000 100000` without them. The program fails if a pass over
-//! accounts at rest, or a read of usage that is summed, costs more than it should.
+//! Arguments are other numbers of accounts and of entries: `10000 100000 1000000` without them. The program fails if a pass over
+//! accounts at rest, or a read of usage, costs more than it should.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
@@ -20,15 +20,24 @@ use shared::ledger::account::{Epoch, Payer};
 use shared::ledger::audit::{Audit, DeletionProgress, Deletions, Report};
 use shared::ledger::usage::{Days, RowLimit, UsageReader};
 use store::StoreError;
+use testkit::recorder::Units;
 use testkit::test_table::TestTable;
 
 const ACCOUNTS: usize = 10_000;
 const ENTRIES: usize = 100_000;
+const SUMMED_ENTRIES: usize = 1_000_000;
 
 /// Longer than any pass takes.
 const TIME: Duration = Duration::from_secs(3600);
 /// Most read units of a read of usage that is summed.
 const MOST_OF_A_READ: f64 = 10.0;
+/// Most read units of a read of usage where nothing is summed: that of four steps, and of 500 entries behind them, each of
+/// less than half a kilobyte.
+const MOST_OF_A_FIRST_READ: f64 = 250.0;
+/// Most read units of a pass over one account with a few new messages.
+const MOST_OF_A_PASS: f64 = 10.0;
+/// The time over which the entries of the one account are spread.
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 /// Nothing is deleted here.
 struct NoDeletions;
@@ -67,37 +76,60 @@ impl Bench {
         let began = Instant::now();
         let done = work.await;
         let ms = began.elapsed().as_millis();
-        let (mut read_units, mut write_units) = (0.0, 0.0);
-        for request in self.test.recorder.requests() {
-            let units = request.units().unwrap_or_default();
-            let is_read = ["GetItem", "Query", "BatchGetItem"].contains(&request.operation.as_str());
-            *if is_read { &mut read_units } else { &mut write_units } += units;
-        }
+        let Units { read: read_units, write: write_units } = self.test.recorder.units();
         println!("| {name} | {read_units:.1} | {write_units:.1} | {ms} |");
         (done, Measured { read_units, write_units, ms })
     }
 
     async fn pass(&self, name: &str) -> Measured {
-        let audit = Audit::new(self.test.table.clone(), self.test.clock.clone());
-        let run = Box::pin(audit.run(&NoDeletions, self.test.clock.now().plus(TIME)));
-        let (report, measured) = self.measure(name, run).await;
-        let Report { finished, mismatches, unsettled, .. } = report.unwrap();
-        assert!(finished && mismatches.is_empty() && unsettled == 0, "{mismatches:?} {unsettled}");
+        let (finished, measured) = self.measure(name, self.run()).await;
+        assert!(finished);
         self.test.clock.advance(Duration::from_secs(15 * 60));
         measured
+    }
+
+    /// A run of the audit, which finds nothing wrong. Returns whether it came to its end.
+    async fn run(&self) -> bool {
+        let audit = Audit::new(self.test.table.clone(), self.test.clock.clone());
+        let report = Box::pin(audit.run(&NoDeletions, self.test.clock.now().plus(TIME))).await.unwrap();
+        let Report { finished, mismatches, mispriced, altered, unsettled, .. } = report;
+        assert!(mismatches.is_empty() && unsettled == 0, "{mismatches:?} {unsettled}");
+        assert!(mispriced.is_empty() && altered.is_empty(), "{mispriced:?} {altered:?}");
+        finished
+    }
+
+    /// A run a day for thirty days, in which each account is proved once.
+    async fn month(&self) {
+        for _ in 0..30 {
+            self.test.clock.advance(Duration::from_secs(86_400));
+            assert!(self.run().await);
+        }
+    }
+
+    /// The requests of the last forty days, as their owner reads them.
+    async fn read_usage(&self, user: UserId, name: &str) -> (u64, Measured) {
+        let reader = UsageReader::new(self.test.table.clone(), self.test.clock.clone());
+        let today = Day::of(self.test.clock.now());
+        let days = Days::new(Some(today.minus_days(40)), Some(today), today).unwrap();
+        let payer = Payer::new(user, Epoch::OfSessions(Epoch::FIRST));
+        let read = reader.read(payer, days, RowLimit { bytes: 1 << 20 });
+        let (read, measured) = Box::pin(self.measure(name, read)).await;
+        (read.unwrap().rows.values().map(|sums| sums.requests).sum(), measured)
     }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let sizes: Vec<usize> = env::args().skip(1).map(|argument| argument.parse().unwrap()).collect();
-    let [accounts, entries] = match sizes[..] {
-        [accounts, entries] => [accounts, entries],
-        _ => [ACCOUNTS, ENTRIES],
+    let [accounts, entries, summed] = match sizes[..] {
+        [accounts, entries, summed] => [accounts, entries, summed],
+        _ => [ACCOUNTS, ENTRIES, SUMMED_ENTRIES],
     };
     println!("| | read units | write units | ms |\n|---|--:|--:|--:|");
-    let is_bounded = [many_accounts(accounts).await, Box::pin(one_account(entries)).await];
-    if is_bounded == [true, true] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut is_bounded = many_accounts(accounts).await;
+    is_bounded &= Box::pin(one_account(entries)).await;
+    is_bounded &= Box::pin(one_summed_account(summed)).await;
+    if is_bounded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whether a pass over accounts at rest costs half a unit for each, and little more for the directory.
@@ -106,7 +138,7 @@ async fn many_accounts(accounts: usize) -> bool {
     let users = filling::accounts(&bench.test, accounts).await;
     bench.pass(&format!("the first pass over {accounts} accounts")).await;
     let at_rest = bench.pass("… at rest").await;
-    filling::chats(&bench.test, &users[..accounts / 10], 1).await;
+    filling::chats(&bench.test, &users[..accounts / 10], 1, Duration::ZERO).await;
     bench.pass("… a tenth of which have a new message").await;
     let accounts = f64::from(u32::try_from(accounts).unwrap());
     let (reads, ms) = (at_rest.read_units / accounts, f64::from(u32::try_from(at_rest.ms).unwrap()) / accounts);
@@ -114,23 +146,33 @@ async fn many_accounts(accounts: usize) -> bool {
     reads < 1.0 && at_rest.write_units < 1.0 + accounts / 50.0
 }
 
-/// Whether a read of usage that is summed costs little, however many entries there are.
+/// Whether a read of usage costs little, however many entries there are.
 async fn one_account(entries: usize) -> bool {
     let bench = Bench::start().await;
     let users = filling::accounts(&bench.test, 1).await;
-    filling::chats(&bench.test, &users, entries).await;
+    filling::chats(&bench.test, &users, entries, MONTH / u32::try_from(entries).unwrap()).await;
     bench.pass(&format!("the first pass over an account of {entries} entries, which seals it")).await;
-    filling::chats(&bench.test, &users, 1).await;
-    bench.pass("the pass that sums them").await;
-    filling::chats(&bench.test, &users, 10).await;
+    let (_, first) = bench.read_usage(users[0], "`GET /usage/` before anything is summed").await;
+    filling::chats(&bench.test, &users, 1, Duration::ZERO).await;
+    bench.pass("the pass that sums the rest").await;
+    filling::chats(&bench.test, &users, 10, Duration::ZERO).await;
     bench.pass("a pass with ten new messages").await;
     bench.pass("a pass without any").await;
-    let reader = UsageReader::new(bench.test.table.clone(), bench.test.clock.clone());
-    let days = Days::new(None, None, Day::of(bench.test.clock.now())).unwrap();
-    let payer = Payer::new(users[0], Epoch::OfSessions(Epoch::FIRST));
-    let read = reader.read(payer, days, RowLimit { bytes: 1 << 20 });
-    let (read, measured) = Box::pin(bench.measure("`GET /usage/` of thirty days", read)).await;
-    let requests: u64 = read.unwrap().rows.values().map(|sums| sums.requests).sum();
+    let (requests, summed) = bench.read_usage(users[0], "`GET /usage/` of forty days").await;
     assert_eq!(requests, entries as u64 + 11);
-    measured.read_units < MOST_OF_A_READ
+    bench.measure("all passes of the next thirty days, one a day", bench.month()).await;
+    first.read_units < MOST_OF_A_FIRST_READ && summed.read_units < MOST_OF_A_READ
+}
+
+/// Whether a read of usage and a pass cost little in an account of many entries that are summed.
+async fn one_summed_account(entries: usize) -> bool {
+    let bench = Bench::start().await;
+    let user = filling::summed_account(&bench.test, entries, MONTH / u32::try_from(entries).unwrap()).await;
+    let (requests, read) = bench.read_usage(user, &format!("`GET /usage/` of {entries} entries that are summed")).await;
+    assert_eq!(requests, entries as u64);
+    filling::chats(&bench.test, &[user], 10, Duration::ZERO).await;
+    let pass = bench.pass("a pass with ten new messages").await;
+    let (requests, with_new) = bench.read_usage(user, "`GET /usage/` with them").await;
+    assert_eq!(requests, entries as u64 + 10);
+    read.read_units.max(with_new.read_units) < MOST_OF_A_READ && pass.read_units < MOST_OF_A_PASS
 }
