@@ -1,3 +1,6 @@
+mod changing;
+mod many_keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +27,11 @@ use testkit::test_table::NOW;
 use super::*;
 use crate::accounts::LogoutScope;
 use crate::api_keys::list::ListReplacement;
+use crate::api_keys::stored::StoredApiKey;
 use crate::callers::Caller;
 use crate::error::IdentityError;
 use crate::jwt::{LoggedIn, RefreshClaim, Subject};
+use crate::login::ProvenLogin;
 use crate::sessions::Session;
 use crate::testing::{TestPeople, proven};
 
@@ -57,6 +62,10 @@ impl ApiKeyScene {
 
     /// Logs Ada out everywhere, with a refresh token of the session that her access token belongs to.
     async fn log_out_everywhere(&self, scope: LogoutScope) -> Result<(), IdentityError> {
+        self.log_out_everywhere_until(self.soon(), scope).await
+    }
+
+    async fn log_out_everywhere_until(&self, deadline: Timestamp, scope: LogoutScope) -> Result<(), IdentityError> {
         let (user_id, session_id) = (self.ada.user_id(), self.ada.session_id());
         let token_id = TokenId::new(&self.test.clock);
         let session = Session {
@@ -73,7 +82,7 @@ impl ApiKeyScene {
         let put = self.test.table.client().put_item().table_name(self.test.table.name()).set_item(Some(item));
         put.send().await.unwrap();
         let claim = RefreshClaim { user_id, session_id, token_id };
-        self.test.accounts().log_out_everywhere(&claim, scope, self.soon()).await
+        self.test.accounts().log_out_everywhere(&claim, scope, deadline).await
     }
 
     fn soon(&self) -> Timestamp {
