@@ -45,6 +45,15 @@ pub struct TemplateFunction {
     pub statements: Vec<Value>,
 }
 
+impl TemplateFunction {
+    /// Whether it streams answers, for as long as a model takes to make one.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        let mut events = self.properties["Events"].as_object().into_iter().flatten();
+        events.any(|(_, event)| event["Properties"]["ResponseTransferMode"] == "RESPONSE_STREAM")
+    }
+}
+
 /// A path of the API and the method it is for (`any` for all).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Route {
@@ -313,6 +322,14 @@ Resources:
         assert_eq!(functions[0].routes, []);
         assert_eq!(functions[1].routes, [Route { path: "/register".to_owned(), method: "any".to_owned() }]);
         assert_eq!(functions[1].properties["Events"]["Register"]["Properties"]["RestApiId"], json!({"Ref": "Api"}));
+    }
+
+    #[test]
+    fn a_function_streams_if_one_of_its_paths_does() {
+        let streaming = TEMPLATE.replace("Method: any", "Method: any, ResponseTransferMode: RESPONSE_STREAM");
+        for (template, streams) in [(TEMPLATE, false), (&streaming, true)] {
+            assert_eq!(load(template).unwrap().functions()[1].streams(), streams);
+        }
     }
 
     #[test]

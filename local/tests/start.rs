@@ -42,9 +42,14 @@ struct Start {
 impl Start {
     /// Starts the launcher over a function that is this shell script.
     fn of(function: &str, arguments: &[&str]) -> Self {
+        Self::of_template(TEMPLATE, function, arguments)
+    }
+
+    /// The same, of another template.
+    fn of_template(template: &str, function: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        fs::write(path.join("template.yaml"), TEMPLATE.to_owned() + OPERATOR).unwrap();
+        fs::write(path.join("template.yaml"), template.to_owned() + OPERATOR).unwrap();
         for name in ["register", "operator"] {
             let source = path.join(format!("{name}.rs"));
             fs::write(&source, "").unwrap();
@@ -223,11 +228,25 @@ fn a_start_says_its_four_steps_and_how_to_begin_and_nothing_of_its_own_probes() 
     assert!(!start.printed.iter().any(|line| line == ANSWERED), "{:#?}", start.printed);
     assert!(start.line("Try: ").contains("/register/"));
     assert!(start.line("Docs: ").contains("docs/"));
-    // The other processes come after that, and their lines are printed.
+    // The other process comes after that, and its line is printed.
     start.line(ANSWERED);
-    start.line(ANSWERED);
-    wait_until(|| start.processes() == 3);
+    wait_until(|| start.processes() == 2);
     start.stop();
+}
+
+#[test]
+fn a_function_that_streams_has_as_many_processes_as_the_concurrency_says_and_another_has_two() {
+    let streaming = TEMPLATE.replace("Method: any", "Method: any, ResponseTransferMode: RESPONSE_STREAM");
+    for (template, processes) in [(&*streaming, 4), (TEMPLATE, 2)] {
+        let mut start = Start::of_template(template, &good_function(), &["--concurrency", "4"]);
+        start.emulate(true);
+        start.line("Ready: ");
+        wait_until(|| start.processes() == processes);
+        // Further ones would follow within tenths of a second.
+        thread::sleep(Duration::from_secs(1));
+        assert_eq!(start.processes(), processes);
+        start.stop();
+    }
 }
 
 #[test]

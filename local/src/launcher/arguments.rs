@@ -27,7 +27,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub(super) in_memory: bool,
 
-    /// How many requests each function answers at once: it has as many processes, as on Lambda.
+    /// How many messages each function that asks models answers at once: it has as many processes, as on Lambda. All other
+    /// functions have at most two.
     #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(super) concurrency: u16,
 

@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::template::TemplateFunction;
+
 use super::build::Executable;
 use super::checks::Plan;
 use super::emulator;
@@ -32,6 +34,10 @@ const SPACING: Duration = Duration::from_millis(100);
 
 /// Time between the end of a process and the start of the one in its place.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
+
+/// The most processes of a function that asks no model. While one of them hashes a password, the other one answers: eight would
+/// only take memory.
+const MOST_WITHOUT_STREAMS: u16 = 2;
 
 /// The end of a process, which nobody asked for.
 pub(super) struct Ended {
@@ -97,12 +103,15 @@ impl<'a> Functions<'a> {
         Ok(())
     }
 
-    /// Starts as many processes of each function as `--concurrency` says, one after the other and each function's next
-    /// before anyone's next but one. A function without a path has one.
+    /// Starts the other processes of each function, one after the other and each function's next before anyone's next but
+    /// one.
     pub(super) fn start_the_others(&mut self) {
         let mut delay = TRIAL;
         for number in 1..usize::from(self.plan.concurrency) {
-            for function in self.plan.functions.iter().filter(|function| !function.routes.is_empty()) {
+            for function in &self.plan.functions {
+                if number >= most_processes(function, self.plan.concurrency) {
+                    continue;
+                }
                 let Some(running) = self.running.get_mut(&function.binary) else { continue };
                 if running.processes.len() <= number {
                     running.processes.spawn(Arc::clone(&running.process).keep_running(delay));
@@ -153,6 +162,17 @@ impl<'a> Functions<'a> {
         self.running.insert(executable.binary.clone(), Running { processes, process });
         Ok(())
     }
+}
+
+/// As many as `concurrency` says where messages wait for a model, fewer where answers are a matter of milliseconds, and one
+/// without a path.
+fn most_processes(function: &TemplateFunction, concurrency: u16) -> usize {
+    let most = match function {
+        _ if function.streams() => concurrency,
+        _ if function.routes.is_empty() => 1,
+        _ => concurrency.min(MOST_WITHOUT_STREAMS),
+    };
+    most.into()
 }
 
 impl Process {
