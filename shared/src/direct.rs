@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use identity::ActivationError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::grant::GrantError;
+use ledger::summing_again::AccountClosed;
 use providers::catalogue::CatalogueError;
 use serde::Serialize;
 use serde_json::Value;
@@ -128,6 +129,12 @@ impl From<StoreError> for DirectError {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
             StoreError::Internal(cause) => Self::Internal(cause),
         }
+    }
+}
+
+impl From<AccountClosed> for DirectError {
+    fn from(_: AccountClosed) -> Self {
+        Self::DeletionInProgress
     }
 }
 

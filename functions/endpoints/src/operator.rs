@@ -1,5 +1,5 @@
-//! `operator`: grants credits, shows, deactivates and activates accounts, stops and resumes messages and registrations,
-//! and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
+//! `operator`: grants credits, shows, deactivates and activates accounts, sums entries again, stops and resumes messages and
+//! registrations, and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
 //! leads to it.
 
 use serde_json::Value;
@@ -49,6 +49,7 @@ impl Task for Operator {
             Command::Grant { username, amount, reason, grant_id } => {
                 return self.grant(&username, &Grant { amount, reason, id: grant_id }, deadline).await;
             }
+            Command::SumAgain { username } => return self.sum_again(&username, deadline).await,
             Command::Accepting(command) => return self.accepting(command, deadline).await,
             Command::Catalogue(command) => {
                 return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
@@ -67,6 +68,12 @@ impl Operator {
             AcceptanceCommand::Set { accepting, reason } => self.switch.turn(accepting, &reason, deadline).await?,
             AcceptanceCommand::Show => self.switch.read().await?,
         }))
+    }
+
+    async fn sum_again(&self, username: &Username, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
+        let login = self.logins.find(username).await?.ok_or(DirectError::UserNotFound)?;
+        let summed = self.ledger.sum_again(login.user_id, deadline).await??;
+        Ok(CommandOutcome::SummedAgain { username: login.username, summed })
     }
 
     async fn grant(

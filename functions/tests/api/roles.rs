@@ -266,6 +266,9 @@ async fn leave_a_hold(world: &World, username: &str) {
 async fn operate(world: &World, ada: &Tokens) {
     let operator = async |event: Value| world.stack.invoke("operator", &event).await.unwrap();
     operator(json!({"action": "show", "username": "ada"})).await;
+    seal(world, "ada").await;
+    let summed = operator(json!({"action": "sum_again", "username": "ada"})).await;
+    assert!(summed["finished"] == true && summed["entries"].as_u64() > Some(0), "{summed}");
     operator(json!({"action": "accepting", "accepting": true, "reason": "Nothing was stopped"})).await;
     operator(json!({"action": "accepting"})).await;
     operator(json!({"action": "catalogue"})).await;

@@ -25,11 +25,34 @@ pub(crate) struct Checkpoint {
     /// Whether the entries were found to be others than those that were summed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) is_altered: bool,
+    /// Whether the sums are being thrown away, to be [summed again](crate::summing_again). Until then there are none.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_clearing: bool,
+    /// What an operator has begun, until they have heard that it is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) again: Option<SummingAgain>,
+    /// How many times they were thrown away.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) times_again: u64,
+}
+
+/// Entries that are summed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SummingAgain {
+    /// The entry up to which they were summed before.
+    pub(crate) to: EntryId,
+    /// In milliseconds since the Unix epoch.
+    pub(crate) began_at: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The sums of entries that follow each other, void entries left out.

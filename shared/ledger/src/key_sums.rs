@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{Key, StoreError, Table, from_item, number, sort_key_of, transaction};
 
 /// The prefix of the sort key of all keys' sums.
-const SORT_KEY_PREFIX: &str = "KEY#";
+pub(crate) const SORT_KEY_PREFIX: &str = "KEY#";
 
 /// Days after the last use for which the sums of a key are kept. They outlive the key, whose last messages are summed
 /// after its end.

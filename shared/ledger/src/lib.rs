@@ -50,6 +50,7 @@ pub mod replay;
 pub mod retention;
 mod sealing;
 mod summing;
+pub mod summing_again;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) enum Step {
     /// The checkpoint has moved. More may wait below the seal.
     Moved(Checkpoint),
-    /// Nothing below the seal waits, as far as it is old enough.
+    /// Nothing below the seal waits, as far as it is old enough, or the sums are being thrown away.
     Done(Checkpoint),
     /// Another step moved the checkpoint meanwhile.
     Overtaken,
@@ -73,6 +73,9 @@ impl Ledger {
             return Ok(Step::Closed);
         }
         let checkpoint: Checkpoint = checkpoint.map(from_item).transpose()?.unwrap_or_default();
+        if checkpoint.is_clearing {
+            return Ok(Step::Done(checkpoint));
+        }
         let seal = account.seal_of_age(SEAL_AGE, self.clock.now()).filter(|seal| Some(*seal) > checkpoint.through);
         let Some(seal) = seal else { return Ok(Step::Done(checkpoint)) };
         let mut range = EntryRange::after(user_id, checkpoint.through).through(seal);
@@ -115,7 +118,7 @@ impl Ledger {
     }
 
     /// Nothing enters a user's partition when the account is gone or being deleted.
-    fn check_not_closed(&self, user_id: UserId) -> Result<TransactWriteItem, StoreError> {
+    pub(crate) fn check_not_closed(&self, user_id: UserId) -> Result<TransactWriteItem, StoreError> {
         transaction::check(
             self.table
                 .checking(Account::key(user_id))

@@ -34,6 +34,7 @@ mod remembered_keys;
 mod requests_per_minute;
 mod sealing;
 mod summing;
+mod summing_again;
 mod texts;
 mod unpaid;
 mod usage;

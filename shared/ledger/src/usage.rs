@@ -138,7 +138,9 @@ impl UsageReader {
         for _ in 0..MAX_ATTEMPTS {
             let checkpoint = self.carry_on(payer).await?;
             let tail = self.tail(user_id, &checkpoint).await?;
-            let (mut rows, next) = self.rows(user_id, days, limit).await?;
+            // Rows that are being thrown away are not read: all entries are in the tail then.
+            let (mut rows, next) =
+                if checkpoint.is_clearing { (BTreeMap::new(), None) } else { self.rows(user_id, days, limit).await? };
             let now: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
             if now.unwrap_or_default().version != checkpoint.version {
                 // What was carried on meanwhile may be in both, or in neither.

@@ -14,6 +14,7 @@ use ledger::acceptance::Acceptance;
 use ledger::account::{Account, Status};
 use ledger::grant::{GrantAmount, GrantId, Granted};
 use ledger::reason::Reason;
+use ledger::summing_again::SummedAgain;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -55,6 +56,12 @@ pub enum Command {
     },
     /// Show an account.
     Show {
+        /// The user's name.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Sum the entries of an account again, from the first one on.
+    SumAgain {
         /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
@@ -166,6 +173,14 @@ pub enum CommandOutcome {
     },
     /// The account after the command.
     Account(AccountView),
+    /// The sums of an account's entries.
+    SummedAgain {
+        /// The user's name as they wrote it.
+        username: String,
+        /// How far they are summed, and the sums.
+        #[serde(flatten)]
+        summed: SummedAgain,
+    },
     /// Whether messages and registrations are accepted after the command.
     Acceptance(Acceptance),
     /// The catalogue of models.
@@ -224,6 +239,7 @@ mod tests {
         assert!(matches!(about_ada("deactivate"), Command::Deactivate { username } if is_ada(&username)));
         assert!(matches!(about_ada("activate"), Command::Activate { username } if is_ada(&username)));
         assert!(matches!(about_ada("show"), Command::Show { username } if is_ada(&username)));
+        assert!(matches!(about_ada("sum_again"), Command::SumAgain { username } if is_ada(&username)));
         let shown = Command::parse(json!({"action": "accepting"})).unwrap();
         assert!(matches!(shown, Command::Accepting(AcceptanceCommand::Show)));
         let stop = Command::parse(json!({"action": "accepting", "accepting": false, "reason": "A restore"})).unwrap();

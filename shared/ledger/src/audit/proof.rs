@@ -41,6 +41,9 @@ pub(super) struct ProvenHistory {
     /// The last entry of the sums, and the sums, as the checkpoint had them when the proof began. It may have moved since.
     through: EntryId,
     expected: HistorySum,
+    /// How many times the entries had been summed again by then.
+    #[serde(default)]
+    times_again: u64,
     /// The sums of the entries up to `after`, a sort key.
     found: HistorySum,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +89,8 @@ impl Audit {
         let checkpoint: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
         Ok(checkpoint.and_then(|checkpoint| {
             let (through, found) = (checkpoint.through?, HistorySum::default());
-            Some(ProvenHistory { user_id, through, expected: checkpoint.history, found, after: None })
+            let (expected, times_again) = (checkpoint.history, checkpoint.times_again);
+            Some(ProvenHistory { user_id, through, expected, times_again, found, after: None })
         }))
     }
 
@@ -120,10 +124,10 @@ impl Audit {
     /// Tells that a history was altered, and notes it in the checkpoint, so that every pass tells it again until an operator
     /// has mended it.
     async fn altered(&self, history: ProvenHistory) -> Result<Proved, StoreError> {
-        let ProvenHistory { user_id, through, expected, found, .. } = history;
+        let ProvenHistory { user_id, through, expected, times_again, found, .. } = history;
         let checkpoint: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
-        let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.history.entries >= expected.entries) else {
-            // It was summed anew meanwhile.
+        let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.times_again == times_again) else {
+            // It was summed again meanwhile.
             return Ok(Proved::Done(Report::default()));
         };
         let (entries, entries_sum) = (found.entries, found.amount);

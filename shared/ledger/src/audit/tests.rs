@@ -1,6 +1,6 @@
 //! The audit against tables that add up, and tables that do not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -21,7 +21,7 @@ use crate::admission::Admission;
 use crate::audit::attending::Attended;
 use crate::audit::auditor::{MARGIN, RunTime};
 use crate::audit::listing::ListedKind;
-use crate::audit::proof::ProofWalk;
+use crate::audit::proof::{ProofWalk, Proved};
 use crate::audit::state::AuditState;
 use crate::audit::tombstone::Tombstone;
 use crate::audit::{AlteredHistory, Audit, DeletionProgress, Deletions, Mismatch, MispricedEntry, Report};
@@ -729,6 +729,33 @@ async fn an_entry_below_the_checkpoint_that_is_changed_added_or_gone_is_found_wi
             assert_eq!(scene.run().await, found, "until it is mended");
         }
     }
+}
+
+#[tokio::test]
+async fn an_altered_history_is_told_until_its_entries_are_summed_again_and_a_proof_of_before_does_not_tell_it_once_more()
+ {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 1000).await;
+    let ids = scene.put_chats(ada, 60).await;
+    scene.run().await;
+    scene.wait();
+    scene.forget_judgement(ada).await;
+    assert_eq!(scene.run().await, clean(1));
+    let before = scene.audit().history_to_prove(ada.user_id()).await.unwrap().unwrap();
+    // The operator takes back a credit that should never have been charged.
+    scene.tamper_with_entry(ada, ids[3], "amount", AttributeValue::N("0".to_owned())).await;
+    scene.tamper_with_entry(ada, ids[3], "prices", AttributeValue::M(HashMap::new())).await;
+    scene.tamper_with_balance(ada, 941).await;
+    scene.forget_judgement(ada).await;
+    assert_eq!(scene.run().await.mismatches, [mismatch(ada, 941, 0, 940)], "the entry was summed as it was");
+    let deadline = scene.test.clock.now().plus(Duration::from_secs(60));
+    let summed = scene.ledger.sum_again(ada.user_id(), deadline).await.unwrap().unwrap();
+    assert_eq!((summed.finished, summed.entries, summed.sum), (true, 61, 941));
+    assert_eq!(scene.run().await, clean(1));
+    let time = RunTime { deadline: scene.test.clock.now().plus(Duration::from_secs(900)) };
+    assert_eq!(scene.audit().prove(before, time).await.unwrap(), Proved::Done(Report::default()));
+    scene.forget_judgement(ada).await;
+    assert_eq!(scene.run().await, clean(1));
 }
 
 #[tokio::test]

@@ -28,17 +28,17 @@ use crate::summing::Step;
 use crate::testing::{TestTable, admitted, message, open_account, stored_reply};
 use crate::usage_sums::{UsagePlace, UsageSums};
 
-struct SummingScene {
-    test: TestTable,
-    ada: Payer,
+pub(super) struct SummingScene {
+    pub(super) test: TestTable,
+    pub(super) ada: Payer,
     /// Of functions whose clocks differ: behind, right and ahead.
-    ledgers: [Ledger; 3],
+    pub(super) ledgers: [Ledger; 3],
     held: Vec<Held>,
     api_keys: [Option<ApiKeyId>; 3],
 }
 
 impl SummingScene {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let test = TestTable::start().await;
         let ada = open_account(&test, "ada", 100_000).await;
         let ten_minutes = Duration::from_secs(600);
@@ -48,7 +48,7 @@ impl SummingScene {
         Self { test, ada, ledgers, held: Vec::new(), api_keys }
     }
 
-    fn user(&self) -> UserId {
+    pub(super) fn user(&self) -> UserId {
         self.ada.user_id()
     }
 
@@ -86,12 +86,12 @@ impl SummingScene {
         }
     }
 
-    async fn checkpoint(&self) -> Checkpoint {
+    pub(super) async fn checkpoint(&self) -> Checkpoint {
         self.test.table.get(Checkpoint::key(self.user())).await.unwrap().unwrap_or_default()
     }
 
     /// Steps until nothing below the seal waits.
-    async fn sum_all(&self) {
+    pub(super) async fn sum_all(&self) {
         loop {
             match self.ledgers[2].sum_step(self.user()).await.unwrap() {
                 Step::Moved(_) | Step::Overtaken => {}
@@ -102,7 +102,7 @@ impl SummingScene {
     }
 
     /// Compares checkpoint, days' sums and keys' sums with the entries.
-    async fn check(&self) {
+    pub(super) async fn check(&self) {
         let checkpoint = self.checkpoint().await;
         let mut history = HistorySum::default();
         let mut rows: BTreeMap<UsagePlace, UsageSums> = BTreeMap::new();
@@ -217,17 +217,17 @@ impl Numbers {
     }
 }
 
-async fn put(scene: &SummingScene, id: EntryId, entry: Value) {
+pub(super) async fn put(scene: &SummingScene, id: EntryId, entry: Value) {
     let item = entry::key(scene.user(), id).with(&entry).unwrap();
     scene.test.table.put_until(item, &scene.test.clock, NOW.plus(Duration::from_secs(60))).await.unwrap();
 }
 
-fn chat(model: &str) -> Value {
+pub(super) fn chat(model: &str) -> Value {
     json!({"kind": "chat", "amount": -1, "created_at": "x", "model": model, "prices": {"request": 1},
         "usage": {"input_tokens": 1, "output_tokens": 2}})
 }
 
-async fn sealed(scene: &SummingScene) {
+pub(super) async fn sealed(scene: &SummingScene) {
     scene.pass_time(Duration::from_secs(1));
     scene.ledgers[1].seal(scene.user(), ExpiredHolds::Release).await.unwrap();
     scene.pass_time(SEAL_AGE);
