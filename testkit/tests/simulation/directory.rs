@@ -29,8 +29,12 @@ pub(super) struct Staleness {
 }
 
 impl LateDirectory {
+    /// Serves late what changes from now on.
     pub(super) fn be_late_by(&mut self, lateness: Duration) {
         self.lateness = lateness;
+        if let Some((since, _)) = self.images.back_mut() {
+            *since = Timestamp::from_milliseconds(0);
+        }
     }
 
     /// Notes a request that the table has accepted.

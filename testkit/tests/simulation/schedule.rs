@@ -149,6 +149,7 @@ struct Schedule {
     bookkeepers: Vec<fastrand::Rng>,
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
+    lateness_of_directory: Duration,
 }
 
 impl Schedule {
@@ -166,7 +167,6 @@ impl Schedule {
         }
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
-        network.directory().be_late_by(lateness_of_directory(seed));
         let table = Table::new(network.client(), TABLE_NAME);
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
         let max_holds = generator.u32(1..=4);
@@ -221,7 +221,8 @@ impl Schedule {
         });
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits }
+        let lateness_of_directory = lateness_of_directory(seed);
+        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -241,6 +242,7 @@ impl Schedule {
             self.begin_many_sessions().await;
         }
         self.network.set_calm(false);
+        self.network.directory().be_late_by(self.lateness_of_directory);
         let mut tasks = Vec::new();
         for person in 0..self.world.people.len() {
             let most_clients = if self.has_owners && !self.world.needs_programs() { 2 } else { 4 };
