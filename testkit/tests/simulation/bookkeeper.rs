@@ -1,5 +1,5 @@
-//! Bookkeepers: those who seal accounts and sum entries while requests are under way. They are auditors, and people who read
-//! their usage.
+//! Bookkeepers: those who seal accounts and sum entries while requests are under way. They are auditors, people who read their
+//! usage, and operators who have entries summed again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::process::{Fate, Process, ProcessId};
 use crate::world::World;
 use shared::domain::calendar::Day;
 use shared::domain::time::Clock;
+use shared::ledger::Ledger;
 use shared::ledger::account::{Account, Epoch, Payer};
 use shared::ledger::audit::{Audit, Report};
 use shared::ledger::usage::{Days, RowLimit, UsageReader};
@@ -39,11 +40,11 @@ impl Bookkeeper {
             let id = ProcessId(FIRST_PROCESS + 10 * self.number + act);
             let fate = Fate::random(&mut self.generator);
             let clock = self.clock();
-            let found = if self.generator.bool() {
-                tokio::spawn(Process::new(id, fate, audit(self.world.clone(), clock))).await
-            } else {
-                let person = self.generator.usize(..self.world.people.len());
-                tokio::spawn(Process::new(id, fate, read(self.world.clone(), person, clock))).await
+            let (world, person) = (self.world.clone(), self.generator.usize(..self.world.people.len()));
+            let found = match self.generator.u8(..5) {
+                0 | 1 => tokio::spawn(Process::new(id, fate, audit(world, clock))).await,
+                2 | 3 => tokio::spawn(Process::new(id, fate, read(world, person, clock))).await,
+                _ => tokio::spawn(Process::new(id, fate, sum_again(world, person, clock))).await,
             };
             violations
                 .extend(found.unwrap_or_else(|error| Some(vec![format!("{id} ended: {error}")])).unwrap_or_default());
@@ -87,5 +88,14 @@ async fn read(world: Arc<World>, person: usize, clock: Clock) -> Vec<String> {
     let days = Days::new(Some(today.minus_days(2)), Some(today.plus_days(2)), today).unwrap();
     let read = reader.read(payer, days, RowLimit { bytes: 1 << 20 }).await;
     world.trace.line(format_args!("a reader of usage: {read:?}"));
+    Vec::new()
+}
+
+/// An operator has the entries of a person summed again. Whatever comes of it, another one goes on at the end of the schedule.
+async fn sum_again(world: Arc<World>, person: usize, clock: Clock) -> Vec<String> {
+    let Ok(Some(login)) = world.logins.find(&world.people[person].username).await else { return Vec::new() };
+    let ledger = Ledger::new(world.table.clone(), clock.clone(), 0);
+    let summed = ledger.sum_again(login.user_id, clock.now().plus(Duration::from_secs(60))).await;
+    world.trace.line(format_args!("an operator who sums again: {summed:?}"));
     Vec::new()
 }

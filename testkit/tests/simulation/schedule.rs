@@ -10,7 +10,7 @@ use crate::NOW;
 use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
 use crate::directory::Staleness;
-use crate::engine::{ACCOUNT, StoredItem};
+use crate::engine::{ACCOUNT, StoredItem, partition_of};
 use crate::fault::Weather;
 use crate::function::{self, new_terms, terms_of_key};
 use crate::network::Network;
@@ -51,6 +51,7 @@ use shared::ledger::hold::{HoldOutcome, Order};
 use shared::ledger::past_exchanges::PastExchanges;
 use shared::ledger::paying_key::KeyLimits;
 use shared::ledger::retention::Retention;
+use shared::ledger::summing_again::SummedAgain;
 use shared::ledger::usage::UsageReader;
 use store::{Key, Table};
 
@@ -342,6 +343,7 @@ impl Schedule {
         self.world.clock.advance(Duration::from_secs(3600));
         // Until the audit has erased them, only readers keep old texts from being shown.
         violations.extend(self.on_lists(&self.network.items()).await);
+        violations.extend(self.finish_summing_again().await);
         violations.extend(self.audit_and_judge().await);
         violations.extend(self.on_usage().await);
         if self.world.retention.retention != Retention::default() {
@@ -352,6 +354,27 @@ impl Schedule {
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
         violations.extend(self.network.offences());
+        violations
+    }
+
+    /// Ends what operators have begun who sum entries again. The seals are old by now.
+    async fn finish_summing_again(&self) -> Vec<String> {
+        let ledger = Ledger::new(self.table.clone(), self.world.clock.clone(), 0);
+        let mut violations = Vec::new();
+        let items = self.network.items();
+        for (user_id, _) in accounts(&items) {
+            let is_meant = |item: &&StoredItem| {
+                item.sort == "CHECKPOINT"
+                    && item.partition == partition_of(user_id)
+                    && item.attributes["again"].is_object()
+            };
+            if items.iter().any(|item| is_meant(&item)) {
+                match ledger.sum_again(user_id, soon(&self.world.clock)).await {
+                    Ok(Ok(SummedAgain { finished: true, .. })) => {}
+                    unfinished => violations.push(format!("{user_id} is not summed again: {unfinished:?}")),
+                }
+            }
+        }
         violations
     }
 

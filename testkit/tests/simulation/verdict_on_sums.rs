@@ -1,4 +1,4 @@
-//! Whether checkpoints, days' sums and reads of usage are the sums of the entries, each of which counts once.
+//! Whether checkpoints, sums of days and of keys, and reads of usage are the sums of the entries, each of which counts once.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ use crate::engine::{StoredItem, partition_of};
 use crate::verdict::entries;
 use shared::domain::calendar::Day;
 use shared::domain::ids::{EntryId, UserId};
+use shared::domain::period::PeriodLength;
+use shared::domain::time::Timestamp;
 use shared::ledger::account::{Account, Epoch, Payer};
 use shared::ledger::entry::{Entry, EntryKind};
 use shared::ledger::usage::{Days, RowLimit, UsageReader};
@@ -36,6 +38,29 @@ fn rows_of(items: &[StoredItem], partition: &str, through: Option<&str>) -> Rows
         row.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
     }
     rows
+}
+
+/// What was charged with each API key of a partition up to `through`, by the sort key of its sums: in all, in the day, the week and
+/// the month of its last use, and the time of that.
+fn keys_of(items: &[StoredItem], partition: &str, through: Option<&str>) -> BTreeMap<String, [u64; 5]> {
+    let mut chats: BTreeMap<String, BTreeMap<Timestamp, u64>> = BTreeMap::new();
+    for (of, id, entry) in entries(items) {
+        let is_summed = of == partition && through.is_none_or(|through| id.as_str() <= through);
+        if let Some(api_key) = entry.api_key.filter(|_| is_summed && entry.kind == EntryKind::Chat) {
+            let of_key = chats.entry(format!("KEY#{api_key}")).or_default();
+            *of_key.entry(EntryId::parse(&id).unwrap().made_at()).or_default() += entry.amount.unsigned_abs();
+        }
+    }
+    let sums = chats.into_iter().map(|(key, chats)| {
+        let last = *chats.last_key_value().unwrap().0;
+        let of_length = |length: PeriodLength| {
+            let period = length.period_at(last);
+            chats.iter().filter(|(moment, _)| length.period_at(**moment) == period).map(|(_, credits)| credits).sum()
+        };
+        let [total, day, week, month] = PeriodLength::WORDS.map(|(_, length)| of_length(length));
+        (key, [total, day, week, month, last.seconds()])
+    });
+    sums.collect()
 }
 
 /// The digest of an account's entries up to `through`, void ones left out: that of the digest before and the bytes of the next
@@ -101,7 +126,7 @@ fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.extend((length as u64).to_be_bytes());
 }
 
-/// The checkpoint of every account is the sum of its entries up to it, and so are the days' sums. An account that is being
+/// The checkpoint of every account is the sum of its entries up to it, and so are the sums of days and of keys. An account that is being
 /// deleted has lost some of them.
 pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
     let is_open = |partition: &str| {
@@ -135,6 +160,18 @@ pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
         let expected = rows_of(items, partition, through);
         if stored != expected {
             violations.push(format!("{partition} has the days' sums {stored:?} of chats of {expected:?}"));
+        }
+        let stored = items.iter().filter(|item| item.partition == *partition && item.sort.starts_with("KEY#"));
+        let stored: BTreeMap<String, [u64; 5]> = stored
+            .map(|item| {
+                let of = |period: &str| item.attributes[period]["credits"].as_u64().unwrap_or(0);
+                let (total, last) = (number(item, "credits"), number(item, "last_used_at"));
+                (item.sort.clone(), [total, of("of_day"), of("of_week"), of("of_month"), last])
+            })
+            .collect();
+        let expected = keys_of(items, partition, through);
+        if stored != expected {
+            violations.push(format!("{partition} has the keys' sums {stored:?} of chats of {expected:?}"));
         }
     }
     violations
