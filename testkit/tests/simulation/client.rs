@@ -27,6 +27,20 @@ impl SimulatedClient {
         }
     }
 
+    /// Sends some messages of one program in a moment. Their processes are killed, most of them after they have held.
+    pub(super) async fn be_cut_off(mut self) {
+        let Some(key) = self.world.people[self.person].program_key(&mut self.generator) else { return };
+        for _ in 0..self.generator.usize(3..=5) {
+            let Wish::Chat(chat) = self.request(None).wish else { continue };
+            let function = self.generator.usize(..self.world.warm_functions.len());
+            let program = Program { key: key.clone(), function };
+            let access = self.owner_of(&program);
+            let wish = Wish::Chat(Chat { access, program: Some(program), thinks: Duration::ZERO, ..chat });
+            let fate = Fate::DiesAt(self.generator.usize(4..9));
+            self.world.send(Request { person: self.person, wish, fate }).await;
+        }
+    }
+
     /// Sends one message, and repeats it while a repetition may help, and sometimes when it cannot.
     async fn send_until_satisfied(&mut self) {
         let has_key = !self.world.has_regulars && self.generator.u8(..4) > 0;

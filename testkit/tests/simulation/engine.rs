@@ -17,6 +17,8 @@ pub(super) const ACCOUNT: &str = "ACCOUNT";
 pub(super) const PREFIX_OF_SESSIONS: &str = "SESSION#";
 /// The beginning of the sort keys of texts, which alone are put without a look at the account.
 pub(super) const PREFIX_OF_TEXTS: &str = "TEXT#";
+/// The beginning of the sort keys of budgets.
+pub(super) const PREFIX_OF_BUDGETS: &str = "BUDGET#";
 
 /// The partition key of all items of a user.
 pub(super) fn partition_of(user_id: UserId) -> String {

@@ -23,7 +23,7 @@ use crate::capacity::Capacity;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
 use crate::directory::LateDirectory;
-use crate::engine::{Engine, Reply, StoredItem};
+use crate::engine::{Engine, PREFIX_OF_BUDGETS, Reply, StoredItem};
 use crate::fault::{Fault, Notice, Plan, Weather};
 use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
@@ -144,6 +144,19 @@ impl Network {
     /// The index `directory`.
     pub(super) fn directory(&self) -> MutexGuard<'_, LateDirectory> {
         self.0.directory.lock().unwrap()
+    }
+
+    /// Deletes the budgets' items whose time is over, as DynamoDB's TTL does. It may take days for it, and for other items too.
+    pub(super) fn delete_expired_budgets(&self) {
+        let now = self.0.clock.now().seconds();
+        for StoredItem { partition, sort, attributes } in self.items() {
+            let Some(place) = sort.strip_prefix(PREFIX_OF_BUDGETS) else { continue };
+            if attributes["expires_at"].as_u64().is_some_and(|end| end <= now) {
+                let key = json!({"pk": {"S": partition}, "sk": {"S": sort}});
+                self.0.engine.answer("DeleteItem", &json!({"TableName": TABLE_NAME, "Key": key}));
+                self.witness().budget_has_gone(place);
+            }
+        }
     }
 
     /// The requests about users that the table has accepted.

@@ -85,14 +85,17 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         *met.entry(("step", "done")).or_insert(0) += outcome.summed;
         *met.entry(("late directory", "hides a user")).or_insert(0) += outcome.staleness.hidden;
         *met.entry(("late directory", "lists what is gone")).or_insert(0) += outcome.staleness.gone;
+        *met.entry(("hold with two buckets", "done")).or_insert(0) += outcome.holds_of_two_buckets;
+        *met.entry(("budget", "below zero")).or_insert(0) += outcome.budgets_below_zero;
         *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
         *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
         for (request, told) in outcome.journal {
             *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
             if let Wish::Chat(chat) = &request.wish
-                && is_out_of_limits(chat.program.as_ref(), &told)
+                && is_out_of_limits(&told)
             {
-                *met.entry(("chat out of limits", told.kind())).or_insert(0) += 1;
+                let by = if chat.program.is_some() { "program out of limits" } else { "person out of limits" };
+                *met.entry((by, told.kind())).or_insert(0) += 1;
             }
             if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
                 *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
@@ -138,10 +141,13 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("late directory", "lists what is gone"),
         ("hold in a remembered account", "done"),
         ("hold in a remembered account", "refused"),
-        ("chat out of limits", "budget_spent"),
-        ("chat out of limits", "too_many_requests"),
+        ("program out of limits", "budget_spent"),
+        ("program out of limits", "too_many_requests"),
+        ("person out of limits", "too_many_requests"),
+        ("hold with two buckets", "done"),
         ("change of a key", "done"),
         ("change of a key", "not_found"),
+        ("change of a key", "token_not_valid"),
         ("end of a key", "done"),
         ("end of a key", "not_found"),
         ("logout", "done"),
@@ -470,6 +476,21 @@ fn the_simulation_finds_a_period_that_turns_at_the_wrong_instant() {
 #[test]
 fn the_simulation_finds_a_bucket_that_every_hold_refills() {
     assert_found_by(Sabotage::BucketRefilledByEveryHold, "more requests were taken from the bucket");
+}
+
+#[test]
+fn the_simulation_finds_a_second_bucket_that_is_forgotten() {
+    assert_found_by(Sabotage::SecondBucketForgotten, "more requests were taken from the bucket");
+}
+
+#[test]
+fn the_simulation_finds_buckets_that_are_made_again() {
+    assert_found_by(Sabotage::BucketsMadeAgain, "more requests were taken from the bucket");
+}
+
+#[test]
+fn the_simulation_finds_a_change_of_limits_in_a_session_that_has_ended() {
+    assert_found_by(Sabotage::ChangeInAnEndedSession, "whose session had ended before");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use testkit::isolated_table::TABLE_NAME;
 
 use crate::catalogue_witness::CATALOGUE;
-use crate::engine::{ACCOUNT, Engine, PREFIX_OF_TEXTS, Reply, StoredItem, plain};
+use crate::engine::{
+    ACCOUNT, Engine, PREFIX_OF_BUDGETS, PREFIX_OF_SESSIONS, PREFIX_OF_TEXTS, Reply, StoredItem, plain,
+};
 use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
 use providers::catalogue::Catalogue;
 use shared::domain::ids::{ConversationId, EntryId};
@@ -20,8 +22,6 @@ const EXISTS: &str = "attribute_exists(pk)";
 const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 /// A condition that a hold of any id meets.
 const HOLD_AT_ITS_PLACE: &str = "attribute_exists(holds.#place)";
-/// The beginning of the sort keys of budgets.
-const PREFIX_OF_BUDGETS: &str = "BUDGET#";
 const AFTER_EVERY_ID: &str = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 const AFTER_EVERY_ENTRY: &str = "ENTRY#7ZZZZZZZZZZZZZZZZZZZZZZZZZ";
 /// A value that only the transaction has that closes an account for its deletion.
@@ -161,6 +161,12 @@ pub(super) enum Sabotage {
     PeriodTurnsLate,
     /// Every hold refills the bucket of which it takes a request.
     BucketRefilledByEveryHold,
+    /// A hold that takes requests from two buckets takes none from the second one, which is that of the API key.
+    SecondBucketForgotten,
+    /// A hold that saw an account without buckets makes them, although another hold has made them since.
+    BucketsMadeAgain,
+    /// A change of a key's limits does not look whether the session goes on.
+    ChangeInAnEndedSession,
     /// A change of a key's limits does not say in the account that functions must read the key again.
     ChangeOfLimitsUnsaid,
     /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
@@ -212,9 +218,20 @@ impl Sabotage {
                 | Self::CaptureForgetsTheKey
                 | Self::PeriodTurnsLate
                 | Self::BucketRefilledByEveryHold
+                | Self::ChangeInAnEndedSession
                 | Self::ChangeOfLimitsUnsaid
                 | Self::LimitsFromMemory
-        )
+        ) || self.needed_requests_per_minute().is_some()
+    }
+
+    /// The limit on the requests of each user in a minute with which it shows soonest, if it shows in schedules with one alone.
+    pub(super) fn needed_requests_per_minute(self) -> Option<u32> {
+        match self {
+            // The bucket of a key is exceeded before that of its user is empty.
+            Self::SecondBucketForgotten => Some(8),
+            Self::BucketsMadeAgain => Some(1),
+            _ => None,
+        }
     }
 
     /// Whether only requests for vectors can find it.
@@ -361,6 +378,11 @@ impl Sabotage {
                 forget_part(body, is_return_to_budget);
             }
             (Self::BucketRefilledByEveryHold, _) => refill_buckets(body),
+            (Self::SecondBucketForgotten, _) => forget_second_bucket(body),
+            (Self::BucketsMadeAgain, _) => make_buckets_again(body),
+            (Self::ChangeInAnEndedSession, _) if parts(&body["TransactItems"]).any(is_change_of_key) => {
+                weaken(body, |part| is_item_of(&part["Key"], PREFIX_OF_SESSIONS), ANYTHING);
+            }
             (Self::ChangeOfLimitsUnsaid, _) if parts(&body["TransactItems"]).any(is_change_of_key) => {
                 leave_end_of_key_unsaid(body);
             }
@@ -532,13 +554,34 @@ fn turn_period_late(body: &mut Value) {
 }
 
 fn refill_buckets(body: &mut Value) {
-    let update = if body["TransactItems"].is_array() { &mut body["TransactItems"][0]["Update"] } else { body };
-    let Some(expression) = update["UpdateExpression"].as_str() else { return };
-    let refilled = (0..2).fold(expression.to_owned(), |expression, place| {
-        let later = format!("buckets.#bucket_{place} + :interval_{place}");
-        expression.replace(&later, &format!(":now_us + :interval_{place}"))
+    replace_in_hold(body, "UpdateExpression", |expression| {
+        (0..2).fold(expression.to_owned(), |expression, place| {
+            let later = format!("buckets.#bucket_{place} + :interval_{place}");
+            expression.replace(&later, &format!(":now_us + :interval_{place}"))
+        })
     });
-    update["UpdateExpression"] = json!(refilled);
+}
+
+/// Leaves the second bucket as it is. The values stay in use, for a bucket that is not there.
+fn forget_second_bucket(body: &mut Value) {
+    replace_in_hold(body, "UpdateExpression", |expression| {
+        let as_it_is = |value: &str| format!("buckets.#bucket_1 = if_not_exists(buckets.#bucket_1, {value})");
+        let expression = expression.replace("buckets.#bucket_1 = :after_1", &as_it_is(":after_1"));
+        expression.replace("buckets.#bucket_1 = buckets.#bucket_1 + :interval_1", &as_it_is(":interval_1"))
+    });
+}
+
+fn make_buckets_again(body: &mut Value) {
+    replace_in_hold(body, "ConditionExpression", |condition| {
+        condition.replace(" AND attribute_not_exists(buckets)", "")
+    });
+}
+
+/// Replaces an expression of the update of an account, alone or as the first part of a transaction.
+fn replace_in_hold(body: &mut Value, name: &str, replaced: impl FnOnce(&str) -> String) {
+    let update = if body["TransactItems"].is_array() { &mut body["TransactItems"][0]["Update"] } else { body };
+    let Some(expression) = update[name].as_str().map(replaced) else { return };
+    update[name] = json!(expression);
 }
 
 fn is_item_of(item: &Value, prefix: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::NOW;
 use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
 use crate::directory::Staleness;
-use crate::engine::{ACCOUNT, StoredItem, partition_of};
+use crate::engine::{ACCOUNT, PREFIX_OF_BUDGETS, StoredItem, partition_of};
 use crate::fault::Weather;
 use crate::function::{self, new_terms, terms_of_key};
 use crate::network::Network;
@@ -20,7 +20,7 @@ use crate::owner::Owner;
 use crate::person::{Person, ProgramKey, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
-use crate::teacher::{Teacher, any_limits};
+use crate::teacher::{Teacher, any_limit_of_users, any_limits};
 use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
@@ -60,6 +60,10 @@ const FIRST_PASSWORD: &str = "password";
 /// The retention of schedules that have one. The audit comes an hour and 200 s after the last message: then the time of the
 /// texts of the first minutes is over, and that of the last ones is not.
 const TEXTS_ARE_KEPT: Duration = Duration::from_secs(3830);
+/// The time after the last message in which every hold expires.
+const SHORT_REST: Duration = Duration::from_secs(200);
+/// A time after the last message in which every period of a budget ends, and a day more.
+const LONG_REST: Duration = Duration::from_secs(33 * 24 * 60 * 60);
 
 /// The outcome of a schedule.
 pub(super) struct Outcome {
@@ -76,6 +80,10 @@ pub(super) struct Outcome {
     pub(super) summed: usize,
     /// What the index `directory` told too late.
     pub(super) staleness: Staleness,
+    /// How many holds took requests from two buckets.
+    pub(super) holds_of_two_buckets: usize,
+    /// How many budgets' items say that less than nothing is spent, because a release has made them anew.
+    pub(super) budgets_below_zero: usize,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -121,6 +129,12 @@ fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
     limits.bool().then(|| end.saturating_sub(Duration::from_secs(limits.u64(2..90))))
 }
 
+/// Whether all accounts rest after the last message until DynamoDB's TTL has deleted the budgets' items: in half of the schedules
+/// with limits. No text has to go meanwhile.
+fn has_long_rest(limits: &mut fastrand::Rng, sabotage: Option<Sabotage>) -> bool {
+    limits.bool() && !sabotage.is_some_and(Sabotage::needs_retention)
+}
+
 /// A runtime of one thread, whose time advances at once when every task waits.
 pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
@@ -151,6 +165,7 @@ struct Schedule {
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
     lateness_of_directory: Duration,
+    has_long_rest: bool,
 }
 
 impl Schedule {
@@ -159,6 +174,8 @@ impl Schedule {
         let clock = Clock::simulated(NOW);
         let mut limits = generator_of_limits(seed, sabotage);
         let turns = limits.as_mut().and_then(time_until_turn);
+        let requests_per_minute = limits.as_mut().and_then(|limits| any_limit_of_users(limits, sabotage));
+        let has_long_rest = limits.as_mut().is_some_and(|limits| has_long_rest(limits, sabotage));
         if let Some(ahead) = turns {
             clock.advance(ahead);
         }
@@ -169,9 +186,11 @@ impl Schedule {
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
-        let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)];
-        let max_holds = generator.u32(1..=4);
-        let retention = retention_of(seed, sabotage);
+        // Before a long rest several holds are left behind in an account.
+        let room_for_rest = if has_long_rest { 4 } else { 0 };
+        let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)].max(5 * room_for_rest);
+        let max_holds = generator.u32(1..=4).max(room_for_rest);
+        let retention = if has_long_rest { RetentionOfSchedule::default() } else { retention_of(seed, sabotage) };
         if generator.u8(..4) > 0 {
             let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
             let first = any_catalogue(&mut generator);
@@ -180,7 +199,9 @@ impl Schedule {
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
         for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
-            let person = newcomer(&table, &clock, number, generator.u64(..=40)).await;
+            // One hold takes all of a low balance.
+            let balance = generator.u64(..=40) + 100 * u64::from(room_for_rest);
+            let person = newcomer(&table, &clock, number, balance).await;
             for _ in 0..generator.usize(..=2).max(usize::from(limits.is_some())) {
                 let limits = limits.as_mut().map(any_limits).unwrap_or_default();
                 person.receive_key(make_key(&table, &clock, &person.username, limits).await);
@@ -197,6 +218,7 @@ impl Schedule {
             sabotage,
             max_holds,
             unpaid_per_hour,
+            requests_per_minute,
             turn_of_vectors: turn_of_vectors(seed, sabotage),
             failures_of_eight: [1, 1, 1, 5][generator.usize(..4)],
             sessions: Sessions::new(table.clone(), clock.clone()),
@@ -223,7 +245,7 @@ impl Schedule {
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
         let lateness_of_directory = lateness_of_directory(seed);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory }
+        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory, has_long_rest }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -232,9 +254,24 @@ impl Schedule {
         let journal = self.world.journal.lock().unwrap().clone();
         let remembered_holds = self.network.account_witness().held_and_refused();
         let sealed = self.network.seal_witness().sealed();
-        let summed = self.network.items().iter().filter(|item| item.sort == "CHECKPOINT").count();
-        let staleness = self.network.directory().staleness();
-        Outcome { trace: self.world.trace.lines(), violations, journal, remembered_holds, sealed, summed, staleness }
+        let (items, trace) = (self.network.items(), self.world.trace.lines());
+        let summed = items.iter().filter(|item| item.sort == "CHECKPOINT").count();
+        let is_below_zero = |item: &&StoredItem| {
+            item.sort.starts_with(PREFIX_OF_BUDGETS) && item.attributes["spent"].as_i64().is_some_and(|spent| spent < 0)
+        };
+        let budgets_below_zero = items.iter().filter(is_below_zero).count();
+        let holds_of_two_buckets = self.network.witness().holds().filter(|(_, hold)| hold.requests.len() == 2).count();
+        Outcome {
+            trace,
+            violations,
+            journal,
+            remembered_holds,
+            sealed,
+            summed,
+            staleness: self.network.directory().staleness(),
+            holds_of_two_buckets,
+            budgets_below_zero,
+        }
     }
 
     /// Runs all clients and owners, with faults.
@@ -286,6 +323,14 @@ impl Schedule {
         for operator in operators {
             violations.extend(operator.await.unwrap());
         }
+        if let Some(limits) = self.limits.as_mut().filter(|_| self.has_long_rest) {
+            // Nobody releases what these leave behind, until the rest is over.
+            self.network.set_calm(true);
+            for person in 0..self.world.people.len() {
+                let client = SimulatedClient { world: self.world.clone(), person, generator: limits.fork() };
+                client.be_cut_off().await;
+            }
+        }
         self.network.settle().await;
         violations
     }
@@ -322,7 +367,7 @@ impl Schedule {
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_conversations::on_deletions(&items, &self.world, &self.network.witness()));
         violations.extend(self.finish_deletions().await);
-        self.world.clock.advance(Duration::from_secs(200));
+        self.rest();
         violations.extend(self.hold_once_more().await);
         self.network.settle().await;
         violations.extend(on_everything(&self.network, &self.world.clock));
@@ -334,6 +379,7 @@ impl Schedule {
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_keys());
         violations.extend(self.on_limits(&items));
+        violations.extend(self.on_spent_budgets(&items).await);
         violations.extend(verdict_on_work::on_work(&items, &self.world, &self.network.witness()));
         violations.extend(verdict_on_texts::on_texts(&items, &self.world, &self.network.text_witness()));
         violations.extend(self.on_lists(&items).await);
@@ -376,6 +422,15 @@ impl Schedule {
             }
         }
         violations
+    }
+
+    /// Lets every hold expire before anybody releases it. In a long rest DynamoDB's TTL deletes the items of budgets, and the
+    /// holds of messages that were never answered are still in the accounts.
+    fn rest(&self) {
+        self.world.clock.advance(if self.has_long_rest { LONG_REST } else { SHORT_REST });
+        if self.has_long_rest {
+            self.network.delete_expired_budgets();
+        }
     }
 
     /// Compares the usage that people read with their entries, in schedules with bookkeepers. The reads sum what those have
@@ -428,6 +483,15 @@ impl Schedule {
     fn on_limits(&self, items: &[StoredItem]) -> Vec<String> {
         let (witness, keys) = (self.network.witness(), self.network.key_witness());
         verdict_on_budgets::on_limits(items, &self.world, &witness, &keys)
+    }
+
+    /// Reads what is spent of all budgets, in schedules with limits: in others, a read would be one more draw of the network.
+    async fn on_spent_budgets(&self, items: &[StoredItem]) -> Vec<String> {
+        let mut violations = Vec::new();
+        for (user_id, _) in accounts(items).into_iter().filter(|_| self.limits.is_some()) {
+            violations.extend(verdict_on_budgets::on_reads(&self.table, user_id).await);
+        }
+        violations
     }
 
     /// Judges every user's list of messages.

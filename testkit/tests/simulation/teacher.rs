@@ -7,6 +7,7 @@ use crate::operator::MODELS;
 use crate::person::Tokens;
 use crate::process::Fate;
 use crate::request::{Request, Told, Wish};
+use crate::sabotage::Sabotage;
 use crate::world::World;
 use shared::domain::budget::Budget;
 use shared::domain::credits::Credits;
@@ -22,28 +23,28 @@ pub(super) struct Teacher {
 }
 
 impl Teacher {
-    /// Changes the limits of keys some times, in a session of its own.
+    /// Changes the limits of keys some times, in one session until it is over. Owners know that session too, and may end it.
     pub(super) async fn run(mut self) {
-        let mut tokens = None;
+        let mut session = None;
         for _ in 0..self.generator.usize(1..=4) {
             pause(&mut self.generator).await;
-            let Some(access) = tokens.or(self.log_in().await).map(|tokens: Tokens| tokens.access) else { continue };
+            if session.is_none() {
+                session = self.log_in().await;
+            }
+            let Some(Tokens { access, .. }) = session else { continue };
             let Some(key) = self.world.people[self.person].program_key(&mut self.generator) else { return };
             let limits = any_limits(&mut self.generator);
-            match self.send(Wish::ChangeKey { access, key, limits }).await {
-                // The session is over.
-                Told::Refused("token_not_valid") => tokens = None,
-                _ => tokens = tokens.or(None),
+            if let Told::Refused("token_not_valid") = self.send(Wish::ChangeKey { access, key, limits }).await {
+                session = None;
             }
         }
     }
 
     async fn log_in(&mut self) -> Option<Tokens> {
         let password = self.world.people[self.person].password(&mut self.generator);
-        match self.send(Wish::Login { password, renews_hash: false }).await {
-            Told::Admitted(tokens) => Some(tokens),
-            _ => None,
-        }
+        let Told::Admitted(tokens) = self.send(Wish::Login { password, renews_hash: false }).await else { return None };
+        self.world.people[self.person].receive(tokens);
+        Some(tokens)
     }
 
     async fn send(&mut self, wish: Wish) -> Told {
@@ -64,4 +65,14 @@ pub(super) fn any_limits(generator: &mut fastrand::Rng) -> KeyLimits {
         [MODELS[generator.usize(..MODELS.len())].to_owned(), default].into()
     });
     KeyLimits { budget, requests_per_minute, models }
+}
+
+/// A limit on the requests of each user in a minute, if there is one: in half of the schedules in which keys have limits, or in
+/// all of them where the sabotage shows in it alone.
+pub(super) fn any_limit_of_users(
+    generator: &mut fastrand::Rng,
+    sabotage: Option<Sabotage>,
+) -> Option<RequestsPerMinute> {
+    let requests = generator.bool().then_some([1, 2, 4, 8][generator.usize(..4)]);
+    RequestsPerMinute::new(sabotage.and_then(Sabotage::needed_requests_per_minute).or(requests)?)
 }

@@ -1,27 +1,32 @@
 //! Whether API keys keep within their limits, whatever fails and whoever changes them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use crate::engine::StoredItem;
+use crate::NOW;
+use crate::engine::{PREFIX_OF_BUDGETS, StoredItem};
 use crate::key_witness::KeyWitness;
 use crate::request::{Program, Told, Wish};
 use crate::verdict::entries;
 use crate::witness::{Witness, WitnessedHold, WitnessedRequest};
 use crate::world::World;
 use shared::domain::budget::Budget;
-use shared::domain::ids::EntryId;
+use shared::domain::ids::{EntryId, UserId};
 use shared::domain::period::{Period, PeriodLength};
+use shared::domain::requests_per_minute::RequestsPerMinute;
 use shared::ledger::account::{Account, Status};
+use shared::ledger::budgets::SpentBudgets;
 use shared::ledger::entry::{Entry, EntryKind};
 use shared::ledger::paying_key::KeyLimits;
+use store::Table;
 
-/// The beginning of the sort keys of budgets.
-const PREFIX: &str = "BUDGET#";
-/// Microseconds in a minute.
-const MINUTE: u64 = 60_000_000;
+/// The name of the bucket of all requests of an account.
+const BUCKET_OF_USER: &str = "user";
+/// Longer than every schedule. The item of a budget that is made anew ends sooner.
+const LONG: Duration = Duration::from_secs(100 * 24 * 60 * 60);
 
 /// At any moment: each budget's item is the sum of the charges and of the holds that are there, and each account has spent the
-/// sum of its charges.
+/// sum of its charges. An item that DynamoDB's TTL has deleted may be made anew by a release: nobody reads its sum, and it ends.
 pub(super) fn on_sums(items: &[StoredItem], witness: &Witness) -> Vec<String> {
     let mut violations = Vec::new();
     for item in items.iter().filter(|item| item.sort == "ACCOUNT" && item.attributes["balance"].is_u64()) {
@@ -48,8 +53,14 @@ pub(super) fn on_sums(items: &[StoredItem], witness: &Witness) -> Vec<String> {
                 *expected.entry(place.to_string()).or_default() += u64::from(hold.amount);
             }
         }
+        expected.retain(|place, _| !witness.is_gone_budget(place));
         for budget in items.iter().filter(|other| other.partition == item.partition) {
-            let Some(place) = budget.sort.strip_prefix(PREFIX) else { continue };
+            let Some(place) = budget.sort.strip_prefix(PREFIX_OF_BUDGETS) else { continue };
+            if witness.is_gone_budget(place) {
+                let ends = budget.attributes["expires_at"].as_u64().is_some_and(|end| end < NOW.plus(LONG).seconds());
+                violations.extend((!ends).then(|| format!("the budget {place} was made anew and stays for ever")));
+                continue;
+            }
             let (spent, expected) = (budget.attributes["spent"].as_i64(), expected.remove(place).unwrap_or(0));
             if spent.unwrap_or(0) != expected.cast_signed() {
                 violations.push(format!("the budget {place} says {spent:?}, and {expected} was charged and is held"));
@@ -77,6 +88,7 @@ pub(super) fn on_limits(items: &[StoredItem], world: &World, witness: &Witness, 
         let Wish::Chat(chat) = &request.wish else { continue };
         let program = chat.program.as_ref();
         let charge = charges.get(id);
+        violations.extend(out_of_minute_of_user(id, hold, world.requests_per_minute));
         if let Some(entry) = charge
             && entry.api_key != program.map(|program| program.key.id)
         {
@@ -89,6 +101,7 @@ pub(super) fn on_limits(items: &[StoredItem], world: &World, witness: &Witness, 
         let partition = program.key.partition();
         let current = keys.limits_between(&partition, beginnings[hold.process.0], hold.moment);
         violations.extend(out_of_limits(id, hold, charge, &current));
+        violations.extend(out_of_minute_of_key(id, hold, program, &current));
         if let (Some(entry), Some(budget)) = (charge, &hold.budget) {
             let of_period = |budget: &Budget| budget.per == length_of(&hold.budget.as_ref().unwrap().place);
             let most = keys.all_limits(&partition).filter_map(|limits| limits.budget).filter(of_period);
@@ -145,19 +158,52 @@ fn out_of_limits(id: &str, hold: &WitnessedHold, charge: Option<&Entry>, current
     (!is_permitted).then(|| format!("{id} was answered by {model}, which its key might not ask"))
 }
 
+/// A hold takes a request from its user's bucket, if there is a limit on the requests of users.
+fn out_of_minute_of_user(id: &str, hold: &WitnessedHold, limit: Option<RequestsPerMinute>) -> Option<String> {
+    let taken = hold.requests.iter().find(|request| request.bucket == BUCKET_OF_USER);
+    let is_right = takes_one_within(taken, limit);
+    (!is_right).then(|| format!("{id} did not take a request from its user's bucket as the limit says"))
+}
+
+/// A hold by a key takes a request from the key's bucket, if the key had a limit on its requests meanwhile.
+fn out_of_minute_of_key(id: &str, hold: &WitnessedHold, program: &Program, current: &[&KeyLimits]) -> Option<String> {
+    let taken = hold.requests.iter().find(|request| request.bucket != BUCKET_OF_USER);
+    let is_of_key = taken.is_none_or(|request| program.key.id.to_string().ends_with(&request.bucket));
+    let is_right = is_of_key && current.iter().any(|limits| takes_one_within(taken, limits.requests_per_minute));
+    // Another verdict judges holds by keys that ended before.
+    (!is_right && !current.is_empty())
+        .then(|| format!("{id} did not take a request from its key's bucket as the limits say"))
+}
+
+/// Whether a request was taken from the bucket of this limit, or none without one.
+fn takes_one_within(taken: Option<&WitnessedRequest>, limit: Option<RequestsPerMinute>) -> bool {
+    match (taken, limit) {
+        (None, None) => true,
+        (Some(taken), Some(limit)) => {
+            taken.interval.is_none_or(|interval| Duration::from_micros(interval) == limit.interval())
+        }
+        _ => false,
+    }
+}
+
+/// The requests that were taken from each bucket while it had one interval, with the moments of their holds: by account, name
+/// and interval.
+type RequestsByBucket<'a> = BTreeMap<(&'a str, &'a str, u64), Vec<(usize, &'a WitnessedRequest)>>;
+
 /// A bucket of `r` requests that regains one after each interval gives no more than `r` and those that it regains, in
 /// whatever span of time.
 fn on_buckets(witness: &Witness) -> Vec<String> {
-    let mut taken: BTreeMap<(&str, u64), Vec<(usize, &WitnessedRequest)>> = BTreeMap::new();
+    let mut taken = RequestsByBucket::new();
     for (_, hold) in witness.holds() {
         for request in &hold.requests {
-            taken.entry((&request.bucket, request.interval)).or_default().push((hold.moment, request));
+            let WitnessedRequest { account, bucket, interval: Some(interval), .. } = request else { continue };
+            taken.entry((account, bucket, *interval)).or_default().push((hold.moment, request));
         }
     }
     let mut violations = Vec::new();
-    for ((bucket, interval), mut requests) in taken {
+    for ((_, bucket, interval), mut requests) in taken {
         requests.sort_by_key(|(moment, _)| *moment);
-        let most = MINUTE / interval;
+        let most = WitnessedRequest::most_of_bucket(interval);
         let is_exceeded = requests.iter().enumerate().any(|(first, (_, begin))| {
             requests.iter().enumerate().skip(first).any(|(last, (_, end))| {
                 let regained = end.taken_at.saturating_sub(begin.taken_at) / interval;
@@ -171,7 +217,13 @@ fn on_buckets(witness: &Witness) -> Vec<String> {
     violations
 }
 
-/// Whether the answer refuses a program because of its limits.
-pub(super) fn is_out_of_limits(program: Option<&Program>, told: &Told) -> bool {
-    program.is_some() && matches!(told, Told::Refused("budget_spent" | "too_many_requests"))
+/// What is spent of all budgets of a user can be read, whatever TTL has deleted and releases have made anew.
+pub(super) async fn on_reads(table: &Table, user_id: UserId) -> Option<String> {
+    let read = SpentBudgets::read(table, user_id).await;
+    read.err().map(|error| format!("what is spent of the budgets of {user_id} cannot be read: {error:?}"))
+}
+
+/// Whether the answer refuses somebody because of limits on budgets or on the requests of a minute.
+pub(super) fn is_out_of_limits(told: &Told) -> bool {
+    matches!(told, Told::Refused("budget_spent" | "too_many_requests"))
 }

@@ -12,7 +12,7 @@ use shared::ledger::history::{AnsweredMessage, ExportCursor, History};
 use shared::ledger::retention::Retention;
 
 /// The retention of a schedule, and whether texts are stored under it. Otherwise it began after they were stored.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct RetentionOfSchedule {
     pub(super) retention: Retention,
     pub(super) is_stored_under: bool,
@@ -30,7 +30,8 @@ impl RetentionOfSchedule {
     }
 }
 
-/// After the audit that began at `audited_at` nothing is left of an exchange whose time was over then, but what DynamoDB's TTL deletes.
+/// After the audit that began at `audited_at` nothing is left of an exchange whose time was over then, but what DynamoDB's
+/// TTL deletes.
 pub(super) fn on_erasures(items: &[StoredItem], kept: RetentionOfSchedule, audited_at: Timestamp) -> Vec<String> {
     let is_open = |item: &&StoredItem| item.sort == ACCOUNT && item.parsed::<Account>().status != Status::Deleting;
     let open: HashSet<&str> = items.iter().filter(is_open).map(|item| item.partition.as_str()).collect();

@@ -7,9 +7,9 @@ use crate::engine::{PREFIX_OF_SESSIONS, PREFIX_OF_TEXTS, StoredItem, partition_o
 use crate::person::Tokens;
 use crate::process::ProcessId;
 use crate::request::{Request, Told, Wish};
-use crate::world::World;
+use crate::world::{Beginning, World};
 use shared::domain::ids::{SessionId, UserId};
-use shared::identity::jwt::RefreshClaim;
+use shared::identity::jwt::{LoggedIn, RefreshClaim};
 use shared::identity::sessions::{MAX_SESSIONS, Session};
 use shared::ledger::audit::Tombstone;
 
@@ -17,7 +17,8 @@ use shared::ledger::audit::Tombstone;
 pub(super) fn on_visits(items: &[StoredItem], world: &World, chronicle: &Chronicle) -> Vec<String> {
     let journal = world.journal.lock().unwrap();
     let items = items.iter().map(|item| ((item.partition.as_str(), item.sort.as_str()), item)).collect();
-    let bench = Bench { items, journal: &journal, chronicle };
+    let (beginnings, endings) = (world.beginnings.lock().unwrap(), world.endings.lock().unwrap());
+    let bench = Bench { items, journal: &journal, beginnings: &beginnings, endings: &endings, chronicle };
     let visits = journal.iter().enumerate().filter(|(_, (request, _))| !matches!(request.wish, Wish::Chat(_)));
     let violations = visits.filter_map(|(number, (request, told))| {
         let what = bench.contradiction(ProcessId(number), &request.wish, told)?;
@@ -31,6 +32,10 @@ struct Bench<'a> {
     /// By partition and sort key.
     items: HashMap<(&'a str, &'a str), &'a StoredItem>,
     journal: &'a [(Request, Told)],
+    /// The beginning of each process.
+    beginnings: &'a [Beginning],
+    /// The moment at which each process had answered.
+    endings: &'a HashMap<usize, usize>,
     chronicle: &'a Chronicle,
 }
 
@@ -46,10 +51,7 @@ impl Bench<'_> {
             | (Wish::MakeConversation { .. }, Told::Made(_))
             | (Wish::MakeKey { .. }, Told::KeyMade(_))
             | (
-                Wish::RenameConversation { .. }
-                | Wish::DeleteConversation { .. }
-                | Wish::EndKey { .. }
-                | Wish::ChangeKey { .. },
+                Wish::RenameConversation { .. } | Wish::DeleteConversation { .. } | Wish::EndKey { .. },
                 Told::Done,
             )
             // The name was taken by an account whose deletion had begun, and a late attempt found it free.
@@ -71,6 +73,7 @@ impl Bench<'_> {
             (Wish::Logout { claim, everywhere: false, .. }, Told::Done) => {
                 self.session(claim).map(|_| "whose session is there".to_owned())
             }
+            (Wish::ChangeKey { access, .. }, Told::Done) => self.ended_before(process, access),
             (Wish::Delete { access, .. }, Told::Done) => self.remains(access.user_id()),
             _ => Some("which was to do something else".to_owned()),
         }
@@ -100,6 +103,20 @@ impl Bench<'_> {
             _ => false,
         };
         !enders.is_empty() && enders.iter().all(is_entitled)
+    }
+
+    /// A session that was over when a request came changes no key: its time was up, or somebody had been told that it has ended.
+    fn ended_before(&self, process: ProcessId, access: &LoggedIn) -> Option<String> {
+        let (partition, sort) = (partition_of(access.user_id()), session_key(access.session_id()));
+        let beginning = &self.beginnings[process.0];
+        let had_ended = |ender: &ProcessId| {
+            let was_told = self.journal.get(ender.0).is_some_and(|(_, told)| matches!(told, Told::Done));
+            was_told && self.endings.get(&ender.0).is_some_and(|answered| *answered <= beginning.moment)
+        };
+        let session = self.items.get(&(partition.as_str(), sort.as_str())).map(|item| item.parsed::<Session>());
+        let was_over = session.is_some_and(|session| session.expires_at <= beginning.at.seconds());
+        (was_over || self.chronicle.enders(&partition, &sort).iter().any(had_ended))
+            .then(|| "whose session had ended before".to_owned())
     }
 
     fn remains(&self, user_id: UserId) -> Option<String> {

@@ -1,18 +1,24 @@
 //! A witness of every request that the table accepts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::process::ProcessId;
 use shared::domain::credits::Credits;
+use shared::domain::ids::EntryId;
 use shared::domain::time::Timestamp;
+
+/// Microseconds in a minute.
+const MINUTE: u64 = 60_000_000;
 
 /// Watches that only the process of a hold ends it before it has expired. At the end of a schedule the ledger cannot
 /// show that: the credits add up, and the process was only refused.
 #[derive(Default)]
 pub(super) struct Witness {
     holds: HashMap<String, WitnessedHold>,
+    /// The places of the budgets whose items DynamoDB's TTL has deleted.
+    gone_budgets: HashSet<String>,
     offences: Vec<String>,
 }
 
@@ -46,13 +52,23 @@ pub(super) struct HoldOfBudget {
     limit: u64,
 }
 
-/// A request that a hold took from a bucket that was in the account.
+/// A request that a hold took from a bucket.
 pub(super) struct WitnessedRequest {
+    /// The partition of the account.
+    pub(super) account: String,
+    /// The name of the bucket in the account.
     pub(super) bucket: String,
     /// The time of the process, in microseconds since the Unix epoch.
     pub(super) taken_at: u64,
-    /// The time in which the bucket regains a request, in microseconds.
-    pub(super) interval: u64,
+    /// The time in which the bucket regains a request, in microseconds. `None` if the write does not say it.
+    pub(super) interval: Option<u64>,
+}
+
+impl WitnessedRequest {
+    /// The most requests of a bucket that regains one in `interval`, which is rounded up.
+    pub(super) fn most_of_bucket(interval: u64) -> u64 {
+        MINUTE.div_ceil(interval)
+    }
 }
 
 impl Witness {
@@ -91,7 +107,7 @@ impl Witness {
             (hold["id"]["S"].as_str(), number("expires_at"), number("amount"))
         {
             let amount = Credits::new(amount).unwrap();
-            let (budget, requests) = (budget_of(hold, second), requests_of(update));
+            let (budget, requests) = (budget_of(hold, second), requests_of(update, id));
             let hold = WitnessedHold { process, amount, moment, expires_at, budget, requests };
             self.holds.entry(id.to_owned()).or_insert(hold);
         }
@@ -113,6 +129,16 @@ impl Witness {
         if let Some(spent) = number_of(&item["spent"]).filter(|spent| spent > limit) {
             self.offences.push(format!("the hold {id} brought a budget of {limit} to {spent}"));
         }
+    }
+
+    /// Notes that DynamoDB's TTL has deleted the item of a budget.
+    pub(super) fn budget_has_gone(&mut self, place: &str) {
+        self.gone_budgets.insert(place.to_owned());
+    }
+
+    /// Whether TTL has deleted the item of the budget at this place. A release may have made it anew since.
+    pub(super) fn is_gone_budget(&self, place: &str) -> bool {
+        self.gone_budgets.contains(place)
     }
 
     /// All holds, by their ids.
@@ -147,18 +173,33 @@ fn budget_of(hold: &Value, update: &Value) -> Option<WitnessedBudget> {
     Some(WitnessedBudget { place, limit: number(":most") + number(":added") })
 }
 
-/// The requests that the update of an account takes from buckets. The first one of an account makes the map, and does not say
-/// when it was taken.
-fn requests_of(update: &Value) -> Vec<WitnessedRequest> {
+/// The requests that the hold `id` takes from buckets in the update of an account. The first hold with a limit makes the buckets,
+/// and has the time of its id, unless that was raised above a seal: then the intervals are not known.
+fn requests_of(update: &Value, id: &str) -> Vec<WitnessedRequest> {
     let (names, values) = (&update["ExpressionAttributeNames"], &update["ExpressionAttributeValues"]);
+    let account = update["Key"]["pk"]["S"].as_str().unwrap_or_default();
+    let request = |bucket: &str, taken_at, interval| {
+        let (account, bucket) = (account.to_owned(), bucket.to_owned());
+        WitnessedRequest { account, bucket, taken_at, interval }
+    };
+    if let Some(made) = values[":buckets"]["M"].as_object() {
+        let taken_at = EntryId::parse(id).map_or(0, |id| id.made_at().milliseconds() * 1000);
+        let interval = |full_at: &Value| number_of(full_at)?.checked_sub(taken_at).filter(|left| is_interval(*left));
+        return made.iter().map(|(bucket, full_at)| request(bucket, taken_at, interval(full_at))).collect();
+    }
     let Some(taken_at) = number_of(&values[":now_us"]) else { return Vec::new() };
     let requests = (0..2).filter_map(|place| {
-        let bucket = names[format!("#bucket_{place}")].as_str()?.to_owned();
         let after = number_of(&values[format!(":after_{place}")]).map(|after| after - taken_at);
-        let interval = after.or_else(|| number_of(&values[format!(":interval_{place}")]))?;
-        Some(WitnessedRequest { bucket, taken_at, interval })
+        let interval = after.or_else(|| number_of(&values[format!(":interval_{place}")]));
+        Some(request(names[format!("#bucket_{place}")].as_str()?, taken_at, interval))
     });
     requests.collect()
+}
+
+/// Whether a bucket of a whole number of requests regains one in this time.
+fn is_interval(microseconds: u64) -> bool {
+    let is_possible = (1..=MINUTE).contains(&microseconds);
+    is_possible && MINUTE.div_ceil(WitnessedRequest::most_of_bucket(microseconds)) == microseconds
 }
 
 fn number_of(value: &Value) -> Option<u64> {

@@ -13,6 +13,7 @@ use crate::sabotage::Sabotage;
 use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use shared::domain::ids::UserId;
+use shared::domain::requests_per_minute::RequestsPerMinute;
 use shared::domain::time::{Clock, Timestamp};
 use shared::identity::accounts::{Accounts, Deletion};
 use shared::identity::api_keys::ApiKeys;
@@ -74,6 +75,8 @@ pub(super) struct World {
     pub(super) max_holds: u32,
     /// The unpaid messages that the ledger allows an account in an hour.
     pub(super) unpaid_per_hour: u32,
+    /// The most requests of a user in a minute, if there is a limit on them.
+    pub(super) requests_per_minute: Option<RequestsPerMinute>,
     /// The processes whose model was asked and did not turn them away, with the user.
     pub(super) asked: Arc<Mutex<Vec<AskedModel>>>,
 }

@@ -130,8 +130,8 @@ pub(crate) fn quote(model: &CataloguedModel, prices: Prices, chat: &Chat) -> Quo
 }
 
 /// The usage that a model counts for `chat`: some of the input was in its cache, each choice has as many tokens, and so has
-/// each byte of the extra parameter, if the model was given it, and of the proof. It counts no images, and 200 tokens for each, which may be
-/// more than its catalogue says.
+/// each byte of the extra parameter, if the model was given it, and of the proof. It counts no images, and 200 tokens for
+/// each, which may be more than its catalogue says.
 pub(crate) fn counted(chat: &Chat, has_extra: bool) -> Usage {
     let of_extra = if has_extra { chat.extra_bytes as u64 } else { 0 };
     if chat.is_for_vectors() {

@@ -58,6 +58,7 @@ impl Instance {
         let catalogues = Catalogues::new(world.table.clone(), clock, catalogue_of_settings());
         let connection = ScriptedConnection::default();
         let ledger = Ledger::new(world.table.clone(), ledger_clock(world, process), world.max_holds);
+        let ledger = ledger.with_requests_per_minute(world.requests_per_minute);
         let till = Till {
             ledger: ledger.with_unpaid_per_hour(world.unpaid_per_hour).with_retention(world.retention.of_ledger()),
             gate: Gate::without_operator(world.clock.clone()),
