@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
 
 use crate::refusals::refused;
-use crate::requests::{self, balance, change_password, chat, completion, end_api_key, make_api_key, quote};
+use crate::requests::{
+    self, balance, change_api_key, change_password, chat, completion, end_api_key, make_api_key, quote,
+};
 use crate::world::{MadeApiKey, PASSWORD, Tokens, World};
 
 const NEW_PASSWORD: &str = "an even better horse";
@@ -271,4 +273,24 @@ async fn of_many_keys_that_are_made_at_once_no_more_than_a_hundred_are() {
     for made in made {
         assert_eq!(world.stack.send(balance().bearer(made["key"].as_str().unwrap())).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_hundred_keys_are_listed_each_with_the_limits_of_its_own_item_and_one_of_them_is_changed() {
+    let (world, ada, made) = ada_with_a_key().await;
+    world.fill_key_list("ada", 100).await;
+    let listed = async || {
+        let list = world.stack.send(Request::get("/keys/").bearer(&ada.access)).await;
+        assert_eq!(list.status, 200, "{list:?}");
+        let mut limits: Vec<Option<u64>> = Vec::new();
+        limits.extend(list.json()["keys"].as_array().unwrap().iter().map(|key| key["requests_per_minute"].as_u64()));
+        limits.sort_unstable();
+        limits
+    };
+    let of_others = || (2..=100).map(Some);
+    assert_eq!(listed().await, std::iter::once(None).chain(of_others()).collect::<Vec<_>>());
+    let change = change_api_key(&made.id, &json!({"requests_per_minute": 101})).bearer(&ada.access);
+    assert_eq!(world.stack.send(change).await.status, 200);
+    assert_eq!(listed().await, of_others().chain([Some(101)]).collect::<Vec<_>>());
+    refused(&world, make_api_key("one more").bearer(&ada.access), 409, "too_many_keys").await;
 }

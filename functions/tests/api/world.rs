@@ -101,7 +101,8 @@ impl World {
         people::make_api_key(&self.stack, access).await
     }
 
-    /// Fills the list of a user who has an API key up to so many, past the API: each takes a hash of the password there.
+    /// Fills the list of a user who has made one API key, past the API: each key takes a hash of the password there. The
+    /// second key may make two requests a minute, the third three, and so on.
     pub async fn fill_key_list(&self, username: &str, number: usize) {
         let table = self.stack.table();
         let items = table.items().await;
@@ -110,11 +111,25 @@ impl World {
         let is_list = |item: &&Value| item["pk"] == *partition && item["sk"]["S"] == "APIKEYS";
         let mut list = items.iter().find(is_list).unwrap().clone();
         let keys = list["api_keys"]["M"].as_object_mut().unwrap();
-        let key = keys.values().next().unwrap().clone();
+        let listed = keys.values().next().unwrap().clone();
+        let partition = format!("APIKEY#{}", listed["M"]["digest"]["S"].as_str().unwrap());
+        let stored = items.iter().find(|item| item["pk"]["S"] == partition).unwrap();
+        let put = async |item: &Value| {
+            table.call("PutItem", &json!({"TableName": table.name(), "Item": item})).await.unwrap();
+        };
         while keys.len() < number {
-            keys.insert(ApiKeyId::new(&Clock::system()).to_string(), key.clone());
+            let id = ApiKeyId::new(&Clock::system()).to_string();
+            // Of the length of a digest.
+            let digest = format!("{id:A<43}");
+            let (mut listed, mut stored) = (listed.clone(), stored.clone());
+            listed["M"]["digest"] = json!({"S": digest});
+            stored["pk"] = json!({"S": format!("APIKEY#{digest}")});
+            stored["id"] = json!({"S": id});
+            keys.insert(id, listed);
+            stored["limits"] = json!({"M": {"requests_per_minute": {"N": keys.len().to_string()}}});
+            put(&stored).await;
         }
-        table.call("PutItem", &json!({"TableName": table.name(), "Item": list})).await.unwrap();
+        put(&list).await;
     }
 
     /// Lets an API key expire now, past the API.
