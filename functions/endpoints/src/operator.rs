@@ -1,6 +1,6 @@
 //! `operator`: grants credits, shows, deactivates and activates accounts, sums entries again, stops and resumes messages and
-//! registrations, and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
-//! leads to it.
+//! registrations, and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path
+//! of the API leads to it.
 
 use serde_json::Value;
 use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};

@@ -167,12 +167,13 @@ impl<'a> Functions<'a> {
 /// As many as `concurrency` says where messages wait for a model, fewer where answers are a matter of milliseconds, and one
 /// without a path.
 fn most_processes(function: &TemplateFunction, concurrency: u16) -> usize {
-    let most = match function {
-        _ if function.streams() => concurrency,
-        _ if function.routes.is_empty() => 1,
-        _ => concurrency.min(MOST_WITHOUT_STREAMS),
-    };
-    most.into()
+    usize::from(if function.streams() {
+        concurrency
+    } else if function.routes.is_empty() {
+        1
+    } else {
+        concurrency.min(MOST_WITHOUT_STREAMS)
+    })
 }
 
 impl Process {

@@ -72,8 +72,8 @@ impl Failed {
 
 impl Ledger {
     /// Charges for a message that was answered, by the exchange's bill and usage, and stores the exchange if it names a
-    /// conversation. The rest of the hold returns to the balance, and to the budget of the payer's API key, in the same write. A charge is never higher than the
-    /// hold, because the payer agreed to no more.
+    /// conversation. The rest of the hold returns to the balance, and to the budget of the payer's API key, in the same write. A
+    /// charge is never higher than the hold, because the payer agreed to no more.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] if the hold is gone or the table refused: nothing was charged, and nothing will be.

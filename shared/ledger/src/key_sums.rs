@@ -92,7 +92,10 @@ impl KeySums {
         table: &Table,
         user_id: UserId,
         api_key: ApiKeyId,
+        now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
+        // Old entries that are summed again are not the last ones.
+        let earliest_end = Day::of(now).plus_days(2).end();
         let last_used = Day::of(Timestamp::from_seconds(self.last_used_at));
         let period = |sum: &PeriodSum| serde_dynamo::to_attribute_value(sum).map_err(StoreError::from);
         transaction::update(
@@ -112,7 +115,10 @@ impl KeySums {
                 .expression_attribute_values(":week", period(&self.of_week)?)
                 .expression_attribute_values(":month", period(&self.of_month)?)
                 .expression_attribute_values(":used", number(self.last_used_at))
-                .expression_attribute_values(":end", number(last_used.plus_days(KEPT_DAYS).end().seconds())),
+                .expression_attribute_values(
+                    ":end",
+                    number(last_used.plus_days(KEPT_DAYS).end().max(earliest_end).seconds()),
+                ),
         )
     }
 }

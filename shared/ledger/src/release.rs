@@ -166,9 +166,9 @@ impl Ledger {
         }
     }
 
-    /// Releases a hold that took from a budget too, in one transaction. The condition on the hold alone says whether that was done
-    /// before. Each call has a token of its own, since one hold may be released in different words: of its own process, or as one that
-    /// has expired.
+    /// Releases a hold that took from a budget too, in one transaction. The condition on the hold alone says whether that was
+    /// done before. Each call has a token of its own, since one hold may be released in different words: of its own process,
+    /// or as one that has expired.
     async fn release_together(
         &self,
         user_id: UserId,

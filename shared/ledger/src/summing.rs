@@ -57,6 +57,8 @@ struct Additions {
     /// The chats of API keys, with what each of them was charged.
     of_keys: Vec<(ApiKeyId, EntryId, u64)>,
     is_blocked: bool,
+    /// Whether nothing of the page is left for another step.
+    is_whole: bool,
 }
 
 impl Ledger {
@@ -80,9 +82,12 @@ impl Ledger {
         let Some(seal) = seal else { return Ok(Step::Done(checkpoint)) };
         let mut range = EntryRange::after(user_id, checkpoint.through).through(seal);
         let page = range.next_page(&self.table, PAGE_ENTRIES, true).await?;
-        let additions = Additions::of(&checkpoint, &page.items);
+        let mut additions = Additions::of(&checkpoint, &page.items);
+        if additions.is_whole && !page.has_more {
+            // The entry at the seal may have been deleted by hand: nothing gets its id, or one below, any more.
+            additions.checkpoint.through = Some(seal);
+        }
         match additions {
-            _ if page.items.is_empty() => Ok(Step::Done(checkpoint)),
             Additions { is_blocked: true, .. } if additions.checkpoint.through == checkpoint.through => {
                 Ok(Step::Blocked)
             }
@@ -102,7 +107,7 @@ impl Ledger {
             items.push(transaction::update(sums.added(place, self.table.updating(place.key(user_id))))?);
         }
         for (api_key, sums) in self.key_sums(user_id, &additions.of_keys).await? {
-            items.push(sums.write(&self.table, user_id, api_key)?);
+            items.push(sums.write(&self.table, user_id, api_key, self.clock.now())?);
         }
         // Another step from the same checkpoint may read further, so that a name of the step's own is none for two.
         let token = format!("sum-{}", TokenId::new(&self.clock));
@@ -149,14 +154,16 @@ impl Additions {
     /// cannot be read.
     fn of(before: &Checkpoint, items: &[Item]) -> Self {
         let checkpoint = Checkpoint { version: before.version + 1, ..before.clone() };
-        let mut additions = Self { checkpoint, rows: BTreeMap::new(), of_keys: Vec::new(), is_blocked: false };
+        let mut additions =
+            Self { checkpoint, rows: BTreeMap::new(), of_keys: Vec::new(), is_blocked: false, is_whole: true };
         for item in items {
             let Some((id, entry)) = AuditedEntry::of(item).ok().and_then(|entry| Some((entry.id?, entry))) else {
-                additions.is_blocked = true;
+                (additions.is_blocked, additions.is_whole) = (true, false);
                 break;
             };
             if let Some((place, sums)) = entry.usage() {
                 if additions.rows.len() == MAX_ROWS && !additions.rows.contains_key(&place) {
+                    additions.is_whole = false;
                     break;
                 }
                 additions.of_keys.extend(place.api_key.map(|api_key| (api_key, id, sums.credits)));

@@ -124,13 +124,6 @@ impl Ledger {
     /// Lets the checkpoint say that the sums are being thrown away, and every pass look at the account again.
     async fn begin_again(&self, user_id: UserId, before: &Checkpoint, to: EntryId) -> Result<Rewritten, StoreError> {
         tracing::warn!(%user_id, entries = before.history.entries, "an operator has the entries summed again");
-        let unmark = self
-            .table
-            .updating(Account::key(user_id))
-            .update_expression("REMOVE audited_version")
-            .condition_expression("attribute_exists(pk) AND #status <> :deleting")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":deleting", Status::Deleting.attribute_value());
         let next = Checkpoint {
             through: None,
             history: HistorySum::default(),
@@ -140,7 +133,18 @@ impl Ledger {
             again: Some(SummingAgain { to, began_at: self.clock.now().milliseconds() }),
             times_again: before.times_again + 1,
         };
-        self.write_again(user_id, transaction::update(unmark)?, &next).await
+        self.write_again(user_id, self.unmark(user_id)?, &next).await
+    }
+
+    /// The part of a transaction that lets the next pass of the audit look at the account, which is there and not being deleted.
+    fn unmark(&self, user_id: UserId) -> Result<TransactWriteItem, StoreError> {
+        let account = self.table.updating(Account::key(user_id)).update_expression("REMOVE audited_version");
+        transaction::update(
+            account
+                .condition_expression("attribute_exists(pk) AND #status <> :deleting")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":deleting", Status::Deleting.attribute_value()),
+        )
     }
 
     /// Deletes some rows, or, where none is left, lets the checkpoint say that steps may be taken.
@@ -200,10 +204,11 @@ impl Ledger {
         }
     }
 
-    /// Lets the checkpoint say that the entries are summed as far as they were before.
+    /// Lets the checkpoint say that the entries are summed as far as they were before. An examination that began earlier may
+    /// have marked the account as audited meanwhile.
     async fn finish_again(&self, user_id: UserId, before: &Checkpoint) -> Result<Rewritten, StoreError> {
         let next = Checkpoint { version: before.version + 1, again: None, ..before.clone() };
-        self.write_again(user_id, self.check_not_closed(user_id)?, &next).await
+        self.write_again(user_id, self.unmark(user_id)?, &next).await
     }
 
     /// Writes the checkpoint in the place of the one before, beside a part that requires the account.

@@ -41,9 +41,9 @@ impl Bookkeeper {
             let fate = Fate::random(&mut self.generator);
             let clock = self.clock();
             let (world, person) = (self.world.clone(), self.generator.usize(..self.world.people.len()));
-            let found = match self.generator.u8(..5) {
-                0 | 1 => tokio::spawn(Process::new(id, fate, audit(world, clock))).await,
-                2 | 3 => tokio::spawn(Process::new(id, fate, read(world, person, clock))).await,
+            let found = match self.generator.u8(..6) {
+                0..=2 => tokio::spawn(Process::new(id, fate, audit(world, clock))).await,
+                3 | 4 => tokio::spawn(Process::new(id, fate, read(world, person, clock))).await,
                 _ => tokio::spawn(Process::new(id, fate, sum_again(world, person, clock))).await,
             };
             violations

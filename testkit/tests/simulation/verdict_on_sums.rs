@@ -113,7 +113,7 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
                 put_value(bytes, value);
             }
         }
-        Value::Null => panic!("an entry has no nothing"),
+        Value::Null => panic!("an attribute of an entry is null"),
     }
 }
 
@@ -126,8 +126,8 @@ fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.extend((length as u64).to_be_bytes());
 }
 
-/// The checkpoint of every account is the sum of its entries up to it, and so are the sums of days and of keys. An account that is being
-/// deleted has lost some of them.
+/// The checkpoint of every account is the sum of its entries up to it, and so are the sums of days and of keys. An account
+/// that is being deleted has lost some of them.
 pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
     let is_open = |partition: &str| {
         items.iter().any(|item| {

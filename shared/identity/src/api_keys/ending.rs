@@ -57,8 +57,8 @@ impl ApiKeys {
     }
 
     /// Strikes keys that have ended by their epoch, or have expired, off the list, and deletes their items, until none is
-    /// left or `deadline` has come. They open nothing before that either, so a failure is logged and is no error: what stays is struck off
-    /// when a key is made, changed or ended.
+    /// left or `deadline` has come. They open nothing before that either, so a failure is logged and is no error: what stays is
+    /// struck off when a key is made, changed or ended.
     pub(crate) async fn strike_dead(&self, user_id: UserId, deadline: Timestamp) {
         while self.clock.now() < deadline {
             match self.strike_some(user_id, deadline).await {

@@ -1,8 +1,8 @@
 //! The API keys that a function remembers, so that a key that it knows costs no read.
 //!
 //! A remembered key proves nothing by itself: its owner may have ended it since, or changed its limits. The account counts such
-//! changes of its keys, its `keys_version`. As long as that is a version at which the key is known to have been as it is remembered, it
-//! is so still: [`ClaimedPayer`](ledger::claimed_payer::ClaimedPayer) compares them.
+//! changes of its keys, its `keys_version`. As long as that is a version at which the key is known to have been as it is
+//! remembered, it is so still: [`ClaimedPayer`](ledger::claimed_payer::ClaimedPayer) compares them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

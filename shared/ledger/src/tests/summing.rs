@@ -142,7 +142,7 @@ impl SummingScene {
     }
 
     /// Compares what is told of the keys' usage with all entries, summed or not.
-    async fn check_usage_of_keys(&self) {
+    pub(super) async fn check_usage_of_keys(&self) {
         let page = EntryRange::after(self.user(), None).next_page(&self.test.table, 5000, true).await;
         let mut of_keys: BTreeMap<ApiKeyId, (u64, u64)> = BTreeMap::new();
         for item in page.unwrap().items {

@@ -101,6 +101,7 @@ async fn whoever_is_killed_is_followed_by_one_who_goes_on_and_nobody_is_told_hal
             assert!(
                 matches!(scene.ledgers[0].sum_step(scene.user()).await, Ok(Step::Done(_))) || !checkpoint.is_clearing
             );
+            scene.check_usage_of_keys().await;
             assert_eq!(told(&scene).await, expected, "{checkpoint:?}");
         }
         if let Ok(Ok(SummedAgain { finished: true, .. })) = outcome {
@@ -157,6 +158,8 @@ async fn entries_that_are_gone_are_in_no_sum_and_a_seal_that_is_young_is_waited_
     let SummedAgain { finished, entries, .. } =
         scene.ledgers[1].sum_again(scene.user(), later(&scene)).await.unwrap().unwrap();
     assert_eq!((finished, entries), (true, u64::from(MODELS)));
+    let account: Account = scene.test.table.get(Account::key(scene.user())).await.unwrap().unwrap();
+    assert_eq!(scene.checkpoint().await.through, account.sealed_to, "or the account would never be sealed again");
     assert_eq!(scene.checkpoint().await.times_again, 1);
     scene.check().await;
 }
