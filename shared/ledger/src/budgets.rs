@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::Budget;
 use domain::credits::Credits;
 use domain::ids::{ApiKeyId, UserId};
 use domain::time::Timestamp;
 use serde::Deserialize;
-use store::{StoreError, Table, from_item, partition_of, sort_key_of};
+use store::{StoreError, Table, from_item, sort_key_of};
 
 use crate::account::Account;
 use crate::budget_place::PREFIX;
@@ -50,7 +49,8 @@ impl SeenBudget {
     }
 }
 
-/// A key's budget in one period, and what is spent of it. What was not seen counts as unspent: a hold's condition knows.
+/// A key's budget in one period, and the credits spent of it. An item that was not seen counts as unspent: the hold's
+/// condition sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyBudget {
     pub(crate) place: BudgetPlace,
@@ -110,7 +110,7 @@ fn expired_at(place: BudgetPlace, holds: &Holds, now: Timestamp) -> Credits {
     holds.values().filter(is_meant).fold(Credits::ZERO, |sum, hold| sum.saturating_plus(hold.amount))
 }
 
-/// What is spent of all budgets of a user: the items of all periods that are there.
+/// The items of all budgets of a user, by key and period.
 #[derive(Debug, Default)]
 pub struct SpentBudgets(BTreeMap<BudgetPlace, u64>);
 
@@ -120,17 +120,7 @@ impl SpentBudgets {
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
     pub async fn read(table: &Table, user_id: UserId) -> Result<Self, StoreError> {
-        let mut pages = table
-            .client()
-            .query()
-            .table_name(table.name())
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
+        let mut pages = table.querying(user_id, PREFIX).into_paginator().items().send();
         let mut spent = BTreeMap::new();
         while let Some(item) = pages.try_next().await? {
             let place = sort_key_of(&item).and_then(|sort| BudgetPlace::parse(sort.strip_prefix(PREFIX)?));

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{ConversationId, EntryId, UserId};
 use domain::time::Clock;
-use store::{Item, StoreError, Table, from_item, partition_of};
+use store::{Item, StoreError, Table, from_item};
 
 use crate::retention::Retention;
 use crate::texts::{ItemTexts, MessageItem, TextPlace, Texts, has_ended, id_in_sort_key, text_key};
@@ -90,7 +89,7 @@ impl PastExchanges {
         Ok(exchanges)
     }
 
-    /// The newest messages, the newest first.
+    /// The newest messages, the newest first. The next message is about the exchange that was just stored, and the read sees it.
     async fn newest(
         &self,
         user_id: UserId,
@@ -99,16 +98,9 @@ impl PastExchanges {
     ) -> Result<Vec<FoundMessage>, StoreError> {
         let answer = self
             .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(MessageItem::prefix(conversation)))
+            .querying(user_id, MessageItem::prefix(conversation))
             .limit(most.cast_signed())
             .scan_index_forward(false)
-            // The next message is about the exchange that was just stored, so the read must see it.
-            .consistent_read(true)
             .send()
             .await?;
         answer.items.unwrap_or_default().into_iter().map(found_message).collect()

@@ -5,21 +5,23 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, DeleteRequest, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConditionCheck, Delete, DeleteRequest, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update, WriteRequest,
 };
 use cloud::Service;
 use domain::cause::Cause;
+use domain::ids::UserId;
 use domain::setting::SettingError;
 use domain::time::{Clock, Timestamp};
 use serde::de::DeserializeOwned;
 
 use crate::collision::{random_wait, repeat_collisions};
-use crate::{Item, Key, StoreError, from_item, transaction};
+use crate::{Item, Key, StoreError, from_item, partition_of, transaction};
 
 /// Longest time of one request to the table, all of the SDK's attempts together.
 pub const REQUEST_TIMEOUT: Duration = cloud::OPERATION_TIMEOUT;
@@ -245,6 +247,18 @@ impl Table {
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let request = self.client.transact_write_items().client_request_token(token).set_transact_items(Some(items));
         repeat_collisions(clock, until, || request.clone().send()).await.map(|_| ())
+    }
+
+    /// The beginning of a consistent query of the user's items whose sort keys begin with `prefix`, in the order of these.
+    #[must_use]
+    pub fn querying(&self, user_id: UserId, prefix: impl Into<String>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(partition_of(user_id)))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.into()))
+            .consistent_read(true)
     }
 
     /// The beginning of an update in a transaction.

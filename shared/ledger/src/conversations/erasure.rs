@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{ConversationId, TokenId, UserId};
 use domain::time::Timestamp;
 use serde::Deserialize;
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Item, StoreError, from_item, number, partition_of, sort_key_of};
+use store::{Item, StoreError, from_item, number, sort_key_of};
 
 use crate::account::{Account, Status};
 use crate::conversations::keeper::ConversationKeeper;
@@ -91,14 +91,8 @@ impl ConversationKeeper {
     async fn markers(&self, user_id: UserId, start: Option<Item>) -> Result<MarkerPage, StoreError> {
         let answer = self
             .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("pk = :user AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(DeletedConversation::PREFIX.to_owned()))
+            .querying(user_id, DeletedConversation::PREFIX)
             .limit(PAGE_ITEMS)
-            .consistent_read(true)
             .set_exclusive_start_key(start)
             .send()
             .await?;
@@ -173,16 +167,10 @@ impl ConversationKeeper {
     async fn doomed(&self, user_id: UserId, stored_as: ConversationId) -> Result<DoomedExchanges, StoreError> {
         let answer = self
             .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("pk = :user AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(MessageItem::prefix(stored_as)))
+            .querying(user_id, MessageItem::prefix(stored_as))
             .projection_expression("pk, sk, #place")
             .expression_attribute_names("#place", "place")
             .limit(PAGE_ITEMS)
-            .consistent_read(true)
             .send()
             .await?;
         let mut page =
