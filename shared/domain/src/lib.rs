@@ -21,6 +21,7 @@ pub mod reasoning_proof;
 pub mod requests_per_minute;
 pub mod setting;
 pub mod source_network;
+pub mod term_change;
 pub mod time;
 pub mod time_span;
 pub mod username;

@@ -23,7 +23,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use changing::{ApiKeyChanges, ApiKeyPatch, KeyToChange, TermChange};
+pub use changing::{ApiKeyChanges, ApiKeyPatch, KeyToChange};
 pub use holder::{KeyDescription, KeyHolder};
 pub use key::{ApiKey, ApiKeyDigest};
 pub use limits::{ApiKeyBudget, ApiKeyModels, ApiKeyRate};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::invalid_field::InvalidField;
-use identity::api_keys::TermChange;
+use domain::term_change::TermChange;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::CONTENT_TYPE;
 use serde::de::{Deserializer, MapAccess, Visitor};

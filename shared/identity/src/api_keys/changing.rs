@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::cause::Cause;
 use domain::ids::ApiKeyId;
+use domain::term_change::TermChange;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::account::Closed;
@@ -16,25 +17,6 @@ use crate::api_keys::terms::{ApiKeyLifetime, ApiKeyName};
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
 use crate::login::ProvenLogin;
-
-/// The change of one term of an API key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TermChange<T> {
-    /// The term stays as it is.
-    #[default]
-    None,
-    /// The term becomes another one, which may be no limit.
-    To(T),
-}
-
-impl<T> TermChange<T> {
-    fn or(self, before: T) -> T {
-        match self {
-            Self::None => before,
-            Self::To(after) => after,
-        }
-    }
-}
 
 /// The changes of the terms of an API key. A lifetime begins with the change.
 #[derive(Clone, Debug, Default)]

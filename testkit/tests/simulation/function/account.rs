@@ -8,13 +8,13 @@ use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{TokenId, UserId};
 use shared::domain::source_network::SourceNetwork;
+use shared::domain::term_change::TermChange;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::error::ApiError;
 use shared::identity::accounts::{Accounts, LogoutScope, PasswordChange};
 use shared::identity::api_keys::{
-    ApiKeyBudget, ApiKeyChanges, ApiKeyLifetime, ApiKeyModels, ApiKeyPatch, ApiKeyRate, ApiKeyTerms, ApiKeys,
-    NewApiKey, TermChange,
+    ApiKeyBudget, ApiKeyChanges, ApiKeyLifetime, ApiKeyModels, ApiKeyPatch, ApiKeyRate, ApiKeyTerms, ApiKeys, NewApiKey,
 };
 use shared::identity::jwt::{LoggedIn, RefreshClaim, RefreshTerms, Subject};
 use shared::identity::login::ProvenLogin;

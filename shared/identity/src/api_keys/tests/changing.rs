@@ -1,6 +1,7 @@
 //! Changing an API key, while something else happens to it between its read and its change.
 
 use domain::requests_per_minute::RequestsPerMinute;
+use domain::term_change::TermChange;
 
 use super::*;
 

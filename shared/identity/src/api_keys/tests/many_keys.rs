@@ -2,6 +2,7 @@
 
 use domain::budget::Budget;
 use domain::period::PeriodLength;
+use domain::term_change::TermChange;
 use store::Key;
 
 use super::*;

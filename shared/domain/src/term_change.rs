@@ -1,0 +1,21 @@
+//! Changes of single terms, in a request that names those that change.
+
+/// The change of one term.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TermChange<T> {
+    /// The term stays as it is.
+    #[default]
+    None,
+    /// The term becomes another one, which may be no limit.
+    To(T),
+}
+
+impl<T> TermChange<T> {
+    /// The term after the change.
+    pub fn or(self, before: T) -> T {
+        match self {
+            Self::None => before,
+            Self::To(after) => after,
+        }
+    }
+}
