@@ -314,15 +314,15 @@ impl Account {
         self.first_conversation.unwrap_or(ConversationId::FIRST)
     }
 
-    /// The part of a transaction that ends API keys of the account, on the condition that it is open to `payer`: from then
-    /// on no function trusts what it remembers of them. It costs as much as [`Account::check_open`].
+    /// The part of a transaction that ends or changes API keys of the account, on the condition that it is open to `payer`:
+    /// from then on no function trusts what it remembers of them. It costs as much as [`Account::check_open`].
     ///
-    /// Every transaction that deletes the item of a key raises `keys_version`, here or with the epoch of API keys. A
+    /// Every transaction that deletes or changes the item of a key raises `keys_version`, here or with the epoch of API keys. A
     /// deletion of the account closes it first.
     ///
     /// # Errors
     /// [`StoreError::Internal`] if the request cannot be built.
-    pub fn end_keys(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
+    pub fn raise_keys_version(table: &Table, payer: Payer) -> Result<TransactWriteItem, StoreError> {
         transaction::update(
             Self::updating_open(table, payer, "")
                 .update_expression("ADD keys_version :one")

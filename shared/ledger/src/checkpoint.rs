@@ -28,7 +28,7 @@ pub(crate) struct Checkpoint {
     /// Whether the sums are being thrown away, to be [summed again](crate::summing_again). Until then there are none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) is_clearing: bool,
-    /// What an operator has begun, until they have heard that it is finished.
+    /// Set from the beginning of [summing again](crate::summing_again) until an operator's call ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) again: Option<SummingAgain>,
     /// How many times they were thrown away.

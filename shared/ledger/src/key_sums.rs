@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::calendar::Day;
 use domain::ids::{ApiKeyId, EntryId, UserId};
 use domain::period::{Period, PeriodLength};
@@ -28,8 +28,8 @@ pub struct KeySums {
     pub of_week: PeriodSum,
     /// Those of its month.
     pub of_month: PeriodSum,
-    /// The time of the last use, in seconds since the Unix epoch: that of the newest message that was charged.
-    pub last_used_at: u64,
+    /// The newest chat in the sums.
+    last_chat: EntryId,
 }
 
 /// The credits that were charged in a period of UTC's calendar.
@@ -64,26 +64,30 @@ impl KeySums {
         Ok(sums)
     }
 
-    /// The sums of a key before `chat`, the first that it paid for.
-    pub(crate) fn before(chat: EntryId) -> Self {
-        let none_in = |length: PeriodLength| PeriodSum { period: length.period_at(chat.made_at()), credits: 0 };
-        Self {
-            credits: 0,
-            of_day: none_in(PeriodLength::Day),
-            of_week: none_in(PeriodLength::Week),
-            of_month: none_in(PeriodLength::Month),
-            last_used_at: 0,
-        }
+    /// The sums of a key whose first chat cost `credits`.
+    pub(crate) fn of_first(chat: EntryId, credits: u64) -> Self {
+        let of = |length: PeriodLength| PeriodSum { period: length.period_at(chat.made_at()), credits };
+        let (of_day, of_week, of_month) = (of(PeriodLength::Day), of(PeriodLength::Week), of(PeriodLength::Month));
+        Self { credits, of_day, of_week, of_month, last_chat: chat }
     }
 
-    /// Adds a chat. Chats come in the order of their ids.
+    /// The time of the last use: that of the newest message that was charged.
+    #[must_use]
+    pub fn last_used_at(&self) -> Timestamp {
+        self.last_chat.made_at()
+    }
+
+    /// Adds a chat, unless the sums have it. Chats come in the order of their ids.
     pub(crate) fn add(&mut self, chat: EntryId, credits: u64) {
+        if chat <= self.last_chat {
+            return;
+        }
         let made_at = chat.made_at();
         self.credits = self.credits.saturating_add(credits);
         for sum in [&mut self.of_day, &mut self.of_week, &mut self.of_month] {
             sum.add(sum.period.length().period_at(made_at), credits);
         }
-        self.last_used_at = self.last_used_at.max(made_at.seconds());
+        self.last_chat = chat;
     }
 
     /// The part of a transaction that writes the sums.
@@ -96,25 +100,25 @@ impl KeySums {
     ) -> Result<TransactWriteItem, StoreError> {
         // Old entries that are summed again are not the last ones.
         let earliest_end = Day::of(now).plus_days(2).end();
-        let last_used = Day::of(Timestamp::from_seconds(self.last_used_at));
+        let last_used = Day::of(self.last_used_at());
         let period = |sum: &PeriodSum| serde_dynamo::to_attribute_value(sum).map_err(StoreError::from);
         transaction::update(
             table
                 .updating(Self::key(user_id, api_key))
                 .update_expression(
-                    "SET #credits = :credits, #day = :day, #week = :week, #month = :month, #used = :used, #end = :end",
+                    "SET #credits = :credits, #day = :day, #week = :week, #month = :month, #last = :last, #end = :end",
                 )
                 .expression_attribute_names("#credits", "credits")
                 .expression_attribute_names("#day", "of_day")
                 .expression_attribute_names("#week", "of_week")
                 .expression_attribute_names("#month", "of_month")
-                .expression_attribute_names("#used", "last_used_at")
+                .expression_attribute_names("#last", "last_chat")
                 .expression_attribute_names("#end", "expires_at")
                 .expression_attribute_values(":credits", number(self.credits))
                 .expression_attribute_values(":day", period(&self.of_day)?)
                 .expression_attribute_values(":week", period(&self.of_week)?)
                 .expression_attribute_values(":month", period(&self.of_month)?)
-                .expression_attribute_values(":used", number(self.last_used_at))
+                .expression_attribute_values(":last", AttributeValue::S(self.last_chat.to_string()))
                 .expression_attribute_values(
                     ":end",
                     number(last_used.plus_days(KEPT_DAYS).end().max(earliest_end).seconds()),
@@ -143,11 +147,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_period_begins_anew_and_the_total_does_not() {
+    fn each_period_begins_anew_and_the_total_does_not_and_each_chat_counts_once() {
         let at = |day: &str| Day::parse(day).unwrap().begin();
         let chat = |day: &str| EntryId::first_of(at(day));
-        let mut sums = KeySums::before(chat("2026-11-27"));
-        for (day, credits) in [("2026-11-27", 1), ("2026-11-27", 2), ("2026-11-29", 4), ("2026-11-30", 8)] {
+        let mut sums = KeySums::of_first(chat("2026-11-27"), 3);
+        for (day, credits) in [("2026-11-29", 4), ("2026-11-29", 4), ("2026-11-30", 8), ("2026-11-27", 3)] {
             sums.add(chat(day), credits);
         }
         assert_eq!(sums.credits, 15);
@@ -155,6 +159,6 @@ mod tests {
         assert_eq!((sums.of_week.at(at("2026-12-06")), sums.of_month.at(at("2026-11-01"))), (8, 15));
         sums.add(chat("2026-12-01"), 16);
         assert_eq!((sums.of_week.at(at("2026-11-30")), sums.of_month.at(at("2026-12-31"))), (24, 16));
-        assert_eq!((sums.credits, sums.last_used_at), (31, at("2026-12-01").seconds()));
+        assert_eq!((sums.credits, sums.last_used_at()), (31, at("2026-12-01")));
     }
 }

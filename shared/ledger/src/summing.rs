@@ -32,8 +32,8 @@ const MAX_ROWS: usize = 40;
 /// would cost more than the messages that they are of.
 pub(crate) const MANY_WAIT: u64 = 50;
 
-/// Time for which the transaction of a step is repeated while it collides with others.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time for which a transaction of the checkpoint is repeated while it collides with others.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The outcome of one step.
 #[derive(Debug)]
@@ -46,6 +46,17 @@ pub(crate) enum Step {
     Overtaken,
     /// The amount of the next entry cannot be read. Nothing is summed beyond it.
     Blocked,
+    /// There is no account any more, or it is being deleted.
+    Closed,
+}
+
+/// The outcome of a transaction that depends on the checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CheckpointMove {
+    /// It was written.
+    Done,
+    /// The checkpoint is another by now.
+    Overtaken,
     /// There is no account any more, or it is being deleted.
     Closed,
 }
@@ -102,22 +113,41 @@ impl Ledger {
             tracing::error!(%user_id, mispriced, "entries that are summed are not what their usage costs at their prices");
             metrics::emit(&[Metric::AuditMismatches(mispriced)]);
         }
-        let mut items = vec![self.check_not_closed(user_id)?, additions.checkpoint.replace(&self.table, user_id)?];
+        let mut items = Vec::new();
         for (place, sums) in &additions.rows {
             items.push(transaction::update(sums.added(place, self.table.updating(place.key(user_id))))?);
         }
         for (api_key, sums) in self.key_sums(user_id, &additions.of_keys).await? {
             items.push(sums.write(&self.table, user_id, api_key, self.clock.now())?);
         }
-        // Another step from the same checkpoint may read further, so that a name of the step's own is none for two.
+        let account = self.check_not_closed(user_id)?;
+        Ok(match self.replace_checkpoint(user_id, account, &additions.checkpoint, items).await? {
+            CheckpointMove::Done => Step::Moved(additions.checkpoint),
+            CheckpointMove::Overtaken => Step::Overtaken,
+            CheckpointMove::Closed => Step::Closed,
+        })
+    }
+
+    /// Writes the checkpoint `next` in the place of the one before, in one transaction with a part that requires the account
+    /// and with `further` parts.
+    pub(crate) async fn replace_checkpoint(
+        &self,
+        user_id: UserId,
+        account: TransactWriteItem,
+        next: &Checkpoint,
+        further: Vec<TransactWriteItem>,
+    ) -> Result<CheckpointMove, StoreError> {
+        let mut items = vec![account, next.replace(&self.table, user_id)?];
+        items.extend(further);
+        // Another one from the same checkpoint may read further, so that a name of this one's own is none for two.
         let token = format!("sum-{}", TokenId::new(&self.clock));
         let until = self.clock.now().plus(PATIENCE);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
-            return Ok(Step::Moved(additions.checkpoint));
+            return Ok(CheckpointMove::Done);
         };
         match cancellation_reasons(&error) {
-            Some([account, ..]) if condition_failed(account) => Ok(Step::Closed),
-            Some([_, checkpoint, ..]) if condition_failed(checkpoint) => Ok(Step::Overtaken),
+            Some([account, ..]) if condition_failed(account) => Ok(CheckpointMove::Closed),
+            Some([_, checkpoint, ..]) if condition_failed(checkpoint) => Ok(CheckpointMove::Overtaken),
             _ => Err(error.into()),
         }
     }
@@ -143,7 +173,8 @@ impl Ledger {
         let ids: BTreeSet<ApiKeyId> = chats.iter().map(|(api_key, ..)| *api_key).collect();
         let mut sums = KeySums::read(&self.table, user_id, &ids).await?;
         for (api_key, chat, credits) in chats {
-            sums.entry(*api_key).or_insert_with(|| KeySums::before(*chat)).add(*chat, *credits);
+            let of_key = sums.entry(*api_key).or_insert_with(|| KeySums::of_first(*chat, *credits));
+            of_key.add(*chat, *credits);
         }
         Ok(sums)
     }

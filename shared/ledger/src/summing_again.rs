@@ -3,17 +3,17 @@
 //! An operator does this after they have mended an entry that is [summed](crate::summing) already. The checkpoint first says
 //! that the sums are being thrown away, and starts at nothing. While it says so, nobody takes a step, and a read of usage
 //! reads no row. Rows are deleted in transactions that require this very checkpoint, so a deletion that is late deletes
-//! nothing new. When no row is left, the checkpoint says so, and steps sum again. Whoever is killed leaves a state from
-//! which the next one goes on. See `docs/decisions/audit.md`.
+//! nothing new. When no row is left, the checkpoint says so, and steps sum again. After a kill the next call goes on from the
+//! checkpoint. See `docs/decisions/audit.md`.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{EntryId, TokenId, UserId};
 use domain::time::Timestamp;
 use serde::Serialize;
 use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Key, StoreError, from_item, number, partition_of, sort_key_of};
+use store::{Key, StoreError, from_item, number, sort_key_of};
 
 use crate::account::{Account, Status};
 use crate::audited_account::AuditedAccount;
@@ -21,7 +21,7 @@ use crate::checkpoint::{Checkpoint, HistorySum, SummingAgain};
 use crate::key_sums;
 use crate::ledger::Ledger;
 use crate::sealing::SEAL_AGE;
-use crate::summing::Step;
+use crate::summing::{CheckpointMove, PATIENCE, Step};
 use crate::usage_sums;
 
 /// The most rows that one transaction deletes. With the check of the checkpoint they are fewer than the hundred items that it
@@ -30,9 +30,6 @@ const ROWS_AT_ONCE: i32 = 90;
 
 /// Time reserved for the request that is under way.
 const MARGIN: Duration = Duration::from_secs(5);
-
-/// Time for which a transaction is repeated while it collides with others.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The state of an account whose entries are summed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,15 +49,6 @@ pub struct SummedAgain {
 /// The account is gone, or is being deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountClosed;
-
-/// The outcome of one write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rewritten {
-    Done,
-    /// The checkpoint is another by now.
-    Overtaken,
-    Closed,
-}
 
 impl SummedAgain {
     fn of(checkpoint: &Checkpoint, finished: bool) -> Self {
@@ -89,29 +77,29 @@ impl Ledger {
                 return Ok(Err(AccountClosed));
             };
             let checkpoint: Checkpoint = checkpoint.map(from_item).transpose()?.unwrap_or_default();
-            let rewritten = match (checkpoint.again, checkpoint.through) {
+            let replaced = match (checkpoint.again, checkpoint.through) {
                 (None, None) => return Ok(Ok(SummedAgain::of(&checkpoint, true))),
                 (None, Some(through)) => self.begin_again(user_id, &checkpoint, through).await?,
                 (Some(_), _) if checkpoint.is_clearing => self.clear(user_id, &checkpoint).await?,
                 (Some(again), through) => match self.sum_step(user_id).await? {
-                    Step::Moved(_) => Rewritten::Done,
-                    Step::Overtaken => Rewritten::Overtaken,
-                    Step::Closed => Rewritten::Closed,
-                    Step::Done(done) if done.version != checkpoint.version => Rewritten::Overtaken,
+                    Step::Moved(_) => CheckpointMove::Done,
+                    Step::Overtaken => CheckpointMove::Overtaken,
+                    Step::Closed => CheckpointMove::Closed,
+                    Step::Done(done) if done.version != checkpoint.version => CheckpointMove::Overtaken,
                     // The last entries that were summed may be gone: all that are left below the seal have been summed.
                     Step::Done(done)
                         if through.max(account.seal_of_age(SEAL_AGE, self.clock.now())) >= Some(again.to) =>
                     {
                         match self.finish_again(user_id, &done).await? {
-                            Rewritten::Done => return Ok(Ok(SummedAgain::of(&done, true))),
-                            rewritten => rewritten,
+                            CheckpointMove::Done => return Ok(Ok(SummedAgain::of(&done, true))),
+                            replaced => replaced,
                         }
                     }
                     // The seal is young, or an amount cannot be read.
                     Step::Done(_) | Step::Blocked => return Ok(Ok(SummedAgain::of(&checkpoint, false))),
                 },
             };
-            if rewritten == Rewritten::Closed {
+            if replaced == CheckpointMove::Closed {
                 return Ok(Err(AccountClosed));
             }
             if self.clock.now().plus(MARGIN) >= deadline {
@@ -122,7 +110,12 @@ impl Ledger {
     }
 
     /// Lets the checkpoint say that the sums are being thrown away, and every pass look at the account again.
-    async fn begin_again(&self, user_id: UserId, before: &Checkpoint, to: EntryId) -> Result<Rewritten, StoreError> {
+    async fn begin_again(
+        &self,
+        user_id: UserId,
+        before: &Checkpoint,
+        to: EntryId,
+    ) -> Result<CheckpointMove, StoreError> {
         tracing::warn!(%user_id, entries = before.history.entries, "an operator has the entries summed again");
         let next = Checkpoint {
             through: None,
@@ -133,7 +126,7 @@ impl Ledger {
             again: Some(SummingAgain { to, began_at: self.clock.now().milliseconds() }),
             times_again: before.times_again + 1,
         };
-        self.write_again(user_id, self.unmark(user_id)?, &next).await
+        self.replace_checkpoint(user_id, self.unmark(user_id)?, &next, Vec::new()).await
     }
 
     /// The part of a transaction that lets the next pass of the audit look at the account, which is there and not being deleted.
@@ -148,7 +141,7 @@ impl Ledger {
     }
 
     /// Deletes some rows, or, where none is left, lets the checkpoint say that steps may be taken.
-    async fn clear(&self, user_id: UserId, checkpoint: &Checkpoint) -> Result<Rewritten, StoreError> {
+    async fn clear(&self, user_id: UserId, checkpoint: &Checkpoint) -> Result<CheckpointMove, StoreError> {
         for prefix in [usage_sums::SORT_KEY_PREFIX, key_sums::SORT_KEY_PREFIX] {
             let rows = self.rows_to_clear(user_id, prefix).await?;
             if !rows.is_empty() {
@@ -156,23 +149,12 @@ impl Ledger {
             }
         }
         let next = Checkpoint { version: checkpoint.version + 1, is_clearing: false, ..checkpoint.clone() };
-        self.write_again(user_id, self.check_not_closed(user_id)?, &next).await
+        self.replace_checkpoint(user_id, self.check_not_closed(user_id)?, &next, Vec::new()).await
     }
 
     async fn rows_to_clear(&self, user_id: UserId, prefix: &str) -> Result<Vec<Key>, StoreError> {
-        let answer = self
-            .table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("pk = :user AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-            .projection_expression("sk")
-            .limit(ROWS_AT_ONCE)
-            .consistent_read(true)
-            .send()
-            .await?;
+        let answer =
+            self.table.querying(user_id, prefix).projection_expression("sk").limit(ROWS_AT_ONCE).send().await?;
         let items = answer.items.unwrap_or_default();
         Ok(items.iter().filter_map(sort_key_of).map(|sort_key| Key::of_user(user_id, sort_key)).collect())
     }
@@ -183,7 +165,7 @@ impl Ledger {
         user_id: UserId,
         checkpoint: &Checkpoint,
         rows: Vec<Key>,
-    ) -> Result<Rewritten, StoreError> {
+    ) -> Result<CheckpointMove, StoreError> {
         let check = self
             .table
             .checking(Checkpoint::key(user_id))
@@ -196,38 +178,18 @@ impl Ledger {
         let token = format!("clear-{}", TokenId::new(&self.clock));
         let until = self.clock.now().plus(PATIENCE);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
-            return Ok(Rewritten::Done);
+            return Ok(CheckpointMove::Done);
         };
         match cancellation_reasons(&error) {
-            Some([checkpoint, ..]) if condition_failed(checkpoint) => Ok(Rewritten::Overtaken),
+            Some([checkpoint, ..]) if condition_failed(checkpoint) => Ok(CheckpointMove::Overtaken),
             _ => Err(error.into()),
         }
     }
 
     /// Lets the checkpoint say that the entries are summed as far as they were before. An examination that began earlier may
     /// have marked the account as audited meanwhile.
-    async fn finish_again(&self, user_id: UserId, before: &Checkpoint) -> Result<Rewritten, StoreError> {
+    async fn finish_again(&self, user_id: UserId, before: &Checkpoint) -> Result<CheckpointMove, StoreError> {
         let next = Checkpoint { version: before.version + 1, again: None, ..before.clone() };
-        self.write_again(user_id, self.unmark(user_id)?, &next).await
-    }
-
-    /// Writes the checkpoint in the place of the one before, beside a part that requires the account.
-    async fn write_again(
-        &self,
-        user_id: UserId,
-        account: TransactWriteItem,
-        next: &Checkpoint,
-    ) -> Result<Rewritten, StoreError> {
-        let items = vec![account, next.replace(&self.table, user_id)?];
-        let token = format!("again-{}", TokenId::new(&self.clock));
-        let until = self.clock.now().plus(PATIENCE);
-        let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
-            return Ok(Rewritten::Done);
-        };
-        match cancellation_reasons(&error) {
-            Some([account, ..]) if condition_failed(account) => Ok(Rewritten::Closed),
-            Some([_, checkpoint, ..]) if condition_failed(checkpoint) => Ok(Rewritten::Overtaken),
-            _ => Err(error.into()),
-        }
+        self.replace_checkpoint(user_id, self.unmark(user_id)?, &next, Vec::new()).await
     }
 }

@@ -33,7 +33,7 @@ const MAX_STEPS: u32 = 4;
 const MAX_TAIL_PAGES: u32 = 2;
 
 /// Attempts at reading sums while others carry them on.
-pub(crate) const MAX_ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 pub use grouping::{Grouping, UsageGroup};
 

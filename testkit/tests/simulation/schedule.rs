@@ -78,7 +78,9 @@ pub(super) struct Outcome {
     pub(super) sealed: usize,
     /// How many checkpoints there are.
     pub(super) summed: usize,
-    /// What the index `directory` told too late.
+    /// How many times entries were summed again.
+    pub(super) summed_again: u64,
+    /// The staleness of the index `directory`.
     pub(super) staleness: Staleness,
     /// How many holds took requests from two buckets.
     pub(super) holds_of_two_buckets: usize,
@@ -255,7 +257,9 @@ impl Schedule {
         let remembered_holds = self.network.account_witness().held_and_refused();
         let sealed = self.network.seal_witness().sealed();
         let (items, trace) = (self.network.items(), self.world.trace.lines());
-        let summed = items.iter().filter(|item| item.sort == "CHECKPOINT").count();
+        let checkpoints = || items.iter().filter(|item| item.sort == "CHECKPOINT");
+        let summed = checkpoints().count();
+        let summed_again = checkpoints().filter_map(|item| item.attributes["times_again"].as_u64()).sum();
         let is_below_zero = |item: &&StoredItem| {
             item.sort.starts_with(PREFIX_OF_BUDGETS) && item.attributes["spent"].as_i64().is_some_and(|spent| spent < 0)
         };
@@ -268,6 +272,7 @@ impl Schedule {
             remembered_holds,
             sealed,
             summed,
+            summed_again,
             staleness: self.network.directory().staleness(),
             holds_of_two_buckets,
             budgets_below_zero,
@@ -444,6 +449,7 @@ impl Schedule {
         for _ in 0..2 {
             let items = self.network.items();
             for (user_id, account) in accounts(&items) {
+                violations.extend(verdict_on_sums::on_keys(&items, &self.table, user_id).await);
                 violations.extend(verdict_on_sums::on_reads(&items, &reader, user_id, &account).await);
             }
             self.world.clock.advance(Duration::from_secs(61));

@@ -11,12 +11,15 @@ use crate::NOW;
 use crate::engine::{StoredItem, partition_of};
 use crate::verdict::entries;
 use shared::domain::calendar::Day;
-use shared::domain::ids::{EntryId, UserId};
+use shared::domain::ids::{ApiKeyId, EntryId, UserId};
 use shared::domain::period::PeriodLength;
 use shared::domain::time::Timestamp;
 use shared::ledger::account::{Account, Epoch, Payer};
 use shared::ledger::entry::{Entry, EntryKind};
+use shared::ledger::key_sums::KeySums;
+use shared::ledger::key_usage::KeyUsage;
 use shared::ledger::usage::{Days, RowLimit, UsageReader};
+use store::Table;
 
 /// Requests, tokens read and written, and credits, by the sort key of the row.
 type Rows = BTreeMap<String, [u64; 4]>;
@@ -40,7 +43,7 @@ fn rows_of(items: &[StoredItem], partition: &str, through: Option<&str>) -> Rows
     rows
 }
 
-/// What was charged with each API key of a partition up to `through`, by the sort key of its sums: in all, in the day, the week and
+/// The charges of each API key of a partition up to `through`, by the sort key of its sums: in all, in the day, the week and
 /// the month of its last use, and the time of that.
 fn keys_of(items: &[StoredItem], partition: &str, through: Option<&str>) -> BTreeMap<String, [u64; 5]> {
     let mut chats: BTreeMap<String, BTreeMap<Timestamp, u64>> = BTreeMap::new();
@@ -165,7 +168,8 @@ pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
         let stored: BTreeMap<String, [u64; 5]> = stored
             .map(|item| {
                 let of = |period: &str| item.attributes[period]["credits"].as_u64().unwrap_or(0);
-                let (total, last) = (number(item, "credits"), number(item, "last_used_at"));
+                let last = item.attributes["last_chat"].as_str().and_then(EntryId::parse).unwrap();
+                let (total, last) = (number(item, "credits"), last.made_at().seconds());
                 (item.sort.clone(), [total, of("of_day"), of("of_week"), of("of_month"), last])
             })
             .collect();
@@ -207,5 +211,25 @@ pub(super) async fn on_reads(
         Vec::new()
     } else {
         vec![format!("the usage of {user_id} is told as {told:?}, and is {expected:?}")]
+    }
+}
+
+/// A read of the usage of API keys tells all chats that they paid for, whatever is summed.
+pub(super) async fn on_keys(items: &[StoredItem], table: &Table, user_id: UserId) -> Vec<String> {
+    let expected = keys_of(items, &partition_of(user_id), None);
+    let keys = expected.keys().map(|sort| ApiKeyId::parse(&sort["KEY#".len()..]).unwrap()).collect();
+    let usage = KeyUsage::read(table, user_id, &keys).await.unwrap();
+    let told: BTreeMap<String, [u64; 5]> = keys
+        .iter()
+        .filter_map(|key| Some((format!("KEY#{key}"), usage.of_key(*key)?)))
+        .map(|(sort, sums)| {
+            let KeySums { credits, of_day, of_week, of_month, .. } = sums;
+            (sort, [*credits, of_day.credits, of_week.credits, of_month.credits, sums.last_used_at().seconds()])
+        })
+        .collect();
+    if told == expected {
+        Vec::new()
+    } else {
+        vec![format!("the usage of the keys of {user_id} is told as {told:?}, and is {expected:?}")]
     }
 }

@@ -80,7 +80,7 @@ impl ApiKeys {
         let mut items = self.replacing(user_id, &keyring.list, &keyring.without_dead(self.clock.now()))?;
         let [_, _, ..] = items[..] else { return Ok(false) };
         let owner = Payer::new(user_id, Epoch::OfSessions(keyring.account.session_epoch));
-        items.insert(0, Account::end_keys(&self.table, owner)?);
+        items.insert(0, Account::raise_keys_version(&self.table, owner)?);
         let token = TokenId::new(&self.clock).to_string();
         self.table.transact(&token, items, &self.clock, deadline).await?;
         Ok(true)

@@ -73,7 +73,7 @@ impl ApiKeyView {
             let renews_at = in_period.renews_at().map(|moment| moment.to_string());
             BudgetView { credits: budget.credits, per: budget.per, spent: in_period.spent(), renews_at }
         });
-        let last_used_at = spending.usage.of_key(id).map(|sums| Timestamp::from_seconds(sums.last_used_at));
+        let last_used_at = spending.usage.of_key(id).map(|sums| Timestamp::from_seconds(sums.last_used_at().seconds()));
         Self {
             id,
             name: listed.name,
@@ -88,7 +88,7 @@ impl ApiKeyView {
     }
 }
 
-/// What the API keys of a user have spent.
+/// The budgets' items and the sums of a user's API keys.
 #[derive(Default)]
 pub(super) struct Spending {
     budgets: SpentBudgets,
@@ -203,7 +203,7 @@ impl ApiKeys {
         Ok(views.collect())
     }
 
-    /// What the keys that have these limits have spent.
+    /// The budgets' items and the sums of the keys that have these limits.
     pub(super) async fn spending(
         &self,
         user_id: UserId,
@@ -262,8 +262,8 @@ impl ApiKeys {
         let ListReplacement { next, further, changes_a_key } = replacement;
         let mut replacing = self.replacing(person.user_id(), seen, next)?;
         let list = replacing.remove(0);
-        let says_so = changes_a_key || !replacing.is_empty();
-        let account = if says_so { Account::end_keys } else { Account::check_open };
+        let ends_or_changes_a_key = changes_a_key || !replacing.is_empty();
+        let account = if ends_or_changes_a_key { Account::raise_keys_version } else { Account::check_open };
         let mut items = vec![account(&self.table, person.payer())?, list];
         items.extend(further);
         items.extend(replacing);

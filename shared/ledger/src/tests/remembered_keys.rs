@@ -117,7 +117,7 @@ impl Scene {
 
     /// Counts an end of a key.
     pub(super) async fn end_a_key(&self) {
-        let end = Account::end_keys(&self.test.table, self.ada).unwrap();
+        let end = Account::raise_keys_version(&self.test.table, self.ada).unwrap();
         let token = EntryId::new(&self.test.clock).to_string();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
         self.test.table.transact(&token, vec![end], &self.test.clock, deadline).await.unwrap();

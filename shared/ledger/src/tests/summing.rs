@@ -116,7 +116,8 @@ impl SummingScene {
                 if let Some((place, sums)) = entry.usage() {
                     if let Some(api_key) = place.api_key {
                         let chat = entry.id.unwrap();
-                        of_keys.entry(api_key).or_insert_with(|| KeySums::before(chat)).add(chat, sums.credits);
+                        let of_key = of_keys.entry(api_key).or_insert_with(|| KeySums::of_first(chat, sums.credits));
+                        of_key.add(chat, sums.credits);
                     }
                     rows.entry(place).or_default().add(&sums);
                 }
@@ -144,19 +145,19 @@ impl SummingScene {
     /// Compares what is told of the keys' usage with all entries, summed or not.
     pub(super) async fn check_usage_of_keys(&self) {
         let page = EntryRange::after(self.user(), None).next_page(&self.test.table, 5000, true).await;
-        let mut of_keys: BTreeMap<ApiKeyId, (u64, u64)> = BTreeMap::new();
+        let mut of_keys: BTreeMap<ApiKeyId, (u64, Option<EntryId>)> = BTreeMap::new();
         for item in page.unwrap().items {
             let entry = AuditedEntry::of(&item).unwrap();
             let Some((UsagePlace { api_key: Some(api_key), .. }, sums)) = entry.usage() else { continue };
-            let (credits, last_used_at) = of_keys.entry(api_key).or_default();
+            let (credits, last) = of_keys.entry(api_key).or_default();
             *credits += sums.credits;
-            *last_used_at = entry.id.unwrap().made_at().seconds();
+            *last = entry.id;
         }
         let keys = of_keys.keys().copied().collect();
         let usage = KeyUsage::read(&self.test.table, self.user(), &keys).await.unwrap();
-        for (api_key, (credits, last_used_at)) in of_keys {
+        for (api_key, (credits, last)) in of_keys {
             let told = usage.of_key(api_key).unwrap();
-            assert_eq!((told.credits, told.last_used_at), (credits, last_used_at));
+            assert_eq!((told.credits, told.last_used_at()), (credits, last.unwrap().made_at()));
         }
     }
 }

@@ -42,7 +42,7 @@ impl RememberedScene {
     /// Ends the key, or another one of the account.
     async fn end(&self, is_this_key: bool) {
         let test = &self.replies.test;
-        let mut items = vec![Account::end_keys(&test.table, self.replies.ada).unwrap()];
+        let mut items = vec![Account::raise_keys_version(&test.table, self.replies.ada).unwrap()];
         if is_this_key {
             items.push(transaction::delete(test.table.deleting(key_item())).unwrap());
         }
