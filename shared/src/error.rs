@@ -479,7 +479,7 @@ impl ApiError {
         u64::try_from(duration.as_micros().div_ceil(1_000_000)).ok()
     }
 
-    /// What does not cover the request, if something does not.
+    /// The balance or budget that does not cover the request, if one does not.
     pub(crate) fn shortfall(&self) -> Option<Shortfall> {
         match *self {
             Self::InsufficientTokens { balance, cost } => Some(Shortfall {
@@ -501,7 +501,7 @@ impl ApiError {
     }
 }
 
-/// What does not cover a request: members of a body of 402, in every protocol.
+/// The balance or budget that does not cover a request: members of a body of 402, in every protocol.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shortfall {
     /// `account` or `key`.
@@ -512,7 +512,7 @@ pub struct Shortfall {
     /// Of an API key: what is left of its budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     remaining: Option<Credits>,
-    /// What the request costs at least.
+    /// The least cost of the request.
     cost: Credits,
     /// Of an API key whose budget begins anew: when it does, in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]

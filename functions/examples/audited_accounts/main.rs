@@ -123,7 +123,11 @@ async fn main() -> ExitCode {
     let sizes: Vec<usize> = env::args().skip(1).map(|argument| argument.parse().unwrap()).collect();
     let [accounts, entries, summed] = match sizes[..] {
         [accounts, entries, summed] => [accounts, entries, summed],
-        _ => [ACCOUNTS, ENTRIES, SUMMED_ENTRIES],
+        [] => [ACCOUNTS, ENTRIES, SUMMED_ENTRIES],
+        _ => {
+            eprintln!("Give the numbers of accounts, of entries and of entries that are summed, or none of them.");
+            return ExitCode::FAILURE;
+        }
     };
     println!("| | read units | write units | ms |\n|---|--:|--:|--:|");
     let mut is_bounded = many_accounts(accounts).await;

@@ -347,7 +347,7 @@ impl Ledger {
     }
 }
 
-/// What the refused transaction of `new` shows of the items whose conditions failed. `None` if none did.
+/// The items whose conditions failed in the refused transaction of `new`. `None` if none did.
 fn refused(reasons: &[CancellationReason], new: &NewHold<'_>) -> Result<Option<Placed>, LedgerError> {
     let mut reasons = reasons.iter();
     let account = reasons.next();

@@ -45,7 +45,7 @@ pub struct ErrorParts<'a> {
     pub message: Cow<'a, str>,
     /// The name of the parameter that the error is about.
     pub parameter: Option<Cow<'a, str>>,
-    /// What does not cover the request, if something does not.
+    /// The balance or budget that does not cover the request, if one does not.
     pub shortfall: Option<Shortfall>,
     /// The length of the prompt, if it is too long.
     pub too_long: Option<TooLong>,

@@ -14,12 +14,12 @@ use shared::domain::time::Timestamp;
 #[derive(Default)]
 pub(super) struct LateDirectory {
     lateness: Duration,
-    /// What it had, each since a time. The last one is what it has now.
+    /// Its images, each since a time. The last one is current.
     images: VecDeque<(Timestamp, DirectoryImage)>,
     staleness: Staleness,
 }
 
-/// How often a reader was told what was so no longer.
+/// The number of times that a reader was served an old image.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Staleness {
     /// The users that were there and not listed, over all reads.

@@ -128,7 +128,7 @@ fn length_of(place: &str) -> PeriodLength {
     period_of(place).length()
 }
 
-/// What is wrong with a hold by a key that had `current` limits between the beginning of its process and the hold.
+/// The fault of a hold by a key that had `current` limits between the beginning of its process and the hold.
 fn out_of_limits(id: &str, hold: &WitnessedHold, charge: Option<&Entry>, current: &[&KeyLimits]) -> Option<String> {
     if current.is_empty() {
         // The key ended before; another verdict judges that.
@@ -217,7 +217,7 @@ fn on_buckets(witness: &Witness) -> Vec<String> {
     violations
 }
 
-/// What is spent of all budgets of a user can be read, whatever TTL has deleted and releases have made anew.
+/// The budgets' items of a user can be read, whatever TTL has deleted and releases have made anew.
 pub(super) async fn on_reads(table: &Table, user_id: UserId) -> Option<String> {
     let read = SpentBudgets::read(table, user_id).await;
     read.err().map(|error| format!("what is spent of the budgets of {user_id} cannot be read: {error:?}"))

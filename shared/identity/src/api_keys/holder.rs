@@ -41,7 +41,7 @@ impl From<KeyHolder> for ClaimedPayer {
     }
 }
 
-/// What the holder of an API key is told of it.
+/// The description of an API key for its holder.
 #[derive(Debug)]
 pub struct KeyDescription {
     /// The name that its maker gave it. `None` if the key is older than limits of keys.
@@ -54,7 +54,7 @@ pub struct KeyDescription {
     pub limits: KeyLimits,
     /// Its budget in the current period, if it has one.
     pub budget: Option<KeyBudget>,
-    /// What it has paid for. `None` if it has paid for nothing.
+    /// The sums of its charges. `None` if it has paid for nothing.
     pub sums: Option<KeySums>,
 }
 
@@ -79,8 +79,8 @@ impl ApiKeys {
         self.living(key, found, keys_version)
     }
 
-    /// What the holder of the API key `bearer` is told of it. The key and its account are always read: what is told is as
-    /// it is.
+    /// The description of the API key `bearer` for its holder. The key and its account are always read, and never taken from
+    /// memory.
     ///
     /// # Errors
     /// As [`ApiKeys::holder`]; [`IdentityError::TokenNotValid`] or [`IdentityError::UserInactive`] if the account is not open

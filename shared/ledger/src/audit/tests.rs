@@ -88,6 +88,17 @@ impl Scene {
         }
     }
 
+    /// An account of sixty chats that are summed, and the ids of these.
+    async fn with_summed_chats(&self) -> (Payer, Vec<EntryId>) {
+        let ada = open_account(&self.test, "ada", 1000).await;
+        let ids = self.put_chats(ada, 60).await;
+        self.run().await;
+        self.wait();
+        self.forget_judgement(ada).await;
+        assert_eq!(self.run().await, clean(1));
+        (ada, ids)
+    }
+
     /// Puts chats of a credit each, and takes their cost from the balance.
     async fn put_chats(&self, payer: Payer, number: u32) -> Vec<EntryId> {
         let mut ids = Vec::new();
@@ -704,12 +715,7 @@ async fn an_entry_below_the_checkpoint_that_is_changed_added_or_gone_is_found_wi
     };
     for tamper in [change, add, remove] {
         let scene = Scene::start().await;
-        let ada = open_account(&scene.test, "ada", 1000).await;
-        let ids = scene.put_chats(ada, 60).await;
-        scene.run().await;
-        scene.wait();
-        scene.forget_judgement(ada).await;
-        assert_eq!(scene.run().await, clean(1));
+        let (ada, ids) = scene.with_summed_chats().await;
         let through = scene.checkpoint(ada).await.unwrap().through.unwrap();
         tamper(&scene, ada, ids).await;
         let mut days = 0;
@@ -735,12 +741,7 @@ async fn an_entry_below_the_checkpoint_that_is_changed_added_or_gone_is_found_wi
 async fn an_altered_history_is_told_until_its_entries_are_summed_again_and_a_proof_of_before_does_not_tell_it_once_more()
  {
     let scene = Scene::start().await;
-    let ada = open_account(&scene.test, "ada", 1000).await;
-    let ids = scene.put_chats(ada, 60).await;
-    scene.run().await;
-    scene.wait();
-    scene.forget_judgement(ada).await;
-    assert_eq!(scene.run().await, clean(1));
+    let (ada, ids) = scene.with_summed_chats().await;
     let before = scene.audit().history_to_prove(ada.user_id()).await.unwrap().unwrap();
     // The operator takes back a credit that should never have been charged.
     scene.tamper_with_entry(ada, ids[3], "amount", AttributeValue::N("0".to_owned())).await;

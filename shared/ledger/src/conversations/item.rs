@@ -51,7 +51,7 @@ pub(crate) fn needs_no_item(account: &Account, stored_as: ConversationId) -> boo
     [ConversationId::COMPLETIONS, account.first_conversation()].contains(&stored_as)
 }
 
-/// What was read for `owner`, and the id under which the exchanges of its conversation `id` are stored, if it has that
+/// Reads the items of `owner`, and the id under which the exchanges of its conversation `id` are stored, if it has that
 /// conversation. It takes one request, and a second read unit for any conversation but the first.
 ///
 /// # Errors

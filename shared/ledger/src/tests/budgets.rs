@@ -77,14 +77,14 @@ impl BudgetScene {
         items
     }
 
-    /// What is spent by the one item that there is.
+    /// The credits spent by the one item that there is.
     async fn occupied(&self) -> u64 {
         let items = self.items().await;
         let [(_, spent, _)] = &items[..] else { panic!("not one item: {items:?}") };
         *spent
     }
 
-    /// What a list of keys shows as spent.
+    /// The credits that a list of keys shows as spent.
     async fn spent(&self) -> u64 {
         let user_id = self.scene.ada.user_id();
         let spent = SpentBudgets::read(&self.scene.test.table, user_id).await.unwrap();
@@ -117,7 +117,7 @@ async fn hold_by(scene: &Scene, key: &FakeKey, least: u64, amount: u64) -> Resul
     hold_in(scene, admitted(scene, key).await?, least, amount).await.map(held)
 }
 
-/// What is left, and when the budget begins anew, of a refusal by the budget.
+/// The credits left and the next period's beginning, of a refusal by the budget.
 fn exhausted<T: std::fmt::Debug>(outcome: Result<T, LedgerError>) -> (u64, Option<Timestamp>) {
     match outcome {
         Err(LedgerError::BudgetSpent { remaining, renews_at, .. }) => (remaining.into(), renews_at),
@@ -149,7 +149,7 @@ async fn a_hold_shrinks_to_what_the_budget_has_left_down_to_the_least_and_then_i
     let midnight = NOW.plus(DAY).seconds() / 86_400 * 86_400;
     assert_eq!(exhausted(scene.hold_between(1, 9).await), (0, Some(Timestamp::from_seconds(midnight))));
     assert_eq!((scene.scene.balance().await, scene.occupied().await), (90, 10));
-    // What costs nothing needs no budget.
+    // A free message needs no budget.
     assert_eq!(scene.hold_between(0, 0).await.unwrap().amount, Credits::ZERO);
 }
 
