@@ -5,9 +5,11 @@
 //!
 //! Begin with [`credits`] and [`pricing`].
 
+pub mod allowance;
 pub mod budget;
 pub mod calendar;
 pub mod cause;
+pub mod code;
 pub mod conversation_title;
 pub mod credits;
 pub mod ids;
@@ -24,3 +26,4 @@ pub mod source_network;
 pub mod time;
 pub mod time_span;
 pub mod username;
+pub mod voucher_end;
