@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acts::ActOrigin;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::time::Timestamp;
@@ -139,6 +140,8 @@ impl From<GrantError> for DirectError {
             GrantError::InsufficientCredits { balance } => Self::InsufficientTokens { balance },
             GrantError::TooManyCredits { owned } => Self::TooManyTokens { owned },
             GrantError::Mismatch => Self::GrantMismatch,
+            // An operator has no account that could cease to be staff.
+            GrantError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
         }
@@ -160,6 +163,14 @@ impl From<DirectError> for Diagnostic {
     fn from(error: DirectError) -> Self {
         Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
     }
+}
+
+/// The origin of the acts of the invocation under way. It came through no network: IAM has allowed it, and `CloudTrail` has the
+/// same id.
+#[must_use]
+pub fn origin() -> ActOrigin {
+    let invocation = Invocation::current();
+    ActOrigin::new(None, invocation.as_ref().map_or("", Invocation::request_id))
 }
 
 /// A function that is invoked directly: a state that outlives events, and a handler.
@@ -246,6 +257,13 @@ mod tests {
         let diagnostic = Diagnostic::from(error);
         assert_eq!(diagnostic.error_type, "Internal");
         assert!(!diagnostic.error_message.contains("secret"), "{}", diagnostic.error_message);
+    }
+
+    #[tokio::test]
+    async fn an_act_has_the_id_of_its_invocation() {
+        let of_invocation = Invocation::new("an-id").during(async { origin() }).await;
+        assert_eq!(of_invocation, ActOrigin::new(None, "an-id"));
+        assert_eq!(origin(), ActOrigin::new(None, ""));
     }
 
     #[test]

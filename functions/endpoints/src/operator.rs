@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};
-use shared::direct::{DirectError, Task, serve};
+use shared::direct::{DirectError, Task, origin, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::endpoint::{Error, Resources};
@@ -12,6 +12,7 @@ use shared::identity::accounts::Accounts;
 use shared::identity::login::Logins;
 use shared::ledger::Ledger;
 use shared::ledger::acceptance::Switch;
+use shared::ledger::authority::RecentAuthority;
 use shared::ledger::grant::Grant;
 use shared::providers::stored_catalogue::CatalogueKeeper;
 
@@ -76,7 +77,8 @@ impl Operator {
         deadline: Timestamp,
     ) -> Result<CommandOutcome, DirectError> {
         let login = self.logins.find(username).await?.ok_or(DirectError::UserNotFound)?;
-        let granted = self.ledger.grant(login.user_id, grant, deadline).await?;
+        let authority = RecentAuthority::operator(origin());
+        let granted = self.ledger.grant(login.user_id, grant, &authority, deadline).await?;
         Ok(CommandOutcome::Granted { username: login.username, granted })
     }
 }

@@ -235,6 +235,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
             for key in statement.leading_keys {
                 assert!(
                     [
+                        "ACTS*",
                         "APIKEY#*",
                         "AUDIT",
                         "CATALOGUE",
@@ -298,6 +299,12 @@ fn may_write(function: &TemplateFunction, key: &str) -> bool {
     writes.iter().any(|action| may(function, action, key))
 }
 
+/// Whether a function may change or delete what is recorded of acts.
+fn may_change_acts(function: &TemplateFunction) -> bool {
+    let changes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
+    changes.iter().any(|action| may(function, action, "ACTS*"))
+}
+
 /// The names of the functions that pass `test`.
 fn who(test: &dyn Fn(&TemplateFunction) -> bool) -> Vec<String> {
     let functions = template().functions().into_iter().filter(|function| test(function));
@@ -330,6 +337,8 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "token-balance"
         ]
     );
+    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["operator"]);
+    assert!(who(&may_change_acts).is_empty(), "the history is append-only");
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
     assert_eq!(

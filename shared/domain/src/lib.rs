@@ -19,6 +19,7 @@ pub mod password;
 pub mod period;
 pub mod pricing;
 pub mod random;
+pub mod reason;
 pub mod reasoning_proof;
 pub mod requests_per_minute;
 pub mod setting;

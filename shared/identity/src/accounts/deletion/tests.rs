@@ -2,11 +2,13 @@
 
 use super::*;
 
+use acts::ActOrigin;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, SessionId};
 use domain::message::Message;
 use ledger::admission::Admission;
 use ledger::audit::{Audit, Report};
+use ledger::authority::RecentAuthority;
 use ledger::exchange::{Bill, Exchange};
 use ledger::gate::{Accepting, Gate};
 use ledger::grant::GrantError;
@@ -188,7 +190,8 @@ async fn an_account_that_is_being_deleted_is_closed_to_everything_but_its_deleti
         reason: "a present".to_owned().try_into().unwrap(),
         id: "present".to_owned().try_into().unwrap(),
     };
-    let granted = scene.ledger.grant(scene.ada.user_id(), &grant, soon()).await;
+    let operator = RecentAuthority::operator(ActOrigin::new(None, "a-request"));
+    let granted = scene.ledger.grant(scene.ada.user_id(), &grant, &operator, soon()).await;
     assert!(matches!(granted, Err(GrantError::DeletionInProgress)));
     assert!(scene.deletion.read(&scene.ada).await.is_ok());
 }
