@@ -16,7 +16,7 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::time::Timestamp;
 use futures_util::FutureExt;
-use identity::ActivationError;
+use identity::ChangeError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::grant::GrantError;
 use providers::catalogue::CatalogueError;
@@ -148,13 +148,18 @@ impl From<GrantError> for DirectError {
     }
 }
 
-impl From<ActivationError> for DirectError {
-    fn from(error: ActivationError) -> Self {
+impl From<ChangeError> for DirectError {
+    fn from(error: ChangeError) -> Self {
         match error {
-            ActivationError::UserNotFound => Self::UserNotFound,
-            ActivationError::DeletionInProgress => Self::DeletionInProgress,
-            ActivationError::Unavailable(cause) => Self::Unavailable(cause),
-            ActivationError::Internal(cause) => Self::Internal(cause),
+            ChangeError::UserNotFound => Self::UserNotFound,
+            ChangeError::DeletionInProgress => Self::DeletionInProgress,
+            // An operator may demote the last superuser.
+            ChangeError::LastSuperuser => {
+                Self::Internal(Cause::because("an operator was kept from demoting a superuser"))
+            }
+            ChangeError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
+            ChangeError::Unavailable(cause) => Self::Unavailable(cause),
+            ChangeError::Internal(cause) => Self::Internal(cause),
         }
     }
 }

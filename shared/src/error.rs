@@ -9,7 +9,7 @@ use domain::credits::Credits;
 use domain::ids::EntryId;
 use domain::time::Timestamp;
 use domain::voucher_end::VoucherEnd;
-use identity::IdentityError;
+use identity::{ChangeError, IdentityError};
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
@@ -248,6 +248,9 @@ impl From<IdentityError> for ApiError {
             IdentityError::NotFound => Self::NotFound,
             IdentityError::UsernameTaken => Self::UsernameTaken,
             IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
+            IdentityError::NotStaff => Self::NoSuchPath,
+            IdentityError::LoginRequiredAgain => Self::LoginRequiredAgain,
+            IdentityError::LastSuperuser => Self::LastSuperuser,
             IdentityError::PasswordRequired => Self::invalid("password", "This field is required."),
             IdentityError::Throttled { retry_after } => Self::Throttled { retry_after },
             IdentityError::Unavailable(cause) => Self::Unavailable(cause),
@@ -260,6 +263,19 @@ impl From<AuthorityLost> for ApiError {
     /// Whoever has ceased to be staff is answered as everybody else.
     fn from(_: AuthorityLost) -> Self {
         Self::NoSuchPath
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::UserNotFound => Self::NotFound,
+            ChangeError::DeletionInProgress => Self::DeletionInProgress,
+            ChangeError::LastSuperuser => Self::LastSuperuser,
+            ChangeError::AuthorityLost(lost) => lost.into(),
+            ChangeError::Unavailable(cause) => Self::Unavailable(cause),
+            ChangeError::Internal(cause) => Self::Internal(cause),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub use {acts, domain, identity, ledger, providers};
 
+pub mod admin;
 pub mod anthropic;
 pub mod conversation;
 pub mod direct;

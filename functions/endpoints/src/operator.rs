@@ -1,4 +1,4 @@
-//! `operator`: grants credits, shows, deactivates and activates accounts, stops and resumes messages and registrations,
+//! `operator`: grants credits, shows, deactivates, activates, promotes and demotes accounts, stops and resumes messages and registrations,
 //! and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path of the API
 //! leads to it.
 
@@ -8,10 +8,12 @@ use shared::direct::{DirectError, Task, origin, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::endpoint::{Error, Resources};
-use shared::identity::accounts::Accounts;
-use shared::identity::login::Logins;
+use shared::identity::ChangeError;
+use shared::identity::accounts::{AccountChange, Accounts};
+use shared::identity::login::{Login, Logins};
 use shared::ledger::Ledger;
 use shared::ledger::acceptance::Switch;
+use shared::ledger::account::Account;
 use shared::ledger::authority::RecentAuthority;
 use shared::ledger::grant::Grant;
 use shared::providers::stored_catalogue::CatalogueKeeper;
@@ -54,8 +56,10 @@ impl Task for Operator {
             Command::Catalogue(command) => {
                 return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
             }
-            Command::Deactivate { username } => self.accounts.deactivate(&username, deadline).await?,
-            Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
+            Command::Deactivate { username } => self.change(username, active(false), deadline).await?,
+            Command::Activate { username } => self.change(username, active(true), deadline).await?,
+            Command::Promote { username } => self.change(username, staff(true), deadline).await?,
+            Command::Demote { username } => self.change(username, staff(false), deadline).await?,
             Command::Show { username } => self.accounts.find(&username).await?,
         };
         Ok(CommandOutcome::Account(AccountView::new(&login, account, self.clock.now())))
@@ -70,6 +74,16 @@ impl Operator {
         }))
     }
 
+    async fn change(
+        &self,
+        username: Username,
+        change: AccountChange,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        let authority = RecentAuthority::operator(origin());
+        self.accounts.change(&username.into(), change, None, &authority, deadline).await
+    }
+
     async fn grant(
         &self,
         username: &Username,
@@ -81,4 +95,12 @@ impl Operator {
         let granted = self.ledger.grant(login.user_id, grant, &authority, deadline).await?;
         Ok(CommandOutcome::Granted { username: login.username, granted })
     }
+}
+
+fn active(active: bool) -> AccountChange {
+    AccountChange { active: Some(active), staff: None }
+}
+
+fn staff(staff: bool) -> AccountChange {
+    AccountChange { active: None, staff: Some(staff) }
 }

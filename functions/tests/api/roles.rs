@@ -298,9 +298,15 @@ async fn operate(world: &World, ada: &Tokens) {
     change(world, &marker, |_| true, |item| item["deleted_at"] = json!({"N": "1"})).await;
     change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
     seal(world, "eve").await;
-    for action in ["deactivate", "activate"] {
+    for action in ["deactivate", "activate", "promote", "demote"] {
         operator(json!({"action": action, "username": "eve"})).await;
     }
+    // A superuser who deletes the own account while another one stays.
+    let ruth = arrive(world, "ruth").await;
+    for username in ["eve", "ruth"] {
+        operator(json!({"action": "promote", "username": username})).await;
+    }
+    ask(world, 204, delete_account(PASSWORD).bearer(&ruth.access)).await;
     let audit = world.stack.function("audit").await;
     let hardly_any_time = SystemTime::now() + Duration::from_secs(5);
     assert_eq!(audit.invoke_with_deadline(&json!({}), hardly_any_time).await.unwrap()["finished"], false);

@@ -247,6 +247,7 @@ fn every_permission_on_the_table_is_confined_to_named_actions_and_leading_keys()
                         "LOGIN#*",
                         "RECEIPTKEYS",
                         "REGISTRATIONS#*",
+                        "STAFF",
                         "STOP",
                         "USER#*",
                     ]
@@ -352,6 +353,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
     let deletes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
     let may_end_one = |function: &TemplateFunction| deletes.iter().any(|action| may(function, action, "RECEIPTKEYS"));
     assert!(who(&may_end_one).is_empty(), "a key of receipts is never retired");
+    assert_eq!(who(&|function| may_write(function, "STAFF")), ["account", "operator"]);
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),

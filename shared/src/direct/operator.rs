@@ -53,6 +53,18 @@ pub enum Command {
         #[serde(deserialize_with = "username")]
         username: Username,
     },
+    /// Make an account staff.
+    Promote {
+        /// The user's name.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Make an account that is staff one like all others.
+    Demote {
+        /// The user's name.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
     /// Show an account.
     Show {
         /// The user's name.
@@ -178,6 +190,8 @@ pub struct AccountView {
     username: String,
     user_id: UserId,
     status: Status,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
     balance: Credits,
     spendable: Credits,
     held: Credits,
@@ -194,6 +208,7 @@ impl AccountView {
         Self {
             user_id: login.user_id,
             status: account.status,
+            staff: account.staff,
             balance: account.balance,
             spendable,
             held,
@@ -223,6 +238,8 @@ mod tests {
         let is_ada = |username: &Username| username.as_str() == "Ada";
         assert!(matches!(about_ada("deactivate"), Command::Deactivate { username } if is_ada(&username)));
         assert!(matches!(about_ada("activate"), Command::Activate { username } if is_ada(&username)));
+        assert!(matches!(about_ada("promote"), Command::Promote { username } if is_ada(&username)));
+        assert!(matches!(about_ada("demote"), Command::Demote { username } if is_ada(&username)));
         assert!(matches!(about_ada("show"), Command::Show { username } if is_ada(&username)));
         let shown = Command::parse(json!({"action": "accepting"})).unwrap();
         assert!(matches!(shown, Command::Accepting(AcceptanceCommand::Show)));
