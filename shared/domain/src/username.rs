@@ -122,6 +122,17 @@ mod tests {
         }
     }
 
+    /// `DynamoDB` sorts by up to 1,024 bytes, and the directory sorts by this form.
+    #[test]
+    fn the_form_in_which_names_are_compared_has_at_most_six_bytes_for_each_character() {
+        for character in char::MIN..=char::MAX {
+            if let Ok(name) = Username::parse(&character.to_string()) {
+                let bytes = name.canonical().len();
+                assert!(bytes <= 6 * name.as_str().chars().count(), "{character:?}: {bytes}");
+            }
+        }
+    }
+
     #[test]
     fn a_name_of_an_ids_form_is_not_chosen_and_is_known_where_somebody_has_it() {
         let id = UserId::new(&crate::time::Clock::system()).to_string();

@@ -18,7 +18,7 @@ use crate::accounts::registration::Accounts;
 use crate::accounts::superusers::CountChange;
 use crate::accounts::user_ref::UserRef;
 use crate::error::ChangeError;
-use crate::login::Login;
+use crate::login::{LIST_BY_NAME, Login};
 
 /// The most rounds of a change that collides with other changes of the account.
 const MAX_ROUNDS: usize = 5;
@@ -271,10 +271,10 @@ impl Accounts {
         let update = self
             .table
             .updating(Login::key(username))
-            .update_expression("SET session_epoch = :epoch, #status = :status, staff = :staff")
+            .update_expression(format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}"))
             .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
             .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()));
-        transaction::update(copied(update, *next, login.session_epoch))
+        transaction::update(copied(Login::listing(update, username), *next, login.session_epoch))
     }
 }
 
