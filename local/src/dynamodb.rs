@@ -78,7 +78,7 @@ pub enum DynamoDbError {
     },
     /// The data was written under another template.
     #[error(
-        "The table {table_name} in {place} has other keys or indexes than template.yaml; delete that file, or keep \
+        "The table {table_name} in {place} has other keys than template.yaml; delete that file, or keep \
          the new data elsewhere with --data."
     )]
     TableDiffers {
@@ -283,25 +283,83 @@ Resources:
         let other = template(&TABLE.replace("pk", "id"));
         let error = DynamoDb::start(storage, 0, "chat-api", &other).await.err().unwrap().to_string();
         assert!(error.starts_with("The table chat-api in "), "{error}");
-        assert!(
-            error.contains("chat-api.db has other keys or indexes than template.yaml; delete that file"),
-            "{error}"
+        assert!(error.contains("chat-api.db has other keys than template.yaml; delete that file"), "{error}");
+    }
+
+    /// The template with a global index of this projection.
+    fn with_index(projection: &str) -> Template {
+        let by_kind = "KeySchema: [{AttributeName: kind, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]";
+        let index = format!(
+            "      GlobalSecondaryIndexes: [{{IndexName: by_kind, {by_kind}, Projection: {{{projection}}}}}]\n"
         );
+        let kind = "AttributeDefinitions: [{AttributeName: kind, AttributeType: S}, ";
+        template(&format!("{}{index}", TABLE.replace("AttributeDefinitions: [", kind)))
+    }
+
+    async fn start_with(storage: &Storage, projection: &str) -> DynamoDb {
+        DynamoDb::start(storage.clone(), 0, "chat-api", &with_index(projection)).await.unwrap()
+    }
+
+    async fn listed(dynamodb: &DynamoDb) -> Value {
+        let query = json!({
+            "TableName": "chat-api", "IndexName": "by_kind", "KeyConditionExpression": "kind = :kind",
+            "ExpressionAttributeValues": {":kind": {"S": "user"}},
+        });
+        let (status, answer) = call(dynamodb, "Query", query).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["Items"].clone()
     }
 
     #[tokio::test]
-    async fn another_index_counts_as_another_table_too() {
+    async fn an_index_that_another_release_made_otherwise_is_made_again_of_the_items_that_are_there() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::Directory(folder.path().to_owned());
-        start(storage.clone(), 0).await.unwrap().stop().await;
-        let index = "      GlobalSecondaryIndexes:
-        - {IndexName: by_sk, KeySchema: [{AttributeName: sk, KeyType: HASH}], Projection: {ProjectionType: ALL}}
-";
-        let indexed = template(&format!("{TABLE}{index}"));
-        let error = DynamoDb::start(storage.clone(), 0, "chat-api", &indexed).await.err().unwrap();
-        assert!(matches!(error, DynamoDbError::TableDiffers { .. }), "{error}");
-        DynamoDb::start(storage.clone(), 0, "indexed", &indexed).await.unwrap().stop().await;
-        DynamoDb::start(storage, 0, "indexed", &indexed).await.unwrap();
+        let without = start(storage.clone(), 0).await.unwrap();
+        let keys =
+            |number: usize| json!({"pk": {"S": "USER#1"}, "sk": {"S": number.to_string()}, "kind": {"S": "user"}});
+        let item = |number: usize| {
+            let mut item = keys(number);
+            item["name"] = json!({"S": "ada"});
+            item["secret"] = json!({"S": "hash"});
+            item
+        };
+        for number in 0..3 {
+            let (status, _) = call(&without, "PutItem", json!({"TableName": "chat-api", "Item": item(number)})).await;
+            assert_eq!(status, 200);
+        }
+        without.stop().await;
+        let names = |number: usize| {
+            let mut item = item(number);
+            item.as_object_mut().unwrap().remove("secret");
+            item
+        };
+        let include = "ProjectionType: INCLUDE, NonKeyAttributes: [name, status]";
+        let other_order = "ProjectionType: INCLUDE, NonKeyAttributes: [status, name]";
+        for (projection, shown) in [
+            ("ProjectionType: KEYS_ONLY", [0, 1, 2].map(keys)),
+            (include, [0, 1, 2].map(names)),
+            (other_order, [0, 1, 2].map(names)),
+            ("ProjectionType: ALL", [0, 1, 2].map(item)),
+        ] {
+            let dynamodb = start_with(&storage, projection).await;
+            assert_eq!(listed(&dynamodb).await, json!(shown), "{projection}");
+            dynamodb.stop().await;
+        }
+        // What is written later is in it too, and the index that the template has no more is gone.
+        let dynamodb = start_with(&storage, include).await;
+        call(&dynamodb, "PutItem", json!({"TableName": "chat-api", "Item": item(3)})).await;
+        assert_eq!(listed(&dynamodb).await, json!([0, 1, 2, 3].map(names)));
+        dynamodb.stop().await;
+        let without = start(storage, 0).await.unwrap();
+        let (_, table) = call(&without, "DescribeTable", json!({"TableName": "chat-api"})).await;
+        assert_eq!(table["Table"]["GlobalSecondaryIndexes"], Value::Null);
+        let (_, found) = call(
+            &without,
+            "GetItem",
+            json!({"TableName": "chat-api", "Key": {"pk": {"S": "USER#1"}, "sk": {"S": "3"}}}),
+        )
+        .await;
+        assert_eq!(found["Item"], item(3));
     }
 
     #[tokio::test]

@@ -11,11 +11,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acts::ActOrigin;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::time::Timestamp;
 use futures_util::FutureExt;
-use identity::ActivationError;
+use identity::ChangeError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::grant::GrantError;
 use ledger::summing_again::AccountClosed;
@@ -146,19 +147,26 @@ impl From<GrantError> for DirectError {
             GrantError::InsufficientCredits { balance } => Self::InsufficientTokens { balance },
             GrantError::TooManyCredits { owned } => Self::TooManyTokens { owned },
             GrantError::Mismatch => Self::GrantMismatch,
+            // An operator has no account that could cease to be staff.
+            GrantError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
 
-impl From<ActivationError> for DirectError {
-    fn from(error: ActivationError) -> Self {
+impl From<ChangeError> for DirectError {
+    fn from(error: ChangeError) -> Self {
         match error {
-            ActivationError::UserNotFound => Self::UserNotFound,
-            ActivationError::DeletionInProgress => Self::DeletionInProgress,
-            ActivationError::Unavailable(cause) => Self::Unavailable(cause),
-            ActivationError::Internal(cause) => Self::Internal(cause),
+            ChangeError::UserNotFound => Self::UserNotFound,
+            ChangeError::DeletionInProgress => Self::DeletionInProgress,
+            // An operator may demote the last superuser.
+            ChangeError::LastSuperuser => {
+                Self::Internal(Cause::because("an operator was kept from demoting a superuser"))
+            }
+            ChangeError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
+            ChangeError::Unavailable(cause) => Self::Unavailable(cause),
+            ChangeError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
@@ -167,6 +175,14 @@ impl From<DirectError> for Diagnostic {
     fn from(error: DirectError) -> Self {
         Self { error_type: error.error_type().to_owned(), error_message: error.to_string() }
     }
+}
+
+/// The origin of the acts of the invocation under way. It came through no network: IAM has allowed it, and `CloudTrail` has the
+/// same id.
+#[must_use]
+pub fn origin() -> ActOrigin {
+    let invocation = Invocation::current();
+    ActOrigin::new(None, invocation.as_ref().map_or("", Invocation::request_id))
 }
 
 /// A function that is invoked directly: a state that outlives events, and a handler.
@@ -253,6 +269,13 @@ mod tests {
         let diagnostic = Diagnostic::from(error);
         assert_eq!(diagnostic.error_type, "Internal");
         assert!(!diagnostic.error_message.contains("secret"), "{}", diagnostic.error_message);
+    }
+
+    #[tokio::test]
+    async fn an_act_has_the_id_of_its_invocation() {
+        let of_invocation = Invocation::new("an-id").during(async { origin() }).await;
+        assert_eq!(of_invocation, ActOrigin::new(None, "an-id"));
+        assert_eq!(origin(), ActOrigin::new(None, ""));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::Duration;
 use domain::setting::SettingError;
 use domain::time::Clock;
 
-use crate::endpoint::answered::{Answered, answered};
+use crate::endpoint::answered::{Answered, PathMethods, answered};
 use crate::http::{CorsOrigins, Method, Request};
 use crate::settings::Settings;
 
@@ -37,6 +37,10 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     /// The methods of the endpoint. A request with another method is answered with 405, because API Gateway would say
     /// 403 "Missing Authentication Token". `HEAD` is not named: it works where `GET` does, and a handler sees a `GET`.
     const METHODS: &'static [Method];
+
+    /// Whether nobody learns by a method that is not allowed that there is the path: the handler gets every method, and answers
+    /// with 405 those who may know. A preflight is answered as everywhere, since it names nobody.
+    const HIDES_METHODS: bool = false;
 
     /// Whether the endpoint has the path of `request`, for one that gets the paths that no function has. At another path
     /// every method is answered with 404, as API Gateway does.
@@ -97,6 +101,7 @@ impl<E: Endpoint> Served<E> {
     async fn answered(&self, received: lambda_http::Request) -> Answered<E::Answer, E::Error> {
         let request = Request::from_lambda(received, &self.clock, self.timeout);
         let methods = E::has_path(&request).then(|| E::methods(&request));
+        let methods = methods.map(|methods| PathMethods { methods, are_hidden: E::HIDES_METHODS });
         answered(methods, &self.cors_origins, request, |request| self.endpoint.answer(request)).await
     }
 }

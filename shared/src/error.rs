@@ -8,11 +8,14 @@ use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
 use domain::time::Timestamp;
-use identity::IdentityError;
+use domain::voucher_end::VoucherEnd;
+use identity::{ChangeError, IdentityError};
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
+use ledger::authority::AuthorityLost;
 use ledger::gate::GateError;
+use ledger::grant::GrantError;
 use providers::error::{ModelError, Refusal};
 use serde::Serialize;
 use store::StoreError;
@@ -55,6 +58,8 @@ pub enum ApiError {
         /// The least cost of the request.
         least: Credits,
     },
+    /// 400 `invalid_catalogue`, with the errors by their paths in the document.
+    InvalidCatalogue(FieldErrors),
     /// 401 `not_authenticated`: no bearer token was sent.
     NotAuthenticated,
     /// 401 `token_not_valid`: the token is malformed, forged, expired, revoked or of another kind. The reason is logged
@@ -80,8 +85,16 @@ pub enum ApiError {
         /// The moment at which the budget begins anew, if it ever does.
         renews_at: Option<Timestamp>,
     },
+    /// 403 `login_required_again`: the act wants a login of the last minutes.
+    LoginRequiredAgain,
+    /// 403 `registration_closed`: nobody may register, or nobody without an invitation.
+    RegistrationClosed,
     /// 404 `not_found`: the user has nothing with this id.
     NotFound,
+    /// 404 `not_found`: the caller is nobody to whom the path is there. At the admin API the body is the gateway's own.
+    NoSuchPath,
+    /// 404 `voucher_not_found`: no voucher has this code.
+    VoucherNotFound,
     /// 404 `model_not_found`: the request names a model that is not here, or not for its API key.
     ModelNotFound(UnknownModel),
     /// 405 `method_not_allowed`, with the methods that are allowed.
@@ -107,6 +120,33 @@ pub enum ApiError {
         /// The most conversations of a user.
         limit: u32,
     },
+    /// 409 `last_superuser`: without this one there would be no active superuser.
+    LastSuperuser,
+    /// 409 `own_account`: staff delete their own account as everybody does, with the password.
+    OwnAccount,
+    /// 409 `inactive`: the account that the act is for is deactivated.
+    AccountInactive,
+    /// 409 `deletion_in_progress`: the account that the act is for is being deleted.
+    DeletionInProgress,
+    /// 409 `balance_too_low`: the user has less than is taken back.
+    BalanceTooLow {
+        /// The credits that the user can spend.
+        balance: Credits,
+    },
+    /// 409 `too_many_credits`: the user would have more than [`Credits::MAX`].
+    TooManyCredits {
+        /// The user's credits, including held ones.
+        owned: Credits,
+    },
+    /// 409 `catalogue_changed`: another version is stored than the one that was seen.
+    CatalogueChanged {
+        /// The version that is stored.
+        version: u64,
+    },
+    /// 409 `voucher_spent`: the voucher gives nothing any more.
+    VoucherSpent(VoucherEnd),
+    /// 409 `already_redeemed`: the user has redeemed this voucher before.
+    AlreadyRedeemed,
     /// 413 `too_large`: the body has more bytes than the limit.
     TooLarge {
         /// The most bytes that a body may have.
@@ -116,6 +156,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// 422 `idempotency_mismatch`: the idempotency key was used for another message.
     IdempotencyMismatch,
+    /// 422 `idempotency_mismatch`: the idempotency key was used for another grant.
+    GrantMismatch,
     /// 429 `throttled`: too many guesses at a password, registrations, or deletions of conversations that wait.
     Throttled {
         /// The time until a retry can succeed. The client is told whole seconds, rounded up.
@@ -206,10 +248,48 @@ impl From<IdentityError> for ApiError {
             IdentityError::NotFound => Self::NotFound,
             IdentityError::UsernameTaken => Self::UsernameTaken,
             IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
+            IdentityError::NotStaff => Self::NoSuchPath,
+            IdentityError::LoginRequiredAgain => Self::LoginRequiredAgain,
+            IdentityError::LastSuperuser => Self::LastSuperuser,
             IdentityError::PasswordRequired => Self::invalid("password", "This field is required."),
             IdentityError::Throttled { retry_after } => Self::Throttled { retry_after },
             IdentityError::Unavailable(cause) => Self::Unavailable(cause),
             IdentityError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<AuthorityLost> for ApiError {
+    /// Whoever has ceased to be staff is answered as everybody else.
+    fn from(_: AuthorityLost) -> Self {
+        Self::NoSuchPath
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::UserNotFound => Self::NotFound,
+            ChangeError::DeletionInProgress => Self::DeletionInProgress,
+            ChangeError::LastSuperuser => Self::LastSuperuser,
+            ChangeError::AuthorityLost(lost) => lost.into(),
+            ChangeError::Unavailable(cause) => Self::Unavailable(cause),
+            ChangeError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<GrantError> for ApiError {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::AccountNotFound => Self::NotFound,
+            GrantError::DeletionInProgress => Self::DeletionInProgress,
+            GrantError::InsufficientCredits { balance } => Self::BalanceTooLow { balance },
+            GrantError::TooManyCredits { owned } => Self::TooManyCredits { owned },
+            GrantError::Mismatch => Self::GrantMismatch,
+            GrantError::AuthorityLost(lost) => lost.into(),
+            GrantError::Unavailable(cause) => Self::Unavailable(cause),
+            GrantError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
@@ -272,21 +352,32 @@ impl ApiError {
             | Self::Invalid(_)
             | Self::ModelRefused { .. }
             | Self::ContextTooLong { .. }
-            | Self::MaxCostTooLow { .. } => StatusCode::BAD_REQUEST,
+            | Self::MaxCostTooLow { .. }
+            | Self::InvalidCatalogue(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated | Self::TokenNotValid(_) | Self::InvalidCredentials | Self::UserInactive => {
                 StatusCode::UNAUTHORIZED
             }
             Self::InsufficientTokens { .. } | Self::BudgetSpent { .. } => StatusCode::PAYMENT_REQUIRED,
-            Self::NotFound | Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
+            Self::LoginRequiredAgain | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoSuchPath | Self::VoucherNotFound | Self::ModelNotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UsernameTaken
             | Self::InProgress
             | Self::AnswerGone
             | Self::TooManyKeys { .. }
-            | Self::TooManyConversations { .. } => StatusCode::CONFLICT,
+            | Self::TooManyConversations { .. }
+            | Self::LastSuperuser
+            | Self::OwnAccount
+            | Self::AccountInactive
+            | Self::DeletionInProgress
+            | Self::BalanceTooLow { .. }
+            | Self::TooManyCredits { .. }
+            | Self::CatalogueChanged { .. }
+            | Self::VoucherSpent(_)
+            | Self::AlreadyRedeemed => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IdempotencyMismatch | Self::GrantMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. }
             | Self::TooManyMessages { .. }
             | Self::TooManyRequests { .. }
@@ -310,12 +401,16 @@ impl ApiError {
             Self::ModelRefused { refusal, .. } => refusal_code(*refusal),
             Self::ContextTooLong { .. } => refusal_code(Refusal::TooLong),
             Self::MaxCostTooLow { .. } => "invalid_value",
+            Self::InvalidCatalogue(_) => "invalid_catalogue",
             Self::NotAuthenticated => "not_authenticated",
             Self::TokenNotValid(_) => "token_not_valid",
             Self::InvalidCredentials => "invalid_credentials",
             Self::UserInactive => "user_inactive",
             Self::InsufficientTokens { .. } | Self::BudgetSpent { .. } => "insufficient_tokens",
-            Self::NotFound => "not_found",
+            Self::LoginRequiredAgain => "login_required_again",
+            Self::RegistrationClosed => "registration_closed",
+            Self::NotFound | Self::NoSuchPath => "not_found",
+            Self::VoucherNotFound => "voucher_not_found",
             Self::ModelNotFound(_) => "model_not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UsernameTaken => "username_taken",
@@ -323,7 +418,16 @@ impl ApiError {
             Self::AnswerGone => "answer_gone",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::TooManyConversations { .. } => "too_many_conversations",
-            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::LastSuperuser => "last_superuser",
+            Self::OwnAccount => "own_account",
+            Self::AccountInactive => "inactive",
+            Self::DeletionInProgress => "deletion_in_progress",
+            Self::BalanceTooLow { .. } => "balance_too_low",
+            Self::TooManyCredits { .. } => "too_many_credits",
+            Self::CatalogueChanged { .. } => "catalogue_changed",
+            Self::VoucherSpent(_) => "voucher_spent",
+            Self::AlreadyRedeemed => "already_redeemed",
+            Self::IdempotencyMismatch | Self::GrantMismatch => "idempotency_mismatch",
             Self::Throttled { .. }
             | Self::TooManyMessages { .. }
             | Self::TooManyRequests { .. }
@@ -368,7 +472,29 @@ impl ApiError {
             Self::BudgetSpent { remaining, cost, renews_at: Some(renews_at) } => format!(
                 "This message costs {cost}, and the budget of this API key has {remaining} left until {renews_at}."
             ),
-            Self::NotFound => "Not found.".to_owned(),
+            Self::InvalidCatalogue(_) => "This is no catalogue, and nothing was changed.".to_owned(),
+            Self::LoginRequiredAgain => {
+                "This takes a login of the last 15 minutes. Log in again, and repeat it with the new token.".to_owned()
+            }
+            Self::RegistrationClosed => "This service takes no registrations.".to_owned(),
+            Self::NotFound | Self::NoSuchPath => "Not found.".to_owned(),
+            Self::VoucherNotFound => "There is no such code.".to_owned(),
+            Self::LastSuperuser => "This is the last active superuser. Make another one first.".to_owned(),
+            Self::OwnAccount => "This is your own account. Delete it at /account/, with your password.".to_owned(),
+            Self::AccountInactive => "The account is deactivated.".to_owned(),
+            Self::DeletionInProgress => "The account is being deleted.".to_owned(),
+            Self::BalanceTooLow { balance } => {
+                format!("The balance is {balance}, which does not cover what is to be taken back.")
+            }
+            Self::TooManyCredits { owned } => {
+                format!("The user has {owned} and cannot have more than {}.", Credits::MAX)
+            }
+            Self::CatalogueChanged { version } => format!(
+                "The catalogue has version {version}, and nothing was changed. Look at it again before you replace it."
+            ),
+            Self::VoucherSpent(end) => end.to_string(),
+            Self::AlreadyRedeemed => "You have redeemed this code before.".to_owned(),
+            Self::GrantMismatch => "This idempotency key was used for another grant.".to_owned(),
             Self::ModelNotFound(unknown) => unknown.detail(),
             Self::MethodNotAllowed { method, .. } => format!("Method \"{method}\" not allowed."),
             Self::InProgress => "The first request with this idempotency key is still being answered.".to_owned(),

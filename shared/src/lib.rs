@@ -6,8 +6,9 @@
 //!
 //! Begin with [`endpoint::Endpoint`], then read one binary. [`till::Till`] is the way of a paid message.
 
-pub use {domain, identity, ledger, providers};
+pub use {acts, domain, identity, ledger, providers};
 
+pub mod admin;
 pub mod anthropic;
 pub mod conversation;
 pub mod direct;

@@ -11,8 +11,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use cloud::SecretSource;
+use domain::allowance::AllowanceTerms;
 use domain::credits::Credits;
 use domain::password::PasswordRules;
+use domain::period::PeriodLength;
 use domain::requests_per_minute::RequestsPerMinute;
 use domain::setting::SettingError;
 use identity::jwt::{SigningSecretSource, TokenLifetimes};
@@ -24,6 +26,20 @@ use crate::http::CorsOrigins;
 
 pub use chat::ChatSettings;
 
+/// The most that `MAX_GRANT` may be.
+const MAX_MAX_GRANT: u64 = 1_000_000_000_000;
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Whoever has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
 /// The settings of every function. Each field is the environment variable of the same name, in capitals. template.yaml
 /// has a parameter with the same default for each, which a test compares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +48,9 @@ pub struct Settings {
     pub table_name: String,
     /// `STARTING_TOKENS`: credits granted at registration. Default 100.
     pub starting_tokens: Credits,
+    /// `REGISTRATION`: who may register: `open` is everybody, `invite` whoever has an invitation, `closed` nobody. Default
+    /// `open`.
+    pub registration: Registration,
     /// `REGISTRATIONS_PER_HOUR`: the most registrations from one network in an hour, up to a million. 0 is no limit.
     /// Default 20.
     pub registrations_per_hour: u32,
@@ -53,6 +72,12 @@ pub struct Settings {
     pub requests_per_minute: Option<RequestsPerMinute>,
     /// `MESSAGE_RETENTION_DAYS`: how many days messages and replies are kept, up to 3,650. 0 is for good. Default 0.
     pub message_retention: Retention,
+    /// `MAX_GRANT`: the most credits of one act of staff, from 1 to 10^12. Operators have no such limit. Default 1,000,000.
+    pub max_grant: Credits,
+    /// `ALLOWANCE_TOKENS`, `ALLOWANCE_PERIOD`, `ALLOWANCE_CAP`: the allowance of accounts that come by invitation: so many
+    /// credits with every `day`, `week` or `month`, up to the cap. 0 credits are none, and a cap of 0 is that of one period's
+    /// credits. Default 0, `month`, 0.
+    pub allowance: Option<AllowanceTerms>,
     /// `PASSWORD_BLOCKLIST`: `true` if common passwords are refused. Default `false`.
     pub password_rules: PasswordRules,
     /// `CORS_ORIGINS`: the origins of pages that may use the API from a browser, up to twenty with commas between them,
@@ -82,6 +107,7 @@ impl Settings {
         Ok(Self {
             table_name: variables.get("TABLE_NAME").unwrap_or("chat-api".to_owned()),
             starting_tokens: variables.credits("STARTING_TOKENS", 100)?,
+            registration: variables.registration("REGISTRATION")?,
             registrations_per_hour: variables.count("REGISTRATIONS_PER_HOUR", 20, 0..=1_000_000)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, 1..=86_400)?,
             refresh_token_lifetime: variables.seconds(
@@ -99,6 +125,8 @@ impl Settings {
                 0..=RequestsPerMinute::MAX,
             )?),
             message_retention: Retention::of_days(variables.count("MESSAGE_RETENTION_DAYS", 0, 0..=3650)?),
+            max_grant: variables.credits_within("MAX_GRANT", 1_000_000, 1..=MAX_MAX_GRANT)?,
+            allowance: variables.allowance()?,
             password_rules: PasswordRules { blocklist: variables.flag("PASSWORD_BLOCKLIST")? },
             cors_origins: variables.cors_origins("CORS_ORIGINS")?,
             stack_name: variables.stack_name("STACK_NAME")?,
@@ -197,9 +225,38 @@ impl<V: Fn(&str) -> Option<String>> Variables<V> {
     }
 
     fn credits(&self, name: &'static str, default: u64) -> Result<Credits, SettingError> {
-        let rule = format!("a whole number from 0 to {}", Credits::MAX);
+        self.credits_within(name, default, 0..=Credits::MAX.into())
+    }
+
+    fn credits_within(
+        &self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<Credits, SettingError> {
+        let rule = format!("a whole number from {} to {}", range.start(), range.end());
         let amount = self.number(name, default, &rule)?;
-        Credits::new(amount).map_err(|_| SettingError::new(name, format!("must be {rule}, not \"{amount}\"")))
+        let credits = Credits::new(amount).ok().filter(|_| range.contains(&amount));
+        credits.ok_or_else(|| SettingError::new(name, format!("must be {rule}, not \"{amount}\"")))
+    }
+
+    fn registration(&self, name: &'static str) -> Result<Registration, SettingError> {
+        let words = [("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
+        self.one_of(name, &words)
+    }
+
+    fn allowance(&self) -> Result<Option<AllowanceTerms>, SettingError> {
+        const CAP: &str = "ALLOWANCE_CAP";
+        let credits = self.credits("ALLOWANCE_TOKENS", 0)?;
+        let periods = [("month", PeriodLength::Month), ("week", PeriodLength::Week), ("day", PeriodLength::Day)];
+        let per = self.one_of("ALLOWANCE_PERIOD", &periods)?;
+        let cap = self.credits(CAP, 0)?;
+        if credits == Credits::ZERO {
+            return Ok(None);
+        }
+        let terms = AllowanceTerms::new(credits, per, if cap == Credits::ZERO { credits } else { cap });
+        let problem = |_| SettingError::new(CAP, format!("must be 0 or at least ALLOWANCE_TOKENS, not \"{cap}\""));
+        terms.map(Some).map_err(problem)
     }
 
     fn seconds(&self, name: &'static str, default: u64, range: RangeInclusive<u64>) -> Result<Duration, SettingError> {
@@ -288,9 +345,28 @@ mod tests {
     fn a_setting_replaces_its_default() {
         assert_eq!(read("TABLE_NAME", "other").unwrap().table_name, "other");
         assert!(read("PASSWORD_BLOCKLIST", "true").unwrap().password_rules.blocklist);
+        assert_eq!(read("REGISTRATION", "closed").unwrap().registration, Registration::Closed);
+        assert_eq!(read("MAX_GRANT", "1").unwrap().max_grant, Credits::new(1).unwrap());
         assert_eq!(read("CORS_ORIGINS", "*").unwrap().cors_origins, CorsOrigins::Any);
         assert_eq!(read("STARTING_TOKENS", "0").unwrap().starting_tokens, Credits::ZERO);
         assert_eq!(read("MESSAGE_RETENTION_DAYS", "30").unwrap().message_retention, Retention::of_days(30));
+    }
+
+    #[test]
+    fn an_allowance_has_a_period_and_a_cap_of_one_periods_credits_unless_another_is_set() {
+        let allowance = |set: &[(&str, &str)]| {
+            let value = |asked: &str| set.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Settings::read(value).map(|settings| settings.allowance)
+        };
+        let terms = |credits, per, cap| {
+            Some(AllowanceTerms::new(Credits::new(credits).unwrap(), per, Credits::new(cap).unwrap()).unwrap())
+        };
+        assert_eq!(allowance(&[("ALLOWANCE_CAP", "50")]).unwrap(), None);
+        assert_eq!(allowance(&[("ALLOWANCE_TOKENS", "50")]).unwrap(), terms(50, PeriodLength::Month, 50));
+        let weekly = [("ALLOWANCE_TOKENS", "50"), ("ALLOWANCE_PERIOD", "week"), ("ALLOWANCE_CAP", "80")];
+        assert_eq!(allowance(&weekly).unwrap(), terms(50, PeriodLength::Week, 80));
+        let too_low = allowance(&[("ALLOWANCE_TOKENS", "50"), ("ALLOWANCE_CAP", "49")]).unwrap_err();
+        assert_eq!(too_low.to_string(), "ALLOWANCE_CAP must be 0 or at least ALLOWANCE_TOKENS, not \"49\"");
     }
 
     #[test]
@@ -321,6 +397,9 @@ mod tests {
                 "3651",
                 "MESSAGE_RETENTION_DAYS must be a whole number from 0 to 3650, not \"3651\"",
             ),
+            ("REGISTRATION", "yes", "REGISTRATION must be open, invite, closed, not \"yes\""),
+            ("MAX_GRANT", "0", "MAX_GRANT must be a whole number from 1 to 1000000000000, not \"0\""),
+            ("ALLOWANCE_PERIOD", "total", "ALLOWANCE_PERIOD must be month, week, day, not \"total\""),
             ("PASSWORD_BLOCKLIST", "yes", "PASSWORD_BLOCKLIST must be false, true, not \"yes\""),
             (
                 "CORS_ORIGINS",

@@ -1,6 +1,8 @@
 //! The index `directory` as it was a moment ago. AWS changes an index after its table, mostly within a second, and the engines of
 //! the tests change both at once.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use store::directory::DIRECTORY;
 
@@ -56,7 +58,7 @@ impl DirectoryImage {
         ]);
         // DynamoDB does not look whether anything is left behind a full page.
         if let Some(last) = page.last().filter(|_| page.len() == limit) {
-            answer.insert("LastEvaluatedKey".to_owned(), (*last).clone());
+            answer.insert("LastEvaluatedKey".to_owned(), key_of(last));
         }
         Value::Object(answer)
     }
@@ -64,8 +66,15 @@ impl DirectoryImage {
     /// How many items this image has that `other` does not.
     #[must_use]
     pub fn items_beyond(&self, other: &Self) -> usize {
-        self.items.iter().filter(|item| !other.items.contains(item)).count()
+        let others: BTreeSet<[String; 3]> = other.items.iter().map(order).collect();
+        self.items.iter().filter(|item| !others.contains(&order(item))).count()
     }
+}
+
+/// The attributes by which a query goes on after an item, without those that the index has of it besides.
+fn key_of(item: &Value) -> Value {
+    let names = ORDER.iter().chain([&DIRECTORY]);
+    names.map(|name| ((*name).to_owned(), item[*name].clone())).collect::<Map<_, _>>().into()
 }
 
 fn order(item: &Value) -> [String; 3] {

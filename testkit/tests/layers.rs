@@ -12,13 +12,18 @@ use syn::visit::Visit;
 use syn::{Item, ItemEnum, ItemMod, ItemStruct, ItemTrait, ItemUse, UseTree, Visibility};
 
 /// The crates in `shared/`, lowest first; the last is the handlers' door. A crate may depend on those before it.
-const CRATES: [&str; 8] = ["domain", "telemetry", "cloud", "store", "ledger", "providers", "identity", "shared"];
+const CRATES: [&str; 9] =
+    ["domain", "telemetry", "cloud", "store", "acts", "ledger", "providers", "identity", "shared"];
 
 /// Words of higher layers, which the ledger must not contain.
 const NOT_FOR_THE_LEDGER: [&str; 4] = ["ApiError", "StatusCode", "jsonwebtoken", "lambda"];
 
 /// The ways of a handler around the doors of the ledger and of the table.
-const NOT_FOR_A_HANDLER: [&str; 4] = ["Payer::new", "Epoch::", ".client()", "aws_sdk_dynamodb"];
+const NOT_FOR_A_HANDLER: [&str; 6] =
+    ["Payer::new", "Epoch::", "Authority::of_staff", "Authority::of_recent_login", ".client()", "aws_sdk_dynamodb"];
+
+/// The handler that no path of the API leads to: IAM decides who invokes it, and so has nothing else to ask.
+const OF_OPERATORS: &str = "operator.rs";
 
 #[test]
 fn no_crate_depends_on_one_above_it() {
@@ -47,6 +52,15 @@ fn no_handler_makes_a_payer_or_asks_the_table() {
         let text = fs::read_to_string(&file).unwrap();
         let word = NOT_FOR_A_HANDLER.iter().find(|word| text.contains(**word));
         assert_eq!(word, None, "{}", file.display());
+    }
+}
+
+/// At a path of the API, only the proof of a login gives authority.
+#[test]
+fn nobody_but_an_operator_acts_as_one() {
+    for file in sources_in(&workspace_root().join("functions/endpoints")) {
+        let acts = fs::read_to_string(&file).unwrap().contains("Authority::operator");
+        assert_eq!(acts, file.ends_with(OF_OPERATORS), "{}", file.display());
     }
 }
 

@@ -68,7 +68,7 @@ impl AccountEndpoint {
         let network = request.source_network();
         let proven = self.logins.prove(&username, &password, network, deadline).await?;
         if account.status != Status::Deleting {
-            self.deletion.begin(&person, &proven, deadline).await?;
+            self.deletion.begin(&person, &proven, &account, deadline).await?;
         }
         match self.deletion.finish(person.user_id(), &username, deadline).await? {
             DeletionProgress::Finished => Ok(Answer::no_content()),

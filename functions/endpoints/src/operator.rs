@@ -1,17 +1,20 @@
-//! `operator`: grants credits, shows, deactivates and activates accounts, sums entries again, stops and resumes messages and
-//! registrations, and keeps the catalogue of models, for the people who run the API. IAM decides who may invoke it; no path
-//! of the API leads to it.
+//! `operator`: grants credits, shows, deactivates, activates, promotes and demotes accounts, sums entries again, stops and
+//! resumes messages and registrations, and keeps the catalogue of models, for the people who run the API. IAM decides who may
+//! invoke it; no path of the API leads to it.
 
 use serde_json::Value;
 use shared::direct::operator::{AcceptanceCommand, AccountView, Command, CommandOutcome};
-use shared::direct::{DirectError, Task, serve};
+use shared::direct::{DirectError, Task, origin, serve};
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::endpoint::{Error, Resources};
-use shared::identity::accounts::Accounts;
-use shared::identity::login::Logins;
+use shared::identity::ChangeError;
+use shared::identity::accounts::{AccountChange, Accounts};
+use shared::identity::login::{Login, Logins};
 use shared::ledger::Ledger;
 use shared::ledger::acceptance::Switch;
+use shared::ledger::account::Account;
+use shared::ledger::authority::RecentAuthority;
 use shared::ledger::grant::Grant;
 use shared::providers::stored_catalogue::CatalogueKeeper;
 
@@ -54,8 +57,10 @@ impl Task for Operator {
             Command::Catalogue(command) => {
                 return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
             }
-            Command::Deactivate { username } => self.accounts.deactivate(&username, deadline).await?,
-            Command::Activate { username } => self.accounts.activate(&username, deadline).await?,
+            Command::Deactivate { username } => self.change(username, active(false), deadline).await?,
+            Command::Activate { username } => self.change(username, active(true), deadline).await?,
+            Command::Promote { username } => self.change(username, staff(true), deadline).await?,
+            Command::Demote { username } => self.change(username, staff(false), deadline).await?,
             Command::Show { username } => self.accounts.find(&username).await?,
         };
         Ok(CommandOutcome::Account(AccountView::new(&login, account, self.clock.now())))
@@ -76,6 +81,16 @@ impl Operator {
         Ok(CommandOutcome::SummedAgain { username: login.username, summed })
     }
 
+    async fn change(
+        &self,
+        username: Username,
+        change: AccountChange,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        let authority = RecentAuthority::operator(origin());
+        self.accounts.change(&username.into(), change, None, &authority, deadline).await
+    }
+
     async fn grant(
         &self,
         username: &Username,
@@ -83,7 +98,16 @@ impl Operator {
         deadline: Timestamp,
     ) -> Result<CommandOutcome, DirectError> {
         let login = self.logins.find(username).await?.ok_or(DirectError::UserNotFound)?;
-        let granted = self.ledger.grant(login.user_id, grant, deadline).await?;
+        let authority = RecentAuthority::operator(origin());
+        let granted = self.ledger.grant(login.user_id, grant, &authority, deadline).await?;
         Ok(CommandOutcome::Granted { username: login.username, granted })
     }
+}
+
+fn active(active: bool) -> AccountChange {
+    AccountChange { active: Some(active), staff: None }
+}
+
+fn staff(staff: bool) -> AccountChange {
+    AccountChange { active: None, staff: Some(staff) }
 }

@@ -12,6 +12,7 @@ use shared::identity::accounts::Accounts;
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::ledger::gate::Gate;
+use shared::settings::Registration;
 
 /// The main of this function's binary.
 #[tokio::main(flavor = "current_thread")]
@@ -22,6 +23,7 @@ pub async fn run() -> Result<(), Error> {
 struct RegisterEndpoint {
     gate: Gate,
     accounts: Accounts,
+    registration: Registration,
     registrations: Registrations,
     starting_tokens: Credits,
     password_rules: PasswordRules,
@@ -37,6 +39,7 @@ impl Endpoint for RegisterEndpoint {
         Ok(Self {
             accounts: resources.accounts(),
             gate: resources.gate().await,
+            registration: resources.settings.registration,
             registrations: resources.registrations(),
             starting_tokens: resources.settings.starting_tokens,
             password_rules: resources.settings.password_rules,
@@ -45,6 +48,10 @@ impl Endpoint for RegisterEndpoint {
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
         let deadline = request.deadline();
+        // There are no invitations yet: without them, `invite` admits nobody.
+        if self.registration != Registration::Open {
+            return Err(ApiError::RegistrationClosed);
+        }
         let (username, password) = chosen(request.fields()?, self.password_rules)?;
         let accepting = self.gate.accepting().await?;
         self.registrations.count(request.source_network(), deadline).await?;
@@ -55,7 +62,7 @@ impl Endpoint for RegisterEndpoint {
 }
 
 fn chosen(mut fields: BodyFields, rules: PasswordRules) -> Result<(Username, Password), ApiError> {
-    let username: Option<Username> = fields.take("username");
+    let username = fields.take_with("username", |text| Username::chosen(&text));
     let password = fields.take_with("password", |text| match &username {
         Some(username) => Password::choose(&text, username, rules),
         None => Password::parse(&text),

@@ -83,3 +83,23 @@ async fn registrations_are_not_counted_where_they_have_no_limit() {
     assert_eq!(world.stack.send(register("bob", PASSWORD).source_ip(HOME)).await.status, 201);
     assert_eq!(world.stack.recorder().requests().len(), 1);
 }
+
+#[tokio::test]
+async fn nobody_registers_where_registrations_are_closed_whatever_the_body_is() {
+    for setting in ["closed", "invite"] {
+        let world = World::start_with(&[("REGISTRATION", setting)]).await;
+        for request in [register("bob", PASSWORD), Request::post("/register/").json(&json!({"username": 7}))] {
+            refused(&world, request, 403, "registration_closed").await;
+        }
+        assert!(world.items().await.is_empty(), "{setting}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_takes_a_name_of_an_ids_form() {
+    let world = World::start().await;
+    for name in ["01KB05AY8G3W5VXQ7S4TB2NC6D", "01kb05ay8g3w5vxq7s4tb2nc6d"] {
+        let answer = world.stack.send(register(name, PASSWORD)).await;
+        assert_eq!((answer.status, answer.json()["errors"]["username"].is_array()), (400, true), "{answer:?}");
+    }
+}

@@ -301,9 +301,15 @@ async fn operate(world: &World, ada: &Tokens) {
     change(world, &marker, |_| true, |item| item["deleted_at"] = json!({"N": "1"})).await;
     change(world, "ACCOUNT", |item| item["username"]["S"] == "eve", |item| item["balance"] = json!({"N": "7"})).await;
     seal(world, "eve").await;
-    for action in ["deactivate", "activate"] {
+    for action in ["deactivate", "activate", "promote", "demote"] {
         operator(json!({"action": action, "username": "eve"})).await;
     }
+    // A superuser who deletes the own account while another one stays.
+    let ruth = arrive(world, "ruth").await;
+    for username in ["eve", "ruth"] {
+        operator(json!({"action": "promote", "username": username})).await;
+    }
+    ask(world, 204, delete_account(PASSWORD).bearer(&ruth.access)).await;
     let audit = world.stack.function("audit").await;
     let hardly_any_time = SystemTime::now() + Duration::from_secs(5);
     assert_eq!(audit.invoke_with_deadline(&json!({}), hardly_any_time).await.unwrap()["finished"], false);
@@ -325,15 +331,40 @@ async fn check_directory(world: &World) {
     let listed = found["Items"].as_array().unwrap();
     for item in listed {
         let keys: BTreeSet<&str> = item.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, BTreeSet::from(["directory", "directory_sort", "pk", "sk"]), "{item}");
+        let of_account = BTreeSet::from(["directory", "directory_sort", "pk", "sk", "status", "username"]);
+        let of_tombstone = BTreeSet::from(["directory", "directory_sort", "pk", "sk"]);
+        let expected = if item["sk"]["S"] == "ACCOUNT" { of_account } else { of_tombstone };
+        assert_eq!(keys.difference(&BTreeSet::from(["staff"])).copied().collect::<BTreeSet<_>>(), expected, "{item}");
         assert_eq!(item["pk"]["S"], format!("USER#{}", item["directory_sort"]["S"].as_str().unwrap()));
     }
     let mut found: Vec<&Value> = listed.iter().map(|item| &item["pk"]).collect();
     expected.sort_by_key(ToString::to_string);
     found.sort_by_key(ToString::to_string);
     assert_eq!(found, expected);
-    assert_eq!(items.iter().filter(|item| item["directory"].is_object()).count(), found.len(), "it is sparse");
+    let logins = check_directory_of_names(world, &items).await;
+    assert_eq!(items.iter().filter(|item| item["directory"].is_object()).count(), found.len() + logins, "it is sparse");
     assert!(items.iter().any(|item| item["sk"]["S"] == "TOMBSTONE"));
+}
+
+/// All logins are listed by their names, with copies of what their accounts are. Returns how many there are.
+async fn check_directory_of_names(world: &World, items: &[Value]) -> usize {
+    let query = json!({
+        "TableName": world.stack.table().name(), "IndexName": "directory",
+        "KeyConditionExpression": "directory = :users", "ExpressionAttributeValues": {":users": {"S": "DIR#NAME"}},
+    });
+    let found = world.stack.table().call("Query", &query).await.unwrap();
+    let listed = found["Items"].as_array().unwrap();
+    for login in listed {
+        assert_eq!(login["directory_sort"]["S"], login["username"]["S"].as_str().unwrap().to_lowercase(), "{login}");
+        assert!(login["password_hash"].is_null() && login["networks"].is_null(), "{login}");
+        let partition = format!("USER#{}", login["user_id"]["S"].as_str().unwrap());
+        let account = items.iter().find(|item| item["sk"]["S"] == "ACCOUNT" && item["pk"]["S"] == partition).unwrap();
+        assert_eq!(login["status"]["S"].as_str().unwrap_or("active"), account["status"]["S"], "{login}");
+        let is_staff = |item: &Value| item["staff"]["BOOL"] == true;
+        assert_eq!(is_staff(login), is_staff(account), "{login}");
+    }
+    assert_eq!(items.iter().filter(|item| item["sk"]["S"] == "LOGIN").count(), listed.len());
+    listed.len()
 }
 
 #[tokio::test]

@@ -100,6 +100,21 @@ identifier! {
 }
 
 identifier! {
+    /// The record of an act of staff, or of an operator.
+    ActId
+}
+
+identifier! {
+    /// Voucher codes that were made together.
+    BatchId
+}
+
+identifier! {
+    /// A bulk job.
+    JobId
+}
+
+identifier! {
     /// The id of an item of any kind, at which a list goes on.
     PlaceInList
 }
@@ -125,6 +140,12 @@ impl EntryId {
 
 impl From<EntryId> for PlaceInList {
     fn from(EntryId(ulid): EntryId) -> Self {
+        Self(ulid)
+    }
+}
+
+impl From<ActId> for PlaceInList {
+    fn from(ActId(ulid): ActId) -> Self {
         Self(ulid)
     }
 }

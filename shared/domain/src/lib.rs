@@ -5,9 +5,11 @@
 //!
 //! Begin with [`credits`] and [`pricing`].
 
+pub mod allowance;
 pub mod budget;
 pub mod calendar;
 pub mod cause;
+pub mod code;
 pub mod conversation_title;
 pub mod credits;
 pub mod ids;
@@ -17,6 +19,7 @@ pub mod password;
 pub mod period;
 pub mod pricing;
 pub mod random;
+pub mod reason;
 pub mod reasoning_proof;
 pub mod requests_per_minute;
 pub mod setting;
@@ -25,3 +28,4 @@ pub mod term_change;
 pub mod time;
 pub mod time_span;
 pub mod username;
+pub mod voucher_end;

@@ -92,6 +92,25 @@ impl Period {
         Some(last).filter(|last| *last < Day::LAST).map(Day::end)
     }
 
+    /// The number of periods after `through`, up to this one and with it: 0 if it is `through` itself or earlier. There are
+    /// none after a period of another length.
+    #[must_use]
+    pub fn periods_since(self, through: Self) -> u32 {
+        let months = |year: i32, month: Month| year.saturating_mul(12).saturating_add(u8::from(month).into());
+        match (self, through) {
+            (Self::Day(day), Self::Day(last)) => day.number().saturating_sub(last.number()),
+            (Self::Week { year, week }, Self::Week { year: last_year, week: last_week }) => {
+                let [this, last] = [(year, week), (last_year, last_week)].map(|(year, week)| thursday(year, week));
+                this.saturating_sub(last) / 7
+            }
+            (Self::Month { year, month }, Self::Month { year: last_year, month: last_month }) => {
+                let later = months(year, month).saturating_sub(months(last_year, last_month));
+                u32::try_from(later).unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
     /// Parses the name that [`Display`](fmt::Display) writes; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -118,6 +137,11 @@ impl Period {
         // A number could be written in other ways.
         (period.to_string() == name).then_some(period)
     }
+}
+
+/// The number of the day in the middle of a week, which alone is always in the week's own year.
+fn thursday(year: i32, week: u8) -> u32 {
+    Date::from_iso_week_date(year, week, Weekday::Thursday).map_or(0, |date| Day::on(date).number())
 }
 
 impl fmt::Display for Period {
@@ -229,6 +253,23 @@ mod tests {
                 prop_assert!(week.since(day) <= Duration::from_secs(6 * 86_400) && month.since(day) <= Duration::from_secs(30 * 86_400));
                 // The Unix epoch was a Thursday.
                 prop_assert_eq!((week.seconds() / 86_400 + 3) % 7, 0);
+            }
+        }
+
+        #[test]
+        fn periods_are_counted_one_by_one(moment in moment(), steps in 0..60_u32) {
+            for length in LENGTHS {
+                let through = length.period_at(moment);
+                let mut period = through;
+                let mut passed = 0;
+                while passed < steps && let Some(end) = period.end() {
+                    period = length.period_at(end);
+                    passed += 1;
+                }
+                prop_assert_eq!(period.periods_since(through), passed);
+                prop_assert_eq!(through.periods_since(period), 0);
+                let other = LENGTHS.into_iter().find(|other| *other != length).unwrap().period_at(moment);
+                prop_assert_eq!(period.periods_since(other), 0);
             }
         }
 

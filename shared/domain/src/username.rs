@@ -5,6 +5,7 @@ use std::fmt;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::ids::UserId;
 use crate::invalid_field::{InvalidField, check_length, check_text};
 
 /// A username as its owner wrote it, in Unicode's NFKC: 1 to 150 letters, digits and `@ . + - _`,
@@ -33,6 +34,19 @@ impl Username {
             ));
         }
         Ok(Self(name))
+    }
+
+    /// Parses a username that a person chooses. Names of a user id's form, in any case, are refused: where a name and an id
+    /// are taken alike, they could be mistaken for somebody's id.
+    ///
+    /// # Errors
+    /// [`InvalidField`] with the rule.
+    pub fn chosen(text: &str) -> Result<Self, InvalidField> {
+        let name = Self::parse(text)?;
+        if UserId::parse(&name.0.to_ascii_uppercase()).is_some() {
+            return Err(InvalidField::new("This username has the form of an id. Choose another."));
+        }
+        Ok(name)
     }
 
     /// The form in which names are compared, so that `Bob` and `bob` are one user: Unicode's case folding, normalised
@@ -106,6 +120,29 @@ mod tests {
         ] {
             assert!(Username::parse(name).is_err(), "{name:?}");
         }
+    }
+
+    /// `DynamoDB` sorts by up to 1,024 bytes, and the directory sorts by this form.
+    #[test]
+    fn the_form_in_which_names_are_compared_has_at_most_six_bytes_for_each_character() {
+        for character in char::MIN..=char::MAX {
+            if let Ok(name) = Username::parse(&character.to_string()) {
+                let bytes = name.canonical().len();
+                assert!(bytes <= 6 * name.as_str().chars().count(), "{character:?}: {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_an_ids_form_is_not_chosen_and_is_known_where_somebody_has_it() {
+        let id = UserId::new(&crate::time::Clock::system()).to_string();
+        for name in [id.clone(), id.to_lowercase()] {
+            assert!(Username::chosen(&name).is_err() && Username::parse(&name).is_ok(), "{name}");
+        }
+        for name in ["ada", &id[1..], &format!("{id}0"), "7zzzzzzzzzzzzzzzzzzzzzzzz@"] {
+            assert!(Username::chosen(name).is_ok(), "{name}");
+        }
+        assert!(Username::chosen("a/b").is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloud::UnreadableSecret;
 use domain::cause::Cause;
 use ledger::account::Closed;
+use ledger::authority::AuthorityLost;
 use store::StoreError;
 
 /// Why a proof was refused, or an account, a session or an API key was not changed.
@@ -31,6 +32,15 @@ pub enum IdentityError {
         /// The most API keys of a user.
         limit: usize,
     },
+    /// Whoever asks is no superuser.
+    #[error("whoever asks is no superuser")]
+    NotStaff,
+    /// The act takes a login of the last minutes.
+    #[error("the act takes a login of the last minutes")]
+    LoginRequiredAgain,
+    /// There would be no active superuser any more.
+    #[error("there would be no active superuser any more")]
+    LastSuperuser,
     /// The act takes the password, which was not given.
     #[error("the act takes the password")]
     PasswordRequired,
@@ -83,15 +93,21 @@ impl From<Cause> for IdentityError {
     }
 }
 
-/// Why an operator cannot find, deactivate or activate an account.
+/// Why an account was not found, or what it may do was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ActivationError {
-    /// No account has this username.
-    #[error("no account has this username")]
+pub enum ChangeError {
+    /// There is no such user.
+    #[error("there is no such user")]
     UserNotFound,
     /// The account is being deleted.
     #[error("the account is being deleted")]
     DeletionInProgress,
+    /// There would be no active superuser any more.
+    #[error("there would be no active superuser any more")]
+    LastSuperuser,
+    /// The actor has lost the authority.
+    #[error("{0}")]
+    AuthorityLost(#[from] AuthorityLost),
     /// The table cannot be reached. Whether a write was applied is not known; it can be repeated without harm.
     #[error("{0}")]
     Unavailable(Cause),
@@ -100,7 +116,7 @@ pub enum ActivationError {
     Internal(Cause),
 }
 
-impl From<StoreError> for ActivationError {
+impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),

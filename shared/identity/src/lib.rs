@@ -2,7 +2,7 @@
 //! JWTs are.
 //!
 //! A proof is a type: [`jwt::LoggedIn`] for a person, [`api_keys::KeyHolder`] for a program, [`callers::Caller`] for
-//! either, and each names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts
+//! either, [`staff::Staff`] for a superuser, and each of the first three names the [`Payer`](ledger::account::Payer) that the ledger charges. Identity takes bearer texts
 //! and bodies' fields as types of `domain`; it never sees an HTTP request, an environment variable or a model.
 //!
 //! Begin with [`callers::Callers::caller`] and [`login::Logins::prove`]; every failure is an [`IdentityError`].
@@ -19,7 +19,8 @@ pub mod password_hash;
 pub mod receipts;
 pub mod registrations;
 pub mod sessions;
+pub mod staff;
 #[cfg(test)]
 mod testing;
 
-pub use error::{ActivationError, IdentityError};
+pub use error::{ChangeError, IdentityError};

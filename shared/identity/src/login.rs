@@ -5,6 +5,7 @@ mod logins;
 mod proven;
 mod trust;
 
+pub(crate) use item::LIST_BY_NAME;
 pub use item::Login;
 pub use logins::Logins;
 pub use proven::ProvenLogin;

@@ -3,19 +3,24 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use acts::ActOrigin;
+use cloud::SecretSource;
 use domain::credits::Credits;
 use domain::ids::{SessionId, TokenId, UserId};
 use domain::pricing::Usage;
 use domain::source_network::SourceNetwork;
 use domain::time::Timestamp;
 use domain::username::Username;
+use ledger::account::Account;
+use ledger::authority::RecentAuthority;
 use ledger::exchange::StoredReply;
 use ledger::gate::Accepting;
 use store::number;
 use testkit::test_table::NOW;
 
 use crate::accounts::Accounts;
-use crate::jwt::{LoggedIn, RefreshTerms, Subject};
+use crate::error::ChangeError;
+use crate::jwt::{LoggedIn, RefreshTerms, Signer, SigningSecretSource, Subject, TokenLifetimes};
 use crate::login::{Login, Logins, ProvenLogin};
 use crate::password_hash::PasswordHash;
 use crate::sessions::{Opening, Session, Sessions};
@@ -28,6 +33,39 @@ pub(crate) fn stored_reply(text: &str) -> StoredReply {
 pub(crate) fn proven(login: &Login) -> ProvenLogin {
     let username = Username::parse(&login.username).unwrap();
     ProvenLogin::unproven(login.clone(), &username, SourceNetwork::of_address("127.0.113.7"))
+}
+
+/// The authority of an operator.
+pub(crate) fn an_operator() -> RecentAuthority {
+    RecentAuthority::operator(ActOrigin::new(None, "a-request"))
+}
+
+/// A signer of tokens.
+pub(crate) async fn a_signer(test: &TestPeople) -> Signer {
+    let lifetimes = TokenLifetimes { access: Duration::from_secs(300), refresh: Duration::from_secs(86_400) };
+    let secret = SecretSource::Value("x".repeat(SigningSecretSource::MIN_CHARACTERS).into());
+    let source = SigningSecretSource::new(secret).unwrap();
+    Signer::start(lifetimes, source, test.table.clone(), test.clock.clone()).await.unwrap()
+}
+
+impl Accounts {
+    /// Deactivates an account, as an operator.
+    pub(crate) async fn deactivate(
+        &self,
+        username: &Username,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        self.set_active(&username.clone().into(), false, None, an_operator().authority(), deadline).await
+    }
+
+    /// Activates an account, as an operator.
+    pub(crate) async fn activate(
+        &self,
+        username: &Username,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        self.set_active(&username.clone().into(), true, None, an_operator().authority(), deadline).await
+    }
 }
 
 pub(crate) struct TestPeople(testkit::test_table::TestTable);

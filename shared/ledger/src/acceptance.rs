@@ -1,10 +1,9 @@
 //! The operator's last command: whether the deployment accepts messages and registrations.
 
+use domain::reason::Reason;
 use domain::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, StoreError, Table};
-
-use crate::reason::Reason;
 
 /// The operator's last command, in its one item. Without the item, messages and registrations are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

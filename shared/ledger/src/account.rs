@@ -148,6 +148,9 @@ pub struct Account {
     pub holds: Holds,
     /// Whether the account may be used.
     pub status: Status,
+    /// Whether the account is staff: its user may use the admin API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub staff: bool,
     /// The current epoch of sessions. Tokens of an earlier epoch are worthless.
     pub session_epoch: u64,
     /// The current epoch of API keys. API keys of an earlier epoch are worthless.
@@ -229,6 +232,7 @@ impl Account {
             balance: grant,
             holds: Holds::new(),
             status: Status::Active,
+            staff: false,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,

@@ -108,6 +108,7 @@ mod tests {
             balance: credits(balance),
             holds: Holds::from([("hold".to_owned(), of_hold)]),
             status: Status::Active,
+            staff: false,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,

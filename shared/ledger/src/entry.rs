@@ -33,6 +33,10 @@ pub struct Entry {
     pub amount: i64,
     /// The time of the change, in RFC 3339.
     pub created_at: String,
+    /// Of credits that were given or taken back: by whom, or by what. Absent in the grant that an account begins with, and in
+    /// entries of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<EntrySource>,
     /// Of a chat: the id of the model that replied, as the catalogue has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -80,10 +84,10 @@ impl Entry {
         Self::bare(EntryKind::Grant, amount.gained(), created_at)
     }
 
-    /// The entry of credits that an operator gives or takes back.
-    pub(crate) fn by_operator(amount: i64, created_at: String) -> Self {
+    /// The entry of credits that are given, or taken back.
+    pub(crate) fn credited(amount: i64, source: EntrySource, created_at: String) -> Self {
         let kind = if amount > 0 { EntryKind::Grant } else { EntryKind::Adjustment };
-        Self::bare(kind, amount, created_at)
+        Self { source: Some(source), ..Self::bare(kind, amount, created_at) }
     }
 
     /// The entry of a message that was answered, for which `held` was held. `texts` is the place of the exchange's texts,
@@ -122,6 +126,7 @@ impl Entry {
             kind,
             amount,
             created_at,
+            source: None,
             model: None,
             usage: None,
             prices: None,
@@ -158,6 +163,22 @@ impl Costing {
     }
 }
 
+/// The side that gave credits or took them back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntrySource {
+    /// A superuser.
+    Staff,
+    /// An operator, who invoked a function.
+    Operator,
+    /// A voucher that the user redeemed.
+    Voucher,
+    /// The invitation by which the user registered.
+    Invitation,
+    /// The account's allowance.
+    Allowance,
+}
+
 /// A kind of change in credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -166,7 +187,7 @@ pub enum EntryKind {
     Grant,
     /// A message was answered and charged.
     Chat,
-    /// An operator took credits back.
+    /// Staff or an operator took credits back.
     Adjustment,
     /// No credits changed. The message of this id is never charged, even if a capture of it arrives late.
     Void,
@@ -218,7 +239,11 @@ mod tests {
         let exchange = Exchange { message: &message, reply: &reply, conversation: None, bill };
         let chat = Entry::chat(Credits::MAX, exchange, None, String::new());
         assert_eq!((chat.prices, chat.catalogue, chat.cost_by_its_prices()), (Some(bill.prices), Some(7), Some(cost)));
-        let grant = Entry { prices: chat.prices, usage: chat.usage, ..Entry::by_operator(5, String::new()) };
+        let grant = Entry {
+            prices: chat.prices,
+            usage: chat.usage,
+            ..Entry::credited(5, EntrySource::Operator, String::new())
+        };
         assert_eq!(grant.cost_by_its_prices(), None);
     }
 
@@ -245,6 +270,7 @@ mod tests {
             kind: EntryKind::Adjustment,
             amount: Credits::MAX.spent(),
             created_at: Timestamp::from_seconds(253_402_300_799).to_string(),
+            source: Some(EntrySource::Invitation),
             model: Some("\u{1f600}".repeat(MAX_MODEL_BYTES / 4)),
             usage: Some(usage),
             prices: Some(Prices { request: max, image: max, ..Prices::per_token(max, max) }),

@@ -9,7 +9,9 @@ use domain::time::Timestamp;
 use store::StoreError;
 
 use crate::account::Closed;
+use crate::authority::AuthorityLost;
 use crate::buckets::NoRequestLeft;
+use crate::crediting::OutOfBounds;
 use crate::gate::GateError;
 
 /// The reason why a message was not held, charged or answered again. Nothing was charged, unless the error is
@@ -152,12 +154,24 @@ pub enum GrantError {
     /// The grant's id was used for another grant.
     #[error("the grant's id was used for another grant")]
     Mismatch,
+    /// The actor has lost the authority.
+    #[error("{0}")]
+    AuthorityLost(#[from] AuthorityLost),
     /// The table cannot be reached, and it is not known whether the grant was made. Repeating it does no harm.
     #[error("{0}")]
     Unavailable(Cause),
     /// A fault of ours.
     #[error("{0}")]
     Internal(Cause),
+}
+
+impl From<OutOfBounds> for GrantError {
+    fn from(error: OutOfBounds) -> Self {
+        match error {
+            OutOfBounds::BelowZero { balance } => Self::InsufficientCredits { balance },
+            OutOfBounds::AboveMost { owned } => Self::TooManyCredits { owned },
+        }
+    }
 }
 
 impl From<StoreError> for GrantError {

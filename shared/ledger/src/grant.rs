@@ -1,23 +1,24 @@
-//! Grants: credits that an operator gives or takes back.
+//! Grants: credits that staff or an operator gives or takes back.
 
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem, Update};
+use acts::{Act, ActSubject, Actor, Deed};
+use aws_sdk_dynamodb::types::CancellationReason;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
 use domain::invalid_field::InvalidField;
+use domain::reason::Reason;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use store::transaction::{cancellation_reasons, condition_failed};
-use store::{Key, StoreError, from_item, number};
+use serde_json::{Value, json};
+use store::transaction::{self, cancellation_reasons, condition_failed};
+use store::{Key, StoreError, from_item};
 
 use crate::account::{Account, Status};
-use crate::entry::{self, Entry};
+use crate::authority::{Authority, AuthorityLost, RecentAuthority};
+use crate::crediting::Crediting;
 use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256};
 use crate::ledger::Ledger;
-use crate::reason::Reason;
-use crate::sealing::ABOVE_SEAL;
 
 pub use crate::error::GrantError;
 
@@ -41,7 +42,7 @@ impl TryFrom<Value> for GrantAmount {
     }
 }
 
-/// The operator's own name for one grant, which is made once: 1 to 255 visible ASCII characters, of which only the
+/// The actor's own name for one grant, which is made once: 1 to 255 visible ASCII characters, of which only the
 /// SHA-256 is kept. An id is unique among all users, so that a repetition with the wrong username is noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantId {
@@ -70,7 +71,7 @@ impl TryFrom<String> for GrantId {
     }
 }
 
-/// A grant, as an operator asks for it.
+/// A grant, as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The amount.
@@ -104,8 +105,11 @@ struct GrantRecord {
     user_id: UserId,
     /// The signed amount.
     amount: i64,
-    /// The operator's reason. An entry has no text.
+    /// The actor's reason. An entry has no text.
     reason: String,
+    /// The actor. Records of earlier releases are of operators, and do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<Actor>,
     /// The time of the grant, in RFC 3339.
     created_at: String,
 }
@@ -120,15 +124,23 @@ enum GrantOutcome {
 }
 
 impl Ledger {
-    /// Makes `grant` for a user, once for its id. Account, entry and record are written in one transaction, on the
-    /// condition that the account is as it was read. Inactive accounts can get grants too.
+    /// Makes `grant` for a user, once for its id. Account, entry, record and the act of `authority` are written in one
+    /// transaction, on the condition that the account is as it was read. Inactive accounts can get grants too. A repetition
+    /// writes nothing, and so is no act.
     ///
     /// # Errors
     /// [`GrantError::Mismatch`] if the id was used for another grant; [`GrantError::AccountNotFound`] without the
     /// account; [`GrantError::DeletionInProgress`] if the account is being deleted; [`GrantError::InsufficientCredits`]
-    /// or [`GrantError::TooManyCredits`] if the balance would leave its bounds; [`GrantError::Unavailable`] if the
-    /// outcome is not known.
-    pub async fn grant(&self, user_id: UserId, grant: &Grant, deadline: Timestamp) -> Result<Granted, GrantError> {
+    /// or [`GrantError::TooManyCredits`] if the balance would leave its bounds; [`GrantError::AuthorityLost`] if the actor is
+    /// no longer staff; [`GrantError::Unavailable`] if the outcome is not known.
+    pub async fn grant(
+        &self,
+        user_id: UserId,
+        grant: &Grant,
+        authority: &RecentAuthority,
+        deadline: Timestamp,
+    ) -> Result<Granted, GrantError> {
+        let authority = authority.authority();
         let fingerprint = Fingerprint::of_grant(user_id, grant.amount.0, grant.reason.as_str());
         for _ in 0..MAX_ROUNDS {
             let [account, record] = self.table.get_each([Account::key(user_id), grant.id.record_key()]).await?;
@@ -139,23 +151,25 @@ impl Ledger {
             if account.status == Status::Deleting {
                 return Err(GrantError::DeletionInProgress);
             }
+            authority.confirm(user_id, &account)?;
             // The credits of expired holds can be spent, so they can be taken back too.
             let expired = expired(account.holds.clone(), self.clock.now());
             if !expired.is_empty() {
                 self.release_expired(user_id, &account, &expired, deadline).await?;
                 continue;
             }
-            let balance = balance_after(&account, grant.amount)?;
+            let crediting = Crediting::of(user_id, &account, grant.amount.0, &self.clock)?;
             let record = GrantRecord {
-                entry_id: EntryId::above(account.sealed_to, &self.clock),
+                entry_id: crediting.entry_id,
                 fingerprint: fingerprint.clone(),
-                balance,
+                balance: crediting.balance,
                 user_id,
                 amount: grant.amount.0,
                 reason: grant.reason.as_str().to_owned(),
+                by: Some(authority.actor()),
                 created_at: self.clock.now().to_string(),
             };
-            match self.write_grant(user_id, grant, &account, &record, deadline).await? {
+            match self.write_grant(grant, crediting, &record, authority, deadline).await? {
                 GrantOutcome::Granted => return Ok(granted(grant, &record, false)),
                 // An earlier attempt, whose answer was lost, made the grant.
                 GrantOutcome::Used(found) if found.entry_id == record.entry_id => {
@@ -170,70 +184,37 @@ impl Ledger {
 
     async fn write_grant(
         &self,
-        user_id: UserId,
         grant: &Grant,
-        account: &Account,
+        crediting: Crediting<'_>,
         record: &GrantRecord,
+        authority: &Authority,
         deadline: Timestamp,
     ) -> Result<GrantOutcome, GrantError> {
-        let entry = Entry::by_operator(grant.amount.0, self.clock.now().to_string());
-        let items = vec![
-            self.change_balance(user_id, account, record)?,
-            self.table.put_new(entry::key(user_id, record.entry_id).with(&entry)?)?,
+        let own = authority.own_condition(crediting.user_id);
+        let act = Act {
+            deed: Deed::Grant,
+            subject: ActSubject::User(crediting.user_id),
+            before: json!({}),
+            after: json!({"amount": crediting.amount, "entry": crediting.entry_id}),
+            reason: Some(&grant.reason),
+        };
+        let mut items = vec![
+            transaction::update(own.bind(crediting.update(&self.table, own.expression())))?,
+            crediting.entry(&self.table, authority.source(), &self.clock)?,
             self.table.put_new(grant.id.record_key().with(record)?)?,
         ];
+        items.extend(authority.parts(&act, &self.table, &self.clock)?);
         let token = format!("grant-{}", record.entry_id);
         let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
             return Ok(GrantOutcome::Granted);
         };
         match cancellation_reasons(&error) {
-            Some([_, _, used]) if condition_failed(used) => Ok(GrantOutcome::Used(record_of(used)?)),
+            Some([_, _, used, ..]) if condition_failed(used) => Ok(GrantOutcome::Used(record_of(used)?)),
+            Some(reasons) if authority.is_lost(act.subject, reasons) => Err(AuthorityLost.into()),
             Some([account, ..]) if condition_failed(account) => Ok(GrantOutcome::Overtaken),
             _ => Err(StoreError::from(error).into()),
         }
     }
-
-    /// Sets the balance, on the condition that balance and holds are still those from which it was computed: `version`
-    /// counts their changes. The condition also fails without the account, and if the account was sealed beyond the entry
-    /// meanwhile: the next round takes another id.
-    fn change_balance(
-        &self,
-        user_id: UserId,
-        account: &Account,
-        record: &GrantRecord,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(self.table.name())
-            .set_key(Some(Account::key(user_id).into_item()))
-            .update_expression("SET balance = :after, version = version + :one")
-            .condition_expression(format!("version = :version AND balance = :before AND {ABOVE_SEAL}"))
-            .expression_attribute_values(":before", number(account.balance))
-            .expression_attribute_values(":after", number(record.balance))
-            .expression_attribute_values(":entry", AttributeValue::S(record.entry_id.to_string()))
-            .expression_attribute_values(":version", number(account.version))
-            .expression_attribute_values(":one", number(1_u64))
-            .build()?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-}
-
-/// The balance after `amount`. It may not fall below zero, and may not exceed [`Credits::MAX`] together with the holds,
-/// which a release may return to it.
-fn balance_after(account: &Account, GrantAmount(amount): GrantAmount) -> Result<Credits, GrantError> {
-    let before = account.balance.gained();
-    let held: i64 = account.holds.values().map(|hold| hold.amount.gained()).sum();
-    let owned = before.saturating_add(held);
-    if amount > 0 && owned.saturating_add(amount) > Credits::MAX.gained() {
-        return Err(GrantError::TooManyCredits { owned: account.balance.saturating_plus(credits(held)) });
-    }
-    u64::try_from(before + amount)
-        .ok()
-        .and_then(|balance| Credits::new(balance).ok())
-        .ok_or(GrantError::InsufficientCredits { balance: account.balance })
-}
-
-fn credits(amount: i64) -> Credits {
-    Credits::new(amount.unsigned_abs()).unwrap_or(Credits::MAX)
 }
 
 fn repeated(grant: &Grant, fingerprint: &Fingerprint, record: &GrantRecord) -> Result<Granted, GrantError> {
@@ -259,10 +240,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    use acts::{ActFilter, ActOrigin, ActReader, RecordedAct};
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use crate::account::Payer;
-    use crate::entry::EntryKind;
+    use crate::entry::{self, Entry, EntryKind, EntrySource};
     use crate::hold::Order;
-    use crate::testing::{TestTable, open_account};
+    use crate::testing::{TestTable, an_operator, open_account};
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
@@ -281,7 +266,27 @@ mod tests {
         }
 
         async fn grant(&self, amount: i64, id: &str) -> Result<Granted, GrantError> {
-            self.ledger.grant(self.ada.user_id(), &grant(amount, "a present", id), soon()).await
+            self.grant_by(&an_operator(), amount, id).await
+        }
+
+        async fn grant_by(&self, authority: &RecentAuthority, amount: i64, id: &str) -> Result<Granted, GrantError> {
+            self.ledger.grant(self.ada.user_id(), &grant(amount, "a present", id), authority, soon()).await
+        }
+
+        /// Opens an account, makes it staff, and returns its authority in its first epoch.
+        async fn staff(&self, username: &str) -> (UserId, RecentAuthority) {
+            let user_id = open_account(&self.test, username, 0).await.user_id();
+            self.set(user_id, "staff", AttributeValue::Bool(true)).await;
+            (user_id, recent(user_id))
+        }
+
+        async fn set(&self, user_id: UserId, attribute: &str, value: AttributeValue) {
+            self.test.set(Account::key(user_id), attribute, value).await;
+        }
+
+        /// All acts, the newest first.
+        async fn acts(&self) -> Vec<RecordedAct> {
+            ActReader::new(self.test.table.clone()).page(ActFilter::default(), None, 100).await.unwrap().acts
         }
 
         async fn hold(&self, amount: u64) {
@@ -308,6 +313,12 @@ mod tests {
         }
     }
 
+    /// The authority of a user in the first epoch of sessions.
+    fn recent(user_id: UserId) -> RecentAuthority {
+        let origin = ActOrigin::new(None, "a-request");
+        RecentAuthority::of_recent_login(Authority::of_staff(user_id, 1, origin))
+    }
+
     fn soon() -> Timestamp {
         NOW.plus(Duration::from_secs(28))
     }
@@ -321,11 +332,60 @@ mod tests {
         assert_eq!(scene.account().await.version, 1);
         let entry: Entry =
             scene.test.table.get(entry::key(scene.ada.user_id(), granted.entry_id)).await.unwrap().unwrap();
-        assert_eq!((entry.kind, entry.amount), (EntryKind::Grant, 50));
+        assert_eq!((entry.kind, entry.amount, entry.source), (EntryKind::Grant, 50, Some(EntrySource::Operator)));
         let record: GrantRecord =
             scene.test.table.get(grant(50, "a present", "one").id.record_key()).await.unwrap().unwrap();
         let expected = (scene.ada.user_id(), granted.entry_id, 50, "a present");
         assert_eq!((record.user_id, record.entry_id, record.amount, record.reason.as_str()), expected);
+        assert_eq!(record.by, Some(Actor::Operator));
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_one_act_and_its_repetition_and_what_is_refused_are_none() {
+        let scene = Scene::with_balance(10).await;
+        let (grace, authority) = scene.staff("grace").await;
+        let granted = scene.grant_by(&authority, 50, "one").await.unwrap();
+        assert!(scene.grant_by(&authority, 50, "one").await.unwrap().repeated);
+        assert!(scene.grant_by(&authority, -61, "two").await.is_err());
+        let acts = scene.acts().await;
+        let [act] = &acts[..] else { panic!("{acts:?}") };
+        let told = (act.actor.clone(), act.act.as_str(), act.subject.clone(), act.reason.as_deref());
+        assert_eq!(told, (grace.to_string(), "grant", scene.ada.user_id().to_string(), Some("a present")));
+        assert_eq!(act.after, json!({"amount": 50, "entry": granted.entry_id}));
+        let entry: Entry =
+            scene.test.table.get(entry::key(scene.ada.user_id(), granted.entry_id)).await.unwrap().unwrap();
+        assert_eq!((entry.kind, entry.source), (EntryKind::Grant, Some(EntrySource::Staff)));
+    }
+
+    #[tokio::test]
+    async fn whoever_has_lost_the_authority_grants_nothing_to_others_or_to_themselves() {
+        for (attribute, value) in [
+            ("staff", AttributeValue::Bool(false)),
+            ("status", AttributeValue::S("inactive".to_owned())),
+            ("session_epoch", AttributeValue::N("2".to_owned())),
+        ] {
+            let scene = Scene::with_balance(10).await;
+            let (grace, authority) = scene.staff("grace").await;
+            scene.set(grace, attribute, value).await;
+            for user_id in [scene.ada.user_id(), grace] {
+                let refused = scene.ledger.grant(user_id, &grant(5, "a present", "one"), &authority, soon()).await;
+                assert!(matches!(refused, Err(GrantError::AuthorityLost(_))), "{attribute}: {refused:?}");
+            }
+            assert_eq!((scene.balance().await, scene.acts().await), (10, Vec::new()));
+        }
+    }
+
+    #[tokio::test]
+    async fn staff_grant_themselves_on_the_condition_that_they_still_are() {
+        let scene = Scene::with_balance(10).await;
+        let (grace, authority) = scene.staff("grace").await;
+        let granted = scene.ledger.grant(grace, &grant(5, "a present", "one"), &authority, soon()).await.unwrap();
+        assert_eq!(u64::from(granted.balance), 5);
+        let requests = scene.test.recorder.requests();
+        let written = requests.iter().rfind(|request| request.operation == "TransactWriteItems").unwrap();
+        let condition = written.body["TransactItems"][0]["Update"]["ConditionExpression"].as_str().unwrap();
+        assert!(condition.ends_with(authority.authority().own_condition(grace).expression()), "{condition}");
+        assert_eq!(written.body["TransactItems"].as_array().unwrap().len(), 6, "no item twice");
     }
 
     #[tokio::test]
@@ -368,7 +428,7 @@ mod tests {
     async fn a_user_without_an_account_gets_no_grant() {
         let scene = Scene::with_balance(10).await;
         let stranger = UserId::new(&scene.test.clock);
-        let outcome = scene.ledger.grant(stranger, &grant(1, "a present", "one"), soon()).await;
+        let outcome = scene.ledger.grant(stranger, &grant(1, "a present", "one"), &an_operator(), soon()).await;
         assert!(matches!(outcome, Err(GrantError::AccountNotFound)));
     }
 
@@ -391,10 +451,10 @@ mod tests {
         assert!(matches!(scene.grant(51, "one").await, Err(GrantError::Mismatch)));
         assert!(matches!(scene.grant(-50, "one").await, Err(GrantError::Mismatch)));
         let ada = scene.ada.user_id();
-        let other_reason = scene.ledger.grant(ada, &grant(50, "a gift", "one"), soon()).await;
+        let other_reason = scene.ledger.grant(ada, &grant(50, "a gift", "one"), &an_operator(), soon()).await;
         assert!(matches!(other_reason, Err(GrantError::Mismatch)));
         let bob = open_account(&scene.test, "bob", 0).await.user_id();
-        let other_user = scene.ledger.grant(bob, &grant(50, "a present", "one"), soon()).await;
+        let other_user = scene.ledger.grant(bob, &grant(50, "a present", "one"), &an_operator(), soon()).await;
         assert!(matches!(other_user, Err(GrantError::Mismatch)));
         assert_eq!(scene.balance().await, 60);
     }
@@ -415,7 +475,9 @@ mod tests {
             let scene = Scene::with_balance(10).await;
             let bob = open_account(&scene.test, "bob", 10).await.user_id();
             let present = grant(5, "a present", "one");
-            let grants = [scene.ada.user_id(), bob].map(|user_id| scene.ledger.grant(user_id, &present, soon()));
+            let operator = an_operator();
+            let grants =
+                [scene.ada.user_id(), bob].map(|user_id| scene.ledger.grant(user_id, &present, &operator, soon()));
             let outcomes = futures_util::future::join_all(grants).await;
             let refused = outcomes.into_iter().filter_map(Result::err).collect::<Vec<_>>();
             assert!(matches!(refused[..], [GrantError::Mismatch]), "{refused:?}");
@@ -467,16 +529,12 @@ mod tests {
     }
 
     #[test]
-    fn amounts_reasons_and_ids_have_their_rules() {
+    fn amounts_and_ids_have_their_rules() {
         for value in [Value::from(0), Value::from(1.5), Value::from("5"), Value::Null, Value::from(u64::MAX)] {
             assert!(GrantAmount::try_from(value.clone()).is_err(), "{value}");
         }
         assert!(GrantAmount::try_from(Value::from(-9_007_199_254_740_991_i64)).is_ok());
         assert!(GrantAmount::try_from(Value::from(-9_007_199_254_740_992_i64)).is_err());
-        assert!(Reason::try_from("x".repeat(500)).is_ok());
-        for reason in ["", " ", "a\0b", &"x".repeat(501)] {
-            assert!(Reason::try_from(reason.to_owned()).is_err(), "{reason:?}");
-        }
         assert!(GrantId::try_from("x".repeat(255)).is_ok());
         for id in ["", "a b", "schlüssel", &"x".repeat(256)] {
             assert!(GrantId::try_from(id.to_owned()).is_err(), "{id:?}");

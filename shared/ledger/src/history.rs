@@ -265,7 +265,7 @@ mod tests {
 
     use super::*;
     use crate::account::Closed;
-    use crate::entry::EntryKind;
+    use crate::entry::{EntryKind, EntrySource};
     use crate::exchange::{Bill, Exchange, StoredReply};
     use crate::testing::{TestTable, message, open_account, payer, stored_reply};
     use crate::texts::{MessageItem, TextPlace, Texts, text_key};
@@ -301,7 +301,8 @@ mod tests {
             match kind {
                 EntryKind::Chat => self.write_chat("Hello", &stored_reply("Dummy Response"), TextPlace::Inline).await,
                 kind => {
-                    let entry = Entry { kind, ..Entry::by_operator(-1, self.test.clock.now().to_string()) };
+                    let entry =
+                        Entry { kind, ..Entry::credited(-1, EntrySource::Operator, self.test.clock.now().to_string()) };
                     self.write_entry(&entry).await
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use acts::ActOrigin;
 use domain::credits::Credits;
 use domain::ids::UserId;
 use domain::message::Message;
@@ -11,6 +12,7 @@ pub(crate) use testkit::test_table::TestTable;
 
 use crate::account::{Account, Epoch, Payer};
 use crate::admission::{Admission, AdmittedAccount};
+use crate::authority::RecentAuthority;
 use crate::exchange::StoredReply;
 use crate::gate::{Accepting, Gate};
 use crate::ledger::Ledger;
@@ -28,6 +30,11 @@ pub(crate) async fn open_account(test: &TestTable, username: &str, balance: u64)
 /// A payer of the first epoch.
 pub(crate) fn payer(user_id: UserId) -> Payer {
     Payer::new(user_id, Epoch::OfSessions(Epoch::FIRST))
+}
+
+/// The authority of an operator.
+pub(crate) fn an_operator() -> RecentAuthority {
+    RecentAuthority::operator(ActOrigin::new(None, "a-request"))
 }
 
 pub(crate) fn message(text: &str) -> Message {

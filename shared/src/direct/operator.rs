@@ -7,13 +7,13 @@ pub mod catalogue;
 use domain::credits::Credits;
 use domain::ids::UserId;
 use domain::invalid_field::InvalidField;
+use domain::reason::Reason;
 use domain::time::Timestamp;
 use domain::username::Username;
 use identity::login::Login;
 use ledger::acceptance::Acceptance;
 use ledger::account::{Account, Status};
 use ledger::grant::{GrantAmount, GrantId, Granted};
-use ledger::reason::Reason;
 use ledger::summing_again::SummedAgain;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -50,6 +50,18 @@ pub enum Command {
     },
     /// Activate an account again.
     Activate {
+        /// The user's name.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Make an account staff.
+    Promote {
+        /// The user's name.
+        #[serde(deserialize_with = "username")]
+        username: Username,
+    },
+    /// Make an account that is staff one like all others.
+    Demote {
         /// The user's name.
         #[serde(deserialize_with = "username")]
         username: Username,
@@ -193,6 +205,8 @@ pub struct AccountView {
     username: String,
     user_id: UserId,
     status: Status,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
     balance: Credits,
     spendable: Credits,
     held: Credits,
@@ -209,6 +223,7 @@ impl AccountView {
         Self {
             user_id: login.user_id,
             status: account.status,
+            staff: account.staff,
             balance: account.balance,
             spendable,
             held,
@@ -238,6 +253,8 @@ mod tests {
         let is_ada = |username: &Username| username.as_str() == "Ada";
         assert!(matches!(about_ada("deactivate"), Command::Deactivate { username } if is_ada(&username)));
         assert!(matches!(about_ada("activate"), Command::Activate { username } if is_ada(&username)));
+        assert!(matches!(about_ada("promote"), Command::Promote { username } if is_ada(&username)));
+        assert!(matches!(about_ada("demote"), Command::Demote { username } if is_ada(&username)));
         assert!(matches!(about_ada("show"), Command::Show { username } if is_ada(&username)));
         assert!(matches!(about_ada("sum_again"), Command::SumAgain { username } if is_ada(&username)));
         let shown = Command::parse(json!({"action": "accepting"})).unwrap();

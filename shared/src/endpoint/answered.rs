@@ -24,10 +24,26 @@ pub struct Answered<A, E> {
     pub(super) line: LogLine,
 }
 
+/// The methods of a path.
+#[derive(Clone, Copy)]
+pub(super) struct PathMethods<'a> {
+    pub(super) methods: &'a [Method],
+    /// Whether the handler gets other methods too, and says itself who learns that they are not allowed.
+    pub(super) are_hidden: bool,
+}
+
+#[cfg(test)]
+impl<'a> From<&'a [Method]> for PathMethods<'a> {
+    /// Methods that everybody may know.
+    fn from(methods: &'a [Method]) -> Self {
+        Self { methods, are_hidden: false }
+    }
+}
+
 /// Answers `request` with `answer` if it has one of the `methods` of its path, or as a preflight. Without methods there is no
 /// such path.
 pub(super) async fn answered<A: From<Answer>, E: EndpointError, F>(
-    methods: Option<&[Method]>,
+    methods: Option<PathMethods<'_>>,
     cors_origins: &CorsOrigins,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -50,7 +66,7 @@ where
 }
 
 async fn outcome<A: From<Answer>, E: EndpointError, F>(
-    methods: Option<&[Method]>,
+    methods: Option<PathMethods<'_>>,
     cors: &HeaderMap,
     request: Request,
     answer: impl FnOnce(Request) -> F,
@@ -58,14 +74,15 @@ async fn outcome<A: From<Answer>, E: EndpointError, F>(
 where
     F: Future<Output = Result<A, E>>,
 {
-    let methods = methods.ok_or(ApiError::NotFound)?;
+    let PathMethods { methods, are_hidden } = methods.ok_or(ApiError::NotFound)?;
     if is_preflight(&request, cors) {
         return Ok(preflight(methods).into());
     }
-    if !allows(methods, request.method()) {
+    let is_allowed = allows(methods, request.method());
+    if !is_allowed && !are_hidden {
         return Err(method_not_allowed(request.method(), methods).into());
     }
-    let request = if request.method() == Method::HEAD { request.into_get() } else { request };
+    let request = if is_allowed && request.method() == Method::HEAD { request.into_get() } else { request };
     // Without the guard, API Gateway would answer a panic with a bare 502.
     AssertUnwindSafe(answer(request))
         .catch_unwind()

@@ -52,7 +52,7 @@ fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse
 mod tests {
     use super::*;
 
-    use crate::endpoint::answered::answered;
+    use crate::endpoint::answered::{Answered, PathMethods, answered};
     use crate::error::ApiError;
     use crate::http::{CorsOrigins, Method, Request, StatusCode};
 
@@ -65,7 +65,7 @@ mod tests {
     async fn panics_at(methods: Option<&[Method]>, received: lambda_http::Request) -> BufferedResponse {
         let request = Request::from(received);
         response(
-            answered(methods, &CorsOrigins::None, request, |_| async {
+            answered(methods.map(PathMethods::from), &CorsOrigins::None, request, |_| async {
                 panic!("on purpose");
                 #[expect(unreachable_code, reason = "the type of the answer")]
                 Err(ApiError::NotFound)
@@ -90,15 +90,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_handler_that_hides_its_methods_gets_every_request_and_a_head_as_a_get_where_there_is_one() {
+        for (methods, sent, seen) in [
+            (METHODS, Method::POST, Method::POST),
+            (METHODS, Method::HEAD, Method::GET),
+            (&[Method::POST][..], Method::HEAD, Method::HEAD),
+        ] {
+            let mut received = lambda_http::Request::new(Body::Empty);
+            *received.method_mut() = sent;
+            let hidden = PathMethods { methods, are_hidden: true };
+            let answer = |request: Request| async move {
+                assert_eq!(*request.method(), seen);
+                Err(ApiError::NoSuchPath)
+            };
+            let answered: Answered<Answer, ApiError> =
+                answered(Some(hidden), &CorsOrigins::None, Request::from(received), answer).await;
+            assert_eq!(response(answered).status(), 404);
+        }
+    }
+
+    #[tokio::test]
     async fn head_is_answered_as_get_is_and_no_head_has_a_body() {
-        for (methods, status) in [(METHODS, 200), (&[Method::POST], 405)] {
+        for (methods, status) in [(METHODS, 200), (&[Method::POST][..], 405)] {
             let mut received = lambda_http::Request::new(Body::Empty);
             *received.method_mut() = Method::HEAD;
             let answer = |request: Request| async move {
                 assert_eq!(request.method(), Method::GET);
                 Answer::private(StatusCode::OK, &"a body")
             };
-            let answered = answered(Some(methods), &CorsOrigins::None, Request::from(received), answer).await;
+            let answered =
+                answered(Some(PathMethods::from(methods)), &CorsOrigins::None, Request::from(received), answer).await;
             let response = response::<ApiError>(answered);
             assert_eq!((response.status().as_u16(), response.body().is_empty()), (status, true));
             assert!(response.headers().contains_key("content-type"));

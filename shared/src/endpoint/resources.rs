@@ -10,6 +10,7 @@ use identity::login::Logins;
 use identity::receipts::{ReceiptKeys, ReceiptSigner};
 use identity::registrations::Registrations;
 use identity::sessions::Sessions;
+use identity::staff::StaffDesk;
 use ledger::Ledger;
 use ledger::acceptance::Switch;
 use ledger::audit::Audit;
@@ -82,6 +83,11 @@ impl Resources {
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The desk at which staff show who they are.
+    pub async fn staff_desk(&self) -> StaffDesk {
+        StaffDesk::start(self.table.clone(), self.clock.clone()).await
     }
 
     /// API keys.

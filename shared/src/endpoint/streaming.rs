@@ -138,7 +138,7 @@ mod tests {
     use lambda_http::http::HeaderMap;
     use telemetry::metrics::Metric;
 
-    use crate::endpoint::answered::answered;
+    use crate::endpoint::answered::{PathMethods, answered};
     use crate::endpoint::error::EndpointError;
     use crate::http::{Answer, BufferedResponse, CorsOrigins, Method, Request};
 
@@ -208,7 +208,9 @@ mod tests {
         let asked_for = Arc::<AtomicUsize>::default();
         let counted = asked_for.clone();
         let answer = |_| async move { Ok(streams(end, counted)) };
-        let answered = answered(Some(&[Method::GET]), &CorsOrigins::None, Request::from(received), answer).await;
+        let answered =
+            answered(Some(PathMethods::from(&[Method::GET][..])), &CorsOrigins::None, Request::from(received), answer)
+                .await;
         (postable(answered).response, asked_for)
     }
 

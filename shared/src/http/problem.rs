@@ -20,6 +20,9 @@ pub(crate) struct Problem<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'a FieldErrors>,
+    /// Of a catalogue that has changed: its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     #[serde(flatten)]
     shortfall: Option<Shortfall>,
 }
@@ -36,7 +39,11 @@ impl<'a> Problem<'a> {
             detail: error.detail(),
             code: error.code(),
             errors: match error {
-                ApiError::Invalid(errors) => Some(errors),
+                ApiError::Invalid(errors) | ApiError::InvalidCatalogue(errors) => Some(errors),
+                _ => None,
+            },
+            version: match error {
+                ApiError::CatalogueChanged { version } => Some(*version),
                 _ => None,
             },
             shortfall: error.shortfall(),
@@ -137,6 +144,18 @@ mod tests {
         assert_eq!(response.status(), 402);
         assert_eq!(body(&response)["balance"], 2);
         assert_eq!(body(&response)["cost"], 5);
+    }
+
+    #[test]
+    fn a_catalogue_that_is_none_or_has_changed_is_told_with_what_mends_it() {
+        let errors = FieldErrors::from([("models[0].id".into(), vec!["is missing".to_owned()])]);
+        let response = problem(&ApiError::InvalidCatalogue(errors));
+        assert_eq!(
+            (response.status().as_u16(), &body(&response)["errors"]),
+            (400, &json!({"models[0].id": ["is missing"]}))
+        );
+        let response = problem(&ApiError::CatalogueChanged { version: 7 });
+        assert_eq!((response.status().as_u16(), &body(&response)["version"]), (409, &json!(7)));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The directory: the table's one index, which lists users, so that nobody scans the table for them.
 //!
-//! It is sparse: only items with its two attributes are in it, and no message changes these. It has keys and nothing
-//! else. It is late by nature: a reader confirms in the table what it says.
+//! It is sparse: only items with its two attributes are in it. It has what registration and staff change, and never a hash, so
+//! no message changes what is in it, or pays for it. It is late by nature: a reader confirms in the table what it says.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::UserId;
+use domain::username::Username;
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, Key, StoreError, partition_of};
@@ -14,11 +15,13 @@ pub const DIRECTORY: &str = "directory";
 /// The attribute with the list that an item is in: the partition key of the index.
 pub const LIST: &str = "directory";
 /// The attribute with the item's place in its list: the sort key of the index.
-const PLACE: &str = "directory_sort";
+pub const PLACE: &str = "directory_sort";
 
 /// The list of all users, the first registered first. No partition of the table has its prefix, so that a permission on a
 /// list is never one on items.
 pub const USERS_BY_AGE: &str = "DIR#AGE";
+/// The list of all users, by the form in which their names are compared.
+pub const USERS_BY_NAME: &str = "DIR#NAME";
 
 /// The key of an item in the directory: its primary key and its place. A query of the directory continues after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,17 @@ impl DirectoryKey {
             sk: sort.to_owned(),
             directory: USERS_BY_AGE.to_owned(),
             directory_sort: user_id.to_string(),
+        }
+    }
+
+    /// The key of the item `sort` in `partition` in [`USERS_BY_NAME`].
+    #[must_use]
+    pub fn by_name(username: &Username, partition: String, sort: &str) -> Self {
+        Self {
+            pk: partition,
+            sk: sort.to_owned(),
+            directory: USERS_BY_NAME.to_owned(),
+            directory_sort: username.canonical(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! The invocation that is under way, for its log lines and metrics.
+//! The invocation that is under way, for its log lines and metrics, and for the history of what operators did.
 //!
-//! It travels with the task and not through every signature, because only logs and metrics depend on it.
+//! It travels with the task and not through every signature, because nothing else depends on it.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

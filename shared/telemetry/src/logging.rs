@@ -11,8 +11,8 @@ use crate::metrics;
 
 /// The crates that may log below warnings. At its lower levels the AWS SDK prints whole requests, with the texts that
 /// people wrote.
-const OUR_CRATES: [&str; 9] =
-    ["cloud", "domain", "endpoints", "identity", "ledger", "providers", "shared", "store", "telemetry"];
+const OUR_CRATES: [&str; 10] =
+    ["acts", "cloud", "domain", "endpoints", "identity", "ledger", "providers", "shared", "store", "telemetry"];
 
 /// Starts logs of `level` and above, and the metrics of the stack `stack_name`, once per process.
 pub fn start(level: LevelFilter, stack_name: &str) {

@@ -10,6 +10,7 @@ use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::ids::EntryId;
 use shared::domain::time::Timestamp;
+use shared::domain::voucher_end::VoucherEnd;
 use shared::door::DoorError;
 use shared::endpoint::EndpointError;
 use shared::error::ApiError;
@@ -139,7 +140,11 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         ApiError::Parse(_) => ApiError::invalid(field.clone(), *reason),
         ApiError::Invalid(_) => ApiError::ContextTooLong { estimated_tokens: 40_000, max_tokens: 32_768 },
         ApiError::ContextTooLong { .. } => ApiError::MaxCostTooLow { least: one_credit() },
-        ApiError::MaxCostTooLow { .. } => refused(Refusal::Unsaid),
+        ApiError::MaxCostTooLow { .. } => {
+            let errors = [("models[0].id".into(), vec!["is missing".to_owned()])];
+            ApiError::InvalidCatalogue(errors.into())
+        }
+        ApiError::InvalidCatalogue(_) => refused(Refusal::Unsaid),
         ApiError::ModelRefused { refusal: Refusal::Unsaid, .. } => refused(Refusal::NothingAsked),
         ApiError::ModelRefused { refusal: Refusal::NothingAsked, .. } => refused(Refusal::Parameter("seed")),
         ApiError::ModelRefused { refusal: Refusal::Parameter(_), .. } => refused(Refusal::TooLong),
@@ -153,8 +158,12 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         ApiError::InvalidCredentials => ApiError::InsufficientTokens { balance: Credits::ZERO, cost: one_credit() },
         ApiError::InsufficientTokens { .. } => budget_spent(Some(Timestamp::from_seconds(1_800_000_000))),
         ApiError::BudgetSpent { renews_at: Some(_), .. } => budget_spent(None),
-        ApiError::BudgetSpent { renews_at: None, .. } => ApiError::NotFound,
-        ApiError::NotFound => ApiError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"])),
+        ApiError::BudgetSpent { renews_at: None, .. } => ApiError::LoginRequiredAgain,
+        ApiError::LoginRequiredAgain => ApiError::RegistrationClosed,
+        ApiError::RegistrationClosed => ApiError::NotFound,
+        ApiError::NotFound => ApiError::NoSuchPath,
+        ApiError::NoSuchPath => ApiError::VoucherNotFound,
+        ApiError::VoucherNotFound => ApiError::ModelNotFound(UnknownModel::new("gpt-5", ["dummy"])),
         ApiError::ModelNotFound(_) => {
             ApiError::MethodNotAllowed { method: "PATCH".to_owned(), allow: "GET, HEAD".to_owned() }
         }
@@ -163,10 +172,22 @@ fn after(error: &ApiError, (field, reason): &RefusedField) -> Option<ApiError> {
         ApiError::InProgress => ApiError::AnswerGone,
         ApiError::AnswerGone => ApiError::TooManyKeys { limit: 100 },
         ApiError::TooManyKeys { .. } => ApiError::TooManyConversations { limit: 1000 },
-        ApiError::TooManyConversations { .. } => ApiError::TooLarge { limit_bytes: 64 * 1024 },
+        ApiError::TooManyConversations { .. } => ApiError::LastSuperuser,
+        ApiError::LastSuperuser => ApiError::OwnAccount,
+        ApiError::OwnAccount => ApiError::AccountInactive,
+        ApiError::AccountInactive => ApiError::DeletionInProgress,
+        ApiError::DeletionInProgress => ApiError::BalanceTooLow { balance: one_credit() },
+        ApiError::BalanceTooLow { .. } => ApiError::TooManyCredits { owned: one_credit() },
+        ApiError::TooManyCredits { .. } => ApiError::CatalogueChanged { version: 7 },
+        ApiError::CatalogueChanged { .. } => ApiError::VoucherSpent(VoucherEnd::UsedUp),
+        ApiError::VoucherSpent(VoucherEnd::UsedUp) => ApiError::VoucherSpent(VoucherEnd::Expired),
+        ApiError::VoucherSpent(VoucherEnd::Expired) => ApiError::VoucherSpent(VoucherEnd::Withdrawn),
+        ApiError::VoucherSpent(VoucherEnd::Withdrawn) => ApiError::AlreadyRedeemed,
+        ApiError::AlreadyRedeemed => ApiError::TooLarge { limit_bytes: 64 * 1024 },
         ApiError::TooLarge { .. } => ApiError::UnsupportedMediaType,
         ApiError::UnsupportedMediaType => ApiError::IdempotencyMismatch,
-        ApiError::IdempotencyMismatch => throttled(1),
+        ApiError::IdempotencyMismatch => ApiError::GrantMismatch,
+        ApiError::GrantMismatch => throttled(1),
         // OpenAI's clients are told not to repeat after a long wait.
         ApiError::Throttled { retry_after } if retry_after.as_secs() == 1 => throttled(3600),
         ApiError::Throttled { .. } => ApiError::TooManyMessages { limit: 10, retry_after: Duration::from_secs(1) },

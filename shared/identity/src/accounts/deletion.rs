@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use domain::cause::Cause;
 use domain::ids::{TokenId, UserId};
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
@@ -20,6 +21,7 @@ use ledger::audit::{DeletionProgress, Deletions, Tombstone};
 use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, Table, number, partition_of, sort_key_of};
 
+use crate::accounts::superusers::CountChange;
 use crate::api_keys::{KEYS_OF_LIST, take_keys_of_list};
 use crate::error::IdentityError;
 use crate::jwt::LoggedIn;
@@ -27,6 +29,8 @@ use crate::login::{Login, ProvenLogin};
 
 /// The keys that one request reads: enough for all batches that the table deletes at once.
 const PAGE_ITEMS: i32 = 100;
+/// The most rounds of a beginning that collides with other changes of the account.
+const MAX_ROUNDS: usize = 5;
 /// Time reserved at the end of a request: for the page under way, and for the last transaction.
 const MARGIN: Duration = Duration::from_secs(8);
 
@@ -71,40 +75,55 @@ impl Deletion {
     }
 
     /// Closes the account for good, if it is as the access token says and the password is still the one that was
-    /// checked. If the account is closed already, nothing is written.
+    /// checked. If the account is closed already, nothing is written. `seen` is the account as it was read: a superuser's
+    /// goes only while another one stays.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the account has changed meanwhile, [`IdentityError::InvalidCredentials`] if
-    /// the password has.
+    /// the password has, [`IdentityError::LastSuperuser`] if there would be no active superuser any more.
     pub async fn begin(
         &self,
         person: &LoggedIn,
         proven: &ProvenLogin,
+        seen: &Account,
         deadline: Timestamp,
     ) -> Result<(), IdentityError> {
-        let items = vec![self.close_account(person)?, self.close_login(person, proven)?];
-        let token = TokenId::new(&self.clock).to_string();
-        let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
-        match cancellation_reasons(&error) {
-            Some([account, ..]) if condition_failed(account) => {
-                // Another request of the same person may have been faster.
-                self.read(person).await.map(|_| ())
+        let mut is_staff = seen.staff;
+        for _ in 0..MAX_ROUNDS {
+            let mut items = vec![self.close_account(person, is_staff)?, self.close_login(person, proven)?];
+            if is_staff {
+                items.push(CountChange::MinusButTheLast.part(&self.table)?);
             }
-            Some([_, login, ..]) if condition_failed(login) => Err(IdentityError::InvalidCredentials),
-            _ => Err(StoreError::from(error).into()),
+            let token = TokenId::new(&self.clock).to_string();
+            let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else { return Ok(()) };
+            match cancellation_reasons(&error) {
+                Some([account, ..]) if condition_failed(account) => {}
+                Some([_, login, ..]) if condition_failed(login) => return Err(IdentityError::InvalidCredentials),
+                Some([_, _, count]) if condition_failed(count) => return Err(IdentityError::LastSuperuser),
+                _ => return Err(StoreError::from(error).into()),
+            }
+            // Another request of the same person may have been faster; or the account has become staff, or ceased to be.
+            let account = self.read(person).await?;
+            if account.status == Status::Deleting {
+                return Ok(());
+            }
+            is_staff = account.staff;
         }
+        Err(IdentityError::Unavailable(Cause::because("too many requests are changing this account")))
     }
 
     /// Removes the holds too, so that no capture succeeds: messages in flight store nothing.
-    fn close_account(&self, person: &LoggedIn) -> Result<TransactWriteItem, StoreError> {
+    fn close_account(&self, person: &LoggedIn, is_staff: bool) -> Result<TransactWriteItem, StoreError> {
+        let seen_staff = if is_staff { "staff = :staff" } else { "(attribute_not_exists(staff) OR staff = :staff)" };
         let update = "SET #status = :deleting, session_epoch = :next, holds = :none, deletion_began_at = :now, \
                       version = version + :one";
         transaction::update(
             self.table
                 .updating(Account::key(person.user_id()))
                 .update_expression(update)
-                .condition_expression("#status = :active AND session_epoch = :epoch")
+                .condition_expression(format!("#status = :active AND session_epoch = :epoch AND {seen_staff}"))
                 .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":staff", AttributeValue::Bool(is_staff))
                 .expression_attribute_values(":active", Status::Active.attribute_value())
                 .expression_attribute_values(":deleting", Status::Deleting.attribute_value())
                 .expression_attribute_values(":epoch", number(person.session_epoch()))
@@ -120,8 +139,10 @@ impl Deletion {
         transaction::update(
             self.table
                 .updating(Login::key(proven.username()))
-                .update_expression("SET session_epoch = :next REMOVE sessions")
+                .update_expression("SET session_epoch = :next, #status = :deleting REMOVE sessions")
                 .condition_expression("user_id = :user_id AND password_hash = :seen")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":deleting", Status::Deleting.attribute_value())
                 .expression_attribute_values(":next", number(person.session_epoch() + 1))
                 .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
                 .expression_attribute_values(":seen", AttributeValue::S(seen)),

@@ -56,7 +56,7 @@ impl Accounts {
             networks: BTreeMap::new(),
         };
         let [account, entry] = Account::opening(accepting, &self.table, user_id, username, grant, &self.clock)?;
-        let items = vec![self.table.put_new(Login::key(username).with(&login)?)?, account, entry];
+        let items = vec![self.table.put_new(login.listed(username)?)?, account, entry];
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
             identify(user_id);
             return Ok(user_id);

@@ -79,6 +79,19 @@ impl Verifier {
         Ok(LoggedIn::by(&claims))
     }
 
+    /// The person whose request has the bearer token `bearer`, also if its time is over; and whether it is.
+    ///
+    /// # Errors
+    /// [`IdentityError::TokenNotValid`] if it neither is nor was a valid access token, [`IdentityError::Unavailable`] without
+    /// any public keys.
+    pub async fn logged_in_of_any_age(
+        &self,
+        bearer: &str,
+    ) -> Result<(LoggedIn, Result<(), IdentityError>), IdentityError> {
+        let claims = self.verify_but_its_age(bearer, TokenKind::Access).await?;
+        Ok((LoggedIn::by(&claims), self.check_time(&claims)))
+    }
+
     /// The claims of `token`, if it is a valid refresh token.
     ///
     /// # Errors

@@ -2,14 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use domain::ids::{SessionId, UserId};
 use domain::username::Username;
 use serde::{Deserialize, Serialize};
-use store::Key;
+use store::directory::{DirectoryKey, LIST, PLACE, USERS_BY_NAME};
+use store::{Item, Key, StoreError};
 
 use crate::password_hash::PasswordHash;
 
-/// The user that a username leads to.
+/// What an update of a login sets so that the directory lists it. Logins of releases before the list join it by this.
+pub(crate) const LIST_BY_NAME: &str = "#list = :list, #place = :place";
+
+/// The user that a username leads to. The item also has copies of the account's `status` and `staff`, which the directory shows:
+/// whoever changes the account changes them in the same transaction, and nothing else reads them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
     /// The user who has the username.
@@ -31,9 +38,32 @@ pub struct Login {
 }
 
 impl Login {
+    const SORT_KEY: &str = "LOGIN";
+
     /// The key of the login with this username.
     #[must_use]
     pub fn key(username: &Username) -> Key {
-        Key::new(format!("LOGIN#{}", username.canonical()), "LOGIN")
+        Key::new(partition(username), Self::SORT_KEY)
     }
+
+    /// The login of this username as a new item, which the directory lists by its name.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] if it cannot be written as attributes.
+    pub(crate) fn listed(&self, username: &Username) -> Result<Item, StoreError> {
+        DirectoryKey::by_name(username, partition(username), Self::SORT_KEY).with(self)
+    }
+
+    /// Adds the values of [`LIST_BY_NAME`] to `update`.
+    pub(crate) fn listing(update: UpdateBuilder, username: &Username) -> UpdateBuilder {
+        update
+            .expression_attribute_names("#list", LIST)
+            .expression_attribute_names("#place", PLACE)
+            .expression_attribute_values(":list", AttributeValue::S(USERS_BY_NAME.to_owned()))
+            .expression_attribute_values(":place", AttributeValue::S(username.canonical()))
+    }
+}
+
+fn partition(username: &Username) -> String {
+    format!("LOGIN#{}", username.canonical())
 }

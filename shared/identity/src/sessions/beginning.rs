@@ -11,7 +11,7 @@ use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Item, StoreError, from_item, number};
 
 use crate::error::IdentityError;
-use crate::login::Login;
+use crate::login::{LIST_BY_NAME, Login};
 use crate::sessions::opening::Opening;
 use crate::sessions::session::{MAX_ROUNDS, MAX_SESSIONS, Session, Sessions};
 
@@ -68,8 +68,9 @@ impl Sessions {
             .expression_attribute_values(":hash", AttributeValue::S(hash.as_str().to_owned()))
             .expression_attribute_values(":most", number(MAX_SESSIONS as u64))
             .expression_attribute_values(":session", AttributeValue::Ss(vec![session_id.to_string()]));
-        let set = "ADD sessions :session SET password_hash = :hash";
-        transaction::update(login.trusting(update, set, proven.network(), self.clock.now()))
+        let set = format!("ADD sessions :session SET password_hash = :hash, {LIST_BY_NAME}");
+        let update = Login::listing(update, proven.username());
+        transaction::update(login.trusting(update, &set, proven.network(), self.clock.now()))
     }
 
     fn put_session(&self, opening: &Opening<'_>, session_id: SessionId) -> Result<TransactWriteItem, StoreError> {

@@ -537,6 +537,7 @@ async fn an_account_with_all_its_counts_at_their_highest_is_one_read_unit() {
     let account = Account {
         username: "\u{10428}".repeat(Username::MAX_CHARACTERS),
         holds,
+        staff: true,
         conversations: u32::MAX,
         deleted_conversations: u32::MAX,
         first_conversation: Some(ConversationId::FIRST),

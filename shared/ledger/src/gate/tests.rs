@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use domain::credits::Credits;
 use domain::ids::UserId;
+use domain::reason::Reason;
 use testkit::recorder::Fault;
 use testkit::test_table::TestTable;
 
@@ -16,7 +17,6 @@ use crate::exchange::{Bill, Exchange};
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, Remembered};
 use crate::ledger::Ledger;
-use crate::reason::Reason;
 use crate::testing::{message, open_account, payer, stored_reply};
 
 struct Scene {

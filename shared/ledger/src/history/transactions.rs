@@ -263,6 +263,7 @@ mod tests {
     use serde_json::json;
     use testkit::test_table::NOW;
 
+    use crate::entry::EntrySource;
     use crate::exchange::{Bill, Exchange};
     use crate::testing::{TestTable, message, open_account, stored_reply};
 
@@ -345,7 +346,7 @@ mod tests {
             written.insert(0, scene.write(chat(id, key)).await);
         }
         scene.write(Entry::void(NOW.to_string())).await;
-        let taken = scene.write(Entry::by_operator(-5, NOW.to_string())).await;
+        let taken = scene.write(Entry::credited(-5, EntrySource::Operator, NOW.to_string())).await;
         let all = TransactionFilter::default;
         assert_eq!(scene.ids(&all()).await.len(), 4 + 2);
         assert_eq!(scene.ids(&TransactionFilter { model: Some(model("a")), ..all() }).await, [written[1], written[3]]);

@@ -1,5 +1,6 @@
 //! Accounts that a function remembers: a message costs no read before its hold, and nothing else changes.
 
+use domain::reason::Reason;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
@@ -10,7 +11,6 @@ use crate::acceptance::Switch;
 use crate::account::{Epoch, Status};
 use crate::admission::AdmittedAccount;
 use crate::gate::LONGEST_UNHEARD;
-use crate::reason::Reason;
 
 /// The unpaid messages of an hour, so few that a test meets their limit.
 const UNPAID_PER_HOUR: u32 = 2;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use domain::reason::Reason;
 use domain::time::{Clock, Timestamp};
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
@@ -15,9 +16,8 @@ use crate::exchange::{Bill, Exchange};
 use crate::grant::{Grant, GrantAmount, GrantId};
 use crate::hold::{HoldOutcome, Order};
 use crate::ledger::{Charge, Held, Ledger};
-use crate::reason::Reason;
 use crate::sealing::ExpiredHolds;
-use crate::testing::{TestTable, admitted, message, open_account, stored_reply};
+use crate::testing::{TestTable, admitted, an_operator, message, open_account, stored_reply};
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
@@ -76,7 +76,7 @@ impl SealingScene {
             id: GrantId::try_from("one".to_owned()).unwrap(),
         };
         let deadline = by.clock.now().plus(Duration::from_secs(28));
-        by.grant(self.ada.user_id(), &grant, deadline).await.unwrap().entry_id
+        by.grant(self.ada.user_id(), &grant, &an_operator(), deadline).await.unwrap().entry_id
     }
 
     async fn kind_of(&self, id: EntryId) -> Option<EntryKind> {

@@ -19,7 +19,7 @@ const TIME_FOR_A_REQUEST: Duration = Duration::from_secs(60);
 
 /// The end of a model's work for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
+enum Behaviour {
     Replies,
     IsThrottled,
     IsUnavailable,
@@ -37,15 +37,16 @@ enum Act {
 }
 
 /// The acts after which a fallback is asked.
-const TURNING_AWAY: [Act; 2] = [Act::IsThrottled, Act::IsUnavailable];
+const TURNING_AWAY: [Behaviour; 2] = [Behaviour::IsThrottled, Behaviour::IsUnavailable];
 
 /// The acts without a word after which no fallback is asked.
-const ENDING: [Act; 4] = [Act::Fails, Act::Refuses, Act::IsMisconfigured, Act::ThinksFirst];
+const ENDING: [Behaviour; 4] =
+    [Behaviour::Fails, Behaviour::Refuses, Behaviour::IsMisconfigured, Behaviour::ThinksFirst];
 
 /// A model that acts so, and notes the longest reply that it was asked for.
 #[derive(Clone, Debug)]
 struct ActingModel {
-    act: Act,
+    act: Behaviour,
     asked: Arc<Mutex<Vec<u32>>>,
     knows_seeds: bool,
     /// The tokens that it counts.
@@ -55,7 +56,7 @@ struct ActingModel {
 }
 
 impl ActingModel {
-    fn new(act: Act, clock: &Clock) -> Self {
+    fn new(act: Behaviour, clock: &Clock) -> Self {
         Self { act, asked: Arc::default(), knows_seeds: true, usage: counted(20, 3), clock: clock.clone() }
     }
 
@@ -79,20 +80,20 @@ impl ChatModel for ActingModel {
         let busy = || ModelError::Throttled { retry_after: None, cause: cause() };
         let end = End { finish_reason: FinishReason::Stop, usage: Some(self.usage) };
         let pieces = match self.act {
-            Act::Replies => Ok(vec![Ok(Piece::text("Hi")), Ok(Piece::End(end))]),
-            Act::IsThrottled | Act::IsThrottledSlowly => Err(busy()),
-            Act::IsThrottledLate => {
+            Behaviour::Replies => Ok(vec![Ok(Piece::text("Hi")), Ok(Piece::End(end))]),
+            Behaviour::IsThrottled | Behaviour::IsThrottledSlowly => Err(busy()),
+            Behaviour::IsThrottledLate => {
                 self.clock.advance(TIME_FOR_A_REQUEST);
                 Err(busy())
             }
-            Act::IsUnavailable => Err(ModelError::Unavailable { retry_after: None, cause: cause() }),
-            Act::Fails => Err(ModelError::Failed(cause())),
-            Act::Refuses => Err(ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }),
-            Act::IsMisconfigured => Err(ModelError::Misconfigured(cause())),
-            Act::SpeaksFirst => Ok(vec![Ok(Piece::text("Hi")), Err(busy())]),
-            Act::ThinksFirst => Ok(vec![Ok(Piece::Hidden { bytes: 40 }), Err(busy())]),
+            Behaviour::IsUnavailable => Err(ModelError::Unavailable { retry_after: None, cause: cause() }),
+            Behaviour::Fails => Err(ModelError::Failed(cause())),
+            Behaviour::Refuses => Err(ModelError::Refused { refusal: Refusal::Unsaid, cause: cause() }),
+            Behaviour::IsMisconfigured => Err(ModelError::Misconfigured(cause())),
+            Behaviour::SpeaksFirst => Ok(vec![Ok(Piece::text("Hi")), Err(busy())]),
+            Behaviour::ThinksFirst => Ok(vec![Ok(Piece::Hidden { bytes: 40 }), Err(busy())]),
         };
-        let is_slow = self.act == Act::IsThrottledSlowly;
+        let is_slow = self.act == Behaviour::IsThrottledSlowly;
         async move {
             if is_slow {
                 tokio::time::pause();
@@ -125,7 +126,7 @@ fn with_provider(offer: &Offer, provider: &str) -> Arc<Offer> {
 type Answered = Result<(String, PaidReply), ApiError>;
 
 impl FallbackScene {
-    async fn start(balance: u64, prices: (u64, u64), first: Act, fallback: Act) -> Self {
+    async fn start(balance: u64, prices: (u64, u64), first: Behaviour, fallback: Behaviour) -> Self {
         let test = TestTable::start().await;
         let ada = open_account(&test, "ada", balance).await;
         let till = Arc::new(till(&test, 5));
@@ -206,10 +207,10 @@ fn at(credits: u64) -> Prices {
 
 #[tokio::test]
 async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_away() {
-    let acts = TURNING_AWAY.into_iter().chain([Act::IsThrottledSlowly]);
+    let acts = TURNING_AWAY.into_iter().chain([Behaviour::IsThrottledSlowly]);
     for (act, is_streamed) in acts.flat_map(|act| [(act, false), (act, true)]) {
         for prices in [(3, 2), (2, 3)] {
-            let scene = FallbackScene::start(100_000, prices, act, Act::Replies).await;
+            let scene = FallbackScene::start(100_000, prices, act, Behaviour::Replies).await;
             let (model, paid) = scene.ask(is_streamed).await.unwrap();
             assert_eq!((model.as_str(), paid.reply.model.as_str()), ("fallback", "fallback"), "{act:?}");
             assert_eq!(u64::from(paid.charge.cost), prices.1 * 23);
@@ -225,7 +226,7 @@ async fn a_fallback_answers_at_its_own_price_where_the_model_turned_the_request_
 
 #[tokio::test]
 async fn a_model_that_answers_is_asked_alone_and_the_rest_of_the_dearer_hold_returns() {
-    let scene = FallbackScene::start(100_000, (2, 3), Act::Replies, Act::Replies).await;
+    let scene = FallbackScene::start(100_000, (2, 3), Behaviour::Replies, Behaviour::Replies).await;
     let (model, paid) = scene.ask(false).await.unwrap();
     assert_eq!((model.as_str(), u64::from(paid.charge.cost)), ("first", 2 * 23));
     assert!(scene.fallback.asked().is_empty());
@@ -236,11 +237,11 @@ async fn a_model_that_answers_is_asked_alone_and_the_rest_of_the_dearer_hold_ret
 #[tokio::test]
 async fn after_any_other_failure_no_fallback_is_asked() {
     for (act, is_streamed) in ENDING.into_iter().flat_map(|act| [(act, false), (act, true)]) {
-        let scene = FallbackScene::start(100_000, (2, 3), act, Act::Replies).await;
+        let scene = FallbackScene::start(100_000, (2, 3), act, Behaviour::Replies).await;
         let answered = scene.ask(is_streamed).await;
         let is_told = match act {
-            Act::Refuses => matches!(answered, Err(ApiError::ModelRefused { .. })),
-            Act::IsMisconfigured => matches!(answered, Err(ApiError::ModelMisconfigured(_))),
+            Behaviour::Refuses => matches!(answered, Err(ApiError::ModelRefused { .. })),
+            Behaviour::IsMisconfigured => matches!(answered, Err(ApiError::ModelMisconfigured(_))),
             _ => matches!(answered, Err(ApiError::ModelFailed(_))),
         };
         assert!(is_told, "{act:?}: {answered:?}");
@@ -252,7 +253,7 @@ async fn after_any_other_failure_no_fallback_is_asked() {
 #[tokio::test]
 async fn after_its_first_word_a_model_is_never_replaced_and_what_it_wrote_is_charged() {
     for is_streamed in [false, true] {
-        let scene = FallbackScene::start(100_000, (2, 3), Act::SpeaksFirst, Act::Replies).await;
+        let scene = FallbackScene::start(100_000, (2, 3), Behaviour::SpeaksFirst, Behaviour::Replies).await;
         let id = match scene.ask(is_streamed).await {
             Ok((model, paid)) => {
                 assert_eq!((model.as_str(), paid.reply.text.as_str()), ("first", "Hi"));
@@ -280,7 +281,7 @@ async fn where_every_model_turns_the_request_away_the_last_one_says_why_and_noth
             let scene = FallbackScene::start(100_000, (2, 3), first, last).await;
             let answered = scene.ask(is_streamed).await;
             let is_told = match last {
-                Act::IsThrottled => matches!(answered, Err(ApiError::ModelThrottled { .. })),
+                Behaviour::IsThrottled => matches!(answered, Err(ApiError::ModelThrottled { .. })),
                 _ => matches!(answered, Err(ApiError::ModelUnavailable { .. })),
             };
             assert!(is_told, "{last:?}: {answered:?}");
@@ -293,9 +294,9 @@ async fn where_every_model_turns_the_request_away_the_last_one_says_why_and_noth
 /// The caller may repeat a request to a busy model. They cannot mend the fallback.
 #[tokio::test]
 async fn a_fallback_that_cannot_answer_does_not_hide_that_the_model_is_only_busy() {
-    for fallback in [Act::IsMisconfigured, Act::Refuses] {
+    for fallback in [Behaviour::IsMisconfigured, Behaviour::Refuses] {
         for is_streamed in [false, true] {
-            let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, fallback).await;
+            let scene = FallbackScene::start(100_000, (2, 3), Behaviour::IsThrottled, fallback).await;
             let answered = scene.ask(is_streamed).await;
             assert!(matches!(answered, Err(ApiError::ModelThrottled { .. })), "{fallback:?}: {answered:?}");
             assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 1));
@@ -307,7 +308,7 @@ async fn a_fallback_that_cannot_answer_does_not_hide_that_the_model_is_only_busy
 #[tokio::test]
 async fn without_time_for_a_fallback_the_model_that_turned_the_request_away_says_why() {
     for is_streamed in [false, true] {
-        let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottledLate, Act::Replies).await;
+        let scene = FallbackScene::start(100_000, (2, 3), Behaviour::IsThrottledLate, Behaviour::Replies).await;
         let answered = scene.ask(is_streamed).await;
         assert!(matches!(answered, Err(ApiError::ModelThrottled { .. })), "{answered:?}");
         assert_eq!((scene.first.asked().len(), scene.fallback.asked().len()), (1, 0));
@@ -318,7 +319,7 @@ async fn without_time_for_a_fallback_the_model_that_turned_the_request_away_says
 #[tokio::test]
 async fn the_hold_is_that_of_the_dearest_candidate() {
     for prices in [(2, 3), (3, 2)] {
-        let scene = FallbackScene::start(100_000, prices, Act::Replies, Act::Replies).await;
+        let scene = FallbackScene::start(100_000, prices, Behaviour::Replies, Behaviour::Replies).await;
         let question = scene.hold().await.unwrap();
         assert_eq!(u64::from(question.held()), 3 * (most_input() + 100));
         let limits: Vec<u32> = question.candidates.iter().map(|candidate| candidate.max_output_tokens).collect();
@@ -330,7 +331,7 @@ async fn the_hold_is_that_of_the_dearest_candidate() {
 /// Vectors of another model would be found nowhere near those of this one. A stored catalogue may have such a fallback.
 #[tokio::test]
 async fn vectors_are_never_made_by_a_fallback() {
-    let scene = FallbackScene::start(100_000, (2, 3), Act::IsThrottled, Act::Replies).await;
+    let scene = FallbackScene::start(100_000, (2, 3), Behaviour::IsThrottled, Behaviour::Replies).await;
     let embedding = |offer: Arc<Offer>| {
         let Offer { terms, model } = Arc::unwrap_or_clone(offer);
         let terms = CataloguedModel { takes: BTreeSet::from([Ability::Embeddings]), ..terms };
@@ -351,7 +352,7 @@ async fn vectors_are_never_made_by_a_fallback() {
 #[tokio::test]
 async fn a_fallback_that_the_balance_does_not_cover_is_not_asked() {
     // It covers all of the first at 1 credit a token, and of the fallback at 10 not even the input.
-    let scene = FallbackScene::start(most_input() + 100, (1, 10), Act::IsThrottled, Act::Replies).await;
+    let scene = FallbackScene::start(most_input() + 100, (1, 10), Behaviour::IsThrottled, Behaviour::Replies).await;
     assert!(matches!(scene.ask(false).await, Err(ApiError::ModelThrottled { .. })));
     assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![]));
     assert_eq!(scene.spendable_and_held().await, (most_input() + 100, 0));
@@ -360,7 +361,7 @@ async fn a_fallback_that_the_balance_does_not_cover_is_not_asked() {
 #[tokio::test]
 async fn each_candidate_may_write_as_much_as_the_balance_pays_for_at_its_own_price() {
     let balance = 2 * (most_input() + 30);
-    let scene = FallbackScene::start(balance, (1, 2), Act::IsThrottled, Act::Replies).await;
+    let scene = FallbackScene::start(balance, (1, 2), Behaviour::IsThrottled, Behaviour::Replies).await;
     let (model, paid) = scene.ask(false).await.unwrap();
     assert_eq!((model.as_str(), u64::from(paid.charge.balance)), ("fallback", balance - 2 * 23));
     assert_eq!((scene.first.asked(), scene.fallback.asked()), (vec![100], vec![30]));
@@ -368,17 +369,17 @@ async fn each_candidate_may_write_as_much_as_the_balance_pays_for_at_its_own_pri
 
 #[tokio::test]
 async fn who_cannot_pay_for_the_model_gets_no_cheaper_one_and_who_can_needs_not_pay_for_the_dearer() {
-    let scene = FallbackScene::start(2 * (most_input() + 5) - 1, (2, 1), Act::Replies, Act::Replies).await;
+    let scene = FallbackScene::start(2 * (most_input() + 5) - 1, (2, 1), Behaviour::Replies, Behaviour::Replies).await;
     let refused = scene.ask(false).await;
     let Err(ApiError::InsufficientTokens { cost, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(u64::from(cost), 2 * (most_input() + 5));
-    let scene = FallbackScene::start(most_input() + 5, (1, 2), Act::Replies, Act::Replies).await;
+    let scene = FallbackScene::start(most_input() + 5, (1, 2), Behaviour::Replies, Behaviour::Replies).await;
     assert_eq!(scene.ask(false).await.unwrap().0, "first");
 }
 
 #[tokio::test]
 async fn a_fallback_without_room_for_the_prompt_or_without_its_parameter_is_left_out() {
-    let scene = FallbackScene::start(100_000, (1, 2), Act::IsThrottled, Act::Replies).await;
+    let scene = FallbackScene::start(100_000, (1, 2), Behaviour::IsThrottled, Behaviour::Replies).await;
     let names = |question: &HeldQuestion| -> Vec<String> {
         question.candidates.iter().map(|candidate| candidate.offer.id().to_owned()).collect()
     };
@@ -401,11 +402,12 @@ async fn a_fallback_without_room_for_the_prompt_or_without_its_parameter_is_left
 /// Several accounts must have failed with one provider before its failures count as an outage.
 #[tokio::test]
 async fn unpaid_work_is_noted_for_the_provider_of_the_model_that_may_have_worked() {
-    let mut scene = FallbackScene::start(100_000, (1, 2), Act::Replies, Act::Replies).await;
+    let mut scene = FallbackScene::start(100_000, (1, 2), Behaviour::Replies, Behaviour::Replies).await;
     scene.ask(false).await.unwrap();
-    for (first, fallback, noted) in
-        [(Act::Fails, Act::Replies, "FAILURES#provider-1"), (Act::IsThrottled, Act::Fails, "FAILURES#provider-2")]
-    {
+    for (first, fallback, noted) in [
+        (Behaviour::Fails, Behaviour::Replies, "FAILURES#provider-1"),
+        (Behaviour::IsThrottled, Behaviour::Fails, "FAILURES#provider-2"),
+    ] {
         let clock = &scene.test.clock;
         (scene.first, scene.fallback) = (ActingModel::new(first, clock), ActingModel::new(fallback, clock));
         scene.test.recorder.clear();
@@ -425,7 +427,7 @@ async fn unpaid_work_is_noted_for_the_provider_of_the_model_that_may_have_worked
 
 #[tokio::test]
 async fn a_callers_bound_makes_replies_shorter_and_leaves_out_what_it_does_not_cover() {
-    let scene = FallbackScene::start(100_000, (1, 10), Act::Replies, Act::Replies).await;
+    let scene = FallbackScene::start(100_000, (1, 10), Behaviour::Replies, Behaviour::Replies).await;
     let bound = |tokens: u64| CallerLimits {
         max_output_tokens: None,
         max_cost: Some(Credits::new(most_input() + tokens).unwrap()),
@@ -478,7 +480,7 @@ fn with_images(text: &str, images: usize) -> Prompt {
 
 #[tokio::test]
 async fn the_images_of_a_prompt_count_with_the_model_that_answers_and_a_fallback_that_takes_none_is_left_out() {
-    let mut scene = FallbackScene::start(100_000, (1, 1), Act::IsThrottled, Act::Replies).await;
+    let mut scene = FallbackScene::start(100_000, (1, 1), Behaviour::IsThrottled, Behaviour::Replies).await;
     scene.fallback.usage = counted(50_000, 3);
     let prices = Prices { image: Credits::new(11).unwrap(), ..at(1) };
     let first = offer_with_images(&scene.first, prices, Some(5));
@@ -498,7 +500,7 @@ async fn the_images_of_a_prompt_count_with_the_model_that_answers_and_a_fallback
 
 #[tokio::test]
 async fn a_fallback_whose_protocol_cannot_carry_the_request_is_left_out() {
-    let scene = FallbackScene::start(100_000, (1, 1), Act::Replies, Act::Replies).await;
+    let scene = FallbackScene::start(100_000, (1, 1), Behaviour::Replies, Behaviour::Replies).await;
     let tool = Tool { name: "f".to_owned(), description: None, parameters: None, strict: None, is_cached: false };
     let prompts = [
         (Prompt { n: NonZeroU8::new(2), ..with_images("Hello", 0) }, [false, false]),
@@ -528,9 +530,9 @@ async fn check_the_hold(
     models: &[(Prices, Option<u32>)],
     prompt: Prompt,
     limits: CallerLimits,
-    (first, usage): (Act, Usage),
+    (first, usage): (Behaviour, Usage),
 ) {
-    let mut scene = FallbackScene::start(balance, (1, 1), first, Act::Replies).await;
+    let mut scene = FallbackScene::start(balance, (1, 1), first, Behaviour::Replies).await;
     (scene.first.usage, scene.fallback.usage) = (usage, usage);
     let first = offer_with_images(&scene.first, models[0].0, models[0].1.or(Some(0)));
     let of_fallback =
@@ -562,7 +564,7 @@ async fn check_the_hold(
         assert!(candidate.offer.terms.prices.cost(&used) <= held, "{candidate:?} {used:?}");
         assert!(asked.images() == 0 || candidate.offer.terms.image_tokens.is_some(), "{candidate:?}");
     }
-    let turned_away = usize::from(scene.first.act != Act::Replies);
+    let turned_away = usize::from(scene.first.act != Behaviour::Replies);
     let Some(answers) = question.candidates.get(turned_away).map(|candidate| Arc::clone(&candidate.offer)) else {
         scene.till.reply(question).await.unwrap_err();
         assert_eq!(scene.spendable_and_held().await, (balance, 0));
@@ -583,7 +585,7 @@ proptest! {
     fn whatever_the_prices_and_the_callers_bound_are_the_hold_keeps_to_it_and_pays_for_every_reply_of_every_candidate(
         balance in prop_oneof![0..5_000_u64, Just(1_000_000_000_000)],
         models in proptest::collection::vec((any_prices(), proptest::option::of(0..200_u32)), 1..=4),
-        first in prop_oneof![2 => Just(Act::Replies), 1 => Just(Act::IsThrottled)],
+        first in prop_oneof![2 => Just(Behaviour::Replies), 1 => Just(Behaviour::IsThrottled)],
         (text, images, choices, extra) in (".{0,200}", prop_oneof![Just(0), 1..4_usize], 1..=8_u8, "[a-z]{0,50}"),
         max_output_tokens in proptest::option::of(1..200_u32),
         max_cost in proptest::option::of(prop_oneof![0..5_000_u64, Just(1_000_000_000_000)]),

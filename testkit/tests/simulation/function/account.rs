@@ -153,7 +153,7 @@ impl Desk<'_> {
         let username = account.parsed_username()?;
         let proven = self.proven(&username, password).await?;
         if account.status != Status::Deleting {
-            deletion.begin(access, &proven, self.deadline).await?;
+            deletion.begin(access, &proven, &account, self.deadline).await?;
         }
         match deletion.finish(access.user_id(), &username, self.deadline).await? {
             DeletionProgress::Finished => Ok(Told::Done),

@@ -19,11 +19,12 @@ use store::Key;
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
+use crate::accounts::{AccountChange, SuperuserCount};
 use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
-use crate::error::ActivationError;
+use crate::error::ChangeError;
 use crate::jwt::RefreshTerms;
 use crate::sessions::{Opening, Sessions};
-use crate::testing::{TestPeople, proven, stored_reply};
+use crate::testing::{TestPeople, an_operator, proven, stored_reply};
 
 struct DeletionScene {
     test: TestPeople,
@@ -108,7 +109,12 @@ impl DeletionScene {
 
     /// Begins it as somebody who has just proved to know the password of `login`.
     async fn begin_as(&self, login: &Login) -> Result<(), IdentityError> {
-        self.deletion.begin(&self.ada, &proven(login), soon()).await
+        self.begin_as_seen(login, &self.deletion.read(&self.ada).await?).await
+    }
+
+    /// The same, after the account was read as `seen`.
+    async fn begin_as_seen(&self, login: &Login, seen: &Account) -> Result<(), IdentityError> {
+        self.deletion.begin(&self.ada, &proven(login), seen, soon()).await
     }
 
     async fn finish(&self, deadline: Timestamp) -> Result<DeletionProgress, StoreError> {
@@ -181,16 +187,51 @@ async fn an_account_that_is_being_deleted_is_closed_to_everything_but_its_deleti
     for outcome in
         [accounts.activate(&scene.username, soon()).await, accounts.deactivate(&scene.username, soon()).await]
     {
-        assert!(matches!(outcome, Err(ActivationError::DeletionInProgress)));
+        assert!(matches!(outcome, Err(ChangeError::DeletionInProgress)));
     }
     let grant = Grant {
         amount: GrantAmount::try_from(serde_json::json!(5)).unwrap(),
         reason: "a present".to_owned().try_into().unwrap(),
         id: "present".to_owned().try_into().unwrap(),
     };
-    let granted = scene.ledger.grant(scene.ada.user_id(), &grant, soon()).await;
+    let operator = an_operator();
+    let granted = scene.ledger.grant(scene.ada.user_id(), &grant, &operator, soon()).await;
     assert!(matches!(granted, Err(GrantError::DeletionInProgress)));
     assert!(scene.deletion.read(&scene.ada).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_last_superuser_stays_and_another_one_may_go() {
+    let scene = DeletionScene::start().await;
+    let promote = async |username: &str| {
+        let user = Username::parse(username).unwrap().into();
+        let change = AccountChange { active: None, staff: Some(true) };
+        scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
+    };
+    promote("ada").await;
+    assert!(matches!(scene.begin().await, Err(IdentityError::LastSuperuser)));
+    assert!(scene.test.accounts().read(&scene.ada).await.is_ok(), "nothing was written");
+    scene.test.register("grace", 0).await;
+    promote("grace").await;
+    scene.begin().await.unwrap();
+    assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
+    let count: SuperuserCount = scene.test.table.get(SuperuserCount::key()).await.unwrap().unwrap();
+    assert_eq!(count.active, 1);
+}
+
+#[tokio::test]
+async fn whoever_becomes_staff_after_the_read_is_counted_all_the_same() {
+    let scene = DeletionScene::start().await;
+    let seen = scene.deletion.read(&scene.ada).await.unwrap();
+    scene.test.register("grace", 0).await;
+    for username in ["ada", "grace"] {
+        let user = Username::parse(username).unwrap().into();
+        let change = AccountChange { active: None, staff: Some(true) };
+        scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
+    }
+    scene.begin_as_seen(&scene.login().await, &seen).await.unwrap();
+    let count: SuperuserCount = scene.test.table.get(SuperuserCount::key()).await.unwrap().unwrap();
+    assert_eq!(count.active, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,292 @@
+//! Changing what an account may do: whether it may be used, and whether it is staff.
+
+use acts::{Act, ActSubject, Actor, Deed};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::cause::Cause;
+use domain::ids::TokenId;
+use domain::reason::Reason;
+use domain::time::Timestamp;
+use domain::username::Username;
+use ledger::account::{Account, Status};
+use ledger::authority::{Authority, AuthorityLost, RecentAuthority};
+use serde_json::{Map, Value};
+use store::transaction::{self, cancellation_reasons, condition_failed};
+use store::{StoreError, number};
+
+use crate::accounts::registration::Accounts;
+use crate::accounts::superusers::CountChange;
+use crate::accounts::user_ref::UserRef;
+use crate::error::ChangeError;
+use crate::login::{LIST_BY_NAME, Login};
+
+/// The most rounds of a change that collides with other changes of the account.
+const MAX_ROUNDS: usize = 5;
+
+/// What an account shall be. What is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    /// Whether it may be used.
+    pub active: Option<bool>,
+    /// Whether it is staff.
+    pub staff: Option<bool>,
+}
+
+/// What an account may do, and the epochs of its proofs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AccountRights {
+    status: Status,
+    staff: bool,
+    session_epoch: u64,
+    api_key_epoch: u64,
+}
+
+impl AccountRights {
+    fn of(account: &Account) -> Self {
+        let Account { status, staff, session_epoch, api_key_epoch, .. } = *account;
+        Self { status, staff, session_epoch, api_key_epoch }
+    }
+
+    /// The standing after `change`. A deactivation raises both epochs, so that the tokens and API keys of before stay worthless
+    /// after an activation.
+    fn after(self, change: AccountChange, login: &Login) -> Self {
+        let staff = change.staff.unwrap_or(self.staff);
+        match (change.active, self.status) {
+            (Some(true), Status::Inactive) => Self { status: Status::Active, staff, ..self },
+            (Some(false), Status::Active) => Self {
+                status: Status::Inactive,
+                staff,
+                session_epoch: self.session_epoch.max(login.session_epoch) + 1,
+                api_key_epoch: self.api_key_epoch + 1,
+            },
+            _ => Self { staff, ..self },
+        }
+    }
+
+    fn is_active_superuser(self) -> bool {
+        self.staff && self.status == Status::Active
+    }
+
+    /// What of it is not as it is in `other`, for the history.
+    fn unlike(self, other: Self) -> Value {
+        let mut state = Map::new();
+        if self.status != other.status {
+            state.insert("status".to_owned(), self.status.word().into());
+        }
+        if self.staff != other.staff {
+            state.insert("staff".to_owned(), self.staff.into());
+        }
+        state.into()
+    }
+}
+
+/// A change that is about to be written.
+struct PlannedChange<'a> {
+    login: &'a Login,
+    /// What the account was read as.
+    seen: AccountRights,
+    next: AccountRights,
+    reason: Option<&'a Reason>,
+    authority: &'a Authority,
+}
+
+impl PlannedChange<'_> {
+    fn subject(&self) -> ActSubject {
+        ActSubject::User(self.login.user_id)
+    }
+
+    fn act(&self) -> Act<'_> {
+        Act {
+            deed: Deed::Change,
+            subject: self.subject(),
+            before: self.seen.unlike(self.next),
+            after: self.next.unlike(self.seen),
+            reason: self.reason,
+        }
+    }
+
+    fn count_change(&self) -> Option<CountChange> {
+        match (self.seen.is_active_superuser(), self.next.is_active_superuser(), self.authority.actor()) {
+            (false, true, _) => Some(CountChange::Plus),
+            (true, false, Actor::Staff(_)) => Some(CountChange::MinusButTheLast),
+            (true, false, Actor::Operator) => Some(CountChange::Minus),
+            _ => None,
+        }
+    }
+
+    /// The reason why it was not written; `None` if the account is not as it was read, and is to be read again.
+    fn refusal(&self, reasons: &[CancellationReason]) -> Option<ChangeError> {
+        if self.authority.is_lost(self.subject(), reasons) {
+            return Some(AuthorityLost.into());
+        }
+        let [account, login, count, ..] = reasons else { return None };
+        let is_by_count = condition_failed(count) && !condition_failed(account) && !condition_failed(login);
+        match self.count_change().filter(|_| is_by_count)? {
+            CountChange::MinusButTheLast => Some(ChangeError::LastSuperuser),
+            CountChange::Plus | CountChange::Minus => {
+                Some(ChangeError::Internal(Cause::because("the number of superusers is too low")))
+            }
+        }
+    }
+}
+
+impl Accounts {
+    /// The account with this username, and its login.
+    ///
+    /// # Errors
+    /// [`ChangeError::UserNotFound`] if no account has the username, [`ChangeError::Unavailable`] if the table cannot be read.
+    pub async fn find(&self, username: &Username) -> Result<(Login, Account), ChangeError> {
+        let login: Option<Login> = self.table.get(Login::key(username)).await?;
+        let login = login.ok_or(ChangeError::UserNotFound)?;
+        let account = self.table.get(Account::key(login.user_id)).await?.ok_or(ChangeError::UserNotFound)?;
+        Ok((login, account))
+    }
+
+    /// The account of this user, and its login.
+    ///
+    /// # Errors
+    /// [`ChangeError::UserNotFound`] if there is no such user, [`ChangeError::Unavailable`] if the table cannot be read.
+    pub async fn find_user(&self, user: &UserRef) -> Result<(Login, Account), ChangeError> {
+        let user_id = match user {
+            UserRef::Name(username) => return self.find(username).await,
+            UserRef::Id(user_id) => *user_id,
+        };
+        let account: Option<Account> = self.table.get(Account::key(user_id)).await?;
+        let Some(account) = account else {
+            let name = Username::parse(&user_id.to_string()).map_err(|_| ChangeError::UserNotFound)?;
+            return self.find(&name).await;
+        };
+        let login: Option<Login> = self.table.get(Login::key(&account.parsed_username()?)).await?;
+        // Between the two reads the account may have been deleted, and its name registered again.
+        let login = login.filter(|login| login.user_id == user_id).ok_or(ChangeError::UserNotFound)?;
+        Ok((login, account))
+    }
+
+    /// Activates or deactivates an account. The user of an inactive one cannot log in, and all tokens and API keys are
+    /// worthless, also after an activation: the user logs in again.
+    ///
+    /// # Errors
+    /// As [`Accounts::change`].
+    pub async fn set_active(
+        &self,
+        user: &UserRef,
+        active: bool,
+        reason: Option<&Reason>,
+        authority: &Authority,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        let change = AccountChange { active: Some(active), staff: None };
+        self.change_by(user, change, reason, authority, deadline).await
+    }
+
+    /// Changes what an account may do, also whether it is staff. One transaction has the account, the copies in its login, the
+    /// number of superusers and the act. What is so already stays as it is, and is no act.
+    ///
+    /// # Errors
+    /// [`ChangeError::UserNotFound`] if there is no such user, [`ChangeError::DeletionInProgress`] if the account is being
+    /// deleted, [`ChangeError::LastSuperuser`] if staff would leave no active superuser, [`ChangeError::AuthorityLost`] if the
+    /// actor is no longer staff, [`ChangeError::Unavailable`] if the outcome is not known.
+    pub async fn change(
+        &self,
+        user: &UserRef,
+        change: AccountChange,
+        reason: Option<&Reason>,
+        authority: &RecentAuthority,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        self.change_by(user, change, reason, authority.authority(), deadline).await
+    }
+
+    /// Writes until it reads what is wanted. So a write whose answer was lost is found done.
+    async fn change_by(
+        &self,
+        user: &UserRef,
+        change: AccountChange,
+        reason: Option<&Reason>,
+        authority: &Authority,
+        deadline: Timestamp,
+    ) -> Result<(Login, Account), ChangeError> {
+        for _ in 0..MAX_ROUNDS {
+            let (login, account) = self.find_user(user).await?;
+            if account.status == Status::Deleting {
+                return Err(ChangeError::DeletionInProgress);
+            }
+            let seen = AccountRights::of(&account);
+            let next = seen.after(change, &login);
+            if next == seen {
+                return Ok((login, account));
+            }
+            authority.confirm(login.user_id, &account)?;
+            let planned = PlannedChange { login: &login, seen, next, reason, authority };
+            let token = TokenId::new(&self.clock).to_string();
+            let items = self.parts_of(&planned, &account.parsed_username()?)?;
+            if let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await {
+                let reasons = cancellation_reasons(&error).unwrap_or_default();
+                if let Some(refusal) = planned.refusal(reasons) {
+                    return Err(refusal);
+                }
+                if !reasons.iter().any(condition_failed) {
+                    return Err(StoreError::from(error).into());
+                }
+            }
+        }
+        Err(ChangeError::Unavailable(Cause::because("too many requests are changing this account")))
+    }
+
+    fn parts_of(&self, planned: &PlannedChange<'_>, username: &Username) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let mut items = vec![self.update_account(planned)?, self.update_login(planned, username)?];
+        if let Some(change) = planned.count_change() {
+            items.push(change.part(&self.table)?);
+        }
+        items.extend(planned.authority.parts(&planned.act(), &self.table, &self.clock)?);
+        Ok(items)
+    }
+
+    /// Updates the account on the condition that it is as it was read. The epoch tells: a late write must not activate
+    /// an account that was deactivated again meanwhile.
+    fn update_account(&self, planned: &PlannedChange<'_>) -> Result<TransactWriteItem, StoreError> {
+        let PlannedChange { login, seen, next, authority, .. } = planned;
+        let own = authority.own_condition(login.user_id);
+        let seen_staff =
+            if seen.staff { "staff = :seen_staff" } else { "(attribute_not_exists(staff) OR staff = :seen_staff)" };
+        let update = self
+            .table
+            .updating(Account::key(login.user_id))
+            .update_expression(
+                "SET #status = :status, staff = :staff, session_epoch = :epoch, api_key_epoch = :api_key_epoch",
+            )
+            .condition_expression(format!(
+                "#status = :seen AND session_epoch = :seen_epoch AND {seen_staff} {}",
+                own.expression()
+            ))
+            .expression_attribute_values(":api_key_epoch", number(next.api_key_epoch))
+            .expression_attribute_values(":seen", seen.status.attribute_value())
+            .expression_attribute_values(":seen_staff", AttributeValue::Bool(seen.staff));
+        transaction::update(own.bind(copied(update, *next, seen.session_epoch)))
+    }
+
+    /// Updates the login's copies, on the condition that the username is still this user's.
+    fn update_login(&self, planned: &PlannedChange<'_>, username: &Username) -> Result<TransactWriteItem, StoreError> {
+        let PlannedChange { login, next, .. } = planned;
+        let update = self
+            .table
+            .updating(Login::key(username))
+            .update_expression(format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}"))
+            .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
+            .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()));
+        transaction::update(copied(Login::listing(update, username), *next, login.session_epoch))
+    }
+}
+
+/// The values that account and login have both.
+fn copied(update: UpdateBuilder, next: AccountRights, seen_epoch: u64) -> UpdateBuilder {
+    update
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", next.status.attribute_value())
+        .expression_attribute_values(":staff", AttributeValue::Bool(next.staff))
+        .expression_attribute_values(":epoch", number(next.session_epoch))
+        .expression_attribute_values(":seen_epoch", number(seen_epoch))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! The admin API, `/admin/…`: its paths, and the door that only staff pass.
+//!
+//! A handler is an [`AdminEndpoint`]: [`Staff`](identity::staff::Staff) is in its signature, so no handler can forget to ask.
+//! [`Behind`] asks before anything else, also before the method. Everybody else gets the answer of a path that is not there.
+//! Begin with [`AdminEndpoint`].
+
+mod endpoint;
+mod error;
+mod path;
+
+pub use endpoint::{AdminEndpoint, Behind, serve};
+pub use error::AdminError;
+pub use path::AdminPath;
