@@ -142,11 +142,11 @@ pub(super) fn paused_runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
-/// The bookkeepers: in a fifth of the schedules there are two, and four in all of them where the sabotage needs them.
+/// The bookkeepers: in a fifth of the schedules there are two, and eight in all of them where the sabotage needs them.
 /// Their draws are their own, so that without them a schedule is as it was.
 fn bookkeepers_of(seed: u64, sabotage: Option<Sabotage>) -> Vec<fastrand::Rng> {
     let needs_them = sabotage.is_some_and(Sabotage::needs_bookkeepers);
-    let number = if needs_them { 4 } else { u64::from(seed % 5 == 3) * 2 };
+    let number = if needs_them { 8 } else { u64::from(seed % 5 == 3) * 2 };
     (0..number).map(|number| fastrand::Rng::with_seed(seed.wrapping_mul(7_919) + number)).collect()
 }
 
