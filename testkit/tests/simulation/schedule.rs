@@ -152,7 +152,7 @@ fn bookkeepers_of(seed: u64, sabotage: Option<Sabotage>) -> Vec<fastrand::Rng> {
 
 /// The time by which the index `directory` is late, which follows from the seed. The last audits come long after it.
 fn lateness_of_directory(seed: u64) -> Duration {
-    let choices = [0, 3, 20, 90].map(Duration::from_secs);
+    let choices = [0, 20, 60, 150].map(Duration::from_secs);
     choices[usize::try_from(seed / 5 % 4).unwrap()]
 }
 
