@@ -275,6 +275,17 @@ async fn costs_of_limits(world: &World) -> Vec<Cost> {
     ]
 }
 
+/// The cost of the message that takes what is due of an allowance. Emmy's account was not used since the period began.
+async fn cost_of_a_step(world: &World) -> Cost {
+    world.register("emmy", 100).await;
+    let access = world.log_in("emmy").await.access;
+    let allowance =
+        json!({"credits": {"N": "5"}, "per": {"S": "month"}, "cap": {"N": "900"}, "through": {"S": "2020-01"}});
+    change_account(world, "emmy", &json!({"allowance": {"M": allowance}})).await;
+    let name = "`POST /v1/chat/completions` that takes what is due of an allowance";
+    cost(world, name, "chat-completions", completion(false).bearer(&access)).await
+}
+
 /// The costs of conversations. Joan has twenty short messages in one when she lists them.
 async fn costs_of_conversations(world: &World) -> Vec<Cost> {
     world.register("joan", 100).await;
@@ -534,6 +545,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
     counted.extend(costs_of_limits(&world).await);
+    counted.push(cost_of_a_step(&world).await);
     counted.extend(costs_of_conversations(&world).await);
     counted.push(cost_of_a_condition(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);

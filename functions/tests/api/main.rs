@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod allowances;
 mod anthropic_messages;
 mod any_input;
 mod attacks;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
+use crate::allowance::Allowance;
 use crate::buckets::Buckets;
 use crate::entry::{self, Entry};
 use crate::gate::Accepting;
@@ -151,6 +152,9 @@ pub struct Account {
     /// Whether the account is staff: its user may use the admin API.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub staff: bool,
+    /// The credits that the account gets with every period, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
     /// The current epoch of sessions. Tokens of an earlier epoch are worthless.
     pub session_epoch: u64,
     /// The current epoch of API keys. API keys of an earlier epoch are worthless.
@@ -233,6 +237,7 @@ impl Account {
             holds: Holds::new(),
             status: Status::Active,
             staff: false,
+            allowance: None,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,
@@ -345,11 +350,18 @@ impl Account {
     }
 
     /// The credits that can be spent at `now`, and those that are held. The credits of an expired hold can be spent,
-    /// even while the hold is still there.
+    /// even while the hold is still there, and so can those of the allowance that are [due](Account::due).
     #[must_use]
     pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
-        let (returning, held) = sums(&self.holds, now);
-        (self.balance.saturating_plus(returning), held)
+        let (_, held) = sums(&self.holds, now);
+        (self.spendable_by_hold_of(now, now), held)
+    }
+
+    /// The credits that a hold whose id was made at `moment` can take at `now`. The allowance is as due as its id says, and the
+    /// holds have expired by `now`.
+    pub(crate) fn spendable_by_hold_of(&self, moment: Timestamp, now: Timestamp) -> Credits {
+        let (returning, _) = sums(&self.holds, now);
+        self.balance.saturating_plus(returning).saturating_plus(self.due(moment))
     }
 
     /// The username, which the table stores as text.

@@ -109,6 +109,7 @@ mod tests {
             holds: Holds::from([("hold".to_owned(), of_hold)]),
             status: Status::Active,
             staff: false,
+            allowance: None,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,

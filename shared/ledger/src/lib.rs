@@ -15,6 +15,7 @@ pub mod acceptance;
 pub mod account;
 mod account_memory;
 pub mod admission;
+pub mod allowance;
 pub mod audit;
 mod audited_account;
 mod audited_entry;
