@@ -4,10 +4,12 @@
 //! [`Behind`] asks before anything else, also before the method. Everybody else gets the answer of a path that is not there.
 //! Begin with [`AdminEndpoint`].
 
+mod allowance_field;
 mod endpoint;
 mod error;
 mod path;
 
+pub use allowance_field::allowance_within;
 pub use endpoint::{AdminEndpoint, Behind, serve};
 pub use error::AdminError;
 pub use path::AdminPath;

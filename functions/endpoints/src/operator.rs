@@ -105,9 +105,9 @@ impl Operator {
 }
 
 fn active(active: bool) -> AccountChange {
-    AccountChange { active: Some(active), staff: None }
+    AccountChange { active: Some(active), ..AccountChange::default() }
 }
 
 fn staff(staff: bool) -> AccountChange {
-    AccountChange { active: None, staff: Some(staff) }
+    AccountChange { staff: Some(staff), ..AccountChange::default() }
 }

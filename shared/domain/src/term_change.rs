@@ -1,7 +1,7 @@
 //! Changes of single terms, in a request that names those that change.
 
 /// The change of one term.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TermChange<T> {
     /// The term stays as it is.
     #[default]

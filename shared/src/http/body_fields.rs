@@ -111,6 +111,20 @@ impl BodyFields {
         if self.has(name) { self.take_or_default(name).map(TermChange::To) } else { Some(TermChange::None) }
     }
 
+    /// The same for a value that `parse` understands. Null is none.
+    pub fn take_change_with<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(Value) -> Result<Option<T>, InvalidField>,
+    ) -> Option<TermChange<Option<T>>> {
+        let parsed = match self.values.remove(name) {
+            None => Ok(TermChange::None),
+            Some(Value::Null) => Ok(TermChange::To(None)),
+            Some(value) => parse(value).map(TermChange::To),
+        };
+        self.note(name, parsed)
+    }
+
     /// The same for a text field, which may not be null.
     pub fn take_text_change<T: TryFrom<String, Error = InvalidField>>(
         &mut self,
@@ -328,6 +342,13 @@ mod tests {
         assert_eq!(change(r#"{"number":4}"#), Some(TermChange::To(Even(4))));
         assert_eq!(change(r#"{"number":3}"#), None);
         assert!(json(r#"{"text":null}"#).fields().unwrap().take_text_change::<PlainText>("text").is_none());
+        let parsed = |body: &str| {
+            json(body).fields().unwrap().take_change_with("number", |value| Even::try_from(value).map(Some))
+        };
+        assert_eq!(parsed("{}"), Some(TermChange::None));
+        assert_eq!(parsed(r#"{"number":null}"#), Some(TermChange::To(None)));
+        assert_eq!(parsed(r#"{"number":4}"#), Some(TermChange::To(Some(Even(4)))));
+        assert_eq!(parsed(r#"{"number":3}"#), None);
     }
 
     #[test]

@@ -205,7 +205,7 @@ async fn the_last_superuser_stays_and_another_one_may_go() {
     let scene = DeletionScene::start().await;
     let promote = async |username: &str| {
         let user = Username::parse(username).unwrap().into();
-        let change = AccountChange { active: None, staff: Some(true) };
+        let change = AccountChange { staff: Some(true), ..AccountChange::default() };
         scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
     };
     promote("ada").await;
@@ -226,7 +226,7 @@ async fn whoever_becomes_staff_after_the_read_is_counted_all_the_same() {
     scene.test.register("grace", 0).await;
     for username in ["ada", "grace"] {
         let user = Username::parse(username).unwrap().into();
-        let change = AccountChange { active: None, staff: Some(true) };
+        let change = AccountChange { staff: Some(true), ..AccountChange::default() };
         scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
     }
     scene.begin_as_seen(&scene.login().await, &seen).await.unwrap();
