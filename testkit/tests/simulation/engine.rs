@@ -125,6 +125,8 @@ pub(super) fn plain(value: &Value) -> Value {
         "N" => json!(value.as_str().unwrap().parse::<i64>().unwrap()),
         "L" => Value::Array(value.as_array().unwrap().iter().map(plain).collect()),
         "M" => Value::Object(value.as_object().unwrap().iter().map(plain_member).collect::<Map<_, _>>()),
+        // In the record of an act.
+        "NULL" => Value::Null,
         _ => panic!("the ledger stores nothing of kind {kind}"),
     }
 }

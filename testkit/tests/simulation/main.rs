@@ -5,7 +5,7 @@
 //! some schedules [`owner`]s log in and out, refresh tokens, change the password, make and end API keys, delete the account
 //! and register its name again, [`operator`]s replace the catalogue of models and prices, [`organizer`]s make and delete
 //! conversations, or [`teacher`]s change the limits of API keys, beside which each user may have a limit too. In others
-//! [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
+//! [`benefactor`]s change allowances and give credits, or [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
 //! through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses, delays, repeats and
 //! refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`],
 //! whose [`directory`] is served late. Time is tokio's paused clock. All random choices follow from the schedule's seed, so
@@ -19,7 +19,8 @@
 //! [`verdict_on_retention`] looks for texts whose time is over, and compares exports with lists. [`verdict_on_sums`]
 //! compares checkpoints, days' sums and usage with the entries, and the [`seal_witness`] sees what appears below a seal.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them, and [`verdict_on_budgets`]
-//! that they keep within their limits. [`verdict_on_texts`] compares lists and texts with the ledger,
+//! that they keep within their limits. The [`allowance_witness`] knows what each step of an allowance had to give, and
+//! [`verdict_on_allowances`] compares it with the entries. [`verdict_on_texts`] compares lists and texts with the ledger,
 //! [`verdict_on_prices`] computes every charge again, and [`verdict_on_work`] counts the work that nobody paid. At the end
 //! the real audit has to find nothing.
 //!
@@ -28,6 +29,8 @@
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
 mod account_witness;
+mod allowance_witness;
+mod benefactor;
 mod bookkeeper;
 mod capacity;
 mod catalogue_witness;
@@ -55,6 +58,7 @@ mod teacher;
 mod text_witness;
 mod trace;
 mod verdict;
+mod verdict_on_allowances;
 mod verdict_on_budgets;
 mod verdict_on_conversations;
 mod verdict_on_keys;

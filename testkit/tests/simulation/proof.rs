@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::allowance_witness::AllowanceCounts;
 use crate::request::Wish;
 use crate::sabotage::Sabotage;
 use crate::schedule;
@@ -90,6 +91,15 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         *met.entry(("budget", "below zero")).or_insert(0) += outcome.budgets_below_zero;
         *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
         *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
+        let AllowanceCounts { giving, of_several_periods, capped, changed } = outcome.allowances;
+        for (what, times) in [
+            ("gave credits", giving),
+            ("gave those of several periods", of_several_periods),
+            ("gave less than its periods have", capped),
+        ] {
+            *met.entry(("step of an allowance", what)).or_insert(0) += times;
+        }
+        *met.entry(("change of an allowance", "done")).or_insert(0) += changed;
         for (request, told) in outcome.journal {
             *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
             if let Wish::Chat(chat) = &request.wish
@@ -147,6 +157,10 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("program out of limits", "too_many_requests"),
         ("person out of limits", "too_many_requests"),
         ("hold with two buckets", "done"),
+        ("step of an allowance", "gave credits"),
+        ("step of an allowance", "gave those of several periods"),
+        ("step of an allowance", "gave less than its periods have"),
+        ("change of an allowance", "done"),
         ("change of a key", "done"),
         ("change of a key", "not_found"),
         ("change of a key", "token_not_valid"),
@@ -503,6 +517,31 @@ fn the_simulation_finds_a_change_of_limits_that_the_account_does_not_say() {
 #[test]
 fn the_simulation_finds_limits_that_are_taken_from_memory_after_they_changed() {
     assert_found_by(Sabotage::LimitsFromMemory, "was not held within limits that its key had meanwhile");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_that_trusts_its_read() {
+    assert_found_by(Sabotage::AllowanceTrustsItsRead, "gave [(");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_without_an_entry() {
+    assert_found_by(Sabotage::AllowanceWithoutEntry, "of entries of");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_beyond_its_cap() {
+    assert_found_by(Sabotage::AllowanceBeyondItsCap, "beyond its cap");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_that_overlooks_the_seal() {
+    assert_found_by(Sabotage::AllowanceOverlooksTheSeal, "appeared below the seal");
+}
+
+#[test]
+fn the_simulation_finds_an_allowance_that_is_due_at_once() {
+    assert_found_by(Sabotage::AllowanceDueAtOnce, "began as");
 }
 
 #[test]

@@ -171,6 +171,17 @@ pub(super) enum Sabotage {
     ChangeOfLimitsUnsaid,
     /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
     LimitsFromMemory,
+    /// The step of an allowance trusts the read of the account.
+    AllowanceTrustsItsRead,
+    /// The step of an allowance gives credits without an entry.
+    AllowanceWithoutEntry,
+    /// The step of an allowance does not look whether balance and holds are as they were read.
+    AllowanceBeyondItsCap,
+    /// A hold that takes the step of an allowance does not look at the account's seal, nor at its version, which says as much
+    /// where all clocks agree.
+    AllowanceOverlooksTheSeal,
+    /// A new allowance begins with the period in which it is given.
+    AllowanceDueAtOnce,
 }
 
 impl Sabotage {
@@ -206,6 +217,19 @@ impl Sabotage {
                 | Self::StepTrustsTheCheckpointItRead
                 | Self::SumsOutsideTransaction
                 | Self::StepBreaksTheChain
+                | Self::AllowanceOverlooksTheSeal
+        )
+    }
+
+    /// Whether only people with allowances can find it.
+    pub(super) fn needs_allowances(self) -> bool {
+        matches!(
+            self,
+            Self::AllowanceTrustsItsRead
+                | Self::AllowanceWithoutEntry
+                | Self::AllowanceBeyondItsCap
+                | Self::AllowanceOverlooksTheSeal
+                | Self::AllowanceDueAtOnce
         )
     }
 
@@ -355,6 +379,7 @@ impl Sabotage {
             }
             Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
+            _ if self.needs_allowances() => self.break_allowance(engine, &mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
@@ -365,6 +390,36 @@ impl Sabotage {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+
+    /// Breaks a rule about allowances.
+    fn break_allowance(self, engine: &Engine, body: &mut Value) {
+        const AS_SEEN: &str = "allowance = :allowance AND version = :version";
+        const OF_ANY_VERSION: &str = "allowance = :allowance AND (version = :version OR attribute_exists(pk))";
+        match self {
+            Self::AllowanceTrustsItsRead if has_terms_of_step(engine, body) => {
+                let trusting = "(allowance = :allowance OR version = :version OR attribute_exists(pk))";
+                replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, trusting));
+            }
+            Self::AllowanceBeyondItsCap => {
+                replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, OF_ANY_VERSION));
+            }
+            Self::AllowanceWithoutEntry if token(body).starts_with("hold-") => {
+                forget_part(body, |part| part["Item"]["source"]["S"] == "allowance");
+            }
+            Self::AllowanceOverlooksTheSeal => {
+                let update =
+                    if body["TransactItems"].is_array() { &body["TransactItems"][0]["Update"] } else { &*body };
+                if update["ExpressionAttributeValues"][":period"].is_object() {
+                    replace_in_hold(body, "ConditionExpression", |condition| {
+                        condition.replace(AS_SEEN, OF_ANY_VERSION)
+                    });
+                    overlook_seal(body);
+                }
+            }
+            Self::AllowanceDueAtOnce => begin_allowance_early(body),
+            _ => {}
+        }
     }
 
     /// Breaks a rule about keys with limits.
@@ -389,6 +444,33 @@ impl Sabotage {
             _ => {}
         }
     }
+}
+
+/// Whether the account of a hold still has the terms with which the hold takes its step. A period of another length would make it
+/// unreadable.
+fn has_terms_of_step(engine: &Engine, body: &Value) -> bool {
+    let update = if body["TransactItems"].is_array() { &body["TransactItems"][0]["Update"] } else { body };
+    let seen = &update["ExpressionAttributeValues"][":allowance"]["M"];
+    if !seen.is_object() || !is_hold(update) {
+        return false;
+    }
+    let get = json!({"TableName": TABLE_NAME, "Key": update["Key"]});
+    let account = engine.answer("GetItem", &get).body["Item"].take();
+    let stored = &account["allowance"]["M"];
+    ["credits", "per", "cap"].iter().all(|member| stored[member] == seen[member])
+}
+
+/// Lets a new allowance be decided up to an earlier period than the one in which it is given.
+fn begin_allowance_early(body: &mut Value) {
+    let Some(values) = body.pointer_mut("/TransactItems/0/Update/ExpressionAttributeValues") else { return };
+    if values[":seen_allowance"].is_object() || values[":hold"].is_object() {
+        return;
+    }
+    let Some(through) = values.pointer_mut("/:allowance/M/through/S") else { return };
+    let period = Period::parse(through.as_str().unwrap()).unwrap();
+    let longest = Duration::from_secs(31 * 24 * 60 * 60);
+    let earlier = period.length().period_at(period.end().unwrap().minus(2 * longest));
+    *through = json!(earlier.to_string());
 }
 
 /// Lets the condition on the checkpoint be met by every one, and by none.

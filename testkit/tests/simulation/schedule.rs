@@ -7,6 +7,8 @@ use testkit::isolated_table::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::NOW;
+use crate::allowance_witness::AllowanceCounts;
+use crate::benefactor::{Benefactor, give_first_allowance};
 use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
 use crate::directory::Staleness;
@@ -25,8 +27,8 @@ use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention,
-    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_allowances, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices,
+    verdict_on_retention, verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -86,6 +88,8 @@ pub(super) struct Outcome {
     pub(super) holds_of_two_buckets: usize,
     /// How many budgets' items say that less than nothing is spent, because a release has made them anew.
     pub(super) budgets_below_zero: usize,
+    /// What allowances did.
+    pub(super) allowances: AllowanceCounts,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -122,8 +126,15 @@ fn generator_of_limits(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand
     (needs_them || seed % 4 == 2).then(|| fastrand::Rng::with_seed(seed.rotate_left(32)))
 }
 
+/// The generator of allowances, if people have some: in a quarter of the schedules, half of which have limits too, or in all of
+/// them where the sabotage shows in allowances alone. Its draws are its own, so that without allowances a schedule is as it was.
+fn generator_of_allowances(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_allowances);
+    (needs_them || matches!(seed % 8, 3 | 6)).then(|| fastrand::Rng::with_seed(seed.rotate_left(16)))
+}
+
 /// The time from the usual beginning of a schedule until shortly before a day ends, a week, or a month with a week; in half of
-/// the schedules with limits.
+/// the schedules with limits, and in half of those with allowances.
 fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
     // A schedule begins on Friday, 2027-01-15, at eight.
     const ENDS: [u64; 3] = [57_600, 57_600 + 2 * 86_400, 57_600 + 16 * 86_400];
@@ -166,6 +177,8 @@ struct Schedule {
     bookkeepers: Vec<fastrand::Rng>,
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
+    /// The generator of allowances, where people have some.
+    allowances: Option<fastrand::Rng>,
     lateness_of_directory: Duration,
     has_long_rest: bool,
 }
@@ -175,7 +188,8 @@ impl Schedule {
         let mut generator = fastrand::Rng::with_seed(seed);
         let clock = Clock::simulated(NOW);
         let mut limits = generator_of_limits(seed, sabotage);
-        let turns = limits.as_mut().and_then(time_until_turn);
+        let mut allowances = generator_of_allowances(seed, sabotage);
+        let turns = limits.as_mut().or(allowances.as_mut()).and_then(time_until_turn);
         let requests_per_minute = limits.as_mut().and_then(|limits| any_limit_of_users(limits, sabotage));
         let has_long_rest = limits.as_mut().is_some_and(|limits| has_long_rest(limits, sabotage));
         if let Some(ahead) = turns {
@@ -188,6 +202,9 @@ impl Schedule {
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
+        if allowances.is_some() {
+            network.allowance_witness().watch();
+        }
         // Before a long rest several holds are left behind in an account.
         let room_for_rest = if has_long_rest { 4 } else { 0 };
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)].max(5 * room_for_rest);
@@ -204,6 +221,9 @@ impl Schedule {
             // One hold takes all of a low balance.
             let balance = generator.u64(..=40) + 100 * u64::from(room_for_rest);
             let person = newcomer(&table, &clock, number, balance).await;
+            if let Some(allowances) = &mut allowances {
+                give_first_allowance(&table, &clock, &person.username, allowances).await;
+            }
             for _ in 0..generator.usize(..=2).max(usize::from(limits.is_some())) {
                 let limits = limits.as_mut().map(any_limits).unwrap_or_default();
                 person.receive_key(make_key(&table, &clock, &person.username, limits).await);
@@ -247,7 +267,18 @@ impl Schedule {
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
         let lateness_of_directory = lateness_of_directory(seed);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory, has_long_rest }
+        Self {
+            generator,
+            network,
+            table,
+            world,
+            has_owners,
+            bookkeepers,
+            limits,
+            allowances,
+            lateness_of_directory,
+            has_long_rest,
+        }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -276,6 +307,7 @@ impl Schedule {
             staleness: self.network.directory().staleness(),
             holds_of_two_buckets,
             budgets_below_zero,
+            allowances: self.network.allowance_witness().counts(),
         }
     }
 
@@ -310,6 +342,10 @@ impl Schedule {
                 let teacher = Teacher { world: self.world.clone(), person, generator: limits.fork() };
                 tasks.push(tokio::spawn(teacher.run()));
             }
+        }
+        if let Some(allowances) = &mut self.allowances {
+            let benefactor = Benefactor { world: self.world.clone(), generator: allowances.fork() };
+            tasks.push(tokio::spawn(benefactor.run()));
         }
         let mut operators = Vec::new();
         for _ in 0..[0, 1, 1, 2][self.generator.usize(..4)] {
@@ -606,6 +642,7 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
         violations.extend(verdict_on_conversations::on_counts(&items));
         violations.extend(verdict_on_budgets::on_sums(&items, &network.witness()));
+        violations.extend(verdict_on_allowances::on_entries(&items, &network.allowance_witness()));
     }
     violations
 }
