@@ -16,6 +16,7 @@ use ledger::account::Closed;
 use ledger::authority::AuthorityLost;
 use ledger::gate::GateError;
 use ledger::grant::GrantError;
+use ledger::vouchers::{BatchError, RedeemError};
 use providers::error::{ModelError, Refusal};
 use serde::Serialize;
 use store::StoreError;
@@ -247,6 +248,7 @@ impl From<IdentityError> for ApiError {
             IdentityError::UserInactive => Self::UserInactive,
             IdentityError::NotFound => Self::NotFound,
             IdentityError::UsernameTaken => Self::UsernameTaken,
+            IdentityError::InvitationSpent(end) => Self::VoucherSpent(end),
             IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
             IdentityError::NotStaff => Self::NoSuchPath,
             IdentityError::LoginRequiredAgain => Self::LoginRequiredAgain,
@@ -290,6 +292,30 @@ impl From<GrantError> for ApiError {
             GrantError::AuthorityLost(lost) => lost.into(),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<RedeemError> for ApiError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Spent(end) => Self::VoucherSpent(end),
+            RedeemError::AlreadyRedeemed => Self::AlreadyRedeemed,
+            RedeemError::TooManyCredits { owned } => Self::TooManyCredits { owned },
+            RedeemError::Closed(closed) => closed.into(),
+            RedeemError::Unavailable(cause) => Self::Unavailable(cause),
+            RedeemError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<BatchError> for ApiError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::NotFound => Self::NotFound,
+            BatchError::AuthorityLost(lost) => lost.into(),
+            BatchError::Unavailable(cause) => Self::Unavailable(cause),
+            BatchError::Internal(cause) => Self::Internal(cause),
         }
     }
 }

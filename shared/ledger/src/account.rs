@@ -1,10 +1,14 @@
 //! The account: balance, holds, and the payers that it is open to.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::allowance::AllowanceTerms;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
+use domain::period::PeriodLength;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
 use serde::{Deserialize, Serialize};
@@ -12,13 +16,13 @@ use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
 use crate::buckets::Buckets;
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, EntrySource};
 use crate::gate::Accepting;
 use crate::holds::{Holds, sums};
 use crate::hourly::HourlyWork;
 
 /// Condition: the account is open to a payer.
-const OPEN: &str = "#status = :active AND #epoch = :epoch";
+pub(crate) const OPEN: &str = "#status = :active AND #epoch = :epoch";
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +116,49 @@ impl Payer {
     pub fn epoch(self) -> Epoch {
         self.epoch
     }
+}
+
+/// The terms on which an account begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    entry_id: EntryId,
+    credits: Credits,
+    source: Option<EntrySource>,
+    allowance: Option<AllowanceTerms>,
+}
+
+impl Beginning {
+    /// The beginning of an account that anybody may open, with `credits` to start with.
+    #[must_use]
+    pub fn with_credits(credits: Credits, clock: &Clock) -> Self {
+        Self { entry_id: EntryId::new(clock), credits, source: None, allowance: None }
+    }
+
+    /// The beginning of an account by an invitation with `credits`, and with an allowance if there is one for invited accounts.
+    #[must_use]
+    pub fn by_invitation(credits: Credits, allowance: Option<AllowanceTerms>, clock: &Clock) -> Self {
+        let source = Some(EntrySource::Invitation);
+        Self { entry_id: EntryId::new(clock), credits, source, allowance }
+    }
+
+    /// The entry of the credits.
+    #[must_use]
+    pub fn entry_id(&self) -> EntryId {
+        self.entry_id
+    }
+}
+
+/// The attribute of an account whose allowance begins at `now`. The period in which it begins counts as decided: whoever registers
+/// again gains none by it.
+fn allowance_at_its_beginning(terms: AllowanceTerms, now: Timestamp) -> AttributeValue {
+    let through = terms.per().period_at(now).to_string();
+    let per = PeriodLength::WORDS.into_iter().find(|(_, length)| *length == terms.per()).map_or("", |(word, _)| word);
+    AttributeValue::M(HashMap::from([
+        ("credits".to_owned(), number(terms.credits())),
+        ("per".to_owned(), AttributeValue::S(per.to_owned())),
+        ("cap".to_owned(), number(terms.cap())),
+        ("through".to_owned(), AttributeValue::S(through)),
+    ]))
 }
 
 /// The reason why an account is not open to a payer.
@@ -218,18 +265,32 @@ impl Account {
     /// # Errors
     /// [`StoreError::Internal`] if an item cannot be written as attributes.
     pub fn opening(
-        _accepting: Accepting,
+        accepting: Accepting,
         table: &Table,
         user_id: UserId,
         username: &Username,
         grant: Credits,
         clock: &Clock,
     ) -> Result<[TransactWriteItem; 2], StoreError> {
-        let entry_id = EntryId::new(clock);
+        Self::beginning(accepting, table, user_id, username, &Beginning::with_credits(grant, clock), clock)
+    }
+
+    /// The same parts, for an account that begins as `beginning` says.
+    ///
+    /// # Errors
+    /// As [`Account::opening`].
+    pub fn beginning(
+        _accepting: Accepting,
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        beginning: &Beginning,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
         let created_at = clock.now().to_string();
         let account = Self {
             username: username.as_str().to_owned(),
-            balance: grant,
+            balance: beginning.credits,
             holds: Holds::new(),
             status: Status::Active,
             staff: false,
@@ -250,11 +311,12 @@ impl Account {
             sealed_at: None,
             audited_version: None,
         };
-        let entry = Entry::starting_grant(grant, created_at);
-        Ok([
-            table.put_new(DirectoryKey::by_age(user_id, Self::SORT_KEY).with(&account)?)?,
-            table.put_new(entry::key(user_id, entry_id).with(&entry)?)?,
-        ])
+        let mut account = DirectoryKey::by_age(user_id, Self::SORT_KEY).with(&account)?;
+        if let Some(terms) = beginning.allowance {
+            account.insert("allowance".to_owned(), allowance_at_its_beginning(terms, clock.now()));
+        }
+        let entry = Entry { source: beginning.source, ..Entry::starting_grant(beginning.credits, created_at) };
+        Ok([table.put_new(account)?, table.put_new(entry::key(user_id, beginning.entry_id).with(&entry)?)?])
     }
 
     /// The account that was `found`, if it is open to `payer`.
@@ -303,9 +365,13 @@ impl Account {
     /// The beginning of an update in a transaction, on the condition that the account is open to `payer`, and on that
     /// of `further`, which is empty or begins with `AND`.
     pub(crate) fn updating_open(table: &Table, payer: Payer, further: &str) -> UpdateBuilder {
-        table
-            .updating(Self::key(payer.user_id))
-            .condition_expression(format!("{OPEN} {further}"))
+        let update = table.updating(Self::key(payer.user_id)).condition_expression(format!("{OPEN} {further}"));
+        Self::bind_open(update, payer)
+    }
+
+    /// Adds the names and values of [`OPEN`] to `update`.
+    pub(crate) fn bind_open(update: UpdateBuilder, payer: Payer) -> UpdateBuilder {
+        update
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#epoch", payer.epoch.attribute())
             .expression_attribute_values(":active", Status::Active.attribute_value())

@@ -52,6 +52,11 @@ impl Limit {
         let limit = text.parse().ok().filter(|limit| is_number && (1..=most).contains(limit));
         limit.map(Self).ok_or_else(|| InvalidField::new(format!("Ensure this is a whole number from 1 to {most}.")))
     }
+
+    /// The number.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl Default for Limit {
@@ -99,7 +104,9 @@ impl Cursor {
         cursor.ok_or_else(not_a_cursor)
     }
 
-    pub(crate) fn text<T: List>(self, user_id: UserId) -> String {
+    /// The text by which `user_id` goes on in the list of `T`.
+    #[must_use]
+    pub fn text<T: List>(self, user_id: UserId) -> String {
         self.text_of(&format!("cursor\0{user_id}\0{}", T::NAME))
     }
 

@@ -59,6 +59,7 @@ mod tests;
 pub mod texts;
 pub mod usage;
 pub mod usage_sums;
+pub mod vouchers;
 
 pub use buckets::MinuteRoom;
 pub use capture::{CAPTURE_RESERVE, TEXT_TIME};

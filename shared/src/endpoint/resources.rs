@@ -20,6 +20,7 @@ use ledger::gate::Gate;
 use ledger::history::History;
 use ledger::past_exchanges::PastExchanges;
 use ledger::usage::UsageReader;
+use ledger::vouchers::Vouchers;
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
@@ -164,6 +165,12 @@ impl Resources {
         let ledger = Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds);
         let ledger = ledger.with_requests_per_minute(self.settings.requests_per_minute);
         ledger.with_retention(self.settings.message_retention)
+    }
+
+    /// Vouchers and invitations.
+    #[must_use]
+    pub fn vouchers(&self) -> Vouchers {
+        Vouchers::new(self.table.clone(), self.clock.clone())
     }
 
     /// The lists of a user's transactions and messages.

@@ -83,6 +83,16 @@ impl BodyFields {
         self.note(name, parsed)
     }
 
+    /// Takes the field `name`, of any type, which may not be absent or null, and parses it.
+    pub fn take_value<T: TryFrom<Value, Error = InvalidField>>(&mut self, name: &'static str) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None => Err(InvalidField::new("This field is required.")),
+            Some(Value::Null) => Err(InvalidField::new("This field may not be null.")),
+            Some(value) => T::try_from(value),
+        };
+        self.note(name, parsed)
+    }
+
     /// Takes the field `name`, of any type, and parses it. A field that is absent or null has the default. If parsing
     /// fails, the reason is kept for [`BodyFields::refuse`].
     pub fn take_or_default<T: TryFrom<Value, Error = InvalidField> + Default>(
@@ -288,6 +298,20 @@ mod tests {
         assert_eq!(fields.take_or_default::<Even>("number"), None);
         let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
         assert_eq!(errors["number"], ["Not even."]);
+    }
+
+    #[test]
+    fn a_field_of_any_type_that_is_required_is_neither_absent_nor_null() {
+        let complaint = |body: &str| {
+            let mut fields = json(body).fields().unwrap();
+            assert_eq!(fields.take_value::<Even>("number"), None);
+            let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+            errors["number"].join(" ")
+        };
+        assert_eq!(complaint("{}"), "This field is required.");
+        assert_eq!(complaint(r#"{"number":null}"#), "This field may not be null.");
+        assert_eq!(complaint(r#"{"number":3}"#), "Not even.");
+        assert_eq!(json(r#"{"number":4}"#).fields().unwrap().take_value("number"), Some(Even(4)));
     }
 
     #[test]

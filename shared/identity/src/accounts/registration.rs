@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::allowance::AllowanceTerms;
 use domain::credits::Credits;
 use domain::ids::UserId;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use ledger::account::{Account, Epoch};
+use ledger::account::{Account, Beginning, Epoch};
 use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Accepting;
 use ledger::paying_key::KeyLimits;
+use ledger::vouchers::Invitation;
 use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, Table, from_item};
 use telemetry::invocation::identify;
@@ -46,6 +48,36 @@ impl Accounts {
         grant: Credits,
         deadline: Timestamp,
     ) -> Result<UserId, IdentityError> {
+        let beginning = Beginning::with_credits(grant, &self.clock);
+        self.begin(accepting, username, password_hash, &beginning, None, deadline).await
+    }
+
+    /// Registers `username` by `invitation`: the same transaction uses it once. The account begins with the invitation's credits,
+    /// and with `allowance`, the one for accounts that come by invitation.
+    ///
+    /// # Errors
+    /// As [`Accounts::register`], and [`IdentityError::InvitationSpent`] if nobody can register by the invitation any more.
+    pub async fn register_invited(
+        &self,
+        accepting: Accepting,
+        username: &Username,
+        password_hash: PasswordHash,
+        (invitation, allowance): (&Invitation, Option<AllowanceTerms>),
+        deadline: Timestamp,
+    ) -> Result<UserId, IdentityError> {
+        let beginning = Beginning::by_invitation(invitation.credits(), allowance, &self.clock);
+        self.begin(accepting, username, password_hash, &beginning, Some(invitation), deadline).await
+    }
+
+    async fn begin(
+        &self,
+        accepting: Accepting,
+        username: &Username,
+        password_hash: PasswordHash,
+        beginning: &Beginning,
+        invitation: Option<&Invitation>,
+        deadline: Timestamp,
+    ) -> Result<UserId, IdentityError> {
         let user_id = UserId::new(&self.clock);
         let login = Login {
             user_id,
@@ -55,23 +87,29 @@ impl Accounts {
             sessions: BTreeSet::new(),
             networks: BTreeMap::new(),
         };
-        let [account, entry] = Account::opening(accepting, &self.table, user_id, username, grant, &self.clock)?;
-        let items = vec![self.table.put_new(login.listed(username)?)?, account, entry];
+        let mut items = vec![self.table.put_new(login.listed(username)?)?];
+        items.extend(Account::beginning(accepting, &self.table, user_id, username, beginning, &self.clock)?);
+        if let Some(invitation) = invitation {
+            items.extend(invitation.using(user_id, beginning.entry_id(), &self.table, &self.clock)?);
+        }
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
             identify(user_id);
             return Ok(user_id);
         };
-        let owner = match cancellation_reasons(&error) {
-            Some([login, ..]) if condition_failed(login) => {
-                login.item().cloned().map(from_item::<Login>).transpose()?
-            }
-            _ => return Err(StoreError::from(error).into()),
-        };
-        // A write of this very request may have registered the username although its answer was lost.
-        if owner.is_some_and(|owner| owner.user_id == user_id) {
-            return Ok(user_id);
+        let Some(reasons) = cancellation_reasons(&error) else { return Err(StoreError::from(error).into()) };
+        if let Some(login) = reasons.first().filter(|login| condition_failed(login)) {
+            let owner: Option<Login> = login.item().cloned().map(from_item).transpose()?;
+            // A write of this very request may have registered the username although its answer was lost.
+            return match owner {
+                Some(owner) if owner.user_id == user_id => Ok(user_id),
+                _ => Err(IdentityError::UsernameTaken),
+            };
         }
-        Err(IdentityError::UsernameTaken)
+        let end = invitation.map(|invitation| invitation.refusal(reasons, self.clock.now())).transpose()?.flatten();
+        match end {
+            Some(end) => Err(IdentityError::InvitationSpent(end)),
+            None => Err(StoreError::from(error).into()),
+        }
     }
 
     /// The limits within which `caller` uses their account, which is open to them: those of the API key, if it is by one.
@@ -102,10 +140,15 @@ mod tests {
     use super::*;
 
     use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::voucher_end::VoucherEnd;
+    use ledger::vouchers::{
+        BatchTerms, NewBatch, VoucherAmount, VoucherCount, VoucherExpiry, VoucherKind, VoucherNote, VoucherUses,
+        Vouchers,
+    };
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
-    use crate::testing::TestPeople;
+    use crate::testing::{TestPeople, an_operator};
 
     fn name(text: &str) -> Username {
         Username::parse(text).unwrap()
@@ -160,6 +203,64 @@ mod tests {
             test.accounts().register(Accepting::unasked(), &name("bob"), hash(), Credits::ZERO, NOW).await,
             Err(IdentityError::UsernameTaken)
         ));
+    }
+
+    #[tokio::test]
+    async fn an_invitation_registers_as_many_as_it_may_however_many_come_at_once_and_each_once_for_a_name() {
+        let test = TestPeople::start().await;
+        let invitation = invitation(&test, 3).await;
+        let names: Vec<Username> = ["ada", "bob", "eve", "ivan", "ADA", "mary"].map(name).into();
+        let attempts = names.iter().map(|name| register_invited(&test, name, &invitation));
+        let outcomes = futures_util::future::join_all(attempts).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 3, "{outcomes:?}");
+        for refused in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+            let is_told =
+                matches!(refused, IdentityError::UsernameTaken | IdentityError::InvitationSpent(VoucherEnd::UsedUp));
+            assert!(is_told, "{refused:?}");
+        }
+        let late = register_invited(&test, &name("late"), &invitation).await;
+        assert!(matches!(late, Err(IdentityError::InvitationSpent(VoucherEnd::UsedUp))));
+        let stored = test.isolated.items().await;
+        let count =
+            |prefix: &str| stored.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with(prefix)).count();
+        assert_eq!((count("USE#"), count("ACCOUNT"), count("LOGIN")), (3, 3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_registration_by_invitation_whose_answer_was_lost_has_registered() {
+        let test = TestPeople::start().await;
+        let invitation = invitation(&test, 1).await;
+        test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+        let user_id = register_invited(&test, &name("bob"), &invitation).await.unwrap();
+        let account = test.accounts().read(&test.subject(user_id).into()).await.unwrap();
+        assert_eq!(account.balance, Credits::new(7).unwrap());
+        let taken = register_invited(&test, &name("bob"), &invitation).await;
+        assert!(matches!(taken, Err(IdentityError::UsernameTaken)), "the name comes first: {taken:?}");
+    }
+
+    async fn register_invited(
+        test: &TestPeople,
+        username: &Username,
+        invitation: &Invitation,
+    ) -> Result<UserId, IdentityError> {
+        let deadline = NOW.plus(std::time::Duration::from_secs(28));
+        test.accounts().register_invited(Accepting::unasked(), username, hash(), (invitation, None), deadline).await
+    }
+
+    /// An invitation with 7 credits.
+    async fn invitation(test: &TestPeople, uses: u32) -> Invitation {
+        let vouchers = Vouchers::new(test.table.clone(), test.clock.clone());
+        let terms = BatchTerms {
+            kind: VoucherKind::Invitation,
+            amount: VoucherAmount::try_from(serde_json::json!(7)).unwrap(),
+            count: VoucherCount::default(),
+            uses: VoucherUses::try_from(serde_json::json!(uses)).unwrap(),
+            expiry: VoucherExpiry::default(),
+            note: VoucherNote::default(),
+        };
+        let new = NewBatch::new(terms, Credits::MAX, NOW).unwrap();
+        let made = vouchers.make(&new, &an_operator(), NOW.plus(std::time::Duration::from_secs(28))).await.unwrap();
+        vouchers.find_invitation(&made.codes[0]).await.unwrap().unwrap()
     }
 
     #[tokio::test]
