@@ -9,6 +9,7 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "a main ends its process with either")]
 
 pub mod account;
+pub mod admin_money;
 pub mod anthropic_messages;
 pub mod audit;
 pub mod chat;
@@ -40,5 +41,6 @@ pub mod token_refresh;
 pub mod token_verify;
 pub mod transactions;
 pub mod usage;
+pub mod vouchers;
 
 pub use shared::endpoint::Error;

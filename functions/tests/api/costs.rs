@@ -5,12 +5,14 @@ use std::fmt;
 use std::fs;
 
 use serde_json::{Map, Value, json};
+use shared::domain::code::VoucherCode;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{EntryId, SessionId};
 use shared::domain::time::Clock;
 use shared::domain::username::Username;
 use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
 use shared::identity::sessions::MAX_SESSIONS;
+use shared::ledger::vouchers::VoucherKind;
 use testkit::gateway::{Request, Response};
 use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
@@ -18,8 +20,9 @@ use testkit::template::workspace_root;
 use crate::requests::{
     FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key, change_password, chat,
     completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key,
-    end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in, messages_of, quote,
-    receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    end_session, log_in, make_api_key, make_api_key_with, make_conversation, make_vouchers, message, message_in,
+    messages_of, quote, receipt, redeem, refresh, register, register_invited, rename_conversation, response,
+    text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -480,6 +483,36 @@ async fn costs_of_many_sessions(world: &World) -> Vec<Cost> {
     ]
 }
 
+/// The costs of vouchers: of Rosalind, who is staff, and of those who redeem one and register by another.
+async fn costs_of_vouchers(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("rosalind").await.access;
+    let make = |terms: Value| make_vouchers(&terms).bearer(&staff);
+    let (code, invitation) =
+        (world.make_code(VoucherKind::Credits, 5, 2).await, world.make_code(VoucherKind::Invitation, 5, 1).await);
+    let invited = register_invited("marie", &invitation);
+    let mut costs = vec![
+        cost(world, "`POST /vouchers/redeem/`", "vouchers", redeem(&code).bearer(&staff)).await,
+        cost_of_refusal(world, "… of a code that nobody made", "vouchers", unknown_code().bearer(&staff), 404).await,
+        cost(world, "`POST /register/` by invitation", "register", invited).await,
+        cost(world, "`POST /admin/vouchers/`", "admin-money", make(json!({"amount": 5}))).await,
+        cost(world, "… of ninety codes", "admin-money", make(json!({"amount": 5, "count": 90}))).await,
+        cost(world, "`GET /admin/vouchers/`", "admin-money", Request::get("/admin/vouchers/").bearer(&staff)).await,
+    ];
+    let listed = world.stack.send(Request::get("/admin/vouchers/").bearer(&staff)).await.json();
+    let batch = format!("/admin/vouchers/{}/", listed["batches"][0]["id"].as_str().unwrap());
+    let (show, end) = (Request::get(&batch).bearer(&staff), Request::delete(&batch).bearer(&staff));
+    costs.extend([
+        cost(world, "`GET /admin/vouchers/{id}/` of ninety codes", "admin-money", show).await,
+        cost(world, "`DELETE /admin/vouchers/{id}/` of ninety codes", "admin-money", end).await,
+    ]);
+    costs
+}
+
+/// The request of somebody who redeems a code that nobody made.
+fn unknown_code() -> Request {
+    redeem(&VoucherCode::new().unwrap().written())
+}
+
 /// The cost of a message to a model that reads earlier messages.
 async fn cost_with_context() -> Cost {
     let (provider, chatting) = providers::with_openai(&[]).await;
@@ -508,6 +541,7 @@ async fn costs_of_starts() -> Vec<Cost> {
         ("`openai-responses` starts", "openai-responses"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
+        ("`vouchers` starts", "vouchers"),
         ("`receipt` starts", "receipt"),
     ] {
         world.stack.recorder().clear();
@@ -536,6 +570,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_limits(&world).await);
     counted.extend(costs_of_conversations(&world).await);
     counted.push(cost_of_a_condition(&world).await);
+    counted.extend(costs_of_vouchers(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);

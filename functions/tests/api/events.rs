@@ -25,7 +25,9 @@ use futures_util::stream;
 use lambda_http::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::domain::code::VoucherCode;
 use shared::identity::api_keys::MAX_API_KEYS;
+use shared::ledger::vouchers::VoucherKind;
 use testkit::gateway::{Payload, Request, Response};
 use testkit::json_text::written_out;
 use testkit::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
@@ -34,7 +36,7 @@ use testkit::template::{Template, workspace_root};
 use tokio::sync::OnceCell;
 
 use crate::forgery;
-use crate::requests::catalogue_with_embeddings;
+use crate::requests::{catalogue_with_embeddings, redeem};
 use crate::world::{MadeApiKey, PASSWORD, Tokens, World, an_hour_ago, days_ago};
 
 /// More worlds at once would wait for each other on two cores.
@@ -472,6 +474,27 @@ impl Cast {
                 world.slow_down("ada", "127.0.113.7").await;
                 "127.0.113.7".to_owned()
             }
+            "access_token_of_ruth_who_is_staff" => world.superuser("ruth").await.access,
+            "voucher_code" => world.make_code(VoucherKind::Credits, 200, 1).await,
+            "voucher_code_without_its_last_character" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 1).await;
+                code[..code.len() - 1].to_owned()
+            }
+            "used_voucher_code" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 1).await;
+                self.redeem(&code, "grace").await
+            }
+            "voucher_code_that_ada_has_redeemed" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 2).await;
+                self.redeem(&code, "ada").await
+            }
+            "unknown_voucher_code" => VoucherCode::new().unwrap().written(),
+            "invitation_code" => world.make_code(VoucherKind::Invitation, 200, 1).await,
+            "batch_id" => world.make_batch(VoucherKind::Credits, 200, 1).await.0,
+            "address_of_a_guesser_of_codes" => {
+                world.guess_codes("127.0.113.7").await;
+                "127.0.113.7".to_owned()
+            }
             "address_of_a_crowd" => {
                 world.crowd("127.0.113.7").await;
                 "127.0.113.7".to_owned()
@@ -484,6 +507,13 @@ impl Cast {
     async fn transaction_id(&self, access: &str) -> String {
         let list = self.world.stack.send(Request::get("/transactions/").bearer(access)).await.json();
         list["transactions"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Redeems a code for `username`, and returns it.
+    async fn redeem(&self, code: &str, username: &str) -> String {
+        let access = self.world.log_in(username).await.access;
+        assert_eq!(self.world.stack.send(redeem(code).bearer(&access)).await.status, 200);
+        code.to_owned()
     }
 
     async fn log_out(&self, tokens: Tokens, everywhere: bool) -> Tokens {

@@ -12,7 +12,7 @@ use testkit::template::Template;
 use crate::requests::{
     COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_api_key,
     change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation,
-    message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
+    make_vouchers, message, message_in, messages_of, receipt, redeem, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 55;
+const REQUESTS: usize = 61;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -96,6 +96,7 @@ async fn use_everything(world: &World) -> Vec<String> {
         world.stack.send(Request::get(path)).await;
     }
     let made = use_an_api_key(world, access).await;
+    let codes = use_vouchers(world, access).await;
     let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
     let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
     world.stack.send(change_password("wrong password", NEW_PASSWORD).bearer(access)).await;
@@ -114,7 +115,25 @@ async fn use_everything(world: &World) -> Vec<String> {
         RECEIPT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+    let made_here = [refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE];
+    secrets.into_iter().chain(made_here).map(str::to_owned).chain(codes).collect()
+}
+
+/// Makes vouchers as staff, redeems one, lists them and ends them. Returns the codes, as they are written and as they are stored.
+async fn use_vouchers(world: &World, access: &str) -> Vec<String> {
+    world.set_staff("ada", true).await;
+    let made = world.stack.send(make_vouchers(&json!({"amount": 5, "count": 2, "note": MESSAGE})).bearer(access)).await;
+    let made = made.json();
+    let codes: Vec<String> = serde_json::from_value(made["codes"].clone()).unwrap();
+    let batch = format!("/admin/vouchers/{}/", made["id"].as_str().unwrap());
+    for request in [redeem(&codes[0]), Request::get("/admin/vouchers/"), Request::get(&batch), Request::delete(&batch)]
+    {
+        assert!(world.stack.send(request.bearer(access)).await.status < 300);
+    }
+    assert_eq!(world.stack.send(redeem(&codes[1]).bearer(access)).await.status, 409);
+    world.set_staff("ada", false).await;
+    let canonical: Vec<String> = codes.iter().map(|code| code.replace('-', "")).collect();
+    [codes, canonical].concat()
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod admin_money;
 mod anthropic_messages;
 mod any_input;
 mod attacks;
@@ -71,5 +72,6 @@ mod token_verify;
 mod tools;
 mod transactions;
 mod usage;
+mod vouchers;
 mod whole_answers;
 mod world;

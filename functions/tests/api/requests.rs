@@ -26,8 +26,23 @@ pub const FIRST_CONVERSATION: &str = "00000000000000000000000000";
 /// An id that no session, no API key and no transaction has.
 pub const UNKNOWN_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
+/// A code that nobody made, whose check character is right.
+pub const UNKNOWN_CODE: &str = "0000-0000-0000-0000-0000";
+
 pub fn register(username: &str, password: &str) -> Request {
     Request::post("/register/").json(&json!({"username": username, "password": password}))
+}
+
+pub fn register_invited(username: &str, code: &str) -> Request {
+    Request::post("/register/").json(&json!({"username": username, "password": PASSWORD, "invitation": code}))
+}
+
+pub fn redeem(code: &str) -> Request {
+    Request::post("/vouchers/redeem/").json(&json!({"code": code}))
+}
+
+pub fn make_vouchers(terms: &Value) -> Request {
+    Request::post("/admin/vouchers/").json(terms)
 }
 
 pub fn log_in(username: &str, password: &str) -> Request {
@@ -240,5 +255,6 @@ pub fn of_people() -> Vec<Request> {
         Request::get("/account/"),
         change_password(PASSWORD, "an even better horse"),
         delete_account(PASSWORD),
+        redeem(UNKNOWN_CODE),
     ]
 }

@@ -18,8 +18,8 @@ use crate::providers;
 use crate::requests::{
     EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key,
     change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key, end_session,
-    log_in, make_conversation, message_in, messages_of, quote, receipt, refresh, register, rename_conversation,
-    response, text_completion, verify,
+    log_in, make_conversation, make_vouchers, message_in, messages_of, quote, receipt, redeem, refresh, register,
+    register_invited, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -318,6 +318,25 @@ async fn operate(world: &World, ada: &Tokens) {
     assert!(!world.stack.table().items().await.iter().any(|item| item["sk"]["S"] == marker), "{report}");
 }
 
+/// Staff who make vouchers, look at them and end them, and people who redeem one and register by another.
+async fn use_vouchers(world: &World) {
+    let staff = arrive(world, "rosalind").await.access;
+    world.set_staff("rosalind", true).await;
+    let make = async |terms: Value| {
+        let made = ask(world, 201, make_vouchers(&terms).bearer(&staff)).await.json();
+        (made["id"].as_str().unwrap().to_owned(), made["codes"][0].as_str().unwrap().to_owned())
+    };
+    let (id, code) = make(json!({"amount": 5})).await;
+    let (_, invitation) = make(json!({"amount": 5, "kind": "invitation"})).await;
+    ask(world, 200, redeem(&code).bearer(&staff)).await;
+    ask(world, 201, register_invited("marie", &invitation)).await;
+    ask(world, 200, Request::get("/admin/vouchers/").bearer(&staff)).await;
+    let batch = format!("/admin/vouchers/{id}/");
+    ask(world, 200, Request::get(&batch).bearer(&staff)).await;
+    ask(world, 204, Request::delete(&batch).bearer(&staff)).await;
+    world.set_staff("rosalind", false).await;
+}
+
 /// Whatever the API did to accounts, the directory lists them, and what deletions left.
 async fn check_directory(world: &World) {
     let is_of_a_user = |item: &Value| item["sk"]["S"] == "ACCOUNT" || item["sk"]["S"] == "TOMBSTONE";
@@ -375,6 +394,7 @@ async fn every_permission_of_every_role_is_used() {
     live(&world, &ada).await;
     come_and_go(&world).await;
     have_conversations(&world, &arrive(&world, "joan").await.access).await;
+    use_vouchers(&world).await;
     operate(&world, &ada).await;
     check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();

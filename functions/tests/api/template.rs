@@ -345,7 +345,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "token-balance"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["admin-money", "operator"]);
     assert!(who(&may_change_acts).is_empty(), "the history is append-only");
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
@@ -353,7 +353,10 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
         who(&|function| may_write(function, "LOGIN#*")),
         ["account", "audit", "login", "logout", "operator", "password", "register"]
     );
-    assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
+    assert_eq!(
+        who(&|function| may_write(function, "GUESSES#*")),
+        ["account", "keys", "login", "password", "register", "vouchers"]
+    );
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(who(&|function| may_write(function, "RECEIPTKEYS")), ["receipt"]);
@@ -372,9 +375,12 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "embeddings",
             "openai-responses",
             "operator",
-            "register"
+            "register",
+            "vouchers"
         ]
     );
+    assert_eq!(who(&|function| may_write(function, "VOUCHER#*")), ["admin-money", "register", "vouchers"]);
+    assert_eq!(who(&|function| may_write(function, "VOUCHERS")), ["admin-money"]);
     assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
@@ -410,7 +416,8 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "register",
             "sessions",
             "token-refresh",
-            "usage"
+            "usage",
+            "vouchers"
         ]
     );
 }
