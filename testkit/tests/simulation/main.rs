@@ -5,7 +5,7 @@
 //! some schedules [`owner`]s log in and out, refresh tokens, change the password, make and end API keys, delete the account
 //! and register its name again, [`operator`]s replace the catalogue of models and prices, [`organizer`]s make and delete
 //! conversations, or [`teacher`]s change the limits of API keys, beside which each user may have a limit too. In others
-//! [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
+//! [`redeemer`]s redeem voucher codes and [`guest`]s register by invitation, or [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
 //! through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses, delays, repeats and
 //! refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`],
 //! whose [`directory`] is served late. Time is tokio's paused clock. All random choices follow from the schedule's seed, so
@@ -20,7 +20,7 @@
 //! compares checkpoints, days' sums and usage with the entries, and the [`seal_witness`] sees what appears below a seal.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them, and [`verdict_on_budgets`]
 //! that they keep within their limits. [`verdict_on_texts`] compares lists and texts with the ledger,
-//! [`verdict_on_prices`] computes every charge again, and [`verdict_on_work`] counts the work that nobody paid. At the end
+//! [`verdict_on_prices`] computes every charge again, [`verdict_on_vouchers`] counts what each code gave, and [`verdict_on_work`] counts the work that nobody paid. At the end
 //! the real audit has to find nothing.
 //!
 //! A [`sabotage`] breaks one rule on the way through the network, and [`proof`] demands that the simulation finds it.
@@ -37,6 +37,7 @@ mod directory;
 mod engine;
 mod fault;
 mod function;
+mod guest;
 mod key_witness;
 mod network;
 mod operator;
@@ -47,6 +48,7 @@ mod process;
 mod proof;
 mod proof_of_charging;
 mod properties;
+mod redeemer;
 mod request;
 mod sabotage;
 mod schedule;
@@ -64,6 +66,7 @@ mod verdict_on_sums;
 mod verdict_on_texts;
 mod verdict_on_users;
 mod verdict_on_visits;
+mod verdict_on_vouchers;
 mod verdict_on_work;
 mod witness;
 mod world;

@@ -156,6 +156,15 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("new key", "done"),
         ("register", "done"),
         ("register", "username_taken"),
+        ("redemption", "done"),
+        ("redemption", "already_redeemed"),
+        ("redemption", "token_not_valid"),
+        ("redemption", "unknown"),
+        ("redemption", "voucher_not_found"),
+        ("redemption", "voucher_spent"),
+        ("registration by invitation", "done"),
+        ("registration by invitation", "voucher_not_found"),
+        ("registration by invitation", "voucher_spent"),
     ]) {
         assert!(met.get(&wanted).is_some_and(|times| *times >= 5), "{wanted:?} of {met:#?}");
     }
@@ -553,4 +562,19 @@ fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
 #[test]
 fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {
     assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was told of more than the end of its key");
+}
+
+#[test]
+fn the_simulation_finds_a_code_that_gives_more_often_than_it_may() {
+    assert_found_by(Sabotage::VoucherCountedWithoutLimit, "times and may be used");
+}
+
+#[test]
+fn the_simulation_finds_a_use_that_nobody_notes() {
+    assert_found_by(Sabotage::UseNotNoted, "and has the uses of");
+}
+
+#[test]
+fn the_simulation_finds_an_invitation_that_is_none() {
+    assert_found_by(Sabotage::InvitationOfAnyKind, "has the entry");
 }

@@ -171,6 +171,12 @@ pub(super) enum Sabotage {
     ChangeOfLimitsUnsaid,
     /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
     LimitsFromMemory,
+    /// The use of a code is counted, however often the code was used before.
+    VoucherCountedWithoutLimit,
+    /// A code is used and nobody notes by whom.
+    UseNotNoted,
+    /// A registration takes a code of any kind for an invitation.
+    InvitationOfAnyKind,
 }
 
 impl Sabotage {
@@ -232,6 +238,11 @@ impl Sabotage {
             Self::BucketsMadeAgain => Some(1),
             _ => None,
         }
+    }
+
+    /// Whether only schedules with vouchers can find it.
+    pub(super) fn needs_vouchers(self) -> bool {
+        matches!(self, Self::VoucherCountedWithoutLimit | Self::UseNotNoted | Self::InvitationOfAnyKind)
     }
 
     /// Whether only requests for vectors can find it.
@@ -353,18 +364,40 @@ impl Sabotage {
             Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
                 return step_without_sums(engine, body, strikes);
             }
+            _ if self.needs_vouchers() => self.forget_codes(&mut body),
             Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
-        if self == Self::AccountHidesEndsOfKeys && operation == "GetItem" && body["Key"]["sk"]["S"] == ACCOUNT {
-            hide_ends_of_keys(&mut reply.body["Item"]);
-        }
-        if self == Self::NothingIsLive {
-            expire_holds(&mut reply.body);
-        }
+        self.falsify(&mut reply.body, operation, &body["Key"]["sk"]["S"]);
         reply
+    }
+
+    /// Breaks a rule by an answer that is not true.
+    fn falsify(self, answer: &mut Value, operation: &str, sort: &Value) {
+        match self {
+            Self::AccountHidesEndsOfKeys if operation == "GetItem" && sort == ACCOUNT => {
+                hide_ends_of_keys(&mut answer["Item"]);
+            }
+            Self::InvitationOfAnyKind if operation == "GetItem" && sort == "VOUCHER" => {
+                call_invitation(&mut answer["Item"]);
+            }
+            Self::NothingIsLive => expire_holds(answer),
+            _ => {}
+        }
+    }
+
+    /// Breaks a rule about codes.
+    fn forget_codes(self, body: &mut Value) {
+        match self {
+            Self::VoucherCountedWithoutLimit => {
+                replace_in_count(body, "used < uses", "(used < uses OR used >= uses)");
+            }
+            Self::UseNotNoted => forget_part(body, |part| is_item_of(&part["Item"], "USE#")),
+            Self::InvitationOfAnyKind => replace_in_count(body, "kind = :kind", "(kind = :kind OR kind <> :kind)"),
+            _ => {}
+        }
     }
 
     /// Breaks a rule about keys with limits.
@@ -483,6 +516,23 @@ fn trust_memory(body: &mut Value) {
 fn hide_ends_of_keys(account: &mut Value) {
     if let Some(account) = account.as_object_mut() {
         account.remove("keys_version");
+    }
+}
+
+/// Replaces a part of the condition on which a use of a code is counted.
+fn replace_in_count(body: &mut Value, part: &str, instead: &str) {
+    for item in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        let Some(update) = item.get_mut("Update") else { continue };
+        if update["Key"]["sk"]["S"] == "VOUCHER" {
+            let condition = update["ConditionExpression"].as_str().unwrap().replace(part, instead);
+            update["ConditionExpression"] = json!(condition);
+        }
+    }
+}
+
+fn call_invitation(code: &mut Value) {
+    if code.is_object() {
+        code["kind"] = json!({"S": "invitation"});
     }
 }
 

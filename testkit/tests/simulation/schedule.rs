@@ -13,11 +13,13 @@ use crate::directory::Staleness;
 use crate::engine::{ACCOUNT, PREFIX_OF_BUDGETS, StoredItem, partition_of};
 use crate::fault::Weather;
 use crate::function::{self, new_terms, terms_of_key};
+use crate::guest::Guest;
 use crate::network::Network;
 use crate::operator::{Operator, any_catalogue};
 use crate::organizer::Organizer;
 use crate::owner::Owner;
 use crate::person::{Person, ProgramKey, Tokens};
+use crate::redeemer::{Redeemer, RedemptionPlan, make_codes};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::teacher::{Teacher, any_limit_of_users, any_limits};
@@ -26,7 +28,7 @@ use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
     verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention,
-    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_vouchers, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -122,6 +124,13 @@ fn generator_of_limits(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand
     (needs_them || seed % 4 == 2).then(|| fastrand::Rng::with_seed(seed.rotate_left(32)))
 }
 
+/// The generator of vouchers, if there are some: in a sixth of the schedules, or in all of them where the sabotage shows in
+/// vouchers alone. It takes no draw from that of the schedule.
+fn generator_of_vouchers(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_vouchers);
+    (needs_them || seed % 6 == 4).then(|| fastrand::Rng::with_seed(seed.rotate_left(16)))
+}
+
 /// The time from the usual beginning of a schedule until shortly before a day ends, a week, or a month with a week; in half of
 /// the schedules with limits.
 fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
@@ -166,6 +175,8 @@ struct Schedule {
     bookkeepers: Vec<fastrand::Rng>,
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
+    /// The generator of vouchers, where there are some.
+    vouchers: Option<fastrand::Rng>,
     lateness_of_directory: Duration,
     has_long_rest: bool,
 }
@@ -200,7 +211,10 @@ impl Schedule {
         }
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
-        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
+        let mut vouchers = generator_of_vouchers(seed, sabotage);
+        // One user redeems a code once: several are there for the same one.
+        let fewest_people = if vouchers.is_some() { 2 } else { 1 };
+        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)].max(fewest_people) {
             // One hold takes all of a low balance.
             let balance = generator.u64(..=40) + 100 * u64::from(room_for_rest);
             let person = newcomer(&table, &clock, number, balance).await;
@@ -210,6 +224,10 @@ impl Schedule {
             }
             people.push(person);
         }
+        let codes = match &mut vouchers {
+            Some(vouchers) => make_codes(&table, &network, &clock, vouchers).await,
+            None => Vec::new(),
+        };
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
             deletion: Deletion::new(table.clone(), clock.clone()),
@@ -230,6 +248,7 @@ impl Schedule {
             clock,
             trace,
             people,
+            codes,
             keys: [1, 1, 2, 4][generator.usize(..4)],
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
@@ -247,7 +266,18 @@ impl Schedule {
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
         let lateness_of_directory = lateness_of_directory(seed);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory, has_long_rest }
+        Self {
+            generator,
+            network,
+            table,
+            world,
+            has_owners,
+            bookkeepers,
+            limits,
+            vouchers,
+            lateness_of_directory,
+            has_long_rest,
+        }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -311,6 +341,18 @@ impl Schedule {
                 tasks.push(tokio::spawn(teacher.run()));
             }
         }
+        if let Some(vouchers) = &mut self.vouchers {
+            let plan = RedemptionPlan::any(&self.world.codes, vouchers);
+            for person in 0..self.world.people.len() {
+                let redeemer =
+                    Redeemer { world: self.world.clone(), person, plan: plan.clone(), generator: vouchers.fork() };
+                tasks.push(tokio::spawn(redeemer.run()));
+                if vouchers.bool() {
+                    let guest = Guest { world: self.world.clone(), person, generator: vouchers.fork() };
+                    tasks.push(tokio::spawn(guest.run()));
+                }
+            }
+        }
         let mut operators = Vec::new();
         for _ in 0..[0, 1, 1, 2][self.generator.usize(..4)] {
             let operator = Operator { world: self.world.clone(), generator: self.generator.fork() };
@@ -368,6 +410,7 @@ impl Schedule {
             &self.network.catalogues(),
         ));
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(verdict_on_vouchers::on_answers(&items, &self.world));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_conversations::on_deletions(&items, &self.world, &self.network.witness()));
@@ -606,6 +649,7 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
         violations.extend(verdict_on_conversations::on_counts(&items));
         violations.extend(verdict_on_budgets::on_sums(&items, &network.witness()));
+        violations.extend(verdict_on_vouchers::on_codes(&items, &network.chronicle()));
     }
     violations
 }
