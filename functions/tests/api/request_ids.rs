@@ -8,7 +8,8 @@ use testkit::template::Template;
 
 use crate::logs::logs_with;
 use crate::requests::{
-    anthropic_message, balance, chat, completion, embeddings, message, path_with_id, response, text_completion,
+    UNKNOWN_ID, anthropic_message, balance, chat, completion, embeddings, message, path_with_id, response,
+    text_completion,
 };
 use crate::world::{Tokens, World};
 
@@ -16,7 +17,7 @@ use crate::world::{Tokens, World};
 fn everywhere(method: &str) -> Vec<Request> {
     let functions = Template::of_workspace().unwrap().functions();
     let paths = functions.into_iter().flat_map(|function| function.routes).map(|route| route.path);
-    paths.map(|path| Request::new(method, &path_with_id(&path, "x"))).collect()
+    paths.map(|path| Request::new(method, &path_with_id(&path, UNKNOWN_ID))).collect()
 }
 
 /// The ids of the answers, which must all be different.
