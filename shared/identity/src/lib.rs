@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
 pub mod callers;
+pub mod code_guesses;
 mod error;
 mod hourly_counts;
 pub mod jwt;

@@ -5,6 +5,7 @@ use domain::time::Clock;
 use identity::accounts::{Accounts, Deletion};
 use identity::api_keys::ApiKeys;
 use identity::callers::Callers;
+use identity::code_guesses::CodeGuesses;
 use identity::jwt::{KeySet, Signer, Verifier};
 use identity::login::Logins;
 use identity::receipts::{ReceiptKeys, ReceiptSigner};
@@ -77,6 +78,12 @@ impl Resources {
     #[must_use]
     pub fn registrations(&self) -> Registrations {
         Registrations::new(self.table.clone(), self.clock.clone(), self.settings.registrations_per_hour)
+    }
+
+    /// The limit on guesses at codes from one network.
+    #[must_use]
+    pub fn code_guesses(&self) -> CodeGuesses {
+        CodeGuesses::new(self.table.clone(), self.clock.clone())
     }
 
     /// Sessions.
