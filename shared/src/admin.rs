@@ -8,8 +8,10 @@ mod endpoint;
 mod error;
 mod origin;
 mod path;
+mod user_row;
 
 pub use endpoint::{AdminEndpoint, Behind, serve};
 pub use error::AdminError;
 pub use origin::origin;
 pub use path::AdminPath;
+pub use user_row::UserRow;

@@ -9,6 +9,7 @@ use domain::credits::Credits;
 use domain::ids::EntryId;
 use domain::time::Timestamp;
 use domain::voucher_end::VoucherEnd;
+use identity::reset_codes::{MakeResetCodeError, ResetCodeError};
 use identity::{ChangeError, IdentityError};
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
@@ -275,6 +276,28 @@ impl From<ChangeError> for ApiError {
             ChangeError::AuthorityLost(lost) => lost.into(),
             ChangeError::Unavailable(cause) => Self::Unavailable(cause),
             ChangeError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<MakeResetCodeError> for ApiError {
+    fn from(error: MakeResetCodeError) -> Self {
+        match error {
+            MakeResetCodeError::Inactive => Self::AccountInactive,
+            MakeResetCodeError::Change(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetCodeError> for ApiError {
+    fn from(error: ResetCodeError) -> Self {
+        match error {
+            ResetCodeError::Worthless => Self::invalid(
+                "code",
+                "This code sets no password: it is unknown, used, replaced by a newer one, or too old.",
+            ),
+            ResetCodeError::Unavailable(cause) => Self::Unavailable(cause),
+            ResetCodeError::Internal(cause) => Self::Internal(cause),
         }
     }
 }

@@ -23,6 +23,7 @@ mod source_network;
 mod unknown_members;
 mod usage_query;
 mod user_agent;
+mod users_query;
 
 pub use answer::{Answer, BufferedResponse};
 pub use body_fields::{BodyFields, MAX_BODY_BYTES};
@@ -38,3 +39,4 @@ pub(crate) use problem::{Problem, headers_of, problem};
 pub use request::Request;
 pub(crate) use unknown_members::{MAX_UNKNOWN_BYTES, MAX_UNKNOWN_MEMBERS};
 pub use usage_query::UsageQuery;
+pub use users_query::UsersQuery;

@@ -12,7 +12,7 @@ use shared::identity::accounts::Deletion;
 use shared::identity::jwt::Verifier;
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
-use shared::ledger::account::Status;
+use shared::ledger::account::{Account, Status};
 use shared::ledger::audit::DeletionProgress;
 
 /// The main of this function's binary.
@@ -55,7 +55,8 @@ impl AccountEndpoint {
         let person = self.verifier.logged_in(request.bearer()?).await?;
         let (account, sessions) = self.sessions.account_and_count(&person).await?;
         let (tokens, _) = account.spendable_and_held(self.clock.now());
-        let body = AccountBody { username: &account.username, created_at: &account.created_at, tokens, sessions };
+        let Account { username, created_at, staff, .. } = &account;
+        let body = AccountBody { username, created_at, tokens, sessions, staff: *staff };
         Answer::private(StatusCode::OK, &body)
     }
 
@@ -85,4 +86,7 @@ struct AccountBody<'a> {
     created_at: &'a str,
     tokens: Credits,
     sessions: usize,
+    /// Only staff learn that there is such a thing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
 }

@@ -16,10 +16,11 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key, change_password, chat,
-    completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key,
-    end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in, messages_of, quote,
-    receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    FIRST_CONVERSATION, admin_user, anthropic_message, balance, catalogue_with_embeddings, change_api_key,
+    change_password, chat, completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings,
+    end_api_key, end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in,
+    messages_of, quote, receipt, refresh, register, rename_conversation, reset_password, response, text_completion,
+    verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -241,6 +242,42 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     world.stack.send(chat().bearer(&mary)).await;
     let delete = delete_account(PASSWORD).bearer(&mary);
     costs.push(cost(world, "`DELETE /account/`", "account", delete).await);
+    costs
+}
+
+/// The costs of the acts of Ruth, who is staff, on Emmy, who has a session and an API key.
+async fn costs_of_people(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("ruth").await.access;
+    world.register("emmy", 100).await;
+    let emmy = world.log_in("emmy").await.access;
+    world.make_api_key(&emmy).await;
+    world.stack.send(chat().bearer(&emmy)).await;
+    let (path, people) = (|act: &str| admin_user("emmy", act), "admin-people");
+    let ask = async |name: &'static str, function: &str, request: Request| {
+        cost(world, name, function, request.bearer(&staff)).await
+    };
+    let list = |name: &str, value: &str| Request::get("/admin/users/").query(name, value);
+    let change = |body: Value| Request::new("PATCH", &path("")).json(&body);
+    let mut costs = vec![
+        ask("`GET /admin/users/` of one name", "admin-read", list("search", "emmy")).await,
+        ask("`GET /admin/users/{id}/`", people, Request::get(&path(""))).await,
+        ask("`PATCH /admin/users/{id}/` of status", people, change(json!({"status": "inactive"}))).await,
+        ask("… of status and staff", people, change(json!({"status": "active", "staff": true}))).await,
+    ];
+    let made = Request::post(&path("reset-codes")).bearer(&staff);
+    costs.push(cost(world, "`POST /admin/users/{id}/reset-codes/`", people, made.clone()).await);
+    let code = world.stack.send(made).await.json()["code"].as_str().unwrap().to_owned();
+    costs.push(cost(world, "`POST /password/reset/`", "password", reset_password(&code, PASSWORD)).await);
+    let used = reset_password(&code, PASSWORD);
+    costs.push(cost_of_refusal(world, "… with a code that was used", "password", used, 400).await);
+    let emmy = world.log_in("emmy").await.access;
+    world.make_api_key(&emmy).await;
+    let delete = Request::delete(&path("")).json(&json!({"reason": "She asked for it"}));
+    costs.extend([
+        ask("`POST /admin/users/{id}/end-sessions/`", people, Request::post(&path("end-sessions"))).await,
+        ask("`POST /admin/users/{id}/end-keys/` of one", people, Request::post(&path("end-keys"))).await,
+        ask("`DELETE /admin/users/{id}/`", people, delete).await,
+    ]);
     costs
 }
 
@@ -535,6 +572,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_many_sessions(&world).await);
     counted.extend(costs_of_limits(&world).await);
     counted.extend(costs_of_conversations(&world).await);
+    counted.extend(costs_of_people(&world).await);
     counted.push(cost_of_a_condition(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);

@@ -10,9 +10,10 @@ use testkit::stack::{JWT_SIGNING_SECRET, RECEIPT_SIGNING_SECRET};
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_api_key,
-    change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation,
-    message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, admin_user, balance,
+    change_api_key, change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key,
+    make_conversation, message, message_in, messages_of, receipt, refresh, register, rename_conversation,
+    reset_password, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -25,7 +26,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 55;
+const REQUESTS: usize = 64;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -90,6 +91,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;
+    let codes = use_people(world, access).await;
     let public =
         ["/.well-known/jwks.json", "/.well-known/receipt-keys.json", "/openapi.json", "/docs/", "/docs/start.js"];
     for path in public {
@@ -114,7 +116,34 @@ async fn use_everything(world: &World) -> Vec<String> {
         RECEIPT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+    let made_here = [refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE];
+    secrets.into_iter().chain(made_here).map(str::to_owned).chain(codes).collect()
+}
+
+/// Looks for a user as staff, looks at one, changes and deletes one who has set a password with a code. Returns the codes, as they
+/// are written and as they are stored.
+async fn use_people(world: &World, access: &str) -> Vec<String> {
+    world.register("emmy", 0).await;
+    world.set_staff("ada", true).await;
+    let path = |act: &str| admin_user("emmy", act);
+    let made = world.stack.send(Request::post(&path("reset-codes")).bearer(access)).await.json();
+    let code = made["code"].as_str().unwrap().to_owned();
+    assert_eq!(world.stack.send(reset_password(&code, NEW_PASSWORD)).await.status, 204);
+    assert_eq!(world.stack.send(reset_password(&code, NEW_PASSWORD)).await.status, 400);
+    let reason = json!({"reason": MESSAGE});
+    for request in [
+        Request::get("/admin/users/").query("search", "emmy"),
+        Request::get(&path("")),
+        Request::new("PATCH", &path("")).json(&json!({"status": "inactive", "reason": MESSAGE})),
+        Request::post(&path("end-sessions")),
+        Request::post(&path("end-keys")),
+        Request::delete(&path("")).json(&reason),
+    ] {
+        let response = world.stack.send(request.bearer(access)).await;
+        assert!(response.status < 300, "{response:?}");
+    }
+    world.set_staff("ada", false).await;
+    vec![code.replace('-', ""), code]
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.
@@ -236,7 +265,9 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
         let was_refused = line["status"].as_u64().unwrap() >= 400;
         assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");
     }
-    let users: BTreeSet<&str> = lines.iter().filter_map(|line| line["user_id"].as_str()).collect();
+    // Emmy set a password with a code.
+    let of_ada = lines.iter().filter(|line| line["route"] != "/password/reset");
+    let users: BTreeSet<&str> = of_ada.filter_map(|line| line["user_id"].as_str()).collect();
     assert_eq!(users.len(), 1, "it was Ada, all the time");
     let routes: BTreeSet<String> = lines.iter().map(|line| line["route"].as_str().unwrap().to_owned()).collect();
     let template = Template::of_workspace().unwrap();

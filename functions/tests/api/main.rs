@@ -8,9 +8,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod admin_people;
+mod admin_users;
 mod anthropic_messages;
 mod any_input;
 mod attacks;
+mod attacks_on_admin;
 mod audit;
 mod bad_input;
 mod bedrock;

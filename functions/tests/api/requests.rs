@@ -34,6 +34,15 @@ pub fn log_in(username: &str, password: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password}))
 }
 
+pub fn reset_password(code: &str, new_password: &str) -> Request {
+    Request::post("/password/reset/").json(&json!({"code": code, "new_password": new_password}))
+}
+
+/// The path of a user, or of an act on one, in the admin API.
+pub fn admin_user(user: &str, act: &str) -> String {
+    if act.is_empty() { format!("/admin/users/{user}/") } else { format!("/admin/users/{user}/{act}/") }
+}
+
 pub fn refresh(refresh_token: &str) -> Request {
     Request::post("/token/refresh/").json(&json!({"refresh": refresh_token}))
 }

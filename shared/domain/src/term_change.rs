@@ -11,6 +11,14 @@ pub enum TermChange<T> {
 }
 
 impl<T> TermChange<T> {
+    /// The term that it becomes, if it changes.
+    pub fn given(self) -> Option<T> {
+        match self {
+            Self::None => None,
+            Self::To(after) => Some(after),
+        }
+    }
+
     /// The term after the change.
     pub fn or(self, before: T) -> T {
         match self {

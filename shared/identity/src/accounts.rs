@@ -5,6 +5,7 @@
 
 mod change;
 mod deletion;
+mod ending_by_staff;
 mod logout_everywhere;
 mod password_change;
 mod registration;

@@ -83,9 +83,8 @@ mod tests {
         let guesses = guesses(&test);
         let outcomes = join_all((0..120).map(|_| guesses.count(network("127.0.113.7"), NOW))).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 100);
-        let throttled = |outcome: &&Result<CountedGuess, IdentityError>| {
-            matches!(outcome, Err(IdentityError::Throttled { .. }))
-        };
+        let throttled =
+            |outcome: &&Result<CountedGuess, IdentityError>| matches!(outcome, Err(IdentityError::Throttled { .. }));
         assert_eq!(outcomes.iter().filter(throttled).count(), 20);
         assert!(guesses.count(network("127.0.100.7"), NOW).await.is_ok(), "another network");
         test.clock.advance(Duration::from_secs(3600));

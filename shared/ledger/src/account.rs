@@ -1,5 +1,6 @@
 //! The account: balance, holds, and the payers that it is open to.
 
+use acts::Actor;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use domain::cause::Cause;
@@ -173,6 +174,9 @@ pub struct Account {
     /// The time at which the deletion began, in seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_began_at: Option<u64>,
+    /// The superuser who began the deletion. Absent if it was the user. Whoever ends the deletion records its end in this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<Actor>,
     /// The number of conversations that the user has: of those that have an item.
     #[serde(default, skip_serializing_if = "is_none_of_them")]
     pub conversations: u32,
@@ -242,6 +246,7 @@ impl Account {
             buckets: None,
             created_at: created_at.clone(),
             deletion_began_at: None,
+            deleted_by: None,
             conversations: 0,
             deleted_conversations: 0,
             first_conversation: None,

@@ -118,6 +118,7 @@ mod tests {
             buckets: None,
             created_at: NOW.to_string(),
             deletion_began_at: None,
+            deleted_by: None,
             conversations: 0,
             deleted_conversations: 0,
             first_conversation: None,

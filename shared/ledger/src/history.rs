@@ -3,6 +3,7 @@
 mod conversations;
 mod export;
 mod messages;
+mod newest;
 mod transactions;
 
 use std::ops::RangeInclusive;
@@ -51,6 +52,12 @@ impl Limit {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit = text.parse().ok().filter(|limit| is_number && (1..=most).contains(limit));
         limit.map(Self).ok_or_else(|| InvalidField::new(format!("Ensure this is a whole number from 1 to {most}.")))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
     }
 }
 

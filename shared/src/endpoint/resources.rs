@@ -6,10 +6,12 @@ use identity::accounts::{Accounts, Deletion};
 use identity::api_keys::ApiKeys;
 use identity::callers::Callers;
 use identity::code_guesses::CodeGuesses;
+use identity::directory::UserLister;
 use identity::jwt::{KeySet, Signer, Verifier};
 use identity::login::Logins;
 use identity::receipts::{ReceiptKeys, ReceiptSigner};
 use identity::registrations::Registrations;
+use identity::reset_codes::ResetCodes;
 use identity::sessions::Sessions;
 use identity::staff::StaffDesk;
 use ledger::Ledger;
@@ -86,10 +88,22 @@ impl Resources {
         CodeGuesses::new(self.table.clone(), self.clock.clone())
     }
 
+    /// The codes by which a user sets a new password without the old one.
+    #[must_use]
+    pub fn reset_codes(&self) -> ResetCodes {
+        ResetCodes::new(self.table.clone(), self.clock.clone())
+    }
+
     /// Sessions.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The list of users, for staff.
+    #[must_use]
+    pub fn user_lister(&self) -> UserLister {
+        UserLister::new(self.table.clone())
     }
 
     /// The desk at which staff show who they are.

@@ -268,12 +268,18 @@ impl Accounts {
     /// Updates the login's copies, on the condition that the username is still this user's.
     fn update_login(&self, planned: &PlannedChange<'_>, username: &Username) -> Result<TransactWriteItem, StoreError> {
         let PlannedChange { login, next, .. } = planned;
+        let set = format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}");
         let update = self
             .table
             .updating(Login::key(username))
-            .update_expression(format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}"))
             .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
             .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()));
+        // A reset code is a proof too, and a deactivation leaves none.
+        let update = if next.status == Status::Inactive {
+            update.update_expression(set + " REMOVE #reset").expression_attribute_names("#reset", Login::RESET)
+        } else {
+            update.update_expression(set)
+        };
         transaction::update(copied(Login::listing(update, username), *next, login.session_epoch))
     }
 }

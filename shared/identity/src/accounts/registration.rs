@@ -54,6 +54,7 @@ impl Accounts {
             session_epoch: Epoch::FIRST,
             sessions: BTreeSet::new(),
             networks: BTreeMap::new(),
+            reset: None,
         };
         let [account, entry] = Account::opening(accepting, &self.table, user_id, username, grant, &self.clock)?;
         let items = vec![self.table.put_new(login.listed(username)?)?, account, entry];
