@@ -28,7 +28,7 @@ IS_LONG = "--long" in sys.argv
 SEED = time.time_ns() % 1_000_000 if IS_LONG else 15
 SCENARIOS, EXAMPLES = (150, 150) if IS_LONG else (12, 10)
 # Each operation needs one, and an operation that ends its caller's session one for each time.
-ACCOUNTS = 250 if IS_LONG else 100
+ACCOUNTS = 275 if IS_LONG else 125
 # The way that somebody goes who tries the API, by operations that link to each other. The requests of every time go it. Those
 # of a long run may not: they follow all links, in an order of chance.
 WAY = ("POST /register/", "POST /login/", "POST /chatView/", "GET /messages/")

@@ -27,6 +27,7 @@ use store::StoreError;
 use telemetry::invocation::Invocation;
 use telemetry::metrics::milliseconds;
 
+use crate::catalogue::ReplacementRefused;
 use crate::endpoint::{Error, Resources};
 use crate::settings::Settings;
 
@@ -151,6 +152,18 @@ impl From<GrantError> for DirectError {
             GrantError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<ReplacementRefused> for DirectError {
+    fn from(refused: ReplacementRefused) -> Self {
+        match refused {
+            ReplacementRefused::Invalid(errors) => Self::InvalidCatalogue(errors),
+            ReplacementRefused::Changed { version } => Self::CatalogueChanged { version },
+            // An operator has no account that could cease to be staff.
+            ReplacementRefused::Unauthorized(lost) => Self::Internal(Cause::new(lost)),
+            ReplacementRefused::Store(error) => error.into(),
         }
     }
 }

@@ -9,6 +9,7 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "a main ends its process with either")]
 
 pub mod account;
+pub mod admin_catalogue;
 pub mod admin_people;
 pub mod admin_read;
 pub mod anthropic_messages;

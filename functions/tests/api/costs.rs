@@ -426,6 +426,58 @@ fn receipt_keys() -> Request {
     Request::get("/.well-known/receipt-keys.json")
 }
 
+/// The costs of what staff do to the deployment, and of looking. Barbara is staff, and Rita has two summed messages.
+async fn costs_of_the_deployment(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("barbara").await.access;
+    world.register("rita", 100).await;
+    let rita = world.log_in("rita").await.access;
+    for _ in 0..2 {
+        world.stack.send(chat().bearer(&rita)).await;
+    }
+    let id = world.user_id("rita").await;
+    let get = |path: &str| Request::get(path).bearer(&staff);
+    let version = world.stack.send(get("/admin/catalogue/")).await.json()["version"].clone();
+    let replacement = json!({"catalogue": catalogue_with_embeddings(), "version": version});
+    let replacement = Request::put("/admin/catalogue/").json(&replacement).bearer(&staff);
+    let check = Request::post("/admin/catalogue/check/").json(&json!({"catalogue": {}})).bearer(&staff);
+    let mut costs = vec![
+        whole_cost(world, "`GET /admin/catalogue/`", "admin-catalogue", get("/admin/catalogue/")).await,
+        whole_cost(world, "`PUT /admin/catalogue/` of 1 KB", "admin-catalogue", replacement).await,
+        whole_cost(world, "`POST /admin/catalogue/check/`", "admin-catalogue", check).await,
+        whole_cost(world, "`GET /admin/catalogue/versions/`", "admin-catalogue", get("/admin/catalogue/versions/"))
+            .await,
+        whole_cost(world, "`GET /admin/catalogue/versions/{version}/`", "admin-catalogue", {
+            get("/admin/catalogue/versions/1/")
+        })
+        .await,
+    ];
+    world.put_catalogue(None).await;
+    let [transactions, usage] = ["transactions", "usage"].map(|list| get(&format!("/admin/users/{id}/{list}/")));
+    costs.extend([
+        cost(world, "`GET /admin/history/`", "admin-read", get("/admin/history/").query("limit", "20")).await,
+        cost(world, "`GET /admin/history/` of a user by name", "admin-read", {
+            get("/admin/history/").query("subject", "rita")
+        })
+        .await,
+        cost(world, "`GET /admin/settings/`", "admin-read", get("/admin/settings/")).await,
+        whole_cost(world, "`GET /admin/health/`", "admin-read", get("/admin/health/")).await,
+        cost(world, "`GET /admin/users/{id}/transactions/`", "admin-read", transactions).await,
+        cost(world, "`GET /admin/users/{id}/usage/`", "admin-read", usage).await,
+        cost(world, "`GET /admin/usage/`", "admin-read", get("/admin/usage/")).await,
+    ]);
+    costs
+}
+
+/// The cost of a request that reads stop or catalogue whenever it is sent.
+async fn whole_cost(world: &World, name: &'static str, function: &str, request: Request) -> Cost {
+    world.stack.function(function).await;
+    world.stack.recorder().ask_for_capacity();
+    world.stack.recorder().clear();
+    let response = world.stack.send(request).await;
+    assert!(response.status < 300, "{response:?}");
+    Cost::of(name, &world.stack.recorder().requests())
+}
+
 /// More entries than a page of transactions reads.
 const OLD_ENTRIES: usize = 600;
 
@@ -535,6 +587,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_many_sessions(&world).await);
     counted.extend(costs_of_limits(&world).await);
     counted.extend(costs_of_conversations(&world).await);
+    counted.extend(costs_of_the_deployment(&world).await);
     counted.push(cost_of_a_condition(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);

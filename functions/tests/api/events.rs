@@ -34,7 +34,7 @@ use testkit::template::{Template, workspace_root};
 use tokio::sync::OnceCell;
 
 use crate::forgery;
-use crate::requests::catalogue_with_embeddings;
+use crate::requests::{catalogue_with_embeddings, refresh, reset_password};
 use crate::world::{MadeApiKey, PASSWORD, Tokens, World, an_hour_ago, days_ago};
 
 /// More worlds at once would wait for each other on two cores.
@@ -453,6 +453,16 @@ impl Cast {
             "api_key_id_of_grace" => world.make_api_key(&world.log_in("grace").await.access).await.id,
             "access_token_of_ivan" => world.log_in("ivan").await.access,
             "api_key_of_ivan" => world.make_api_key(&world.log_in("ivan").await.access).await.key,
+            "access_token_of_ruth_who_is_staff" => {
+                world.register("ruth", 0).await;
+                world.set_staff("ruth", true).await;
+                world.log_in("ruth").await.access
+            }
+            "access_token_of_rosa_who_is_staff_since_an_hour" => self.staff_since_an_hour("rosa").await,
+            "reset_code" => self.reset_code("grace").await,
+            "used_reset_code" => self.used_reset_code("grace").await,
+            "id_of_ada" => world.user_id("ada").await,
+            "id_of_grace" => world.user_id("grace").await,
             "access_token_of_hedy_with_one_api_key" => self.register_with_api_keys("hedy", 1).await,
             "access_token_of_katherine_with_all_api_keys" => {
                 let access = self.register_with_api_keys("katherine", 1).await;
@@ -478,6 +488,29 @@ impl Cast {
             }
             unknown => panic!("no such placeholder: {unknown}"),
         }
+    }
+
+    /// A token of a superuser who logged in an hour ago and has refreshed it since.
+    async fn staff_since_an_hour(&self, username: &str) -> String {
+        self.world.register(username, 0).await;
+        self.world.set_staff(username, true).await;
+        let tokens = self.world.log_in_at(username, an_hour_ago(), JWT_SIGNING_SECRET).await;
+        let refreshed = self.world.stack.send(refresh(&tokens.refresh)).await.json();
+        refreshed["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A code that staff make for `username`.
+    async fn reset_code(&self, username: &str) -> String {
+        let staff = self.world.superuser("lise").await.access;
+        let request = Request::post(&format!("/admin/users/{username}/reset-codes/")).bearer(&staff);
+        let made = self.world.stack.send(request).await.json();
+        made["code"].as_str().unwrap().to_owned()
+    }
+
+    async fn used_reset_code(&self, username: &str) -> String {
+        let code = self.reset_code(username).await;
+        assert_eq!(self.world.stack.send(reset_password(&code, PASSWORD)).await.status, 204);
+        code
     }
 
     /// The grant of somebody's registration.

@@ -25,7 +25,7 @@ const NAME_OF_KEY: &str = "The doctor's program";
 const TITLE: &str = "A journey that nobody may read of";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 55;
+const REQUESTS: usize = 66;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -90,6 +90,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;
+    use_the_deployment(world, access).await;
     let public =
         ["/.well-known/jwks.json", "/.well-known/receipt-keys.json", "/openapi.json", "/docs/", "/docs/start.js"];
     for path in public {
@@ -115,6 +116,29 @@ async fn use_everything(world: &World) -> Vec<String> {
         "Dummy Response",
     ];
     secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+}
+
+/// Looks at the deployment as staff, and replaces its catalogue.
+async fn use_the_deployment(world: &World, access: &str) {
+    world.set_staff("ada", true).await;
+    let document = json!({"catalogue": {"models": [MESSAGE]}});
+    for request in [
+        Request::get("/admin/catalogue/"),
+        Request::put("/admin/catalogue/").json(&json!({"catalogue": null, "version": 0})),
+        Request::post("/admin/catalogue/check/").json(&document),
+        Request::get("/admin/catalogue/versions/"),
+        Request::get("/admin/catalogue/versions/1/"),
+        Request::get("/admin/history/").query("subject", "ada"),
+        Request::get("/admin/settings/"),
+        Request::get("/admin/health/"),
+        Request::get("/admin/usage/"),
+        Request::get("/admin/users/ada/transactions/"),
+        Request::get("/admin/users/ada/usage/"),
+    ] {
+        let response = world.stack.send(request.bearer(access)).await;
+        assert!(response.status < 300, "{response:?}");
+    }
+    world.set_staff("ada", false).await;
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.

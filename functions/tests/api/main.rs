@@ -8,6 +8,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod admin_catalogue;
+mod admin_read;
 mod anthropic_messages;
 mod any_input;
 mod attacks;

@@ -34,6 +34,15 @@ pub fn log_in(username: &str, password: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password}))
 }
 
+pub fn reset_password(code: &str, new_password: &str) -> Request {
+    Request::post("/password/reset/").json(&json!({"code": code, "new_password": new_password}))
+}
+
+/// The path of a user, or of an act on one, in the admin API.
+pub fn admin_user(user: &str, act: &str) -> String {
+    if act.is_empty() { format!("/admin/users/{user}/") } else { format!("/admin/users/{user}/{act}/") }
+}
+
 pub fn refresh(refresh_token: &str) -> Request {
     Request::post("/token/refresh/").json(&json!({"refresh": refresh_token}))
 }
@@ -216,7 +225,7 @@ pub fn completion_by(model: &str, stream: bool) -> Request {
 
 /// A path of the template, with `id` in place of its parameter, which may take the rest of the path.
 pub fn path_with_id(route: &str, id: &str) -> String {
-    route.replace("{id}", id).replace("{id+}", id)
+    route.replace("{id}", id).replace("{id+}", id).replace("{version}", "7")
 }
 
 /// One request to each endpoint that is for people and not for programs, to be sent with an access token.

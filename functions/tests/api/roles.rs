@@ -367,6 +367,32 @@ async fn check_directory_of_names(world: &World, items: &[Value]) -> usize {
     listed.len()
 }
 
+/// Staff who replace the catalogue, and look at what there is: acts, settings, health, the ledger of one and the usage of all.
+async fn look_after_the_deployment(world: &World) {
+    let staff = arrive(world, "barbara").await.access;
+    world.set_staff("barbara", true).await;
+    let version = ask(world, 200, Request::get("/admin/catalogue/").bearer(&staff)).await.json()["version"].clone();
+    let replacement = json!({"catalogue": null, "version": version});
+    ask(world, 200, Request::put("/admin/catalogue/").json(&replacement).bearer(&staff)).await;
+    let document = json!({"catalogue": {}});
+    ask(world, 200, Request::post("/admin/catalogue/check/").json(&document).bearer(&staff)).await;
+    let listed = ask(world, 200, Request::get("/admin/catalogue/versions/").bearer(&staff)).await.json();
+    let newest = format!("/admin/catalogue/versions/{}/", listed["versions"][0]["version"]);
+    for path in [
+        newest.as_str(),
+        "/admin/history/",
+        "/admin/settings/",
+        "/admin/health/",
+        "/admin/users/barbara/transactions/",
+        "/admin/users/barbara/usage/",
+        "/admin/usage/",
+    ] {
+        ask(world, 200, Request::get(path).bearer(&staff)).await;
+    }
+    ask(world, 200, Request::get("/admin/history/").query("actor", "barbara").bearer(&staff)).await;
+    world.set_staff("barbara", false).await;
+}
+
 #[tokio::test]
 async fn every_permission_of_every_role_is_used() {
     let world = World::start().await;
@@ -376,6 +402,7 @@ async fn every_permission_of_every_role_is_used() {
     come_and_go(&world).await;
     have_conversations(&world, &arrive(&world, "joan").await.access).await;
     operate(&world, &ada).await;
+    look_after_the_deployment(&world).await;
     check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();
     used.extend(rotate().await);

@@ -11,7 +11,7 @@ use shared::domain::cause::Cause;
 use shared::endpoint::EndpointError;
 use shared::error::ApiError;
 use shared::gateway::GatewayError;
-use shared::settings::{ChatSettings, Settings};
+use shared::settings::{ChatSettings, SHOWN, Settings};
 use testkit::gateway::Request;
 use testkit::template::{Template, TemplateFunction, workspace_root};
 
@@ -274,7 +274,8 @@ fn a_permission_on_the_table_is_for_the_table_of_the_stack_or_the_one_that_a_par
     let index = json!({"Fn::If": ["OwnsTable", own, existing]});
     for function in template().functions() {
         for statement in function.statements.iter().filter(|statement| statement.to_string().contains("dynamodb:")) {
-            let of_index = (function.binary.as_str(), statement["Sid"].as_str()) == ("audit", Some("ListUsers"));
+            let of_index = statement["Sid"] == "ListUsers";
+            assert!(!of_index || ["admin-read", "audit"].contains(&function.binary.as_str()), "{}", function.binary);
             let resource = if of_index { &index } else { &table };
             assert_eq!(&statement["Resource"], resource, "{}: {statement}", function.logical_id);
             assert_eq!(statement.to_string().contains("DIR#"), of_index, "{}: {statement}", function.logical_id);
@@ -323,7 +324,10 @@ fn who(test: &dyn Fn(&TemplateFunction) -> bool) -> Vec<String> {
 
 #[test]
 fn each_kind_of_item_is_written_by_those_who_own_it() {
-    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys", "logout"]);
+    assert_eq!(
+        who(&|function| may_write(function, "APIKEY#*")),
+        ["account", "admin-people", "audit", "keys", "logout"]
+    );
     for action in ["dynamodb:PutItem", "dynamodb:UpdateItem"] {
         assert_eq!(who(&|function| may(function, action, "APIKEY#*")), ["keys"], "{action}");
     }
@@ -345,13 +349,13 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "token-balance"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["admin-catalogue", "admin-people", "audit", "operator"]);
     assert!(who(&may_change_acts).is_empty(), "the history is append-only");
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
     assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
     assert_eq!(
         who(&|function| may_write(function, "LOGIN#*")),
-        ["account", "audit", "login", "logout", "operator", "password", "register"]
+        ["account", "admin-people", "audit", "login", "logout", "operator", "password", "register"]
     );
     assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
@@ -360,11 +364,14 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
     let deletes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
     let may_end_one = |function: &TemplateFunction| deletes.iter().any(|action| may(function, action, "RECEIPTKEYS"));
     assert!(who(&may_end_one).is_empty(), "a key of receipts is never retired");
-    assert_eq!(who(&|function| may_write(function, "STAFF")), ["account", "operator"]);
+    assert_eq!(who(&|function| may_write(function, "RESET#*")), ["admin-people", "password"]);
+    assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "RESET#*")), ["admin-people"]);
+    assert_eq!(who(&|function| may_write(function, "STAFF")), ["account", "admin-people", "operator"]);
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
         [
+            "admin-read",
             "anthropic-messages",
             "chat",
             "chat-completions",
@@ -375,10 +382,12 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "register"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["admin-catalogue", "operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
         [
+            "admin-catalogue",
+            "admin-read",
             "anthropic-messages",
             "chat",
             "chat-completions",
@@ -394,6 +403,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
         who(&|function| may_write(function, "USER#*")),
         [
             "account",
+            "admin-people",
             "anthropic-messages",
             "audit",
             "chat",
@@ -413,6 +423,39 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "usage"
         ]
     );
+}
+
+#[test]
+fn the_function_by_which_staff_look_changes_nothing() {
+    let functions = template().functions();
+    let looks = functions.iter().find(|function| function.binary == "admin-read").unwrap();
+    let reads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"];
+    for TableStatement { actions, .. } in dynamodb_statements(looks) {
+        assert!(actions.iter().all(|action| reads.contains(&action.as_str())), "{actions:?}");
+    }
+}
+
+#[test]
+fn the_usage_of_all_is_added_to_by_those_who_sum_and_ended_by_nobody() {
+    assert_eq!(who(&|function| may_write(function, "USAGE")), ["audit", "operator", "usage"]);
+    let ends = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem"];
+    assert!(who(&|function| ends.iter().any(|action| may(function, action, "USAGE"))).is_empty());
+}
+
+/// What staff are shown as the settings in force is what the other functions get.
+#[test]
+fn the_function_that_shows_the_settings_gets_all_that_it_shows() {
+    let template = template();
+    let functions = template.functions();
+    let shows = functions.iter().find(|function| function.binary == "admin-read").unwrap();
+    let globals = &template.document()["Globals"]["Function"]["Environment"]["Variables"];
+    let own = &shows.properties["Environment"]["Variables"];
+    for (name, _) in SHOWN {
+        let given = [&own[name], &globals[name]].into_iter().find(|value| !value.is_null());
+        let given = given.unwrap_or_else(|| panic!("{name} is not given"));
+        let others = functions.iter().map(|function| &function.properties["Environment"]["Variables"][name]);
+        assert!(others.filter(|value| !value.is_null()).all(|value| value == given), "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod change;
 mod deletion;
 mod logout_everywhere;
+mod lookup;
 mod password_change;
 mod registration;
 mod superusers;

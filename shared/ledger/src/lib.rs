@@ -52,12 +52,14 @@ pub mod retention;
 mod sealing;
 mod summing;
 pub mod summing_again;
+pub mod switch;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod texts;
 pub mod usage;
+mod usage_shards;
 pub mod usage_sums;
 
 pub use buckets::MinuteRoom;

@@ -1,5 +1,6 @@
 //! The parts that handlers are made of.
 
+use acts::ActReader;
 use domain::setting::SettingError;
 use domain::time::Clock;
 use identity::accounts::{Accounts, Deletion};
@@ -12,13 +13,13 @@ use identity::registrations::Registrations;
 use identity::sessions::Sessions;
 use identity::staff::StaffDesk;
 use ledger::Ledger;
-use ledger::acceptance::Switch;
 use ledger::audit::Audit;
 use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
 use ledger::past_exchanges::PastExchanges;
-use ledger::usage::UsageReader;
+use ledger::switch::Switch;
+use ledger::usage::{UsageOfAllReader, UsageReader};
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
@@ -145,6 +146,12 @@ impl Resources {
         Switch::new(self.table.clone(), self.clock.clone())
     }
 
+    /// The history of what staff and operators did, for reading.
+    #[must_use]
+    pub fn act_reader(&self) -> ActReader {
+        ActReader::new(self.table.clone())
+    }
+
     /// The keeper of the catalogue of models.
     #[must_use]
     pub fn catalogue_keeper(&self) -> CatalogueKeeper {
@@ -169,6 +176,12 @@ impl Resources {
     #[must_use]
     pub fn usage_reader(&self) -> UsageReader {
         UsageReader::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The reader of the usage of all users together.
+    #[must_use]
+    pub fn usage_of_all_reader(&self) -> UsageOfAllReader {
+        UsageOfAllReader::new(self.table.clone())
     }
 
     /// The export of all that is stored of a user.

@@ -13,7 +13,7 @@ use crate::error::{ApiError, FieldErrors};
 use crate::http::request::Request;
 
 /// The parameters that all pages of a list have in common.
-const OF_ALL_PAGES: [&str; 6] = ["limit", "from", "to", "kind", "key", "model"];
+const OF_ALL_PAGES: [&str; 8] = ["limit", "from", "to", "kind", "key", "model", "actor", "subject"];
 
 impl Request {
     /// The page of the list of `T` of `user_id` that the query asks for.

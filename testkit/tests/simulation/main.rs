@@ -54,6 +54,7 @@ mod seal_witness;
 mod teacher;
 mod text_witness;
 mod trace;
+mod usage_witness;
 mod verdict;
 mod verdict_on_budgets;
 mod verdict_on_conversations;

@@ -31,6 +31,7 @@ use crate::sabotage::Sabotage;
 use crate::seal_witness::SealWitness;
 use crate::text_witness::TextWitness;
 use crate::trace::Trace;
+use crate::usage_witness::UsageWitness;
 use crate::witness::Witness;
 use cloud::{retry_configuration, timeout_configuration};
 use shared::domain::time::Clock;
@@ -48,6 +49,7 @@ struct Inner {
     key_witness: Mutex<KeyWitness>,
     seal_witness: Mutex<SealWitness>,
     account_witness: Mutex<AccountWitness>,
+    usage_witness: Mutex<UsageWitness>,
     chronicle: Mutex<Chronicle>,
     directory: Mutex<LateDirectory>,
     sabotage: Option<Sabotage>,
@@ -84,6 +86,7 @@ impl Network {
             key_witness: Mutex::default(),
             seal_witness: Mutex::default(),
             account_witness: Mutex::default(),
+            usage_witness: Mutex::default(),
             chronicle: Mutex::default(),
             directory: Mutex::default(),
             sabotage,
@@ -196,6 +199,11 @@ impl Network {
     /// The requests about accounts.
     pub(super) fn account_witness(&self) -> MutexGuard<'_, AccountWitness> {
         self.0.account_witness.lock().unwrap()
+    }
+
+    /// The requests about the days' sums.
+    pub(super) fn usage_witness(&self) -> MutexGuard<'_, UsageWitness> {
+        self.0.usage_witness.lock().unwrap()
     }
 
     /// The accepted requests that break a rule.
@@ -316,6 +324,7 @@ impl Network {
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
             self.seal_witness().accepted(operation, body, self.0.clock.now());
+            self.usage_witness().accepted(operation, body);
             self.directory().accepted(&self.0.engine, operation, body, self.0.clock.now());
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");

@@ -551,6 +551,16 @@ fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
 }
 
 #[test]
+fn the_simulation_finds_a_step_that_forgets_the_sums_of_all() {
+    assert_found_by(Sabotage::StepForgetsTheSumsOfAll, "the sums of all are");
+}
+
+#[test]
+fn the_simulation_finds_sums_that_are_thrown_away_and_stay_in_those_of_all() {
+    assert_found_by(Sabotage::SumsOfAllNotTakenBack, "the sums of all are");
+}
+
+#[test]
 fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {
     assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was told of more than the end of its key");
 }

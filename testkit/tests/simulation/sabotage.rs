@@ -10,6 +10,7 @@ use crate::engine::{
     ACCOUNT, Engine, PREFIX_OF_BUDGETS, PREFIX_OF_SESSIONS, PREFIX_OF_TEXTS, Reply, StoredItem, plain,
 };
 use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
+use crate::usage_witness::SUMS_OF_ALL;
 use providers::catalogue::Catalogue;
 use shared::domain::ids::{ConversationId, EntryId};
 use shared::domain::period::Period;
@@ -147,6 +148,10 @@ pub(super) enum Sabotage {
     StepTrustsTheCheckpointItRead,
     /// The days' sums are written after the transaction of the checkpoint, and sometimes not at all.
     SumsOutsideTransaction,
+    /// A step adds to the sums of the account, and not to those of all.
+    StepForgetsTheSumsOfAll,
+    /// Sums that are thrown away stay in the sums of all.
+    SumsOfAllNotTakenBack,
     /// A step counts its entries, and leaves them out of the chain of their digests.
     StepBreaksTheChain,
     /// Vectors are not kept where a record or a text item says that they are.
@@ -205,6 +210,8 @@ impl Sabotage {
                 | Self::SealAboveHolds
                 | Self::StepTrustsTheCheckpointItRead
                 | Self::SumsOutsideTransaction
+                | Self::StepForgetsTheSumsOfAll
+                | Self::SumsOfAllNotTakenBack
                 | Self::StepBreaksTheChain
         )
     }
@@ -314,8 +321,8 @@ impl Sabotage {
             Self::InputOfTheFirstOffer if token(&body).starts_with("capture-") => {
                 lower_input_to_first_offer(engine, &mut body);
             }
-            Self::ReplacedWithoutLooking if operation == "PutItem" && is_catalogue(&body["Item"]) => {
-                weaken(&mut body, |_| true, ANYTHING);
+            Self::ReplacedWithoutLooking if token(&body).starts_with("catalogue-") => {
+                weaken(&mut body, |part| is_catalogue(&part["Item"]), ANYTHING);
             }
             Self::PricesOfAnotherVersion if operation == "GetItem" && is_catalogue(&body["Key"]) => {
                 return read_under_version_before(engine, &body);
@@ -353,6 +360,7 @@ impl Sabotage {
             Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
                 return step_without_sums(engine, body, strikes);
             }
+            Self::StepForgetsTheSumsOfAll | Self::SumsOfAllNotTakenBack => self.forget_sums_of_all(&mut body),
             Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
             _ => {}
@@ -365,6 +373,14 @@ impl Sabotage {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+
+    /// Leaves the sums of all as they are, by a step or where sums are thrown away.
+    fn forget_sums_of_all(self, body: &mut Value) {
+        let act = if self == Self::StepForgetsTheSumsOfAll { "sum-" } else { "clear-" };
+        if token(body).starts_with(act) {
+            forget_part(body, is_of_all);
+        }
     }
 
     /// Breaks a rule about keys with limits.
@@ -586,6 +602,11 @@ fn replace_in_hold(body: &mut Value, name: &str, replaced: impl FnOnce(&str) -> 
 
 fn is_item_of(item: &Value, prefix: &str) -> bool {
     item["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(prefix))
+}
+
+/// The part of a transaction that changes the sums of all accounts.
+fn is_of_all(part: &Value) -> bool {
+    part["Key"]["pk"]["S"] == SUMS_OF_ALL
 }
 
 /// Leaves a part out of a transaction.

@@ -29,6 +29,7 @@ use crate::{
     verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
+use providers::testing::an_operator;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
@@ -196,7 +197,7 @@ impl Schedule {
         if generator.u8(..4) > 0 {
             let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
             let first = any_catalogue(&mut generator);
-            keeper.replace(Some(&first), 0, soon(&clock)).await.unwrap();
+            keeper.replace(Some(&first), 0, &an_operator(), soon(&clock)).await.unwrap();
         }
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
@@ -404,6 +405,7 @@ impl Schedule {
             violations.extend(self.audit_and_judge().await);
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
+        violations.extend(verdict_on_sums::on_sums_of_all(&self.network.items(), &self.network.usage_witness()));
         violations.extend(self.network.offences());
         violations
     }
@@ -455,6 +457,7 @@ impl Schedule {
             self.world.clock.advance(Duration::from_secs(61));
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
+        violations.extend(verdict_on_sums::on_sums_of_all(&self.network.items(), &self.network.usage_witness()));
         violations
     }
 

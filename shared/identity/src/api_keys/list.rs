@@ -237,6 +237,20 @@ impl ApiKeys {
         Ok(living.into_iter().map(|(id, key)| (id, key.name)).collect())
     }
 
+    /// The names of the API keys of a user whose `account` was read, by their ids, for staff.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn names_of(
+        &self,
+        user_id: UserId,
+        account: Account,
+    ) -> Result<BTreeMap<ApiKeyId, ApiKeyName>, StoreError> {
+        let list = self.table.get(ApiKeyList::key(user_id)).await?.unwrap_or_default();
+        let living = Keyring { list, account }.living(self.clock.now());
+        Ok(living.into_iter().map(|(id, key)| (id, key.name)).collect())
+    }
+
     /// Reads account and list in one request.
     pub(super) async fn read(&self, person: &LoggedIn) -> Result<Keyring, IdentityError> {
         let keys = [Account::key(person.user_id()), ApiKeyList::key(person.user_id())];
