@@ -6,8 +6,10 @@
 
 mod endpoint;
 mod error;
+mod origin;
 mod path;
 
 pub use endpoint::{AdminEndpoint, Behind, serve};
 pub use error::AdminError;
+pub use origin::origin;
 pub use path::AdminPath;
