@@ -4,11 +4,15 @@
 //! [`Behind`] asks before anything else, also before the method. Everybody else gets the answer of a path that is not there.
 //! Begin with [`AdminEndpoint`].
 
+mod bulk;
+mod bulk_file;
 mod endpoint;
 mod error;
 mod origin;
 mod path;
 
+pub use bulk::Driver;
+pub use bulk_file::BulkFile;
 pub use endpoint::{AdminEndpoint, Behind, serve};
 pub use error::AdminError;
 pub use origin::origin;

@@ -14,6 +14,7 @@ use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
 use ledger::authority::AuthorityLost;
+use ledger::bulk_grants::BulkGrantError;
 use ledger::gate::GateError;
 use ledger::grant::GrantError;
 use providers::error::{ModelError, Refusal};
@@ -290,6 +291,15 @@ impl From<GrantError> for ApiError {
             GrantError::AuthorityLost(lost) => lost.into(),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<BulkGrantError> for ApiError {
+    fn from(error: BulkGrantError) -> Self {
+        match error {
+            BulkGrantError::AuthorityLost(lost) => lost.into(),
+            BulkGrantError::Store(error) => error.into(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod answer;
 mod bearer;
 mod body_fields;
 mod cors;
+mod csv_body;
 mod csv_table;
 mod event_stream;
 mod form;

@@ -9,6 +9,7 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "a main ends its process with either")]
 
 pub mod account;
+pub mod admin_money;
 pub mod anthropic_messages;
 pub mod audit;
 pub mod chat;
@@ -19,6 +20,7 @@ pub mod credits;
 pub mod docs;
 pub mod embeddings;
 pub mod export;
+pub mod jobs;
 pub mod jwks;
 pub mod key;
 pub mod keys;

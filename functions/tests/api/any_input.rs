@@ -122,11 +122,12 @@ fn any_request(routes: &[Target]) -> impl Strategy<Value = Sent> + use<> {
 
 /// Every path of the API, with the methods that `Allow` names there.
 async fn routes(world: &World) -> Vec<Target> {
+    let staff = world.token_for_all_paths().await;
     let mut routes = Vec::new();
     for function in Template::of_workspace().unwrap().functions() {
         for route in &function.routes {
             let path = path_with_id(&route.path, "01BX5ZZKBKACTAV9WEVGEMMVRZ");
-            let response = world.stack.send(Request::new("BREW", &path)).await;
+            let response = world.stack.send(Request::new("BREW", &path).bearer(&staff)).await;
             let methods: Vec<String> = response.headers["allow"].split(", ").map(str::to_owned).collect();
             for path in [format!("{path}/"), path] {
                 routes.push(Target { function: function.binary.clone(), path, methods: methods.clone() });
@@ -174,7 +175,7 @@ fn any_content_type() -> impl Strategy<Value = Option<String>> {
 }
 
 /// The fields that some function reads. The others ignore them.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 15] = [
     "username",
     "password",
     "refresh",
@@ -186,6 +187,10 @@ const FIELDS: [&str; 11] = [
     "new_password",
     "name",
     "expires_in_days",
+    "status",
+    "staff",
+    "reason",
+    "code",
 ];
 
 fn any_body() -> impl Strategy<Value = Vec<u8>> {
@@ -323,6 +328,8 @@ async fn world_of_ada() -> (World, String, Vec<Target>) {
     let world = World::start().await;
     let routes = routes(&world).await;
     world.register("ada", 1_000_000).await;
+    // Everybody else is told the same at each path of the admin API.
+    world.set_staff("ada", true).await;
     let access_token = world.log_in("ada").await.access;
     (world, access_token, routes)
 }

@@ -16,10 +16,10 @@ use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key, change_password, chat,
-    completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key,
-    end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in, messages_of, quote,
-    receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    FIRST_CONVERSATION, anthropic_message, balance, bulk_grant, catalogue_with_embeddings, change_api_key,
+    change_password, chat, completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings,
+    end_api_key, end_session, give, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in,
+    messages_of, quote, receipt, refresh, register, rename_conversation, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -480,6 +480,34 @@ async fn costs_of_many_sessions(world: &World) -> Vec<Cost> {
     ]
 }
 
+/// The costs of grants: of Noor, who is staff, to herself and to Emmy, alone and by files.
+async fn costs_of_grants(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("noor").await.access;
+    world.register("emmy", 10).await;
+    let emmy = world.user_id("emmy").await;
+    let rows = |first: usize, number: usize| -> String {
+        let rows: Vec<String> = (first..first + number).map(|row| format!("row-{row},emmy,1,A course\n")).collect();
+        rows.concat()
+    };
+    let give = |id: &str| give(&emmy, 5, id).bearer(&staff);
+    let bulk = |first, number| bulk_grant(&rows(first, number)).bearer(&staff);
+    let mut costs = vec![
+        cost(world, "`POST /admin/users/{id}/grants/`", "admin-money", give("one")).await,
+        cost(world, "… that is repeated", "admin-money", give("one")).await,
+        cost(world, "`POST /admin/jobs/` of one row", "admin-money", bulk(0, 1)).await,
+        cost(world, "… of three rows", "admin-money", bulk(100, 3)).await,
+        cost(world, "`GET /admin/jobs/`", "admin-money", Request::get("/admin/jobs/").bearer(&staff)).await,
+    ];
+    let listed = world.stack.send(Request::get("/admin/jobs/").bearer(&staff)).await.json();
+    let job = format!("/admin/jobs/{}/", listed["jobs"][0]["id"].as_str().unwrap());
+    let (show, go_on) = (Request::get(&job).bearer(&staff), Request::post(&job).bearer(&staff));
+    costs.extend([
+        cost(world, "`GET /admin/jobs/{id}/` of three rows", "admin-money", show).await,
+        cost(world, "`POST /admin/jobs/{id}/` where nothing waits", "admin-money", go_on).await,
+    ]);
+    costs
+}
+
 /// The cost of a message to a model that reads earlier messages.
 async fn cost_with_context() -> Cost {
     let (provider, chatting) = providers::with_openai(&[]).await;
@@ -536,6 +564,7 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_limits(&world).await);
     counted.extend(costs_of_conversations(&world).await);
     counted.push(cost_of_a_condition(&world).await);
+    counted.extend(costs_of_grants(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);

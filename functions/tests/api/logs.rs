@@ -10,9 +10,9 @@ use testkit::stack::{JWT_SIGNING_SECRET, RECEIPT_SIGNING_SECRET};
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_api_key,
-    change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation,
-    message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, bulk_grant,
+    change_api_key, change_password, delete_account, delete_conversation, end_api_key, give, log_in, make_api_key,
+    make_conversation, message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -24,8 +24,12 @@ const NAME_OF_KEY: &str = "The doctor's program";
 /// The title of a conversation.
 const TITLE: &str = "A journey that nobody may read of";
 
+/// The reason of a grant, and its id.
+const REASON: &str = "Nobody may read why";
+const GRANT: &str = "an-id-of-a-grant";
+
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 55;
+const REQUESTS: usize = 60;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -96,6 +100,7 @@ async fn use_everything(world: &World) -> Vec<String> {
         world.stack.send(Request::get(path)).await;
     }
     let made = use_an_api_key(world, access).await;
+    give_credits(world, access).await;
     let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
     let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
     world.stack.send(change_password("wrong password", NEW_PASSWORD).bearer(access)).await;
@@ -114,7 +119,11 @@ async fn use_everything(world: &World) -> Vec<String> {
         RECEIPT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+    secrets
+        .into_iter()
+        .chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE, REASON, GRANT])
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.
@@ -130,6 +139,18 @@ async fn use_a_conversation(world: &World, access: &str) {
     ] {
         assert!(world.stack.send(request.bearer(access)).await.status < 300);
     }
+}
+
+/// Gives credits as staff, alone and by a file, and looks at the report.
+async fn give_credits(world: &World, access: &str) {
+    world.set_staff("ada", true).await;
+    assert_eq!(world.stack.send(give("ada", 5, GRANT).bearer(access)).await.status, 201);
+    let made = world.stack.send(bulk_grant(&format!("{GRANT}-2,ada,5,{REASON}\n")).bearer(access)).await.json();
+    let job = format!("/admin/jobs/{}/", made["id"].as_str().unwrap());
+    for request in [Request::get("/admin/jobs/"), Request::get(&job), Request::post(&job)] {
+        assert_eq!(world.stack.send(request.bearer(access)).await.status, 200);
+    }
+    world.set_staff("ada", false).await;
 }
 
 /// Makes an API key, lists it, uses it where it is accepted and where it is refused, and ends it.

@@ -51,7 +51,8 @@ async fn every_answer_has_the_id_of_its_line_in_the_log() {
         (401, anthropic_message(true)),
         (204, preflight),
     ];
-    requests.extend(everywhere("BREW").into_iter().map(|request| (405, request)));
+    let staff = world.token_for_all_paths().await;
+    requests.extend(everywhere("BREW").into_iter().map(|request| (405, request.bearer(&staff))));
     let mut responses = Vec::new();
     for (number, (status, request)) in requests.into_iter().enumerate() {
         let payload = if number % 2 == 0 { Payload::V1 } else { Payload::V2 };

@@ -111,6 +111,17 @@ pub fn delete_account(password: &str) -> Request {
     Request::delete("/account/").json(&json!({"password": password}))
 }
 
+pub fn give(user: &str, amount: i64, id: &str) -> Request {
+    let body = json!({"amount": amount, "reason": "A present"});
+    Request::post(&format!("/admin/users/{user}/grants/")).header("Idempotency-Key", id).json(&body)
+}
+
+/// A bulk grant of these rows.
+pub fn bulk_grant(rows: &str) -> Request {
+    let file = format!("id,username,amount,reason\n{rows}");
+    Request::post("/admin/jobs/").body(Some("text/csv"), file.into_bytes())
+}
+
 pub fn make_api_key(name: &str) -> Request {
     Request::post("/keys/").json(&json!({"name": name, "password": PASSWORD}))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use shared::identity::sessions::MAX_SESSIONS;
-use testkit::gateway::{Request, Response};
+use testkit::gateway::{Payload, Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};
 use testkit::template::Template;
@@ -16,8 +16,8 @@ use wiremock::{Mock, MockServer};
 
 use crate::providers;
 use crate::requests::{
-    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key,
-    change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key, end_session,
+    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, bulk_grant, catalogue_with_embeddings, change_api_key,
+    change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key, end_session, give,
     log_in, make_conversation, message_in, messages_of, quote, receipt, refresh, register, rename_conversation,
     response, text_completion, verify,
 };
@@ -252,6 +252,28 @@ async fn embed() -> BTreeSet<Permission> {
     world.stack.recorder().used_permissions()
 }
 
+/// A superuser gives credits to a person with an expired hold, and grants by files: one is driven by its request, and one by the
+/// schedule.
+async fn grant(world: &World) {
+    let staff = world.superuser("rosa").await.access;
+    world.register("emmy", 10).await;
+    leave_a_hold(world, "emmy").await;
+    ask(world, 201, give("emmy", 5, "from-rosa").bearer(&staff)).await;
+    let made = ask(world, 201, bulk_grant("row,emmy,5,A course\n").bearer(&staff)).await.json();
+    ask(world, 200, Request::get("/admin/jobs/").bearer(&staff)).await;
+    ask(world, 200, Request::get(&format!("/admin/jobs/{}/", made["id"].as_str().unwrap())).bearer(&staff)).await;
+
+    let event = bulk_grant("other,emmy,5,A course\n").bearer(&staff).to_resource("/admin/jobs").to_event(Payload::V1);
+    let hardly_any_time = SystemTime::now() + Duration::from_secs(4);
+    world.stack.function("admin-money").await.invoke_with_deadline(&event, hardly_any_time).await.unwrap();
+    let is_open = |item: &Value| item["state"]["S"] == "running";
+    let items = world.stack.table().items().await;
+    let sort = items.iter().find(|item| is_open(item)).unwrap()["sk"]["S"].as_str().unwrap();
+    change(world, sort, is_open, |item| item["touched_at"] = json!({"N": "1"})).await;
+    leave_a_hold(world, "emmy").await;
+    assert_eq!(world.stack.invoke("jobs", &json!({})).await.unwrap(), json!({"ended": 1, "open": 0}));
+}
+
 /// Leaves an expired hold in an account, as a process does that was killed.
 async fn leave_a_hold(world: &World, username: &str) {
     let hold = json!({"M": {
@@ -375,6 +397,7 @@ async fn every_permission_of_every_role_is_used() {
     live(&world, &ada).await;
     come_and_go(&world).await;
     have_conversations(&world, &arrive(&world, "joan").await.access).await;
+    grant(&world).await;
     operate(&world, &ada).await;
     check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();

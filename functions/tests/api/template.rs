@@ -18,7 +18,7 @@ use testkit::template::{Template, TemplateFunction, workspace_root};
 use crate::world::World;
 
 /// The functions that no path of the API leads to.
-const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
+const INVOKED_DIRECTLY: [&str; 3] = ["audit", "jobs", "operator"];
 
 /// The functions that ask the table for nothing.
 const WITHOUT_TABLE: &[&str] = &["docs", "openapi"];
@@ -345,10 +345,13 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "token-balance"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["admin-money", "jobs", "operator"]);
     assert!(who(&may_change_acts).is_empty(), "the history is append-only");
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
-    assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["admin-money", "jobs", "operator"]);
+    for partition in ["JOB#*", "JOBS"] {
+        assert_eq!(who(&|function| may_write(function, partition)), ["admin-money", "jobs"], "{partition}");
+    }
     assert_eq!(
         who(&|function| may_write(function, "LOGIN#*")),
         ["account", "audit", "login", "logout", "operator", "password", "register"]
@@ -394,6 +397,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
         who(&|function| may_write(function, "USER#*")),
         [
             "account",
+            "admin-money",
             "anthropic-messages",
             "audit",
             "chat",
@@ -401,6 +405,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "completions",
             "conversations",
             "embeddings",
+            "jobs",
             "keys",
             "login",
             "logout",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use shared::acts::ActOrigin;
 use shared::domain::credits::Credits;
 use shared::domain::ids::ApiKeyId;
 use shared::domain::password::Password;
@@ -13,7 +14,7 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::identity::IdentityError;
-use shared::identity::accounts::Accounts;
+use shared::identity::accounts::{AccountChange, Accounts};
 use shared::identity::api_keys::ApiKey;
 use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
 use shared::identity::jwt::{RefreshTerms, Signer, Subject};
@@ -21,6 +22,7 @@ use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
+use shared::ledger::authority::RecentAuthority;
 use shared::ledger::gate::Accepting;
 use shared::providers::stored_catalogue::{CatalogueKeeper, Replaced};
 use shared::settings::{Settings, SigningSettings};
@@ -73,6 +75,25 @@ impl World {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
         accounts.register(Accepting::unasked(), &name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
+    }
+
+    /// Makes `username` staff, or no staff, past the operator's function.
+    pub async fn set_staff(&self, username: &str, staff: bool) {
+        let accounts = Accounts::new(self.table.clone(), Clock::system());
+        let change = AccountChange { active: None, staff: Some(staff) };
+        accounts.change(&name(username).into(), change, None, &an_operator(), soon()).await.unwrap();
+    }
+
+    /// Gives `username` an account that is staff, and logs in.
+    pub async fn superuser(&self, username: &str) -> Tokens {
+        self.register(username, 0).await;
+        self.set_staff(username, true).await;
+        self.log_in(username).await
+    }
+
+    /// A token of a superuser, for tests that go to all paths: nobody else learns which methods a path of the admin API has.
+    pub async fn token_for_all_paths(&self) -> String {
+        self.superuser("ruth").await.access
     }
 
     /// Logs `username` in, past the endpoint and without the cost of hashing.
@@ -342,6 +363,10 @@ pub fn ago(duration: Duration) -> Clock {
 /// The table as the functions use it, but not through the recorder.
 fn table_behind(table: &IsolatedTable) -> Table {
     table_at(table.endpoint(), table.name())
+}
+
+fn an_operator() -> RecentAuthority {
+    RecentAuthority::operator(ActOrigin::new(None, "a-request"))
 }
 
 fn soon() -> Timestamp {

@@ -7,7 +7,7 @@
 use acts::{Act, ActOrigin, ActSubject, Actor, Signature};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
-use domain::ids::UserId;
+use domain::ids::{JobId, UserId};
 use domain::time::Clock;
 use store::transaction::{self, condition_failed};
 use store::{StoreError, Table, number};
@@ -43,6 +43,9 @@ pub struct Authority {
     /// The epoch of sessions that the account of staff must still have. `None`: the act outlives the session in which it was
     /// begun, or the actor is an operator.
     session_epoch: Option<u64>,
+    /// The bulk job whose rows are granted. Its beginning and its end are acts, and its rows are none: a thousand records
+    /// would bury all others.
+    job: Option<JobId>,
 }
 
 impl Authority {
@@ -50,19 +53,24 @@ impl Authority {
     #[must_use]
     pub fn of_staff(user_id: UserId, session_epoch: u64, origin: ActOrigin) -> Self {
         let signature = Signature::new(Actor::Staff(user_id), origin);
-        Self { signature, session_epoch: Some(session_epoch) }
+        Self { signature, session_epoch: Some(session_epoch), job: None }
     }
 
     /// The authority of an operator.
     #[must_use]
     pub fn operator(origin: ActOrigin) -> Self {
-        Self { signature: Signature::new(Actor::Operator, origin), session_epoch: None }
+        Self { signature: Signature::new(Actor::Operator, origin), session_epoch: None, job: None }
     }
 
     /// Whoever acts.
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.signature.actor()
+    }
+
+    /// The bulk job whose rows are granted, if it is one.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        self.job
     }
 
     /// The source of the credits that the actor gives.
@@ -75,20 +83,24 @@ impl Authority {
 
     /// The last parts of the transaction that does `act`: the check of the actor's account, and the three records. Where staff
     /// act on their own account there is no check, because a transaction takes an item once: the update of the account has
-    /// [a condition](Authority::own_condition) for it.
+    /// [a condition](Authority::own_condition) for it. The rows of a bulk job have no records.
     ///
     /// # Errors
     /// [`StoreError::Internal`] if a request cannot be built.
     pub fn parts(&self, act: &Act<'_>, table: &Table, clock: &Clock) -> Result<Vec<TransactWriteItem>, StoreError> {
         let check = self.checked(act.subject).map(|user_id| self.check(user_id, table)).transpose()?;
-        let records = self.signature.parts(act, table, clock)?;
-        Ok(check.into_iter().chain(records).collect())
+        let records = match self.job {
+            None => Some(self.signature.parts(act, table, clock)?),
+            Some(_) => None,
+        };
+        Ok(check.into_iter().chain(records.into_iter().flatten()).collect())
     }
 
     /// Whether the check of the actor's account was why a transaction with these [parts](Authority::parts) was refused.
     #[must_use]
     pub fn is_lost(&self, subject: ActSubject, reasons: &[CancellationReason]) -> bool {
-        let check = reasons.len().checked_sub(RECORDS + 1).and_then(|place| reasons.get(place));
+        let records = if self.job.is_none() { RECORDS } else { 0 };
+        let check = reasons.len().checked_sub(records + 1).and_then(|place| reasons.get(place));
         self.checked(subject).is_some() && check.is_some_and(condition_failed)
     }
 
@@ -152,6 +164,14 @@ impl RecentAuthority {
     #[must_use]
     pub fn operator(origin: ActOrigin) -> Self {
         Self(Authority::operator(origin))
+    }
+
+    /// The authority under which the rows of `job` are granted: that of the superuser who began the job, or resumed it, within
+    /// minutes of a login. It outlives that session. Each row still confirms that the actor is staff, and active.
+    #[must_use]
+    pub(crate) fn of_job(user_id: UserId, job: JobId, origin: ActOrigin) -> Self {
+        let signature = Signature::new(Actor::Staff(user_id), origin);
+        Self(Authority { signature, session_epoch: None, job: Some(job) })
     }
 
     /// The authority, for an act that a login of any age would do for.

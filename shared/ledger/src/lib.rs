@@ -22,6 +22,7 @@ pub mod authority;
 mod buckets;
 mod budget_place;
 pub mod budgets;
+pub mod bulk_grants;
 mod capture;
 mod checkpoint;
 pub mod claimed_payer;

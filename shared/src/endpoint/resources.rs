@@ -14,6 +14,7 @@ use identity::staff::StaffDesk;
 use ledger::Ledger;
 use ledger::acceptance::Switch;
 use ledger::audit::Audit;
+use ledger::bulk_grants::BulkGrants;
 use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
@@ -157,6 +158,12 @@ impl Resources {
         let ledger = Ledger::new(self.table.clone(), self.clock.clone(), self.settings.max_holds);
         let ledger = ledger.with_requests_per_minute(self.settings.requests_per_minute);
         ledger.with_retention(self.settings.message_retention)
+    }
+
+    /// Bulk grants.
+    #[must_use]
+    pub fn bulk_grants(&self) -> BulkGrants {
+        BulkGrants::new(self.table.clone(), self.clock.clone())
     }
 
     /// The lists of a user's transactions and messages.

@@ -83,6 +83,20 @@ impl BodyFields {
         self.note(name, parsed)
     }
 
+    /// Takes the field `name`, of any type, which may not be absent or null, and parses it with `parse`.
+    pub fn take_value<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(Value) -> Result<T, InvalidField>,
+    ) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None => Err(InvalidField::new("This field is required.")),
+            Some(Value::Null) => Err(InvalidField::new("This field may not be null.")),
+            Some(value) => parse(value),
+        };
+        self.note(name, parsed)
+    }
+
     /// Takes the field `name`, of any type, and parses it. A field that is absent or null has the default. If parsing
     /// fails, the reason is kept for [`BodyFields::refuse`].
     pub fn take_or_default<T: TryFrom<Value, Error = InvalidField> + Default>(
