@@ -16,6 +16,7 @@ pub mod chat;
 pub mod chat_completions;
 pub mod completions;
 pub mod conversations;
+pub mod create_superuser;
 pub mod credits;
 pub mod docs;
 pub mod embeddings;

@@ -65,6 +65,7 @@ mod requests;
 mod roles;
 mod sessions;
 mod stop;
+mod superusers;
 mod template;
 mod tls;
 mod token_balance;

@@ -225,6 +225,30 @@ impl Account {
         grant: Credits,
         clock: &Clock,
     ) -> Result<[TransactWriteItem; 2], StoreError> {
+        Self::opened(table, user_id, username, grant, false, clock)
+    }
+
+    /// The same for an account of a superuser, who has no credits at first. Nothing is given away, so no gate is asked.
+    ///
+    /// # Errors
+    /// As [`Account::opening`].
+    pub fn opening_of_superuser(
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
+        Self::opened(table, user_id, username, Credits::ZERO, true, clock)
+    }
+
+    fn opened(
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        grant: Credits,
+        staff: bool,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
         let entry_id = EntryId::new(clock);
         let created_at = clock.now().to_string();
         let account = Self {
@@ -232,7 +256,7 @@ impl Account {
             balance: grant,
             holds: Holds::new(),
             status: Status::Active,
-            staff: false,
+            staff,
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,

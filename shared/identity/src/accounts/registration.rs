@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use acts::{Act, ActSubject, Deed};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::credits::Credits;
 use domain::ids::UserId;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use ledger::account::{Account, Epoch};
+use ledger::account::{Account, Epoch, Status};
+use ledger::authority::RecentAuthority;
 use ledger::claimed_payer::ClaimedPayer;
 use ledger::gate::Accepting;
 use ledger::paying_key::KeyLimits;
+use serde_json::json;
 use store::transaction::{cancellation_reasons, condition_failed};
 use store::{StoreError, Table, from_item};
 use telemetry::invocation::identify;
 
+use crate::accounts::superusers::CountChange;
 use crate::callers::Caller;
 use crate::error::IdentityError;
 use crate::login::Login;
@@ -47,19 +52,52 @@ impl Accounts {
         deadline: Timestamp,
     ) -> Result<UserId, IdentityError> {
         let user_id = UserId::new(&self.clock);
-        let login = Login {
-            user_id,
-            username: username.as_str().to_owned(),
-            password_hash,
-            session_epoch: Epoch::FIRST,
-            sessions: BTreeSet::new(),
-            networks: BTreeMap::new(),
-        };
+        let login = first_login(user_id, username, password_hash);
         let [account, entry] = Account::opening(accepting, &self.table, user_id, username, grant, &self.clock)?;
         let items = vec![self.table.put_new(login.listed(username)?)?, account, entry];
+        self.open(user_id, items, deadline).await?;
+        identify(user_id);
+        Ok(user_id)
+    }
+
+    /// Creates the account of a superuser, without credits. One transaction puts login, account and first ledger entry, counts
+    /// the superuser, and records the act. Nothing is given away, so neither the gate nor the setting of registrations matters.
+    ///
+    /// # Errors
+    /// [`IdentityError::UsernameTaken`], [`IdentityError::Unavailable`] if the outcome is not known.
+    pub async fn create_superuser(
+        &self,
+        username: &Username,
+        password_hash: PasswordHash,
+        authority: &RecentAuthority,
+        deadline: Timestamp,
+    ) -> Result<UserId, IdentityError> {
+        let user_id = UserId::new(&self.clock);
+        let mut login = first_login(user_id, username, password_hash).listed(username)?;
+        login.insert("staff".to_owned(), AttributeValue::Bool(true));
+        let [account, entry] = Account::opening_of_superuser(&self.table, user_id, username, &self.clock)?;
+        let act = Act {
+            deed: Deed::CreateSuperuser,
+            subject: ActSubject::User(user_id),
+            before: json!({}),
+            after: json!({"status": Status::Active, "staff": true}),
+            reason: None,
+        };
+        let mut items = vec![self.table.put_new(login)?, account, entry, CountChange::Plus.part(&self.table)?];
+        items.extend(authority.authority().parts(&act, &self.table, &self.clock)?);
+        self.open(user_id, items, deadline).await?;
+        Ok(user_id)
+    }
+
+    /// Writes the `items` of a new account, of which the first puts the login.
+    async fn open(
+        &self,
+        user_id: UserId,
+        items: Vec<TransactWriteItem>,
+        deadline: Timestamp,
+    ) -> Result<(), IdentityError> {
         let Err(error) = self.table.transact(&user_id.to_string(), items, &self.clock, deadline).await else {
-            identify(user_id);
-            return Ok(user_id);
+            return Ok(());
         };
         let owner = match cancellation_reasons(&error) {
             Some([login, ..]) if condition_failed(login) => {
@@ -69,7 +107,7 @@ impl Accounts {
         };
         // A write of this very request may have registered the username although its answer was lost.
         if owner.is_some_and(|owner| owner.user_id == user_id) {
-            return Ok(user_id);
+            return Ok(());
         }
         Err(IdentityError::UsernameTaken)
     }
@@ -97,14 +135,27 @@ impl Accounts {
     }
 }
 
+/// The login of a user who has no session yet.
+fn first_login(user_id: UserId, username: &Username, password_hash: PasswordHash) -> Login {
+    Login {
+        user_id,
+        username: username.as_str().to_owned(),
+        password_hash,
+        session_epoch: Epoch::FIRST,
+        sessions: BTreeSet::new(),
+        networks: BTreeMap::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use aws_sdk_dynamodb::types::AttributeValue;
+    use acts::{ActFilter, ActOrigin, ActReader};
     use testkit::recorder::Fault;
     use testkit::test_table::NOW;
 
+    use crate::accounts::SuperuserCount;
     use crate::testing::TestPeople;
 
     fn name(text: &str) -> Username {
@@ -141,6 +192,25 @@ mod tests {
         let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!(taken.len(), 1);
         assert!(refused.iter().all(|outcome| matches!(outcome, Err(IdentityError::UsernameTaken))));
+    }
+
+    #[tokio::test]
+    async fn a_superuser_is_created_once_is_counted_and_is_listed_as_staff() {
+        let test = TestPeople::start().await;
+        let operator = RecentAuthority::operator(ActOrigin::new(None, "a-request"));
+        let create = async || test.accounts().create_superuser(&name("Grace"), hash(), &operator, NOW).await;
+        let grace = create().await.unwrap();
+        assert!(matches!(create().await, Err(IdentityError::UsernameTaken)));
+        let account: Account = test.table.get(Account::key(grace)).await.unwrap().unwrap();
+        assert_eq!((account.staff, account.balance), (true, Credits::ZERO));
+        let count: SuperuserCount = test.table.get(SuperuserCount::key()).await.unwrap().unwrap();
+        assert_eq!(count.active, 1);
+        let login = test.isolated.items().await.into_iter().find(|item| item["sk"]["S"] == "LOGIN").unwrap();
+        assert_eq!(login["staff"]["BOOL"], true);
+        let acts = ActReader::new(test.table.clone()).page(ActFilter::default(), None, 10).await.unwrap().acts;
+        let told: Vec<_> = acts.iter().map(|act| (act.act.as_str(), act.subject.clone())).collect();
+        assert_eq!(told, [("create_superuser", grace.to_string())]);
+        assert!(!format!("{acts:?}").contains("Grace"));
     }
 
     #[tokio::test]
