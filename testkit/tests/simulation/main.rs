@@ -4,7 +4,8 @@
 //! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. Some are programs with API keys. In
 //! some schedules [`owner`]s log in and out, refresh tokens, change the password, make and end API keys, delete the account
 //! and register its name again, [`operator`]s replace the catalogue of models and prices, [`organizer`]s make and delete
-//! conversations, or [`teacher`]s change the limits of API keys, beside which each user may have a limit too. In others
+//! conversations, [`superuser`]s give credits alone and by files, or [`teacher`]s change the limits of API keys, beside which
+//! each user may have a limit too. In others
 //! [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
 //! through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses, delays, repeats and
 //! refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`],
@@ -20,6 +21,7 @@
 //! compares checkpoints, days' sums and usage with the entries, and the [`seal_witness`] sees what appears below a seal.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them, and [`verdict_on_budgets`]
 //! that they keep within their limits. [`verdict_on_texts`] compares lists and texts with the ledger,
+//! [`verdict_on_grants`] compares grants, the reports of files and the history, and the [`staff_witness`] sees who gives.
 //! [`verdict_on_prices`] computes every charge again, and [`verdict_on_work`] counts the work that nobody paid. At the end
 //! the real audit has to find nothing.
 //!
@@ -51,12 +53,15 @@ mod request;
 mod sabotage;
 mod schedule;
 mod seal_witness;
+mod staff_witness;
+mod superuser;
 mod teacher;
 mod text_witness;
 mod trace;
 mod verdict;
 mod verdict_on_budgets;
 mod verdict_on_conversations;
+mod verdict_on_grants;
 mod verdict_on_keys;
 mod verdict_on_prices;
 mod verdict_on_retention;

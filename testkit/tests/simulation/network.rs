@@ -29,6 +29,7 @@ use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
 use crate::seal_witness::SealWitness;
+use crate::staff_witness::StaffWitness;
 use crate::text_witness::TextWitness;
 use crate::trace::Trace;
 use crate::witness::Witness;
@@ -48,6 +49,7 @@ struct Inner {
     key_witness: Mutex<KeyWitness>,
     seal_witness: Mutex<SealWitness>,
     account_witness: Mutex<AccountWitness>,
+    staff_witness: Mutex<StaffWitness>,
     chronicle: Mutex<Chronicle>,
     directory: Mutex<LateDirectory>,
     sabotage: Option<Sabotage>,
@@ -84,6 +86,7 @@ impl Network {
             key_witness: Mutex::default(),
             seal_witness: Mutex::default(),
             account_witness: Mutex::default(),
+            staff_witness: Mutex::default(),
             chronicle: Mutex::default(),
             directory: Mutex::default(),
             sabotage,
@@ -203,7 +206,8 @@ impl Network {
         let of_holds = self.witness().offences().to_vec();
         let of_catalogues = self.catalogues().offences().to_vec();
         let of_seals = self.seal_witness().offences().to_vec();
-        [of_holds, of_catalogues, self.chronicle().offences().to_vec(), of_seals].concat()
+        let of_staff = self.0.staff_witness.lock().unwrap().offences().to_vec();
+        [of_holds, of_catalogues, self.chronicle().offences().to_vec(), of_seals, of_staff].concat()
     }
 
     fn plan(&self, process: ProcessId, operation: &str) -> Plan {
@@ -316,6 +320,7 @@ impl Network {
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
             self.seal_witness().accepted(operation, body, self.0.clock.now());
+            self.0.staff_witness.lock().unwrap().accepted(&self.0.engine, body);
             self.directory().accepted(&self.0.engine, operation, body, self.0.clock.now());
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");

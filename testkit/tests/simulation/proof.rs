@@ -554,3 +554,18 @@ fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
 fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {
     assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was told of more than the end of its key");
 }
+
+#[test]
+fn the_simulation_finds_a_row_that_is_granted_under_another_id() {
+    assert_found_by(Sabotage::RowUnderAnotherId, "says that it granted");
+}
+
+#[test]
+fn the_simulation_finds_a_grant_that_is_no_act() {
+    assert_found_by(Sabotage::ActOutsideTransaction, "is 0 acts in the place of 1");
+}
+
+#[test]
+fn the_simulation_finds_a_demoted_superuser_who_goes_on_giving() {
+    assert_found_by(Sabotage::ActorNotChecked, "gives credits and is no superuser");
+}

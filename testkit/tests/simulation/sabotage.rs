@@ -171,6 +171,12 @@ pub(super) enum Sabotage {
     ChangeOfLimitsUnsaid,
     /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
     LimitsFromMemory,
+    /// A row of a file is granted under another id than its own.
+    RowUnderAnotherId,
+    /// Credits are given, and the act is written in no transaction of theirs, and so not at all.
+    ActOutsideTransaction,
+    /// Nobody asks whether the actor is still a superuser.
+    ActorNotChecked,
 }
 
 impl Sabotage {
@@ -232,6 +238,11 @@ impl Sabotage {
             Self::BucketsMadeAgain => Some(1),
             _ => None,
         }
+    }
+
+    /// Whether only schedules with superusers can find it.
+    pub(super) fn needs_superusers(self) -> bool {
+        matches!(self, Self::RowUnderAnotherId | Self::ActOutsideTransaction | Self::ActorNotChecked)
     }
 
     /// Whether only requests for vectors can find it.
@@ -354,6 +365,7 @@ impl Sabotage {
                 return step_without_sums(engine, body, strikes);
             }
             Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
+            _ if self.needs_superusers() => self.forget_staff(&mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
             _ => {}
         }
@@ -365,6 +377,16 @@ impl Sabotage {
             expire_holds(&mut reply.body);
         }
         reply
+    }
+
+    /// Breaks a rule about what superusers do.
+    fn forget_staff(self, body: &mut Value) {
+        match self {
+            Self::RowUnderAnotherId => rename_grants_of_jobs(body),
+            Self::ActOutsideTransaction if token(body).starts_with("grant-") => forget_part(body, is_act),
+            Self::ActorNotChecked => weaken(body, is_check_of_actor, ANYTHING),
+            _ => {}
+        }
     }
 
     /// Breaks a rule about keys with limits.
@@ -586,6 +608,26 @@ fn replace_in_hold(body: &mut Value, name: &str, replaced: impl FnOnce(&str) -> 
 
 fn is_item_of(item: &Value, prefix: &str) -> bool {
     item["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(prefix))
+}
+
+fn is_act(part: &Value) -> bool {
+    part["Item"]["pk"]["S"].as_str().is_some_and(|partition| partition.starts_with("ACTS"))
+}
+
+fn is_check_of_actor(part: &Value) -> bool {
+    part["ConditionExpression"].as_str().is_some_and(|condition| condition.starts_with("#actor_status"))
+}
+
+/// Puts the record of a row's grant where nobody looks for it. The token is another one in each attempt.
+fn rename_grants_of_jobs(body: &mut Value) {
+    let token = token(body).to_owned();
+    for part in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        let Some(item) = part.pointer_mut("/Put/Item") else { continue };
+        if item["job"].is_object() && item["pk"]["S"].as_str().is_some_and(|partition| partition.starts_with("GRANT#"))
+        {
+            item["pk"] = json!({"S": format!("GRANT#{token}")});
+        }
+    }
 }
 
 /// Leaves a part out of a transaction.

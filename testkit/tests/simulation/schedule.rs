@@ -20,13 +20,14 @@ use crate::owner::Owner;
 use crate::person::{Person, ProgramKey, Tokens};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
+use crate::superuser::{Superuser, finish_jobs, promote};
 use crate::teacher::{Teacher, any_limit_of_users, any_limits};
 use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention,
-    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_grants, verdict_on_keys, verdict_on_prices,
+    verdict_on_retention, verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
 use shared::domain::credits::Credits;
@@ -56,6 +57,9 @@ use shared::ledger::usage::UsageReader;
 use store::{Key, Table};
 
 const FIRST_PASSWORD: &str = "password";
+
+/// The number of the first superuser, which is nobody's else.
+const FIRST_SUPERUSER: usize = 90;
 
 /// The retention of schedules that have one. The audit comes an hour and 200 s after the last message: then the time of the
 /// texts of the first minutes is over, and that of the last ones is not.
@@ -122,6 +126,13 @@ fn generator_of_limits(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand
     (needs_them || seed % 4 == 2).then(|| fastrand::Rng::with_seed(seed.rotate_left(32)))
 }
 
+/// The generator of superusers, if there are some: in a sixth of the schedules, or in all of them where the sabotage shows in what
+/// they do alone. Its draws are its own, so that without superusers a schedule is as it was.
+fn generator_of_superusers(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_superusers);
+    (needs_them || seed % 6 == 1).then(|| fastrand::Rng::with_seed(seed.rotate_left(48)))
+}
+
 /// The time from the usual beginning of a schedule until shortly before a day ends, a week, or a month with a week; in half of
 /// the schedules with limits.
 fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
@@ -166,6 +177,8 @@ struct Schedule {
     bookkeepers: Vec<fastrand::Rng>,
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
+    /// The superusers, and their generator.
+    superusers: Option<(Vec<(UserId, Username)>, fastrand::Rng)>,
     lateness_of_directory: Duration,
     has_long_rest: bool,
 }
@@ -247,7 +260,22 @@ impl Schedule {
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
         let lateness_of_directory = lateness_of_directory(seed);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory, has_long_rest }
+        let superusers = match generator_of_superusers(seed, sabotage) {
+            Some(generator) => Some((two_superusers(&table, &world.clock).await, generator)),
+            None => None,
+        };
+        Self {
+            generator,
+            network,
+            table,
+            world,
+            has_owners,
+            bookkeepers,
+            limits,
+            superusers,
+            lateness_of_directory,
+            has_long_rest,
+        }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -311,6 +339,14 @@ impl Schedule {
                 tasks.push(tokio::spawn(teacher.run()));
             }
         }
+        if let Some((superusers, generator)) = &mut self.superusers {
+            for number in 0..4 {
+                superusers.reverse();
+                let (world, superusers) = (self.world.clone(), superusers.clone());
+                let superuser = Superuser { world, number, superusers, generator: generator.fork() };
+                tasks.push(tokio::spawn(superuser.run()));
+            }
+        }
         let mut operators = Vec::new();
         for _ in 0..[0, 1, 1, 2][self.generator.usize(..4)] {
             let operator = Operator { world: self.world.clone(), generator: self.generator.fork() };
@@ -372,6 +408,10 @@ impl Schedule {
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_conversations::on_deletions(&items, &self.world, &self.network.witness()));
         violations.extend(self.finish_deletions().await);
+        if self.superusers.is_some() {
+            finish_jobs(&self.world, &self.world.clock).await;
+            violations.extend(verdict_on_grants::on_finished_jobs(&self.network.items()));
+        }
         self.rest();
         violations.extend(self.hold_once_more().await);
         self.network.settle().await;
@@ -606,6 +646,7 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
         violations.extend(verdict_on_conversations::on_counts(&items));
         violations.extend(verdict_on_budgets::on_sums(&items, &network.witness()));
+        violations.extend(verdict_on_grants::on_grants(&items, &network.chronicle()));
     }
     violations
 }
@@ -644,6 +685,17 @@ async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> 
     let refresh =
         RefreshClaim { user_id: access.user_id(), session_id: access.session_id(), token_id: TokenId::new(clock) };
     Person::new(username(number), FIRST_PASSWORD, Tokens { access, refresh })
+}
+
+/// Opens the accounts of two superusers, who do not talk.
+async fn two_superusers(table: &Table, clock: &Clock) -> Vec<(UserId, Username)> {
+    let mut superusers = Vec::new();
+    for number in [FIRST_SUPERUSER, FIRST_SUPERUSER + 1] {
+        superusers.push((register(table, clock, number, 0).await.user_id(), username(number)));
+    }
+    let usernames: Vec<Username> = superusers.iter().map(|(_, username)| username.clone()).collect();
+    promote(&Accounts::new(table.clone(), clock.clone()), &usernames, soon(clock)).await;
+    superusers
 }
 
 /// Makes an API key in a session of its own.
