@@ -28,7 +28,9 @@ IS_LONG = "--long" in sys.argv
 SEED = time.time_ns() % 1_000_000 if IS_LONG else 15
 SCENARIOS, EXAMPLES = (150, 150) if IS_LONG else (12, 10)
 # Each operation needs one, and an operation that ends its caller's session one for each time.
-ACCOUNTS = 250 if IS_LONG else 100
+ACCOUNTS = 275 if IS_LONG else 125
+# The same for operations of the admin API, which nobody but superusers learns of.
+SUPERUSERS = 120 if IS_LONG else 60
 # The way that somebody goes who tries the API, by operations that link to each other. The requests of every time go it. Those
 # of a long run may not: they follow all links, in an order of chance.
 WAY = ("POST /register/", "POST /login/", "POST /chatView/", "GET /messages/")
@@ -45,11 +47,12 @@ def install() -> None:
     subprocess.run([*pip, "--requirement", HERE / "requirements-fuzz.txt"], check=True)
 
 
-def schemathesis(address: str, accounts: list[str], *arguments: str) -> None:
+def schemathesis(address: str, accounts: list[str], superusers: list[str], *arguments: str) -> None:
     """Runs Schemathesis, which prints what it does and finds."""
     command = [ENVIRONMENT / "bin" / "schemathesis", "--config-file", HERE / "api_fuzz.toml", "run"]
     command += [f"{address}/openapi.json", "--url", address, "--seed", str(SEED), "--generation-database", "none"]
-    hooks = {"SCHEMATHESIS_HOOKS": "api_fuzz_hooks", "PYTHONPATH": str(HERE), "CHAT_API_ACCOUNTS": json.dumps(accounts)}
+    hooks = {"SCHEMATHESIS_HOOKS": "api_fuzz_hooks", "PYTHONPATH": str(HERE)}
+    hooks |= {"CHAT_API_ACCOUNTS": json.dumps(accounts), "CHAT_API_SUPERUSERS": json.dumps(superusers)}
     command += ["--no-color", *arguments]
     if status := subprocess.run(command, cwd=ENVIRONMENT, env={**os.environ, **hooks}).returncode:
         sys.exit(f"Schemathesis ended with {status}: see above. The seed was {SEED}.")
@@ -108,24 +111,33 @@ def main() -> None:
         "STARTING_TOKENS": "1000000",
     }
     with tempfile.TemporaryDirectory() as data, Stack(data, **settings) as stack:
-        run(f"http://127.0.0.1:{stack.port}", [stack.log_in(f"account-{number}") for number in range(ACCOUNTS)])
+        accounts = [stack.log_in(f"account-{number}") for number in range(ACCOUNTS)]
+        superusers = [promoted(stack, f"superuser-{number}") for number in range(SUPERUSERS)]
+        run(f"http://127.0.0.1:{stack.port}", accounts, superusers)
     print("Schemathesis found nothing that the document does not say.")
 
 
-def run(address: str, accounts: list[str]) -> None:
+def promoted(stack: Stack, username: str) -> str:
+    """The access token of a new superuser."""
+    token = stack.log_in(username)
+    stack.invoke("operator", "--data-ascii", json.dumps({"action": "promote", "username": username}))
+    return token
+
+
+def run(address: str, accounts: list[str], superusers: list[str]) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.ndjson"
         stateful = ["--phases", "stateful", "--mode", "positive", "--max-examples", str(SCENARIOS)]
         chosen = [] if IS_LONG else [part for name in (*WAY, *BESIDE) for part in ("--include-name", name)]
-        schemathesis(address, accounts[::2], *stateful, *chosen, "--report-ndjson-path", str(report))
+        schemathesis(address, accounts[::2], superusers[::2], *stateful, *chosen, "--report-ndjson-path", str(report))
         check_that_links_were_followed(report)
     print(f"Links: {time.monotonic() - started:.0f} s", flush=True)
     started = time.monotonic()
     # Each HEAD is its GET without a body.
     chosen = [] if IS_LONG else ["--exclude-method", "HEAD"]
     phases = ["--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)]
-    schemathesis(address, accounts[1::2], *phases, *chosen)
+    schemathesis(address, accounts[1::2], superusers[1::2], *phases, *chosen)
     print(f"Each operation: {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -1,7 +1,8 @@
 """The hooks that tell Schemathesis of this API: its callers, and the answers that are not the API's.
 
 Each operation has an account of its own, so that one which ends sessions or deletes its account disturbs no other; after
-it did so it gets the next account. `CHAT_API_ACCOUNTS` has their access tokens. While links are followed, whoever logged in
+it did so it gets the next account. `CHAT_API_ACCOUNTS` has their access tokens, and `CHAT_API_SUPERUSERS` those for the admin
+API. While links are followed, whoever logged in
 last is the caller of what follows: OpenAPI's links carry parameters and bodies, and a token is neither.
 """
 
@@ -17,6 +18,7 @@ from schemathesis import AuthContext, Case, HookContext, Response
 ENDING = {"POST /password/", "DELETE /account/", "DELETE /sessions/{id}/", "POST /logout/"}
 
 unused: Iterator[str] = iter(json.loads(os.environ.get("CHAT_API_ACCOUNTS", "[]")))
+unused_superusers: Iterator[str] = iter(json.loads(os.environ.get("CHAT_API_SUPERUSERS", "[]")))
 tokens: dict[str, str] = {}
 # Of the person who logged in last.
 newcomer: list[str] = []
@@ -36,7 +38,7 @@ class Caller:
         if follows_links(case) and newcomer:
             return newcomer[0]
         if label not in tokens:
-            tokens[label] = next(unused)
+            tokens[label] = next(unused_superusers if " /admin/" in label else unused)
         return tokens[label]
 
     def set(self, case: Case, data: str, context: AuthContext) -> None:

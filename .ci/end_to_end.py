@@ -11,8 +11,10 @@ from stack import ROOT, TOOLS, Stack
 SESSION_LIMIT_S = 60
 
 
-def paste(page: str, session: str, port: int) -> None:
-    commands = session.replace("127.0.0.1:9000", f"127.0.0.1:{port}").replace("--invoke-port 9000", f"--invoke-port {port}")
+def paste(page: str, session: str, stack: Stack) -> None:
+    commands = session.replace("127.0.0.1:9000", f"127.0.0.1:{stack.port}")
+    commands = commands.replace("--invoke-port 9000", f"--invoke-port {stack.port}")
+    commands = commands.replace("-- createsuperuser", f"-- createsuperuser --dynamodb-port {stack.dynamodb_port}")
     environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
     shell = subprocess.run(
         ["bash"], input=commands, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SESSION_LIMIT_S
@@ -35,6 +37,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
         for page, session in sessions():
             print(f"The session of {page}:", flush=True)
-            paste(page, session, stack.port)
+            paste(page, session, stack)
         invoke_with_event(stack)
     print("Every session printed what its page shows.")

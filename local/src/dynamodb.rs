@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +17,10 @@ use crate::template::Template;
 
 /// The file that keeps the data, inside the folder of [`Storage::Directory`].
 pub const FILE_NAME: &str = "chat-api.db";
+
+/// The file that a program locks while it has the data open. It is another file than the data's: the database locks that
+/// one in another way, and loses its locks when anybody in the process closes it.
+const LOCK_FILE_NAME: &str = "chat-api.db.lock";
 
 /// Time for requests under way: a request that hangs must not delay the end of the program.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -35,6 +39,8 @@ pub struct DynamoDb {
     port: u16,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<Result<(), String>>>,
+    /// Held as long as the data is open.
+    _lock: Option<File>,
 }
 
 /// Why the embedded `DynamoDB` did not start, as a sentence.
@@ -54,8 +60,8 @@ pub enum DynamoDbError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The data's folder cannot be created.
-    #[error("The folder {} for DynamoDB's data cannot be created: {source}.", .path.display())]
+    /// The data's folder cannot be created, or not be written to.
+    #[error("The folder {} for DynamoDB's data cannot be used: {source}.", .path.display())]
     NoFolder {
         /// The folder.
         path: PathBuf,
@@ -69,6 +75,12 @@ pub enum DynamoDbError {
         place: String,
         /// The error of dynoxide.
         source: DynoxideError,
+    },
+    /// Another process has the data open: two databases over one file would not see each other's writes in time.
+    #[error("DynamoDB's data in {place} is in use by another process; name its port with --dynamodb-port.")]
+    InUse {
+        /// The file.
+        place: String,
     },
     /// The template has a table that dynoxide does not accept.
     #[error("DynamoDB refuses the table of the template: {reason}.")]
@@ -117,11 +129,11 @@ impl DynamoDb {
         let table_name = table_name.to_owned();
         let template = template.clone();
         let prepared = background::handle().spawn_blocking(move || {
-            let (database, place) = open(&storage)?;
+            let Opened { database, place, lock } = open(&storage)?;
             table::ensure(&database, &table_name, &template, &place)?;
-            Ok(database)
+            Ok((database, lock))
         });
-        let database = prepared.await.unwrap_or_else(|error| Err(refused(&error)))?;
+        let (database, lock) = prepared.await.unwrap_or_else(|error| Err(refused(&error)))?;
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             // An error means that the sender was dropped, which stops the server too.
@@ -129,7 +141,7 @@ impl DynamoDb {
         };
         let serving = dynoxide::server::serve_with_shutdown(listener, database, shutdown);
         let server = background::handle().spawn(serving);
-        Ok(Self { port, stop: Some(stop), server: Some(server) })
+        Ok(Self { port, stop: Some(stop), server: Some(server), _lock: lock })
     }
 
     /// The address for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -150,17 +162,39 @@ impl DynamoDb {
     }
 }
 
-fn open(storage: &Storage) -> Result<(Database, String), DynamoDbError> {
-    let (opened, place) = match storage {
-        Storage::Memory => (Database::memory(), "memory".to_owned()),
+/// A database, with the lock on its file.
+struct Opened {
+    database: Database,
+    /// The file, or memory.
+    place: String,
+    lock: Option<File>,
+}
+
+fn open(storage: &Storage) -> Result<Opened, DynamoDbError> {
+    let (opened, place, lock) = match storage {
+        Storage::Memory => (Database::memory(), "memory".to_owned(), None),
         Storage::Directory(folder) => {
-            let file = create_folder(folder)?.join(FILE_NAME).display().to_string();
-            (Database::new(&file), file)
+            let lock = lock(create_folder(folder)?)?;
+            let file = folder.join(FILE_NAME).display().to_string();
+            (Database::new(&file), file, Some(lock))
         }
     };
     match opened {
-        Ok(database) => Ok((database, place)),
+        Ok(database) => Ok(Opened { database, place, lock }),
         Err(source) => Err(DynamoDbError::NoDatabase { place, source }),
+    }
+}
+
+/// Locks the data in `folder` until the file is closed, also by the end of the process.
+fn lock(folder: &Path) -> Result<File, DynamoDbError> {
+    let refused = |source| DynamoDbError::NoFolder { path: folder.to_owned(), source };
+    let file = File::create(folder.join(LOCK_FILE_NAME)).map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(DynamoDbError::InUse { place: folder.join(FILE_NAME).display().to_string() })
+        }
+        Err(TryLockError::Error(source)) => Err(refused(source)),
     }
 }
 

@@ -21,6 +21,8 @@ mod readiness;
 mod schedule;
 mod signing_secret;
 mod sources;
+mod superuser;
+mod terminal;
 mod verify;
 mod watchdog;
 
@@ -50,6 +52,7 @@ pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.act {
         Some(LauncherAct::Verify(wanted)) => verify::run(wanted).await,
+        Some(LauncherAct::CreateSuperuser(wanted)) => superuser::run(wanted).await,
         None => launch(&arguments).await.map(|()| ExitCode::SUCCESS),
     };
     match done {
@@ -74,7 +77,7 @@ async fn launch(arguments: &Arguments) -> Result<(), LaunchError> {
     let (storage, place) = storage(&plan);
     step(2, format_args!("DynamoDB starts on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
     let dynamodb = start_dynamodb(&plan, storage).await?;
-    let environment = Environment::new(&plan, &dynamodb)?;
+    let environment = Environment::new(&plan, dynamodb.endpoint())?;
     step(3, format_args!("Building {} functions: minutes the first time, then seconds.", plan.functions.len()));
     let executables = build::functions(&plan, &environment, interrupt.received()).await?;
     step(4, "The functions start: some seconds.");
@@ -132,10 +135,10 @@ async fn try_to_run_functions(stack: &Stack<'_>, executables: Vec<Executable>) -
     functions.start_the_others();
     output.pass_everything_soon().await;
     say_how_to_begin(stack);
-    let mut auditing = pin!(schedule::audit_regularly(plan));
+    let mut schedules = pin!(schedule::invoke_regularly(plan));
     loop {
         tokio::select! {
-            never = &mut auditing => match never {},
+            never = &mut schedules => match never {},
             () = sources.changed() => rebuild(stack, &mut functions, &mut sources).await?,
             ended = functions.ended() => say(ended),
         }
@@ -195,7 +198,7 @@ async fn only_dynamodb(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), Lau
     let (storage, place) = storage(plan);
     say(format_args!("Starting DynamoDB on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
     let dynamodb = start_dynamodb(plan, storage).await?;
-    let environment = Environment::new(plan, &dynamodb)?;
+    let environment = Environment::new(plan, dynamodb.endpoint())?;
     say(format_args!("Ready: {}", dynamodb.endpoint()));
     say(format_args!(
         "Try:   {} cargo lambda watch --invoke-address 127.0.0.1 --disable-cors",

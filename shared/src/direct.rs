@@ -27,6 +27,7 @@ use store::StoreError;
 use telemetry::invocation::Invocation;
 use telemetry::metrics::milliseconds;
 
+use crate::catalogue::ReplacementRefused;
 use crate::endpoint::{Error, Resources};
 use crate::settings::Settings;
 
@@ -149,8 +150,21 @@ impl From<GrantError> for DirectError {
             GrantError::Mismatch => Self::GrantMismatch,
             // An operator has no account that could cease to be staff.
             GrantError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
+            GrantError::ClaimLost => Self::Internal(Cause::because("a grant of no job has a claim")),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<ReplacementRefused> for DirectError {
+    fn from(refused: ReplacementRefused) -> Self {
+        match refused {
+            ReplacementRefused::Invalid(errors) => Self::InvalidCatalogue(errors),
+            ReplacementRefused::Changed { version } => Self::CatalogueChanged { version },
+            // An operator has no account that could cease to be staff.
+            ReplacementRefused::Unauthorized(lost) => Self::Internal(Cause::new(lost)),
+            ReplacementRefused::Store(error) => error.into(),
         }
     }
 }

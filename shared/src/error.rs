@@ -9,13 +9,16 @@ use domain::credits::Credits;
 use domain::ids::EntryId;
 use domain::time::Timestamp;
 use domain::voucher_end::VoucherEnd;
+use identity::reset_codes::{MakeResetCodeError, ResetCodeError};
 use identity::{ChangeError, IdentityError};
 use lambda_http::http::StatusCode;
 use ledger::LedgerError;
 use ledger::account::Closed;
 use ledger::authority::AuthorityLost;
+use ledger::bulk_grants::BulkGrantError;
 use ledger::gate::GateError;
 use ledger::grant::GrantError;
+use ledger::vouchers::{BatchError, RedeemError};
 use providers::error::{ModelError, Refusal};
 use serde::Serialize;
 use store::StoreError;
@@ -247,6 +250,7 @@ impl From<IdentityError> for ApiError {
             IdentityError::UserInactive => Self::UserInactive,
             IdentityError::NotFound => Self::NotFound,
             IdentityError::UsernameTaken => Self::UsernameTaken,
+            IdentityError::InvitationSpent(end) => Self::VoucherSpent(end),
             IdentityError::TooManyKeys { limit } => Self::TooManyKeys { limit },
             IdentityError::NotStaff => Self::NoSuchPath,
             IdentityError::LoginRequiredAgain => Self::LoginRequiredAgain,
@@ -279,6 +283,28 @@ impl From<ChangeError> for ApiError {
     }
 }
 
+impl From<MakeResetCodeError> for ApiError {
+    fn from(error: MakeResetCodeError) -> Self {
+        match error {
+            MakeResetCodeError::Inactive => Self::AccountInactive,
+            MakeResetCodeError::Change(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResetCodeError> for ApiError {
+    fn from(error: ResetCodeError) -> Self {
+        match error {
+            ResetCodeError::Worthless => Self::invalid(
+                "code",
+                "This code sets no password: it is unknown, used, replaced by a newer one, or too old.",
+            ),
+            ResetCodeError::Unavailable(cause) => Self::Unavailable(cause),
+            ResetCodeError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
 impl From<GrantError> for ApiError {
     fn from(error: GrantError) -> Self {
         match error {
@@ -288,8 +314,42 @@ impl From<GrantError> for ApiError {
             GrantError::TooManyCredits { owned } => Self::TooManyCredits { owned },
             GrantError::Mismatch => Self::GrantMismatch,
             GrantError::AuthorityLost(lost) => lost.into(),
+            GrantError::ClaimLost => Self::Unavailable(Cause::because("another driver has claimed the job")),
             GrantError::Unavailable(cause) => Self::Unavailable(cause),
             GrantError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<RedeemError> for ApiError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Spent(end) => Self::VoucherSpent(end),
+            RedeemError::AlreadyRedeemed => Self::AlreadyRedeemed,
+            RedeemError::TooManyCredits { owned } => Self::TooManyCredits { owned },
+            RedeemError::Closed(closed) => closed.into(),
+            RedeemError::Unavailable(cause) => Self::Unavailable(cause),
+            RedeemError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<BatchError> for ApiError {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::NotFound => Self::NotFound,
+            BatchError::AuthorityLost(lost) => lost.into(),
+            BatchError::Unavailable(cause) => Self::Unavailable(cause),
+            BatchError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<BulkGrantError> for ApiError {
+    fn from(error: BulkGrantError) -> Self {
+        match error {
+            BulkGrantError::AuthorityLost(lost) => lost.into(),
+            BulkGrantError::Store(error) => error.into(),
         }
     }
 }

@@ -15,6 +15,7 @@ use identity::api_keys::{ApiKeyView, ApiKeys};
 use identity::jwt::LoggedIn;
 use identity::sessions::{LoginsOfUser, NetworkView, SessionView, Sessions};
 use ledger::account::Account;
+use ledger::allowance::AllowanceView;
 use ledger::conversations::Conversation;
 use ledger::history::{Cursor, ExportCursor, ExportedEntry, ExportedTexts, History, Transaction};
 use serde::Serialize;
@@ -85,9 +86,7 @@ impl Export {
     /// Writes the account, the sessions, the networks and the API keys.
     async fn write_account(&self, person: &LoggedIn, lines: &mut Lines) -> Result<Account, ApiError> {
         let LoginsOfUser { account, sessions, networks } = self.sessions.logins(person).await?;
-        let (tokens, held) = account.spendable_and_held(self.clock.now());
-        let Account { username, created_at, .. } = &account;
-        lines.write(&Line::Account(AccountLine { id: person.user_id(), username, created_at, tokens, held }))?;
+        lines.write(&Line::Account(AccountLine::new(person.user_id(), &account, self.clock.now())))?;
         for session in &sessions {
             lines.write(&Line::Session(session))?;
         }
@@ -213,6 +212,19 @@ struct AccountLine<'a> {
     created_at: &'a str,
     tokens: Credits,
     held: Credits,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowance: Option<AllowanceView>,
+}
+
+impl<'a> AccountLine<'a> {
+    fn new(id: UserId, account: &'a Account, now: Timestamp) -> Self {
+        let (tokens, held) = account.spendable_and_held(now);
+        let Account { username, created_at, staff, allowance, .. } = account;
+        let allowance = allowance.map(|allowance| allowance.view(now));
+        Self { id, username, created_at, tokens, held, staff: *staff, allowance }
+    }
 }
 
 /// A message with the members that it has in `/messages/`, and with all else that is stored of it.

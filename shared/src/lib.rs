@@ -10,6 +10,7 @@ pub use {acts, domain, identity, ledger, providers};
 
 pub mod admin;
 pub mod anthropic;
+pub mod catalogue;
 pub mod conversation;
 pub mod direct;
 pub mod door;
@@ -25,4 +26,6 @@ pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod till;
+pub mod transaction_list;
 mod unknown_model;
+pub mod usage_list;

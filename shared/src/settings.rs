@@ -4,6 +4,7 @@
 //! [`SigningSettings`], and the one that signs receipts [`ReceiptSigningSettings`].
 
 mod chat;
+mod shown;
 
 use std::env;
 use std::ops::RangeInclusive;
@@ -25,6 +26,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::http::CorsOrigins;
 
 pub use chat::ChatSettings;
+pub use shown::{SHOWN, ShownSettings};
 
 /// The most that `MAX_GRANT` may be.
 const MAX_MAX_GRANT: u64 = 1_000_000_000_000;

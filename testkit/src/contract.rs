@@ -124,7 +124,9 @@ impl Contract {
         if request.method == "OPTIONS" && response.status == 204 {
             return preflight(response);
         }
-        if response.status != 405 {
+        // Nobody but staff learns which methods a path of the admin API has.
+        let is_hidden = response.status == 404 && request.path.starts_with("/admin/");
+        if response.status != 405 && !is_hidden {
             return Err(format!("it has no such method, and the status is {} and not 405", response.status));
         }
         match operations.values().next() {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::domain::cause::Cause;
 use shared::domain::credits::Credits;
 use shared::domain::setting::SettingError;
-use shared::domain::time::Clock;
+use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode};
@@ -12,7 +12,8 @@ use shared::identity::accounts::Deletion;
 use shared::identity::jwt::Verifier;
 use shared::identity::login::Logins;
 use shared::identity::sessions::Sessions;
-use shared::ledger::account::Status;
+use shared::ledger::account::{Account, Status};
+use shared::ledger::allowance::AllowanceView;
 use shared::ledger::audit::DeletionProgress;
 
 /// The main of this function's binary.
@@ -54,9 +55,7 @@ impl AccountEndpoint {
     async fn show(&self, request: &Request) -> Result<Answer, ApiError> {
         let person = self.verifier.logged_in(request.bearer()?).await?;
         let (account, sessions) = self.sessions.account_and_count(&person).await?;
-        let (tokens, _) = account.spendable_and_held(self.clock.now());
-        let body = AccountBody { username: &account.username, created_at: &account.created_at, tokens, sessions };
-        Answer::private(StatusCode::OK, &body)
+        Answer::private(StatusCode::OK, &AccountBody::new(&account, sessions, self.clock.now()))
     }
 
     async fn delete(&self, request: &Request) -> Result<Answer, ApiError> {
@@ -85,4 +84,17 @@ struct AccountBody<'a> {
     created_at: &'a str,
     tokens: Credits,
     sessions: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    staff: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowance: Option<AllowanceView>,
+}
+
+impl<'a> AccountBody<'a> {
+    fn new(account: &'a Account, sessions: usize, now: Timestamp) -> Self {
+        let (tokens, _) = account.spendable_and_held(now);
+        let Account { username, created_at, staff, allowance, .. } = account;
+        let allowance = allowance.map(|allowance| allowance.view(now));
+        Self { username, created_at, tokens, sessions, staff: *staff, allowance }
+    }
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use shared::domain::setting::SettingError;
+use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::http::{Answer, Method, Request, StatusCode};
 use shared::identity::accounts::Accounts;
@@ -19,6 +20,7 @@ pub async fn run() -> Result<(), Error> {
 struct CreditsEndpoint {
     callers: Callers,
     accounts: Accounts,
+    clock: Clock,
 }
 
 impl Endpoint for CreditsEndpoint {
@@ -28,13 +30,13 @@ impl Endpoint for CreditsEndpoint {
     const METHODS: &'static [Method] = &[Method::GET];
 
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
-        Ok(Self { callers: resources.callers().await, accounts: resources.accounts() })
+        Ok(Self { callers: resources.callers().await, accounts: resources.accounts(), clock: resources.clock.clone() })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ProtocolError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let account = self.accounts.read(caller).await?;
-        Ok(Answer::private(StatusCode::OK, &CreditsBody { data: CreditsData::of(&account) })?)
+        Ok(Answer::private(StatusCode::OK, &CreditsBody { data: CreditsData::of(&account, self.clock.now()) })?)
     }
 }
 
@@ -45,16 +47,17 @@ struct CreditsBody {
 
 #[derive(Serialize)]
 struct CreditsData {
-    /// The credits that the account has, has set aside, and has spent.
+    /// The credits that the account has, those of its allowance that are due included, has set aside, and has spent.
     total_credits: u64,
     /// The sum of all charges.
     total_usage: u64,
 }
 
 impl CreditsData {
-    fn of(account: &Account) -> Self {
+    fn of(account: &Account, now: Timestamp) -> Self {
         let held: u64 = account.holds.values().map(|hold| u64::from(hold.amount)).sum();
-        let total_credits = u64::from(account.balance).saturating_add(held).saturating_add(account.spent);
+        let owned = u64::from(account.balance).saturating_add(account.due(now).into());
+        let total_credits = owned.saturating_add(held).saturating_add(account.spent);
         Self { total_credits, total_usage: account.spent }
     }
 }

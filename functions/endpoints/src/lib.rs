@@ -9,16 +9,22 @@
 #![expect(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "a main ends its process with either")]
 
 pub mod account;
+pub mod admin_catalogue;
+pub mod admin_money;
+pub mod admin_people;
+pub mod admin_read;
 pub mod anthropic_messages;
 pub mod audit;
 pub mod chat;
 pub mod chat_completions;
 pub mod completions;
 pub mod conversations;
+pub mod create_superuser;
 pub mod credits;
 pub mod docs;
 pub mod embeddings;
 pub mod export;
+pub mod jobs;
 pub mod jwks;
 pub mod key;
 pub mod keys;
@@ -40,5 +46,6 @@ pub mod token_refresh;
 pub mod token_verify;
 pub mod transactions;
 pub mod usage;
+pub mod vouchers;
 
 pub use shared::endpoint::Error;

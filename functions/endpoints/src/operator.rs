@@ -12,10 +12,10 @@ use shared::identity::ChangeError;
 use shared::identity::accounts::{AccountChange, Accounts};
 use shared::identity::login::{Login, Logins};
 use shared::ledger::Ledger;
-use shared::ledger::acceptance::Switch;
 use shared::ledger::account::Account;
 use shared::ledger::authority::RecentAuthority;
 use shared::ledger::grant::Grant;
+use shared::ledger::switch::Switch;
 use shared::providers::stored_catalogue::CatalogueKeeper;
 
 /// The main of this function's binary.
@@ -55,7 +55,9 @@ impl Task for Operator {
             Command::SumAgain { username } => return self.sum_again(&username, deadline).await,
             Command::Accepting(command) => return self.accepting(command, deadline).await,
             Command::Catalogue(command) => {
-                return command.carry_out(&self.catalogue, deadline).await.map(CommandOutcome::Catalogue);
+                let authority = RecentAuthority::operator(origin());
+                let outcome = command.carry_out(&self.catalogue, &authority, deadline).await?;
+                return Ok(CommandOutcome::Catalogue(outcome));
             }
             Command::Deactivate { username } => self.change(username, active(false), deadline).await?,
             Command::Activate { username } => self.change(username, active(true), deadline).await?,
@@ -70,7 +72,10 @@ impl Task for Operator {
 impl Operator {
     async fn accepting(&self, command: AcceptanceCommand, deadline: Timestamp) -> Result<CommandOutcome, DirectError> {
         Ok(CommandOutcome::Acceptance(match command {
-            AcceptanceCommand::Set { accepting, reason } => self.switch.turn(accepting, &reason, deadline).await?,
+            AcceptanceCommand::Set { accepting, reason } => {
+                let authority = RecentAuthority::operator(origin());
+                self.switch.turn(accepting, &reason, authority.authority(), deadline).await?
+            }
             AcceptanceCommand::Show => self.switch.read().await?,
         }))
     }
@@ -105,9 +110,9 @@ impl Operator {
 }
 
 fn active(active: bool) -> AccountChange {
-    AccountChange { active: Some(active), staff: None }
+    AccountChange { active: Some(active), ..AccountChange::default() }
 }
 
 fn staff(staff: bool) -> AccountChange {
-    AccountChange { active: None, staff: Some(staff) }
+    AccountChange { staff: Some(staff), ..AccountChange::default() }
 }

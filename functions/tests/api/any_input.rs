@@ -20,7 +20,7 @@ use crate::requests::path_with_id;
 use crate::world::World;
 
 /// Both numbers take some seconds in a debug build on two cores.
-const REQUESTS: u32 = 1000;
+const REQUESTS: u32 = 1500;
 const EVENTS: u32 = 120;
 
 /// A path of the API, to which requests are sent.
@@ -122,11 +122,12 @@ fn any_request(routes: &[Target]) -> impl Strategy<Value = Sent> + use<> {
 
 /// Every path of the API, with the methods that `Allow` names there.
 async fn routes(world: &World) -> Vec<Target> {
+    let staff = world.token_for_all_paths().await;
     let mut routes = Vec::new();
     for function in Template::of_workspace().unwrap().functions() {
         for route in &function.routes {
             let path = path_with_id(&route.path, "01BX5ZZKBKACTAV9WEVGEMMVRZ");
-            let response = world.stack.send(Request::new("BREW", &path)).await;
+            let response = world.stack.send(Request::new("BREW", &path).bearer(&staff)).await;
             let methods: Vec<String> = response.headers["allow"].split(", ").map(str::to_owned).collect();
             for path in [format!("{path}/"), path] {
                 routes.push(Target { function: function.binary.clone(), path, methods: methods.clone() });
@@ -174,7 +175,7 @@ fn any_content_type() -> impl Strategy<Value = Option<String>> {
 }
 
 /// The fields that some function reads. The others ignore them.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 21] = [
     "username",
     "password",
     "refresh",
@@ -186,6 +187,16 @@ const FIELDS: [&str; 11] = [
     "new_password",
     "name",
     "expires_in_days",
+    "allowance",
+    "amount",
+    "code",
+    "count",
+    "expires_at",
+    "invitation",
+    "kind",
+    "status",
+    "staff",
+    "reason",
 ];
 
 fn any_body() -> impl Strategy<Value = Vec<u8>> {
@@ -200,11 +211,13 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
     });
     // Random fields seldom make anything.
     let newcomer = json!({"username": "grace", "password": "correct horse battery staple"});
-    let well = select(vec![json!({"title": "Plans"}), json!({"name": "A program"}), newcomer]);
+    let of_staff = [json!({"amount": 5, "reason": "A course"}), json!({"status": "active"})];
+    let of_people = [json!({"title": "Plans"}), json!({"name": "A program"}), newcomer];
+    let well = select([&of_staff[..], &of_people].concat());
     let long = (any_text(), 0_usize..20_000).prop_map(|(text, times)| json!({"message": text.repeat(times)}));
     prop_oneof![
         5 => as_json,
-        10 => well.prop_map(|body| body.to_string().into_bytes()),
+        15 => well.prop_map(|body| body.to_string().into_bytes()),
         1 => any_completion(),
         2 => as_form,
         1 => any_json().prop_map(|value| value.to_string().into_bytes()),
@@ -323,6 +336,8 @@ async fn world_of_ada() -> (World, String, Vec<Target>) {
     let world = World::start().await;
     let routes = routes(&world).await;
     world.register("ada", 1_000_000).await;
+    // Everybody else is told the same at each path of the admin API.
+    world.set_staff("ada", true).await;
     let access_token = world.log_in("ada").await.access;
     (world, access_token, routes)
 }

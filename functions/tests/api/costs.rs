@@ -5,21 +5,24 @@ use std::fmt;
 use std::fs;
 
 use serde_json::{Map, Value, json};
+use shared::domain::code::VoucherCode;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{EntryId, SessionId};
 use shared::domain::time::Clock;
 use shared::domain::username::Username;
 use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
 use shared::identity::sessions::MAX_SESSIONS;
+use shared::ledger::vouchers::VoucherKind;
 use testkit::gateway::{Request, Response};
 use testkit::recorder::RecordedRequest;
 use testkit::template::workspace_root;
 
 use crate::requests::{
-    FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key, change_password, chat,
-    completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings, end_api_key,
-    end_session, log_in, make_api_key, make_api_key_with, make_conversation, message, message_in, messages_of, quote,
-    receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    FIRST_CONVERSATION, admin_user, anthropic_message, balance, bulk_grant, catalogue_with_embeddings, change_api_key,
+    change_password, chat, completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings,
+    end_api_key, end_session, give, log_in, make_api_key, make_api_key_with, make_conversation, make_vouchers, message,
+    message_in, messages_of, quote, receipt, redeem, refresh, register, register_invited, rename_conversation,
+    reset_password, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -244,6 +247,42 @@ async fn costs_of_an_account(world: &World) -> Vec<Cost> {
     costs
 }
 
+/// The costs of the acts of Ruth, who is staff, on Emilie, who has a session and an API key.
+async fn costs_of_people(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("ruth").await.access;
+    world.register("emilie", 100).await;
+    let emilie = world.log_in("emilie").await.access;
+    world.make_api_key(&emilie).await;
+    world.stack.send(chat().bearer(&emilie)).await;
+    let (path, people) = (|act: &str| admin_user("emilie", act), "admin-people");
+    let ask = async |name: &'static str, function: &str, request: Request| {
+        cost(world, name, function, request.bearer(&staff)).await
+    };
+    let list = |name: &str, value: &str| Request::get("/admin/users/").query(name, value);
+    let change = |body: Value| Request::new("PATCH", &path("")).json(&body);
+    let mut costs = vec![
+        ask("`GET /admin/users/` of one name", "admin-read", list("search", "emilie")).await,
+        ask("`GET /admin/users/{id}/`", people, Request::get(&path(""))).await,
+        ask("`PATCH /admin/users/{id}/` of status", people, change(json!({"status": "inactive"}))).await,
+        ask("… of status and staff", people, change(json!({"status": "active", "staff": true}))).await,
+    ];
+    let made = Request::post(&path("reset-codes")).bearer(&staff);
+    costs.push(cost(world, "`POST /admin/users/{id}/reset-codes/`", people, made.clone()).await);
+    let code = world.stack.send(made).await.json()["code"].as_str().unwrap().to_owned();
+    costs.push(cost(world, "`POST /password/reset/`", "password", reset_password(&code, PASSWORD)).await);
+    let used = reset_password(&code, PASSWORD);
+    costs.push(cost_of_refusal(world, "… with a code that was used", "password", used, 400).await);
+    let emilie = world.log_in("emilie").await.access;
+    world.make_api_key(&emilie).await;
+    let delete = Request::delete(&path("")).json(&json!({"reason": "She asked for it"}));
+    costs.extend([
+        ask("`POST /admin/users/{id}/end-sessions/`", people, Request::post(&path("end-sessions"))).await,
+        ask("`POST /admin/users/{id}/end-keys/` of one", people, Request::post(&path("end-keys"))).await,
+        ask("`DELETE /admin/users/{id}/`", people, delete).await,
+    ]);
+    costs
+}
+
 /// The costs of messages by keys with limits. Rose has three of them.
 async fn costs_of_limits(world: &World) -> Vec<Cost> {
     world.register("rose", 100).await;
@@ -273,6 +312,17 @@ async fn costs_of_limits(world: &World) -> Vec<Cost> {
         cost(world, "`GET /keys/` of three, one of which has a budget", "keys", Request::get("/keys/").bearer(&access))
             .await,
     ]
+}
+
+/// The cost of the message that takes what is due of an allowance. Hertha's account was not used since the period began.
+async fn cost_of_a_step(world: &World) -> Cost {
+    world.register("hertha", 100).await;
+    let access = world.log_in("hertha").await.access;
+    let allowance =
+        json!({"credits": {"N": "5"}, "per": {"S": "month"}, "cap": {"N": "900"}, "through": {"S": "2020-01"}});
+    change_account(world, "hertha", &json!({"allowance": {"M": allowance}})).await;
+    let name = "`POST /v1/chat/completions` that takes what is due of an allowance";
+    cost(world, name, "chat-completions", completion(false).bearer(&access)).await
 }
 
 /// The costs of conversations. Joan has twenty short messages in one when she lists them.
@@ -426,6 +476,58 @@ fn receipt_keys() -> Request {
     Request::get("/.well-known/receipt-keys.json")
 }
 
+/// The costs of what staff do to the deployment, and of looking. Barbara is staff, and Rita has two summed messages.
+async fn costs_of_the_deployment(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("barbara").await.access;
+    world.register("rita", 100).await;
+    let rita = world.log_in("rita").await.access;
+    for _ in 0..2 {
+        world.stack.send(chat().bearer(&rita)).await;
+    }
+    let id = world.user_id("rita").await;
+    let get = |path: &str| Request::get(path).bearer(&staff);
+    let version = world.stack.send(get("/admin/catalogue/")).await.json()["version"].clone();
+    let replacement = json!({"catalogue": catalogue_with_embeddings(), "version": version});
+    let replacement = Request::put("/admin/catalogue/").json(&replacement).bearer(&staff);
+    let check = Request::post("/admin/catalogue/check/").json(&json!({"catalogue": {}})).bearer(&staff);
+    let mut costs = vec![
+        whole_cost(world, "`GET /admin/catalogue/`", "admin-catalogue", get("/admin/catalogue/")).await,
+        whole_cost(world, "`PUT /admin/catalogue/` of 1 KB", "admin-catalogue", replacement).await,
+        whole_cost(world, "`POST /admin/catalogue/check/`", "admin-catalogue", check).await,
+        whole_cost(world, "`GET /admin/catalogue/versions/`", "admin-catalogue", get("/admin/catalogue/versions/"))
+            .await,
+        whole_cost(world, "`GET /admin/catalogue/versions/{version}/`", "admin-catalogue", {
+            get("/admin/catalogue/versions/1/")
+        })
+        .await,
+    ];
+    world.put_catalogue(None).await;
+    let [transactions, usage] = ["transactions", "usage"].map(|list| get(&format!("/admin/users/{id}/{list}/")));
+    costs.extend([
+        cost(world, "`GET /admin/history/`", "admin-read", get("/admin/history/").query("limit", "20")).await,
+        cost(world, "`GET /admin/history/` of a user by name", "admin-read", {
+            get("/admin/history/").query("subject", "rita")
+        })
+        .await,
+        cost(world, "`GET /admin/settings/`", "admin-read", get("/admin/settings/")).await,
+        whole_cost(world, "`GET /admin/health/`", "admin-read", get("/admin/health/")).await,
+        cost(world, "`GET /admin/users/{id}/transactions/`", "admin-read", transactions).await,
+        cost(world, "`GET /admin/users/{id}/usage/`", "admin-read", usage).await,
+        cost(world, "`GET /admin/usage/`", "admin-read", get("/admin/usage/")).await,
+    ]);
+    costs
+}
+
+/// The cost of a request that reads stop or catalogue whenever it is sent.
+async fn whole_cost(world: &World, name: &'static str, function: &str, request: Request) -> Cost {
+    world.stack.function(function).await;
+    world.stack.recorder().ask_for_capacity();
+    world.stack.recorder().clear();
+    let response = world.stack.send(request).await;
+    assert!(response.status < 300, "{response:?}");
+    Cost::of(name, &world.stack.recorder().requests())
+}
+
 /// More entries than a page of transactions reads.
 const OLD_ENTRIES: usize = 600;
 
@@ -480,6 +582,64 @@ async fn costs_of_many_sessions(world: &World) -> Vec<Cost> {
     ]
 }
 
+/// The costs of vouchers: of Rosalind, who is staff, and of those who redeem one and register by another.
+async fn costs_of_vouchers(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("rosalind").await.access;
+    let make = |terms: Value| make_vouchers(&terms).bearer(&staff);
+    let (code, invitation) =
+        (world.make_code(VoucherKind::Credits, 5, 2).await, world.make_code(VoucherKind::Invitation, 5, 1).await);
+    let invited = register_invited("marie", &invitation);
+    let mut costs = vec![
+        cost(world, "`POST /vouchers/redeem/`", "vouchers", redeem(&code).bearer(&staff)).await,
+        cost_of_refusal(world, "… of a code that nobody made", "vouchers", unknown_code().bearer(&staff), 404).await,
+        cost(world, "`POST /register/` by invitation", "register", invited).await,
+        cost(world, "`POST /admin/vouchers/`", "admin-money", make(json!({"amount": 5}))).await,
+        cost(world, "… of ninety codes", "admin-money", make(json!({"amount": 5, "count": 90}))).await,
+        cost(world, "`GET /admin/vouchers/`", "admin-money", Request::get("/admin/vouchers/").bearer(&staff)).await,
+    ];
+    let listed = world.stack.send(Request::get("/admin/vouchers/").bearer(&staff)).await.json();
+    let batch = format!("/admin/vouchers/{}/", listed["batches"][0]["id"].as_str().unwrap());
+    let (show, end) = (Request::get(&batch).bearer(&staff), Request::delete(&batch).bearer(&staff));
+    costs.extend([
+        cost(world, "`GET /admin/vouchers/{id}/` of ninety codes", "admin-money", show).await,
+        cost(world, "`DELETE /admin/vouchers/{id}/` of ninety codes", "admin-money", end).await,
+    ]);
+    costs
+}
+
+/// The costs of grants: of Noor, who is staff, to herself and to Emmy, alone and by files.
+async fn costs_of_grants(world: &World) -> Vec<Cost> {
+    let staff = world.superuser("noor").await.access;
+    world.register("emmy", 10).await;
+    let emmy = world.user_id("emmy").await;
+    let rows = |first: usize, number: usize| -> String {
+        let rows: Vec<String> = (first..first + number).map(|row| format!("row-{row},emmy,1,A course\n")).collect();
+        rows.concat()
+    };
+    let give = |id: &str| give(&emmy, 5, id).bearer(&staff);
+    let bulk = |first, number| bulk_grant(&rows(first, number)).bearer(&staff);
+    let mut costs = vec![
+        cost(world, "`POST /admin/users/{id}/grants/`", "admin-money", give("one")).await,
+        cost(world, "… that is repeated", "admin-money", give("one")).await,
+        cost(world, "`POST /admin/jobs/` of one row", "admin-money", bulk(0, 1)).await,
+        cost(world, "… of three rows", "admin-money", bulk(100, 3)).await,
+        cost(world, "`GET /admin/jobs/`", "admin-money", Request::get("/admin/jobs/").bearer(&staff)).await,
+    ];
+    let listed = world.stack.send(Request::get("/admin/jobs/").bearer(&staff)).await.json();
+    let job = format!("/admin/jobs/{}/", listed["jobs"][0]["id"].as_str().unwrap());
+    let (show, go_on) = (Request::get(&job).bearer(&staff), Request::post(&job).bearer(&staff));
+    costs.extend([
+        cost(world, "`GET /admin/jobs/{id}/` of three rows", "admin-money", show).await,
+        cost(world, "`POST /admin/jobs/{id}/` where nothing waits", "admin-money", go_on).await,
+    ]);
+    costs
+}
+
+/// The request of somebody who redeems a code that nobody made.
+fn unknown_code() -> Request {
+    redeem(&VoucherCode::new().unwrap().written())
+}
+
 /// The cost of a message to a model that reads earlier messages.
 async fn cost_with_context() -> Cost {
     let (provider, chatting) = providers::with_openai(&[]).await;
@@ -508,6 +668,7 @@ async fn costs_of_starts() -> Vec<Cost> {
         ("`openai-responses` starts", "openai-responses"),
         ("`anthropic-messages` starts", "anthropic-messages"),
         ("`register` starts", "register"),
+        ("`vouchers` starts", "vouchers"),
         ("`receipt` starts", "receipt"),
     ] {
         world.stack.recorder().clear();
@@ -534,8 +695,13 @@ async fn costs_md_says_what_each_request_costs() {
     counted.extend(costs_of_an_account(&world).await);
     counted.extend(costs_of_many_sessions(&world).await);
     counted.extend(costs_of_limits(&world).await);
+    counted.push(cost_of_a_step(&world).await);
     counted.extend(costs_of_conversations(&world).await);
+    counted.extend(costs_of_people(&world).await);
+    counted.extend(costs_of_the_deployment(&world).await);
     counted.push(cost_of_a_condition(&world).await);
+    counted.extend(costs_of_vouchers(&world).await);
+    counted.extend(costs_of_grants(&world).await);
     compare_with_docs("## Requests to DynamoDB\n", &counted);
     compare_with_docs("### The cost of a refusal\n", &costs_of_refusals().await);
     compare_with_docs("### The cost of a start\n", &costs_of_starts().await);

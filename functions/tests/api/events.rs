@@ -25,7 +25,9 @@ use futures_util::stream;
 use lambda_http::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::domain::code::VoucherCode;
 use shared::identity::api_keys::MAX_API_KEYS;
+use shared::ledger::vouchers::VoucherKind;
 use testkit::gateway::{Payload, Request, Response};
 use testkit::json_text::written_out;
 use testkit::runtime_api::{InvocationError, InvocationFailure, cargo_lambda_deadline};
@@ -34,7 +36,7 @@ use testkit::template::{Template, workspace_root};
 use tokio::sync::OnceCell;
 
 use crate::forgery;
-use crate::requests::catalogue_with_embeddings;
+use crate::requests::{catalogue_with_embeddings, redeem, refresh, reset_password};
 use crate::world::{MadeApiKey, PASSWORD, Tokens, World, an_hour_ago, days_ago};
 
 /// More worlds at once would wait for each other on two cores.
@@ -385,8 +387,8 @@ fn every_function_has_events_of_both_payload_versions_for_success_and_failure() 
     for function in &functions {
         let has = |test: &dyn Fn(&Case) -> bool| cases.iter().any(|case| case.function == *function && test(case));
         assert!(has(&|case| case.is_success && case.file.is_some()), "{function}");
-        // The audit is given nothing that it could refuse.
-        assert!(function == "audit" || has(&|case| !case.is_success), "{function}");
+        // These are given nothing that they could refuse.
+        assert!(["audit", "jobs"].contains(&function.as_str()) || has(&|case| !case.is_success), "{function}");
         let is_of_the_django_app = OF_THE_DJANGO_APP.contains(&function.as_str());
         assert!(!is_of_the_django_app || has(&|case| !case.is_success && case.file.is_some()), "{function}");
     }
@@ -453,6 +455,16 @@ impl Cast {
             "api_key_id_of_grace" => world.make_api_key(&world.log_in("grace").await.access).await.id,
             "access_token_of_ivan" => world.log_in("ivan").await.access,
             "api_key_of_ivan" => world.make_api_key(&world.log_in("ivan").await.access).await.key,
+            "access_token_of_ruth_who_is_staff" => {
+                world.register("ruth", 0).await;
+                world.set_staff("ruth", true).await;
+                world.log_in("ruth").await.access
+            }
+            "access_token_of_rosa_who_is_staff_since_an_hour" => self.staff_since_an_hour("rosa").await,
+            "reset_code" => self.reset_code("grace").await,
+            "used_reset_code" => self.used_reset_code("grace").await,
+            "id_of_ada" => world.user_id("ada").await,
+            "id_of_grace" => world.user_id("grace").await,
             "access_token_of_hedy_with_one_api_key" => self.register_with_api_keys("hedy", 1).await,
             "access_token_of_katherine_with_all_api_keys" => {
                 let access = self.register_with_api_keys("katherine", 1).await;
@@ -472,6 +484,26 @@ impl Cast {
                 world.slow_down("ada", "127.0.113.7").await;
                 "127.0.113.7".to_owned()
             }
+            "voucher_code" => world.make_code(VoucherKind::Credits, 200, 1).await,
+            "voucher_code_without_its_last_character" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 1).await;
+                code[..code.len() - 1].to_owned()
+            }
+            "used_voucher_code" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 1).await;
+                self.redeem(&code, "grace").await
+            }
+            "voucher_code_that_ada_has_redeemed" => {
+                let code = world.make_code(VoucherKind::Credits, 200, 2).await;
+                self.redeem(&code, "ada").await
+            }
+            "unknown_voucher_code" => VoucherCode::new().unwrap().written(),
+            "invitation_code" => world.make_code(VoucherKind::Invitation, 200, 1).await,
+            "batch_id" => world.make_batch(VoucherKind::Credits, 200, 1).await.0,
+            "address_of_a_guesser_of_codes" => {
+                world.guess_codes("127.0.113.7").await;
+                "127.0.113.7".to_owned()
+            }
             "address_of_a_crowd" => {
                 world.crowd("127.0.113.7").await;
                 "127.0.113.7".to_owned()
@@ -480,10 +512,40 @@ impl Cast {
         }
     }
 
+    /// A token of a superuser who logged in an hour ago and has refreshed it since.
+    async fn staff_since_an_hour(&self, username: &str) -> String {
+        self.world.register(username, 0).await;
+        self.world.set_staff(username, true).await;
+        let tokens = self.world.log_in_at(username, an_hour_ago(), JWT_SIGNING_SECRET).await;
+        let refreshed = self.world.stack.send(refresh(&tokens.refresh)).await.json();
+        refreshed["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A code that staff make for `username`.
+    async fn reset_code(&self, username: &str) -> String {
+        let staff = self.world.superuser("lise").await.access;
+        let request = Request::post(&format!("/admin/users/{username}/reset-codes/")).bearer(&staff);
+        let made = self.world.stack.send(request).await.json();
+        made["code"].as_str().unwrap().to_owned()
+    }
+
+    async fn used_reset_code(&self, username: &str) -> String {
+        let code = self.reset_code(username).await;
+        assert_eq!(self.world.stack.send(reset_password(&code, PASSWORD)).await.status, 204);
+        code
+    }
+
     /// The grant of somebody's registration.
     async fn transaction_id(&self, access: &str) -> String {
         let list = self.world.stack.send(Request::get("/transactions/").bearer(access)).await.json();
         list["transactions"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Redeems a code for `username`, and returns it.
+    async fn redeem(&self, code: &str, username: &str) -> String {
+        let access = self.world.log_in(username).await.access;
+        assert_eq!(self.world.stack.send(redeem(code).bearer(&access)).await.status, 200);
+        code.to_owned()
     }
 
     async fn log_out(&self, tokens: Tokens, everywhere: bool) -> Tokens {

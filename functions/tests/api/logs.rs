@@ -10,9 +10,10 @@ use testkit::stack::{JWT_SIGNING_SECRET, RECEIPT_SIGNING_SECRET};
 use testkit::template::Template;
 
 use crate::requests::{
-    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, balance, change_api_key,
-    change_password, delete_account, delete_conversation, end_api_key, log_in, make_api_key, make_conversation,
-    message, message_in, messages_of, receipt, refresh, register, rename_conversation, verify,
+    COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, admin_user, balance,
+    bulk_grant, change_api_key, change_password, delete_account, delete_conversation, end_api_key, give, log_in,
+    make_api_key, make_conversation, make_vouchers, message, message_in, messages_of, receipt, redeem, refresh,
+    register, rename_conversation, reset_password, verify,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -24,8 +25,12 @@ const NAME_OF_KEY: &str = "The doctor's program";
 /// The title of a conversation.
 const TITLE: &str = "A journey that nobody may read of";
 
+/// The reason of a grant, and its id.
+const REASON: &str = "Nobody may read why";
+const GRANT: &str = "an-id-of-a-grant";
+
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 55;
+const REQUESTS: usize = 86;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -90,12 +95,16 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(Request::get("/messages/").bearer(access)).await;
     world.stack.send(Request::get("/export/").bearer(access)).await;
     use_a_conversation(world, access).await;
+    let reset_codes = use_people(world, access).await;
+    use_the_deployment(world, access).await;
     let public =
         ["/.well-known/jwks.json", "/.well-known/receipt-keys.json", "/openapi.json", "/docs/", "/docs/start.js"];
     for path in public {
         world.stack.send(Request::get(path)).await;
     }
     let made = use_an_api_key(world, access).await;
+    let codes = use_vouchers(world, access).await;
+    give_credits(world, access).await;
     let sessions = world.stack.send(Request::get("/sessions/").bearer(access)).await.json();
     let session = format!("/sessions/{}/", sessions["sessions"][0]["id"].as_str().unwrap());
     world.stack.send(change_password("wrong password", NEW_PASSWORD).bearer(access)).await;
@@ -114,7 +123,74 @@ async fn use_everything(world: &World) -> Vec<String> {
         RECEIPT_SIGNING_SECRET,
         "Dummy Response",
     ];
-    secrets.into_iter().chain([refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE]).map(str::to_owned).collect()
+    let made_here = [refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE, REASON, GRANT];
+    secrets.into_iter().chain(made_here).map(str::to_owned).chain(codes).chain(reset_codes).collect()
+}
+
+/// Makes vouchers as staff, redeems one, lists them and ends them. Returns the codes, as they are written and as they are stored.
+async fn use_vouchers(world: &World, access: &str) -> Vec<String> {
+    world.set_staff("ada", true).await;
+    let made = world.stack.send(make_vouchers(&json!({"amount": 5, "count": 2, "note": MESSAGE})).bearer(access)).await;
+    let made = made.json();
+    let codes: Vec<String> = serde_json::from_value(made["codes"].clone()).unwrap();
+    let batch = format!("/admin/vouchers/{}/", made["id"].as_str().unwrap());
+    for request in [redeem(&codes[0]), Request::get("/admin/vouchers/"), Request::get(&batch), Request::delete(&batch)]
+    {
+        assert!(world.stack.send(request.bearer(access)).await.status < 300);
+    }
+    assert_eq!(world.stack.send(redeem(&codes[1]).bearer(access)).await.status, 409);
+    world.set_staff("ada", false).await;
+    let canonical: Vec<String> = codes.iter().map(|code| code.replace('-', "")).collect();
+    [codes, canonical].concat()
+}
+
+/// Looks for a user as staff, looks at one, changes and deletes one who has set a password with a code. Returns the codes, as they
+/// are written and as they are stored.
+async fn use_people(world: &World, access: &str) -> Vec<String> {
+    world.register("emmy", 0).await;
+    world.set_staff("ada", true).await;
+    let path = |act: &str| admin_user("emmy", act);
+    let made = world.stack.send(Request::post(&path("reset-codes")).bearer(access)).await.json();
+    let code = made["code"].as_str().unwrap().to_owned();
+    assert_eq!(world.stack.send(reset_password(&code, NEW_PASSWORD)).await.status, 204);
+    assert_eq!(world.stack.send(reset_password(&code, NEW_PASSWORD)).await.status, 400);
+    let reason = json!({"reason": MESSAGE});
+    for request in [
+        Request::get("/admin/users/").query("search", "emmy"),
+        Request::get(&path("")),
+        Request::new("PATCH", &path("")).json(&json!({"status": "inactive", "reason": MESSAGE})),
+        Request::post(&path("end-sessions")),
+        Request::post(&path("end-keys")),
+        Request::delete(&path("")).json(&reason),
+    ] {
+        let response = world.stack.send(request.bearer(access)).await;
+        assert!(response.status < 300, "{response:?}");
+    }
+    world.set_staff("ada", false).await;
+    vec![code.replace('-', ""), code]
+}
+
+/// Looks at the deployment as staff, and replaces its catalogue.
+async fn use_the_deployment(world: &World, access: &str) {
+    world.set_staff("ada", true).await;
+    let document = json!({"catalogue": {"models": [MESSAGE]}});
+    for request in [
+        Request::get("/admin/catalogue/"),
+        Request::put("/admin/catalogue/").json(&json!({"catalogue": null, "version": 0})),
+        Request::post("/admin/catalogue/check/").json(&document),
+        Request::get("/admin/catalogue/versions/"),
+        Request::get("/admin/catalogue/versions/1/"),
+        Request::get("/admin/history/").query("subject", "ada"),
+        Request::get("/admin/settings/"),
+        Request::get("/admin/health/"),
+        Request::get("/admin/usage/"),
+        Request::get("/admin/users/ada/transactions/"),
+        Request::get("/admin/users/ada/usage/"),
+    ] {
+        let response = world.stack.send(request.bearer(access)).await;
+        assert!(response.status < 300, "{response:?}");
+    }
+    world.set_staff("ada", false).await;
 }
 
 /// Makes a conversation, gives it another title, talks in it, lists it and deletes it.
@@ -130,6 +206,18 @@ async fn use_a_conversation(world: &World, access: &str) {
     ] {
         assert!(world.stack.send(request.bearer(access)).await.status < 300);
     }
+}
+
+/// Gives credits as staff, alone and by a file, and looks at the report.
+async fn give_credits(world: &World, access: &str) {
+    world.set_staff("ada", true).await;
+    assert_eq!(world.stack.send(give("ada", 5, GRANT).bearer(access)).await.status, 201);
+    let made = world.stack.send(bulk_grant(&format!("{GRANT}-2,ada,5,{REASON}\n")).bearer(access)).await.json();
+    let job = format!("/admin/jobs/{}/", made["id"].as_str().unwrap());
+    for request in [Request::get("/admin/jobs/"), Request::get(&job), Request::post(&job)] {
+        assert_eq!(world.stack.send(request.bearer(access)).await.status, 200);
+    }
+    world.set_staff("ada", false).await;
 }
 
 /// Makes an API key, lists it, uses it where it is accepted and where it is refused, and ends it.
@@ -236,7 +324,9 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
         let was_refused = line["status"].as_u64().unwrap() >= 400;
         assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");
     }
-    let users: BTreeSet<&str> = lines.iter().filter_map(|line| line["user_id"].as_str()).collect();
+    // Emmy set a password with a code.
+    let of_ada = lines.iter().filter(|line| line["route"] != "/password/reset");
+    let users: BTreeSet<&str> = of_ada.filter_map(|line| line["user_id"].as_str()).collect();
     assert_eq!(users.len(), 1, "it was Ada, all the time");
     let routes: BTreeSet<String> = lines.iter().map(|line| line["route"].as_str().unwrap().to_owned()).collect();
     let template = Template::of_workspace().unwrap();

@@ -12,11 +12,12 @@ use crate::requests::{change_password, chat, completion, log_in};
 use crate::world::{PASSWORD, Tokens, World};
 
 /// Every metric and its unit. The alarms and the dashboard of the template name them too.
-const METRICS: [(&str, &str); 13] = [
+const METRICS: [(&str, &str); 14] = [
     ("AuditLag", "Seconds"),
     ("AuditMismatches", "Count"),
     ("CaptureOverruns", "Count"),
     ("CreditsCaptured", "Count"),
+    ("CreditsGranted", "Count"),
     ("CreditsReleased", "Count"),
     ("LoginsFailed", "Count"),
     ("Messages", "Count"),

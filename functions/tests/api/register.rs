@@ -1,11 +1,15 @@
 //! `/register/`: which names and passwords are taken, and how many registrations a network may make.
 
 use serde_json::json;
+use shared::domain::code::VoucherCode;
+use shared::domain::period::PeriodLength;
+use shared::domain::time::Clock;
+use shared::ledger::vouchers::VoucherKind;
 use testkit::gateway::Request;
 
 use crate::guessing::{ELSEWHERE, HOME, retry_after};
 use crate::refusals::refused;
-use crate::requests::{change_password, register};
+use crate::requests::{change_password, register, register_invited};
 use crate::world::{PASSWORD, World};
 
 #[tokio::test]
@@ -86,13 +90,99 @@ async fn registrations_are_not_counted_where_they_have_no_limit() {
 
 #[tokio::test]
 async fn nobody_registers_where_registrations_are_closed_whatever_the_body_is() {
-    for setting in ["closed", "invite"] {
-        let world = World::start_with(&[("REGISTRATION", setting)]).await;
-        for request in [register("bob", PASSWORD), Request::post("/register/").json(&json!({"username": 7}))] {
-            refused(&world, request, 403, "registration_closed").await;
-        }
-        assert!(world.items().await.is_empty(), "{setting}");
+    let world = World::start_with(&[("REGISTRATION", "closed")]).await;
+    let invitation = world.make_code(VoucherKind::Invitation, 5, 1).await;
+    for request in [
+        register("bob", PASSWORD),
+        register_invited("bob", &invitation),
+        Request::post("/register/").json(&json!({"username": 7})),
+    ] {
+        refused(&world, request, 403, "registration_closed").await;
     }
+}
+
+#[tokio::test]
+async fn where_only_invitations_register_there_is_no_way_round() {
+    let world = World::start_with(&[("REGISTRATION", "invite"), ("REGISTRATIONS_PER_HOUR", "0")]).await;
+    let voucher = world.make_code(VoucherKind::Credits, 5, 1).await;
+    let spent = world.make_code(VoucherKind::Invitation, 5, 1).await;
+    assert_eq!(world.stack.send(register_invited("ada", &spent)).await.status, 201);
+    let fields = [("username", "bob"), ("password", PASSWORD)];
+    let with_empty = [("username", "bob"), ("password", PASSWORD), ("invitation", "")];
+    for request in [
+        register("bob", PASSWORD),
+        Request::post("/register/").form(&fields),
+        Request::post("/register/").form(&with_empty),
+        Request::post("/register/").multipart(&fields),
+        Request::post("/register/").multipart(&with_empty),
+        register_invited("bob", "-"),
+        Request::post("/register/").json(&json!({"username": "bob", "password": PASSWORD, "invitation": null})),
+        Request::post("/register/").json(&json!({"username": "bob", "password": PASSWORD, "invitation": [spent]})),
+        Request::post("/register/").json(&json!({"username": "bob", "password": PASSWORD, "Invitation": spent})),
+        Request::post("/register/").query("invitation", &spent).json(&json!({"username": "bob", "password": PASSWORD})),
+    ] {
+        let problem = refused(&world, request, 400, "invalid").await.json();
+        assert!(problem["errors"]["invitation"].is_array(), "{problem}");
+    }
+    refused(&world, register_invited("bob", &VoucherCode::new().unwrap().written()), 404, "voucher_not_found").await;
+    refused(&world, register_invited("bob", &voucher), 404, "voucher_not_found").await;
+    refused(&world, register_invited("bob", &spent), 409, "voucher_spent").await;
+    let invitation = world.make_code(VoucherKind::Invitation, 5, 1).await.to_lowercase().replace('-', " ");
+    let form = [("username", "bob"), ("password", PASSWORD), ("invitation", invitation.as_str())];
+    assert_eq!(world.stack.send(Request::post("/register/").form(&form)).await.status, 201);
+}
+
+#[tokio::test]
+async fn an_invited_account_has_the_invitations_credits_in_place_of_the_settings_and_the_allowance() {
+    let allowance = [("ALLOWANCE_TOKENS", "50"), ("ALLOWANCE_PERIOD", "week"), ("ALLOWANCE_CAP", "80")];
+    let settings = [&allowance[..], &[("STARTING_TOKENS", "100")]].concat();
+    let world = World::start_with(&settings).await;
+    for (name, credits) in [("ada", 7), ("grace", 0)] {
+        let invitation = world.make_code(VoucherKind::Invitation, credits, 1).await;
+        assert_eq!(world.stack.send(register_invited(name, &invitation)).await.status, 201);
+        let access = world.log_in(name).await.access;
+        assert_eq!(world.balance(&access).await.0, credits);
+        let entries = world.entries_of(&world.user_id(name).await).await;
+        let [entry] = &entries[..] else { panic!("{entries:?}") };
+        assert_eq!((&entry["kind"]["S"], &entry["source"]["S"]), (&json!("grant"), &json!("invitation")));
+    }
+    assert_eq!(world.stack.send(register("bob", PASSWORD)).await.status, 201);
+    let items = world.items().await;
+    let account =
+        |name: &str| items.values().find(|item| item["sk"]["S"] == "ACCOUNT" && item["username"]["S"] == name);
+    let terms = &account("ada").unwrap()["allowance"]["M"];
+    assert_eq!(
+        (&terms["credits"]["N"], &terms["cap"]["N"], &terms["per"]["S"]),
+        (&json!("50"), &json!("80"), &json!("week"))
+    );
+    let through = PeriodLength::Week.period_at(Clock::system().now()).to_string();
+    assert_eq!(terms["through"]["S"], through, "the allowance begins with the next period");
+    assert!(account("bob").unwrap()["allowance"].is_null(), "only those who were invited get it");
+    assert_eq!(world.balance(&world.log_in("bob").await.access).await.0, 100);
+}
+
+#[tokio::test]
+async fn an_invitation_registers_as_many_as_it_may_however_many_come_at_once() {
+    let world = World::start_with(&[("REGISTRATIONS_PER_HOUR", "0")]).await;
+    let invitation = world.make_code(VoucherKind::Invitation, 7, 2).await;
+    let names = ["ada", "bob", "eve", "ivan", "mary", "ruth"];
+    let responses = world.send_at_once("register", &names.map(|name| register_invited(name, &invitation))).await;
+    let count = |status: u16| responses.iter().filter(|response| response.status == status).count();
+    assert_eq!((count(201), count(409)), (2, 4), "{responses:?}");
+    let accounts = world.items().await.into_values().filter(|item| item["sk"]["S"] == "ACCOUNT").count();
+    assert_eq!(accounts, 2);
+}
+
+#[tokio::test]
+async fn a_wrong_invitation_costs_no_hash_and_counts_as_a_guess() {
+    let world = World::start().await;
+    world.guess_codes(HOME).await;
+    let code = VoucherCode::new().unwrap().written();
+    let throttled = world.stack.send(register_invited("bob", &code).source_ip(HOME)).await;
+    assert!((1..=3600).contains(&retry_after(&throttled)));
+    let elsewhere = register_invited("bob", &code).source_ip(ELSEWHERE);
+    assert_eq!(world.stack.send(elsewhere).await.status, 404, "other networks go on");
+    assert_eq!(world.stack.send(register("bob", PASSWORD).source_ip(HOME)).await.status, 201, "without a code too");
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use testkit::template::Template;
 
 use crate::logs::logs_with;
 use crate::requests::{
-    anthropic_message, balance, chat, completion, embeddings, message, path_with_id, response, text_completion,
+    UNKNOWN_ID, anthropic_message, balance, chat, completion, embeddings, message, path_with_id, response,
+    text_completion,
 };
 use crate::world::{Tokens, World};
 
@@ -16,7 +17,7 @@ use crate::world::{Tokens, World};
 fn everywhere(method: &str) -> Vec<Request> {
     let functions = Template::of_workspace().unwrap().functions();
     let paths = functions.into_iter().flat_map(|function| function.routes).map(|route| route.path);
-    paths.map(|path| Request::new(method, &path_with_id(&path, "x"))).collect()
+    paths.map(|path| Request::new(method, &path_with_id(&path, UNKNOWN_ID))).collect()
 }
 
 /// The ids of the answers, which must all be different.
@@ -51,7 +52,8 @@ async fn every_answer_has_the_id_of_its_line_in_the_log() {
         (401, anthropic_message(true)),
         (204, preflight),
     ];
-    requests.extend(everywhere("BREW").into_iter().map(|request| (405, request)));
+    let staff = world.token_for_all_paths().await;
+    requests.extend(everywhere("BREW").into_iter().map(|request| (405, request.bearer(&staff))));
     let mut responses = Vec::new();
     for (number, (status, request)) in requests.into_iter().enumerate() {
         let payload = if number % 2 == 0 { Payload::V1 } else { Payload::V2 };

@@ -26,12 +26,36 @@ pub const FIRST_CONVERSATION: &str = "00000000000000000000000000";
 /// An id that no session, no API key and no transaction has.
 pub const UNKNOWN_ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
+/// A code that nobody made, whose check character is right.
+pub const UNKNOWN_CODE: &str = "0000-0000-0000-0000-0000";
+
 pub fn register(username: &str, password: &str) -> Request {
     Request::post("/register/").json(&json!({"username": username, "password": password}))
 }
 
+pub fn register_invited(username: &str, code: &str) -> Request {
+    Request::post("/register/").json(&json!({"username": username, "password": PASSWORD, "invitation": code}))
+}
+
+pub fn redeem(code: &str) -> Request {
+    Request::post("/vouchers/redeem/").json(&json!({"code": code}))
+}
+
+pub fn make_vouchers(terms: &Value) -> Request {
+    Request::post("/admin/vouchers/").json(terms)
+}
+
 pub fn log_in(username: &str, password: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password}))
+}
+
+pub fn reset_password(code: &str, new_password: &str) -> Request {
+    Request::post("/password/reset/").json(&json!({"code": code, "new_password": new_password}))
+}
+
+/// The path of a user, or of an act on one, in the admin API.
+pub fn admin_user(user: &str, act: &str) -> String {
+    if act.is_empty() { format!("/admin/users/{user}/") } else { format!("/admin/users/{user}/{act}/") }
 }
 
 pub fn refresh(refresh_token: &str) -> Request {
@@ -109,6 +133,17 @@ pub fn change_password(current: &str, new: &str) -> Request {
 
 pub fn delete_account(password: &str) -> Request {
     Request::delete("/account/").json(&json!({"password": password}))
+}
+
+pub fn give(user: &str, amount: i64, id: &str) -> Request {
+    let body = json!({"amount": amount, "reason": "A present"});
+    Request::post(&format!("/admin/users/{user}/grants/")).header("Idempotency-Key", id).json(&body)
+}
+
+/// A bulk grant of these rows.
+pub fn bulk_grant(rows: &str) -> Request {
+    let file = format!("id,username,amount,reason\n{rows}");
+    Request::post("/admin/jobs/").body(Some("text/csv"), file.into_bytes())
 }
 
 pub fn make_api_key(name: &str) -> Request {
@@ -216,7 +251,7 @@ pub fn completion_by(model: &str, stream: bool) -> Request {
 
 /// A path of the template, with `id` in place of its parameter, which may take the rest of the path.
 pub fn path_with_id(route: &str, id: &str) -> String {
-    route.replace("{id}", id).replace("{id+}", id)
+    route.replace("{id}", id).replace("{id+}", id).replace("{version}", "7")
 }
 
 /// One request to each endpoint that is for people and not for programs, to be sent with an access token.
@@ -240,5 +275,6 @@ pub fn of_people() -> Vec<Request> {
         Request::get("/account/"),
         change_password(PASSWORD, "an even better horse"),
         delete_account(PASSWORD),
+        redeem(UNKNOWN_CODE),
     ]
 }

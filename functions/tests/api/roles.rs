@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use shared::identity::sessions::MAX_SESSIONS;
-use testkit::gateway::{Request, Response};
+use testkit::gateway::{Payload, Request, Response};
 use testkit::recorder::Fault;
 use testkit::role::{Permission, Role};
 use testkit::template::Template;
@@ -16,10 +16,10 @@ use wiremock::{Mock, MockServer};
 
 use crate::providers;
 use crate::requests::{
-    EMBEDDINGS, FIRST_CONVERSATION, anthropic_message, balance, catalogue_with_embeddings, change_api_key,
-    change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key, end_session,
-    log_in, make_conversation, message_in, messages_of, quote, receipt, refresh, register, rename_conversation,
-    response, text_completion, verify,
+    EMBEDDINGS, FIRST_CONVERSATION, admin_user, anthropic_message, balance, bulk_grant, catalogue_with_embeddings,
+    change_api_key, change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key,
+    end_session, give, log_in, make_conversation, make_vouchers, message_in, messages_of, quote, receipt, redeem,
+    refresh, register, register_invited, rename_conversation, reset_password, response, text_completion, verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -252,6 +252,29 @@ async fn embed() -> BTreeSet<Permission> {
     world.stack.recorder().used_permissions()
 }
 
+/// A superuser gives credits to a person with an expired hold, and grants by files: one is driven by its request, and one by the
+/// schedule.
+async fn grant(world: &World) {
+    let staff = world.superuser("rosa").await.access;
+    world.register("noether", 10).await;
+    leave_a_hold(world, "noether").await;
+    ask(world, 201, give("noether", 5, "from-rosa").bearer(&staff)).await;
+    let made = ask(world, 201, bulk_grant("row,noether,5,A course\n").bearer(&staff)).await.json();
+    ask(world, 200, Request::get("/admin/jobs/").bearer(&staff)).await;
+    ask(world, 200, Request::get(&format!("/admin/jobs/{}/", made["id"].as_str().unwrap())).bearer(&staff)).await;
+
+    let event =
+        bulk_grant("other,noether,5,A course\n").bearer(&staff).to_resource("/admin/jobs").to_event(Payload::V1);
+    let hardly_any_time = SystemTime::now() + Duration::from_secs(4);
+    world.stack.function("admin-money").await.invoke_with_deadline(&event, hardly_any_time).await.unwrap();
+    let is_open = |item: &Value| item["state"]["S"] == "running";
+    let items = world.stack.table().items().await;
+    let sort = items.iter().find(|item| is_open(item)).unwrap()["sk"]["S"].as_str().unwrap();
+    change(world, sort, is_open, |item| item["touched_at"] = json!({"N": "1"})).await;
+    leave_a_hold(world, "noether").await;
+    assert_eq!(world.stack.invoke("jobs", &json!({})).await.unwrap(), json!({"ended": 1, "open": 0}));
+}
+
 /// Leaves an expired hold in an account, as a process does that was killed.
 async fn leave_a_hold(world: &World, username: &str) {
     let hold = json!({"M": {
@@ -314,8 +337,31 @@ async fn operate(world: &World, ada: &Tokens) {
     let hardly_any_time = SystemTime::now() + Duration::from_secs(5);
     assert_eq!(audit.invoke_with_deadline(&json!({}), hardly_any_time).await.unwrap()["finished"], false);
     let report = audit.invoke(&json!({})).await.unwrap();
+    let items = world.stack.table().items().await;
+    let left = items.iter().filter(|item| item["sk"]["S"] == "ACCOUNT" && item["status"]["S"] == "deleting");
+    let logs = || world.stack.logs().lines().filter(|line| line.contains("deletion")).collect::<Vec<_>>().join("\n");
+    assert_eq!(left.count(), 0, "{report}\n{}", logs());
     assert_eq!((&report["finished"], report["mismatches"].as_array().unwrap().len()), (&json!(true), 1), "{report}");
-    assert!(!world.stack.table().items().await.iter().any(|item| item["sk"]["S"] == marker), "{report}");
+    assert!(!items.iter().any(|item| item["sk"]["S"] == marker), "{report}");
+}
+
+/// Staff who make vouchers, look at them and end them, and people who redeem one and register by another.
+async fn use_vouchers(world: &World) {
+    let staff = arrive(world, "rosalind").await.access;
+    world.set_staff("rosalind", true).await;
+    let make = async |terms: Value| {
+        let made = ask(world, 201, make_vouchers(&terms).bearer(&staff)).await.json();
+        (made["id"].as_str().unwrap().to_owned(), made["codes"][0].as_str().unwrap().to_owned())
+    };
+    let (id, code) = make(json!({"amount": 5})).await;
+    let (_, invitation) = make(json!({"amount": 5, "kind": "invitation"})).await;
+    ask(world, 200, redeem(&code).bearer(&staff)).await;
+    ask(world, 201, register_invited("marie", &invitation)).await;
+    ask(world, 200, Request::get("/admin/vouchers/").bearer(&staff)).await;
+    let batch = format!("/admin/vouchers/{id}/");
+    ask(world, 200, Request::get(&batch).bearer(&staff)).await;
+    ask(world, 204, Request::delete(&batch).bearer(&staff)).await;
+    world.set_staff("rosalind", false).await;
 }
 
 /// Whatever the API did to accounts, the directory lists them, and what deletions left.
@@ -367,6 +413,73 @@ async fn check_directory_of_names(world: &World, items: &[Value]) -> usize {
     listed.len()
 }
 
+/// Staff who look for people, look at one, change one, help one who lost a password and a device, and delete two: one that the
+/// audit has to finish.
+async fn look_after_people(world: &World) {
+    let staff = arrive(world, "lise").await.access;
+    world.set_staff("lise", true).await;
+    let emmy = arrive(world, "emmy").await;
+    world.make_api_key(&emmy.access).await;
+    let ask_as_staff = async |status: u16, request: Request| ask(world, status, request.bearer(&staff)).await;
+    for order in ["name", "newest"] {
+        ask_as_staff(200, Request::get("/admin/users/").query("order", order)).await;
+    }
+    let path = |act: &str| admin_user("emmy", act);
+    ask_as_staff(200, Request::get(&path(""))).await;
+    for staff in [true, false] {
+        ask_as_staff(200, Request::new("PATCH", &path("")).json(&json!({"staff": staff}))).await;
+    }
+    let made = ask_as_staff(201, Request::post(&path("reset-codes"))).await.json();
+    ask(world, 204, reset_password(made["code"].as_str().unwrap(), NEW_PASSWORD)).await;
+    ask_as_staff(204, Request::post(&path("end-sessions"))).await;
+    ask_as_staff(204, Request::post(&path("end-keys"))).await;
+    let delete = |user: &str| Request::delete(&admin_user(user, "")).json(&json!({"reason": "They asked for it"}));
+    let hedy = arrive(world, "hedy").await;
+    world.make_api_key(&hedy.access).await;
+    world.stack.recorder().fail_next("BatchWriteItem", Fault::NotApplied, 3);
+    ask_as_staff(503, delete("hedy")).await;
+    world.stack.recorder().forget_faults();
+    change(
+        world,
+        "ACCOUNT",
+        |item| item["username"]["S"] == "hedy",
+        |item| {
+            item["deletion_began_at"] = json!({"N": "1"});
+        },
+    )
+    .await;
+    let irene = arrive(world, "irene").await;
+    world.make_api_key(&irene.access).await;
+    ask_as_staff(204, delete("irene")).await;
+    world.set_staff("lise", false).await;
+}
+
+/// Staff who replace the catalogue, and look at what there is: acts, settings, health, the ledger of one and the usage of all.
+async fn look_after_the_deployment(world: &World) {
+    let staff = arrive(world, "barbara").await.access;
+    world.set_staff("barbara", true).await;
+    let version = ask(world, 200, Request::get("/admin/catalogue/").bearer(&staff)).await.json()["version"].clone();
+    let replacement = json!({"catalogue": null, "version": version});
+    ask(world, 200, Request::put("/admin/catalogue/").json(&replacement).bearer(&staff)).await;
+    let document = json!({"catalogue": {}});
+    ask(world, 200, Request::post("/admin/catalogue/check/").json(&document).bearer(&staff)).await;
+    let listed = ask(world, 200, Request::get("/admin/catalogue/versions/").bearer(&staff)).await.json();
+    let newest = format!("/admin/catalogue/versions/{}/", listed["versions"][0]["version"]);
+    for path in [
+        newest.as_str(),
+        "/admin/history/",
+        "/admin/settings/",
+        "/admin/health/",
+        "/admin/users/barbara/transactions/",
+        "/admin/users/barbara/usage/",
+        "/admin/usage/",
+    ] {
+        ask(world, 200, Request::get(path).bearer(&staff)).await;
+    }
+    ask(world, 200, Request::get("/admin/history/").query("actor", "barbara").bearer(&staff)).await;
+    world.set_staff("barbara", false).await;
+}
+
 #[tokio::test]
 async fn every_permission_of_every_role_is_used() {
     let world = World::start().await;
@@ -375,7 +488,11 @@ async fn every_permission_of_every_role_is_used() {
     live(&world, &ada).await;
     come_and_go(&world).await;
     have_conversations(&world, &arrive(&world, "joan").await.access).await;
+    use_vouchers(&world).await;
+    look_after_people(&world).await;
+    grant(&world).await;
     operate(&world, &ada).await;
+    look_after_the_deployment(&world).await;
     check_directory(&world).await;
     let mut used = world.stack.recorder().used_permissions();
     used.extend(rotate().await);

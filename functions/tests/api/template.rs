@@ -11,14 +11,14 @@ use shared::domain::cause::Cause;
 use shared::endpoint::EndpointError;
 use shared::error::ApiError;
 use shared::gateway::GatewayError;
-use shared::settings::{ChatSettings, Settings};
+use shared::settings::{ChatSettings, SHOWN, Settings};
 use testkit::gateway::Request;
 use testkit::template::{Template, TemplateFunction, workspace_root};
 
 use crate::world::World;
 
 /// The functions that no path of the API leads to.
-const INVOKED_DIRECTLY: [&str; 2] = ["audit", "operator"];
+const INVOKED_DIRECTLY: [&str; 3] = ["audit", "jobs", "operator"];
 
 /// The functions that ask the table for nothing.
 const WITHOUT_TABLE: &[&str] = &["docs", "openapi"];
@@ -274,7 +274,8 @@ fn a_permission_on_the_table_is_for_the_table_of_the_stack_or_the_one_that_a_par
     let index = json!({"Fn::If": ["OwnsTable", own, existing]});
     for function in template().functions() {
         for statement in function.statements.iter().filter(|statement| statement.to_string().contains("dynamodb:")) {
-            let of_index = (function.binary.as_str(), statement["Sid"].as_str()) == ("audit", Some("ListUsers"));
+            let of_index = statement["Sid"] == "ListUsers";
+            assert!(!of_index || ["admin-read", "audit"].contains(&function.binary.as_str()), "{}", function.binary);
             let resource = if of_index { &index } else { &table };
             assert_eq!(&statement["Resource"], resource, "{}: {statement}", function.logical_id);
             assert_eq!(statement.to_string().contains("DIR#"), of_index, "{}: {statement}", function.logical_id);
@@ -321,9 +322,15 @@ fn who(test: &dyn Fn(&TemplateFunction) -> bool) -> Vec<String> {
     names
 }
 
+/// The actions that can end an item.
+const ENDS: [&str; 3] = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
+
 #[test]
 fn each_kind_of_item_is_written_by_those_who_own_it() {
-    assert_eq!(who(&|function| may_write(function, "APIKEY#*")), ["account", "audit", "keys", "logout"]);
+    assert_eq!(
+        who(&|function| may_write(function, "APIKEY#*")),
+        ["account", "admin-people", "audit", "keys", "logout"]
+    );
     for action in ["dynamodb:PutItem", "dynamodb:UpdateItem"] {
         assert_eq!(who(&|function| may(function, action, "APIKEY#*")), ["keys"], "{action}");
     }
@@ -345,26 +352,41 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "token-balance"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "ACTS*")), ["operator"]);
+    assert_eq!(
+        who(&|function| may_write(function, "ACTS*")),
+        ["admin-catalogue", "admin-money", "admin-people", "audit", "jobs", "operator"]
+    );
     assert!(who(&may_change_acts).is_empty(), "the history is append-only");
     assert_eq!(who(&|function| may_write(function, "AUDIT")), ["audit"]);
-    assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "GRANT#*")), ["admin-money", "jobs", "operator"]);
+    for partition in ["JOB#*", "JOBS"] {
+        assert_eq!(who(&|function| may_write(function, partition)), ["admin-money", "jobs"], "{partition}");
+    }
     assert_eq!(
         who(&|function| may_write(function, "LOGIN#*")),
-        ["account", "audit", "login", "logout", "operator", "password", "register"]
+        ["account", "admin-people", "audit", "login", "logout", "operator", "password", "register"]
     );
-    assert_eq!(who(&|function| may_write(function, "GUESSES#*")), ["account", "keys", "login", "password"]);
+    assert_eq!(
+        who(&|function| may_write(function, "GUESSES#*")),
+        ["account", "keys", "login", "password", "register", "vouchers"]
+    );
     assert_eq!(who(&|function| may_write(function, "REGISTRATIONS#*")), ["register"]);
     assert_eq!(who(&|function| may_write(function, "JWKS")), ["login", "token-refresh"]);
     assert_eq!(who(&|function| may_write(function, "RECEIPTKEYS")), ["receipt"]);
-    let deletes = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"];
-    let may_end_one = |function: &TemplateFunction| deletes.iter().any(|action| may(function, action, "RECEIPTKEYS"));
+    let may_end_one = |function: &TemplateFunction| ENDS.iter().any(|action| may(function, action, "RECEIPTKEYS"));
     assert!(who(&may_end_one).is_empty(), "a key of receipts is never retired");
-    assert_eq!(who(&|function| may_write(function, "STAFF")), ["account", "operator"]);
+    assert_eq!(who(&|function| may_write(function, "RESET#*")), ["admin-people", "password"]);
+    assert_eq!(who(&|function| may(function, "dynamodb:PutItem", "RESET#*")), ["admin-people"]);
+    assert_eq!(who(&|function| may_write(function, "STAFF")), ["account", "admin-people", "operator"]);
+}
+
+#[test]
+fn what_all_users_share_is_written_by_those_who_run_the_deployment() {
     assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
         [
+            "admin-read",
             "anthropic-messages",
             "chat",
             "chat-completions",
@@ -372,13 +394,18 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "embeddings",
             "openai-responses",
             "operator",
-            "register"
+            "register",
+            "vouchers"
         ]
     );
-    assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "VOUCHER#*")), ["admin-money", "register", "vouchers"]);
+    assert_eq!(who(&|function| may_write(function, "VOUCHERS")), ["admin-money"]);
+    assert_eq!(who(&|function| may_write(function, "CATALOGUE")), ["admin-catalogue", "operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "CATALOGUE")),
         [
+            "admin-catalogue",
+            "admin-read",
             "anthropic-messages",
             "chat",
             "chat-completions",
@@ -390,10 +417,19 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "quote"
         ]
     );
+    assert_eq!(who(&|function| may_write(function, "USAGE")), ["audit", "operator", "usage"]);
+    let ends_sums = |function: &TemplateFunction| ENDS.iter().take(2).any(|action| may(function, action, "USAGE"));
+    assert!(who(&ends_sums).is_empty(), "the usage of all outlives the accounts");
+}
+
+#[test]
+fn what_is_in_a_users_partition_is_written_by_those_who_do_something_for_one_user() {
     assert_eq!(
         who(&|function| may_write(function, "USER#*")),
         [
             "account",
+            "admin-money",
+            "admin-people",
             "anthropic-messages",
             "audit",
             "chat",
@@ -401,6 +437,7 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "completions",
             "conversations",
             "embeddings",
+            "jobs",
             "keys",
             "login",
             "logout",
@@ -410,9 +447,36 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
             "register",
             "sessions",
             "token-refresh",
-            "usage"
+            "usage",
+            "vouchers"
         ]
     );
+}
+
+#[test]
+fn the_function_by_which_staff_look_changes_nothing() {
+    let functions = template().functions();
+    let looks = functions.iter().find(|function| function.binary == "admin-read").unwrap();
+    let reads = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"];
+    for TableStatement { actions, .. } in dynamodb_statements(looks) {
+        assert!(actions.iter().all(|action| reads.contains(&action.as_str())), "{actions:?}");
+    }
+}
+
+/// What staff are shown as the settings in force is what the other functions get.
+#[test]
+fn the_function_that_shows_the_settings_gets_all_that_it_shows() {
+    let template = template();
+    let functions = template.functions();
+    let shows = functions.iter().find(|function| function.binary == "admin-read").unwrap();
+    let globals = &template.document()["Globals"]["Function"]["Environment"]["Variables"];
+    let own = &shows.properties["Environment"]["Variables"];
+    for (name, _) in SHOWN {
+        let given = [&own[name], &globals[name]].into_iter().find(|value| !value.is_null());
+        let given = given.unwrap_or_else(|| panic!("{name} is not given"));
+        let others = functions.iter().map(|function| &function.properties["Environment"]["Variables"][name]);
+        assert!(others.filter(|value| !value.is_null()).all(|value| value == given), "{name}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use shared::acts::ActOrigin;
 use shared::domain::credits::Credits;
 use shared::domain::ids::ApiKeyId;
 use shared::domain::password::Password;
@@ -13,15 +14,20 @@ use shared::domain::source_network::SourceNetwork;
 use shared::domain::time::{Clock, Timestamp};
 use shared::domain::username::Username;
 use shared::identity::IdentityError;
-use shared::identity::accounts::Accounts;
+use shared::identity::accounts::{AccountChange, Accounts};
 use shared::identity::api_keys::ApiKey;
 use shared::identity::attempts::ATTEMPTS_OF_STRANGERS;
+use shared::identity::code_guesses::CodeGuesses;
 use shared::identity::jwt::{RefreshTerms, Signer, Subject};
 use shared::identity::login::{Logins, ProvenLogin};
 use shared::identity::password_hash::PasswordHash;
 use shared::identity::registrations::Registrations;
 use shared::identity::sessions::{Opening, Sessions};
+use shared::ledger::authority::RecentAuthority;
 use shared::ledger::gate::Accepting;
+use shared::ledger::vouchers::{
+    BatchTerms, NewBatch, VoucherAmount, VoucherCount, VoucherExpiry, VoucherKind, VoucherNote, VoucherUses, Vouchers,
+};
 use shared::providers::stored_catalogue::{CatalogueKeeper, Replaced};
 use shared::settings::{Settings, SigningSettings};
 use store::Table;
@@ -73,6 +79,57 @@ impl World {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
         accounts.register(Accepting::unasked(), &name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
+    }
+
+    /// Makes `username` staff, or no staff, past the operator's function.
+    pub async fn set_staff(&self, username: &str, staff: bool) {
+        let accounts = Accounts::new(self.table.clone(), Clock::system());
+        let change = AccountChange { staff: Some(staff), ..AccountChange::default() };
+        accounts.change(&name(username).into(), change, None, &an_operator(), soon()).await.unwrap();
+    }
+
+    /// Makes one code of a voucher of `amount` credits, or of an invitation, past the endpoint.
+    pub async fn make_code(&self, kind: VoucherKind, amount: u64, uses: u32) -> String {
+        self.make_batch(kind, amount, uses).await.1
+    }
+
+    /// The same, with the id of the batch.
+    pub async fn make_batch(&self, kind: VoucherKind, amount: u64, uses: u32) -> (String, String) {
+        let vouchers = Vouchers::new(self.table.clone(), Clock::system());
+        let terms = BatchTerms {
+            kind,
+            amount: VoucherAmount::try_from(json!(amount)).unwrap(),
+            count: VoucherCount::default(),
+            uses: VoucherUses::try_from(json!(uses)).unwrap(),
+            expiry: VoucherExpiry::default(),
+            note: VoucherNote::default(),
+        };
+        let new = NewBatch::new(terms, Credits::MAX, Clock::system().now()).unwrap();
+        let made = vouchers.make(&new, &an_operator(), soon()).await.unwrap();
+        (made.id.to_string(), made.codes[0].written())
+    }
+
+    /// Makes as many guesses at codes from `address` as a network may make in this hour, and in the next one, which may begin
+    /// during the test.
+    pub async fn guess_codes(&self, address: &str) {
+        let clock = Clock::manual(Clock::system().now());
+        for _ in 0..2 {
+            let guesses = CodeGuesses::new(self.table.clone(), clock.clone());
+            while guesses.count(SourceNetwork::of_address(address), soon()).await.is_ok() {}
+            clock.advance(Duration::from_secs(3600));
+        }
+    }
+
+    /// Gives `username` an account that is staff, and logs in.
+    pub async fn superuser(&self, username: &str) -> Tokens {
+        self.register(username, 0).await;
+        self.set_staff(username, true).await;
+        self.log_in(username).await
+    }
+
+    /// A token of a superuser, for tests that go to all paths: nobody else learns which methods a path of the admin API has.
+    pub async fn token_for_all_paths(&self) -> String {
+        self.superuser("ruth").await.access
     }
 
     /// Logs `username` in, past the endpoint and without the cost of hashing.
@@ -224,7 +281,7 @@ impl World {
     pub async fn put_catalogue(&self, catalogue: Option<&Value>) {
         let keeper = CatalogueKeeper::new(self.table.clone(), Clock::system());
         let seen = keeper.read().await.unwrap().version;
-        let replaced = keeper.replace(catalogue, seen, soon()).await.unwrap();
+        let replaced = keeper.replace(catalogue, seen, &an_operator(), soon()).await.unwrap();
         assert!(matches!(replaced, Replaced::Written(_)), "{replaced:?}");
     }
 
@@ -342,6 +399,10 @@ pub fn ago(duration: Duration) -> Clock {
 /// The table as the functions use it, but not through the recorder.
 fn table_behind(table: &IsolatedTable) -> Table {
     table_at(table.endpoint(), table.name())
+}
+
+fn an_operator() -> RecentAuthority {
+    RecentAuthority::operator(ActOrigin::new(None, "a-request"))
 }
 
 fn soon() -> Timestamp {

@@ -54,6 +54,31 @@ pub(super) struct Arguments {
 pub(super) enum LauncherAct {
     /// Say of receipts what each charged, and whether it is genuine. Ends with 1 if one of them is not.
     Verify(VerifyArguments),
+    /// Create a superuser, who may use the admin API: beside the API while it runs, or without it.
+    #[command(name = "createsuperuser")]
+    CreateSuperuser(SuperuserArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SuperuserArguments {
+    /// The username. Without it, it is asked for.
+    #[arg(long, value_name = "NAME")]
+    pub(super) username: Option<String>,
+
+    #[arg(long, help = "Ask nothing: take SUPERUSER_USERNAME and SUPERUSER_PASSWORD of the environment")]
+    pub(super) noinput: bool,
+
+    /// DynamoDB's port on 127.0.0.1. If it does not answer there, the data is opened.
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub(super) dynamodb_port: u16,
+
+    /// Where the data is kept [default: .local in the workspace].
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+
+    /// Another workspace, for tests.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(super) workspace: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -59,8 +59,19 @@ pub(super) async fn functions(
     environment: &Environment,
     stop: impl Future<Output = ()>,
 ) -> Result<Vec<Executable>, LaunchError> {
+    let names: BTreeSet<_> = plan.functions.iter().map(|function| function.binary.as_str()).collect();
+    binaries(&names, plan, environment, stop).await
+}
+
+/// The same for the binaries of these names.
+pub(super) async fn binaries(
+    names: &BTreeSet<&str>,
+    plan: &Plan,
+    environment: &Environment,
+    stop: impl Future<Output = ()>,
+) -> Result<Vec<Executable>, LaunchError> {
     let on_terminal = io::stderr().is_terminal();
-    let mut cargo = ChildGroup::start(command(plan, environment, on_terminal))?;
+    let mut cargo = ChildGroup::start(command(names, plan, environment, on_terminal))?;
     let (artifacts, messages) = cargo.take_pipes();
     let progress = Mutex::new(String::new());
     let built = async {
@@ -69,7 +80,7 @@ pub(super) async fn functions(
                 follow(messages, &progress).await;
             }
         };
-        let (executables, (), status) = tokio::join!(executables(artifacts, plan), read_messages, cargo.ended());
+        let (executables, (), status) = tokio::join!(executables(artifacts, names), read_messages, cargo.ended());
         (executables, status)
     };
     let still = || if on_terminal { String::new() } else { lock(&progress).clone() };
@@ -88,11 +99,11 @@ pub(super) async fn functions(
     }
 }
 
-fn command(plan: &Plan, environment: &Environment, on_terminal: bool) -> Command {
+fn command(names: &BTreeSet<&str>, plan: &Plan, environment: &Environment, on_terminal: bool) -> Command {
     let mut command = Command::new(checks::cargo());
     command.args(["build", "--message-format", "json-render-diagnostics"]).args(TARGET_OF_TESTS);
-    for function in &plan.functions {
-        command.args(["--bin", &function.binary]);
+    for name in names {
+        command.args(["--bin", name]);
     }
     environment.apply(&mut command);
     command.current_dir(&plan.workspace).stdout(Stdio::piped());
@@ -115,9 +126,8 @@ struct Target {
     name: String,
 }
 
-async fn executables(artifacts: Option<ChildStdout>, plan: &Plan) -> Vec<Executable> {
+async fn executables(artifacts: Option<ChildStdout>, wanted: &BTreeSet<&str>) -> Vec<Executable> {
     let Some(artifacts) = artifacts else { return Vec::new() };
-    let wanted: BTreeSet<_> = plan.functions.iter().map(|function| function.binary.as_str()).collect();
     let mut lines = BufReader::new(artifacts).lines();
     let mut found = Vec::new();
     while let Ok(Some(line)) = lines.next_line().await {

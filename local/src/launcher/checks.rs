@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::dynamodb::DynamoDbError;
 use crate::template::{self, Template, TemplateFunction};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, SuperuserArguments};
 use super::catalogue::{CatalogueChange, KEEPER};
 use super::error::LaunchError;
 
@@ -47,10 +47,7 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
         return Err(LaunchError::NoKeeper { binary: KEEPER });
     }
     let (port, dynamodb_port) = free_ports(arguments)?;
-    let data = match &arguments.data {
-        Some(folder) => absolute(folder)?,
-        None => workspace.join(".local"),
-    };
+    let data = data_folder(arguments.data.as_deref(), &workspace)?;
     Ok(Plan {
         workspace,
         template,
@@ -62,6 +59,28 @@ pub(super) fn make_plan(arguments: &Arguments) -> Result<Plan, LaunchError> {
         concurrency: arguments.concurrency,
         catalogue,
     })
+}
+
+/// Reads the template for an act that starts no function.
+pub(super) fn make_plan_of_superuser(arguments: &SuperuserArguments) -> Result<Plan, LaunchError> {
+    let workspace = absolute(&arguments.workspace.clone().unwrap_or_else(template::workspace_root))?;
+    let template = Template::load(&workspace.join(template::FILE_NAME))?;
+    let data = data_folder(arguments.data.as_deref(), &workspace)?;
+    Ok(Plan {
+        workspace,
+        template,
+        functions: Vec::new(),
+        port: 0,
+        dynamodb_port: arguments.dynamodb_port,
+        data,
+        in_memory: false,
+        concurrency: 1,
+        catalogue: None,
+    })
+}
+
+fn data_folder(wanted: Option<&Path>, workspace: &Path) -> Result<PathBuf, LaunchError> {
+    wanted.map_or_else(|| Ok(workspace.join(".local")), absolute)
 }
 
 /// Checks that cargo can be run.

@@ -2,15 +2,15 @@
 
 use std::env;
 
-use crate::dynamodb::DynamoDb;
 use tokio::process::Command;
 
 use super::checks::Plan;
 use super::error::LaunchError;
 use super::{provider_keys, signing_secret};
 
-/// Variables that could lead the functions to a real AWS account, in spite of the credentials and the address set here.
-const REMOVED: [&str; 8] = [
+/// Variables that could lead the functions to a real AWS account, in spite of the credentials and the address set here, and a
+/// password that is not theirs.
+const REMOVED: [&str; 9] = [
     "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -19,7 +19,11 @@ const REMOVED: [&str; 8] = [
     "JWT_SIGNING_SECRET_ARN",
     "PROVIDER_KEYS_ARN",
     "RECEIPT_SIGNING_SECRET_ARN",
+    SUPERUSER_PASSWORD,
 ];
+
+/// The password of the superuser that the launcher creates. No program that it starts has to know it.
+pub(super) const SUPERUSER_PASSWORD: &str = "SUPERUSER_PASSWORD";
 
 /// The secrets that functions sign with, and their files in the data's folder.
 const SIGNING_SECRETS: [(&str, &str); 2] =
@@ -43,10 +47,11 @@ pub(super) fn table_name() -> String {
 }
 
 impl Environment {
-    pub(super) fn new(plan: &Plan, dynamodb: &DynamoDb) -> Result<Self, LaunchError> {
+    /// The environment of functions whose table is at `endpoint`.
+    pub(super) fn new(plan: &Plan, endpoint: String) -> Result<Self, LaunchError> {
         let mut added = vec![
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
             ("AWS_REGION", non_empty("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned())),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             // On a laptop all registrations come from one network.
@@ -90,7 +95,8 @@ impl Environment {
     }
 }
 
-fn non_empty(name: &str) -> Option<String> {
+/// The value of a variable of the launcher's environment, unless it is empty.
+pub(super) fn non_empty(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -55,6 +55,14 @@ pub(super) enum LaunchError {
     KeysElsewhere { address: String },
     #[error("There is no receipt in it.")]
     NoReceipts,
+    #[error("No superuser was created.")]
+    Cancelled,
+    #[error("Standard input is no terminal: give SUPERUSER_USERNAME and SUPERUSER_PASSWORD, and --noinput.")]
+    NoTerminal,
+    #[error("--noinput needs {variable} in the environment.")]
+    NoVariable { variable: &'static str },
+    #[error("{field}: {reason}")]
+    Refused { field: &'static str, reason: String },
     #[error("{program} cannot be run: {source}.")]
     Run { program: String, source: io::Error },
     #[error("The operating system refused {what}: {source}.")]

@@ -1,4 +1,4 @@
-//! The schedule of the audit, which the deployed stack has from its template.
+//! The schedules, which the deployed stack has from its template.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,22 +10,26 @@ use super::checks::Plan;
 use super::invocation::invoke;
 use super::progress::say;
 
-/// The function that is invoked.
+/// The function whose report is told if it has faults.
 const AUDIT: &str = "audit";
+
+/// The functions that are invoked, one after the other.
+const SCHEDULED: [&str; 2] = [AUDIT, "jobs"];
 
 /// Time between two invocations, as in template.yaml.
 const PERIOD: Duration = Duration::from_mins(15);
 
-/// Invokes the audit at once, and every quarter of an hour, and says what is wrong. A run that fails is no reason to stop: its
-/// own lines say why.
-pub(super) async fn audit_regularly(plan: &Plan) -> Infallible {
-    let has_audit = plan.functions.iter().any(|function| function.binary == AUDIT);
+/// Invokes the audit and the keeper of jobs at once, and every quarter of an hour, and says what the audit finds wrong. A run
+/// that fails is no reason to stop: its own lines say why.
+pub(super) async fn invoke_regularly(plan: &Plan) -> Infallible {
     loop {
-        if has_audit
-            && let Ok(report) = invoke(plan.port, AUDIT, &json!({})).await
-            && has_faults(&report)
-        {
-            say(format_args!("The audit has found faults: {report}"));
+        for name in SCHEDULED {
+            if plan.functions.iter().any(|function| function.binary == name)
+                && let Ok(report) = invoke(plan.port, name, &json!({})).await
+                && has_faults(&report)
+            {
+                say(format_args!("The audit has found faults: {report}"));
+            }
         }
         sleep(PERIOD).await;
     }

@@ -150,6 +150,12 @@ impl From<ActId> for PlaceInList {
     }
 }
 
+impl From<BatchId> for PlaceInList {
+    fn from(BatchId(ulid): BatchId) -> Self {
+        Self(ulid)
+    }
+}
+
 impl From<ConversationId> for PlaceInList {
     fn from(ConversationId(ulid): ConversationId) -> Self {
         Self(ulid)

@@ -5,7 +5,9 @@
 
 mod change;
 mod deletion;
+mod ending_by_staff;
 mod logout_everywhere;
+mod lookup;
 mod password_change;
 mod registration;
 mod superusers;

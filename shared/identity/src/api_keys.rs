@@ -27,7 +27,7 @@ pub use changing::{ApiKeyChanges, ApiKeyPatch, KeyToChange};
 pub use holder::{KeyDescription, KeyHolder};
 pub use key::{ApiKey, ApiKeyDigest};
 pub use limits::{ApiKeyBudget, ApiKeyModels, ApiKeyRate};
-pub use list::{ApiKeyView, BudgetView};
+pub use list::{ApiKeyView, BudgetView, KeySummary};
 pub(crate) use list::{KEYS_OF_LIST, take_keys_of_list};
 pub use making::{MadeApiKey, NewApiKey, RoomForKey};
 pub use stored::{ApiKeys, MAX_API_KEYS};

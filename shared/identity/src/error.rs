@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cloud::UnreadableSecret;
 use domain::cause::Cause;
+use domain::voucher_end::VoucherEnd;
 use ledger::account::Closed;
 use ledger::authority::AuthorityLost;
 use store::StoreError;
@@ -26,6 +27,9 @@ pub enum IdentityError {
     /// Another user has the username.
     #[error("another user has the username")]
     UsernameTaken,
+    /// Nobody can register by the invitation any more.
+    #[error("{0}")]
+    InvitationSpent(VoucherEnd),
     /// The user has the most API keys that a user may have.
     #[error("the user has {limit} API keys, which is the limit")]
     TooManyKeys {

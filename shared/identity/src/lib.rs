@@ -11,6 +11,8 @@ pub mod accounts;
 pub mod api_keys;
 pub mod attempts;
 pub mod callers;
+pub mod code_guesses;
+pub mod directory;
 mod error;
 mod hourly_counts;
 pub mod jwt;
@@ -18,6 +20,7 @@ pub mod login;
 pub mod password_hash;
 pub mod receipts;
 pub mod registrations;
+pub mod reset_codes;
 pub mod sessions;
 pub mod staff;
 #[cfg(test)]

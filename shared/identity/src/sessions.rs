@@ -14,7 +14,7 @@ mod session;
 mod tests;
 mod user_agent;
 
-pub use list::{LoginsOfUser, NetworkView, SessionView};
+pub use list::{LoginsOfUser, NetworkView, SessionSummary, SessionView};
 pub use opening::Opening;
 pub use refresh::Refreshed;
 pub use session::{MAX_SESSIONS, Session, Sessions};

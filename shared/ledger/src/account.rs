@@ -1,7 +1,9 @@
 //! The account: balance, holds, and the payers that it is open to.
 
+use acts::Actor;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::allowance::AllowanceTerms;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, UserId};
@@ -11,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, from_item, number, transaction};
 
+use crate::allowance::{Allowance, AllowanceStep, allowance_at_its_beginning};
 use crate::buckets::Buckets;
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, EntrySource};
 use crate::gate::Accepting;
 use crate::holds::{Holds, sums};
 use crate::hourly::HourlyWork;
 
 /// Condition: the account is open to a payer.
-const OPEN: &str = "#status = :active AND #epoch = :epoch";
+pub(crate) const OPEN: &str = "#status = :active AND #epoch = :epoch";
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +117,42 @@ impl Payer {
     }
 }
 
+/// The terms on which an account begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    entry_id: EntryId,
+    credits: Credits,
+    source: Option<EntrySource>,
+    allowance: Option<AllowanceTerms>,
+    staff: bool,
+}
+
+impl Beginning {
+    /// The beginning of an account that anybody may open, with `credits` to start with.
+    #[must_use]
+    pub fn with_credits(credits: Credits, clock: &Clock) -> Self {
+        Self { entry_id: EntryId::new(clock), credits, source: None, allowance: None, staff: false }
+    }
+
+    /// The beginning of an account by an invitation with `credits`, and with an allowance if there is one for invited accounts.
+    #[must_use]
+    pub fn by_invitation(credits: Credits, allowance: Option<AllowanceTerms>, clock: &Clock) -> Self {
+        let source = Some(EntrySource::Invitation);
+        Self { entry_id: EntryId::new(clock), credits, source, allowance, staff: false }
+    }
+
+    /// The beginning of a superuser's account, without credits.
+    fn of_superuser(clock: &Clock) -> Self {
+        Self { staff: true, ..Self::with_credits(Credits::ZERO, clock) }
+    }
+
+    /// The entry of the credits.
+    #[must_use]
+    pub fn entry_id(&self) -> EntryId {
+        self.entry_id
+    }
+}
+
 /// The reason why an account is not open to a payer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Closed {
@@ -151,6 +190,9 @@ pub struct Account {
     /// Whether the account is staff: its user may use the admin API.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub staff: bool,
+    /// The credits that the account gets with every period, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Allowance>,
     /// The current epoch of sessions. Tokens of an earlier epoch are worthless.
     pub session_epoch: u64,
     /// The current epoch of API keys. API keys of an earlier epoch are worthless.
@@ -173,6 +215,9 @@ pub struct Account {
     /// The time at which the deletion began, in seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_began_at: Option<u64>,
+    /// The superuser who began the deletion. Absent if it was the user. Whoever ends the deletion records its end in this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_by: Option<Actor>,
     /// The number of conversations that the user has: of those that have an item.
     #[serde(default, skip_serializing_if = "is_none_of_them")]
     pub conversations: u32,
@@ -218,21 +263,59 @@ impl Account {
     /// # Errors
     /// [`StoreError::Internal`] if an item cannot be written as attributes.
     pub fn opening(
-        _accepting: Accepting,
+        accepting: Accepting,
         table: &Table,
         user_id: UserId,
         username: &Username,
         grant: Credits,
         clock: &Clock,
     ) -> Result<[TransactWriteItem; 2], StoreError> {
-        let entry_id = EntryId::new(clock);
+        Self::beginning(accepting, table, user_id, username, &Beginning::with_credits(grant, clock), clock)
+    }
+
+    /// The same parts, for an account that begins as `beginning` says.
+    ///
+    /// # Errors
+    /// As [`Account::opening`].
+    pub fn beginning(
+        _accepting: Accepting,
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        beginning: &Beginning,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
+        Self::opened(table, user_id, username, beginning, clock)
+    }
+
+    /// The same for an account of a superuser, who has no credits at first. Nothing is given away, so no gate is asked.
+    ///
+    /// # Errors
+    /// As [`Account::opening`].
+    pub fn opening_of_superuser(
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
+        Self::opened(table, user_id, username, &Beginning::of_superuser(clock), clock)
+    }
+
+    fn opened(
+        table: &Table,
+        user_id: UserId,
+        username: &Username,
+        beginning: &Beginning,
+        clock: &Clock,
+    ) -> Result<[TransactWriteItem; 2], StoreError> {
         let created_at = clock.now().to_string();
         let account = Self {
             username: username.as_str().to_owned(),
-            balance: grant,
+            balance: beginning.credits,
             holds: Holds::new(),
             status: Status::Active,
-            staff: false,
+            staff: beginning.staff,
+            allowance: beginning.allowance.map(|terms| allowance_at_its_beginning(terms, clock.now())),
             session_epoch: Epoch::FIRST,
             api_key_epoch: Epoch::FIRST,
             keys_version: 0,
@@ -242,6 +325,7 @@ impl Account {
             buckets: None,
             created_at: created_at.clone(),
             deletion_began_at: None,
+            deleted_by: None,
             conversations: 0,
             deleted_conversations: 0,
             first_conversation: None,
@@ -250,11 +334,9 @@ impl Account {
             sealed_at: None,
             audited_version: None,
         };
-        let entry = Entry::starting_grant(grant, created_at);
-        Ok([
-            table.put_new(DirectoryKey::by_age(user_id, Self::SORT_KEY).with(&account)?)?,
-            table.put_new(entry::key(user_id, entry_id).with(&entry)?)?,
-        ])
+        let account = DirectoryKey::by_age(user_id, Self::SORT_KEY).with(&account)?;
+        let entry = Entry { source: beginning.source, ..Entry::starting_grant(beginning.credits, created_at) };
+        Ok([table.put_new(account)?, table.put_new(entry::key(user_id, beginning.entry_id).with(&entry)?)?])
     }
 
     /// The account that was `found`, if it is open to `payer`.
@@ -303,9 +385,13 @@ impl Account {
     /// The beginning of an update in a transaction, on the condition that the account is open to `payer`, and on that
     /// of `further`, which is empty or begins with `AND`.
     pub(crate) fn updating_open(table: &Table, payer: Payer, further: &str) -> UpdateBuilder {
-        table
-            .updating(Self::key(payer.user_id))
-            .condition_expression(format!("{OPEN} {further}"))
+        let update = table.updating(Self::key(payer.user_id)).condition_expression(format!("{OPEN} {further}"));
+        Self::bind_open(update, payer)
+    }
+
+    /// Adds the names and values of [`OPEN`] to `update`.
+    pub(crate) fn bind_open(update: UpdateBuilder, payer: Payer) -> UpdateBuilder {
+        update
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#epoch", payer.epoch.attribute())
             .expression_attribute_values(":active", Status::Active.attribute_value())
@@ -344,12 +430,32 @@ impl Account {
         Self::admitted(account, payer).err().ok_or_else(unexplained)
     }
 
+    /// The step of the account's allowance that a hold of `moment` takes. `None` without an allowance, and where the period of
+    /// `moment` is decided.
+    pub(crate) fn allowance_step(&self, moment: Timestamp) -> Option<AllowanceStep> {
+        let owned = || self.holds.values().fold(self.balance, |sum, hold| sum.saturating_plus(hold.amount));
+        self.allowance?.step_at(moment, owned())
+    }
+
+    /// The credits of the account's allowance that are due at `moment`: the next hold gives them.
+    #[must_use]
+    pub fn due(&self, moment: Timestamp) -> Credits {
+        self.allowance_step(moment).map_or(Credits::ZERO, |step| step.due)
+    }
+
     /// The credits that can be spent at `now`, and those that are held. The credits of an expired hold can be spent,
-    /// even while the hold is still there.
+    /// even while the hold is still there, and so can those of the allowance that are [due](Account::due).
     #[must_use]
     pub fn spendable_and_held(&self, now: Timestamp) -> (Credits, Credits) {
-        let (returning, held) = sums(&self.holds, now);
-        (self.balance.saturating_plus(returning), held)
+        let (_, held) = sums(&self.holds, now);
+        (self.spendable_by_hold_of(now, now), held)
+    }
+
+    /// The credits that a hold whose id was made at `moment` can take at `now`. The allowance is as due as its id says, and the
+    /// holds have expired by `now`.
+    pub(crate) fn spendable_by_hold_of(&self, moment: Timestamp, now: Timestamp) -> Credits {
+        let (returning, _) = sums(&self.holds, now);
+        self.balance.saturating_plus(returning).saturating_plus(self.due(moment))
     }
 
     /// The username, which the table stores as text.

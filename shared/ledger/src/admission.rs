@@ -126,18 +126,19 @@ impl OpenAccount {
     /// # Errors
     /// [`LedgerError::InsufficientCredits`] if the account cannot; [`LedgerError::BudgetSpent`] if the budget does not.
     pub fn check_covers(&self, cost: Credits, now: Timestamp) -> Result<(), LedgerError> {
-        self.spendable_of(self.budget_at(now, now).as_ref(), cost, now).map(|_| ())
+        self.spendable_of(self.budget_at(now, now).as_ref(), cost, now, now).map(|_| ())
     }
 
-    /// The credits that the payer can spend at `now`: those of the account, its expired holds included, and no more than the
-    /// budget of the payer's API key allows.
+    /// The credits that the payer can spend at `now`: those of the account, its expired holds and what is due of its
+    /// allowance included, and no more than the budget of the payer's API key allows.
     #[must_use]
     pub fn spendable(&self, now: Timestamp) -> Credits {
         let (balance, _) = self.account.spendable_and_held(now);
         self.budget_at(now, now).map_or(balance, |budget| balance.min(budget.remaining()))
     }
 
-    /// The credits that the payer can spend of the account and of `budget`, which must be at least `least`.
+    /// The credits that a hold whose id was made at `moment` can take at `now` of the account and of `budget`, which must be at
+    /// least `least`.
     ///
     /// # Errors
     /// As [`OpenAccount::check_covers`].
@@ -145,9 +146,10 @@ impl OpenAccount {
         &self,
         budget: Option<&KeyBudget>,
         least: Credits,
+        moment: Timestamp,
         now: Timestamp,
     ) -> Result<Credits, LedgerError> {
-        let (balance, _) = self.account.spendable_and_held(now);
+        let balance = self.account.spendable_by_hold_of(moment, now);
         if balance < least {
             return Err(LedgerError::InsufficientCredits { balance, cost: least });
         }
@@ -159,7 +161,8 @@ impl OpenAccount {
         Ok(balance.min(remaining))
     }
 
-    /// The credits that a hold can take without a release: the balance, and those of the hold that is taken over.
+    /// The credits that a hold can take without a release and without a step of the allowance: the balance, and those of the
+    /// hold that is taken over.
     pub(crate) fn available(&self) -> Credits {
         let returned = self.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
         self.account.balance.saturating_plus(returned)
@@ -242,10 +245,11 @@ impl Ledger {
     }
 
     /// The account as it is remembered, if that and the gate seem open to the payer. Every reason against it is found again
-    /// in the account as it is, and told from there.
+    /// in the account as it is, and told from there. A step of the allowance takes the account as it is.
     async fn recall(&self, gate: &Gate, claimed: &ClaimedPayer) -> Option<RememberedAccount> {
-        let account = self.memory.recall(claimed.user_id(), self.clock.now())?;
-        if !claimed.agrees_with(&account) {
+        let now = self.clock.now();
+        let account = self.memory.recall(claimed.user_id(), now)?;
+        if !claimed.agrees_with(&account) || account.allowance_step(now).is_some() {
             return None;
         }
         let accepting = gate.accepting().await.ok()?;

@@ -21,6 +21,7 @@ mod attending;
 mod auditor;
 mod deletions;
 mod examination;
+mod health;
 mod listing;
 mod proof;
 mod reading;
@@ -33,5 +34,6 @@ mod tombstone;
 
 pub use auditor::Audit;
 pub use deletions::{DeletionProgress, Deletions};
+pub use health::AuditHealth;
 pub use report::{AlteredHistory, Mismatch, MispricedEntry, Report};
 pub use tombstone::Tombstone;

@@ -30,6 +30,9 @@ pub(crate) struct AuditedAccount {
     pub(crate) sealed_at: Option<u64>,
     #[serde(default)]
     pub(crate) audited_version: Option<u64>,
+    /// The time of the oldest chat that was not summed when the account was judged, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub(crate) waiting_since: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -4,13 +4,15 @@
 //! whoever has ceased to be staff since the request began, or has lost the session, writes nothing. The same transaction has
 //! the three records of the act.
 
+use std::iter;
+
 use acts::{Act, ActOrigin, ActSubject, Actor, Signature};
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
-use domain::ids::UserId;
+use domain::ids::{JobId, UserId};
 use domain::time::Clock;
 use store::transaction::{self, condition_failed};
-use store::{StoreError, Table, number};
+use store::{Key, StoreError, Table, number};
 
 use crate::account::{Account, Status};
 use crate::entry::EntrySource;
@@ -43,6 +45,17 @@ pub struct Authority {
     /// The epoch of sessions that the account of staff must still have. `None`: the act outlives the session in which it was
     /// begun, or the actor is an operator.
     session_epoch: Option<u64>,
+    /// The bulk job whose rows are granted. Its beginning and its end are acts, and its rows are none: a thousand records
+    /// would bury all others.
+    job: Option<JobClaim>,
+}
+
+/// The claim of a driver on a bulk job: nobody has changed the job since.
+#[derive(Clone, Debug)]
+pub(crate) struct JobClaim {
+    pub(crate) id: JobId,
+    pub(crate) key: Key,
+    pub(crate) version: u64,
 }
 
 impl Authority {
@@ -50,19 +63,24 @@ impl Authority {
     #[must_use]
     pub fn of_staff(user_id: UserId, session_epoch: u64, origin: ActOrigin) -> Self {
         let signature = Signature::new(Actor::Staff(user_id), origin);
-        Self { signature, session_epoch: Some(session_epoch) }
+        Self { signature, session_epoch: Some(session_epoch), job: None }
     }
 
     /// The authority of an operator.
     #[must_use]
     pub fn operator(origin: ActOrigin) -> Self {
-        Self { signature: Signature::new(Actor::Operator, origin), session_epoch: None }
+        Self { signature: Signature::new(Actor::Operator, origin), session_epoch: None, job: None }
     }
 
     /// Whoever acts.
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.signature.actor()
+    }
+
+    /// The bulk job whose rows are granted, if it is one.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        self.job.as_ref().map(|claim| claim.id)
     }
 
     /// The source of the credits that the actor gives.
@@ -75,21 +93,32 @@ impl Authority {
 
     /// The last parts of the transaction that does `act`: the check of the actor's account, and the three records. Where staff
     /// act on their own account there is no check, because a transaction takes an item once: the update of the account has
-    /// [a condition](Authority::own_condition) for it.
+    /// [a condition](Authority::own_condition) for it. The rows of a bulk job have no records, and a check of the driver's claim
+    /// before that of the actor.
     ///
     /// # Errors
     /// [`StoreError::Internal`] if a request cannot be built.
     pub fn parts(&self, act: &Act<'_>, table: &Table, clock: &Clock) -> Result<Vec<TransactWriteItem>, StoreError> {
         let check = self.checked(act.subject).map(|user_id| self.check(user_id, table)).transpose()?;
-        let records = self.signature.parts(act, table, clock)?;
-        Ok(check.into_iter().chain(records).collect())
+        let Some(claim) = &self.job else {
+            return Ok(check.into_iter().chain(self.signature.parts(act, table, clock)?).collect());
+        };
+        Ok(iter::once(claim.check(table)?).chain(check).collect())
     }
 
     /// Whether the check of the actor's account was why a transaction with these [parts](Authority::parts) was refused.
     #[must_use]
     pub fn is_lost(&self, subject: ActSubject, reasons: &[CancellationReason]) -> bool {
-        let check = reasons.len().checked_sub(RECORDS + 1).and_then(|place| reasons.get(place));
+        let records = if self.job.is_none() { RECORDS } else { 0 };
+        let check = reasons.len().checked_sub(records + 1).and_then(|place| reasons.get(place));
         self.checked(subject).is_some() && check.is_some_and(condition_failed)
+    }
+
+    /// Whether the check of the driver's claim was why a transaction with these [parts](Authority::parts) was refused.
+    pub(crate) fn is_claim_lost(&self, subject: ActSubject, reasons: &[CancellationReason]) -> bool {
+        let from_the_end = 1 + usize::from(self.checked(subject).is_some());
+        let check = reasons.len().checked_sub(from_the_end).and_then(|place| reasons.get(place));
+        self.job.is_some() && check.is_some_and(condition_failed)
     }
 
     /// What is added to the condition of the update of the account of `subject`.
@@ -136,6 +165,17 @@ impl Authority {
     }
 }
 
+impl JobClaim {
+    fn check(&self, table: &Table) -> Result<TransactWriteItem, StoreError> {
+        let check = table.checking(self.key.clone());
+        transaction::check(
+            check
+                .condition_expression("version = :claimed")
+                .expression_attribute_values(":claimed", number(self.version)),
+        )
+    }
+}
+
 /// An authority whose login is at most some minutes old, for acts that give credits, or access to everything. An operator's
 /// always is: IAM decides for each invocation.
 #[derive(Clone, Debug)]
@@ -152,6 +192,14 @@ impl RecentAuthority {
     #[must_use]
     pub fn operator(origin: ActOrigin) -> Self {
         Self(Authority::operator(origin))
+    }
+
+    /// The authority under which the rows of `job` are granted: that of the superuser who began the job, or resumed it, within
+    /// minutes of a login. It outlives that session. Each row still confirms that the actor is staff, and active.
+    #[must_use]
+    pub(crate) fn of_job(user_id: UserId, job: JobClaim, origin: ActOrigin) -> Self {
+        let signature = Signature::new(Actor::Staff(user_id), origin);
+        Self(Authority { signature, session_epoch: None, job: Some(job) })
     }
 
     /// The authority, for an act that a login of any age would do for.
@@ -182,6 +230,20 @@ impl OwnCondition {
             Self::Staff => AND_IS_STAFF,
             Self::StaffOfEpoch(_) => AND_IS_STAFF_OF_EPOCH,
         }
+    }
+
+    /// Adds the names and values of the addition to `check`, in a transaction that does not update the account.
+    #[must_use]
+    pub fn bind_check(self, check: ConditionCheckBuilder) -> ConditionCheckBuilder {
+        let check = match self {
+            Self::None => return check,
+            Self::Staff => check,
+            Self::StaffOfEpoch(epoch) => check.expression_attribute_values(":actor_epoch", number(epoch)),
+        };
+        check
+            .expression_attribute_names("#actor_status", "status")
+            .expression_attribute_values(":actor_active", Status::Active.attribute_value())
+            .expression_attribute_values(":actor_staff", AttributeValue::Bool(true))
     }
 
     /// Adds the names and values of the addition to `update`.

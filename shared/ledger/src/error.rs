@@ -5,7 +5,9 @@ use std::time::Duration;
 use domain::cause::Cause;
 use domain::credits::Credits;
 use domain::ids::EntryId;
+use domain::random;
 use domain::time::Timestamp;
+use domain::voucher_end::VoucherEnd;
 use store::StoreError;
 
 use crate::account::Closed;
@@ -157,6 +159,9 @@ pub enum GrantError {
     /// The actor has lost the authority.
     #[error("{0}")]
     AuthorityLost(#[from] AuthorityLost),
+    /// The grant is a row of a bulk job, which another driver has claimed.
+    #[error("another driver has claimed the job")]
+    ClaimLost,
     /// The table cannot be reached, and it is not known whether the grant was made. Repeating it does no harm.
     #[error("{0}")]
     Unavailable(Cause),
@@ -180,5 +185,81 @@ impl From<StoreError> for GrantError {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
             StoreError::Internal(cause) => Self::Internal(cause),
         }
+    }
+}
+
+/// The reason why a voucher was not redeemed.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    /// The voucher gives nothing any more.
+    #[error("{0}")]
+    Spent(VoucherEnd),
+    /// The user has redeemed the voucher before.
+    #[error("the user has redeemed the voucher before")]
+    AlreadyRedeemed,
+    /// The user would have more than [`Credits::MAX`].
+    #[error("the user has {owned} and cannot have more than {max}", max = Credits::MAX)]
+    TooManyCredits {
+        /// The user's credits, including held ones.
+        owned: Credits,
+    },
+    /// The account is not open to the payer.
+    #[error("{0}")]
+    Closed(#[from] Closed),
+    /// The table cannot be reached, and it is not known whether the voucher was redeemed. Repeating it does no harm.
+    #[error("{0}")]
+    Unavailable(Cause),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(Cause),
+}
+
+impl From<OutOfBounds> for RedeemError {
+    fn from(error: OutOfBounds) -> Self {
+        match error {
+            OutOfBounds::AboveMost { owned } => Self::TooManyCredits { owned },
+            OutOfBounds::BelowZero { .. } => Self::Internal(Cause::because("a voucher took credits away")),
+        }
+    }
+}
+
+impl From<StoreError> for RedeemError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+/// The reason why staff did not get, make or end vouchers.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// There is no such batch.
+    #[error("there is no such batch")]
+    NotFound,
+    /// The actor has lost the authority.
+    #[error("{0}")]
+    AuthorityLost(#[from] AuthorityLost),
+    /// The table cannot be reached. Whether a write was applied is not known.
+    #[error("{0}")]
+    Unavailable(Cause),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(Cause),
+}
+
+impl From<StoreError> for BatchError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<random::Error> for BatchError {
+    fn from(error: random::Error) -> Self {
+        Self::Internal(Cause::new(error))
     }
 }

@@ -4,7 +4,7 @@ use acts::{Act, ActSubject, Actor, Deed};
 use aws_sdk_dynamodb::types::CancellationReason;
 use domain::cause::Cause;
 use domain::credits::Credits;
-use domain::ids::{EntryId, UserId};
+use domain::ids::{EntryId, JobId, UserId};
 use domain::invalid_field::InvalidField;
 use domain::reason::Reason;
 use domain::time::Timestamp;
@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{Key, StoreError, from_item};
+use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Status};
 use crate::authority::{Authority, AuthorityLost, RecentAuthority};
 use crate::crediting::Crediting;
 use crate::holds::expired;
-use crate::idempotency::{Fingerprint, sha256};
+use crate::idempotency::{Fingerprint, sha256, unquoted};
 use crate::ledger::Ledger;
 
 pub use crate::error::GrantError;
@@ -30,15 +31,31 @@ const MAX_ROUNDS: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantAmount(i64);
 
+impl GrantAmount {
+    /// The amount of a grant that has at most `most` credits, in either direction.
+    ///
+    /// # Errors
+    /// [`InvalidField`] with the rule, also where there is no whole number.
+    pub fn at_most(amount: Option<i64>, most: Credits) -> Result<Self, InvalidField> {
+        let most = most.gained();
+        match amount {
+            Some(amount) if amount != 0 && (-most..=most).contains(&amount) => Ok(Self(amount)),
+            _ => Err(InvalidField::new(format!("Give a whole number from -{most} to {most}, and not 0."))),
+        }
+    }
+
+    /// The signed number.
+    #[must_use]
+    pub fn signed(self) -> i64 {
+        self.0
+    }
+}
+
 impl TryFrom<Value> for GrantAmount {
     type Error = InvalidField;
 
     fn try_from(value: Value) -> Result<Self, InvalidField> {
-        let most = Credits::MAX.gained();
-        match value.as_i64() {
-            Some(amount) if amount != 0 && (-most..=most).contains(&amount) => Ok(Self(amount)),
-            _ => Err(InvalidField::new(format!("Give a whole number from -{most} to {most}, and not 0."))),
-        }
+        Self::at_most(value.as_i64(), Credits::MAX)
     }
 }
 
@@ -53,8 +70,24 @@ impl GrantId {
     /// Longest id in characters.
     pub const MAX_CHARACTERS: usize = 255;
 
-    fn record_key(&self) -> Key {
+    /// The id of a text that is known to follow the rule.
+    pub(crate) fn of_visible(text: &str) -> Self {
+        Self { digest: sha256(&[b"grant\0", text.as_bytes()]) }
+    }
+
+    pub(crate) fn record_key(&self) -> Key {
         Key::new(format!("GRANT#{}", self.digest), "GRANT")
+    }
+}
+
+impl GrantId {
+    /// Parses the value of the header `Idempotency-Key`, in quotes or without, as
+    /// [`IdempotencyKey::parse`](crate::idempotency::IdempotencyKey::parse) does.
+    ///
+    /// # Errors
+    /// [`InvalidField`] with the rule.
+    pub fn parse_header(header: &str) -> Result<Self, InvalidField> {
+        Self::try_from(unquoted(header).to_owned())
     }
 }
 
@@ -67,7 +100,7 @@ impl TryFrom<String> for GrantId {
             let rule = format!("A grant's id has 1 to {} visible ASCII characters.", Self::MAX_CHARACTERS);
             return Err(InvalidField::new(rule));
         }
-        Ok(Self { digest: sha256(&[b"grant\0", text.as_bytes()]) })
+        Ok(Self::of_visible(&text))
     }
 }
 
@@ -110,6 +143,9 @@ struct GrantRecord {
     /// The actor. Records of earlier releases are of operators, and do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<Actor>,
+    /// The bulk job that the grant was a row of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job: Option<JobId>,
     /// The time of the grant, in RFC 3339.
     created_at: String,
 }
@@ -145,7 +181,7 @@ impl Ledger {
         for _ in 0..MAX_ROUNDS {
             let [account, record] = self.table.get_each([Account::key(user_id), grant.id.record_key()]).await?;
             if let Some(record) = record {
-                return repeated(grant, &fingerprint, &from_item(record)?);
+                return repeated(grant, &fingerprint, &from_item(record)?, authority);
             }
             let account: Account = from_item(account.ok_or(GrantError::AccountNotFound)?)?;
             if account.status == Status::Deleting {
@@ -167,19 +203,33 @@ impl Ledger {
                 amount: grant.amount.0,
                 reason: grant.reason.as_str().to_owned(),
                 by: Some(authority.actor()),
+                job: authority.job(),
                 created_at: self.clock.now().to_string(),
             };
             match self.write_grant(grant, crediting, &record, authority, deadline).await? {
-                GrantOutcome::Granted => return Ok(granted(grant, &record, false)),
+                GrantOutcome::Granted => {
+                    count(grant.amount);
+                    return Ok(granted(grant, &record, false));
+                }
                 // An earlier attempt, whose answer was lost, made the grant.
                 GrantOutcome::Used(found) if found.entry_id == record.entry_id => {
                     return Ok(granted(grant, &found, false));
                 }
-                GrantOutcome::Used(found) => return repeated(grant, &fingerprint, &found),
+                GrantOutcome::Used(found) => return repeated(grant, &fingerprint, &found, authority),
                 GrantOutcome::Overtaken => {}
             }
         }
         Err(GrantError::Unavailable(Cause::because("too many requests are changing this account")))
+    }
+
+    /// The entry of the grant of this id, if `job` made it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn granted_by_job(&self, id: &GrantId, job: JobId) -> Result<Option<EntryId>, StoreError> {
+        let found = self.table.get_all([id.record_key()]).await?.pop();
+        let record: Option<GrantRecord> = found.map(from_item).transpose()?;
+        Ok(record.filter(|record| record.job == Some(job)).map(|record| record.entry_id))
     }
 
     async fn write_grant(
@@ -211,17 +261,36 @@ impl Ledger {
         match cancellation_reasons(&error) {
             Some([_, _, used, ..]) if condition_failed(used) => Ok(GrantOutcome::Used(record_of(used)?)),
             Some(reasons) if authority.is_lost(act.subject, reasons) => Err(AuthorityLost.into()),
+            Some(reasons) if authority.is_claim_lost(act.subject, reasons) => Err(GrantError::ClaimLost),
             Some([account, ..]) if condition_failed(account) => Ok(GrantOutcome::Overtaken),
             _ => Err(StoreError::from(error).into()),
         }
     }
 }
 
-fn repeated(grant: &Grant, fingerprint: &Fingerprint, record: &GrantRecord) -> Result<Granted, GrantError> {
+/// A grant whose id was used before. A row that an earlier driver of the same job granted is no repetition: its report was lost. It
+/// is no mismatch either, if another user has the name meanwhile.
+fn repeated(
+    grant: &Grant,
+    fingerprint: &Fingerprint,
+    record: &GrantRecord,
+    authority: &Authority,
+) -> Result<Granted, GrantError> {
+    if authority.job().is_some() && record.job == authority.job() {
+        return Ok(granted(grant, record, false));
+    }
     if record.fingerprint != *fingerprint {
         return Err(GrantError::Mismatch);
     }
     Ok(granted(grant, record, true))
+}
+
+/// Counts credits that were given. Nobody pays for them, and a stolen session could give many.
+fn count(GrantAmount(amount): GrantAmount) {
+    let credits = u64::try_from(amount).ok().and_then(|amount| Credits::new(amount).ok());
+    if let Some(credits) = credits {
+        metrics::emit(&[Metric::CreditsGranted(credits)]);
+    }
 }
 
 fn granted(grant: &Grant, record: &GrantRecord, repeated: bool) -> Granted {

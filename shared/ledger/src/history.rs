@@ -3,10 +3,12 @@
 mod conversations;
 mod export;
 mod messages;
+mod newest;
 mod transactions;
 
 use std::ops::RangeInclusive;
 
+use acts::RecordedAct;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
@@ -34,6 +36,10 @@ pub trait List {
     const MOST: Limit = Limit::MAX;
 }
 
+impl List for RecordedAct {
+    const NAME: &'static str = "acts";
+}
+
 /// How many entries a page has at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(u16);
@@ -51,6 +57,12 @@ impl Limit {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         let limit = text.parse().ok().filter(|limit| is_number && (1..=most).contains(limit));
         limit.map(Self).ok_or_else(|| InvalidField::new(format!("Ensure this is a whole number from 1 to {most}.")))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
     }
 }
 
@@ -92,6 +104,27 @@ impl Cursor {
         Self::parse_as(text, |cursor| cursor.text_in::<T>(user_id, conversation))
     }
 
+    /// Parses the query parameter `cursor` of a list that is no user's own. `list` has the list's name and all that the list
+    /// depends on.
+    ///
+    /// # Errors
+    /// [`InvalidField`] if it is not what this list gave.
+    pub fn parse_of_list(text: &str, list: &str) -> Result<Self, InvalidField> {
+        Self::parse_as(text, |cursor| cursor.text_of_list(list))
+    }
+
+    /// The text of the cursor of a list that is no user's own.
+    #[must_use]
+    pub fn text_of_list(self, list: &str) -> String {
+        self.text_of(&format!("cursor\0\0{list}"))
+    }
+
+    /// The id of the item that the page ended with.
+    #[must_use]
+    pub fn place(self) -> PlaceInList {
+        self.0
+    }
+
     fn parse_as(text: &str, written: impl Fn(Self) -> String) -> Result<Self, InvalidField> {
         let decoded = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
         let id = decoded.get(Self::DIGEST_BYTES..).and_then(|id| std::str::from_utf8(id).ok());
@@ -99,7 +132,9 @@ impl Cursor {
         cursor.ok_or_else(not_a_cursor)
     }
 
-    pub(crate) fn text<T: List>(self, user_id: UserId) -> String {
+    /// The text by which `user_id` goes on in the list of `T`.
+    #[must_use]
+    pub fn text<T: List>(self, user_id: UserId) -> String {
         self.text_of(&format!("cursor\0{user_id}\0{}", T::NAME))
     }
 

@@ -96,6 +96,9 @@ impl Ledger {
     /// With an API key that has a budget, one transaction holds in the account and in the budget's item, so that neither is
     /// exceeded however many hold at once. The amount shrinks to what both have left, down to the least.
     ///
+    /// The first hold of a period takes the step of the account's [allowance](crate::allowance) too. Where credits are due, it
+    /// is one transaction with their entry.
+    ///
     /// An account that is remembered is tried as it is remembered, once. If that does not hold the whole amount, the account
     /// as it is decides: no memory refuses anything, or makes a hold smaller.
     ///
@@ -180,7 +183,8 @@ impl Ledger {
     }
 
     /// The hold of the order's amount, or of all that the payer can spend of the account and of the API key's budget. The
-    /// period of the budget is that in which the hold's id was made, so that id, condition and release mean one item.
+    /// period of the budget is that in which the hold's id was made, so that id, condition and release mean one item. So is that
+    /// of the allowance, or a hold at midnight would want room that no release makes.
     fn affordable_hold<'a>(
         &self,
         open: &'a OpenAccount,
@@ -189,8 +193,9 @@ impl Ledger {
     ) -> Result<NewHold<'a>, LedgerError> {
         let now = self.clock.now();
         let mut new = self.new_hold(open, room, order);
-        let budget = open.budget_at(new.hold.id.made_at(), now);
-        new.hold.amount = order.amount.min(open.spendable_of(budget.as_ref(), order.least, now)?);
+        let moment = new.hold.id.made_at();
+        let budget = open.budget_at(moment, now);
+        new.hold.amount = order.amount.min(open.spendable_of(budget.as_ref(), order.least, moment, now)?);
         // A hold of nothing needs no budget, also of a key whose budget was lowered below what is spent.
         new.budget = budget.filter(|_| new.hold.amount > Credits::ZERO);
         new.hold.budget = new.budget.map(|budget| budget.place);
@@ -206,7 +211,8 @@ impl Ledger {
             fingerprint: open.remembered.as_ref().map(|remembered| remembered.fingerprint.clone()),
             budget: None,
         };
-        NewHold { open, room, hold, budget: None }
+        let step = open.account.allowance_step(hold.id.made_at());
+        NewHold { open, room, hold, budget: None, step }
     }
 
     /// Releases expired holds, because their room or their credits are needed, and reads the account again.
@@ -230,7 +236,7 @@ impl Ledger {
 
     async fn place_hold(&self, new: &NewHold<'_>, until: Timestamp) -> Result<Placed, LedgerError> {
         let update = new.update(&self.table)?;
-        let placed = if new.budget.is_none() && new.open.remembered.is_none() {
+        let placed = if new.is_alone() {
             self.hold_alone(new, update, until).await?
         } else {
             self.hold_together(new, update, until).await?
@@ -246,7 +252,7 @@ impl Ledger {
         })
     }
 
-    /// Without an idempotency key and a budget, one conditional update is enough.
+    /// Without an idempotency key, a budget and credits that are due, one conditional update is enough.
     async fn hold_alone(&self, new: &NewHold<'_>, update: Update, until: Timestamp) -> Result<Placed, LedgerError> {
         let request = self.table.update_alone(update).return_values(ReturnValue::AllNew);
         match repeat_collisions(&self.clock, until, || request.clone().send()).await {
@@ -273,7 +279,8 @@ impl Ledger {
     }
 
     /// With an API key's budget, a transaction holds in its item too. With an idempotency key, it also checks that no request
-    /// with the key was answered. The reads of both before it spare a refusal, and prove nothing: each is another read.
+    /// with the key was answered. The reads of both before it spare a refusal, and prove nothing: each is another read. With
+    /// credits that are due, the last part puts their entry.
     async fn hold_together(&self, new: &NewHold<'_>, update: Update, until: Timestamp) -> Result<Placed, LedgerError> {
         let user_id = new.open.user_id();
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
@@ -282,6 +289,9 @@ impl Ledger {
         }
         if let Some(remembered) = &new.open.remembered {
             items.push(self.check_no_record(user_id, &remembered.key)?);
+        }
+        if let Some(step) = new.giving_step() {
+            items.push(step.entry(&self.table, user_id, new.hold.id)?);
         }
         let token = format!("hold-{}", new.hold.id);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
@@ -316,7 +326,7 @@ impl Ledger {
         let has_paid = account.hourly.at(now).has_paid_lately();
         let expired = expired(account.holds.clone(), now);
         let minute = self.minute_room(&account, new.open.claimed.paying_key());
-        if new.open.remembered.is_none() && new.budget.is_none() && expired.is_empty() {
+        if new.is_alone() && expired.is_empty() {
             self.memory.remember(user_id, account.clone(), now);
         } else {
             // A transaction does not answer with the account, and a release changes it once more.
@@ -352,7 +362,8 @@ fn refused(reasons: &[CancellationReason], new: &NewHold<'_>) -> Result<Option<P
     let mut reasons = reasons.iter();
     let account = reasons.next();
     let budget = new.hold.budget.and_then(|place| Some((place, reasons.next()?)));
-    let record = reasons.next();
+    let record = new.open.remembered.as_ref().and_then(|_| reasons.next());
+    // The entry of an allowance comes last. Nobody else has its id, so the account tells why it was not put.
     let has_failed = |reason: Option<&CancellationReason>| reason.is_some_and(condition_failed);
     if !has_failed(account) && !has_failed(budget.map(|(_, reason)| reason)) && !has_failed(record) {
         return Ok(None);

@@ -2,6 +2,7 @@
 //!
 //! The rules are the IETF's draft (`draft-ietf-httpapi-idempotency-key-header-07`) and Stripe's.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -40,8 +41,7 @@ impl IdempotencyKey {
     /// # Errors
     /// [`InvalidField`] with the rule.
     pub fn parse(header: &str) -> Result<Self, InvalidField> {
-        let header = header.trim();
-        let key = header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(header);
+        let key = unquoted(header);
         let is_visible = key.chars().all(|character| character.is_ascii_graphic());
         if key.is_empty() || key.len() > Self::MAX_CHARACTERS || !is_visible {
             return Err(InvalidField::new(format!(
@@ -161,8 +161,24 @@ impl IdempotencyRecord {
     }
 }
 
+/// The SHA-256 of a file in hexadecimal digits, as `sha256sum` prints it.
+pub(crate) fn sha256_of_file(file: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in digest(&SHA256, file).as_ref() {
+        // Writing to a text does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
 pub(crate) fn sha256(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &parts.concat()))
+}
+
+/// The value of a header without space around it, and without quotes around that.
+pub(crate) fn unquoted(header: &str) -> &str {
+    let header = header.trim();
+    header.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(header)
 }
 
 /// The first 128 bits of the SHA-256, for digests of one user's requests: nobody but that user could make two of them

@@ -15,6 +15,7 @@ pub mod acceptance;
 pub mod account;
 mod account_memory;
 pub mod admission;
+pub mod allowance;
 pub mod audit;
 mod audited_account;
 mod audited_entry;
@@ -22,6 +23,7 @@ pub mod authority;
 mod buckets;
 mod budget_place;
 pub mod budgets;
+pub mod bulk_grants;
 mod capture;
 mod checkpoint;
 pub mod claimed_payer;
@@ -52,13 +54,16 @@ pub mod retention;
 mod sealing;
 mod summing;
 pub mod summing_again;
+pub mod switch;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod texts;
 pub mod usage;
+mod usage_shards;
 pub mod usage_sums;
+pub mod vouchers;
 
 pub use buckets::MinuteRoom;
 pub use capture::{CAPTURE_RESERVE, TEXT_TIME};

@@ -2,18 +2,19 @@
 //!
 //! An operator does this after they have mended an entry that is [summed](crate::summing) already. The checkpoint first says
 //! that the sums are being thrown away, and starts at nothing. While it says so, nobody takes a step, and a read of usage
-//! reads no row. Rows are deleted in transactions that require this very checkpoint, so a deletion that is late deletes
-//! nothing new. When no row is left, the checkpoint says so, and steps sum again. After a kill the next call goes on from the
+//! reads no row. Rows are deleted in transactions that require this very checkpoint and the rows, so a deletion that is late
+//! deletes nothing new, and takes nothing back twice from the [sums of all](crate::usage_shards). When no row is left, the checkpoint says so, and steps sum again. After a kill the next call goes on from the
 //! checkpoint. See `docs/decisions/audit.md`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{EntryId, TokenId, UserId};
 use domain::time::Timestamp;
 use serde::Serialize;
-use store::transaction::{self, cancellation_reasons, condition_failed};
-use store::{Key, StoreError, from_item, number, sort_key_of};
+use store::transaction::{self, cancellation_reasons, condition_failed, is_conflict};
+use store::{Item, Key, StoreError, from_item, number, sort_key_of};
 
 use crate::account::{Account, Status};
 use crate::audited_account::AuditedAccount;
@@ -22,11 +23,12 @@ use crate::key_sums;
 use crate::ledger::Ledger;
 use crate::sealing::SEAL_AGE;
 use crate::summing::{CheckpointMove, PATIENCE, Step};
-use crate::usage_sums;
+use crate::usage_shards;
+use crate::usage_sums::{self, RowChange, UsagePlace, UsageSums};
 
-/// The most rows that one transaction deletes. With the check of the checkpoint they are fewer than the hundred items that it
-/// may have.
-const ROWS_AT_ONCE: i32 = 90;
+/// The most rows that one transaction deletes. With as many of the sums of all, and the check of the checkpoint, they are fewer
+/// than the hundred items that it may have.
+const ROWS_AT_ONCE: i32 = 45;
 
 /// Time reserved for the request that is under way.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -152,19 +154,18 @@ impl Ledger {
         self.replace_checkpoint(user_id, self.check_not_closed(user_id)?, &next, Vec::new()).await
     }
 
-    async fn rows_to_clear(&self, user_id: UserId, prefix: &str) -> Result<Vec<Key>, StoreError> {
-        let answer =
-            self.table.querying(user_id, prefix).projection_expression("sk").limit(ROWS_AT_ONCE).send().await?;
-        let items = answer.items.unwrap_or_default();
-        Ok(items.iter().filter_map(sort_key_of).map(|sort_key| Key::of_user(user_id, sort_key)).collect())
+    async fn rows_to_clear(&self, user_id: UserId, prefix: &str) -> Result<Vec<Item>, StoreError> {
+        let answer = self.table.querying(user_id, prefix).limit(ROWS_AT_ONCE).send().await?;
+        Ok(answer.items.unwrap_or_default())
     }
 
-    /// Deletes rows, on the condition that they are still being thrown away.
+    /// Deletes rows, and takes them back from the sums of all, on the condition that they are still being thrown away. They are
+    /// as they were read: nobody adds to them while they are.
     pub(crate) async fn delete_rows(
         &self,
         user_id: UserId,
         checkpoint: &Checkpoint,
-        rows: Vec<Key>,
+        rows: Vec<Item>,
     ) -> Result<CheckpointMove, StoreError> {
         let check = self
             .table
@@ -172,16 +173,22 @@ impl Ledger {
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(checkpoint.version));
         let mut items = vec![transaction::check(check)?];
-        for row in rows {
-            items.push(transaction::delete(self.table.deleting(row))?);
+        for sort_key in rows.iter().filter_map(sort_key_of) {
+            let delete = self.table.deleting(Key::of_user(user_id, sort_key));
+            items.push(transaction::delete(delete.condition_expression("attribute_exists(pk)"))?);
         }
+        let sums: BTreeMap<UsagePlace, UsageSums> =
+            rows.iter().filter_map(|row| Some((UsagePlace::of(row)?, UsageSums::of(row)))).collect();
+        items.extend(usage_shards::parts(&sums, RowChange::Minus, user_id, &self.table)?);
         let token = format!("clear-{}", TokenId::new(&self.clock));
         let until = self.clock.now().plus(PATIENCE);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {
             return Ok(CheckpointMove::Done);
         };
         match cancellation_reasons(&error) {
-            Some([checkpoint, ..]) if condition_failed(checkpoint) => Ok(CheckpointMove::Overtaken),
+            Some(reasons) if reasons.iter().any(|reason| condition_failed(reason) || is_conflict(reason)) => {
+                Ok(CheckpointMove::Overtaken)
+            }
             _ => Err(error.into()),
         }
     }

@@ -28,6 +28,7 @@ use crate::testing::{TestTable, message, open_account, payer, stored_reply};
 use crate::texts::TextPlace;
 
 mod admission;
+mod allowances;
 mod budgets;
 mod remembered_accounts;
 mod remembered_keys;

@@ -4,16 +4,17 @@
 //! bounded, whatever the account's age, and a message counts as soon as it is charged.
 
 mod grouping;
+mod of_all;
+mod rows;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::calendar::Day;
 use domain::cause::Cause;
 use domain::ids::UserId;
 use domain::invalid_field::InvalidField;
 use domain::time::{Clock, Timestamp};
-use store::{Key, StoreError, Table, from_item, item_bytes, partition_of, sort_key_of};
+use store::{StoreError, Table, from_item, partition_of};
 
 use crate::account::{Account, Payer};
 use crate::audited_account::AuditedAccount;
@@ -26,6 +27,8 @@ use crate::sealing::{ExpiredHolds, SEAL_AGE};
 use crate::summing::{MANY_WAIT, Step};
 use crate::usage_sums::{SORT_KEY_PREFIX, UsagePlace, UsageSums};
 
+use rows::{Freshness, RowsOf};
+
 /// The most steps that a read takes to carry the sums on.
 const MAX_STEPS: u32 = 4;
 
@@ -36,6 +39,7 @@ const MAX_TAIL_PAGES: u32 = 2;
 const MAX_ATTEMPTS: u32 = 3;
 
 pub use grouping::{Grouping, UsageGroup};
+pub use of_all::{UsageOfAll, UsageOfAllReader};
 
 /// The days of a read: at most a leap year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +115,7 @@ pub struct UsageReader {
 /// What is not summed yet.
 struct Tail {
     rows: BTreeMap<UsagePlace, UsageSums>,
+    entries: u64,
     as_of: Timestamp,
 }
 
@@ -138,23 +143,61 @@ impl UsageReader {
         for _ in 0..MAX_ATTEMPTS {
             let checkpoint = self.carry_on(payer).await?;
             let tail = self.tail(user_id, &checkpoint).await?;
-            // Rows that are being thrown away are not read: all entries are in the tail then.
-            let (mut rows, next) =
-                if checkpoint.is_clearing { (BTreeMap::new(), None) } else { self.rows(user_id, days, limit).await? };
-            let now: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
-            if now.unwrap_or_default().version != checkpoint.version {
-                // What was carried on meanwhile may be in both, or in neither.
-                continue;
+            if tail.entries >= self.summed_from {
+                self.seal_if_summed(user_id, &checkpoint).await?;
             }
-            let last = next.map_or(days.to, |next| next.minus_days(1));
-            for (place, sums) in tail.rows {
-                if days.from <= place.day && place.day <= last {
-                    rows.entry(place).or_default().add(&sums);
-                }
+            if let Some(read) = self.rows_and_tail(user_id, &checkpoint, tail, days, limit).await? {
+                return Ok(read);
             }
-            return Ok(UsageRead { rows, as_of: tail.as_of, next });
         }
-        Err(StoreError::Unavailable(Cause::because("the sums are being carried on by others")).into())
+        Err(carried_on_by_others().into())
+    }
+
+    /// The usage of a user in `days`, as staff see it: whatever the status of the account is, and without a write. So where
+    /// hundreds of messages are not summed yet, it is told up to an earlier time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be reached, or others carry the sums on all the while.
+    pub async fn look(&self, user_id: UserId, days: Days, limit: RowLimit) -> Result<UsageRead, StoreError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let checkpoint: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
+            let checkpoint = checkpoint.unwrap_or_default();
+            let tail = self.tail(user_id, &checkpoint).await?;
+            if let Some(read) = self.rows_and_tail(user_id, &checkpoint, tail, days, limit).await? {
+                return Ok(read);
+            }
+        }
+        Err(carried_on_by_others())
+    }
+
+    /// The rows of `days` and on top of them the `tail` behind `checkpoint`; `None` if the checkpoint was moved meanwhile. What
+    /// was carried on may be in both then, or in neither.
+    async fn rows_and_tail(
+        &self,
+        user_id: UserId,
+        checkpoint: &Checkpoint,
+        tail: Tail,
+        days: Days,
+        limit: RowLimit,
+    ) -> Result<Option<UsageRead>, StoreError> {
+        // Rows that are being thrown away are not read: all entries are in the tail then.
+        let (mut rows, next) = if checkpoint.is_clearing {
+            (BTreeMap::new(), None)
+        } else {
+            let of_user = RowsOf { partition: partition_of(user_id), prefix: SORT_KEY_PREFIX, place: UsagePlace::of };
+            rows::read(self.table(), of_user, days, limit, Freshness::Consistent).await?
+        };
+        let now: Option<Checkpoint> = self.table().get(Checkpoint::key(user_id)).await?;
+        if now.unwrap_or_default().version != checkpoint.version {
+            return Ok(None);
+        }
+        let last = next.map_or(days.to, |next| next.minus_days(1));
+        for (place, sums) in tail.rows {
+            if days.from <= place.day && place.day <= last {
+                rows.entry(place).or_default().add(&sums);
+            }
+        }
+        Ok(Some(UsageRead { rows, as_of: tail.as_of, next }))
     }
 
     fn table(&self) -> &Table {
@@ -184,16 +227,14 @@ impl UsageReader {
         Ok(checkpoint)
     }
 
-    /// The sums of the entries behind the checkpoint, up to some hundreds. If they are many, the account is sealed for a later
-    /// read.
-    async fn tail(&self, user_id: UserId, checkpoint: &Checkpoint) -> Result<Tail, LedgerError> {
+    /// The sums of the entries behind the checkpoint, up to some hundreds.
+    async fn tail(&self, user_id: UserId, checkpoint: &Checkpoint) -> Result<Tail, StoreError> {
         let now = self.ledger.clock.now();
-        let mut tail = Tail { rows: BTreeMap::new(), as_of: now };
+        let mut tail = Tail { rows: BTreeMap::new(), entries: 0, as_of: now };
         let mut range = EntryRange::after(user_id, checkpoint.through);
-        let mut entries = 0;
         for page_number in 1..=MAX_TAIL_PAGES {
             let page = range.next_page(self.table(), PAGE_ENTRIES, true).await?;
-            entries += page.items.len();
+            tail.entries += page.items.len() as u64;
             for entry in page.items.iter().filter_map(|item| AuditedEntry::of(item).ok()) {
                 if let Some((place, sums)) = entry.usage() {
                     tail.rows.entry(place).or_default().add(&sums);
@@ -206,13 +247,10 @@ impl UsageReader {
                 break;
             }
         }
-        if entries as u64 >= self.summed_from {
-            self.seal_if_summed(user_id, checkpoint).await?;
-        }
         Ok(tail)
     }
 
-    /// Seals the account, unless it has a seal up to which nothing was summed yet: that one has to grow old.
+    /// Seals the account for a later read, unless it has a seal up to which nothing was summed yet: that one has to grow old.
     async fn seal_if_summed(&self, user_id: UserId, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
         let account: Option<Account> = self.table().get(Account::key(user_id)).await?;
         if account.is_some_and(|account| account.sealed_to <= checkpoint.through) {
@@ -220,44 +258,8 @@ impl UsageReader {
         }
         Ok(())
     }
+}
 
-    /// The rows of whole days, from the first on until the limit.
-    async fn rows(
-        &self,
-        user_id: UserId,
-        days: Days,
-        limit: RowLimit,
-    ) -> Result<(BTreeMap<UsagePlace, UsageSums>, Option<Day>), LedgerError> {
-        let (mut rows, mut bytes, mut start): (BTreeMap<UsagePlace, UsageSums>, _, _) = (BTreeMap::new(), 0, None);
-        loop {
-            let answer = self
-                .table()
-                .client()
-                .query()
-                .table_name(self.table().name())
-                .key_condition_expression("pk = :user AND sk BETWEEN :from AND :to")
-                .expression_attribute_values(":user", AttributeValue::S(partition_of(user_id)))
-                .expression_attribute_values(":from", AttributeValue::S(format!("{SORT_KEY_PREFIX}{}", days.from)))
-                // No place sorts after this.
-                .expression_attribute_values(":to", AttributeValue::S(format!("{SORT_KEY_PREFIX}{}~", days.to)))
-                .consistent_read(true)
-                .set_exclusive_start_key(start.map(Key::into_item))
-                .send()
-                .await
-                .map_err(StoreError::from)?;
-            for item in answer.items.unwrap_or_default() {
-                let Some(place) = UsagePlace::of(&item) else { continue };
-                let is_a_new_day = rows.last_key_value().is_some_and(|(last, _)| last.day < place.day);
-                if is_a_new_day && bytes >= limit.bytes {
-                    return Ok((rows, Some(place.day)));
-                }
-                bytes += item_bytes(&item);
-                rows.insert(place, UsageSums::of(&item));
-            }
-            match answer.last_evaluated_key.as_ref().and_then(sort_key_of) {
-                Some(sort_key) => start = Some(Key::of_user(user_id, sort_key)),
-                None => return Ok((rows, None)),
-            }
-        }
-    }
+fn carried_on_by_others() -> StoreError {
+    StoreError::Unavailable(Cause::because("the sums are being carried on by others"))
 }

@@ -65,11 +65,15 @@ impl UsagePlace {
         };
         Some(Self { day, api_key, model: parts.next()?.to_owned() })
     }
+}
 
-    /// The time from which `DynamoDB`'s TTL may delete the row, in seconds since the Unix epoch.
-    fn expires_at(&self) -> u64 {
-        self.day.plus_days(KEPT_DAYS).end().seconds()
-    }
+/// What a transaction does to a row with some sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowChange {
+    /// They are added.
+    Plus,
+    /// They were added before, and are taken back.
+    Minus,
 }
 
 impl UsageSums {
@@ -112,21 +116,26 @@ impl UsageSums {
         *self = Self::of_numbers(sums);
     }
 
-    /// The update that adds the sums to a row, which need not be there.
-    pub(crate) fn added(&self, place: &UsagePlace, update: UpdateBuilder) -> UpdateBuilder {
+    /// The update of a row of `day`, which need not be there, by the sums. `DynamoDB`'s TTL may delete the row 400 days later.
+    pub(crate) fn change(&self, change: RowChange, day: Day, update: UpdateBuilder) -> UpdateBuilder {
         let mut additions = Vec::new();
         let mut update = update
             .expression_attribute_names("#end", "expires_at")
-            .expression_attribute_values(":end", number(place.expires_at()));
+            .expression_attribute_values(":end", number(day.plus_days(KEPT_DAYS).end().seconds()));
         for (position, (name, sum)) in Self::NAMES.into_iter().zip(self.numbers()).enumerate() {
             if sum > 0 {
+                let added = match change {
+                    RowChange::Plus => number(sum),
+                    RowChange::Minus => AttributeValue::N(format!("-{sum}")),
+                };
                 additions.push(format!("#sum{position} :sum{position}"));
                 update = update
                     .expression_attribute_names(format!("#sum{position}"), name)
-                    .expression_attribute_values(format!(":sum{position}"), number(sum));
+                    .expression_attribute_values(format!(":sum{position}"), added);
             }
         }
-        update.update_expression(format!("SET #end = :end ADD {}", additions.join(", ")))
+        let additions = if additions.is_empty() { String::new() } else { format!(" ADD {}", additions.join(", ")) };
+        update.update_expression(format!("SET #end = :end{additions}"))
     }
 
     /// The sums, in the order of [`UsageSums::NAMES`].

@@ -1,13 +1,23 @@
-//! The catalogue's item in the table, and its keeper.
+//! The catalogue's items in the table, and their keeper.
+//!
+//! One item is the present catalogue, which every function reads. Each replacement also puts an item of its own
+//! [version](versions), which stays: an entry names the version of its prices. Both are in one transaction with the records of
+//! the act, so that no catalogue is without its version, and none without its actor.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+mod versions;
+
+use acts::{Act, ActSubject, Deed};
+use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use domain::cause::Cause;
+use domain::ids::TokenId;
 use domain::time::{Clock, Timestamp};
+use ledger::authority::{AuthorityLost, RecentAuthority};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use store::collision::repeat_collisions;
-use store::{Item, Key, StoreError, Table, from_item, number};
+use serde_json::{Value, json};
+use store::transaction::{self, cancellation_reasons, condition_failed};
+use store::{Key, StoreError, Table, from_item, number};
+
+pub use versions::{CatalogueVersion, ListedVersion, MAX_VERSIONS_OF_A_PAGE, VersionPage};
 
 /// The catalogue as it is stored: one item, with the document of the present version alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +64,11 @@ pub enum Replaced {
         /// The version that is stored.
         version: u64,
     },
+    /// Nothing was written, because the actor is no longer staff.
+    Unauthorized(AuthorityLost),
 }
 
-/// The keeper of the catalogue, for operators. It does not judge documents.
+/// The keeper of the catalogue, for operators and staff. It does not judge documents.
 #[derive(Clone, Debug)]
 pub struct CatalogueKeeper {
     table: Table,
@@ -79,7 +91,7 @@ impl CatalogueKeeper {
     }
 
     /// Stores `catalogue` in place of the version `seen`, with the next number; 0 is the version before the first.
-    /// `None` goes back to the model of the settings. Repeating it does no harm.
+    /// `None` goes back to the model of the settings. Repeating it does no harm, and is no act.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it is not known whether it was stored.
@@ -87,58 +99,76 @@ impl CatalogueKeeper {
         &self,
         catalogue: Option<&Value>,
         seen: u64,
+        authority: &RecentAuthority,
         deadline: Timestamp,
     ) -> Result<Replaced, StoreError> {
+        let authority = authority.authority();
         let stored = StoredCatalogue {
             version: next(seen),
             catalogue: catalogue.map(Value::to_string),
             changed_at: Some(self.clock.now().to_string()),
         };
-        let outcome = self.put(&stored, seen, deadline).await?;
-        Ok(match outcome {
-            Ok(()) => Replaced::Written(stored),
+        let act = Act {
+            deed: Deed::ReplaceCatalogue,
+            subject: ActSubject::Catalogue,
+            before: json!({"version": seen}),
+            after: json!({"version": stored.version}),
+            reason: None,
+        };
+        let version = CatalogueVersion::of(&stored, authority.actor(), self.clock.now());
+        let mut items = vec![self.put_present(&stored, seen)?, self.table.put_new(version.item()?)?];
+        items.extend(authority.parts(&act, &self.table, &self.clock)?);
+        let token = format!("catalogue-{}", TokenId::new(&self.clock));
+        let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
+            return Ok(Replaced::Written(stored));
+        };
+        let reasons = cancellation_reasons(&error).unwrap_or_default();
+        match Obstacle::of(reasons)? {
             // The answer to an earlier attempt may have been lost.
-            Err(found) if found.is_written_by(catalogue, seen) => Replaced::Written(found),
-            Err(found) => Replaced::Changed { version: found.version },
-        })
+            Some(Obstacle::Present(found)) if found.is_written_by(catalogue, seen) => Ok(Replaced::Written(found)),
+            _ if authority.is_lost(act.subject, reasons) => Ok(Replaced::Unauthorized(AuthorityLost)),
+            Some(Obstacle::Present(found)) => Ok(Replaced::Changed { version: found.version }),
+            Some(Obstacle::Kept) => Err(StoreError::Internal(Cause::because("the next version is kept already"))),
+            None => Err(error.into()),
+        }
     }
 
-    /// Puts `stored` if the version is still `seen`, or says what is there.
-    async fn put(
-        &self,
-        stored: &StoredCatalogue,
-        seen: u64,
-        deadline: Timestamp,
-    ) -> Result<Result<(), StoredCatalogue>, StoreError> {
-        let request = self
-            .table
-            .client()
-            .put_item()
-            .table_name(self.table.name())
-            .set_item(Some(StoredCatalogue::key().with(stored)?))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let request = if seen == 0 {
-            request.condition_expression("attribute_not_exists(pk)")
-        } else {
-            request
-                .condition_expression("#version = :seen")
+    /// The part of a transaction that puts `stored` if the present version is still `seen`. Otherwise the refusal returns the
+    /// item that is there.
+    fn put_present(&self, stored: &StoredCatalogue, seen: u64) -> Result<TransactWriteItem, StoreError> {
+        let item = StoredCatalogue::key().with(stored)?;
+        if seen == 0 {
+            return self.table.put_new(item);
+        }
+        let put = Put::builder().table_name(self.table.name()).set_item(Some(item));
+        transaction::put(
+            put.condition_expression("#version = :seen")
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":seen", number(seen))
-        };
-        match repeat_collisions(&self.clock, deadline, || request.clone().send()).await {
-            Ok(_) => Ok(Ok(())),
-            Err(error) => found(error).map(Err),
-        }
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+        )
     }
 }
 
-/// The item that stood in the way, if that is the error. Without an item the version is 0.
-fn found(error: SdkError<PutItemError>) -> Result<StoredCatalogue, StoreError> {
-    let item: Option<Item> = match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(failure)) => failure.item.clone(),
-        _ => return Err(error.into()),
-    };
-    item.map_or_else(|| Ok(StoredCatalogue::default()), from_item)
+/// What stood in the way of a replacement.
+enum Obstacle {
+    /// The present catalogue, which is not the one that was seen. Without an item it is the version before the first.
+    Present(StoredCatalogue),
+    /// A version of the next number. The present catalogue was deleted by hand, and the versions were not.
+    Kept,
+}
+
+impl Obstacle {
+    fn of(reasons: &[CancellationReason]) -> Result<Option<Self>, StoreError> {
+        match reasons {
+            [present, ..] if condition_failed(present) => {
+                let found = present.item().cloned().map(from_item).transpose()?;
+                Ok(Some(Self::Present(found.unwrap_or_default())))
+            }
+            [_, kept, ..] if condition_failed(kept) => Ok(Some(Self::Kept)),
+            _ => Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,30 @@
 //! The parts that handlers are made of.
 
+use acts::ActReader;
 use domain::setting::SettingError;
 use domain::time::Clock;
 use identity::accounts::{Accounts, Deletion};
 use identity::api_keys::ApiKeys;
 use identity::callers::Callers;
+use identity::code_guesses::CodeGuesses;
+use identity::directory::UserLister;
 use identity::jwt::{KeySet, Signer, Verifier};
 use identity::login::Logins;
 use identity::receipts::{ReceiptKeys, ReceiptSigner};
 use identity::registrations::Registrations;
+use identity::reset_codes::ResetCodes;
 use identity::sessions::Sessions;
 use identity::staff::StaffDesk;
 use ledger::Ledger;
-use ledger::acceptance::Switch;
 use ledger::audit::Audit;
+use ledger::bulk_grants::BulkGrants;
 use ledger::conversations::ConversationKeeper;
 use ledger::gate::Gate;
 use ledger::history::History;
 use ledger::past_exchanges::PastExchanges;
-use ledger::usage::UsageReader;
+use ledger::switch::Switch;
+use ledger::usage::{UsageOfAllReader, UsageReader};
+use ledger::vouchers::Vouchers;
 use providers::catalogues::Catalogues;
 use providers::connections::Connections;
 use providers::offers::OfferDesk;
@@ -79,10 +85,28 @@ impl Resources {
         Registrations::new(self.table.clone(), self.clock.clone(), self.settings.registrations_per_hour)
     }
 
+    /// The limit on guesses at codes from one network.
+    #[must_use]
+    pub fn code_guesses(&self) -> CodeGuesses {
+        CodeGuesses::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The codes by which a user sets a new password without the old one.
+    #[must_use]
+    pub fn reset_codes(&self) -> ResetCodes {
+        ResetCodes::new(self.table.clone(), self.clock.clone())
+    }
+
     /// Sessions.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The list of users, for staff.
+    #[must_use]
+    pub fn user_lister(&self) -> UserLister {
+        UserLister::new(self.table.clone())
     }
 
     /// The desk at which staff show who they are.
@@ -145,6 +169,12 @@ impl Resources {
         Switch::new(self.table.clone(), self.clock.clone())
     }
 
+    /// The history of what staff and operators did, for reading.
+    #[must_use]
+    pub fn act_reader(&self) -> ActReader {
+        ActReader::new(self.table.clone())
+    }
+
     /// The keeper of the catalogue of models.
     #[must_use]
     pub fn catalogue_keeper(&self) -> CatalogueKeeper {
@@ -159,6 +189,18 @@ impl Resources {
         ledger.with_retention(self.settings.message_retention)
     }
 
+    /// Vouchers and invitations.
+    #[must_use]
+    pub fn vouchers(&self) -> Vouchers {
+        Vouchers::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// Bulk grants.
+    #[must_use]
+    pub fn bulk_grants(&self) -> BulkGrants {
+        BulkGrants::new(self.table.clone(), self.clock.clone())
+    }
+
     /// The lists of a user's transactions and messages.
     #[must_use]
     pub fn history(&self) -> History {
@@ -169,6 +211,12 @@ impl Resources {
     #[must_use]
     pub fn usage_reader(&self) -> UsageReader {
         UsageReader::new(self.table.clone(), self.clock.clone())
+    }
+
+    /// The reader of the usage of all users together.
+    #[must_use]
+    pub fn usage_of_all_reader(&self) -> UsageOfAllReader {
+        UsageOfAllReader::new(self.table.clone())
     }
 
     /// The export of all that is stored of a user.

@@ -83,6 +83,20 @@ impl BodyFields {
         self.note(name, parsed)
     }
 
+    /// Takes the field `name`, of any type, which may not be absent or null, and parses it with `parse`.
+    pub fn take_value<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(Value) -> Result<T, InvalidField>,
+    ) -> Option<T> {
+        let parsed = match self.values.remove(name) {
+            None => Err(InvalidField::new("This field is required.")),
+            Some(Value::Null) => Err(InvalidField::new("This field may not be null.")),
+            Some(value) => parse(value),
+        };
+        self.note(name, parsed)
+    }
+
     /// Takes the field `name`, of any type, and parses it. A field that is absent or null has the default. If parsing
     /// fails, the reason is kept for [`BodyFields::refuse`].
     pub fn take_or_default<T: TryFrom<Value, Error = InvalidField> + Default>(
@@ -109,6 +123,20 @@ impl BodyFields {
         name: &'static str,
     ) -> Option<TermChange<T>> {
         if self.has(name) { self.take_or_default(name).map(TermChange::To) } else { Some(TermChange::None) }
+    }
+
+    /// The same for a value that `parse` understands. Null is none.
+    pub fn take_change_with<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(Value) -> Result<Option<T>, InvalidField>,
+    ) -> Option<TermChange<Option<T>>> {
+        let parsed = match self.values.remove(name) {
+            None => Ok(TermChange::None),
+            Some(Value::Null) => Ok(TermChange::To(None)),
+            Some(value) => parse(value).map(TermChange::To),
+        };
+        self.note(name, parsed)
     }
 
     /// The same for a text field, which may not be null.
@@ -291,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_any_type_that_is_required_is_neither_absent_nor_null() {
+        let complaint = |body: &str| {
+            let mut fields = json(body).fields().unwrap();
+            assert_eq!(fields.take_value("number", Even::try_from), None);
+            let ApiError::Invalid(errors) = fields.refuse() else { panic!("not about fields") };
+            errors["number"].join(" ")
+        };
+        assert_eq!(complaint("{}"), "This field is required.");
+        assert_eq!(complaint(r#"{"number":null}"#), "This field may not be null.");
+        assert_eq!(complaint(r#"{"number":3}"#), "Not even.");
+        assert_eq!(json(r#"{"number":4}"#).fields().unwrap().take_value("number", Even::try_from), Some(Even(4)));
+    }
+
+    #[test]
     fn json_and_forms_have_the_same_fields() {
         for request in [
             json(r#"{"message":"a b","other":1}"#),
@@ -328,6 +370,13 @@ mod tests {
         assert_eq!(change(r#"{"number":4}"#), Some(TermChange::To(Even(4))));
         assert_eq!(change(r#"{"number":3}"#), None);
         assert!(json(r#"{"text":null}"#).fields().unwrap().take_text_change::<PlainText>("text").is_none());
+        let parsed = |body: &str| {
+            json(body).fields().unwrap().take_change_with("number", |value| Even::try_from(value).map(Some))
+        };
+        assert_eq!(parsed("{}"), Some(TermChange::None));
+        assert_eq!(parsed(r#"{"number":null}"#), Some(TermChange::To(None)));
+        assert_eq!(parsed(r#"{"number":4}"#), Some(TermChange::To(Some(Even(4)))));
+        assert_eq!(parsed(r#"{"number":3}"#), None);
     }
 
     #[test]

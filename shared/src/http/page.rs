@@ -1,19 +1,23 @@
 //! The query parameters of a list.
 
-use domain::ids::{ApiKeyId, ConversationId, UserId};
+use domain::ids::{ApiKeyId, ConversationId, JobId, UserId};
 use domain::invalid_field::InvalidField;
 use domain::time_span::TimeSpan;
 use form_urlencoded::Serializer;
 use identity::receipts::ReceiptKeyId;
 use lambda_http::RequestExt;
+use ledger::bulk_grants::MAX_JOBS_OF_A_PAGE;
 use ledger::entry::EntryKind;
 use ledger::history::{Cursor, ExportCursor, Limit, List, ModelId, PageRequest, Transaction, TransactionFilter};
 
 use crate::error::{ApiError, FieldErrors};
 use crate::http::request::Request;
 
+/// The jobs of a page, if the query does not say how many.
+const JOBS_OF_A_PAGE: u16 = 20;
+
 /// The parameters that all pages of a list have in common.
-const OF_ALL_PAGES: [&str; 6] = ["limit", "from", "to", "kind", "key", "model"];
+const OF_ALL_PAGES: [&str; 8] = ["limit", "from", "to", "kind", "key", "model", "actor", "subject"];
 
 impl Request {
     /// The page of the list of `T` of `user_id` that the query asks for.
@@ -74,6 +78,17 @@ impl Request {
         if errors.is_empty() { Ok(cursor) } else { Err(ApiError::Invalid(errors)) }
     }
 
+    /// The job after which the list of bulk jobs goes on that the query asks for, and how many jobs the page has at most.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] for everything that is wrong with `limit` and `cursor`.
+    pub fn page_of_jobs(&self) -> Result<(Option<JobId>, u16), ApiError> {
+        let mut errors = FieldErrors::new();
+        let limit = self.parameter("limit", &mut errors, jobs_of_a_page);
+        let cursor = self.parameter("cursor", &mut errors, job_id);
+        if errors.is_empty() { Ok((cursor, limit.unwrap_or(JOBS_OF_A_PAGE))) } else { Err(ApiError::Invalid(errors)) }
+    }
+
     /// The page at `cursor` of the list that this request asks for, as a relative reference (RFC 3986, section 4.2) that has
     /// a query alone: it leads to the same path, below a stage too.
     #[must_use]
@@ -111,6 +126,16 @@ impl Request {
     fn last_value(&self, name: &str) -> Option<&str> {
         self.received.query_string_parameters_ref()?.all(name)?.pop()
     }
+}
+
+fn job_id(text: &str) -> Result<JobId, InvalidField> {
+    JobId::parse(text).ok_or_else(|| InvalidField::new("This is not a cursor of this list."))
+}
+
+fn jobs_of_a_page(text: &str) -> Result<u16, InvalidField> {
+    let limit = text.parse().ok().filter(|limit: &u16| (1..=MAX_JOBS_OF_A_PAGE).contains(limit));
+    let rule = || InvalidField::new(format!("Ensure this is a whole number from 1 to {MAX_JOBS_OF_A_PAGE}."));
+    limit.filter(|_| text.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(rule)
 }
 
 fn api_key_id(text: &str) -> Result<ApiKeyId, InvalidField> {

@@ -1,6 +1,7 @@
 //! The query parameters of `GET /usage/`.
 
 use domain::calendar::Day;
+use domain::invalid_field::InvalidField;
 use ledger::usage::{Days, Grouping};
 
 use crate::error::{ApiError, FieldErrors};
@@ -21,10 +22,27 @@ impl Request {
     /// # Errors
     /// [`ApiError::Invalid`] for everything that is wrong with `from`, `to` and `by`.
     pub fn usage_query(&self, today: Day) -> Result<UsageQuery, ApiError> {
+        self.usage_query_by(today, Grouping::parse, Grouping::ALL)
+    }
+
+    /// The days and the grouping that the query of the usage of all asks for: the last thirty days, by day and model.
+    ///
+    /// # Errors
+    /// As [`Request::usage_query`].
+    pub fn usage_of_all_query(&self, today: Day) -> Result<UsageQuery, ApiError> {
+        self.usage_query_by(today, Grouping::parse_without_key, Grouping::WITHOUT_KEY)
+    }
+
+    fn usage_query_by(
+        &self,
+        today: Day,
+        parse: fn(&str) -> Result<Grouping, InvalidField>,
+        usual: Grouping,
+    ) -> Result<UsageQuery, ApiError> {
         let mut errors = FieldErrors::new();
         let from = self.parameter("from", &mut errors, Day::parse);
         let to = self.parameter("to", &mut errors, Day::parse);
-        let by = self.parameter("by", &mut errors, Grouping::parse).unwrap_or(Grouping::ALL);
+        let by = self.parameter("by", &mut errors, parse).unwrap_or(usual);
         if !errors.is_empty() {
             return Err(ApiError::Invalid(errors));
         }

@@ -5,7 +5,6 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::UserId;
-use domain::username::Username;
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, Key, StoreError, partition_of};
@@ -46,15 +45,10 @@ impl DirectoryKey {
         }
     }
 
-    /// The key of the item `sort` in `partition` in [`USERS_BY_NAME`].
+    /// The key of the item `sort` in `partition` in [`USERS_BY_NAME`]. The name has the form in which names are compared.
     #[must_use]
-    pub fn by_name(username: &Username, partition: String, sort: &str) -> Self {
-        Self {
-            pk: partition,
-            sk: sort.to_owned(),
-            directory: USERS_BY_NAME.to_owned(),
-            directory_sort: username.canonical(),
-        }
+    pub fn by_name(name: String, partition: String, sort: &str) -> Self {
+        Self { pk: partition, sk: sort.to_owned(), directory: USERS_BY_NAME.to_owned(), directory_sort: name }
     }
 
     /// The key as the SDK takes it.

@@ -37,6 +37,8 @@ pub enum Metric {
     CreditsCaptured(Credits),
     /// The credits of a hold that was released.
     CreditsReleased(Credits),
+    /// The credits of a grant, which nobody pays for.
+    CreditsGranted(Credits),
     /// A message was refused for want of balance.
     MessagesRefused,
     /// A message cost more than was held for it.
@@ -67,6 +69,7 @@ impl Metric {
             Self::Messages => ("Messages", "Count", json!(1)),
             Self::CreditsCaptured(credits) => ("CreditsCaptured", "Count", json!(credits)),
             Self::CreditsReleased(credits) => ("CreditsReleased", "Count", json!(credits)),
+            Self::CreditsGranted(credits) => ("CreditsGranted", "Count", json!(credits)),
             Self::MessagesRefused => ("MessagesRefused", "Count", json!(1)),
             Self::CaptureOverruns => ("CaptureOverruns", "Count", json!(1)),
             Self::ModelLatency(latency) => ("ModelLatency", "Milliseconds", json!(milliseconds(latency))),

@@ -159,7 +159,7 @@ pub(crate) fn schema(samples: &[&Sample]) -> Value {
         }
     }
     let mut narrowed = json!({"properties": {"code": {"enum": codes}}});
-    let common = ["errors", "limited_by", "balance", "cost"]
+    let common = ["errors", "limited_by", "balance", "cost", "version"]
         .map(|name| (name, bodies.iter().all(|body| body.get(name).is_some())));
     let required: Vec<&str> = common.iter().filter(|(_, is_common)| *is_common).map(|(name, _)| *name).collect();
     if !required.is_empty() {

@@ -1,6 +1,6 @@
 //! The catalogues that the table has accepted, in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ pub(super) struct CatalogueWitness {
     written: Vec<WrittenCatalogue>,
     /// By the numbers of the processes.
     reads: HashMap<usize, CatalogueReads>,
+    /// The tokens of transactions. A second transaction with a token is answered again and changes nothing.
+    tokens: HashSet<String>,
     offences: Vec<String>,
 }
 
@@ -49,14 +51,26 @@ impl WrittenCatalogue {
 impl CatalogueWitness {
     /// Notes a request that was accepted.
     pub(super) fn accepted(&mut self, operation: &str, body: &Value, moment: usize) {
-        let item = &body["Item"];
-        if operation != "PutItem" || item["pk"]["S"] != CATALOGUE {
+        let puts = body["TransactItems"].as_array().into_iter().flatten().map(|part| &part["Put"]["Item"]);
+        let of_catalogue: Vec<&Value> = puts.filter(|item| item["pk"]["S"] == CATALOGUE).collect();
+        let is_new = !of_catalogue.is_empty() && self.tokens.insert(body["ClientRequestToken"].to_string());
+        if operation != "TransactWriteItems" || !is_new {
             return;
         }
+        let Some(item) = of_catalogue.iter().find(|item| item["sk"]["S"] == CATALOGUE) else {
+            self.offences.push("a version of the catalogue was kept, and is not the present one".to_owned());
+            return;
+        };
         let version = item["version"]["N"].as_str().unwrap().parse().unwrap();
         let catalogue = item["catalogue"]["S"].as_str().map(|document| Catalogue::parse(document).unwrap());
         if self.written.iter().any(|written| written.version >= version) {
             self.offences.push(format!("version {version} of the catalogue was written again, or late"));
+        }
+        let is_kept = |kept: &&Value| {
+            kept["sk"]["S"] == format!("VERSION#{version:020}") && kept["catalogue"] == item["catalogue"]
+        };
+        if !of_catalogue.iter().any(is_kept) {
+            self.offences.push(format!("version {version} of the catalogue was written, and is not kept"));
         }
         self.written.push(WrittenCatalogue { version, catalogue, since: moment });
     }

@@ -123,6 +123,7 @@ pub(super) fn plain(value: &Value) -> Value {
     match kind.as_str() {
         "S" | "BOOL" | "SS" => value.clone(),
         "N" => json!(value.as_str().unwrap().parse::<i64>().unwrap()),
+        "NULL" => Value::Null,
         "L" => Value::Array(value.as_array().unwrap().iter().map(plain).collect()),
         "M" => Value::Object(value.as_object().unwrap().iter().map(plain_member).collect::<Map<_, _>>()),
         _ => panic!("the ledger stores nothing of kind {kind}"),

@@ -64,6 +64,9 @@ fn refusal(error: ApiError) -> Told {
         | ApiError::NotFound
         | ApiError::UsernameTaken
         | ApiError::TooManyKeys { .. }
+        | ApiError::VoucherNotFound
+        | ApiError::VoucherSpent(_)
+        | ApiError::AlreadyRedeemed
         | ApiError::Throttled { .. } => Told::Refused(error.code()),
         // For a message the same error says that nothing was charged.
         ApiError::Unavailable(_) => Told::Unknown,

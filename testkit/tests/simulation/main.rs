@@ -4,8 +4,10 @@
 //! A [`schedule`] has a few [`person`]s. Each has [`client`]s that send messages. Some are programs with API keys. In
 //! some schedules [`owner`]s log in and out, refresh tokens, change the password, make and end API keys, delete the account
 //! and register its name again, [`operator`]s replace the catalogue of models and prices, [`organizer`]s make and delete
-//! conversations, or [`teacher`]s change the limits of API keys, beside which each user may have a limit too. In others
-//! [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong. [`function`]s answer the [`request`]s
+//! conversations, [`superuser`]s give credits alone and by files, or [`teacher`]s change the limits of API keys, beside which
+//! each user may have a limit too. In others [`benefactor`]s change allowances and give credits, [`redeemer`]s redeem voucher
+//! codes and [`guest`]s register by invitation, or [`bookkeeper`]s audit and read usage meanwhile, some by clocks that are wrong.
+//! [`function`]s answer the [`request`]s
 //! through the real ledger, accounts and sessions and the real AWS SDK, over a [`network`] that loses, delays, repeats and
 //! refuses requests, in [`process`]es that die and freeze. The database is the embedded [`engine`],
 //! whose [`directory`] is served late. Time is tokio's paused clock. All random choices follow from the schedule's seed, so
@@ -19,8 +21,11 @@
 //! [`verdict_on_retention`] looks for texts whose time is over, and compares exports with lists. [`verdict_on_sums`]
 //! compares checkpoints, days' sums and usage with the entries, and the [`seal_witness`] sees what appears below a seal.
 //! [`verdict_on_keys`] checks that API keys end at once, although warm functions remember them, and [`verdict_on_budgets`]
-//! that they keep within their limits. [`verdict_on_texts`] compares lists and texts with the ledger,
-//! [`verdict_on_prices`] computes every charge again, and [`verdict_on_work`] counts the work that nobody paid. At the end
+//! that they keep within their limits. The [`allowance_witness`] knows what each step of an allowance had to give, and
+//! [`verdict_on_allowances`] compares it with the entries. [`verdict_on_vouchers`] counts what each code gave.
+//! [`verdict_on_grants`] compares grants, the reports of files and the history, and the [`staff_witness`] sees who gives.
+//! [`verdict_on_texts`] compares lists and texts with the ledger, [`verdict_on_prices`] computes every charge again, and
+//! [`verdict_on_work`] counts the work that nobody paid. At the end
 //! the real audit has to find nothing.
 //!
 //! A [`sabotage`] breaks one rule on the way through the network, and [`proof`] demands that the simulation finds it.
@@ -28,6 +33,8 @@
 #![expect(clippy::unwrap_used, reason = "a proof that cannot go on fails")]
 
 mod account_witness;
+mod allowance_witness;
+mod benefactor;
 mod bookkeeper;
 mod capacity;
 mod catalogue_witness;
@@ -37,6 +44,7 @@ mod directory;
 mod engine;
 mod fault;
 mod function;
+mod guest;
 mod key_witness;
 mod network;
 mod operator;
@@ -47,16 +55,22 @@ mod process;
 mod proof;
 mod proof_of_charging;
 mod properties;
+mod redeemer;
 mod request;
 mod sabotage;
 mod schedule;
 mod seal_witness;
+mod staff_witness;
+mod superuser;
 mod teacher;
 mod text_witness;
 mod trace;
+mod usage_witness;
 mod verdict;
+mod verdict_on_allowances;
 mod verdict_on_budgets;
 mod verdict_on_conversations;
+mod verdict_on_grants;
 mod verdict_on_keys;
 mod verdict_on_prices;
 mod verdict_on_retention;
@@ -64,6 +78,7 @@ mod verdict_on_sums;
 mod verdict_on_texts;
 mod verdict_on_users;
 mod verdict_on_visits;
+mod verdict_on_vouchers;
 mod verdict_on_work;
 mod witness;
 mod world;

@@ -19,6 +19,7 @@ use testkit::late_index::DirectoryImage;
 use tokio::sync::oneshot;
 
 use crate::account_witness::AccountWitness;
+use crate::allowance_witness::AllowanceWitness;
 use crate::capacity::Capacity;
 use crate::catalogue_witness::CatalogueWitness;
 use crate::chronicle::Chronicle;
@@ -29,8 +30,10 @@ use crate::key_witness::KeyWitness;
 use crate::process::ProcessId;
 use crate::sabotage::Sabotage;
 use crate::seal_witness::SealWitness;
+use crate::staff_witness::StaffWitness;
 use crate::text_witness::TextWitness;
 use crate::trace::Trace;
+use crate::usage_witness::UsageWitness;
 use crate::witness::Witness;
 use cloud::{retry_configuration, timeout_configuration};
 use shared::domain::time::Clock;
@@ -48,6 +51,9 @@ struct Inner {
     key_witness: Mutex<KeyWitness>,
     seal_witness: Mutex<SealWitness>,
     account_witness: Mutex<AccountWitness>,
+    allowance_witness: Mutex<AllowanceWitness>,
+    usage_witness: Mutex<UsageWitness>,
+    staff_witness: Mutex<StaffWitness>,
     chronicle: Mutex<Chronicle>,
     directory: Mutex<LateDirectory>,
     sabotage: Option<Sabotage>,
@@ -84,6 +90,9 @@ impl Network {
             key_witness: Mutex::default(),
             seal_witness: Mutex::default(),
             account_witness: Mutex::default(),
+            allowance_witness: Mutex::default(),
+            usage_witness: Mutex::default(),
+            staff_witness: Mutex::default(),
             chronicle: Mutex::default(),
             directory: Mutex::default(),
             sabotage,
@@ -198,12 +207,24 @@ impl Network {
         self.0.account_witness.lock().unwrap()
     }
 
+    /// The allowances after each accepted request.
+    pub(super) fn allowance_witness(&self) -> MutexGuard<'_, AllowanceWitness> {
+        self.0.allowance_witness.lock().unwrap()
+    }
+
+    /// The requests about the days' sums.
+    pub(super) fn usage_witness(&self) -> MutexGuard<'_, UsageWitness> {
+        self.0.usage_witness.lock().unwrap()
+    }
+
     /// The accepted requests that break a rule.
     pub(super) fn offences(&self) -> Vec<String> {
         let of_holds = self.witness().offences().to_vec();
         let of_catalogues = self.catalogues().offences().to_vec();
         let of_seals = self.seal_witness().offences().to_vec();
-        [of_holds, of_catalogues, self.chronicle().offences().to_vec(), of_seals].concat()
+        let of_allowances = self.allowance_witness().offences().to_vec();
+        let of_staff = self.0.staff_witness.lock().unwrap().offences().to_vec();
+        [of_holds, of_catalogues, self.chronicle().offences().to_vec(), of_seals, of_allowances, of_staff].concat()
     }
 
     fn plan(&self, process: ProcessId, operation: &str) -> Plan {
@@ -316,6 +337,9 @@ impl Network {
             self.text_witness().accepted(*process, operation, body);
             self.key_witness().accepted(*process, operation, body, moment);
             self.seal_witness().accepted(operation, body, self.0.clock.now());
+            self.allowance_witness().accepted(&self.0.engine, operation, body);
+            self.usage_witness().accepted(operation, body);
+            self.0.staff_witness.lock().unwrap().accepted(&self.0.engine, body);
             self.directory().accepted(&self.0.engine, operation, body, self.0.clock.now());
         }
         let code = reply.body["__type"].as_str().and_then(|code| code.split('#').next_back()).unwrap_or("done");

@@ -9,6 +9,7 @@ use crate::client::pause;
 use crate::function::EXTRA;
 use crate::world::World;
 use providers::stored_catalogue::{CatalogueKeeper, Replaced};
+use providers::testing::an_operator;
 
 /// The ids of the models in every catalogue.
 pub(super) const MODELS: [&str; 2] = ["small", "large"];
@@ -48,7 +49,7 @@ impl Operator {
         }
         let document = (self.generator.u8(..8) > 0).then(|| any_catalogue(&mut self.generator));
         let deadline = self.world.clock.now().plus(Duration::from_secs(28));
-        let replaced = keeper.replace(document.as_ref(), seen, deadline).await;
+        let replaced = keeper.replace(document.as_ref(), seen, &an_operator(), deadline).await;
         self.world.trace.line(format_args!("an operator replaces version {seen}: {replaced:?}"));
         let Ok(Replaced::Written(stored)) = replaced else { return None };
         let is_there = self.world.network.catalogues().has(stored.version, document.as_ref());

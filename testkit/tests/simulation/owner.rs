@@ -27,7 +27,7 @@ impl Owner {
                 14..17 => self.log_out().await,
                 17..25 => self.end_key().await,
                 25..28 => self.make_key().await,
-                _ => self.leave_and_come_back().await,
+                _ => self.leave_and_come_back(None).await,
             }
         }
     }
@@ -86,8 +86,9 @@ impl Owner {
         self.insist(Wish::EndKey { access, key }).await;
     }
 
-    /// Deletes the account and registers its name again, also after a deletion with an unknown outcome.
-    async fn leave_and_come_back(&mut self) {
+    /// Deletes the account and registers its name again, by an invitation if there is one, also after a deletion with an
+    /// unknown outcome.
+    pub(super) async fn leave_and_come_back(&mut self, invitation: Option<usize>) {
         let access = self.tokens().access;
         let password = self.password();
         let told = self.insist(Wish::Delete { access, password }).await;
@@ -97,7 +98,7 @@ impl Owner {
         pause(&mut self.generator).await;
         let password = self.new_password();
         self.known().doubt_password(&password);
-        let told = self.insist(Wish::Register { password: password.clone() }).await;
+        let told = self.insist(Wish::Register { password: password.clone(), invitation }).await;
         if !matches!(told, Told::Refused(_)) {
             self.known().learn_password(&password);
             self.log_in().await;

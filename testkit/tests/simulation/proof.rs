@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::allowance_witness::AllowanceCounts;
 use crate::request::Wish;
 use crate::sabotage::Sabotage;
-use crate::schedule;
+use crate::schedule::{self, Outcome};
 use crate::verdict_on_budgets::is_out_of_limits;
 
 /// The number of schedules in one `cargo test`.
@@ -78,30 +79,8 @@ fn a_seed_is_a_schedule() {
 #[test]
 fn schedules_meet_everything_that_they_are_to_prove() {
     let mut met = BTreeMap::new();
-    for seed in 0..400 {
-        let outcome = schedule::run(seed, None);
-        let (held, refused) = outcome.remembered_holds;
-        *met.entry(("seal", "done")).or_insert(0) += outcome.sealed;
-        *met.entry(("step", "done")).or_insert(0) += outcome.summed;
-        *met.entry(("summing again", "done")).or_insert(0) += usize::try_from(outcome.summed_again).unwrap();
-        *met.entry(("late directory", "hides a user")).or_insert(0) += outcome.staleness.hidden;
-        *met.entry(("late directory", "lists what is gone")).or_insert(0) += outcome.staleness.gone;
-        *met.entry(("hold with two buckets", "done")).or_insert(0) += outcome.holds_of_two_buckets;
-        *met.entry(("budget", "below zero")).or_insert(0) += outcome.budgets_below_zero;
-        *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
-        *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
-        for (request, told) in outcome.journal {
-            *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
-            if let Wish::Chat(chat) = &request.wish
-                && is_out_of_limits(&told)
-            {
-                let by = if chat.program.is_some() { "program out of limits" } else { "person out of limits" };
-                *met.entry((by, told.kind())).or_insert(0) += 1;
-            }
-            if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
-                *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
-            }
-        }
+    for seed in 0..600 {
+        count(&mut met, schedule::run(seed, None));
     }
     let of_accounts = ["change of the password", "deletion", "login", "logout everywhere", "refresh"];
     let wanted = of_accounts.iter().flat_map(|wish| [(*wish, "done"), (*wish, "unknown"), (*wish, "token_not_valid")]);
@@ -147,6 +126,10 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("program out of limits", "too_many_requests"),
         ("person out of limits", "too_many_requests"),
         ("hold with two buckets", "done"),
+        ("step of an allowance", "gave credits"),
+        ("step of an allowance", "gave those of several periods"),
+        ("step of an allowance", "gave less than its periods have"),
+        ("change of an allowance", "done"),
         ("change of a key", "done"),
         ("change of a key", "not_found"),
         ("change of a key", "token_not_valid"),
@@ -156,8 +139,52 @@ fn schedules_meet_everything_that_they_are_to_prove() {
         ("new key", "done"),
         ("register", "done"),
         ("register", "username_taken"),
+        ("redemption", "done"),
+        ("redemption", "already_redeemed"),
+        ("redemption", "token_not_valid"),
+        ("redemption", "unknown"),
+        ("redemption", "voucher_not_found"),
+        ("redemption", "voucher_spent"),
+        ("registration by invitation", "done"),
+        ("registration by invitation", "voucher_not_found"),
+        ("registration by invitation", "voucher_spent"),
     ]) {
         assert!(met.get(&wanted).is_some_and(|times| *times >= 5), "{wanted:?} of {met:#?}");
+    }
+}
+
+/// Counts what `outcome` has met.
+fn count(met: &mut BTreeMap<(&'static str, &'static str), usize>, outcome: Outcome) {
+    let (held, refused) = outcome.remembered_holds;
+    *met.entry(("seal", "done")).or_insert(0) += outcome.sealed;
+    *met.entry(("step", "done")).or_insert(0) += outcome.summed;
+    *met.entry(("summing again", "done")).or_insert(0) += usize::try_from(outcome.summed_again).unwrap();
+    *met.entry(("late directory", "hides a user")).or_insert(0) += outcome.staleness.hidden;
+    *met.entry(("late directory", "lists what is gone")).or_insert(0) += outcome.staleness.gone;
+    *met.entry(("hold with two buckets", "done")).or_insert(0) += outcome.holds_of_two_buckets;
+    *met.entry(("budget", "below zero")).or_insert(0) += outcome.budgets_below_zero;
+    *met.entry(("hold in a remembered account", "done")).or_insert(0) += held;
+    *met.entry(("hold in a remembered account", "refused")).or_insert(0) += refused;
+    let AllowanceCounts { giving, of_several_periods, capped, changed } = outcome.allowances;
+    for (what, times) in [
+        ("gave credits", giving),
+        ("gave those of several periods", of_several_periods),
+        ("gave less than its periods have", capped),
+    ] {
+        *met.entry(("step of an allowance", what)).or_insert(0) += times;
+    }
+    *met.entry(("change of an allowance", "done")).or_insert(0) += changed;
+    for (request, told) in outcome.journal {
+        *met.entry((request.wish.kind(), told.kind())).or_insert(0) += 1;
+        if let Wish::Chat(chat) = &request.wish
+            && is_out_of_limits(&told)
+        {
+            let by = if chat.program.is_some() { "program out of limits" } else { "person out of limits" };
+            *met.entry((by, told.kind())).or_insert(0) += 1;
+        }
+        if matches!(&request.wish, Wish::Chat(chat) if chat.program.is_some()) {
+            *met.entry(("chat by a program", told.kind())).or_insert(0) += 1;
+        }
     }
 }
 
@@ -506,6 +533,31 @@ fn the_simulation_finds_limits_that_are_taken_from_memory_after_they_changed() {
 }
 
 #[test]
+fn the_simulation_finds_a_step_of_an_allowance_that_trusts_its_read() {
+    assert_found_by(Sabotage::AllowanceTrustsItsRead, "gave [(");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_without_an_entry() {
+    assert_found_by(Sabotage::AllowanceWithoutEntry, "of entries of");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_beyond_its_cap() {
+    assert_found_by(Sabotage::AllowanceBeyondItsCap, "beyond its cap");
+}
+
+#[test]
+fn the_simulation_finds_a_step_of_an_allowance_that_overlooks_the_seal() {
+    assert_found_by(Sabotage::AllowanceOverlooksTheSeal, "appeared below the seal");
+}
+
+#[test]
+fn the_simulation_finds_an_allowance_that_is_due_at_once() {
+    assert_found_by(Sabotage::AllowanceDueAtOnce, "began as");
+}
+
+#[test]
 fn the_simulation_finds_a_hold_of_vectors_by_an_estimate() {
     assert_found_by(Sabotage::EmbeddingHeldByItsEstimate, "was not held as the candidates of its catalogue cost");
 }
@@ -551,6 +603,46 @@ fn the_simulation_finds_sums_outside_the_transaction_of_the_checkpoint() {
 }
 
 #[test]
+fn the_simulation_finds_a_step_that_forgets_the_sums_of_all() {
+    assert_found_by(Sabotage::StepForgetsTheSumsOfAll, "the sums of all are");
+}
+
+#[test]
+fn the_simulation_finds_sums_that_are_thrown_away_and_stay_in_those_of_all() {
+    assert_found_by(Sabotage::SumsOfAllNotTakenBack, "the sums of all are");
+}
+
+#[test]
 fn the_simulation_finds_a_refusal_that_is_told_to_a_key_that_has_ended() {
     assert_found_by(Sabotage::AccountHidesEndsOfKeys, "was told of more than the end of its key");
+}
+
+#[test]
+fn the_simulation_finds_a_code_that_gives_more_often_than_it_may() {
+    assert_found_by(Sabotage::VoucherCountedWithoutLimit, "times and may be used");
+}
+
+#[test]
+fn the_simulation_finds_a_use_that_nobody_notes() {
+    assert_found_by(Sabotage::UseNotNoted, "and has the uses of");
+}
+
+#[test]
+fn the_simulation_finds_an_invitation_that_is_none() {
+    assert_found_by(Sabotage::InvitationOfAnyKind, "has the entry");
+}
+
+#[test]
+fn the_simulation_finds_a_row_that_is_granted_under_another_id() {
+    assert_found_by(Sabotage::RowUnderAnotherId, "says that it granted");
+}
+
+#[test]
+fn the_simulation_finds_a_grant_that_is_no_act() {
+    assert_found_by(Sabotage::ActOutsideTransaction, "is 0 acts in the place of 1");
+}
+
+#[test]
+fn the_simulation_finds_a_demoted_superuser_who_goes_on_giving() {
+    assert_found_by(Sabotage::ActorNotChecked, "gives credits and is no superuser");
 }

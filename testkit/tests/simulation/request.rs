@@ -27,6 +27,13 @@ pub(super) enum Wish {
     Chat(Chat),
     Register {
         password: String,
+        /// The place of an invitation's code among those of the world.
+        invitation: Option<usize>,
+    },
+    Redeem {
+        access: LoggedIn,
+        /// The place of the code among those of the world.
+        code: usize,
     },
     Login {
         password: String,
@@ -201,7 +208,9 @@ impl Wish {
         match self {
             Self::Chat(chat) if chat.is_for_vectors() => "embeddings",
             Self::Chat(_) => "chat",
-            Self::Register { .. } => "register",
+            Self::Register { invitation: None, .. } => "register",
+            Self::Register { .. } => "registration by invitation",
+            Self::Redeem { .. } => "redemption",
             Self::Login { .. } => "login",
             Self::Refresh { .. } => "refresh",
             Self::ChangePassword { .. } => "change of the password",

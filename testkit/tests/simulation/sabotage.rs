@@ -10,6 +10,7 @@ use crate::engine::{
     ACCOUNT, Engine, PREFIX_OF_BUDGETS, PREFIX_OF_SESSIONS, PREFIX_OF_TEXTS, Reply, StoredItem, plain,
 };
 use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES, wordless_prompt};
+use crate::usage_witness::SUMS_OF_ALL;
 use providers::catalogue::Catalogue;
 use shared::domain::ids::{ConversationId, EntryId};
 use shared::domain::period::Period;
@@ -147,6 +148,10 @@ pub(super) enum Sabotage {
     StepTrustsTheCheckpointItRead,
     /// The days' sums are written after the transaction of the checkpoint, and sometimes not at all.
     SumsOutsideTransaction,
+    /// A step adds to the sums of the account, and not to those of all.
+    StepForgetsTheSumsOfAll,
+    /// Sums that are thrown away stay in the sums of all.
+    SumsOfAllNotTakenBack,
     /// A step counts its entries, and leaves them out of the chain of their digests.
     StepBreaksTheChain,
     /// Vectors are not kept where a record or a text item says that they are.
@@ -171,6 +176,29 @@ pub(super) enum Sabotage {
     ChangeOfLimitsUnsaid,
     /// A hold for an API key that is remembered takes the limits that are remembered, whatever has become of them.
     LimitsFromMemory,
+    /// The step of an allowance trusts the read of the account.
+    AllowanceTrustsItsRead,
+    /// The step of an allowance gives credits without an entry.
+    AllowanceWithoutEntry,
+    /// The step of an allowance does not look whether balance and holds are as they were read.
+    AllowanceBeyondItsCap,
+    /// A hold that takes the step of an allowance does not look at the account's seal, nor at its version, which says as much
+    /// where all clocks agree.
+    AllowanceOverlooksTheSeal,
+    /// A new allowance begins with the period in which it is given.
+    AllowanceDueAtOnce,
+    /// The use of a code is counted, however often the code was used before.
+    VoucherCountedWithoutLimit,
+    /// A code is used and nobody notes by whom.
+    UseNotNoted,
+    /// A registration takes a code of any kind for an invitation.
+    InvitationOfAnyKind,
+    /// A row of a file is granted under another id than its own.
+    RowUnderAnotherId,
+    /// Credits are given, and the act is written in no transaction of theirs, and so not at all.
+    ActOutsideTransaction,
+    /// Nobody asks whether the actor is still a superuser.
+    ActorNotChecked,
 }
 
 impl Sabotage {
@@ -205,7 +233,22 @@ impl Sabotage {
                 | Self::SealAboveHolds
                 | Self::StepTrustsTheCheckpointItRead
                 | Self::SumsOutsideTransaction
+                | Self::StepForgetsTheSumsOfAll
+                | Self::SumsOfAllNotTakenBack
                 | Self::StepBreaksTheChain
+                | Self::AllowanceOverlooksTheSeal
+        )
+    }
+
+    /// Whether only people with allowances can find it.
+    pub(super) fn needs_allowances(self) -> bool {
+        matches!(
+            self,
+            Self::AllowanceTrustsItsRead
+                | Self::AllowanceWithoutEntry
+                | Self::AllowanceBeyondItsCap
+                | Self::AllowanceOverlooksTheSeal
+                | Self::AllowanceDueAtOnce
         )
     }
 
@@ -232,6 +275,16 @@ impl Sabotage {
             Self::BucketsMadeAgain => Some(1),
             _ => None,
         }
+    }
+
+    /// Whether only schedules with vouchers can find it.
+    pub(super) fn needs_vouchers(self) -> bool {
+        matches!(self, Self::VoucherCountedWithoutLimit | Self::UseNotNoted | Self::InvitationOfAnyKind)
+    }
+
+    /// Whether only schedules with superusers can find it.
+    pub(super) fn needs_superusers(self) -> bool {
+        matches!(self, Self::RowUnderAnotherId | Self::ActOutsideTransaction | Self::ActorNotChecked)
     }
 
     /// Whether only requests for vectors can find it.
@@ -314,8 +367,8 @@ impl Sabotage {
             Self::InputOfTheFirstOffer if token(&body).starts_with("capture-") => {
                 lower_input_to_first_offer(engine, &mut body);
             }
-            Self::ReplacedWithoutLooking if operation == "PutItem" && is_catalogue(&body["Item"]) => {
-                weaken(&mut body, |_| true, ANYTHING);
+            Self::ReplacedWithoutLooking if token(&body).starts_with("catalogue-") => {
+                weaken(&mut body, |part| is_catalogue(&part["Item"]), ANYTHING);
             }
             Self::PricesOfAnotherVersion if operation == "GetItem" && is_catalogue(&body["Key"]) => {
                 return read_under_version_before(engine, &body);
@@ -353,18 +406,91 @@ impl Sabotage {
             Self::SumsOutsideTransaction if token(&body).starts_with("sum-") => {
                 return step_without_sums(engine, body, strikes);
             }
+            Self::StepForgetsTheSumsOfAll | Self::SumsOfAllNotTakenBack => self.forget_sums_of_all(&mut body),
             Self::StepBreaksTheChain if token(&body).starts_with("sum-") => keep_chain(engine, &mut body),
+            _ if self.needs_superusers() => self.forget_staff(&mut body),
             _ if self.needs_limits() => self.forget_limits(&mut body),
+            _ if self.needs_vouchers() => self.forget_codes(&mut body),
+            _ if self.needs_allowances() => self.break_allowance(engine, &mut body),
             _ => {}
         }
         let mut reply = engine.answer(operation, &body);
-        if self == Self::AccountHidesEndsOfKeys && operation == "GetItem" && body["Key"]["sk"]["S"] == ACCOUNT {
-            hide_ends_of_keys(&mut reply.body["Item"]);
-        }
-        if self == Self::NothingIsLive {
-            expire_holds(&mut reply.body);
-        }
+        self.falsify(&mut reply.body, operation, &body["Key"]["sk"]["S"]);
         reply
+    }
+
+    /// Breaks a rule by an answer that is not true.
+    fn falsify(self, answer: &mut Value, operation: &str, sort: &Value) {
+        match self {
+            Self::AccountHidesEndsOfKeys if operation == "GetItem" && sort == ACCOUNT => {
+                hide_ends_of_keys(&mut answer["Item"]);
+            }
+            Self::InvitationOfAnyKind if operation == "GetItem" && sort == "VOUCHER" => {
+                call_invitation(&mut answer["Item"]);
+            }
+            Self::NothingIsLive => expire_holds(answer),
+            _ => {}
+        }
+    }
+
+    /// Breaks a rule about codes.
+    fn forget_codes(self, body: &mut Value) {
+        match self {
+            Self::VoucherCountedWithoutLimit => {
+                replace_in_count(body, "used < uses", "(used < uses OR used >= uses)");
+            }
+            Self::UseNotNoted => forget_part(body, |part| is_item_of(&part["Item"], "USE#")),
+            Self::InvitationOfAnyKind => replace_in_count(body, "kind = :kind", "(kind = :kind OR kind <> :kind)"),
+            _ => {}
+        }
+    }
+
+    /// Breaks a rule about allowances.
+    fn break_allowance(self, engine: &Engine, body: &mut Value) {
+        const AS_SEEN: &str = "allowance = :allowance AND version = :version";
+        const OF_ANY_VERSION: &str = "allowance = :allowance AND (version = :version OR attribute_exists(pk))";
+        match self {
+            Self::AllowanceTrustsItsRead if has_terms_of_step(engine, body) => {
+                let trusting = "(allowance = :allowance OR version = :version OR attribute_exists(pk))";
+                replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, trusting));
+            }
+            Self::AllowanceBeyondItsCap => {
+                replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, OF_ANY_VERSION));
+            }
+            Self::AllowanceWithoutEntry if token(body).starts_with("hold-") => {
+                forget_part(body, |part| part["Item"]["source"]["S"] == "allowance");
+            }
+            Self::AllowanceOverlooksTheSeal => {
+                let update =
+                    if body["TransactItems"].is_array() { &body["TransactItems"][0]["Update"] } else { &*body };
+                if update["ExpressionAttributeValues"][":period"].is_object() {
+                    replace_in_hold(body, "ConditionExpression", |condition| {
+                        condition.replace(AS_SEEN, OF_ANY_VERSION)
+                    });
+                    overlook_seal(body);
+                }
+            }
+            Self::AllowanceDueAtOnce => begin_allowance_early(body),
+            _ => {}
+        }
+    }
+
+    /// Breaks a rule about what superusers do.
+    fn forget_staff(self, body: &mut Value) {
+        match self {
+            Self::RowUnderAnotherId => rename_grants_of_jobs(body),
+            Self::ActOutsideTransaction if token(body).starts_with("grant-") => forget_part(body, is_act),
+            Self::ActorNotChecked => weaken(body, is_check_of_actor, ANYTHING),
+            _ => {}
+        }
+    }
+
+    /// Leaves the sums of all as they are, by a step or where sums are thrown away.
+    fn forget_sums_of_all(self, body: &mut Value) {
+        let act = if self == Self::StepForgetsTheSumsOfAll { "sum-" } else { "clear-" };
+        if token(body).starts_with(act) {
+            forget_part(body, is_of_all);
+        }
     }
 
     /// Breaks a rule about keys with limits.
@@ -389,6 +515,33 @@ impl Sabotage {
             _ => {}
         }
     }
+}
+
+/// Whether the account of a hold still has the terms with which the hold takes its step. A period of another length would make it
+/// unreadable.
+fn has_terms_of_step(engine: &Engine, body: &Value) -> bool {
+    let update = if body["TransactItems"].is_array() { &body["TransactItems"][0]["Update"] } else { body };
+    let seen = &update["ExpressionAttributeValues"][":allowance"]["M"];
+    if !seen.is_object() || !is_hold(update) {
+        return false;
+    }
+    let get = json!({"TableName": TABLE_NAME, "Key": update["Key"]});
+    let account = engine.answer("GetItem", &get).body["Item"].take();
+    let stored = &account["allowance"]["M"];
+    ["credits", "per", "cap"].iter().all(|member| stored[member] == seen[member])
+}
+
+/// Lets a new allowance be decided up to an earlier period than the one in which it is given.
+fn begin_allowance_early(body: &mut Value) {
+    let Some(values) = body.pointer_mut("/TransactItems/0/Update/ExpressionAttributeValues") else { return };
+    if values[":seen_allowance"].is_object() || values[":hold"].is_object() {
+        return;
+    }
+    let Some(through) = values.pointer_mut("/:allowance/M/through/S") else { return };
+    let period = Period::parse(through.as_str().unwrap()).unwrap();
+    let longest = Duration::from_secs(31 * 24 * 60 * 60);
+    let earlier = period.length().period_at(period.end().unwrap().minus(2 * longest));
+    *through = json!(earlier.to_string());
 }
 
 /// Lets the condition on the checkpoint be met by every one, and by none.
@@ -483,6 +636,23 @@ fn trust_memory(body: &mut Value) {
 fn hide_ends_of_keys(account: &mut Value) {
     if let Some(account) = account.as_object_mut() {
         account.remove("keys_version");
+    }
+}
+
+/// Replaces a part of the condition on which a use of a code is counted.
+fn replace_in_count(body: &mut Value, part: &str, instead: &str) {
+    for item in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        let Some(update) = item.get_mut("Update") else { continue };
+        if update["Key"]["sk"]["S"] == "VOUCHER" {
+            let condition = update["ConditionExpression"].as_str().unwrap().replace(part, instead);
+            update["ConditionExpression"] = json!(condition);
+        }
+    }
+}
+
+fn call_invitation(code: &mut Value) {
+    if code.is_object() {
+        code["kind"] = json!({"S": "invitation"});
     }
 }
 
@@ -586,6 +756,31 @@ fn replace_in_hold(body: &mut Value, name: &str, replaced: impl FnOnce(&str) -> 
 
 fn is_item_of(item: &Value, prefix: &str) -> bool {
     item["sk"]["S"].as_str().is_some_and(|sort| sort.starts_with(prefix))
+}
+
+/// The part of a transaction that changes the sums of all accounts.
+fn is_of_all(part: &Value) -> bool {
+    part["Key"]["pk"]["S"] == SUMS_OF_ALL
+}
+
+fn is_act(part: &Value) -> bool {
+    part["Item"]["pk"]["S"].as_str().is_some_and(|partition| partition.starts_with("ACTS"))
+}
+
+fn is_check_of_actor(part: &Value) -> bool {
+    part["ConditionExpression"].as_str().is_some_and(|condition| condition.starts_with("#actor_status"))
+}
+
+/// Puts the record of a row's grant where nobody looks for it. The token is another one in each attempt.
+fn rename_grants_of_jobs(body: &mut Value) {
+    let token = token(body).to_owned();
+    for part in body["TransactItems"].as_array_mut().into_iter().flatten() {
+        let Some(item) = part.pointer_mut("/Put/Item") else { continue };
+        if item["job"].is_object() && item["pk"]["S"].as_str().is_some_and(|partition| partition.starts_with("GRANT#"))
+        {
+            item["pk"] = json!({"S": format!("GRANT#{token}")});
+        }
+    }
 }
 
 /// Leaves a part out of a transaction.

@@ -7,28 +7,35 @@ use testkit::isolated_table::TABLE_NAME;
 use tokio::runtime::Runtime;
 
 use crate::NOW;
+use crate::allowance_witness::AllowanceCounts;
+use crate::benefactor::{Benefactor, give_first_allowance};
 use crate::bookkeeper::{Bookkeeper, SUMMED_FROM};
 use crate::client::SimulatedClient;
 use crate::directory::Staleness;
 use crate::engine::{ACCOUNT, PREFIX_OF_BUDGETS, StoredItem, partition_of};
 use crate::fault::Weather;
 use crate::function::{self, new_terms, terms_of_key};
+use crate::guest::Guest;
 use crate::network::Network;
 use crate::operator::{Operator, any_catalogue};
 use crate::organizer::Organizer;
 use crate::owner::Owner;
 use crate::person::{Person, ProgramKey, Tokens};
+use crate::redeemer::{Redeemer, RedemptionPlan, make_codes};
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
+use crate::superuser::{Superuser, finish_jobs, promote};
 use crate::teacher::{Teacher, any_limit_of_users, any_limits};
 use crate::trace::Trace;
 use crate::verdict_on_retention::RetentionOfSchedule;
 use crate::world::World;
 use crate::{
-    verdict, verdict_on_budgets, verdict_on_conversations, verdict_on_keys, verdict_on_prices, verdict_on_retention,
-    verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits, verdict_on_work,
+    verdict, verdict_on_allowances, verdict_on_budgets, verdict_on_conversations, verdict_on_grants, verdict_on_keys,
+    verdict_on_prices, verdict_on_retention, verdict_on_sums, verdict_on_texts, verdict_on_users, verdict_on_visits,
+    verdict_on_vouchers, verdict_on_work,
 };
 use providers::stored_catalogue::CatalogueKeeper;
+use providers::testing::an_operator;
 use shared::domain::credits::Credits;
 use shared::domain::ids::{SessionId, TokenId, UserId};
 use shared::domain::random::Seeded;
@@ -56,6 +63,9 @@ use shared::ledger::usage::UsageReader;
 use store::{Key, Table};
 
 const FIRST_PASSWORD: &str = "password";
+
+/// The number of the first superuser, which is nobody's else.
+const FIRST_SUPERUSER: usize = 90;
 
 /// The retention of schedules that have one. The audit comes an hour and 200 s after the last message: then the time of the
 /// texts of the first minutes is over, and that of the last ones is not.
@@ -86,6 +96,8 @@ pub(super) struct Outcome {
     pub(super) holds_of_two_buckets: usize,
     /// How many budgets' items say that less than nothing is spent, because a release has made them anew.
     pub(super) budgets_below_zero: usize,
+    /// What allowances did.
+    pub(super) allowances: AllowanceCounts,
 }
 
 /// Runs the schedule of `seed`, under a sabotage if one is given.
@@ -122,8 +134,29 @@ fn generator_of_limits(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand
     (needs_them || seed % 4 == 2).then(|| fastrand::Rng::with_seed(seed.rotate_left(32)))
 }
 
+/// The generator of allowances, if people have some: in a quarter of the schedules, half of which have limits too, or in all of
+/// them where the sabotage shows in allowances alone. Its draws are its own, so that without allowances a schedule is as it was.
+fn generator_of_allowances(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_allowances);
+    (needs_them || matches!(seed % 8, 3 | 6)).then(|| fastrand::Rng::with_seed(seed.rotate_left(16)))
+}
+
+/// The generator of vouchers, if there are some: in a sixth of the schedules, or in all of them where the sabotage shows in
+/// vouchers alone. It takes no draw from that of the schedule.
+fn generator_of_vouchers(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_vouchers);
+    (needs_them || seed % 6 == 4).then(|| fastrand::Rng::with_seed(seed.rotate_left(48)))
+}
+
+/// The generator of superusers, if there are some: in a sixth of the schedules, or in all of them where the sabotage shows in what
+/// they do alone. Its draws are its own, so that without superusers a schedule is as it was.
+fn generator_of_superusers(seed: u64, sabotage: Option<Sabotage>) -> Option<fastrand::Rng> {
+    let needs_them = sabotage.is_some_and(Sabotage::needs_superusers);
+    (needs_them || seed % 6 == 1).then(|| fastrand::Rng::with_seed(seed.rotate_left(8)))
+}
+
 /// The time from the usual beginning of a schedule until shortly before a day ends, a week, or a month with a week; in half of
-/// the schedules with limits.
+/// the schedules with limits, and in half of those with allowances.
 fn time_until_turn(limits: &mut fastrand::Rng) -> Option<Duration> {
     // A schedule begins on Friday, 2027-01-15, at eight.
     const ENDS: [u64; 3] = [57_600, 57_600 + 2 * 86_400, 57_600 + 16 * 86_400];
@@ -166,6 +199,12 @@ struct Schedule {
     bookkeepers: Vec<fastrand::Rng>,
     /// The generator of limits, where API keys have some.
     limits: Option<fastrand::Rng>,
+    /// The generator of allowances, where people have some.
+    allowances: Option<fastrand::Rng>,
+    /// The generator of vouchers, where there are some.
+    vouchers: Option<fastrand::Rng>,
+    /// The superusers, and their generator.
+    superusers: Option<(Vec<(UserId, Username)>, fastrand::Rng)>,
     lateness_of_directory: Duration,
     has_long_rest: bool,
 }
@@ -175,7 +214,8 @@ impl Schedule {
         let mut generator = fastrand::Rng::with_seed(seed);
         let clock = Clock::simulated(NOW);
         let mut limits = generator_of_limits(seed, sabotage);
-        let turns = limits.as_mut().and_then(time_until_turn);
+        let mut allowances = generator_of_allowances(seed, sabotage);
+        let turns = limits.as_mut().or(allowances.as_mut()).and_then(time_until_turn);
         let requests_per_minute = limits.as_mut().and_then(|limits| any_limit_of_users(limits, sabotage));
         let has_long_rest = limits.as_mut().is_some_and(|limits| has_long_rest(limits, sabotage));
         if let Some(ahead) = turns {
@@ -188,6 +228,9 @@ impl Schedule {
         let trace = Trace::new(clock.clone());
         let network = Network::new(Weather::new(generator.fork()), sabotage, clock.clone(), trace.clone());
         let table = Table::new(network.client(), TABLE_NAME);
+        if allowances.is_some() {
+            network.allowance_witness().watch();
+        }
         // Before a long rest several holds are left behind in an account.
         let room_for_rest = if has_long_rest { 4 } else { 0 };
         let unpaid_per_hour = [1, 2, 4, 20][generator.usize(..4)].max(5 * room_for_rest);
@@ -196,20 +239,27 @@ impl Schedule {
         if generator.u8(..4) > 0 {
             let keeper = CatalogueKeeper::new(table.clone(), clock.clone());
             let first = any_catalogue(&mut generator);
-            keeper.replace(Some(&first), 0, soon(&clock)).await.unwrap();
+            keeper.replace(Some(&first), 0, &an_operator(), soon(&clock)).await.unwrap();
         }
         let mut people = Vec::new();
         // People share nothing but the table. The number of clients of each person matters more than their own.
-        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)] {
+        let mut vouchers = generator_of_vouchers(seed, sabotage);
+        // One user redeems a code once: several are there for the same one.
+        let fewest_people = if vouchers.is_some() { 2 } else { 1 };
+        for number in 0..[1, 1, 1, 2, 3][generator.usize(..5)].max(fewest_people) {
             // One hold takes all of a low balance.
             let balance = generator.u64(..=40) + 100 * u64::from(room_for_rest);
             let person = newcomer(&table, &clock, number, balance).await;
+            if let Some(allowances) = &mut allowances {
+                give_first_allowance(&table, &clock, &person.username, allowances).await;
+            }
             for _ in 0..generator.usize(..=2).max(usize::from(limits.is_some())) {
                 let limits = limits.as_mut().map(any_limits).unwrap_or_default();
                 person.receive_key(make_key(&table, &clock, &person.username, limits).await);
             }
             people.push(person);
         }
+        let codes = make_codes(&table, &network, &clock, vouchers.as_mut()).await;
         let world = Arc::new(World {
             accounts: Accounts::new(table.clone(), clock.clone()),
             deletion: Deletion::new(table.clone(), clock.clone()),
@@ -230,6 +280,7 @@ impl Schedule {
             clock,
             trace,
             people,
+            codes,
             keys: [1, 1, 2, 4][generator.usize(..4)],
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
@@ -247,7 +298,21 @@ impl Schedule {
         let has_owners = generator.u8(..5) < 2 || sabotage.is_some_and(Sabotage::needs_owners);
         let bookkeepers = bookkeepers_of(seed, sabotage);
         let lateness_of_directory = lateness_of_directory(seed);
-        Self { generator, network, table, world, has_owners, bookkeepers, limits, lateness_of_directory, has_long_rest }
+        let superusers = superusers_with(generator_of_superusers(seed, sabotage), &table, &world.clock).await;
+        Self {
+            generator,
+            network,
+            table,
+            world,
+            has_owners,
+            bookkeepers,
+            limits,
+            allowances,
+            vouchers,
+            superusers,
+            lateness_of_directory,
+            has_long_rest,
+        }
     }
 
     fn run_on(mut self, runtime: &Runtime) -> Outcome {
@@ -276,6 +341,7 @@ impl Schedule {
             staleness: self.network.directory().staleness(),
             holds_of_two_buckets,
             budgets_below_zero,
+            allowances: self.network.allowance_witness().counts(),
         }
     }
 
@@ -309,6 +375,30 @@ impl Schedule {
             for person in 0..self.world.people.len() {
                 let teacher = Teacher { world: self.world.clone(), person, generator: limits.fork() };
                 tasks.push(tokio::spawn(teacher.run()));
+            }
+        }
+        if let Some(allowances) = &mut self.allowances {
+            let benefactor = Benefactor { world: self.world.clone(), generator: allowances.fork() };
+            tasks.push(tokio::spawn(benefactor.run()));
+        }
+        if let Some(vouchers) = &mut self.vouchers {
+            let plan = RedemptionPlan::any(&self.world.codes, vouchers);
+            for person in 0..self.world.people.len() {
+                let redeemer =
+                    Redeemer { world: self.world.clone(), person, plan: plan.clone(), generator: vouchers.fork() };
+                tasks.push(tokio::spawn(redeemer.run()));
+                if vouchers.bool() {
+                    let guest = Guest { world: self.world.clone(), person, generator: vouchers.fork() };
+                    tasks.push(tokio::spawn(guest.run()));
+                }
+            }
+        }
+        if let Some((superusers, generator)) = &mut self.superusers {
+            for number in 0..4 {
+                superusers.reverse();
+                let (world, superusers) = (self.world.clone(), superusers.clone());
+                let superuser = Superuser { world, number, superusers, generator: generator.fork() };
+                tasks.push(tokio::spawn(superuser.run()));
             }
         }
         let mut operators = Vec::new();
@@ -368,10 +458,15 @@ impl Schedule {
             &self.network.catalogues(),
         ));
         violations.extend(verdict_on_visits::on_visits(&items, &self.world, &self.network.chronicle()));
+        violations.extend(verdict_on_vouchers::on_answers(&items, &self.world));
         violations.extend(self.on_prices(&items));
         violations.extend(self.on_lists(&items).await);
         violations.extend(verdict_on_conversations::on_deletions(&items, &self.world, &self.network.witness()));
         violations.extend(self.finish_deletions().await);
+        if self.superusers.is_some() {
+            finish_jobs(&self.world, &self.world.clock).await;
+            violations.extend(verdict_on_grants::on_finished_jobs(&self.network.items()));
+        }
         self.rest();
         violations.extend(self.hold_once_more().await);
         self.network.settle().await;
@@ -404,6 +499,7 @@ impl Schedule {
             violations.extend(self.audit_and_judge().await);
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
+        violations.extend(verdict_on_sums::on_sums_of_all(&self.network.items(), &self.network.usage_witness()));
         violations.extend(self.network.offences());
         violations
     }
@@ -455,6 +551,7 @@ impl Schedule {
             self.world.clock.advance(Duration::from_secs(61));
         }
         violations.extend(verdict_on_sums::on_sums(&self.network.items()));
+        violations.extend(verdict_on_sums::on_sums_of_all(&self.network.items(), &self.network.usage_witness()));
         violations
     }
 
@@ -606,6 +703,9 @@ fn on_everything(network: &Network, clock: &Clock) -> Vec<String> {
         violations.extend(verdict_on_users::on_users(&items, &network.chronicle(), clock.now()));
         violations.extend(verdict_on_conversations::on_counts(&items));
         violations.extend(verdict_on_budgets::on_sums(&items, &network.witness()));
+        violations.extend(verdict_on_allowances::on_entries(&items, &network.allowance_witness()));
+        violations.extend(verdict_on_vouchers::on_codes(&items, &network.chronicle()));
+        violations.extend(verdict_on_grants::on_grants(&items, &network.chronicle()));
     }
     violations
 }
@@ -644,6 +744,22 @@ async fn newcomer(table: &Table, clock: &Clock, number: usize, balance: u64) -> 
     let refresh =
         RefreshClaim { user_id: access.user_id(), session_id: access.session_id(), token_id: TokenId::new(clock) };
     Person::new(username(number), FIRST_PASSWORD, Tokens { access, refresh })
+}
+
+/// Opens the accounts of two superusers, who do not talk.
+async fn superusers_with(
+    generator: Option<fastrand::Rng>,
+    table: &Table,
+    clock: &Clock,
+) -> Option<(Vec<(UserId, Username)>, fastrand::Rng)> {
+    let generator = generator?;
+    let mut superusers = Vec::new();
+    for number in [FIRST_SUPERUSER, FIRST_SUPERUSER + 1] {
+        superusers.push((register(table, clock, number, 0).await.user_id(), username(number)));
+    }
+    let usernames: Vec<Username> = superusers.iter().map(|(_, username)| username.clone()).collect();
+    promote(&Accounts::new(table.clone(), clock.clone()), &usernames, soon(clock)).await;
+    Some((superusers, generator))
 }
 
 /// Makes an API key in a session of its own.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::NOW;
 use crate::engine::{StoredItem, partition_of};
+use crate::usage_witness::{FourSums, SUMS_OF_ALL, UsageWitness, add, day_and_model};
 use crate::verdict::entries;
 use shared::domain::calendar::Day;
 use shared::domain::ids::{ApiKeyId, EntryId, UserId};
@@ -179,6 +180,35 @@ pub(super) fn on_sums(items: &[StoredItem]) -> Vec<String> {
         }
     }
     violations
+}
+
+/// The sums of all accounts are those of the accounts that there are, and of those that were deleted.
+pub(super) fn on_sums_of_all(items: &[StoredItem], witness: &UsageWitness) -> Vec<String> {
+    let sums_of = |item: &StoredItem| {
+        ["requests", "input_tokens", "output_tokens", "credits"]
+            .map(|name| item.attributes.get(name).and_then(Value::as_i64).unwrap_or(0))
+    };
+    let (mut stored, mut expected) = (BTreeMap::new(), witness.gone().clone());
+    for item in items {
+        let (sums, place) = if item.partition == SUMS_OF_ALL {
+            let (day, rest) = item.sort.split_once('#').unwrap();
+            let (model, _shard) = rest.rsplit_once('#').unwrap();
+            (&mut stored, Some((day.to_owned(), model.to_owned())))
+        } else {
+            (&mut expected, day_and_model(&item.sort))
+        };
+        if let Some(place) = place {
+            add(sums.entry(place).or_default(), sums_of(item));
+        }
+    }
+    for sums in [&mut stored, &mut expected] {
+        sums.retain(|_, sums| *sums != FourSums::default());
+    }
+    if stored == expected {
+        Vec::new()
+    } else {
+        vec![format!("the sums of all are {stored:?}, and those of the accounts {expected:?}")]
+    }
 }
 
 /// A read of usage tells all chats of an account, whatever is summed.

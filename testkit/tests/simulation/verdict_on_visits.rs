@@ -47,11 +47,14 @@ impl Bench<'_> {
         match (wish, told) {
             (_, Told::Unknown | Told::Nothing)
             | (Wish::Refresh { .. }, Told::Admitted(_))
-            // The verdicts on conversations and on keys judge these.
+            // The verdicts on conversations, on keys and on vouchers judge these.
             | (Wish::MakeConversation { .. }, Told::Made(_))
             | (Wish::MakeKey { .. }, Told::KeyMade(_))
             | (
-                Wish::RenameConversation { .. } | Wish::DeleteConversation { .. } | Wish::EndKey { .. },
+                Wish::RenameConversation { .. }
+                | Wish::DeleteConversation { .. }
+                | Wish::EndKey { .. }
+                | Wish::Redeem { .. },
                 Told::Done,
             )
             // The name was taken by an account whose deletion had begun, and a late attempt found it free.

@@ -8,6 +8,7 @@ use crate::function::{self, Instance};
 use crate::network::Network;
 use crate::person::Person;
 use crate::process::{Process, ProcessId};
+use crate::redeemer::MadeCode;
 use crate::request::{Request, Told};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) trace: Trace,
     pub(super) people: Vec<Person>,
+    /// The codes of vouchers and of invitations, if there are some.
+    pub(super) codes: Vec<MadeCode>,
     /// The number of keys from which a person's clients choose: few, so that two choose the same.
     pub(super) keys: usize,
     /// The lifetime of a session, from the issue of its refresh token.

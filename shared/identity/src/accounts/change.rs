@@ -1,16 +1,19 @@
-//! Changing what an account may do: whether it may be used, and whether it is staff.
+//! Changing what an account may do and get: whether it may be used, whether it is staff, and its allowance.
 
 use acts::{Act, ActSubject, Actor, Deed};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use domain::allowance::AllowanceTerms;
 use domain::cause::Cause;
 use domain::ids::TokenId;
 use domain::reason::Reason;
+use domain::term_change::TermChange;
 use domain::time::Timestamp;
 use domain::username::Username;
 use ledger::account::{Account, Status};
+use ledger::allowance::{Allowance, allowance_at_its_beginning};
 use ledger::authority::{Authority, AuthorityLost, RecentAuthority};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::transaction::{self, cancellation_reasons, condition_failed};
 use store::{StoreError, number};
 
@@ -23,43 +26,63 @@ use crate::login::{LIST_BY_NAME, Login};
 /// The most rounds of a change that collides with other changes of the account.
 const MAX_ROUNDS: usize = 5;
 
-/// What an account shall be. What is `None` stays as it is.
+/// What an account shall be. What is `None` stays as it is. So a request names the members that it changes, and
+/// `..AccountChange::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     /// Whether it may be used.
     pub active: Option<bool>,
     /// Whether it is staff.
     pub staff: Option<bool>,
+    /// The allowance that it gets, or none. It gives credits, so a change of it has a reason.
+    pub allowance: TermChange<Option<AllowanceTerms>>,
 }
 
-/// What an account may do, and the epochs of its proofs.
+impl AccountChange {
+    /// Whether it takes the login of staff to be recent: it gives access to everything, or credits.
+    #[must_use]
+    pub fn takes_recent_login(&self) -> bool {
+        self.staff.is_some() || self.allowance != TermChange::None
+    }
+}
+
+/// What an account may do and get, and the epochs of its proofs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct AccountRights {
     status: Status,
     staff: bool,
+    allowance: Option<Allowance>,
     session_epoch: u64,
     api_key_epoch: u64,
 }
 
 impl AccountRights {
     fn of(account: &Account) -> Self {
-        let Account { status, staff, session_epoch, api_key_epoch, .. } = *account;
-        Self { status, staff, session_epoch, api_key_epoch }
+        let Account { status, staff, allowance, session_epoch, api_key_epoch, .. } = *account;
+        Self { status, staff, allowance, session_epoch, api_key_epoch }
     }
 
-    /// The standing after `change`. A deactivation raises both epochs, so that the tokens and API keys of before stay worthless
+    /// The standing after `change` at `now`. A deactivation raises both epochs, so that the tokens and API keys of before stay worthless
     /// after an activation.
-    fn after(self, change: AccountChange, login: &Login) -> Self {
+    fn after(self, change: AccountChange, login: &Login, now: Timestamp) -> Self {
         let staff = change.staff.unwrap_or(self.staff);
+        let allowance = match change.allowance {
+            TermChange::None => self.allowance,
+            TermChange::To(terms) => terms.map(|terms| match self.allowance {
+                Some(allowance) => allowance.with_terms(terms, now),
+                None => allowance_at_its_beginning(terms, now),
+            }),
+        };
         match (change.active, self.status) {
-            (Some(true), Status::Inactive) => Self { status: Status::Active, staff, ..self },
+            (Some(true), Status::Inactive) => Self { status: Status::Active, staff, allowance, ..self },
             (Some(false), Status::Active) => Self {
                 status: Status::Inactive,
                 staff,
+                allowance,
                 session_epoch: self.session_epoch.max(login.session_epoch) + 1,
                 api_key_epoch: self.api_key_epoch + 1,
             },
-            _ => Self { staff, ..self },
+            _ => Self { staff, allowance, ..self },
         }
     }
 
@@ -76,8 +99,19 @@ impl AccountRights {
         if self.staff != other.staff {
             state.insert("staff".to_owned(), self.staff.into());
         }
+        if self.allowance != other.allowance {
+            state.insert(
+                "allowance".to_owned(),
+                self.allowance.map_or(Value::Null, |allowance| view(allowance.terms())),
+            );
+        }
         state.into()
     }
+}
+
+/// The terms of an allowance, for the history. The decided periods are left out: holds move these, and no act.
+fn view(terms: AllowanceTerms) -> Value {
+    json!({"credits": terms.credits(), "per": terms.per(), "cap": terms.cap()})
 }
 
 /// A change that is about to be written.
@@ -175,14 +209,18 @@ impl Accounts {
         authority: &Authority,
         deadline: Timestamp,
     ) -> Result<(Login, Account), ChangeError> {
-        let change = AccountChange { active: Some(active), staff: None };
+        let change = AccountChange { active: Some(active), ..AccountChange::default() };
         self.change_by(user, change, reason, authority, deadline).await
     }
 
-    /// Changes what an account may do, also whether it is staff. One transaction has the account, the copies in its login, the
-    /// number of superusers and the act. What is so already stays as it is, and is no act.
+    /// Changes what an account may do and get, also whether it is staff, and its allowance. One transaction has the account, the
+    /// copies in its login, the number of superusers and the act. What is so already stays as it is, and is no act.
+    ///
+    /// An allowance under other terms keeps the periods that are decided. A new one, or one of another period, begins with the
+    /// period after the present one.
     ///
     /// # Errors
+    /// [`ChangeError::Internal`] if the allowance is to change and there is no reason: whoever asks has to look first.
     /// [`ChangeError::UserNotFound`] if there is no such user, [`ChangeError::DeletionInProgress`] if the account is being
     /// deleted, [`ChangeError::LastSuperuser`] if staff would leave no active superuser, [`ChangeError::AuthorityLost`] if the
     /// actor is no longer staff, [`ChangeError::Unavailable`] if the outcome is not known.
@@ -206,13 +244,16 @@ impl Accounts {
         authority: &Authority,
         deadline: Timestamp,
     ) -> Result<(Login, Account), ChangeError> {
+        if change.allowance != TermChange::None && reason.is_none() {
+            return Err(ChangeError::Internal(Cause::because("an allowance is to change without a reason")));
+        }
         for _ in 0..MAX_ROUNDS {
             let (login, account) = self.find_user(user).await?;
             if account.status == Status::Deleting {
                 return Err(ChangeError::DeletionInProgress);
             }
             let seen = AccountRights::of(&account);
-            let next = seen.after(change, &login);
+            let next = seen.after(change, &login, self.clock.now());
             if next == seen {
                 return Ok((login, account));
             }
@@ -249,32 +290,82 @@ impl Accounts {
         let own = authority.own_condition(login.user_id);
         let seen_staff =
             if seen.staff { "staff = :seen_staff" } else { "(attribute_not_exists(staff) OR staff = :seen_staff)" };
+        let of_allowance = AllowanceUpdate { seen: seen.allowance, next: next.allowance };
         let update = self
             .table
             .updating(Account::key(login.user_id))
-            .update_expression(
-                "SET #status = :status, staff = :staff, session_epoch = :epoch, api_key_epoch = :api_key_epoch",
-            )
+            .update_expression(format!(
+                "SET #status = :status, staff = :staff, session_epoch = :epoch, api_key_epoch = :api_key_epoch{}",
+                of_allowance.assignment()
+            ))
             .condition_expression(format!(
-                "#status = :seen AND session_epoch = :seen_epoch AND {seen_staff} {}",
+                "#status = :seen AND session_epoch = :seen_epoch AND {seen_staff}{} {}",
+                of_allowance.condition(),
                 own.expression()
             ))
             .expression_attribute_values(":api_key_epoch", number(next.api_key_epoch))
             .expression_attribute_values(":seen", seen.status.attribute_value())
             .expression_attribute_values(":seen_staff", AttributeValue::Bool(seen.staff));
+        let update = of_allowance.with_values(update)?;
         transaction::update(own.bind(copied(update, *next, seen.session_epoch)))
     }
 
     /// Updates the login's copies, on the condition that the username is still this user's.
     fn update_login(&self, planned: &PlannedChange<'_>, username: &Username) -> Result<TransactWriteItem, StoreError> {
         let PlannedChange { login, next, .. } = planned;
+        let set = format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}");
         let update = self
             .table
             .updating(Login::key(username))
-            .update_expression(format!("SET session_epoch = :epoch, #status = :status, staff = :staff, {LIST_BY_NAME}"))
             .condition_expression("user_id = :user_id AND session_epoch = :seen_epoch")
             .expression_attribute_values(":user_id", AttributeValue::S(login.user_id.to_string()));
+        // A reset code is a proof too, and a deactivation leaves none.
+        let update = if next.status == Status::Inactive {
+            update.update_expression(set + " REMOVE #reset").expression_attribute_names("#reset", Login::RESET)
+        } else {
+            update.update_expression(set)
+        };
         transaction::update(copied(Login::listing(update, username), *next, login.session_epoch))
+    }
+}
+
+/// The part of an account's update that changes its allowance, if that changes. A step that a hold has taken since the account
+/// was read moves the decided periods, and is not to be undone.
+struct AllowanceUpdate {
+    seen: Option<Allowance>,
+    next: Option<Allowance>,
+}
+
+impl AllowanceUpdate {
+    /// The end of the update's expression, behind its assignments.
+    fn assignment(&self) -> &'static str {
+        match self.next {
+            _ if self.next == self.seen => "",
+            Some(_) => ", allowance = :allowance",
+            None => " REMOVE allowance",
+        }
+    }
+
+    /// The addition to the condition.
+    fn condition(&self) -> &'static str {
+        match self.seen {
+            _ if self.next == self.seen => "",
+            Some(_) => " AND allowance = :seen_allowance",
+            None => " AND attribute_not_exists(allowance)",
+        }
+    }
+
+    /// The update with the values of these expressions.
+    fn with_values(&self, mut update: UpdateBuilder) -> Result<UpdateBuilder, StoreError> {
+        if self.next == self.seen {
+            return Ok(update);
+        }
+        for (name, allowance) in [(":allowance", self.next), (":seen_allowance", self.seen)] {
+            if let Some(allowance) = allowance {
+                update = update.expression_attribute_values(name, allowance.attribute_value()?);
+            }
+        }
+        Ok(update)
     }
 }
 

@@ -30,7 +30,7 @@ impl Accounts {
     /// that session fetches a new one with its refresh token.
     ///
     /// One transaction gives account, login and session the next epoch, if the account is as the access token says and
-    /// the login still has the hash that was checked.
+    /// the login still has the hash that was checked. A reset code that staff made is worthless from then on.
     ///
     /// # Errors
     /// [`IdentityError::TokenNotValid`] if the account is gone or the session has ended,
@@ -75,8 +75,11 @@ impl Accounts {
         transaction::update(
             self.table
                 .updating(Login::key(proven.username()))
-                .update_expression("SET password_hash = :new, session_epoch = :next, sessions = :this_session")
+                .update_expression(
+                    "SET password_hash = :new, session_epoch = :next, sessions = :this_session REMOVE #reset",
+                )
                 .condition_expression("user_id = :user_id AND password_hash = :seen")
+                .expression_attribute_names("#reset", Login::RESET)
                 .expression_attribute_values(":user_id", AttributeValue::S(person.user_id().to_string()))
                 .expression_attribute_values(
                     ":seen",

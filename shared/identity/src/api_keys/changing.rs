@@ -37,8 +37,8 @@ impl ApiKeyChanges {
     fn limits(&self, before: &KeyLimits) -> KeyLimits {
         let KeyLimits { budget, requests_per_minute, models } = before.clone();
         KeyLimits {
-            budget: self.budget.clone().or(ApiKeyBudget(budget)).0,
-            requests_per_minute: self.requests_per_minute.clone().or(ApiKeyRate(requests_per_minute)).0,
+            budget: self.budget.or(ApiKeyBudget(budget)).0,
+            requests_per_minute: self.requests_per_minute.or(ApiKeyRate(requests_per_minute)).0,
             models: self.models.clone().or(ApiKeyModels(models)).0,
         }
     }

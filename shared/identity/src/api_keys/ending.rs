@@ -56,6 +56,21 @@ impl ApiKeys {
         Ok(ShortenedList { items: self.replacing(user_id, &list, &next)?, has_rest: !next.is_empty() })
     }
 
+    /// The same for `account` as it was read, unless none of its keys lives.
+    pub(crate) async fn ending_all(
+        &self,
+        user_id: UserId,
+        account: &Account,
+    ) -> Result<Option<ShortenedList>, StoreError> {
+        let list: Option<ApiKeyList> = self.table.get(ApiKeyList::key(user_id)).await?;
+        let Some(list) = list else { return Ok(None) };
+        if list.living(account.api_key_epoch, self.clock.now()).next().is_none() {
+            return Ok(None);
+        }
+        let next: ListedApiKeys = list.api_keys.clone().into_iter().skip(MOST_STRUCK).collect();
+        Ok(Some(ShortenedList { items: self.replacing(user_id, &list, &next)?, has_rest: !next.is_empty() }))
+    }
+
     /// Strikes keys that have ended by their epoch, or have expired, off the list, and deletes their items, until none is
     /// left or `deadline` has come. They open nothing before that either, so a failure is logged and is no error: what stays is
     /// struck off when a key is made, changed or ended.

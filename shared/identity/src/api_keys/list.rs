@@ -46,6 +46,29 @@ pub struct ApiKeyView {
     pub last_used_at: Option<String>,
 }
 
+/// An API key as staff see it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct KeySummary {
+    /// The id.
+    pub id: ApiKeyId,
+    /// The name that its maker gave it.
+    pub name: ApiKeyName,
+    /// The beginning of the key.
+    pub prefix: String,
+    /// The time at which it was made, in RFC 3339.
+    pub created_at: String,
+    /// The time at which it ends, in RFC 3339. Null if it never expires.
+    pub expires_at: Option<String>,
+}
+
+impl KeySummary {
+    fn of(id: ApiKeyId, listed: &ListedApiKey) -> Self {
+        let expires_at = listed.expires_at.map(|seconds| Timestamp::from_seconds(seconds).to_string());
+        let ListedApiKey { name, prefix, created_at, .. } = listed.clone();
+        Self { id, name, prefix, created_at, expires_at }
+    }
+}
+
 /// The budget of an API key as its user sees it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct BudgetView {
@@ -141,6 +164,15 @@ impl ApiKeyList {
     pub(super) fn key(user_id: UserId) -> Key {
         Key::of_user(user_id, "APIKEYS")
     }
+
+    /// The keys of this epoch that have not expired by `now`, the oldest first.
+    pub(super) fn living(
+        &self,
+        epoch: u64,
+        now: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = (&ApiKeyId, &ListedApiKey)> {
+        self.api_keys.iter().filter(move |(_, key)| key.epoch == epoch && !has_expired(key.expires_at, now))
+    }
 }
 
 /// The API keys of an account that is open to the person who asks for them.
@@ -228,12 +260,38 @@ impl ApiKeys {
         limits.collect()
     }
 
+    /// The living API keys of a user whose `account` was read, newest first, as staff see them: without limits, which are in the
+    /// items that the keys lead to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn of_user(&self, user_id: UserId, account: &Account) -> Result<Vec<KeySummary>, StoreError> {
+        let list: Option<ApiKeyList> = self.table.get(ApiKeyList::key(user_id)).await?;
+        let list = list.unwrap_or_default();
+        let living = list.living(account.api_key_epoch, self.clock.now()).rev();
+        Ok(living.map(|(id, key)| KeySummary::of(*id, key)).collect())
+    }
+
     /// The names of the API keys of `person`, by their ids.
     ///
     /// # Errors
     /// As [`ApiKeys::list`].
     pub async fn names(&self, person: &LoggedIn) -> Result<BTreeMap<ApiKeyId, ApiKeyName>, IdentityError> {
         let living = self.read(person).await?.living(self.clock.now());
+        Ok(living.into_iter().map(|(id, key)| (id, key.name)).collect())
+    }
+
+    /// The names of the API keys of a user whose `account` was read, by their ids, for staff.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn names_of(
+        &self,
+        user_id: UserId,
+        account: Account,
+    ) -> Result<BTreeMap<ApiKeyId, ApiKeyName>, StoreError> {
+        let list = self.table.get(ApiKeyList::key(user_id)).await?.unwrap_or_default();
+        let living = Keyring { list, account }.living(self.clock.now());
         Ok(living.into_iter().map(|(id, key)| (id, key.name)).collect())
     }
 
@@ -251,7 +309,7 @@ impl ApiKeys {
     /// no longer the one that was seen.
     ///
     /// The transaction checks the account's epoch of sessions. The epoch of API keys is then the one that was read,
-    /// because every act that raises it raises the epoch of sessions too.
+    /// because every act that raises it raises the epoch of sessions too, or replaces the list.
     pub(super) async fn replace(
         &self,
         person: &LoggedIn,

@@ -11,6 +11,7 @@ use store::directory::{DirectoryKey, LIST, PLACE, USERS_BY_NAME};
 use store::{Item, Key, StoreError};
 
 use crate::password_hash::PasswordHash;
+use crate::reset_codes::ResetCodeDigest;
 
 /// What an update of a login sets so that the directory lists it. Logins of releases before the list join it by this.
 pub(crate) const LIST_BY_NAME: &str = "#list = :list, #place = :place";
@@ -35,15 +36,27 @@ pub struct Login {
     /// it with [`Login::trusts`].
     #[serde(default)]
     pub networks: BTreeMap<String, u64>,
+    /// The digest of the newest reset code. Any other code of the user is worthless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<ResetCodeDigest>,
 }
 
 impl Login {
     const SORT_KEY: &str = "LOGIN";
 
+    /// The name of the attribute with the digest of the newest reset code, a reserved word of DynamoDB's expressions.
+    pub(crate) const RESET: &str = "reset";
+
     /// The key of the login with this username.
     #[must_use]
     pub fn key(username: &Username) -> Key {
-        Key::new(partition(username), Self::SORT_KEY)
+        Key::new(partition(&username.canonical()), Self::SORT_KEY)
+    }
+
+    /// The place of the login with this name in the directory. The name has the form in which names are compared.
+    pub(crate) fn place(name: String) -> DirectoryKey {
+        let partition = partition(&name);
+        DirectoryKey::by_name(name, partition, Self::SORT_KEY)
     }
 
     /// The login of this username as a new item, which the directory lists by its name.
@@ -51,7 +64,7 @@ impl Login {
     /// # Errors
     /// [`StoreError::Internal`] if it cannot be written as attributes.
     pub(crate) fn listed(&self, username: &Username) -> Result<Item, StoreError> {
-        DirectoryKey::by_name(username, partition(username), Self::SORT_KEY).with(self)
+        Self::place(username.canonical()).with(self)
     }
 
     /// Adds the values of [`LIST_BY_NAME`] to `update`.
@@ -64,6 +77,7 @@ impl Login {
     }
 }
 
-fn partition(username: &Username) -> String {
-    format!("LOGIN#{}", username.canonical())
+/// The partition of the login with this name, which has the form in which names are compared.
+fn partition(name: &str) -> String {
+    format!("LOGIN#{name}")
 }

@@ -1,10 +1,14 @@
 //! The logins in the table, and the proof of a password.
 
+use std::collections::BTreeMap;
+
+use domain::cause::Cause;
+use domain::ids::UserId;
 use domain::password::Password;
 use domain::source_network::SourceNetwork;
 use domain::time::{Clock, Timestamp};
 use domain::username::Username;
-use store::{StoreError, Table};
+use store::{Key, StoreError, Table, from_item};
 use telemetry::invocation::identify;
 
 use crate::attempts::{Attempts, CountedAttempt, Familiarity};
@@ -34,6 +38,26 @@ impl Logins {
     /// [`StoreError::Unavailable`] if the table cannot be read.
     pub async fn find(&self, username: &Username) -> Result<Option<Login>, StoreError> {
         self.table.get(Login::key(username)).await
+    }
+
+    /// The users who have these usernames, by the canonical forms of the names. Names that nobody has are missing. There may be
+    /// at most [`MAX_BATCH_ITEMS`](store::MAX_BATCH_ITEMS) names.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn user_ids(
+        &self,
+        usernames: impl Iterator<Item = &Username>,
+    ) -> Result<BTreeMap<String, UserId>, StoreError> {
+        let keys: BTreeMap<String, Key> =
+            usernames.map(|username| (username.canonical(), Login::key(username))).collect();
+        let logins = self.table.get_all(keys.into_values()).await?;
+        let logins = logins.into_iter().map(|item| {
+            let login: Login = from_item(item)?;
+            let username = Username::parse(&login.username).map_err(|error| StoreError::Internal(Cause::new(error)))?;
+            Ok((username.canonical(), login.user_id))
+        });
+        logins.collect()
     }
 
     /// The login with this username, if `password` is its password. The attempt is counted before the password is

@@ -30,6 +30,19 @@ pub struct SessionView {
     pub current: bool,
 }
 
+/// A session as staff see it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct SessionSummary {
+    /// The id.
+    pub id: SessionId,
+    /// The time at which it began, in RFC 3339.
+    pub created_at: String,
+    /// The time of the last refresh, give or take an hour, in RFC 3339.
+    pub last_used_at: String,
+    /// The client that began it.
+    pub user_agent: Option<UserAgent>,
+}
+
 /// A session with the id from its key.
 #[derive(Debug, Deserialize)]
 pub(super) struct StoredSession {
@@ -99,6 +112,15 @@ impl Sessions {
         Ok((account, living.len()))
     }
 
+    /// The living sessions of a user whose `login` and `account` were read, newest first, as staff see them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn of_user(&self, login: &Login, account: &Account) -> Result<Vec<SessionSummary>, StoreError> {
+        let living = self.living(login.user_id, account.session_epoch, &login.sessions).await?;
+        Ok(living.into_iter().map(summary).collect())
+    }
+
     /// Reads the account, the login that it names, and the sessions that the login lists. Sessions of the past are not
     /// listed, however many their items are.
     async fn account_and_living(&self, person: &LoggedIn) -> Result<(Account, Vec<StoredSession>), IdentityError> {
@@ -130,6 +152,15 @@ impl Sessions {
         living.retain(|stored| stored.session.session_epoch == epoch && stored.session.expires_at > now_seconds);
         living.sort_unstable_by_key(|stored| Reverse(stored.id));
         Ok(living)
+    }
+}
+
+fn summary(StoredSession { id, session }: StoredSession) -> SessionSummary {
+    SessionSummary {
+        id,
+        created_at: session.created_at,
+        last_used_at: Timestamp::from_seconds(session.last_used_at).to_string(),
+        user_agent: session.user_agent,
     }
 }
 

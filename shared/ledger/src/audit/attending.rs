@@ -1,12 +1,13 @@
 //! The audit attends to one item of the directory: an account or a tombstone.
 
 use domain::ids::{EntryId, UserId};
+use domain::time::Timestamp;
 use store::{Item, StoreError, from_item};
 
 use crate::account::{Account, Status};
 use crate::audit::auditor::{Audit, RunTime};
 use crate::audit::deletions::{DeletionProgress, Deletions, is_abandoned};
-use crate::audit::examination::Examined;
+use crate::audit::examination::{Examined, WAITS_LONG};
 use crate::audit::listing::ListedKind;
 use crate::audit::report::Report;
 use crate::audit::tombstone::Tombstone;
@@ -83,8 +84,10 @@ impl Audit {
             return Ok(Attended::OutOfTime(Report { accounts: 0, ..report }));
         }
         // Balance and holds are those that were judged: nothing is new.
-        if account.audited_version == Some(account.version) {
-            return Ok(Attended::Done(report));
+        let waiting_since = account.waiting_since.map(Timestamp::from_milliseconds);
+        let waits_long = waiting_since.is_some_and(|since| self.clock().now().since(since) >= WAITS_LONG);
+        if account.audited_version == Some(account.version) && !waits_long {
+            return Ok(Attended::Done(Report { waiting_since, ..report }));
         }
         self.judge_again(user_id, account, time, report).await
     }

@@ -24,7 +24,7 @@ use crate::summing::Step;
 const MAX_ATTEMPTS: u32 = 5;
 
 /// The age of the oldest waiting entry from which they are summed.
-const WAITS_LONG: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const WAITS_LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of an examination.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ struct Waiting {
     unreadable: Vec<String>,
     mispriced: Vec<MispricedChat>,
     oldest: Option<EntryId>,
+    oldest_chat: Option<EntryId>,
     /// Whether the amount of an entry cannot be read.
     has_no_sum: bool,
 }
@@ -64,6 +65,7 @@ impl Waiting {
         self.entries += 1;
         self.amount = self.amount.saturating_add(entry.amount);
         self.oldest = self.oldest.or(entry.id);
+        self.oldest_chat = self.oldest_chat.or(entry.id.filter(|_| entry.usage().is_some()));
         match entry.recomputed() {
             Recomputed::Right => {}
             Recomputed::Unpriced => self.unpriced += 1,
@@ -72,6 +74,11 @@ impl Waiting {
                 self.mispriced.push(MispricedChat { entry: id, amount: entry.amount, cost });
             }
         }
+    }
+
+    /// The time of the oldest chat.
+    fn since(&self) -> Option<Timestamp> {
+        self.oldest_chat.map(|oldest| oldest.made_at())
     }
 
     /// Whether they are to be summed.
@@ -140,7 +147,7 @@ impl Examination<'_> {
             }
             let entries = self.checkpoint.history.amount.saturating_add(waiting.amount);
             if entries == account.total() {
-                if self.has_faults(&waiting) || self.mark(&account).await? {
+                if self.has_faults(&waiting) || self.mark(&account, waiting.since()).await? {
                     return Ok(Examined::Judged(self.report(waiting)));
                 }
             } else if attempt > 0 && self.stands_still(&account).await? {
@@ -212,17 +219,23 @@ impl Examination<'_> {
         Ok(self.account().await?.is_some_and(|account| account.version == seen.version))
     }
 
-    /// Notes in the account that it adds up, on the condition that balance and holds are as they were seen. Returns whether
-    /// they are. No later pass reads it before they change.
-    async fn mark(&self, seen: &AuditedAccount) -> Result<bool, StoreError> {
-        if seen.audited_version == Some(seen.version) {
+    /// Notes in the account that it adds up, and since when chats wait, on the condition that balance and holds are as they were
+    /// seen. Returns whether they are. No later pass reads it before they change, or the chats have waited for long.
+    async fn mark(&self, seen: &AuditedAccount, waiting_since: Option<Timestamp>) -> Result<bool, StoreError> {
+        let waiting_since = waiting_since.map(Timestamp::milliseconds);
+        if seen.audited_version == Some(seen.version) && seen.waiting_since == waiting_since {
             return Ok(true);
         }
         let table = self.audit.table();
         let update = table.client().update_item().table_name(table.name());
+        let update = match waiting_since {
+            None => update.update_expression("SET audited_version = :version REMOVE waiting_since"),
+            Some(since) => update
+                .update_expression("SET audited_version = :version, waiting_since = :since")
+                .expression_attribute_values(":since", number(since)),
+        };
         let marked = update
             .set_key(Some(Account::key(self.user_id).into_item()))
-            .update_expression("SET audited_version = :version")
             .condition_expression("version = :version AND #status <> :deleting")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleting", Status::Deleting.attribute_value())
@@ -283,9 +296,11 @@ impl Examination<'_> {
             MispricedEntry { user_id, entry, amount, cost }
         };
         let altered = through.filter(|_| *is_altered).map(|through| AlteredHistory { user_id, through });
+        let waiting_since = waiting.since();
         Report {
             mispriced: history.first_mispriced.iter().copied().chain(waiting.mispriced).map(named).collect(),
             altered: altered.into_iter().collect(),
+            waiting_since,
             unpriced: waiting.unpriced,
             unreadable: waiting.unreadable.len() as u64,
             ..Report::default()

@@ -2,6 +2,7 @@
 
 use domain::credits::Credits;
 use domain::ids::{EntryId, UserId};
+use domain::time::Timestamp;
 use serde::Serialize;
 
 /// The result of one run.
@@ -36,6 +37,11 @@ pub struct Report {
     pub conversations: u64,
     /// The number of exchanges whose texts this run deleted, because their [retention](crate::retention) was over.
     pub erased: u64,
+    /// The time of the oldest chat that is not summed yet. It is kept for the next run, and told by [`AuditHealth`].
+    ///
+    /// [`AuditHealth`]: crate::audit::AuditHealth
+    #[serde(skip)]
+    pub waiting_since: Option<Timestamp>,
 }
 
 impl Report {
@@ -69,6 +75,7 @@ impl Report {
         self.tombstones += found.tombstones;
         self.conversations += found.conversations;
         self.erased += found.erased;
+        self.waiting_since = self.waiting_since.into_iter().chain(found.waiting_since).min();
     }
 }
 

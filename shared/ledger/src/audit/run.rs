@@ -10,6 +10,7 @@ use telemetry::metrics::{self, Metric};
 use crate::audit::attending::Attended;
 use crate::audit::auditor::{Audit, RunTime};
 use crate::audit::deletions::Deletions;
+use crate::audit::health::AuditHealth;
 use crate::audit::listing::{ListedItem, ListedKind};
 use crate::audit::proof::{ProofWalk, Proved};
 use crate::audit::report::Report;
@@ -54,6 +55,15 @@ impl Audit {
         // Every mismatch was counted when it was found. The zero tells the alarm that there are none.
         metrics::emit(&[Metric::AuditMismatches(0)]);
         Ok(run.report)
+    }
+
+    /// How far the runs have come.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the state cannot be read.
+    pub async fn health(&self) -> Result<AuditHealth, StoreError> {
+        let state: Option<AuditState> = self.table().get(AuditState::key()).await?;
+        Ok(state.unwrap_or_default().health(self.clock().now()))
     }
 }
 
@@ -152,6 +162,7 @@ impl<D: Deletions> Run<'_, D> {
             }
         };
         self.failures_in_a_row = 0;
+        self.state.note_waiting(report.waiting_since);
         self.report.add(report);
         if !is_judged {
             self.note_unsettled(kind);

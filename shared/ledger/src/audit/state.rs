@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 use store::directory::DirectoryKey;
 use store::{Key, StoreError, Table, number};
 
+use crate::audit::health::AuditHealth;
 use crate::audit::proof::ProofWalk;
+
+/// The longest time from a message's hold, whose time its entry has, to the entry: a stream of a quarter of an hour, its reserves,
+/// and what clocks may differ by.
+const IN_FLIGHT: Duration = Duration::from_secs(30 * 60);
 
 /// Most accounts whose time without a judgement is kept.
 const MAX_UNSETTLED: usize = 20;
@@ -27,6 +32,9 @@ pub(super) struct AuditState {
     /// The begin of the last pass that finished, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     passed: Option<u64>,
+    /// The time of the oldest chat that was not summed when that pass looked at its account, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<u64>,
     /// The accounts that could not be judged lately.
     #[serde(default)]
     unsettled: BTreeMap<UserId, UnsettledAccount>,
@@ -46,6 +54,9 @@ pub(super) struct Pass {
     /// The last item of the directory that is done. Absent at the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) listed: Option<DirectoryKey>,
+    /// The time of the oldest chat that is not summed, of the accounts that are done, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting_since: Option<u64>,
 }
 
 /// An account that could not be judged.
@@ -72,7 +83,7 @@ impl AuditState {
 
     /// The pass to go on with, which begins `now` if the last one finished.
     pub(super) fn pass_at(&mut self, now: Timestamp) -> &mut Pass {
-        self.pass.get_or_insert_with(|| Pass { began_at: now.milliseconds(), listed: None })
+        self.pass.get_or_insert_with(|| Pass { began_at: now.milliseconds(), listed: None, waiting_since: None })
     }
 
     /// Notes that the pass could not judge this account.
@@ -84,10 +95,19 @@ impl AuditState {
         }
     }
 
+    /// Notes that chats of an account are not summed since this time.
+    pub(super) fn note_waiting(&mut self, since: Option<Timestamp>) {
+        if let Some(pass) = &mut self.pass {
+            let since = since.map(Timestamp::milliseconds);
+            pass.waiting_since = pass.waiting_since.into_iter().chain(since).min();
+        }
+    }
+
     /// Notes that the pass has reached the last account.
     pub(super) fn finish_pass(&mut self) {
-        if let Some(Pass { began_at, .. }) = self.pass.take() {
+        if let Some(Pass { began_at, waiting_since, .. }) = self.pass.take() {
             self.passed = Some(began_at);
+            self.waiting_since = waiting_since;
             self.unsettled.retain(|_, account| account.seen_in == began_at);
         }
     }
@@ -102,8 +122,27 @@ impl AuditState {
     /// that are in flight do not exist yet.
     pub(super) fn lag(&self, now: Timestamp) -> Duration {
         let began = self.passed.or(self.pass.as_ref().map(|pass| pass.began_at));
+        self.oldest_unjudged(began).map_or(Duration::ZERO, |oldest| now.since(oldest))
+    }
+
+    /// The health at `now`.
+    pub(super) fn health(&self, now: Timestamp) -> AuditHealth {
+        let audited_through = self.passed.and_then(|passed| self.oldest_unjudged(Some(passed)));
+        let waiting_since = self.waiting_since.map(Timestamp::from_milliseconds);
+        let settled = audited_through.map(|through| through.minus(IN_FLIGHT));
+        AuditHealth {
+            audited_through,
+            lag: self.lag(now),
+            unsettled: self.unsettled.len(),
+            proved_through: self.proved_through.map(Day::numbered),
+            summed_through: settled.map(|settled| waiting_since.map_or(settled, |since| since.min(settled))),
+        }
+    }
+
+    /// The time before which all entries are judged that existed when a pass began.
+    fn oldest_unjudged(&self, began: Option<u64>) -> Option<Timestamp> {
         let oldest = self.unsettled.values().map(|account| account.since).chain(began).min();
-        oldest.map_or(Duration::ZERO, |oldest| now.since(Timestamp::from_milliseconds(oldest)))
+        oldest.map(Timestamp::from_milliseconds)
     }
 
     /// Writes the state in the place of the one that was read.
@@ -160,5 +199,29 @@ mod tests {
         state.pass_at(START.plus(minutes(60)));
         state.finish_pass();
         assert_eq!(state.lag(START.plus(minutes(61))), minutes(1));
+    }
+
+    #[test]
+    fn all_is_summed_up_to_the_oldest_chat_that_waits_or_to_what_may_be_in_flight() {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let now = START.plus(minutes(61));
+        let mut state = AuditState::default();
+        state.pass_at(START);
+        state.note_waiting(Some(START.minus(minutes(7))));
+        assert_eq!(state.health(now).summed_through, None, "no pass has finished");
+        state.finish_pass();
+        let health = state.health(now);
+        assert_eq!((health.audited_through, health.lag, health.unsettled), (Some(START), minutes(61), 0));
+        assert_eq!(health.summed_through, Some(START.minus(IN_FLIGHT)));
+        state.pass_at(START.plus(minutes(15)));
+        for waiting in [minutes(100), minutes(300), minutes(200)] {
+            state.note_waiting(Some(START.minus(waiting)));
+        }
+        state.note_waiting(None);
+        state.finish_pass();
+        assert_eq!(state.health(now).summed_through, Some(START.minus(minutes(300))));
+        state.pass_at(START.plus(minutes(30)));
+        state.finish_pass();
+        assert_eq!(state.health(now).summed_through, Some(START.plus(minutes(30)).minus(IN_FLIGHT)));
     }
 }

@@ -75,7 +75,7 @@ impl Scene {
     async fn run(&self) -> Report {
         let report =
             self.audit().run(&NoDeletions, self.test.clock.now().plus(Duration::from_secs(900))).await.unwrap();
-        Report { proved: 0, ..report }
+        Report { proved: 0, waiting_since: None, ..report }
     }
 
     /// Runs until one finishes.
@@ -136,7 +136,7 @@ impl Scene {
         for runs in 1..2000 {
             let report = audit.run(&NoDeletions, NOW).await.unwrap();
             let is_finished = report.finished;
-            all.add(Report { proved: 0, ..report });
+            all.add(Report { proved: 0, waiting_since: None, ..report });
             if is_finished {
                 all.finished = true;
                 return (all, runs);
@@ -263,7 +263,7 @@ async fn a_table_in_use_adds_up_with_holds_voids_and_idempotency_records() {
     scene.test.clock.advance(Duration::from_secs(48 * 3600));
     let audit = scene.audit();
     let deadline = scene.test.clock.now().plus(Duration::from_secs(900));
-    assert_eq!(Report { proved: 0, ..audit.run(&NoDeletions, deadline).await.unwrap() }, clean(2));
+    assert_eq!(Report { proved: 0, waiting_since: None, ..audit.run(&NoDeletions, deadline).await.unwrap() }, clean(2));
     let key = IdempotencyKey::parse("key").unwrap();
     let record: Option<serde_json::Value> =
         scene.test.table.get(IdempotencyRecord::key(ada.user_id(), &key)).await.unwrap();
@@ -477,7 +477,9 @@ async fn a_candidate_that_adds_up_at_a_second_look_is_no_mismatch() {
     scene.chat(ada, None).await;
     let time = RunTime { deadline: later() };
     let attended = audit.judge_again(ada.user_id(), as_it_was, time, Report::default()).await.unwrap();
-    assert_eq!(attended, Attended::nothing(), "the first look is at an account of a moment ago");
+    let Attended::Done(report) = attended else { panic!("{attended:?}") };
+    let found = Report { waiting_since: None, ..report };
+    assert_eq!(found, Report::default(), "the first look is at an account of a moment ago");
 }
 
 #[tokio::test]
@@ -519,7 +521,7 @@ async fn an_audit_out_of_time_goes_on_inside_an_account_with_many_entries() {
         assert!(summed.len() < 20, "{summed:?}");
         scene.wait();
     };
-    assert_eq!(Report { proved: 0, ..report }, clean(1));
+    assert_eq!(Report { proved: 0, waiting_since: None, ..report }, clean(1));
     assert!(summed.starts_with(&[0, 250, 500]), "{summed:?}");
 }
 
@@ -542,7 +544,11 @@ async fn an_audit_that_fails_goes_on_where_it_was() {
     }
     let audit = scene.paged(2);
     scene.test.recorder.fail_next("Query", Fault::NotApplied, 1);
-    assert_eq!(Report { proved: 0, ..audit.run(&NoDeletions, later()).await.unwrap() }, clean(3), "the SDK repeats it");
+    assert_eq!(
+        Report { proved: 0, waiting_since: None, ..audit.run(&NoDeletions, later()).await.unwrap() },
+        clean(3),
+        "the SDK repeats it"
+    );
     assert_eq!(audit.run(&NoDeletions, NOW).await.unwrap().accounts, 1);
     scene.test.recorder.fail_next("Query", Fault::NotApplied, 3);
     assert!(matches!(audit.run(&NoDeletions, later()).await, Err(StoreError::Unavailable(_))));
@@ -692,6 +698,36 @@ async fn what_waits_is_summed_when_it_is_much_or_old_and_an_account_at_rest_is_n
     assert_eq!(summed(bob).await, Some(2), "the oldest waited for a day");
     assert_eq!(scene.run_to_the_end().await, clean(2));
     assert_eq!(scene.account(ada).await.audited_version, Some(scene.account(ada).await.version));
+}
+
+#[tokio::test]
+async fn the_chats_of_an_account_that_has_come_to_rest_are_summed_after_a_day_and_until_then_the_health_says_so() {
+    let scene = Scene::start().await;
+    let ada = open_account(&scene.test, "ada", 10).await;
+    let asked = scene.chat(ada, None).await.made_at();
+    scene.run().await;
+    let summed_through = async || scene.audit().health().await.unwrap().summed_through.unwrap();
+    assert!(summed_through().await <= asked);
+    scene.test.recorder.clear();
+    scene.wait();
+    scene.run().await;
+    let requests = scene.test.recorder.requests();
+    assert!(requests.iter().all(|request| request.operation != "UpdateItem"), "it is at rest: {requests:?}");
+    scene.test.clock.advance(Duration::from_secs(24 * 3600));
+    for _ in 0..2 {
+        // It is sealed, and a quarter of an hour later summed.
+        assert_eq!(scene.run().await, clean(1));
+        scene.wait();
+    }
+    assert_eq!(scene.checkpoint(ada).await.unwrap().history.entries, 2);
+    let now = scene.test.clock.now();
+    scene.run().await;
+    assert!(summed_through().await > asked && summed_through().await > now.minus(Duration::from_secs(3600)));
+    scene.test.clock.advance(Duration::from_secs(48 * 3600));
+    scene.test.recorder.clear();
+    scene.run().await;
+    let requests = scene.test.recorder.requests();
+    assert!(requests.iter().all(|request| request.operation != "UpdateItem"), "nothing waits: {requests:?}");
 }
 
 #[tokio::test]

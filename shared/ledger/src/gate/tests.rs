@@ -10,14 +10,14 @@ use domain::reason::Reason;
 use testkit::recorder::Fault;
 use testkit::test_table::TestTable;
 
-use crate::acceptance::Switch;
 use crate::admission::Admission;
 use crate::error::LedgerError;
 use crate::exchange::{Bill, Exchange};
 use crate::hold::{HoldOutcome, Order};
 use crate::idempotency::{IdempotencyKey, Remembered};
 use crate::ledger::Ledger;
-use crate::testing::{message, open_account, payer, stored_reply};
+use crate::switch::Switch;
+use crate::testing::{an_operator, message, open_account, payer, stored_reply};
 
 struct Scene {
     test: TestTable,
@@ -37,7 +37,7 @@ impl Scene {
     async fn turn(&self, accepting: bool) {
         let reason = Reason::try_from("A restore".to_owned()).unwrap();
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        self.switch.turn(accepting, &reason, deadline).await.unwrap();
+        self.switch.turn(accepting, &reason, an_operator().authority(), deadline).await.unwrap();
     }
 
     /// Sends a request each second, and returns how many were accepted before the first that was not.

@@ -9,7 +9,7 @@ use domain::message::FinishReason;
 use domain::pricing::{Prices, Usage};
 use domain::time::Timestamp;
 use serde::Serialize;
-use store::from_item;
+use store::{StoreError, from_item};
 
 use crate::account::{Account, Payer};
 use crate::entry::{self, Entry, EntryKind, MAX_MODEL_BYTES};
@@ -212,7 +212,21 @@ impl History {
         filter: &TransactionFilter,
         wanted: PageRequest,
     ) -> Result<Page<Transaction>, LedgerError> {
-        let (account, user_id) = (self.account(owner).await?, owner.user_id());
+        let account = self.account(owner).await?;
+        Ok(self.transactions_of(owner.user_id(), &account, filter, wanted).await?)
+    }
+
+    /// The same of a user whose `account` was read, for staff: whatever the status of the account is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the table cannot be read.
+    pub async fn transactions_of(
+        &self,
+        user_id: UserId,
+        account: &Account,
+        filter: &TransactionFilter,
+        wanted: PageRequest,
+    ) -> Result<Page<Transaction>, StoreError> {
         let (mut found, mut place) = (Vec::new(), wanted.cursor);
         let Some(ids) = filter.ids() else { return Ok(Page { entries: found, next: None }) };
         let (reads, limit) = filter.reads(wanted.limit);
@@ -224,7 +238,7 @@ impl History {
             place = next;
             let last = entries.last().map(|(id, _)| *id);
             for (id, entry) in entries {
-                found.extend(Transaction::shown(id, entry, &account).filter(|shown| filter.passes(shown)));
+                found.extend(Transaction::shown(id, entry, account).filter(|shown| filter.passes(shown)));
                 if found.len() == most {
                     // The rest of what was read is read again for the next page.
                     place = if last == Some(id) { place } else { Some(Cursor::after(id)) };

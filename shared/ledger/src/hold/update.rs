@@ -6,6 +6,7 @@ use store::{StoreError, Table, number};
 
 use crate::account::{Account, Status};
 use crate::admission::{OpenAccount, Room};
+use crate::allowance::{AS_SEEN, AllowanceStep};
 use crate::buckets::BucketsUpdate;
 use crate::budgets::KeyBudget;
 use crate::holds::Hold;
@@ -14,7 +15,8 @@ use crate::sealing::ABOVE_SEAL;
 
 /// Condition: the account is open to the payer, its balance covers the hold, there is room, and nobody has begun a new
 /// hour or left work unpaid since the account was read. An API key that is remembered adds a condition on the account's
-/// keys, and [`ABOVE_SEAL`] one on the hold's id.
+/// keys, [`AS_SEEN`] one on all from which credits were computed that are due, and [`ABOVE_SEAL`] one on the id of the first
+/// entry: that of these credits, or else the hold's.
 const OPEN: &str = "#status = :active AND #epoch = :epoch AND balance >= :taken AND size(holds) < :most \
                     AND hourly.began_at = :hour AND hourly.unpaid <= :unpaid";
 
@@ -25,6 +27,8 @@ pub(super) struct NewHold<'a> {
     pub(super) hold: Hold,
     /// The budget of the payer's API key, of whose period the hold is a part.
     pub(super) budget: Option<KeyBudget>,
+    /// The step of the account's allowance, if the period of the hold is not decided.
+    pub(super) step: Option<AllowanceStep>,
 }
 
 impl NewHold<'_> {
@@ -34,15 +38,30 @@ impl NewHold<'_> {
         remembered.map_or_else(|| self.hold.id.to_string(), |remembered| remembered.key.digest().to_owned())
     }
 
+    /// The step of the allowance, if credits are due.
+    pub(super) fn giving_step(&self) -> Option<AllowanceStep> {
+        self.step.filter(|step| step.due > Credits::ZERO)
+    }
+
+    /// Whether the account's item is the only one that the hold writes or checks.
+    pub(super) fn is_alone(&self) -> bool {
+        self.budget.is_none() && self.open.remembered.is_none() && self.giving_step().is_none()
+    }
+
+    /// The credits that are due.
+    fn due(&self) -> Credits {
+        self.step.map_or(Credits::ZERO, |step| step.due)
+    }
+
     /// Whether expired holds must be released before the hold is written: their room or their credits are needed, or the hold
     /// that is taken over and this one do not take from the same items.
     pub(super) fn needs_room(&self) -> bool {
-        let Self { open, room, hold, budget } = self;
+        let Self { open, room, hold, budget, .. } = self;
         let takes_over_budget =
             open.predecessor().is_some_and(|predecessor| predecessor.budget.is_some() || budget.is_some());
         !room.in_the_way.is_empty()
             || takes_over_budget
-            || hold.amount > open.available()
+            || hold.amount > open.available().saturating_plus(self.due())
             || budget.is_some_and(|budget| hold.amount > budget.available())
     }
 
@@ -50,7 +69,9 @@ impl NewHold<'_> {
     pub(super) fn expected_account(&self) -> Account {
         let mut account = self.open.account.clone();
         let returned = self.open.predecessor().map_or(Credits::ZERO, |hold| hold.amount);
-        account.balance = account.balance.saturating_plus(returned).saturating_minus(self.hold.amount);
+        let available = account.balance.saturating_plus(returned).saturating_plus(self.due());
+        account.balance = available.saturating_minus(self.hold.amount);
+        account.allowance = self.step.map(AllowanceStep::allowance).or(account.allowance);
         account.holds.insert(self.place(), self.hold.clone());
         account.buckets = self.buckets().expected(account.buckets.as_ref());
         account
@@ -72,18 +93,25 @@ impl NewHold<'_> {
         let hour_update = hour.expression();
         let (keys, keys_version) = open.claimed.condition_on_keys();
         let payer = open.claimed.payer();
+        let (of_allowance, as_seen) = self.step.map_or(("", ""), |_| (", allowance.through = :period", AS_SEEN));
+        let first_entry = self.giving_step().map_or(hold.id, |_| AllowanceStep::entry_id(hold.id));
+        // The predecessor's credits and those that are due pay first, so the difference may be negative.
+        let returned = open.predecessor().map_or(Credits::ZERO, |predecessor| predecessor.amount);
+        let taken = hold.amount.gained() - returned.gained() - self.due().gained();
         let update = Update::builder()
             .table_name(table.name())
             .set_key(Some(Account::key(payer.user_id()).into_item()))
             .update_expression(format!(
-                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}{of_buckets}{}",
+                "SET balance = balance - :taken, holds.#place = :hold, version = version + :one{hour_update}{of_buckets}\
+                 {of_allowance}{}",
                 buckets.removals()
             ))
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#epoch", payer.epoch().attribute())
             .expression_attribute_names("#place", self.place())
             .expression_attribute_values(":hold", value)
-            .expression_attribute_values(":entry", AttributeValue::S(hold.id.to_string()))
+            .expression_attribute_values(":taken", AttributeValue::N(taken.to_string()))
+            .expression_attribute_values(":entry", AttributeValue::S(first_entry.to_string()))
             .expression_attribute_values(":one", number(1_u64))
             .expression_attribute_values(":active", Status::Active.attribute_value())
             .expression_attribute_values(":epoch", number(payer.epoch().number()))
@@ -102,22 +130,19 @@ impl NewHold<'_> {
             None => update,
             Some(version) => update.expression_attribute_values(":keys_version", version),
         };
+        let update = match self.step {
+            None => update,
+            Some(step) => step.with_values(update, open.account.version)?,
+        };
         let update = buckets.with_values(update);
-        let further = format!("{keys}{condition_on_buckets}");
+        let further = format!("{keys}{condition_on_buckets}{as_seen}");
         let update = match open.predecessor() {
-            None => update
-                .condition_expression(format!(
-                    "{OPEN}{further} AND {ABOVE_SEAL} AND attribute_not_exists(holds.#place)"
-                ))
-                .expression_attribute_values(":taken", number(hold.amount)),
-            // The predecessor's credits pay first, so the difference may be negative.
+            None => update.condition_expression(format!(
+                "{OPEN}{further} AND {ABOVE_SEAL} AND attribute_not_exists(holds.#place)"
+            )),
             Some(predecessor) => update
                 .condition_expression(format!("{OPEN}{further} AND {ABOVE_SEAL} AND holds.#place.id = :predecessor"))
-                .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string()))
-                .expression_attribute_values(
-                    ":taken",
-                    AttributeValue::N((hold.amount.gained() - predecessor.amount.gained()).to_string()),
-                ),
+                .expression_attribute_values(":predecessor", AttributeValue::S(predecessor.id.to_string())),
         };
         Ok(update.build()?)
     }

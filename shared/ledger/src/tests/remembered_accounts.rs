@@ -7,10 +7,11 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 use super::remembered_keys::FakeKey;
 use super::*;
 
-use crate::acceptance::Switch;
 use crate::account::{Epoch, Status};
 use crate::admission::AdmittedAccount;
 use crate::gate::LONGEST_UNHEARD;
+use crate::switch::Switch;
+use crate::testing::an_operator;
 
 /// The unpaid messages of an hour, so few that a test meets their limit.
 const UNPAID_PER_HOUR: u32 = 2;
@@ -231,7 +232,7 @@ async fn a_stop_is_told_to_a_caller_whose_account_was_read() {
     scene.gate = Gate::start(scene.test.table.clone(), scene.test.clock.clone()).await;
     let switch = Switch::new(scene.test.table.clone(), scene.test.clock.clone());
     let reason = Reason::try_from("a restore".to_owned()).unwrap();
-    switch.turn(false, &reason, scene.range(0, 0).deadline).await.unwrap();
+    switch.turn(false, &reason, an_operator().authority(), scene.range(0, 0).deadline).await.unwrap();
     scene.test.clock.advance(LONGEST_UNHEARD);
     let stopped = |outcome: Result<Held, LedgerError>| matches!(outcome, Err(LedgerError::NotAccepting));
     assert!(stopped(scene.hold(1).await));

@@ -195,3 +195,26 @@ fn days_are_thirty_up_to_today_and_at_most_a_leap_year() {
     assert!(Days::new(Some(day("2024-01-01")), Some(day("2025-01-01")), today).is_err());
     assert!(Days::new(Some(day("2026-11-28")), None, today).is_err());
 }
+
+#[tokio::test]
+async fn staff_see_the_same_and_write_nothing() {
+    let scene = UsageScene::start().await;
+    scene.put_chats(120, "some", None).await;
+    let look = async || scene.reader.look(scene.ada.user_id(), scene.days(), ALL).await.unwrap();
+    scene.test.recorder.clear();
+    let before = look().await;
+    let is_read = |operation: &str| ["GetItem", "Query"].contains(&operation);
+    assert!(scene.test.recorder.requests().iter().all(|request| is_read(&request.operation)));
+    // The owner's read seals the account, and a later one sums.
+    scene.read().await;
+    scene.test.clock.advance(SEAL_AGE);
+    let read = scene.read().await;
+    assert_eq!(scene.checkpoint().await, 121);
+    for seen in [before.rows, look().await.rows] {
+        assert_eq!(seen, read.rows);
+    }
+    let sums: u64 = read.rows.values().map(|sums| sums.requests).sum();
+    assert_eq!(sums, 120);
+    scene.test.set(Account::key(scene.ada.user_id()), "status", AttributeValue::S("inactive".to_owned())).await;
+    assert_eq!(look().await.rows, read.rows, "whatever the status of the account is");
+}

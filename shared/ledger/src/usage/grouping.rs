@@ -33,6 +33,8 @@ pub struct UsageGroup {
 impl Grouping {
     /// By day, model and key.
     pub const ALL: Self = Self { by_day: true, by_model: true, by_key: true };
+    /// By day and model.
+    pub const WITHOUT_KEY: Self = Self { by_day: true, by_model: true, by_key: false };
 
     /// Parses the query parameter `by`.
     ///
@@ -51,6 +53,15 @@ impl Grouping {
             }
         }
         Ok(grouping)
+    }
+
+    /// Parses the query parameter `by` where API keys are not told apart.
+    ///
+    /// # Errors
+    /// [`InvalidField`] for anything but one or both of the two names, with a comma between them.
+    pub fn parse_without_key(text: &str) -> Result<Self, InvalidField> {
+        let grouping = Self::parse(text).ok().filter(|grouping| !grouping.by_key);
+        grouping.ok_or_else(|| InvalidField::new("Send one or both of day and model, with a comma between them."))
     }
 
     /// The rows, with those added up that differ in nothing that they are told apart by.
@@ -91,5 +102,7 @@ mod tests {
         for text in ["", "day,", "Day", "day, model", "user"] {
             assert!(Grouping::parse(text).is_err(), "{text:?}");
         }
+        assert_eq!(Grouping::parse_without_key("model,day"), Ok(Grouping::WITHOUT_KEY));
+        assert!(Grouping::parse_without_key("day,key").is_err());
     }
 }

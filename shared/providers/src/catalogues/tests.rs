@@ -11,7 +11,7 @@ use testkit::test_table::TestTable;
 use super::*;
 use crate::catalogue::{CataloguedModel, Protocol, Provider};
 use crate::stored_catalogue::{CatalogueKeeper, Replaced};
-use crate::testing::small_catalogue;
+use crate::testing::{an_operator, small_catalogue};
 
 struct Scene {
     test: TestTable,
@@ -28,7 +28,7 @@ impl Scene {
 
     async fn replace(&self, catalogue: Option<Value>, seen: u64) {
         let deadline = self.test.clock.now().plus(Duration::from_secs(28));
-        let replaced = self.keeper.replace(catalogue.as_ref(), seen, deadline).await.unwrap();
+        let replaced = self.keeper.replace(catalogue.as_ref(), seen, &an_operator(), deadline).await.unwrap();
         assert!(matches!(replaced, Replaced::Written(_)), "{replaced:?}");
     }
 
@@ -106,9 +106,11 @@ async fn a_version_that_comes_back_with_another_document_is_noticed() {
     let scene = Scene::start().await;
     scene.replace(Some(small_catalogue("a")), 0).await;
     assert_eq!(scene.current().await, (Some(1), "a".to_owned()));
-    scene.test.table.delete(StoredCatalogue::key()).await.unwrap();
+    let of_another_past = AttributeValue::S(small_catalogue("b").to_string());
+    scene.test.set(StoredCatalogue::key(), "catalogue", of_another_past).await;
     scene.test.clock.advance(RENEWAL_AGE);
-    scene.replace(Some(small_catalogue("b")), 0).await;
+    let now = AttributeValue::S(scene.test.clock.now().to_string());
+    scene.test.set(StoredCatalogue::key(), "changed_at", now).await;
     assert_eq!(scene.current().await, (Some(1), "b".to_owned()));
 }
 

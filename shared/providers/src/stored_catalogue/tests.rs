@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use acts::{ActFilter, ActOrigin, ActReader, RecordedAct};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::UserId;
+use ledger::account::Account;
+use ledger::authority::Authority;
 use testkit::recorder::Fault;
 use testkit::test_table::TestTable;
 
 use super::*;
+use crate::testing::an_operator;
 
 struct Scene {
     test: TestTable,
@@ -20,7 +25,36 @@ impl Scene {
     }
 
     async fn replace(&self, catalogue: Option<&Value>, seen: u64) -> Result<Replaced, StoreError> {
-        self.keeper.replace(catalogue, seen, self.test.clock.now().plus(Duration::from_secs(3))).await
+        self.replace_by(&an_operator(), catalogue, seen).await
+    }
+
+    async fn replace_by(
+        &self,
+        authority: &RecentAuthority,
+        catalogue: Option<&Value>,
+        seen: u64,
+    ) -> Result<Replaced, StoreError> {
+        self.keeper.replace(catalogue, seen, authority, self.test.clock.now().plus(Duration::from_secs(3))).await
+    }
+
+    /// A superuser of the first epoch of sessions, and the authority of one request.
+    async fn superuser(&self) -> (UserId, RecentAuthority) {
+        let user_id = UserId::new(&self.test.clock);
+        self.set(user_id, "status", AttributeValue::S("active".to_owned())).await;
+        self.set(user_id, "session_epoch", number(1_u64)).await;
+        self.set(user_id, "staff", AttributeValue::Bool(true)).await;
+        let authority = Authority::of_staff(user_id, 1, ActOrigin::new(None, "a-request"));
+        (user_id, RecentAuthority::of_recent_login(authority))
+    }
+
+    async fn set(&self, user_id: UserId, attribute: &str, value: AttributeValue) {
+        self.test.set(Account::key(user_id), attribute, value).await;
+    }
+
+    /// All acts, the newest first.
+    async fn acts(&self) -> Vec<RecordedAct> {
+        let reader = ActReader::new(self.test.table.clone());
+        reader.page(ActFilter::default(), None, 100).await.unwrap().acts
     }
 }
 
@@ -65,7 +99,7 @@ async fn a_replacement_whose_answer_was_lost_can_be_repeated() {
     let one = json!({"models": 1});
     for (version, catalogue) in [(1, Some(&one)), (2, None)] {
         // The client's own repetition finds what the first attempt wrote.
-        scene.test.recorder.fail_next("PutItem", Fault::AnswerLost, 1);
+        scene.test.recorder.fail_next("TransactWriteItems", Fault::AnswerLost, 1);
         assert_eq!(scene.replace(catalogue, version - 1).await.unwrap(), written(version, catalogue));
         // So does the operator's.
         let stored = scene.keeper.read().await.unwrap();
@@ -100,9 +134,88 @@ async fn of_two_replacements_at_once_one_is_written() {
 #[tokio::test]
 async fn a_replacement_whose_fate_is_unknown_says_so() {
     let scene = Scene::start().await;
-    scene.test.recorder.fail_next("PutItem", Fault::NotApplied, 10);
+    scene.test.recorder.fail_next("TransactWriteItems", Fault::NotApplied, 10);
     let outcome = scene.replace(None, 0).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn each_replacement_keeps_its_version_and_is_an_act() {
+    let scene = Scene::start().await;
+    let (ada, authority) = scene.superuser().await;
+    let one = json!({"models": 1});
+    scene.replace(Some(&one), 0).await.unwrap();
+    scene.test.clock.advance(Duration::from_secs(1));
+    scene.replace_by(&authority, None, 1).await.unwrap();
+    // A repetition finds everything done.
+    scene.replace_by(&authority, None, 1).await.unwrap();
+    let now = scene.test.clock.now().to_string();
+    let [actor, operator] = [ada.to_string(), "operator".to_owned()];
+    let kept = scene.keeper.version(2).await.unwrap().unwrap();
+    assert_eq!(kept, CatalogueVersion { version: 2, catalogue: None, changed_at: now, by: actor.clone() });
+    assert_eq!(scene.keeper.version(1).await.unwrap().unwrap().catalogue, Some(one.to_string()));
+    assert_eq!(scene.keeper.version(3).await.unwrap(), None);
+    let acts: Vec<_> =
+        scene.acts().await.into_iter().map(|act| (act.actor, act.act, act.subject, act.before, act.after)).collect();
+    let act = |actor, before: u64| {
+        let [deed, subject] = ["replace_catalogue", "catalogue"].map(str::to_owned);
+        (actor, deed, subject, json!({"version": before}), json!({"version": before + 1}))
+    };
+    assert_eq!(acts, [act(actor, 1), act(operator, 0)]);
+}
+
+#[tokio::test]
+async fn versions_are_listed_newest_first_page_by_page_without_documents() {
+    let scene = Scene::start().await;
+    for seen in 0..12 {
+        scene.replace(Some(&json!({"models": seen})), seen).await.unwrap();
+    }
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let page = scene.keeper.versions(before, 5).await.unwrap();
+        assert!(page.versions.len() <= 5 && page.versions.iter().all(|version| version.by == "operator"));
+        found.extend(page.versions.into_iter().map(|version| version.version));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, (1..=12).rev().collect::<Vec<u64>>());
+    let requests = scene.test.recorder.requests();
+    assert!(!requests.last().unwrap().response_body.to_string().contains("models"));
+}
+
+#[tokio::test]
+async fn whoever_ceases_to_be_staff_after_the_read_replaces_nothing_and_leaves_no_trace() {
+    let catalogue = json!({"models": 1});
+    for (attribute, value) in [
+        ("staff", AttributeValue::Bool(false)),
+        ("status", AttributeValue::S("inactive".to_owned())),
+        ("session_epoch", number(2_u64)),
+    ] {
+        let scene = Scene::start().await;
+        let (ada, authority) = scene.superuser().await;
+        let seen = scene.keeper.read().await.unwrap().version;
+        scene.set(ada, attribute, value).await;
+        let outcome = scene.replace_by(&authority, Some(&catalogue), seen).await.unwrap();
+        assert_eq!(outcome, Replaced::Unauthorized(AuthorityLost), "{attribute}");
+        assert_eq!(scene.keeper.read().await.unwrap(), StoredCatalogue::default());
+        assert_eq!((scene.keeper.version(1).await.unwrap(), scene.acts().await), (None, vec![]));
+        // They do not learn either which version there is.
+        scene.replace(Some(&json!({"models": 2})), 0).await.unwrap();
+        let outcome = scene.replace_by(&authority, Some(&catalogue), 0).await.unwrap();
+        assert_eq!(outcome, Replaced::Unauthorized(AuthorityLost), "{attribute}");
+    }
+}
+
+/// A version that is kept is never written again, also where the present catalogue is gone.
+#[tokio::test]
+async fn a_catalogue_that_was_deleted_by_hand_does_not_come_back_under_a_number_that_is_kept() {
+    let scene = Scene::start().await;
+    scene.replace(Some(&json!({"models": 1})), 0).await.unwrap();
+    scene.test.table.delete(StoredCatalogue::key()).await.unwrap();
+    let outcome = scene.replace(Some(&json!({"models": 2})), 0).await;
+    assert!(matches!(outcome, Err(StoreError::Internal(_))), "{outcome:?}");
 }
 
 /// 8.5 read units where an eventual read is enough, at most once a minute in each process.

@@ -1,11 +1,12 @@
 //! The commands about the catalogue of models, and their results.
 
 use domain::time::Timestamp;
-use providers::catalogue::{Catalogue, CatalogueError};
-use providers::stored_catalogue::{CatalogueKeeper, Replaced, StoredCatalogue};
+use ledger::authority::RecentAuthority;
+use providers::stored_catalogue::CatalogueKeeper;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::catalogue::{CatalogueJudgement, ReplacedCatalogue, ShownCatalogue, replace};
 use crate::direct::DirectError;
 
 /// The command about the catalogue.
@@ -65,42 +66,9 @@ pub enum CatalogueOutcome {
     /// The catalogue as it is stored.
     Shown(ShownCatalogue),
     /// The judgement on a document.
-    Checked {
-        /// Whether it is a catalogue.
-        valid: bool,
-        /// The errors, if it is none.
-        errors: Vec<CatalogueError>,
-        /// The ids of its models, if it is one.
-        models: Vec<String>,
-    },
+    Checked(CatalogueJudgement),
     /// The catalogue was replaced.
-    Replaced {
-        /// The new version.
-        version: u64,
-        /// The time of the replacement.
-        changed_at: Option<String>,
-        /// The ids of the models. There are none if the settings name the model.
-        models: Vec<String>,
-    },
-}
-
-/// The catalogue as it is stored. It need not be one that this release can read.
-#[derive(Debug, Serialize)]
-pub struct ShownCatalogue {
-    version: u64,
-    changed_at: Option<String>,
-    catalogue: Value,
-    errors: Vec<CatalogueError>,
-}
-
-impl From<StoredCatalogue> for ShownCatalogue {
-    /// The document as JSON, or as the text that it is.
-    fn from(stored: StoredCatalogue) -> Self {
-        let StoredCatalogue { version, catalogue, changed_at } = stored;
-        let errors = catalogue.as_deref().and_then(|text| Catalogue::parse(text).err()).unwrap_or_default();
-        let catalogue = catalogue.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
-        Self { version, changed_at, catalogue: catalogue.unwrap_or_default(), errors }
-    }
+    Replaced(ReplacedCatalogue),
 }
 
 impl CatalogueCommand {
@@ -112,33 +80,18 @@ impl CatalogueCommand {
     pub async fn carry_out(
         self,
         keeper: &CatalogueKeeper,
+        authority: &RecentAuthority,
         deadline: Timestamp,
     ) -> Result<CatalogueOutcome, DirectError> {
         match self {
             Self::Show => Ok(CatalogueOutcome::Shown(keeper.read().await?.into())),
-            Self::Check { catalogue } => Ok(match models_of(&catalogue) {
-                Ok(models) => CatalogueOutcome::Checked { valid: true, errors: Vec::new(), models },
-                Err(errors) => CatalogueOutcome::Checked { valid: false, errors, models: Vec::new() },
-            }),
+            Self::Check { catalogue } => Ok(CatalogueOutcome::Checked(CatalogueJudgement::of(&catalogue))),
             Self::Replace { catalogue, version } => {
-                let models = catalogue.as_ref().map(models_of).transpose();
-                let models = models.map_err(DirectError::InvalidCatalogue)?.unwrap_or_default();
-                match keeper.replace(catalogue.as_ref(), version, deadline).await? {
-                    Replaced::Written(StoredCatalogue { version, changed_at, .. }) => {
-                        tracing::warn!(version, models = models.len(), "an operator has replaced the catalogue");
-                        Ok(CatalogueOutcome::Replaced { version, changed_at, models })
-                    }
-                    Replaced::Changed { version } => Err(DirectError::CatalogueChanged { version }),
-                }
+                let replaced = replace(keeper, catalogue.as_ref(), version, authority, deadline).await?;
+                Ok(CatalogueOutcome::Replaced(replaced))
             }
         }
     }
-}
-
-/// The ids of the models in a document.
-fn models_of(document: &Value) -> Result<Vec<String>, Vec<CatalogueError>> {
-    let catalogue = Catalogue::from_value(document)?;
-    Ok(catalogue.models().iter().map(|model| model.id.clone()).collect())
 }
 
 #[cfg(test)]
@@ -147,7 +100,6 @@ mod tests {
 
     use ledger::entry::MAX_MODEL_BYTES;
     use providers::catalogue::MAX_ID_BYTES;
-    use providers::testing::small_catalogue;
     use serde_json::json;
 
     #[test]
@@ -170,22 +122,6 @@ mod tests {
                 "{error}"
             );
         }
-    }
-
-    #[test]
-    fn a_stored_document_is_shown_also_if_nobody_can_read_it() {
-        let shown = |catalogue: Option<&str>| {
-            let stored = StoredCatalogue { version: 3, catalogue: catalogue.map(str::to_owned), changed_at: None };
-            serde_json::to_value(ShownCatalogue::from(stored)).unwrap()
-        };
-        let good = small_catalogue("a");
-        let expected = json!({"version": 3, "changed_at": null, "catalogue": good, "errors": []});
-        assert_eq!(shown(Some(&good.to_string())), expected);
-        assert_eq!(shown(None)["catalogue"], Value::Null);
-        let later = shown(Some(r#"{"providers": {}, "models": [], "tariffs": 1}"#));
-        assert_eq!(later["catalogue"]["tariffs"], 1);
-        assert_eq!(later["errors"][2]["path"], "tariffs");
-        assert_eq!(shown(Some("{"))["catalogue"], "{");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
 use shared::ledger::gate::Accepting;
 use shared::ledger::paying_key::KeyLimits;
+use shared::ledger::vouchers::Vouchers;
 
 /// The grant of a new account.
 const GRANT: u64 = 5;
@@ -35,7 +36,9 @@ pub(super) async fn answer(world: &World, person: usize, wish: &Wish) -> Result<
         | Wish::MakeConversation { .. }
         | Wish::RenameConversation { .. }
         | Wish::DeleteConversation { .. } => Ok(Told::Wrong("a request to a function that takes it not".to_owned())),
-        Wish::Register { password } => desk.register(password).await,
+        Wish::Register { password, invitation: None } => desk.register(password).await,
+        Wish::Register { password, invitation: Some(code) } => desk.register_invited(password, *code).await,
+        Wish::Redeem { access, code } => desk.redeem(access, *code).await,
         Wish::Login { password, renews_hash } => desk.login(password, *renews_hash).await,
         Wish::Refresh { claim, rotates } => desk.refresh(claim, *rotates).await,
         Wish::ChangePassword { access, current, new } => desk.change_password(access, current, new).await,
@@ -60,6 +63,33 @@ impl Desk<'_> {
     async fn register(&self, password: &str) -> Result<Told, ApiError> {
         let grant = Credits::new(GRANT).unwrap();
         Ok(Told::Registered(register(&self.world.accounts, self.username, password, grant, self.deadline).await?))
+    }
+
+    /// As `register` with an invitation. Limits on guesses have tests of their own.
+    async fn register_invited(&self, password: &str, code: usize) -> Result<Told, ApiError> {
+        let World { accounts, codes, clock, .. } = self.world;
+        let invitation = self.vouchers().find_invitation(&codes[code].code).await?.ok_or(ApiError::VoucherNotFound)?;
+        if let Some(end) = invitation.end(clock.now()) {
+            return Err(ApiError::VoucherSpent(end));
+        }
+        let (hash, terms) = (hash(password, "first"), (&invitation, None));
+        let registered = accounts.register_invited(Accepting::unasked(), self.username, hash, terms, self.deadline);
+        Ok(Told::Registered(registered.await?))
+    }
+
+    /// As `vouchers`.
+    async fn redeem(&self, access: &LoggedIn, code: usize) -> Result<Told, ApiError> {
+        let World { accounts, codes, .. } = self.world;
+        let account = accounts.read(access).await?;
+        let vouchers = self.vouchers();
+        let found = vouchers.find_credits(&codes[code].code, access.user_id()).await?;
+        let voucher = found.ok_or(ApiError::VoucherNotFound)?;
+        vouchers.redeem(Accepting::unasked(), access.payer(), account, voucher, self.deadline).await?;
+        Ok(Told::Done)
+    }
+
+    fn vouchers(&self) -> Vouchers {
+        Vouchers::new(self.world.table.clone(), self.world.clock.clone())
     }
 
     /// As `login`.

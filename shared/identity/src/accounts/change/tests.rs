@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::*;
 
 use acts::{ActFilter, ActOrigin, ActReader, RecordedAct};
+use domain::credits::Credits;
 use domain::ids::UserId;
+use domain::period::PeriodLength;
 use serde_json::json;
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
@@ -14,8 +16,8 @@ use crate::accounts::superusers::SuperuserCount;
 use crate::error::IdentityError;
 use crate::testing::{TestPeople, an_operator};
 
-const PROMOTED: AccountChange = AccountChange { active: None, staff: Some(true) };
-const DEMOTED: AccountChange = AccountChange { active: None, staff: Some(false) };
+const PROMOTED: AccountChange = AccountChange { active: None, staff: Some(true), allowance: TermChange::None };
+const DEMOTED: AccountChange = AccountChange { active: None, staff: Some(false), allowance: TermChange::None };
 
 fn ada() -> Username {
     Username::parse("ada").unwrap()
@@ -93,7 +95,7 @@ async fn a_change_is_one_act_that_says_what_it_changed() {
     let test = TestPeople::start().await;
     let user_id = test.register("ada", 1).await;
     let reason = Reason::try_from("She runs the course".to_owned()).unwrap();
-    let change = AccountChange { active: Some(false), staff: Some(true) };
+    let change = AccountChange { active: Some(false), ..PROMOTED };
     test.accounts().change(&UserRef::Id(user_id), change, Some(&reason), &an_operator(), soon()).await.unwrap();
     let acts = acts(&test).await;
     let [act] = &acts[..] else { panic!("{acts:?}") };
@@ -179,7 +181,7 @@ async fn superusers_are_counted_as_they_are_made_deactivated_and_activated() {
     assert_eq!(superusers(&test).await, 1);
     accounts.activate(&ada(), soon()).await.unwrap();
     assert_eq!(superusers(&test).await, 2);
-    let both = AccountChange { active: Some(false), staff: Some(false) };
+    let both = AccountChange { active: Some(false), ..DEMOTED };
     accounts.change(&named("ada"), both, None, &an_operator(), soon()).await.unwrap();
     assert_eq!(superusers(&test).await, 1);
 }
@@ -204,7 +206,7 @@ async fn staff_leave_an_active_superuser_and_an_operator_need_not() {
     let (ada_id, grace_id) = (promote(&test, "ada").await, promote(&test, "grace").await);
     let accounts = test.accounts();
     accounts.change(&named("grace"), DEMOTED, None, &staff(ada_id), soon()).await.unwrap();
-    for change in [DEMOTED, AccountChange { active: Some(false), staff: None }] {
+    for change in [DEMOTED, AccountChange { active: Some(false), ..AccountChange::default() }] {
         let refused = accounts.change(&named("ada"), change, None, &staff(ada_id), soon()).await;
         assert!(matches!(refused, Err(ChangeError::LastSuperuser)), "{change:?}: {refused:?}");
     }
@@ -251,4 +253,114 @@ async fn staff_change_their_own_account_on_the_condition_that_they_still_are() {
     let again = accounts.change(&named("ada"), PROMOTED, None, &authority, soon()).await;
     assert!(matches!(again, Err(ChangeError::AuthorityLost(_))), "{again:?}");
     assert_eq!(superusers(&test).await, 1);
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn allowance(credits: u64, per: PeriodLength, cap: u64) -> AccountChange {
+    let terms = AllowanceTerms::new(Credits::new(credits).unwrap(), per, Credits::new(cap).unwrap()).unwrap();
+    AccountChange { allowance: TermChange::To(Some(terms)), ..AccountChange::default() }
+}
+
+const WITHOUT_ALLOWANCE: AccountChange = AccountChange { active: None, staff: None, allowance: TermChange::To(None) };
+
+fn a_reason() -> Reason {
+    Reason::try_from("The course has begun".to_owned()).unwrap()
+}
+
+/// The credits that are due to ada after a change by an operator.
+async fn due_after(test: &TestPeople, change: AccountChange) -> u64 {
+    let deadline = test.clock.now().plus(Duration::from_secs(28));
+    let (accounts, ada, operator, reason) = (test.accounts(), named("ada"), an_operator(), a_reason());
+    let (_, account) = accounts.change(&ada, change, Some(&reason), &operator, deadline).await.unwrap();
+    account.due(test.clock.now()).into()
+}
+
+#[tokio::test]
+async fn a_new_allowance_begins_with_the_next_period_and_off_and_on_gives_nothing() {
+    let test = TestPeople::start().await;
+    test.register("ada", 0).await;
+    let daily = allowance(5, PeriodLength::Day, 12);
+    assert_eq!(due_after(&test, daily).await, 0);
+    for (days, due) in [(1, 5), (1, 10), (5, 12)] {
+        test.clock.advance(DAY * days);
+        assert_eq!(due_after(&test, daily).await, due, "the same terms change nothing");
+    }
+    assert_eq!(acts(&test).await.len(), 1);
+    assert_eq!(due_after(&test, allowance(7, PeriodLength::Day, 40)).await, 40, "decided periods stay decided");
+    assert_eq!(due_after(&test, allowance(7, PeriodLength::Month, 40)).await, 0, "another length begins anew");
+    assert_eq!(due_after(&test, daily).await, 0);
+    test.clock.advance(DAY);
+    assert_eq!(due_after(&test, WITHOUT_ALLOWANCE).await, 0);
+    assert_eq!(due_after(&test, daily).await, 0, "what was due went with the allowance");
+}
+
+#[tokio::test]
+async fn a_change_of_an_allowance_is_an_act_with_its_terms_of_before_and_after_and_has_a_reason() {
+    let test = TestPeople::start().await;
+    let user_id = test.register("ada", 0).await;
+    let daily = allowance(5, PeriodLength::Day, 12);
+    for change in [daily, WITHOUT_ALLOWANCE] {
+        let refused = test.accounts().change(&named("ada"), change, None, &an_operator(), soon()).await;
+        assert!(matches!(refused, Err(ChangeError::Internal(_))), "{refused:?}");
+    }
+    let weekly = AccountChange { active: Some(false), ..allowance(6, PeriodLength::Week, 6) };
+    for change in [daily, weekly, WITHOUT_ALLOWANCE, WITHOUT_ALLOWANCE] {
+        due_after(&test, change).await;
+        // Acts of one millisecond are in any order.
+        test.clock.advance(Duration::from_millis(1));
+    }
+    let acts = acts(&test).await;
+    let told: Vec<_> = acts.iter().rev().map(|act| (&act.before, &act.after)).collect();
+    let (day, week) = (json!({"credits": 5, "per": "day", "cap": 12}), json!({"credits": 6, "per": "week", "cap": 6}));
+    assert_eq!(
+        told,
+        [
+            (&json!({"allowance": null}), &json!({"allowance": day})),
+            (&json!({"allowance": day, "status": "active"}), &json!({"allowance": week, "status": "inactive"})),
+            (&json!({"allowance": week}), &json!({"allowance": null})),
+        ]
+    );
+    assert!(acts.iter().all(|act| act.reason.is_some() && act.subject == user_id.to_string()));
+    let items = test.isolated.items().await;
+    let account = items.iter().find(|item| item["sk"]["S"] == Account::SORT_KEY).unwrap();
+    assert!(account.get("allowance").is_none(), "{account}");
+}
+
+#[tokio::test]
+async fn a_change_of_an_allowance_whose_answer_is_lost_or_that_collides_is_made_once() {
+    for fault in [Fault::AnswerLost, Fault::Conflict, Fault::NotApplied] {
+        let test = TestPeople::start().await;
+        test.register("ada", 0).await;
+        let daily = allowance(5, PeriodLength::Day, 12);
+        for change in [daily, allowance(9, PeriodLength::Day, 90), WITHOUT_ALLOWANCE] {
+            test.recorder.fail_next("TransactWriteItems", fault, 2);
+            due_after(&test, change).await;
+        }
+        assert_eq!(acts(&test).await.len(), 3, "{fault:?}");
+    }
+}
+
+/// The change was made from an account that a hold has changed since: the step of that hold stays.
+#[tokio::test]
+async fn a_change_of_an_allowance_undoes_no_step_that_a_hold_took_meanwhile() {
+    let test = TestPeople::start().await;
+    let user_id = test.register("ada", 0).await;
+    due_after(&test, allowance(5, PeriodLength::Day, 12)).await;
+    test.clock.advance(DAY);
+    let (login, account) = test.accounts().find(&ada()).await.unwrap();
+    let today =
+        json!({"credits": 5, "per": "day", "cap": 12, "through": PeriodLength::Day.period_at(test.clock.now())});
+    test.set(Account::key(user_id), "allowance", serde_dynamo::to_attribute_value(today).unwrap()).await;
+    let accounts = test.accounts();
+    let seen = AccountRights::of(&account);
+    let (operator, reason) = (an_operator(), a_reason());
+    let next = seen.after(allowance(7, PeriodLength::Day, 12), &login, test.clock.now());
+    let authority = operator.authority();
+    let planned = PlannedChange { login: &login, seen, next, reason: Some(&reason), authority };
+    let items = accounts.parts_of(&planned, &ada()).unwrap();
+    let deadline = test.clock.now().plus(Duration::from_secs(28));
+    let refused = test.table.transact("late", items, &test.clock, deadline).await.unwrap_err();
+    assert!(condition_failed(&cancellation_reasons(&refused).unwrap()[0]), "{refused:?}");
+    assert_eq!(due_after(&test, allowance(7, PeriodLength::Day, 12)).await, 0);
 }

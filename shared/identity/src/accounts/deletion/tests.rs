@@ -2,6 +2,7 @@
 
 use super::*;
 
+use acts::{ActFilter, ActReader};
 use domain::credits::Credits;
 use domain::ids::{ConversationId, EntryId, SessionId};
 use domain::message::Message;
@@ -19,7 +20,7 @@ use store::Key;
 use testkit::recorder::Fault;
 use testkit::test_table::NOW;
 
-use crate::accounts::{AccountChange, SuperuserCount};
+use crate::accounts::{AccountChange, SuperuserCount, UserRef};
 use crate::api_keys::{ApiKeyLifetime, ApiKeyTerms, ApiKeys, NewApiKey};
 use crate::error::ChangeError;
 use crate::jwt::RefreshTerms;
@@ -205,7 +206,7 @@ async fn the_last_superuser_stays_and_another_one_may_go() {
     let scene = DeletionScene::start().await;
     let promote = async |username: &str| {
         let user = Username::parse(username).unwrap().into();
-        let change = AccountChange { active: None, staff: Some(true) };
+        let change = AccountChange { staff: Some(true), ..AccountChange::default() };
         scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
     };
     promote("ada").await;
@@ -226,7 +227,7 @@ async fn whoever_becomes_staff_after_the_read_is_counted_all_the_same() {
     scene.test.register("grace", 0).await;
     for username in ["ada", "grace"] {
         let user = Username::parse(username).unwrap().into();
-        let change = AccountChange { active: None, staff: Some(true) };
+        let change = AccountChange { staff: Some(true), ..AccountChange::default() };
         scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
     }
     scene.begin_as_seen(&scene.login().await, &seen).await.unwrap();
@@ -500,4 +501,120 @@ async fn a_request_that_comes_late_to_a_deletion_leaves_the_tombstone_alone() {
         assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
         assert_eq!(scene.items_of(scene.ada.user_id()).await, [Tombstone::SORT_KEY]);
     }
+}
+
+impl DeletionScene {
+    /// Registers a superuser, Ruth, and returns her authority.
+    async fn ruth(&self) -> RecentAuthority {
+        let user_id = self.test.register("ruth", 0).await;
+        let user = Username::parse("ruth").unwrap().into();
+        let change = AccountChange { staff: Some(true), ..AccountChange::default() };
+        self.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
+        RecentAuthority::of_recent_login(Authority::of_staff(user_id, 1, ActOrigin::new(None, "a-request")))
+    }
+
+    async fn begin_by(&self, staff: &RecentAuthority) -> Result<(), ChangeError> {
+        let user = UserRef::Name(self.username.clone());
+        let (login, account) = self.test.accounts().find_user(&user).await?;
+        let reason = Reason::try_from("They asked for it".to_owned()).unwrap();
+        self.deletion.begin_by_staff(&login, &account, &reason, staff, soon()).await
+    }
+
+    /// The words for what was done to Ada, sorted: acts of one millisecond are in no order.
+    async fn acts_on_ada(&self) -> Vec<String> {
+        let filter = ActFilter { actor: None, subject: Some(ActSubject::User(self.ada.user_id())) };
+        let acts = ActReader::new(self.test.table.clone()).page(filter, None, 100).await.unwrap().acts;
+        let mut words: Vec<String> = acts.into_iter().map(|act| act.act).collect();
+        words.sort();
+        words
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_by_staff_that_dies_at_any_write_is_finished_by_the_audit_and_recorded_once() {
+    for (operation, number, fault) in [
+        ("TransactWriteItems", 0, Fault::NotApplied),
+        ("TransactWriteItems", 0, Fault::AnswerLost),
+        ("BatchWriteItem", 0, Fault::NotApplied),
+        ("BatchWriteItem", 0, Fault::AnswerLost),
+        ("TransactWriteItems", 1, Fault::NotApplied),
+        ("TransactWriteItems", 1, Fault::AnswerLost),
+    ] {
+        let described = format!("{operation} {number} {fault:?}");
+        let scene = DeletionScene::start().await;
+        scene.chat(2).await;
+        let ruth = scene.ruth().await;
+        let fail = || scene.test.recorder.fail_next(operation, fault, 100);
+        if (operation, number) == ("TransactWriteItems", 0) {
+            fail();
+        }
+        let began = scene.begin_by(&ruth).await;
+        if number > 0 || operation == "BatchWriteItem" {
+            fail();
+        }
+        if began.is_ok() {
+            assert!(scene.finish(soon()).await.is_err(), "{described}");
+        }
+        scene.test.recorder.forget_faults();
+        let is_open = scene.acts_on_ada().await.is_empty();
+        assert_eq!(is_open, fault == Fault::NotApplied && began.is_err(), "{described}");
+        if is_open {
+            scene.begin_by(&ruth).await.unwrap();
+        }
+        scene.test.clock.advance(Duration::from_secs(3600));
+        for _ in 0..2 {
+            scene.audit().await;
+        }
+        assert_eq!(scene.acts_on_ada().await, ["begin_deletion", "end_deletion"], "{described}");
+        assert!(
+            scene.items_of(scene.ada.user_id()).await.iter().all(|sort| sort == Tombstone::SORT_KEY),
+            "{described}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_who_finish_a_deletion_by_staff_record_its_end_once() {
+    let scene = DeletionScene::start().await;
+    scene.chat(30).await;
+    let ruth = scene.ruth().await;
+    scene.begin_by(&ruth).await.unwrap();
+    let (one, two) = tokio::join!(scene.finish(soon()), scene.finish(soon()));
+    assert_eq!((one.unwrap(), two.unwrap()), (DeletionProgress::Finished, DeletionProgress::Finished));
+    assert_eq!(scene.acts_on_ada().await, ["begin_deletion", "end_deletion"]);
+}
+
+#[tokio::test]
+async fn staff_delete_a_deactivated_account_and_a_superuser_but_the_last() {
+    let scene = DeletionScene::start().await;
+    let ruth = scene.ruth().await;
+    scene.test.accounts().deactivate(&scene.username, soon()).await.unwrap();
+    scene.begin_by(&ruth).await.unwrap();
+    assert_eq!(scene.finish(soon()).await.unwrap(), DeletionProgress::Finished);
+    let count = async || {
+        let count: SuperuserCount = scene.test.table.get(SuperuserCount::key()).await.unwrap().unwrap();
+        count.active
+    };
+    assert_eq!(count().await, 1);
+    scene.test.register("ada", 0).await;
+    let user = scene.username.clone().into();
+    let change = AccountChange { staff: Some(true), ..AccountChange::default() };
+    scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
+    assert_eq!(count().await, 2);
+    scene.begin_by(&ruth).await.unwrap();
+    assert_eq!(count().await, 1);
+}
+
+#[tokio::test]
+async fn whoever_is_no_longer_staff_begins_no_deletion() {
+    let scene = DeletionScene::start().await;
+    let (ruth, another) = (scene.ruth().await, scene.test.register("grace", 0).await);
+    let grace = RecentAuthority::of_recent_login(Authority::of_staff(another, 1, ActOrigin::new(None, "a-request")));
+    assert!(matches!(scene.begin_by(&grace).await, Err(ChangeError::AuthorityLost(_))));
+    let user = Username::parse("ruth").unwrap().into();
+    let change = AccountChange { staff: Some(false), ..AccountChange::default() };
+    scene.test.accounts().change(&user, change, None, &an_operator(), soon()).await.unwrap();
+    assert!(matches!(scene.begin_by(&ruth).await, Err(ChangeError::AuthorityLost(_))));
+    assert!(scene.test.accounts().read(&scene.ada).await.is_ok());
+    assert!(scene.acts_on_ada().await.is_empty());
 }
