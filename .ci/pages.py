@@ -7,8 +7,8 @@ import sys
 ROOT = pathlib.Path(__file__).parent.parent
 # Pages whose sessions are pasted into one stack, in this order: a later one may build on an earlier one.
 PAGES = ("README.md", "docs/operating.md", "docs/tour.md")
-# A line of a session that shows what is printed.
-SHOWN = "# {"
+# The beginnings of a line of a session that shows what is printed: JSON, or the launcher's sentence.
+SHOWN = ("# {", "# The superuser ")
 
 
 def blocks(text: str) -> list[str]:
@@ -29,7 +29,7 @@ def sessions() -> list[tuple[str, str]]:
         (str(path.relative_to(ROOT)), block)
         for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
         for block in blocks(path.read_text(encoding="utf-8"))
-        if f"\n{SHOWN}" in block
+        if any(line.startswith(SHOWN) for line in block.splitlines())
     ]
     if {page for page, _ in found} != set(PAGES):
         sys.exit(f"The pages with sessions are not those of PAGES: {sorted(page for page, _ in found)}")
