@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).parent
 IS_LONG = "--long" in sys.argv
 # The same requests every time, unless there is time for others.
 SEED = time.time_ns() % 1_000_000 if IS_LONG else 15
-SCENARIOS, EXAMPLES = (150, 150) if IS_LONG else (12, 10)
+SCENARIOS, EXAMPLES = (150, 150) if IS_LONG else (12, 6)
 # Each operation needs one, and an operation that ends its caller's session one for each time.
 ACCOUNTS = 275 if IS_LONG else 125
 # The same for operations of the admin API, which nobody but superusers learns of.
