@@ -178,6 +178,7 @@ impl From<ChangeError> for DirectError {
             ChangeError::LastSuperuser => {
                 Self::Internal(Cause::because("an operator was kept from demoting a superuser"))
             }
+            ChangeError::LoginRequiredAgain => Self::Internal(Cause::because("an operator was asked for a login")),
             ChangeError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
             ChangeError::Unavailable(cause) => Self::Unavailable(cause),
             ChangeError::Internal(cause) => Self::Internal(cause),

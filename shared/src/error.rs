@@ -125,7 +125,7 @@ pub enum ApiError {
     },
     /// 409 `last_superuser`: without this one there would be no active superuser.
     LastSuperuser,
-    /// 409 `own_account`: staff delete their own account as everybody does, with the password.
+    /// 409 `own_account`: staff delete their own account, and set its password, as everybody does: with the password.
     OwnAccount,
     /// 409 `inactive`: the account that the act is for is deactivated.
     AccountInactive,
@@ -276,6 +276,7 @@ impl From<ChangeError> for ApiError {
             ChangeError::UserNotFound => Self::NotFound,
             ChangeError::DeletionInProgress => Self::DeletionInProgress,
             ChangeError::LastSuperuser => Self::LastSuperuser,
+            ChangeError::LoginRequiredAgain => Self::LoginRequiredAgain,
             ChangeError::AuthorityLost(lost) => lost.into(),
             ChangeError::Unavailable(cause) => Self::Unavailable(cause),
             ChangeError::Internal(cause) => Self::Internal(cause),
@@ -287,6 +288,7 @@ impl From<MakeResetCodeError> for ApiError {
     fn from(error: MakeResetCodeError) -> Self {
         match error {
             MakeResetCodeError::Inactive => Self::AccountInactive,
+            MakeResetCodeError::OwnAccount => Self::OwnAccount,
             MakeResetCodeError::Change(error) => error.into(),
         }
     }
@@ -540,7 +542,7 @@ impl ApiError {
             Self::NotFound | Self::NoSuchPath => "Not found.".to_owned(),
             Self::VoucherNotFound => "There is no such code.".to_owned(),
             Self::LastSuperuser => "This is the last active superuser. Make another one first.".to_owned(),
-            Self::OwnAccount => "This is your own account. Delete it at /account/, with your password.".to_owned(),
+            Self::OwnAccount => "This is your own account. It takes your password: at /account/ to delete it, at /password/ for a new one.".to_owned(),
             Self::AccountInactive => "The account is deactivated.".to_owned(),
             Self::DeletionInProgress => "The account is being deleted.".to_owned(),
             Self::BalanceTooLow { balance } => {

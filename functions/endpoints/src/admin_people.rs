@@ -103,16 +103,14 @@ impl AdminPeople {
         let RequestedChange { change, reason } =
             RequestedChange::parse(request.fields_with(&["allowance"])?, self.max_grant)?;
         let (reason, deadline) = (reason.as_ref(), request.deadline());
-        let (login, account) = match change.active {
-            _ if change.takes_recent_login() => {
-                let authority = self.recently(staff, request)?;
-                self.accounts.change(user, change, reason, &authority, deadline).await?
-            }
-            Some(active) => {
+        let (login, account) = match (self.recently(staff, request), change.active) {
+            (Ok(authority), _) => self.accounts.change(user, change, reason, &authority, deadline).await?,
+            (Err(refused), _) if change.takes_recent_login() => return Err(refused),
+            (Err(_), Some(active)) => {
                 let authority = staff.authority(origin(request));
                 self.accounts.set_active(user, active, reason, &authority, deadline).await?
             }
-            None => self.accounts.find_user(user).await?,
+            (Err(_), None) => self.accounts.find_user(user).await?,
         };
         Answer::private(StatusCode::OK, &UserRow::new(login.user_id, &account, self.clock.now()))
     }

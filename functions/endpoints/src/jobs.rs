@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::admin::Driver;
 use shared::direct::{DirectError, Task, origin, serve};
+use shared::domain::ids::JobId;
 use shared::domain::time::{Clock, Timestamp};
 use shared::endpoint::{Error, Resources};
 use shared::ledger::bulk_grants::{BulkGrants, JobState};
@@ -43,13 +44,28 @@ impl Task for JobKeeper {
 
     async fn run(&self, _event: Value, deadline: Timestamp) -> Result<JobsReport, DirectError> {
         let mut report = JobsReport::default();
+        let mut failure = None;
         for id in self.bulk_grants.open().await? {
-            // Another request may have ended it meanwhile.
-            let Some(job) = self.bulk_grants.find(id).await? else { continue };
-            let is_left_alone = self.clock.now().since(job.touched_at) >= LEFT_ALONE;
-            let job = if is_left_alone { self.driver.drive(job, &origin(), deadline).await? } else { job };
-            if job.state == JobState::Running { report.open += 1 } else { report.ended += 1 }
+            match self.go_on(id, deadline).await {
+                Ok(Some(JobState::Running)) => report.open += 1,
+                Ok(Some(JobState::Done | JobState::Stopped)) => report.ended += 1,
+                Ok(None) => {}
+                // One that fails keeps no other from going on. The first failure is told at the end.
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
         }
-        Ok(report)
+        failure.map_or(Ok(report), Err)
+    }
+}
+
+impl JobKeeper {
+    /// Goes on with a job that was left alone. `None` if it is gone.
+    async fn go_on(&self, id: JobId, deadline: Timestamp) -> Result<Option<JobState>, DirectError> {
+        let Some(job) = self.bulk_grants.find(id).await? else { return Ok(None) };
+        let is_left_alone = self.clock.now().since(job.touched_at) >= LEFT_ALONE;
+        let job = if is_left_alone { self.driver.drive(job, &origin(), deadline).await? } else { job };
+        Ok(Some(job.state))
     }
 }

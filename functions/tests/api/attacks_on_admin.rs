@@ -149,6 +149,13 @@ async fn an_act_that_gives_access_takes_a_login_of_the_last_minutes_and_a_refres
     }
     let status = Request::new("PATCH", &admin_user("ada", "")).json(&json!({"status": "inactive"}));
     assert_eq!(world.stack.send(status.bearer(&old.access)).await.status, 200, "this gives nobody anything");
+    // A superuser who is shut out, or let in again, is one more or one less who may do everything.
+    world.superuser("rosa").await;
+    for status in ["inactive", "active"] {
+        let change = Request::new("PATCH", &admin_user("rosa", "")).json(&json!({"status": status}));
+        refused(&world, change.bearer(&old.access), 403, "login_required_again").await;
+        world.deactivate("rosa").await;
+    }
     let new = world.log_in("ruth").await;
     let staff = Request::new("PATCH", &admin_user("ada", "")).json(&json!({"staff": true}));
     assert_eq!(world.stack.send(staff.bearer(&new.access)).await.status, 200);

@@ -109,6 +109,9 @@ pub enum ChangeError {
     /// There would be no active superuser any more.
     #[error("there would be no active superuser any more")]
     LastSuperuser,
+    /// The account is a superuser's, or would be, and the login of the actor is not of the last minutes.
+    #[error("the act takes a recent login")]
+    LoginRequiredAgain,
     /// The actor has lost the authority.
     #[error("{0}")]
     AuthorityLost(#[from] AuthorityLost),

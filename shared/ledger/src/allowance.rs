@@ -156,10 +156,10 @@ impl AllowanceStep {
             .expression_attribute_values(":version", number(version)))
     }
 
-    /// The part of the hold's transaction that puts the entry of the credits that are due.
-    pub(crate) fn entry(self, table: &Table, user_id: UserId, hold: EntryId) -> Result<TransactWriteItem, StoreError> {
-        let entry = Entry::credited(self.due.gained(), EntrySource::Allowance, hold.made_at().to_string());
-        table.put_new(entry::key(user_id, Self::entry_id(hold)).with(&entry)?)
+    /// The part of a transaction that puts the entry `id` of the credits that are due.
+    pub(crate) fn entry(self, table: &Table, user_id: UserId, id: EntryId) -> Result<TransactWriteItem, StoreError> {
+        let entry = Entry::credited(self.due.gained(), EntrySource::Allowance, id.made_at().to_string());
+        table.put_new(entry::key(user_id, id).with(&entry)?)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::iter;
 
 use acts::{Act, ActOrigin, ActSubject, Actor, Signature};
-use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use domain::ids::{JobId, UserId};
 use domain::time::Clock;
@@ -230,20 +230,6 @@ impl OwnCondition {
             Self::Staff => AND_IS_STAFF,
             Self::StaffOfEpoch(_) => AND_IS_STAFF_OF_EPOCH,
         }
-    }
-
-    /// Adds the names and values of the addition to `check`, in a transaction that does not update the account.
-    #[must_use]
-    pub fn bind_check(self, check: ConditionCheckBuilder) -> ConditionCheckBuilder {
-        let check = match self {
-            Self::None => return check,
-            Self::Staff => check,
-            Self::StaffOfEpoch(epoch) => check.expression_attribute_values(":actor_epoch", number(epoch)),
-        };
-        check
-            .expression_attribute_names("#actor_status", "status")
-            .expression_attribute_values(":actor_active", Status::Active.attribute_value())
-            .expression_attribute_values(":actor_staff", AttributeValue::Bool(true))
     }
 
     /// Adds the names and values of the addition to `update`.

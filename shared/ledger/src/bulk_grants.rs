@@ -136,9 +136,9 @@ impl BulkGrants {
             return Ok(job);
         };
         match cancellation_reasons(&error) {
-            Some(reasons) if authority.is_lost(act.subject, reasons) => Err(AuthorityLost.into()),
             // No other request has this id: an attempt of this very request, whose answer was lost, has begun the job.
             Some([job_item, ..]) if condition_failed(job_item) => Ok(job),
+            Some(reasons) if authority.is_lost(act.subject, reasons) => Err(AuthorityLost.into()),
             _ => Err(StoreError::from(error).into()),
         }
     }

@@ -42,7 +42,7 @@ pub(crate) struct Crediting<'a> {
 }
 
 impl<'a> Crediting<'a> {
-    /// The change of `account` by `amount`. Expired holds were released before: their credits can be taken back too.
+    /// The change of `account` by `amount`. Where credits are taken back, expired holds were released before.
     ///
     /// # Errors
     /// [`OutOfBounds`] if the balance would fall below zero, or exceed [`Credits::MAX`] together with the holds, which a

@@ -17,6 +17,7 @@ use telemetry::metrics::{self, Metric};
 use crate::account::{Account, Status};
 use crate::authority::{Authority, AuthorityLost, RecentAuthority};
 use crate::crediting::Crediting;
+use crate::due_allowance::give_due;
 use crate::holds::expired;
 use crate::idempotency::{Fingerprint, sha256, unquoted};
 use crate::ledger::Ledger;
@@ -194,6 +195,9 @@ impl Ledger {
                 self.release_expired(user_id, &account, &expired, deadline).await?;
                 continue;
             }
+            if give_due(&self.table, &self.clock, user_id, &account, deadline).await? {
+                continue;
+            }
             let crediting = Crediting::of(user_id, &account, grant.amount.0, &self.clock)?;
             let record = GrantRecord {
                 entry_id: crediting.entry_id,
@@ -213,6 +217,7 @@ impl Ledger {
                 }
                 // An earlier attempt, whose answer was lost, made the grant.
                 GrantOutcome::Used(found) if found.entry_id == record.entry_id => {
+                    count(grant.amount);
                     return Ok(granted(grant, &found, false));
                 }
                 GrantOutcome::Used(found) => return repeated(grant, &fingerprint, &found, authority),

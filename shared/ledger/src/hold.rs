@@ -17,6 +17,7 @@ use telemetry::metrics::{self, Metric};
 
 use crate::account::{Account, Closed};
 use crate::admission::{AdmittedAccount, OpenAccount, RememberedAccount, Room};
+use crate::allowance::AllowanceStep;
 use crate::budget_place::BudgetPlace;
 use crate::budgets::{BudgetItem, KeyBudget, SeenBudget};
 use crate::error::LedgerError;
@@ -291,7 +292,7 @@ impl Ledger {
             items.push(self.check_no_record(user_id, &remembered.key)?);
         }
         if let Some(step) = new.giving_step() {
-            items.push(step.entry(&self.table, user_id, new.hold.id)?);
+            items.push(step.entry(&self.table, user_id, AllowanceStep::entry_id(new.hold.id))?);
         }
         let token = format!("hold-{}", new.hold.id);
         let Err(error) = self.table.transact(&token, items, &self.clock, until).await else {

@@ -29,6 +29,7 @@ mod checkpoint;
 pub mod claimed_payer;
 pub mod conversations;
 mod crediting;
+mod due_allowance;
 pub mod entry;
 mod entry_pages;
 mod error;

@@ -35,7 +35,7 @@ pub struct Driver {
 }
 
 /// The reason why a driver leaves a chunk before its last row.
-enum Interruption {
+enum DriverStop {
     /// The job's actor is no longer staff.
     AuthorityLost,
     /// Another driver has claimed the job.
@@ -58,8 +58,8 @@ impl Driver {
         Self { bulk_grants, ledger, logins, clock }
     }
 
-    /// The job of this id, so that it can be driven: under the authority of its actor, or under `authority` where that is of
-    /// another superuser. `None` if there is no such job.
+    /// The job of this id, so that it can be driven: under the authority of its actor, or under `authority` where the job has
+    /// stopped or that is of another superuser. `None` if there is no such job.
     ///
     /// # Errors
     /// [`BulkGrantError::AuthorityLost`] if the actor of `authority` is no longer staff; [`BulkGrantError::Store`] if the
@@ -101,9 +101,9 @@ impl Driver {
             let Some(chunk) = self.bulk_grants.next_chunk(&claimed).await? else { return Ok(claimed) };
             let changed = match self.grant_rows(&claimed, chunk, origin, deadline).await? {
                 Ok(chunk) => self.bulk_grants.settle(&claimed, &chunk, origin, deadline).await?,
-                Err(Interruption::AuthorityLost) => self.bulk_grants.stop(&claimed, origin, deadline).await?,
-                Err(Interruption::ClaimLost) => None,
-                Err(Interruption::OutOfTime) => return Ok(claimed),
+                Err(DriverStop::AuthorityLost) => self.bulk_grants.stop(&claimed, origin, deadline).await?,
+                Err(DriverStop::ClaimLost) => None,
+                Err(DriverStop::OutOfTime) => return Ok(claimed),
             };
             let Some(changed) = changed else { return self.left(&job).await };
             job = changed;
@@ -116,13 +116,13 @@ impl Driver {
         self.bulk_grants.find(job.id).await?.ok_or_else(job_is_gone)
     }
 
-    /// Drives a job that has just begun. If that fails, the job goes on later, and is returned as it began.
+    /// Drives a job that has just begun. If that fails, the job goes on later, and is returned as it is, or as it began.
     pub async fn drive_if_possible(&self, job: BulkJob, origin: &ActOrigin, deadline: Timestamp) -> BulkJob {
         match self.drive(job.clone(), origin, deadline).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::warn!(cause = error.cause(), "a bulk grant will go on later");
-                job
+                self.left(&job).await.unwrap_or(job)
             }
         }
     }
@@ -133,16 +133,16 @@ impl Driver {
         mut chunk: Chunk,
         origin: &ActOrigin,
         deadline: Timestamp,
-    ) -> Result<Result<Chunk, Interruption>, StoreError> {
+    ) -> Result<Result<Chunk, DriverStop>, StoreError> {
         let authority = job.authority(origin.clone());
         let users = self.logins.user_ids(chunk.rows.iter().map(|judged| &judged.row.username)).await?;
         for judged in &mut chunk.rows {
             if self.clock.now() >= deadline.minus(SETTLING_RESERVE) {
-                return Ok(Err(Interruption::OutOfTime));
+                return Ok(Err(DriverStop::OutOfTime));
             }
             match self.grant_row(&judged.row, job.id, &users, &authority, deadline).await? {
                 Ok(result) => judged.result = Some(result),
-                Err(interruption) => return Ok(Err(interruption)),
+                Err(stop) => return Ok(Err(stop)),
             }
         }
         Ok(Ok(chunk))
@@ -156,7 +156,7 @@ impl Driver {
         users: &BTreeMap<String, UserId>,
         authority: &RecentAuthority,
         deadline: Timestamp,
-    ) -> Result<Result<RowResult, Interruption>, StoreError> {
+    ) -> Result<Result<RowResult, DriverStop>, StoreError> {
         let Some(user_id) = users.get(&row.username.canonical()) else {
             // An earlier driver of the job may have granted the row to a user who is gone now.
             let entry_id = self.ledger.granted_by_job(&row.grant().id, job).await?;
@@ -168,8 +168,8 @@ impl Driver {
                 let outcome = if granted.repeated { RowOutcome::Repeated } else { RowOutcome::Granted };
                 return Ok(Ok(RowResult { outcome, entry_id: Some(granted.entry_id) }));
             }
-            Err(GrantError::AuthorityLost(_)) => return Ok(Err(Interruption::AuthorityLost)),
-            Err(GrantError::ClaimLost) => return Ok(Err(Interruption::ClaimLost)),
+            Err(GrantError::AuthorityLost(_)) => return Ok(Err(DriverStop::AuthorityLost)),
+            Err(GrantError::ClaimLost) => return Ok(Err(DriverStop::ClaimLost)),
             Err(GrantError::AccountNotFound) => RowOutcome::NoUser,
             Err(GrantError::Mismatch) => RowOutcome::Mismatch,
             Err(GrantError::DeletionInProgress) => RowOutcome::DeletionInProgress,

@@ -122,12 +122,14 @@ impl AllowanceWitness {
         }
     }
 
-    /// A step moves the decided periods up to that of its hold, and gives exactly what is due, with an entry that says it.
+    /// A step moves the decided periods up to that of its hold, or of its entry, and gives exactly what is due, with an entry that says it.
     fn judge_step(&mut self, written: &Written<'_>, seen: Allowance, now: Allowance) {
         let Written { partition, before, after, hold, entries } = written;
         let (terms, periods) = (seen.terms(), through(now).periods_since(through(seen)));
-        let is_of_hold = hold.is_some_and(|hold| through(now) == terms.per().period_at(hold.made_at()));
-        if periods == 0 || !is_of_hold {
+        // A grant or a voucher takes the step before it, in a write of its own.
+        let alone = || entries.first().and_then(|(id, _)| EntryId::parse(id));
+        let moment = hold.or_else(alone).map(|id| id.made_at());
+        if periods == 0 || moment.is_some_and(|moment| through(now) != terms.per().period_at(moment)) {
             self.offences.push(format!("the allowance of {partition} went from {seen:?} to {now:?} with {hold:?}"));
         }
         let (cap, of_periods) = (terms.cap().gained(), terms.credits().gained() * i64::from(periods));
@@ -139,7 +141,7 @@ impl AllowanceWitness {
         } else if gained != due {
             self.offences.push(format!("a step gave {partition} {gained}, and {due} was due"));
         }
-        let precedes = |id: &str| hold.is_some_and(|hold| id == hold.preceding().to_string());
+        let precedes = |id: &str| hold.is_none_or(|hold| id == hold.preceding().to_string());
         if given != gained || !entries.iter().all(|(id, _)| precedes(id)) {
             self.offences.push(format!("a step gave {partition} {gained}, and its entries are {entries:?}"));
         }

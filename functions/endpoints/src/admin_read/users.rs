@@ -29,7 +29,9 @@ impl AdminEndpoint for Users {
         let ListedUsers { users, next } = self.lister.page(&list, limit, place).await?;
         let now = self.clock.now();
         let users = users.iter().map(|user| UserRow::new(user.user_id, &user.account, now)).collect();
-        Answer::private(StatusCode::OK, &UsersBody { users, next })
+        let next_page = next.as_deref().map(|cursor| request.page_after(cursor));
+        let answer = Answer::private(StatusCode::OK, &UsersBody { users, next })?;
+        Ok(answer.next_page(next_page.as_deref()))
     }
 }
 

@@ -62,7 +62,7 @@ impl AccountRights {
         Self { status, staff, allowance, session_epoch, api_key_epoch }
     }
 
-    /// The standing after `change` at `now`. A deactivation raises both epochs, so that the tokens and API keys of before stay worthless
+    /// The rights after `change` at `now`. A deactivation raises both epochs, so that the tokens and API keys of before stay worthless
     /// after an activation.
     fn after(self, change: AccountChange, login: &Login, now: Timestamp) -> Self {
         let staff = change.staff.unwrap_or(self.staff);
@@ -196,11 +196,12 @@ impl Accounts {
         Ok((login, account))
     }
 
-    /// Activates or deactivates an account. The user of an inactive one cannot log in, and all tokens and API keys are
+    /// Activates or deactivates the account of a user who is no superuser. The user of an inactive one cannot log in, and all tokens and API keys are
     /// worthless, also after an activation: the user logs in again.
     ///
     /// # Errors
-    /// As [`Accounts::change`].
+    /// As [`Accounts::change`], and [`ChangeError::LoginRequiredAgain`] for a superuser's account: its status is whether it opens
+    /// everything.
     pub async fn set_active(
         &self,
         user: &UserRef,
@@ -210,7 +211,7 @@ impl Accounts {
         deadline: Timestamp,
     ) -> Result<(Login, Account), ChangeError> {
         let change = AccountChange { active: Some(active), ..AccountChange::default() };
-        self.change_by(user, change, reason, authority, deadline).await
+        self.change_by(user, (change, false), reason, authority, deadline).await
     }
 
     /// Changes what an account may do and get, also whether it is staff, and its allowance. One transaction has the account, the
@@ -232,14 +233,15 @@ impl Accounts {
         authority: &RecentAuthority,
         deadline: Timestamp,
     ) -> Result<(Login, Account), ChangeError> {
-        self.change_by(user, change, reason, authority.authority(), deadline).await
+        self.change_by(user, (change, true), reason, authority.authority(), deadline).await
     }
 
-    /// Writes until it reads what is wanted. So a write whose answer was lost is found done.
+    /// Writes until it reads what is wanted. So a write whose answer was lost is found done. `is_recent` says whether the actor's
+    /// login is.
     async fn change_by(
         &self,
         user: &UserRef,
-        change: AccountChange,
+        (change, is_recent): (AccountChange, bool),
         reason: Option<&Reason>,
         authority: &Authority,
         deadline: Timestamp,
@@ -256,6 +258,9 @@ impl Accounts {
             let next = seen.after(change, &login, self.clock.now());
             if next == seen {
                 return Ok((login, account));
+            }
+            if !is_recent && seen.is_active_superuser() != next.is_active_superuser() {
+                return Err(ChangeError::LoginRequiredAgain);
             }
             authority.confirm(login.user_id, &account)?;
             let planned = PlannedChange { login: &login, seen, next, reason, authority };
@@ -283,8 +288,8 @@ impl Accounts {
         Ok(items)
     }
 
-    /// Updates the account on the condition that it is as it was read. The epoch tells: a late write must not activate
-    /// an account that was deactivated again meanwhile.
+    /// Updates the account on the condition that it is as it was read. The epochs tell: a late write must not activate
+    /// an account that was deactivated again meanwhile, nor give API keys back that have ended.
     fn update_account(&self, planned: &PlannedChange<'_>) -> Result<TransactWriteItem, StoreError> {
         let PlannedChange { login, seen, next, authority, .. } = planned;
         let own = authority.own_condition(login.user_id);
@@ -299,12 +304,13 @@ impl Accounts {
                 of_allowance.assignment()
             ))
             .condition_expression(format!(
-                "#status = :seen AND session_epoch = :seen_epoch AND {seen_staff}{} {}",
+                "#status = :seen AND session_epoch = :seen_epoch AND api_key_epoch = :seen_api_key_epoch AND {seen_staff}{} {}",
                 of_allowance.condition(),
                 own.expression()
             ))
             .expression_attribute_values(":api_key_epoch", number(next.api_key_epoch))
             .expression_attribute_values(":seen", seen.status.attribute_value())
+            .expression_attribute_values(":seen_api_key_epoch", number(seen.api_key_epoch))
             .expression_attribute_values(":seen_staff", AttributeValue::Bool(seen.staff));
         let update = of_allowance.with_values(update)?;
         transaction::update(own.bind(copied(update, *next, seen.session_epoch)))

@@ -88,6 +88,10 @@ impl Accounts {
         transaction::update(match scope {
             LogoutScope::Sessions => update.update_expression("SET session_epoch = :next"),
             LogoutScope::SessionsAndApiKeys => update
+                .condition_expression(
+                    "#status = :active AND session_epoch = :seen AND api_key_epoch = :seen_api_key_epoch",
+                )
+                .expression_attribute_values(":seen_api_key_epoch", number(account.api_key_epoch))
                 .update_expression("SET session_epoch = :next, api_key_epoch = :api_key_epoch ADD keys_version :one")
                 .expression_attribute_values(":api_key_epoch", number(account.api_key_epoch + 1))
                 .expression_attribute_values(":one", number(1_u64)),

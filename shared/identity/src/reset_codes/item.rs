@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use acts::Actor;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
@@ -47,6 +48,8 @@ impl fmt::Display for ResetCodeDigest {
 pub(super) struct StoredResetCode {
     /// The user whose password the code sets.
     pub(super) user_id: UserId,
+    /// Whoever made it. A superuser's codes are worthless as soon as their maker is none any more.
+    pub(super) by: Actor,
     /// The time from which it is worthless, in seconds since the Unix epoch. DynamoDB's TTL deletes the item later.
     pub(super) expires_at: u64,
 }

@@ -1,6 +1,6 @@
 //! Making a reset code.
 
-use acts::{Act, ActSubject, Deed};
+use acts::{Act, ActSubject, Actor, Deed};
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::cause::Cause;
 use domain::code::ResetCode;
@@ -35,6 +35,9 @@ pub enum MakeResetCodeError {
     /// The account is deactivated: a new password would open nothing.
     #[error("the account is deactivated")]
     Inactive,
+    /// It is the actor's own account. A new password takes the old one there, or a stolen token would be worth an account.
+    #[error("the account is the actor's own")]
+    OwnAccount,
     /// As for a change of the account.
     #[error("{0}")]
     Change(#[from] ChangeError),
@@ -57,7 +60,7 @@ impl ResetCodes {
     /// that names it, and the act.
     ///
     /// # Errors
-    /// [`MakeResetCodeError::Inactive`], or as for [`Accounts::change`](crate::accounts::Accounts::change).
+    /// [`MakeResetCodeError::Inactive`], [`MakeResetCodeError::OwnAccount`], or as for [`Accounts::change`](crate::accounts::Accounts::change).
     pub async fn make(
         &self,
         user: &UserRef,
@@ -72,7 +75,9 @@ impl ResetCodes {
                 Status::Inactive => return Err(MakeResetCodeError::Inactive),
                 Status::Deleting => return Err(ChangeError::DeletionInProgress.into()),
             }
-            authority.confirm(login.user_id, &account)?;
+            if authority.actor() == Actor::Staff(login.user_id) {
+                return Err(MakeResetCodeError::OwnAccount);
+            }
             let code = ResetCode::new().map_err(|error| ChangeError::Internal(Cause::new(error)))?;
             let made = MadeResetCode { code, expires_at: self.clock.now().plus(RESET_CODE_LIFETIME) };
             let items = self.parts_of(&made, &login, &account, authority)?;
@@ -97,7 +102,8 @@ impl ResetCodes {
         authority: &Authority,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (user_id, digest) = (login.user_id, ResetCodeDigest::of(&made.code));
-        let stored = StoredResetCode { user_id, expires_at: made.expires_at.seconds() };
+        let (by, expires_at) = (authority.actor(), made.expires_at.seconds());
+        let stored = StoredResetCode { user_id, by, expires_at };
         let name_it = self
             .table
             .updating(Login::key(&account.parsed_username()?))
@@ -116,21 +122,19 @@ impl ResetCodes {
         let mut items = vec![
             self.table.put_new(StoredResetCode::key(&digest).with(&stored)?)?,
             transaction::update(name_it)?,
-            self.check_active(user_id, authority)?,
+            self.check_active(user_id)?,
         ];
         items.extend(authority.parts(&act, &self.table, &self.clock)?);
         Ok(items)
     }
 
-    /// The account is active, and staff who make a code for themselves are still staff.
-    fn check_active(&self, user_id: UserId, authority: &Authority) -> Result<TransactWriteItem, StoreError> {
-        let own = authority.own_condition(user_id);
-        let check = self
-            .table
-            .checking(Account::key(user_id))
-            .condition_expression(format!("#status = :active {}", own.expression()))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", Status::Active.attribute_value());
-        transaction::check(own.bind_check(check))
+    fn check_active(&self, user_id: UserId) -> Result<TransactWriteItem, StoreError> {
+        transaction::check(
+            self.table
+                .checking(Account::key(user_id))
+                .condition_expression("#status = :active")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":active", Status::Active.attribute_value()),
+        )
     }
 }

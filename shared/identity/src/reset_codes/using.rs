@@ -1,5 +1,6 @@
 //! Using a reset code.
 
+use acts::Actor;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::cause::Cause;
 use domain::code::ResetCode;
@@ -35,7 +36,7 @@ impl FoundResetCode {
 /// Why a code sets no password.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetCodeError {
-    /// It is unknown, used or overtaken, its day is over, or its user is gone or deactivated. The answer tells none of these from
+    /// It is unknown, used or overtaken, its day is over, its maker is no superuser any more, or its user is gone or deactivated. The answer tells none of these from
     /// another.
     #[error("the code sets no password")]
     Worthless,
@@ -68,11 +69,21 @@ impl ResetCodes {
         let stored = stored.filter(|stored| !stored.has_expired(now)).ok_or(ResetCodeError::Worthless)?;
         let account: Option<Account> = self.table.get(Account::key(stored.user_id)).await?;
         let account = account.filter(|account| account.status == Status::Active).ok_or(ResetCodeError::Worthless)?;
+        if !self.has_authority(stored.by).await? {
+            return Err(ResetCodeError::Worthless);
+        }
         let username = account.parsed_username()?;
         let login: Option<Login> = self.table.get(Login::key(&username)).await?;
         let names_it = |login: &Login| login.user_id == stored.user_id && login.reset.as_ref() == Some(&digest);
         let login = login.filter(names_it).ok_or(ResetCodeError::Worthless)?;
         Ok(FoundResetCode { digest, username, account, login })
+    }
+
+    /// Whether the maker of a code could still make one: whoever is demoted or deactivated leaves none that counts.
+    async fn has_authority(&self, maker: Actor) -> Result<bool, StoreError> {
+        let Actor::Staff(user_id) = maker else { return Ok(true) };
+        let account: Option<Account> = self.table.get(Account::key(user_id)).await?;
+        Ok(account.is_some_and(|account| account.staff && account.status == Status::Active))
     }
 
     /// Sets the password of the user of `found`, which ends all sessions and access tokens. API keys go on, as they do after a

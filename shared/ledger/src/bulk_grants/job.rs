@@ -26,18 +26,6 @@ pub enum JobState {
     Stopped,
 }
 
-impl JobState {
-    /// The word at the API.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
 /// The results of the rows that are settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {

@@ -361,16 +361,24 @@ async fn a_remembered_account_whose_period_turns_is_held_in_as_it_is_remembered_
 }
 
 #[tokio::test]
-async fn what_changes_an_account_between_read_and_hold_is_counted() {
-    for (granted, given) in [(20, 5), (25, 0), (-3, 10)] {
+async fn a_grant_before_the_first_message_of_a_period_comes_after_what_is_due() {
+    for granted in [20, 25, -3, -15] {
         let scene = AllowanceScene::a_day_later(5, 10, 30).await;
         let open = admitted(&scene.0.ledger, scene.0.ada).await;
         scene.grant(granted).await;
-        scene.0.ledger.hold(open, &scene.order(1, 1)).await.unwrap();
-        let after = u64::try_from(5 + granted + given).unwrap();
-        let entries = if given == 0 { vec![] } else { vec![given] };
-        assert_eq!((scene.given().await, scene.owned().await), (entries, after), "{granted}");
+        let after = u64::try_from(5 + 10 + granted).unwrap();
+        assert_eq!((scene.given().await, scene.owned().await), (vec![10], after), "{granted}");
+        let held = scene.0.ledger.hold(open, &scene.order(1, 1)).await;
+        assert_eq!((held.is_ok(), scene.given().await, scene.owned().await), (after > 0, vec![10], after), "{granted}");
     }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_from_a_full_account_is_not_due_again() {
+    let scene = AllowanceScene::a_day_later(30, 10, 30).await;
+    scene.grant(-30).await;
+    assert!(matches!(scene.0.hold(1).await, Err(LedgerError::InsufficientCredits { .. })));
+    assert_eq!((scene.given().await, scene.owned().await), (vec![], 0));
 }
 
 #[tokio::test]

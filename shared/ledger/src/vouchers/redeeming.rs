@@ -13,6 +13,7 @@ use super::code_item::{VoucherItem, VoucherUse};
 use super::found::CreditVoucher;
 use crate::account::{Account, OPEN, Payer};
 use crate::crediting::Crediting;
+use crate::due_allowance::give_due;
 use crate::entry::EntrySource;
 use crate::error::RedeemError;
 use crate::gate::Accepting;
@@ -60,6 +61,10 @@ impl Vouchers {
             }
             if let Some(end) = voucher.item.end(self.clock.now()) {
                 return Err(RedeemError::Spent(end));
+            }
+            if give_due(&self.table, &self.clock, payer.user_id(), &account, deadline).await? {
+                (account, voucher) = self.read_again(payer, voucher).await?;
+                continue;
             }
             let crediting = Crediting::of(payer.user_id(), &account, voucher.item.amount.gained(), &self.clock)?;
             match self.write_redemption(payer, crediting, &voucher, deadline).await? {
