@@ -9,8 +9,9 @@ use testkit::recorder::{Fault, RecordedRequest};
 use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
+use crate::costs::change_account;
 use crate::refusals::{refused, status_and_code};
-use crate::requests::{admin_user, delete_account, path_with_id, refresh};
+use crate::requests::{admin_user, balance, delete_account, path_with_id, refresh};
 use crate::world::{PASSWORD, Tokens, World, ago, an_hour_ago};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -184,6 +185,27 @@ async fn staff_who_are_demoted_between_the_read_and_the_write_change_nothing() {
         world.stack.recorder().forget_faults();
         world.set_staff("ruth", true).await;
     }
+}
+
+#[tokio::test]
+async fn api_keys_that_end_between_the_read_and_the_write_of_a_change_stay_ended() {
+    let (world, ada) = World::with_ada(100, &[]).await;
+    let ruth = world.superuser("ruth").await;
+    let key = world.make_api_key(&ada.access).await.key;
+    world.stack.function("admin-people").await;
+    world.stack.recorder().clear();
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::Conflict, 6);
+    let end = async {
+        while world.stack.recorder().requests().iter().all(|request| request.operation != "TransactWriteItems") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        change_account(&world, "ada", &json!({"api_key_epoch": {"N": "2"}})).await;
+    };
+    let allowance = json!({"allowance": {"credits": 5, "per": "month", "cap": 9}, "reason": "A course"});
+    let change = Request::new("PATCH", &admin_user("ada", "")).json(&allowance).bearer(&ruth.access);
+    let (changed, ()) = tokio::join!(world.stack.send(change), end);
+    assert_eq!(changed.status, 200, "it is made of the account as it is now");
+    assert_eq!(world.stack.send(balance().bearer(&key)).await.status, 401);
 }
 
 #[tokio::test]

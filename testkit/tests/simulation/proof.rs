@@ -543,8 +543,8 @@ fn the_simulation_finds_a_step_of_an_allowance_without_an_entry() {
 }
 
 #[test]
-fn the_simulation_finds_a_step_of_an_allowance_beyond_its_cap() {
-    assert_found_by(Sabotage::AllowanceBeyondItsCap, "beyond its cap");
+fn the_simulation_finds_a_step_of_an_allowance_that_overlooks_the_version() {
+    assert_found_by(Sabotage::AllowanceOverlooksTheVersion, "was due");
 }
 
 #[test]

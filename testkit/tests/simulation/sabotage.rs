@@ -181,7 +181,7 @@ pub(super) enum Sabotage {
     /// The step of an allowance gives credits without an entry.
     AllowanceWithoutEntry,
     /// The step of an allowance does not look whether balance and holds are as they were read.
-    AllowanceBeyondItsCap,
+    AllowanceOverlooksTheVersion,
     /// A hold that takes the step of an allowance does not look at the account's seal, nor at its version, which says as much
     /// where all clocks agree.
     AllowanceOverlooksTheSeal,
@@ -246,7 +246,7 @@ impl Sabotage {
             self,
             Self::AllowanceTrustsItsRead
                 | Self::AllowanceWithoutEntry
-                | Self::AllowanceBeyondItsCap
+                | Self::AllowanceOverlooksTheVersion
                 | Self::AllowanceOverlooksTheSeal
                 | Self::AllowanceDueAtOnce
         )
@@ -454,7 +454,7 @@ impl Sabotage {
                 let trusting = "(allowance = :allowance OR version = :version OR attribute_exists(pk))";
                 replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, trusting));
             }
-            Self::AllowanceBeyondItsCap => {
+            Self::AllowanceOverlooksTheVersion => {
                 replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, OF_ANY_VERSION));
             }
             Self::AllowanceWithoutEntry if token(body).starts_with("hold-") => {

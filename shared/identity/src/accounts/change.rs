@@ -259,7 +259,8 @@ impl Accounts {
             if next == seen {
                 return Ok((login, account));
             }
-            if !is_recent && seen.is_active_superuser() != next.is_active_superuser() {
+            let needs_recent_login = matches!(authority.actor(), Actor::Staff(_));
+            if needs_recent_login && !is_recent && seen.is_active_superuser() != next.is_active_superuser() {
                 return Err(ChangeError::LoginRequiredAgain);
             }
             authority.confirm(login.user_id, &account)?;
