@@ -543,11 +543,6 @@ fn the_simulation_finds_a_step_of_an_allowance_without_an_entry() {
 }
 
 #[test]
-fn the_simulation_finds_a_step_of_an_allowance_that_overlooks_the_version() {
-    assert_found_by(Sabotage::AllowanceOverlooksTheVersion, "was due");
-}
-
-#[test]
 fn the_simulation_finds_a_step_of_an_allowance_that_overlooks_the_seal() {
     assert_found_by(Sabotage::AllowanceOverlooksTheSeal, "appeared below the seal");
 }

@@ -180,8 +180,6 @@ pub(super) enum Sabotage {
     AllowanceTrustsItsRead,
     /// The step of an allowance gives credits without an entry.
     AllowanceWithoutEntry,
-    /// The step of an allowance does not look whether balance and holds are as they were read.
-    AllowanceOverlooksTheVersion,
     /// A hold that takes the step of an allowance does not look at the account's seal, nor at its version, which says as much
     /// where all clocks agree.
     AllowanceOverlooksTheSeal,
@@ -246,7 +244,6 @@ impl Sabotage {
             self,
             Self::AllowanceTrustsItsRead
                 | Self::AllowanceWithoutEntry
-                | Self::AllowanceOverlooksTheVersion
                 | Self::AllowanceOverlooksTheSeal
                 | Self::AllowanceDueAtOnce
         )
@@ -453,9 +450,6 @@ impl Sabotage {
             Self::AllowanceTrustsItsRead if has_terms_of_step(engine, body) => {
                 let trusting = "(allowance = :allowance OR version = :version OR attribute_exists(pk))";
                 replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, trusting));
-            }
-            Self::AllowanceOverlooksTheVersion => {
-                replace_in_hold(body, "ConditionExpression", |condition| condition.replace(AS_SEEN, OF_ANY_VERSION));
             }
             Self::AllowanceWithoutEntry if token(body).starts_with("hold-") => {
                 forget_part(body, |part| part["Item"]["source"]["S"] == "allowance");

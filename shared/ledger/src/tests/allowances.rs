@@ -361,6 +361,18 @@ async fn a_remembered_account_whose_period_turns_is_held_in_as_it_is_remembered_
 }
 
 #[tokio::test]
+async fn a_charge_between_read_and_hold_is_counted_by_the_step() {
+    let scene = AllowanceScene::start(30, 10, 30).await;
+    scene.0.test.clock.advance(UNTIL_MIDNIGHT.saturating_sub(Duration::from_millis(20)));
+    let held = scene.0.hold(5).await.unwrap();
+    scene.0.test.clock.advance(Duration::from_millis(20));
+    let open = admitted(&scene.0.ledger, scene.0.ada).await;
+    scene.0.capture(&held, 5).await.unwrap();
+    scene.0.ledger.hold(open, &scene.order(1, 1)).await.unwrap();
+    assert_eq!((scene.given().await, scene.owned().await), (vec![5], 30));
+}
+
+#[tokio::test]
 async fn a_grant_before_the_first_message_of_a_period_comes_after_what_is_due() {
     for granted in [20, 25, -3, -15] {
         let scene = AllowanceScene::a_day_later(5, 10, 30).await;
