@@ -1,0 +1,36 @@
+/**
+ * The API, typed by its own document. A call is `await answered(api.GET("/keys/"))`: the body, or an ApiProblem is thrown.
+ *
+ * `api` speaks for the person who is signed in, and `anonymous` for nobody.
+ */
+
+import createClient from "openapi-fetch";
+import { authorizedFetch, send } from "../session/session.ts";
+import { BASE } from "./base.ts";
+import { problemIn } from "./problem.ts";
+import type { components, paths } from "./schema.d.ts";
+
+export const api = createClient<paths>({ baseUrl: BASE.href, fetch: authorizedFetch });
+
+export const anonymous = createClient<paths>({ baseUrl: BASE.href, fetch: send });
+
+/** A body of the API by the name that it has in the document: `Schema<"ApiKey">`. */
+export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
+
+interface Called<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The body of an answer that is a success. */
+export async function answered<T>(call: Promise<Called<T>>): Promise<T> {
+  return (await answeredInFull(call)).body;
+}
+
+/** The body and the headers of an answer that is a success. */
+export async function answeredInFull<T>(call: Promise<Called<T>>): Promise<{ body: T; headers: Headers }> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemIn(response, error);
+  return { body: data as T, headers: response.headers };
+}

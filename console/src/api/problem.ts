@@ -1,0 +1,92 @@
+/** What can go wrong with a request, as types: the API refused it, or it did not get there. */
+
+/** The body of an error: RFC 9457, with the members of this API. */
+interface ProblemBody {
+  status?: number;
+  detail?: string;
+  code?: string;
+  errors?: Record<string, string[]>;
+  [member: string]: unknown;
+}
+
+/** The API answered with an error. */
+export class ApiProblem extends Error {
+  readonly status: number;
+  /** The word of the error, such as `insufficient_tokens`: docs/api.md has them all. */
+  readonly code: string;
+  /** What is wrong with which field. */
+  readonly errors: Record<string, string[]>;
+  readonly body: ProblemBody;
+  /** Names the request in the operator's log. */
+  readonly requestId: string | null;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(response: Response, body: ProblemBody) {
+    super(body.detail ?? `The server answered with ${response.status}.`);
+    this.status = response.status;
+    this.code = body.code ?? "error";
+    this.errors = body.errors ?? {};
+    this.body = body;
+    this.requestId = response.headers.get("X-Request-Id");
+    const wait = Number(response.headers.get("Retry-After") ?? Number.NaN);
+    this.retryAfterSeconds = Number.isFinite(wait) ? wait : null;
+  }
+
+  /** A number beside the error, such as the `cost` of a message. */
+  number(member: string): number | null {
+    const value = this.body[member];
+    return typeof value === "number" ? value : null;
+  }
+}
+
+/** The request got no answer: there is no network, or no server. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super("There is no connection to the server.", { cause });
+  }
+}
+
+/** The person did not sign in again, so the request was not sent. */
+export class SignedOut extends Error {
+  constructor() {
+    super("You are signed out.");
+  }
+}
+
+/** The problem that a response with an error has in its body, in the API's shape or in OpenAI's. */
+export async function problemOf(response: Response): Promise<ApiProblem> {
+  let body: unknown;
+  try {
+    body = await response.json();
+  } catch {
+    body = {};
+  }
+  return problemIn(response, body);
+}
+
+/** The problem of a response whose body is read already. */
+export function problemIn(response: Response, body: unknown): ApiProblem {
+  const known = isObject(body) ? body : {};
+  const openai = isObject(known.error) ? known.error : {};
+  const detail = known.detail ?? openai.message;
+  const code = known.code ?? openai.code;
+  return new ApiProblem(response, {
+    ...known,
+    ...(typeof detail === "string" ? { detail } : {}),
+    ...(typeof code === "string" ? { code } : {}),
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether `error` is the API's, with this code. */
+export function isProblem(error: unknown, code: string): error is ApiProblem {
+  return error instanceof ApiProblem && error.code === code;
+}
+
+/** What the API says of one field. */
+export function errorsOf(error: unknown, field: string): string[] {
+  return error instanceof ApiProblem ? (error.errors[field] ?? []) : [];
+}

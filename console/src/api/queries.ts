@@ -1,0 +1,53 @@
+/** The cache of what was read, and the reads that several pages share. */
+
+import { QueryClient, queryOptions } from "@tanstack/preact-query";
+import { answered, answeredInFull, api } from "./client.ts";
+import { ApiProblem, SignedOut } from "./problem.ts";
+
+const MOST_RETRIES = 2;
+const HELD_INTERVAL_MS = 10_000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    // A browser's word that it is offline is a hint, so every request is tried.
+    queries: { staleTime: 15_000, retry: mayPass, networkMode: "always" },
+    mutations: { retry: false, networkMode: "always" },
+  },
+});
+
+/** Whether a read that failed is worth another try: a refusal is final, a busy server and a lost connection are not. */
+function mayPass(failures: number, error: Error): boolean {
+  const isFinal = error instanceof SignedOut || (error instanceof ApiProblem && error.status < 500);
+  return failures < MOST_RETRIES && !isFinal;
+}
+
+/** The account of the person. */
+export const accountQuery = queryOptions({
+  queryKey: ["account"],
+  queryFn: () => answered(api.GET("/account/")),
+  staleTime: 60_000,
+});
+
+/** The credits that can be spent, and those that are held for messages under way. */
+export const balanceQuery = queryOptions({
+  queryKey: ["balance"],
+  queryFn: async () => {
+    const { body, headers } = await answeredInFull(api.GET("/token_balance/"));
+    return { credits: body.tokens, held: Number(headers.get("X-Token-Held") ?? 0) };
+  },
+  refetchOnWindowFocus: "always",
+  // What is held is captured or released soon.
+  refetchInterval: (query) => ((query.state.data?.held ?? 0) > 0 ? HELD_INTERVAL_MS : false),
+});
+
+/** The models with their prices. */
+export const modelsQuery = queryOptions({
+  queryKey: ["models"],
+  queryFn: async () => (await answered(api.GET("/v1/models"))).data,
+  staleTime: 60_000,
+});
+
+/** Reads the balance again. Each act that changes credits calls it. */
+export function balanceHasChanged(): void {
+  void queryClient.invalidateQueries({ queryKey: balanceQuery.queryKey });
+}

@@ -1,0 +1,118 @@
+/** The routes of the console. They live behind the `#`, so that no path of the API changes. */
+
+import { QueryClientProvider, useQuery } from "@tanstack/preact-query";
+import { useEffect } from "preact/hooks";
+import { Redirect, Route, Router, Switch } from "wouter-preact";
+import { useHashLocation } from "wouter-preact/use-hash-location";
+import { accountQuery, queryClient } from "./api/queries.ts";
+import { Layout } from "./layout.tsx";
+import { RegisterPage } from "./pages/register.tsx";
+import { ResetPage } from "./pages/reset.tsx";
+import { SignInPage } from "./pages/sign_in.tsx";
+import { Announcer } from "./parts/announcer.tsx";
+import { lazily } from "./parts/lazily.tsx";
+import { Page } from "./parts/page.tsx";
+import { Loading } from "./parts/query_view.tsx";
+import { PasswordDialog } from "./session/password_dialog.tsx";
+import { begin, learnUsername, onSignedOut, session } from "./session/session.ts";
+
+const ChatPage = lazily(async () => (await import("./chat/chat_page.tsx")).ChatPage);
+const UsagePage = lazily(async () => (await import("./pages/usage.tsx")).UsagePage);
+const TransactionsPage = lazily(async () => (await import("./pages/transactions.tsx")).TransactionsPage);
+const KeysPage = lazily(async () => (await import("./pages/keys.tsx")).KeysPage);
+const VouchersPage = lazily(async () => (await import("./pages/vouchers.tsx")).VouchersPage);
+const AccountPage = lazily(async () => (await import("./pages/account.tsx")).AccountPage);
+const StaffPages = lazily(async () => (await import("./staff/staff_pages.tsx")).StaffPages);
+
+onSignedOut(() => queryClient.clear());
+
+export function App() {
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Router hook={useHashLocation}>
+        <Shown />
+        <PasswordDialog />
+        <Announcer />
+      </Router>
+    </QueryClientProvider>
+  );
+}
+
+function Shown() {
+  const now = session.value;
+  switch (now.kind) {
+    case "unknown":
+      return <Loading />;
+    case "unreachable":
+      return <UnreachablePage />;
+    case "signed-out":
+      return <PagesOfStrangers />;
+    case "signed-in":
+      // Nothing of one person's pages is left when another signs in.
+      return <PagesOfPerson key={now.userId} />;
+  }
+}
+
+function PagesOfStrangers() {
+  return (
+    <Layout>
+      <Switch>
+        <Route path="/register" component={RegisterPage} />
+        <Route path="/reset" component={ResetPage} />
+        <Route component={SignInPage} />
+      </Switch>
+    </Layout>
+  );
+}
+
+function PagesOfPerson() {
+  const account = useQuery(accountQuery);
+  useEffect(() => {
+    if (account.data !== undefined) learnUsername(account.data.username);
+  }, [account.data]);
+  return (
+    <Layout account={account.data}>
+      <Switch>
+        <Route path="/chat/:conversation?">{(params) => <ChatPage conversation={params.conversation} />}</Route>
+        <Route path="/usage">{() => <UsagePage />}</Route>
+        <Route path="/transactions">{() => <TransactionsPage />}</Route>
+        <Route path="/keys">{() => <KeysPage />}</Route>
+        <Route path="/vouchers">{() => <VouchersPage />}</Route>
+        <Route path="/account">{() => <AccountPage />}</Route>
+        <Route path="/staff/*?">{() => <StaffPages account={account} />}</Route>
+        <Route path="/sign-in">{() => <Redirect to="/chat" replace />}</Route>
+        <Route path="/register">{() => <Redirect to="/chat" replace />}</Route>
+        <Route path="/">{() => <Redirect to="/chat" replace />}</Route>
+        <Route path="/reset" component={ResetPage} />
+        <Route component={NoPage} />
+      </Switch>
+    </Layout>
+  );
+}
+
+export function NoPage() {
+  return (
+    <Page title="There is no such page">
+      <p>
+        The address may be mistyped, or of another version. <a href="#/chat">Go to the chat.</a>
+      </p>
+    </Page>
+  );
+}
+
+function UnreachablePage() {
+  useEffect(() => {
+    addEventListener("online", begin);
+    return () => removeEventListener("online", begin);
+  }, []);
+  return (
+    <Layout>
+      <Page title="No connection">
+        <p>The server cannot be reached. This page tries again as soon as you are online.</p>
+        <button type="button" onClick={begin}>
+          Try again
+        </button>
+      </Page>
+    </Layout>
+  );
+}

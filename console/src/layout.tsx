@@ -1,0 +1,122 @@
+/** What is around every page: the way to the others, the balance, and the foot. */
+
+import { useQuery } from "@tanstack/preact-query";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useLocation } from "wouter-preact";
+import type { Schema } from "./api/client.ts";
+import { balanceQuery } from "./api/queries.ts";
+import { credits } from "./parts/amounts.tsx";
+import { ProblemNote } from "./parts/problem_note.tsx";
+import { ThemeChoice } from "./parts/theme.tsx";
+import { session } from "./session/session.ts";
+import { SignOutButton } from "./session/sign_out_button.tsx";
+
+const OF_A_PERSON = [
+  { path: "/chat", label: "Chat" },
+  { path: "/usage", label: "Usage" },
+  { path: "/transactions", label: "Transactions" },
+  { path: "/keys", label: "API keys" },
+  { path: "/vouchers", label: "Vouchers" },
+  { path: "/account", label: "Account" },
+];
+const OF_STAFF = { path: "/staff/users", label: "Staff" };
+
+interface Props {
+  account?: Schema<"Account"> | undefined;
+  children: ComponentChildren;
+}
+
+export function Layout({ account, children }: Props) {
+  const isSignedIn = session.value.kind === "signed-in";
+  const skip = (event: Event) => {
+    // The part behind the # is the route, so this link cannot be one to an anchor.
+    event.preventDefault();
+    document.getElementById("content")?.focus();
+  };
+  return (
+    <>
+      {/* biome-ignore lint/a11y/useValidAnchor: a link that skips is what a keyboard expects here. */}
+      <a class="skip" href="#content" onClick={skip}>
+        Skip to the content
+      </a>
+      <header class="top">
+        <a class="brand" href="#/">
+          chat-api
+        </a>
+        {isSignedIn && <Menu pages={account?.staff === true ? [...OF_A_PERSON, OF_STAFF] : OF_A_PERSON} />}
+        {isSignedIn && <Balance />}
+      </header>
+      <main id="content" tabIndex={-1}>
+        <OfflineNote />
+        {children}
+      </main>
+      <footer class="foot">
+        <ThemeChoice />
+        <a href="docs/">API documentation</a>
+        <a href="assets/licences.md">Licences</a>
+        {isSignedIn && <SignOutButton name={account?.username} />}
+      </footer>
+    </>
+  );
+}
+
+/** Says that there is no network, where the browser knows it. */
+function OfflineNote() {
+  const [isOnline, setOnline] = useState(navigator.onLine);
+  useEffect(() => {
+    const look = () => setOnline(navigator.onLine);
+    addEventListener("online", look);
+    addEventListener("offline", look);
+    return () => {
+      removeEventListener("online", look);
+      removeEventListener("offline", look);
+    };
+  }, []);
+  if (isOnline) return null;
+  return (
+    <div class="problem" role="status">
+      <p>You are offline. What you type is kept until there is a connection again.</p>
+    </div>
+  );
+}
+
+function Menu({ pages }: { pages: Array<{ path: string; label: string }> }) {
+  const [location] = useLocation();
+  const menu = useRef<HTMLDetailsElement>(null);
+  // The menu closes whenever the page changes.
+  useEffect(() => menu.current?.removeAttribute("open"), [location]);
+  const links = pages.map(({ path, label }) => (
+    <li key={path}>
+      <a href={`#${path}`} aria-current={isWithin(location, path) ? "page" : undefined}>
+        {label}
+      </a>
+    </li>
+  ));
+  return (
+    <nav aria-label="Pages">
+      <details ref={menu} class="menu">
+        <summary>Menu</summary>
+        <ul>{links}</ul>
+      </details>
+      <ul class="bar">{links}</ul>
+    </nav>
+  );
+}
+
+function isWithin(location: string, path: string): boolean {
+  const [, first] = path.split("/");
+  return location === path || location.startsWith(`/${first}/`) || location === `/${first}`;
+}
+
+function Balance() {
+  const balance = useQuery(balanceQuery);
+  if (balance.data === undefined) return <ProblemNote error={balance.error} />;
+  const { credits: spendable, held } = balance.data;
+  return (
+    <a class="balance" href="#/transactions" title="Your balance: what it was spent on">
+      {credits(spendable)}
+      {held > 0 && <small> and {credits(held)} held</small>}
+    </a>
+  );
+}

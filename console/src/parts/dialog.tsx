@@ -1,0 +1,37 @@
+/** A modal dialog. The browser keeps the focus inside, closes it on Escape, and the focus returns where it was. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+
+export function Dialog(props: { title: string; onClose: () => void; wide?: boolean; children: ComponentChildren }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={props.wide ? "wide" : ""}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        props.onClose();
+      }}
+    >
+      <article>
+        <header>
+          <h2 id={heading}>{props.title}</h2>
+          <button type="button" class="icon" aria-label="Close" onClick={props.onClose}>
+            <span aria-hidden="true">×</span>
+          </button>
+        </header>
+        {props.children}
+      </article>
+    </dialog>
+  );
+}

@@ -1,0 +1,37 @@
+/** A page: its title, in the document and as heading, which has the focus after one goes there. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+/** The first page that is opened leaves the focus to the browser. */
+let isFirst = true;
+
+interface Props {
+  title: string;
+  /** Beside the heading. */
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+export function Page({ title, actions, children }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · chat-api`;
+  }, [title]);
+  useEffect(() => {
+    // A page whose first field takes the focus keeps it there.
+    if (!isFirst && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
+    isFirst = false;
+  }, []);
+  return (
+    <div class="page">
+      <header class="page-head">
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
+        {actions}
+      </header>
+      {children}
+    </div>
+  );
+}

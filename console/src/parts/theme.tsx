@@ -1,0 +1,42 @@
+/** Light or dark: as the system says, or as the person chose. */
+
+import { signal } from "@preact/signals";
+import { named } from "../api/base.ts";
+
+type Theme = "auto" | "light" | "dark";
+
+const STORED = named("theme");
+const THEMES: Theme[] = ["auto", "light", "dark"];
+const WORDS: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
+
+function storedTheme(): Theme {
+  const stored = localStorage.getItem(STORED);
+  return THEMES.find((theme) => theme === stored) ?? "auto";
+}
+
+const theme = signal<Theme>(storedTheme());
+
+export function applyTheme(): void {
+  if (theme.value === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme.value;
+}
+
+export function ThemeChoice() {
+  const choose = (chosen: Theme) => {
+    theme.value = chosen;
+    localStorage.setItem(STORED, chosen);
+    applyTheme();
+  };
+  return (
+    <label class="theme">
+      Colours
+      <select value={theme.value} onChange={(event) => choose(event.currentTarget.value as Theme)}>
+        {THEMES.map((each) => (
+          <option key={each} value={each}>
+            {WORDS[each]}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

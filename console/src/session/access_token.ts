@@ -1,0 +1,36 @@
+/** An access token, and how long it is good for by this machine's own clock. */
+
+export interface AccessToken {
+  readonly jwt: string;
+  /** Whose token it is. */
+  readonly userId: string;
+  /** The session that it belongs to. */
+  readonly sessionId: string;
+  /** Milliseconds since the Unix epoch, by this machine's clock. */
+  readonly goodUntil: number;
+}
+
+/** A token is replaced so long before its end, so that no request arrives with one that has just ended. */
+const MARGIN_MS = 20_000;
+
+/** The token in an answer that came at `now`. Server and browser may disagree about the time: its life counts from its arrival. */
+export function accessToken(jwt: string, now: number): AccessToken {
+  const claims = claimsOf(jwt);
+  return { jwt, userId: claims.sub, sessionId: claims.sid, goodUntil: now + (claims.exp - claims.iat) * 1000 };
+}
+
+export function isFresh(token: AccessToken, now: number): boolean {
+  return now < token.goodUntil - MARGIN_MS;
+}
+
+interface Claims {
+  sub: string;
+  sid: string;
+  exp: number;
+  iat: number;
+}
+
+function claimsOf(jwt: string): Claims {
+  const [, payload = ""] = jwt.split(".");
+  return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+}

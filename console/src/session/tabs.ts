@@ -1,0 +1,74 @@
+/**
+ * The other tabs of this console in the same browser. They share one session, and so one access token: a tab that needs a new one
+ * asks the others before it asks the server, and no two ask the server at once. Nothing is stored.
+ */
+
+import { named } from "../api/base.ts";
+import { type AccessToken, isFresh } from "./access_token.ts";
+
+type Word = { kind: "token"; token: AccessToken } | { kind: "token-wanted" } | { kind: "signed-out" };
+
+/** How long a tab waits for another tab's token. Tabs answer within a few milliseconds, and a frozen one never. */
+const PATIENCE_MS = 150;
+
+const TAB_LOCK = named("tab");
+const REFRESH_LOCK = named("refresh");
+
+export interface TabHandlers {
+  /** The token that this tab has. */
+  token(): AccessToken | null;
+  /** Another tab has a token. */
+  received(token: AccessToken): void;
+  /** Another tab has signed out. */
+  signedOut(): void;
+}
+
+export class Tabs {
+  readonly #channel = new BroadcastChannel(named("session"));
+  readonly #handlers: TabHandlers;
+  #waiting: Array<() => void> = [];
+
+  constructor(handlers: TabHandlers) {
+    this.#handlers = handlers;
+    this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data);
+    // Held for as long as the tab lives, so that the others know that there is one to ask.
+    void navigator.locks?.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {}));
+  }
+
+  #hear(word: Word): void {
+    if (word.kind === "signed-out") this.#handlers.signedOut();
+    if (word.kind === "token-wanted") {
+      const token = this.#handlers.token();
+      if (token !== null && isFresh(token, Date.now())) this.#channel.postMessage({ kind: "token", token });
+    }
+    if (word.kind === "token") {
+      this.#handlers.received(word.token);
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    }
+  }
+
+  tellToken(token: AccessToken): void {
+    this.#channel.postMessage({ kind: "token", token });
+  }
+
+  tellSignedOut(): void {
+    this.#channel.postMessage({ kind: "signed-out" });
+  }
+
+  /** Runs `work` in one tab at a time. Browsers have locks where the address is `https` or of the machine itself. */
+  oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    if (navigator.locks === undefined) return work();
+    return navigator.locks.request(REFRESH_LOCK, work) as Promise<T>;
+  }
+
+  /** Comes back when another tab has told its token, or when none does. */
+  async askForToken(): Promise<void> {
+    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    if (held.filter((lock) => lock.name === TAB_LOCK).length < 2) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      setTimeout(resolve, PATIENCE_MS);
+      this.#channel.postMessage({ kind: "token-wanted" });
+    });
+  }
+}
