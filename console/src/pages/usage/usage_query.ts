@@ -30,6 +30,8 @@ export function useUsage(period: Period) {
   return { query, rows, asOf: pages?.at(-1)?.as_of };
 }
 
+export type UsageResult = ReturnType<typeof useUsage>["query"];
+
 /** Whether messages of the period that were charged by `now` may be missing. */
 export function isBehind(asOf: string, { to }: Period, now: number): boolean {
   return Date.parse(asOf) < Math.min(now - LAG_MS, Date.parse(to) + DAY_MS);
