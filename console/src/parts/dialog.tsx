@@ -10,9 +10,11 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
     const before = document.activeElement;
     dialog.current?.showModal();
     return () => {
+      if (before instanceof HTMLElement) before.focus();
       // The act may have taken away what opened the dialog, such as a row of a list.
-      const goal = before?.isConnected === true ? before : document.querySelector("h1");
-      if (goal instanceof HTMLElement) goal.focus();
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.querySelector("h1")?.focus();
+      });
     };
   }, []);
   return (
