@@ -3,7 +3,7 @@
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId};
 use lambda_http::Body;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, LOCATION};
 use lambda_http::http::{HeaderValue, StatusCode};
 use ledger::Charge;
 use serde::Serialize;
@@ -63,6 +63,29 @@ impl Answer {
         Self(BufferedResponse::new(Body::Text(text)))
             .header(CONTENT_TYPE, content_type)
             .header(CACHE_CONTROL, &format!("public, max-age={seconds}"))
+    }
+
+    /// Bytes for everybody, such as a file in a coding. How long caches may keep them is for the handler to say.
+    #[must_use]
+    pub fn bytes(content_type: &str, bytes: &[u8]) -> Self {
+        Self(BufferedResponse::new(Body::Binary(bytes.to_vec()))).header(CONTENT_TYPE, content_type)
+    }
+
+    /// The client has it already (RFC 9110, section 15.4.5).
+    #[must_use]
+    pub fn not_modified() -> Self {
+        let mut response = BufferedResponse::new(Body::Empty);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        Self(response)
+    }
+
+    /// It is at `address` for good, which may be relative to this one (RFC 9110, section 15.4.9). Caches may keep that for
+    /// `seconds`.
+    #[must_use]
+    pub fn moved(address: &str, seconds: u64) -> Self {
+        let mut response = BufferedResponse::new(Body::Empty);
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        Self(response).header(LOCATION, address).header(CACHE_CONTROL, &format!("public, max-age={seconds}"))
     }
 
     /// Success without a body (RFC 9110, section 15.3.5).

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
 
 use crate::http::request::Request;
 
@@ -34,6 +35,19 @@ impl Request {
             segments.by_ref().take_while(|segment| *segment != collection).map(|other| other.len() + 1).sum();
         let rest = path.get(end + collection.len()..)?.strip_prefix('/')?;
         Some(percent_decoded(rest))
+    }
+
+    /// The way from an address without a final slash to the same one with it, such as `./prod/`. `None`: it has one. Below a
+    /// stage, the address of `/` may lack the slash that the path has.
+    #[must_use]
+    pub fn way_to_final_slash(&self) -> Option<String> {
+        let address = match self.received.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.path.as_deref(),
+            _ => None,
+        };
+        let last = address.unwrap_or(self.received.raw_http_path()).rsplit('/').next().unwrap_or_default();
+        // Without `./`, a colon in the segment would end the scheme of an address.
+        (!last.is_empty()).then(|| format!("./{last}/"))
     }
 
     /// Whether the path ends in a slash: a browser resolves a page's relative addresses below it.
@@ -71,6 +85,7 @@ mod tests {
     use super::*;
 
     use lambda_http::Body;
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
 
     #[test]
     fn the_id_in_a_path_is_found_with_and_without_a_final_slash() {
@@ -120,6 +135,31 @@ mod tests {
             let received = lambda_http::Request::new(Body::Empty).with_raw_http_path(path);
             let request = Request::from(received);
             assert_eq!(request.rest_of("models").as_deref(), id, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_final_slash_has_a_way_to_it_below_a_stage_too() {
+        for (path, address, way) in [
+            ("/", Some("/prod"), Some("./prod/")),
+            ("/", Some("/prod/"), None),
+            ("/", Some("/a/b"), Some("./b/")),
+            ("/", Some("/a:b"), Some("./a:b/")),
+            ("/", Some("/"), None),
+            ("/", Some(""), None),
+            ("/", None, None),
+            ("/docs", None, Some("./docs/")),
+        ] {
+            let received = lambda_http::Request::new(Body::Empty).with_raw_http_path(path);
+            let received = match address {
+                Some(address) => {
+                    let mut context = ApiGatewayProxyRequestContext::default();
+                    context.path = Some(address.to_owned());
+                    received.with_request_context(RequestContext::ApiGatewayV1(context))
+                }
+                None => received,
+            };
+            assert_eq!(Request::from(received).way_to_final_slash().as_deref(), way, "{path} {address:?}");
         }
     }
 }
