@@ -3,13 +3,13 @@
 import { QueryClientProvider, useQuery } from "@tanstack/preact-query";
 import { useEffect } from "preact/hooks";
 import { Redirect, Route, Router, Switch } from "wouter-preact";
-import { useHashLocation } from "wouter-preact/use-hash-location";
 import { accountQuery, queryClient } from "./api/queries.ts";
 import { Layout } from "./layout.tsx";
 import { RegisterPage } from "./pages/register.tsx";
 import { ResetPage } from "./pages/reset.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { Announcer } from "./parts/announcer.tsx";
+import { useHashLocation } from "./parts/hash_location.ts";
 import { lazily } from "./parts/lazily.tsx";
 import { Page } from "./parts/page.tsx";
 import { Loading } from "./parts/query_view.tsx";

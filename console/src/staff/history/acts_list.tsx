@@ -1,0 +1,116 @@
+/** Acts of staff and operators, newest first. */
+
+import { useInfiniteQuery } from "@tanstack/preact-query";
+import { answered, api, type Schema } from "../../api/client.ts";
+import { Moment } from "../../parts/amounts.tsx";
+import { ActorLink } from "../actor_link.tsx";
+import { filled, listQuery } from "../as_staff.ts";
+import { ListView } from "../list_view.tsx";
+import { changesOf, type SubjectKind, subjectKindOf, wordsOf } from "./act_words.ts";
+
+export interface ActConditions extends Record<string, string> {
+  actor: string;
+  subject: string;
+}
+
+function actsQuery(conditions: ActConditions) {
+  return listQuery(["history", conditions], (page) => {
+    const query = { ...filled(conditions), ...page, limit: 50 } as typeof page;
+    return answered(api.GET("/admin/history/", { params: { query } }));
+  });
+}
+
+export function ActsList({ conditions }: { conditions: ActConditions }) {
+  const acts = useInfiniteQuery(actsQuery(conditions));
+  return (
+    <ListView query={acts} rowsOf={(page) => page.acts} empty="Nothing was done.">
+      {(rows) => (
+        <ol class="acts">
+          {rows.map((act) => (
+            <RecordedAct key={act.id} act={act} />
+          ))}
+        </ol>
+      )}
+    </ListView>
+  );
+}
+
+type Recorded = Schema<"RecordedAct">;
+
+function RecordedAct({ act }: { act: Recorded }) {
+  const changes = changesOf(act.before, act.after);
+  return (
+    <li>
+      <p>
+        <ActorLink actor={act.actor} name={act.actor_name} /> {wordsOf(act.act, act.after)}
+        <Subject act={act} />
+        {act.reason !== null && (
+          <>
+            : <q dir="auto">{act.reason}</q>
+          </>
+        )}
+      </p>
+      <p class="muted">
+        <Moment at={act.at} />
+        {act.network !== null && ` from ${act.network}`}
+      </p>
+      <details>
+        <summary>Details</summary>
+        <dl class="changes">
+          {changes.map(({ name, before, after }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                {before !== null && (
+                  <del>
+                    <bdi>{before}</bdi>
+                  </del>
+                )}{" "}
+                {after !== null && (
+                  <ins>
+                    <bdi>{after}</bdi>
+                  </ins>
+                )}
+              </dd>
+            </div>
+          ))}
+          <div>
+            <dt>act</dt>
+            <dd>
+              <code>{act.act}</code> <code>{act.id}</code>
+            </dd>
+          </div>
+          <div>
+            <dt>request</dt>
+            <dd>
+              <code>{act.request_id}</code>
+            </dd>
+          </div>
+        </dl>
+      </details>
+    </li>
+  );
+}
+
+const PATHS: Record<SubjectKind, (id: string) => string> = {
+  user: (id) => `/staff/users/${id}`,
+  vouchers: (id) => `/staff/vouchers/${id}`,
+  job: (id) => `/staff/jobs/${id}`,
+  catalogue: () => "/staff/catalogue",
+  deployment: () => "/staff/deployment",
+};
+
+/** A link to what the act was done to, as far as its words do not say it. */
+function Subject({ act }: { act: Recorded }) {
+  const kind = subjectKindOf(act.act, act.subject);
+  const words = { user: act.subject_name, vouchers: "batch", job: "job", catalogue: "show", deployment: "show" }[kind];
+  return (
+    <>
+      {" ("}
+      <a href={`#${PATHS[kind](act.subject)}`} class="breaking">
+        {words === null ? <code>{act.subject}</code> : <bdi>{words}</bdi>}
+      </a>
+      {")"}
+    </>
+  );
+}

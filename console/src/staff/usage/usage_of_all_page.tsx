@@ -1,0 +1,5 @@
+import { Page } from "../../parts/page.tsx";
+
+export function UsageOfAllPage() {
+  return <Page title="Usage of all">{null}</Page>;
+}

@@ -1,0 +1,3 @@
+export function UsageOfUser({ id }: { id: string }) {
+  return <p>{id}</p>;
+}

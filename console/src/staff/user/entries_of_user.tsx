@@ -1,0 +1,144 @@
+/** The transactions of a user, with their conditions in the address. */
+
+import { useInfiniteQuery } from "@tanstack/preact-query";
+import { answered, api, type Schema } from "../../api/client.ts";
+import { useAddressQuery } from "../../parts/address.ts";
+import { Amount, Moment } from "../../parts/amounts.tsx";
+import { SelectField, TextField } from "../../parts/form.tsx";
+import { Table } from "../../parts/table.tsx";
+import { filled, listQuery } from "../as_staff.ts";
+import { ListView } from "../list_view.tsx";
+import { SaveTableButton } from "../save_table_button.tsx";
+
+interface Conditions extends Record<string, string> {
+  from: string;
+  to: string;
+  kind: string;
+  model: string;
+}
+
+function conditionsIn(query: URLSearchParams): Conditions {
+  const member = (name: string) => query.get(name) ?? "";
+  return { from: member("from"), to: member("to"), kind: member("kind"), model: member("model") };
+}
+
+function entriesQuery(id: string, conditions: Conditions) {
+  return listQuery(["transactions", id, conditions], (page) => {
+    const query = { ...filled(conditions), ...page, limit: 50 } as typeof page;
+    return answered(api.GET("/admin/users/{id}/transactions/", { params: { path: { id }, query } }));
+  });
+}
+
+export function EntriesOfUser({ id }: { id: string }) {
+  const [query] = useAddressQuery();
+  const conditions = conditionsIn(query);
+  const entries = useInfiniteQuery(entriesQuery(id, conditions));
+  const table = `${new URLSearchParams({ ...filled(conditions), limit: "500" } as Record<string, string>)}`;
+  return (
+    <>
+      <div class="filters">
+        <Filters conditions={conditions} />
+        <SaveTableButton path={`admin/users/${id}/transactions/?${table}`} fileName={`transactions-${id}.csv`} />
+      </div>
+      <ListView query={entries} rowsOf={(page) => page.transactions} empty="No transaction meets these conditions.">
+        {(rows) => <EntriesTable entries={rows} />}
+      </ListView>
+    </>
+  );
+}
+
+function Filters({ conditions }: { conditions: Conditions }) {
+  const [, change] = useAddressQuery();
+  return (
+    <>
+      <TextField
+        label="From"
+        name="from"
+        type="date"
+        value={conditions.from}
+        onChange={(event) => change({ from: event.currentTarget.value })}
+      />
+      <TextField
+        label="To"
+        name="to"
+        type="date"
+        value={conditions.to}
+        onChange={(event) => change({ to: event.currentTarget.value })}
+      />
+      <SelectField
+        label="Kind"
+        name="kind"
+        value={conditions.kind}
+        onChange={(event) => change({ kind: event.currentTarget.value })}
+      >
+        <option value="">all</option>
+        <option value="chat">messages</option>
+        <option value="grant">given</option>
+        <option value="adjustment">taken back</option>
+      </SelectField>
+      <TextField
+        label="Model"
+        name="model"
+        value={conditions.model}
+        spellcheck={false}
+        autoCapitalize="none"
+        maxLength={256}
+        onChange={(event) => change({ model: event.currentTarget.value.trim() })}
+      />
+    </>
+  );
+}
+
+const KINDS: Record<Schema<"TransactionEntry">["kind"], string> = {
+  chat: "message",
+  grant: "given",
+  adjustment: "taken back",
+};
+
+function EntriesTable({ entries }: { entries: Array<Schema<"TransactionEntry">> }) {
+  const head = (
+    <>
+      <th scope="col">When</th>
+      <th scope="col">Kind</th>
+      <th scope="col" class="number">
+        Credits
+      </th>
+      <th scope="col">Model</th>
+      <th scope="col" class="number">
+        Input
+      </th>
+      <th scope="col" class="number">
+        Output
+      </th>
+      <th scope="col">Id</th>
+    </>
+  );
+  return (
+    <Table label="Transactions" head={head}>
+      {entries.map((entry) => (
+        <EntryRow key={entry.id} entry={entry} />
+      ))}
+    </Table>
+  );
+}
+
+function EntryRow({ entry }: { entry: Schema<"TransactionEntry"> }) {
+  const { id, kind, tokens, created_at, model, usage } = entry;
+  return (
+    <tr>
+      <td>
+        <Moment at={created_at} />
+      </td>
+      <td>{KINDS[kind] ?? kind}</td>
+      <td class="number">
+        <Amount value={tokens} />
+      </td>
+      <td class="breaking">{model}</td>
+      <td class="number">{usage !== undefined && <Amount value={usage.input_tokens} />}</td>
+      <td class="number">{usage !== undefined && <Amount value={usage.output_tokens} />}</td>
+      <td>
+        <code>{id}</code>
+      </td>
+    </tr>
+  );
+}
