@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { changesOf, subjectKindOf, wordsOf } from "./act_words.ts";
 
 test("a grant says how much was given or taken back", () => {
-  expect(wordsOf("grant", { amount: 50 })).toBe("gave 50 credits");
-  expect(wordsOf("grant", { amount: -50 })).toBe("took back 50 credits");
+  expect(wordsOf("grant", { amount: 50 })).toBe("gave 50 credits to");
+  expect(wordsOf("grant", { amount: -50 })).toBe("took back 50 credits from");
 });
 
 test("a deed of a later release is said by its own word", () => {
-  expect(wordsOf("rename_user", {})).toBe("rename user");
+  expect(wordsOf("rename_user", {})).toBe("rename user:");
 });
 
 test("each member that changed is a line, also within an object", () => {

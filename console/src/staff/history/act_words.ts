@@ -1,30 +1,33 @@
 /** What was done, in words that a person says. */
 
+import { credits } from "../../parts/amounts.tsx";
+
+/** Each goes on with what it was done to: "ended all sessions of" Ada. */
 const DEEDS: Record<string, string> = {
-  grant: "gave or took back credits",
-  change: "changed the account",
-  make_reset_code: "made a code for a new password",
-  end_sessions: "ended all sessions",
-  end_keys: "ended all API keys",
-  begin_deletion: "began to delete the account",
-  end_deletion: "deleted the account",
-  make_vouchers: "made codes",
-  end_vouchers: "ended codes",
-  begin_bulk_grant: "began a bulk grant",
-  resume_bulk_grant: "went on with a bulk grant",
-  end_bulk_grant: "finished a bulk grant",
-  replace_catalogue: "replaced the catalogue",
-  stop: "stopped messages and registrations",
-  resume: "resumed messages and registrations",
-  create_superuser: "created a superuser",
+  grant: "gave or took back credits of",
+  change: "changed the account of",
+  make_reset_code: "made a code for a new password of",
+  end_sessions: "ended all sessions of",
+  end_keys: "ended all API keys of",
+  begin_deletion: "began to delete",
+  end_deletion: "deleted",
+  make_vouchers: "made",
+  end_vouchers: "ended",
+  begin_bulk_grant: "began",
+  resume_bulk_grant: "went on with",
+  end_bulk_grant: "finished",
+  replace_catalogue: "replaced",
+  stop: "stopped",
+  resume: "resumed",
+  create_superuser: "created the superuser",
 };
 
 /** The words for `deed`. A later release may have deeds that this page does not know. */
 export function wordsOf(deed: string, after: Record<string, unknown>): string {
   if (deed === "grant" && typeof after.amount === "number") {
-    return after.amount < 0 ? `took back ${number(-after.amount)} credits` : `gave ${number(after.amount)} credits`;
+    return after.amount < 0 ? `took back ${credits(-after.amount)} from` : `gave ${credits(after.amount)} to`;
   }
-  return DEEDS[deed] ?? deed.replaceAll("_", " ");
+  return DEEDS[deed] ?? `${deed.replaceAll("_", " ")}:`;
 }
 
 /** One thing that an act changed. `null`: there was no such thing. */

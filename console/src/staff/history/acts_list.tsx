@@ -42,8 +42,7 @@ function RecordedAct({ act }: { act: Recorded }) {
   return (
     <li>
       <p>
-        <ActorLink actor={act.actor} name={act.actor_name} /> {wordsOf(act.act, act.after)}
-        <Subject act={act} />
+        <ActorLink actor={act.actor} name={act.actor_name} /> {wordsOf(act.act, act.after)} <Subject act={act} />
         {act.reason !== null && (
           <>
             : <q dir="auto">{act.reason}</q>
@@ -100,17 +99,21 @@ const PATHS: Record<SubjectKind, (id: string) => string> = {
   deployment: () => "/staff/deployment",
 };
 
-/** A link to what the act was done to, as far as its words do not say it. */
+/** The word for a subject that has no name. */
+const NOUNS: Record<Exclude<SubjectKind, "user">, string> = {
+  vouchers: "codes",
+  job: "a bulk grant",
+  catalogue: "the catalogue",
+  deployment: "messages and registrations",
+};
+
+/** A link to what the act was done to. */
 function Subject({ act }: { act: Recorded }) {
   const kind = subjectKindOf(act.act, act.subject);
-  const words = { user: act.subject_name, vouchers: "batch", job: "job", catalogue: "show", deployment: "show" }[kind];
+  const words = kind === "user" ? act.subject_name : NOUNS[kind];
   return (
-    <>
-      {" ("}
-      <a href={`#${PATHS[kind](act.subject)}`} class="breaking">
-        {words === null ? <code>{act.subject}</code> : <bdi>{words}</bdi>}
-      </a>
-      {")"}
-    </>
+    <a href={`#${PATHS[kind](act.subject)}`} class="breaking">
+      {words === null ? <code>{act.subject}</code> : <bdi>{words}</bdi>}
+    </a>
   );
 }
