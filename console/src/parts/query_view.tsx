@@ -6,7 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ProblemNote } from "./problem_note.tsx";
 
 interface Props<T> {
-  query: Pick<UseQueryResult<T, Error>, "data" | "error" | "refetch" | "isFetching">;
+  query: Pick<UseQueryResult<T, Error>, "data" | "error" | "isFetching"> & { refetch: () => unknown };
   children: (data: T) => ComponentChildren;
 }
 
