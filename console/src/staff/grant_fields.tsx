@@ -8,9 +8,10 @@ const MOST_CREDITS = 1_000_000_000_000;
 interface Props {
   /** A grant that was sent already, and is not to be changed: only to be sent again. */
   kept: { amount: number; reason: string } | null;
+  autoFocus?: boolean;
 }
 
-export function GrantFields({ kept }: Props) {
+export function GrantFields({ kept, autoFocus = false }: Props) {
   const fixed = kept === null ? {} : { value: kept.reason, readOnly: true };
   const amount = kept === null ? {} : { value: Math.abs(kept.amount), readOnly: true };
   const direction = kept === null ? {} : { value: kept.amount < 0 ? "take" : "give", disabled: true };
@@ -29,6 +30,7 @@ export function GrantFields({ kept }: Props) {
           min={1}
           max={MOST_CREDITS}
           step={1}
+          autoFocus={autoFocus}
           required
           {...amount}
         />

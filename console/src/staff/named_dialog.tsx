@@ -31,6 +31,7 @@ export function NamedDialog({ title, name, act, label, children, onClose }: Prop
         value={typed}
         onInput={(event) => setTyped(event.currentTarget.value)}
         dir="auto"
+        autoFocus
         autoComplete="off"
         autoCapitalize="none"
         spellcheck={false}

@@ -2,7 +2,13 @@
 
 import { TextField } from "../parts/form.tsx";
 
-export function ReasonField({ isRequired = false, hint }: { isRequired?: boolean; hint?: string }) {
+interface Props {
+  isRequired?: boolean;
+  hint?: string;
+  autoFocus?: boolean;
+}
+
+export function ReasonField({ isRequired = false, hint, autoFocus = false }: Props) {
   return (
     <TextField
       label={isRequired ? "Reason" : "Reason, if you like"}
@@ -10,6 +16,7 @@ export function ReasonField({ isRequired = false, hint }: { isRequired?: boolean
       hint={hint ?? "For whoever reads the history"}
       maxLength={500}
       dir="auto"
+      autoFocus={autoFocus}
       autoComplete="off"
       required={isRequired}
     />

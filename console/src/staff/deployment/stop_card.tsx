@@ -56,7 +56,7 @@ function SwitchDialog({ accepting, onClose }: { accepting: boolean; onClose: () 
           ? "Everybody is refused from now on. Messages that have begun are answered and charged."
           : "Everybody can ask and register again, within a minute."}
       </p>
-      <ReasonField isRequired hint="For other staff and the history. Users are not told." />
+      <ReasonField isRequired autoFocus hint="For other staff and the history. Users are not told." />
     </ConfirmDialog>
   );
 }

@@ -1,12 +1,13 @@
 /** Acts of staff and operators, newest first. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
+import type { ComponentChildren } from "preact";
 import { answered, api, type Schema } from "../../api/client.ts";
 import { Moment } from "../../parts/amounts.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { filled, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
-import { changesOf, type SubjectKind, subjectKindOf, wordsOf } from "./act_words.ts";
+import { type Change, changesOf, type SubjectKind, subjectKindOf, wordsOf } from "./act_words.ts";
 
 export interface ActConditions extends Record<string, string> {
   actor: string;
@@ -25,7 +26,7 @@ export function ActsList({ conditions }: { conditions: ActConditions }) {
   return (
     <ListView query={acts} rowsOf={(page) => page.acts} empty="Nothing was done.">
       {(rows) => (
-        <ol class="acts">
+        <ol class="history">
           {rows.map((act) => (
             <RecordedAct key={act.id} act={act} />
           ))}
@@ -39,6 +40,8 @@ type Recorded = Schema<"RecordedAct">;
 
 function RecordedAct({ act }: { act: Recorded }) {
   const changes = changesOf(act.before, act.after);
+  // What was there before is what a reader asks for first.
+  const isChange = Object.keys(act.before).length > 0;
   return (
     <li>
       <p>
@@ -49,45 +52,57 @@ function RecordedAct({ act }: { act: Recorded }) {
           </>
         )}
       </p>
-      <p class="muted">
-        <Moment at={act.at} />
-        {act.network !== null && ` from ${act.network}`}
-      </p>
+      {isChange && <Changes changes={changes} />}
       <details>
-        <summary>Details</summary>
+        <summary>
+          <Moment at={act.at} />
+        </summary>
+        {!isChange && <Changes changes={changes} />}
         <dl class="changes">
-          {changes.map(({ name, before, after }) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                {before !== null && (
-                  <del>
-                    <bdi>{before}</bdi>
-                  </del>
-                )}{" "}
-                {after !== null && (
-                  <ins>
-                    <bdi>{after}</bdi>
-                  </ins>
-                )}
-              </dd>
-            </div>
-          ))}
-          <div>
-            <dt>act</dt>
-            <dd>
-              <code>{act.act}</code> <code>{act.id}</code>
-            </dd>
-          </div>
-          <div>
-            <dt>request</dt>
-            <dd>
-              <code>{act.request_id}</code>
-            </dd>
-          </div>
+          <Fact name="act">
+            <code>{act.act}</code> <code>{act.id}</code>
+          </Fact>
+          <Fact name="request">
+            <code>{act.request_id}</code>
+          </Fact>
+          {act.network !== null && <Fact name="network">{act.network}</Fact>}
         </dl>
       </details>
     </li>
+  );
+}
+
+function Changes({ changes }: { changes: Change[] }) {
+  return (
+    <dl class="changes">
+      {changes.map(({ name, before, after }) => (
+        <Fact key={name} name={name}>
+          {before !== null && (
+            <del>
+              <Value text={before} />
+            </del>
+          )}{" "}
+          {after !== null && (
+            <ins>
+              <Value text={after} />
+            </ins>
+          )}
+        </Fact>
+      ))}
+    </dl>
+  );
+}
+
+function Value({ text }: { text: string }) {
+  return /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text) ? <Moment at={text} /> : <bdi>{text}</bdi>;
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
   );
 }
 

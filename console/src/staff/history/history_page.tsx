@@ -10,7 +10,7 @@ export function HistoryPage() {
   const conditions = { actor: query.get("actor") ?? "", subject: query.get("subject") ?? "" };
   return (
     <Page title="History">
-      <search class="filters">
+      <search class="conditions">
         <TextField
           label="Who did it"
           name="actor"

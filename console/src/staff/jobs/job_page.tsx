@@ -95,7 +95,7 @@ function Rows({ report }: { report: Schema<"JobReport"> }) {
   const rows = report.results.filter((row) => isShown(row.outcome, filter));
   return (
     <>
-      <div class="filters">
+      <div class="conditions">
         <SelectField
           label="Rows"
           name="filter"

@@ -75,10 +75,12 @@ function SetForm({ user, onClose }: { user: User; onClose: () => void }) {
           required
           autoFocus
         />
-        <SelectField label="Each" name="per" defaultValue={allowance?.per ?? "month"}>
-          <option value="day">day</option>
-          <option value="week">week</option>
-          <option value="month">month</option>
+        <SelectField label="Each" name="per">
+          {(["month", "week", "day"] as const).map((per) => (
+            <option key={per} value={per} selected={per === allowance?.per}>
+              {per}
+            </option>
+          ))}
         </SelectField>
         <TextField
           label="Up to"
@@ -106,7 +108,7 @@ function EndForm({ user, onClose }: { user: User; onClose: () => void }) {
   });
   return (
     <ActForm act={ending} label="End the allowance" onRefuse={onClose} isDangerous>
-      <ReasonField isRequired />
+      <ReasonField isRequired autoFocus />
     </ActForm>
   );
 }

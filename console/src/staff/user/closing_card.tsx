@@ -67,7 +67,7 @@ function Activation({ user, onClose }: Props) {
   return (
     <ConfirmDialog title={`Activate ${user.username}?`} act={activating} label="Activate" onClose={onClose}>
       <p>The account can be signed in to again. Its API keys of before stay ended.</p>
-      <ReasonField />
+      <ReasonField autoFocus />
     </ConfirmDialog>
   );
 }

@@ -9,17 +9,19 @@ import { Table } from "../../parts/table.tsx";
 import { filled, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
 import { SaveTableButton } from "../save_table_button.tsx";
+import type { User } from "./user_api.ts";
 
 interface Conditions extends Record<string, string> {
   from: string;
   to: string;
   kind: string;
+  key: string;
   model: string;
 }
 
 function conditionsIn(query: URLSearchParams): Conditions {
   const member = (name: string) => query.get(name) ?? "";
-  return { from: member("from"), to: member("to"), kind: member("kind"), model: member("model") };
+  return { from: member("from"), to: member("to"), kind: member("kind"), key: member("key"), model: member("model") };
 }
 
 function entriesQuery(id: string, conditions: Conditions) {
@@ -29,15 +31,16 @@ function entriesQuery(id: string, conditions: Conditions) {
   });
 }
 
-export function EntriesOfUser({ id }: { id: string }) {
+export function EntriesOfUser({ user }: { user: User }) {
+  const { id } = user;
   const [query] = useAddressQuery();
   const conditions = conditionsIn(query);
   const entries = useInfiniteQuery(entriesQuery(id, conditions));
   const table = `${new URLSearchParams({ ...filled(conditions), limit: "500" } as Record<string, string>)}`;
   return (
     <>
-      <div class="filters">
-        <Filters conditions={conditions} />
+      <div class="conditions">
+        <Filters conditions={conditions} keys={user.keys} />
         <SaveTableButton path={`admin/users/${id}/transactions/?${table}`} fileName={`transactions-${id}.csv`} />
       </div>
       <ListView query={entries} rowsOf={(page) => page.transactions} empty="No transaction meets these conditions.">
@@ -47,7 +50,7 @@ export function EntriesOfUser({ id }: { id: string }) {
   );
 }
 
-function Filters({ conditions }: { conditions: Conditions }) {
+function Filters({ conditions, keys }: { conditions: Conditions; keys: User["keys"] }) {
   const [, change] = useAddressQuery();
   return (
     <>
@@ -75,6 +78,22 @@ function Filters({ conditions }: { conditions: Conditions }) {
         <option value="chat">messages</option>
         <option value="grant">given</option>
         <option value="adjustment">taken back</option>
+      </SelectField>
+      <SelectField
+        label="API key"
+        name="key"
+        value={conditions.key}
+        onChange={(event) => change({ key: event.currentTarget.value })}
+      >
+        <option value="">all, and without a key</option>
+        {keys.map(({ id, name, prefix }) => (
+          <option key={id} value={id}>
+            {name} ({prefix}…)
+          </option>
+        ))}
+        {conditions.key !== "" && !keys.some(({ id }) => id === conditions.key) && (
+          <option value={conditions.key}>an ended key</option>
+        )}
       </SelectField>
       <TextField
         label="Model"

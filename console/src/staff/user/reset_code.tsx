@@ -57,7 +57,7 @@ function CodeDialog({ made, username, onClose }: CodeDialogProps) {
   return (
     <Dialog title={`A code for ${username}`} onClose={onClose}>
       <p>Nobody sees this code again after you close this.</p>
-      <p class="code breaking">
+      <p class="one-code breaking">
         <code>{made.code}</code> <CopyButton text={made.code} />
       </p>
       <p>

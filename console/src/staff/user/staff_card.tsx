@@ -36,7 +36,7 @@ export function StaffCard({ user }: { user: User }) {
           onClose={() => setOpen(false)}
         >
           <p>{wordsFor(user)}</p>
-          <ReasonField />
+          <ReasonField autoFocus />
         </ConfirmDialog>
       )}
     </article>

@@ -98,7 +98,7 @@ function Figure({ label, value }: { label: string; value: string }) {
 function Part({ user, part }: { user: User; part: string }) {
   switch (part) {
     case "transactions":
-      return <EntriesOfUser id={user.id} />;
+      return <EntriesOfUser user={user} />;
     case "usage":
       return <UsageOfUser id={user.id} />;
     case "history":

@@ -52,7 +52,7 @@ export function GrantDialog({ users, onClose }: Props) {
         onRefuse={onClose}
         disabled={tooMany}
       >
-        <GrantFields kept={kept} />
+        <GrantFields kept={kept} autoFocus />
       </ActForm>
       {kept !== null && (
         <p>

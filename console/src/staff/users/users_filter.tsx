@@ -12,7 +12,7 @@ export function UsersFilter({ conditions }: { conditions: Conditions }) {
   const [, change] = useAddressQuery();
   const isSearched = conditions.search !== "";
   return (
-    <search class="filters">
+    <search class="conditions">
       <SearchField search={conditions.search} />
       <SelectField
         label="Status"

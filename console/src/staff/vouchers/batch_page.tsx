@@ -98,9 +98,7 @@ function Uses({ batch }: { batch: Schema<"VoucherBatchWithUses"> }) {
   const used = batch.codes.reduce((sum, code) => sum + (code.used ?? 0), 0);
   const head = (
     <>
-      <th scope="col" class="number">
-        Code
-      </th>
+      <th scope="col">Code</th>
       <th scope="col" class="number">
         Used
       </th>
@@ -116,7 +114,7 @@ function Uses({ batch }: { batch: Schema<"VoucherBatchWithUses"> }) {
       <Table label="Uses of the codes" head={head}>
         {batch.codes.map(({ number, used }) => (
           <tr key={number}>
-            <td class="number">{number}</td>
+            <th scope="row">{number}</th>
             <td class="number">{used === null ? "no longer known" : <Amount value={used} />}</td>
             <td>
               {used !== null && <meter min={0} max={batch.uses} value={used} aria-label={`Uses of code ${number}`} />}

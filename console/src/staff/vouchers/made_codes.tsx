@@ -15,7 +15,7 @@ export function MadeCodes({ made, onSaved }: { made: Schema<"MadeVouchers">; onS
     return () => removeEventListener("beforeunload", ask);
   }, []);
   return (
-    <article class="made" aria-label="The codes">
+    <article class="made-codes" aria-label="The codes">
       <h2>{codes.length === 1 ? "The code" : `The ${codes.length} codes`}</h2>
       <p role="alert">
         <strong>Save them now:</strong> nobody sees them again.
