@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/preact-query";
 import "../../style/catalogue.css";
-import { useLocation } from "wouter-preact";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { TabLinks } from "../tab_links.tsx";
@@ -20,10 +19,13 @@ interface Props {
 }
 
 export function CataloguePage({ part, version }: Props) {
-  const [here] = useLocation();
   return (
     <Page title="Catalogue of models">
-      <TabLinks label="About the catalogue" tabs={[EDITOR, VERSIONS]} here={here} />
+      <TabLinks
+        label="About the catalogue"
+        tabs={[EDITOR, VERSIONS]}
+        here={part === "versions" ? VERSIONS.path : EDITOR.path}
+      />
       {part === "versions" ? <Versions version={version} /> : <StoredEditor />}
     </Page>
   );

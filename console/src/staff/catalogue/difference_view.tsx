@@ -32,7 +32,7 @@ export function DifferenceView({ label, before, after }: Props) {
         {runs.map((run) =>
           run.kind === "gap" ? (
             <p key={`gap ${run.from}`} class="gap">
-              {run.count} {run.count === 1 ? "line" : "lines"} that stay
+              {run.count} {run.count === 1 ? "line stays" : "lines stay"}
             </p>
           ) : (
             run.lines.map((line) => <DifferentLine key={`${line.kind} ${line.number}`} line={line} />)

@@ -27,7 +27,7 @@ export function PricesTable({ text }: { text: string }) {
     </>
   );
   return (
-    <section aria-label="Prices">
+    <>
       <h2>Prices of this text</h2>
       <p class="muted">
         Credits for a million tokens, and for each request and image. Where none is given, cached input and cache writes
@@ -48,6 +48,6 @@ export function PricesTable({ text }: { text: string }) {
           </tr>
         ))}
       </Table>
-    </section>
+    </>
   );
 }
