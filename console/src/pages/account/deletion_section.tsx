@@ -56,6 +56,7 @@ function DeletionDialog({ username, onClose }: { username: string; onClose: () =
           value={typed}
           onInput={(event) => setTyped(event.currentTarget.value)}
           hint={<>Type {username}</>}
+          autoFocus
           autoComplete="off"
           autoCapitalize="none"
           spellcheck={false}

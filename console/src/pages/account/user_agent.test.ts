@@ -5,6 +5,7 @@ test("browsers are told apart though they name each other", () => {
   const mozilla = "Mozilla/5.0 (X11; Linux x86_64)";
   const blink = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
   expect(writtenUserAgent(`${mozilla} ${blink}`)).toBe("Chrome or Chromium on Linux");
+  expect(writtenUserAgent(`${mozilla} HeadlessChrome/142.0.0.0`)).toBe("Chrome or Chromium on Linux");
   expect(writtenUserAgent(`Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${blink} Edg/142.0.0.0`)).toBe("Edge on Windows");
   expect(writtenUserAgent("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")).toBe(
     "Firefox on Linux",

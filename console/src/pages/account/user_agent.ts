@@ -6,7 +6,7 @@ const BROWSERS: Array<[RegExp, string]> = [
   [/\bOPR\//, "Opera"],
   [/\bSamsungBrowser\//, "Samsung Internet"],
   [/\b(?:Firefox|FxiOS)\//, "Firefox"],
-  [/\b(?:Chrome|Chromium|CriOS)\//, "Chrome or Chromium"],
+  [/(?:Chrome|Chromium|CriOS)\//, "Chrome or Chromium"],
   [/\bVersion\/.*\bSafari\//, "Safari"],
   [/\bcurl\//, "curl"],
   [/\bpython/i, "Python"],

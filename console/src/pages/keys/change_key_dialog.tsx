@@ -37,8 +37,9 @@ export function ChangeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: 
     <Dialog title="Change the key" onClose={onClose}>
       <ActForm act={changing} label="Save" onDone={done} onRefuse={onClose}>
         <NameField apiKey={key} />
-        <LimitFields apiKey={key} />
-        <EndFields at={key.expires_at} />
+        <LimitFields apiKey={key}>
+          <EndFields at={key.expires_at} />
+        </LimitFields>
         {asksForPassword.current && (
           <TextField
             label="Your password"
@@ -59,7 +60,7 @@ function EndFields({ at }: { at: string | null }) {
   const [end, setEnd] = useState("keep");
   const now = at === null ? "It lives until you end it" : <Moment at={at} />;
   return (
-    <div class="fields">
+    <>
       <SelectField
         label="End"
         name="end"
@@ -72,6 +73,6 @@ function EndFields({ at }: { at: string | null }) {
         <option value="days">in some days</option>
       </SelectField>
       {end === "days" && <DaysField hint="From now on" isRequired />}
-    </div>
+    </>
   );
 }

@@ -1,5 +1,6 @@
 /** The fields of a key's limits, in the form of a new key and of a change. */
 
+import type { ComponentChildren } from "preact";
 import { SelectField, TextField } from "../../parts/form.tsx";
 import { PERIODS } from "./key_terms.ts";
 import type { ApiKey } from "./keys_query.ts";
@@ -14,6 +15,7 @@ export function NameField({ apiKey }: { apiKey?: ApiKey }) {
       label="Name"
       name="name"
       defaultValue={apiKey?.name ?? ""}
+      autoFocus
       hint="For you: which program or person has it"
       maxLength={100}
       dir="auto"
@@ -23,7 +25,8 @@ export function NameField({ apiKey }: { apiKey?: ApiKey }) {
   );
 }
 
-export function LimitFields({ apiKey }: { apiKey?: ApiKey }) {
+/** `children` are further fields in the same grid. */
+export function LimitFields({ apiKey, children }: { apiKey?: ApiKey; children: ComponentChildren }) {
   const budget = apiKey?.budget ?? null;
   return (
     <>
@@ -55,6 +58,7 @@ export function LimitFields({ apiKey }: { apiKey?: ApiKey }) {
           defaultValue={apiKey?.requests_per_minute ?? ""}
           hint="Empty: any number"
         />
+        {children}
       </div>
       <ModelsField chosen={apiKey?.models ?? []} />
     </>

@@ -20,15 +20,15 @@ async function makeKey(fields: FormData): Promise<Schema<"MadeApiKey">> {
 
 export function NewKeyDialog({ onClose }: { onClose: () => void }) {
   const [made, setMade] = useState<Schema<"MadeApiKey"> | null>(null);
-  // The answer has the key in it, so it leaves the cache of acts as soon as the dialog is closed.
-  const making = useMutation({ mutationFn: makeKey, gcTime: 0, onSettled: () => void keysHaveChanged() });
+  const making = useMutation({ mutationFn: makeKey, onSettled: () => void keysHaveChanged() });
   if (made !== null) return <MadeKeyDialog made={made} onClose={onClose} />;
   return (
     <Dialog title="Make an API key" onClose={onClose}>
       <ActForm act={making} label="Make the key" onDone={setMade} onRefuse={onClose}>
         <NameField />
-        <LimitFields />
-        <DaysField hint="Empty: it lives until you end it" />
+        <LimitFields>
+          <DaysField hint="Empty: when you end it" />
+        </LimitFields>
         <TextField
           label="Your password"
           name="password"

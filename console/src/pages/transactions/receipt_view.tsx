@@ -1,6 +1,7 @@
 /** A receipt as people read it, on the screen and on paper. */
 
 import type { ComponentChildren } from "preact";
+import { BASE } from "../../api/base.ts";
 import { Moment } from "../../parts/amounts.tsx";
 import { BillTable } from "./bill_table.tsx";
 import type { Claims, Verdict } from "./receipt.ts";
@@ -28,7 +29,7 @@ export function ReceiptView({ claims }: { claims: Claims }) {
           <code>{claims.sub}</code>
         </Fact>
         <Fact name="Issued by">
-          <code>{claims.iss}</code> at {location.host}, <Moment at={new Date(claims.iat * 1000).toISOString()} />
+          <code>{claims.iss}</code> at {BASE.href}, <Moment at={new Date(claims.iat * 1000).toISOString()} />
         </Fact>
         {claims.catalogue !== undefined && <Fact name="Prices">of version {claims.catalogue} of the catalogue</Fact>}
       </dl>
@@ -50,17 +51,17 @@ export function VerdictNote({ verdict }: { verdict: Verdict }) {
   switch (verdict.kind) {
     case "genuine":
       return (
-        <p class="verdict genuine">
+        <p class="note good">
           <strong>Genuine.</strong> Your browser verified the signature, and that the cost follows from the counts.
         </p>
       );
     case "forged":
       return (
-        <p class="verdict forged" role="alert">
+        <p class="problem" role="alert">
           <strong>Not genuine.</strong> {verdict.why} Ask the operator.
         </p>
       );
     case "not-verified":
-      return <p class="verdict">This browser cannot verify Ed25519 signatures. The lines below can.</p>;
+      return <p class="note">This browser cannot verify Ed25519 signatures. The lines below can.</p>;
   }
 }

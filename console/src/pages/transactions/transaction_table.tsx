@@ -102,7 +102,13 @@ function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
         </td>
       </tr>
       <tr id={details} class="details" hidden={!isOpen}>
-        <td colSpan={COLUMNS}>{isOpen && <TransactionDetails transaction={transaction} keyName={keyName} />}</td>
+        <td colSpan={COLUMNS}>
+          {isOpen && (
+            <div class="in-sight">
+              <TransactionDetails transaction={transaction} keyName={keyName} />
+            </div>
+          )}
+        </td>
       </tr>
     </Fragment>
   );

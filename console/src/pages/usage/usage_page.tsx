@@ -67,7 +67,7 @@ function Usage({ view }: { view: UsageView }) {
 
 function Behind(props: { asOf: string; isReading: boolean; onAgain: () => void }) {
   return (
-    <div class="problem" role="status">
+    <div class="note" role="status">
       <p>
         Messages that were charged after <Moment at={props.asOf} /> are being added up. Look again in a minute.
       </p>

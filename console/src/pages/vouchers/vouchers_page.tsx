@@ -88,7 +88,7 @@ function hintOf(read: ReadCode): string {
 
 function Outcome({ balance }: Redeemed) {
   return (
-    <p class="verdict genuine" role="status">
+    <p class="note good" role="status">
       <strong>The voucher's credits are yours.</strong>
       {balance !== null && ` Your balance is now ${credits(balance)}.`}
     </p>
