@@ -1,6 +1,7 @@
 /** One version of the catalogue, beside the one in force, and the way to restore it. */
 
-import { useQuery } from "@tanstack/preact-query";
+import { useMutation, useQuery } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
@@ -8,6 +9,7 @@ import { CopyButton } from "../../parts/copy_button.tsx";
 import { keepDraft, keptDraft } from "../../parts/drafts.ts";
 import { QueryView } from "../../parts/query_view.tsx";
 import { ActorLink } from "../actor_link.tsx";
+import { ConfirmDialog } from "../confirm_dialog.tsx";
 import { catalogueQuery, type StoredCatalogue, versionQuery } from "./catalogue_api.ts";
 import { DifferenceView } from "./difference_view.tsx";
 import { draftOf } from "./edited.ts";
@@ -34,15 +36,10 @@ export function VersionView({ version }: { version: number }) {
 
 function Compared({ old, now }: { old: StoredCatalogue; now: StoredCatalogue }) {
   const [, go] = useLocation();
+  const [isAsking, setAsking] = useState(false);
   if (old.version === now.version) return <p>This version is in force.</p>;
+  const [name, draft] = draftOf({ text: old.text ?? "", seen: now.version });
   const restore = () => {
-    const [name, draft] = draftOf({ text: old.text ?? "", seen: now.version });
-    if (
-      keptDraft(name) !== "" &&
-      !confirm("The editor has changes that are not stored. Put this version in their place?")
-    ) {
-      return;
-    }
     keepDraft(name, draft);
     notify("The editor has it. Check it, and store it.");
     go("/staff/catalogue");
@@ -56,12 +53,23 @@ function Compared({ old, now }: { old: StoredCatalogue; now: StoredCatalogue }) 
       />
       {old.text !== null && old.text !== now.text && (
         <div class="buttons">
-          <button type="button" onClick={restore}>
+          <button type="button" onClick={() => (keptDraft(name) === "" ? restore() : setAsking(true))}>
             Restore it in the editor …
           </button>
         </div>
       )}
+      {isAsking && <DropDialog onDrop={restore} onClose={() => setAsking(false)} />}
     </>
+  );
+}
+
+/** Asks before the text of the editor is lost. */
+function DropDialog({ onDrop, onClose }: { onDrop: () => void; onClose: () => void }) {
+  const dropping = useMutation({ mutationFn: async (_: FormData) => onDrop() });
+  return (
+    <ConfirmDialog title="Drop what you have written?" act={dropping} label="Drop it" onClose={onClose}>
+      <p>The editor has changes that are not stored. This version takes their place.</p>
+    </ConfirmDialog>
   );
 }
 

@@ -1,14 +1,13 @@
 /** The transactions of a user, with their conditions in the address. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
-import { answered, api, type Schema } from "../../api/client.ts";
+import { answered, api } from "../../api/client.ts";
 import { useAddressQuery } from "../../parts/address.ts";
-import { Amount, Moment } from "../../parts/amounts.tsx";
 import { SelectField, TextField } from "../../parts/form.tsx";
-import { Table } from "../../parts/table.tsx";
 import { filled, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
 import { SaveTableButton } from "../save_table_button.tsx";
+import { EntriesTable } from "./entries_table.tsx";
 import type { User } from "./user_api.ts";
 
 interface Conditions extends Record<string, string> {
@@ -44,7 +43,7 @@ export function EntriesOfUser({ user }: { user: User }) {
         <SaveTableButton path={`admin/users/${id}/transactions/?${table}`} fileName={`transactions-${id}.csv`} />
       </div>
       <ListView query={entries} rowsOf={(page) => page.transactions} empty="No transaction meets these conditions.">
-        {(rows) => <EntriesTable entries={rows} />}
+        {(rows) => <EntriesTable entries={rows} keys={user.keys} />}
       </ListView>
     </>
   );
@@ -105,59 +104,5 @@ function Filters({ conditions, keys }: { conditions: Conditions; keys: User["key
         onChange={(event) => change({ model: event.currentTarget.value.trim() })}
       />
     </>
-  );
-}
-
-const KINDS: Record<Schema<"TransactionEntry">["kind"], string> = {
-  chat: "message",
-  grant: "given",
-  adjustment: "taken back",
-};
-
-function EntriesTable({ entries }: { entries: Array<Schema<"TransactionEntry">> }) {
-  const head = (
-    <>
-      <th scope="col">When</th>
-      <th scope="col">Kind</th>
-      <th scope="col" class="number">
-        Credits
-      </th>
-      <th scope="col">Model</th>
-      <th scope="col" class="number">
-        Input
-      </th>
-      <th scope="col" class="number">
-        Output
-      </th>
-      <th scope="col">Id</th>
-    </>
-  );
-  return (
-    <Table label="Transactions" head={head}>
-      {entries.map((entry) => (
-        <EntryRow key={entry.id} entry={entry} />
-      ))}
-    </Table>
-  );
-}
-
-function EntryRow({ entry }: { entry: Schema<"TransactionEntry"> }) {
-  const { id, kind, tokens, created_at, model, usage } = entry;
-  return (
-    <tr>
-      <td>
-        <Moment at={created_at} />
-      </td>
-      <td>{KINDS[kind] ?? kind}</td>
-      <td class="number">
-        <Amount value={tokens} />
-      </td>
-      <td class="breaking">{model}</td>
-      <td class="number">{usage !== undefined && <Amount value={usage.input_tokens} />}</td>
-      <td class="number">{usage !== undefined && <Amount value={usage.output_tokens} />}</td>
-      <td>
-        <code>{id}</code>
-      </td>
-    </tr>
   );
 }
