@@ -1,0 +1,86 @@
+/** One conversation: its title, what was said, and where the next message is typed. */
+
+import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/preact-query";
+import { useLocation } from "wouter-preact";
+import { modelsQuery, queryClient } from "../api/queries.ts";
+import { useDraft } from "../parts/drafts.ts";
+import { Composer } from "./composer.tsx";
+import { ConversationHead } from "./conversation_head.tsx";
+import { makeConversation, titleOf } from "./conversations.ts";
+import { Beginning, Log } from "./log.tsx";
+import { messagesQuery } from "./messages.ts";
+import { chosenOf, replying } from "./models.ts";
+import { replyIn, send, stop } from "./replies.ts";
+import { isReading, isSettled, type Reply } from "./reply_state.ts";
+
+/** `conversation` is null for one that begins with the next message. */
+export function ConversationView({ conversation }: { conversation: string | null }) {
+  const [draft, setDraft] = useDraft(`chat ${conversation ?? "new"}`);
+  const models = useQuery(modelsQuery);
+  const offered = replying(models.data ?? []);
+  const chosen = chosenOf(offered);
+  const model = chosen?.id ?? null;
+  const sending = useSending(conversation, model, () => setDraft(""));
+  const reply = conversation === null ? null : replyIn(conversation).value;
+  const obstacle = useObstacle(conversation, reply);
+  const edit = (message: string) => setDraft(draft.trim() === "" ? message : `${message}\n\n${draft}`);
+  return (
+    <section class="conversation" aria-label="Conversation">
+      <ConversationHead conversation={conversation} />
+      {conversation === null ? (
+        <div class="log-place">
+          <Beginning />
+        </div>
+      ) : (
+        <Log conversation={conversation} model={model} onEdit={edit} />
+      )}
+      <Composer
+        conversation={conversation}
+        draft={draft}
+        onDraft={setDraft}
+        models={offered}
+        chosen={chosen}
+        error={sending.error ?? models.error}
+        isSending={sending.isPending}
+        isReading={reply !== null && isReading(reply)}
+        obstacle={obstacle}
+        onSend={sending.mutate}
+        onStop={() => conversation !== null && stop(conversation)}
+      />
+    </section>
+  );
+}
+
+/** Sends a message, after the conversation is made that it begins. */
+function useSending(conversation: string | null, model: string | null, onSent: () => void) {
+  const [location, navigate] = useLocation();
+  return useMutation({
+    mutationFn: async (message: string) => {
+      const id = conversation ?? (await beginning(message));
+      send({ message, model, conversation: id });
+      return id;
+    },
+    onSuccess: (id) => {
+      onSent();
+      if (conversation === null && location === "/chat") navigate(`/chat/${id}`, { replace: true });
+    },
+  });
+}
+
+async function beginning(message: string): Promise<string> {
+  const { id } = await makeConversation(titleOf(message));
+  // A conversation that was just made has no messages.
+  const empty = { pages: [{ messages: [], next: null }], pageParams: [null] };
+  queryClient.setQueryData(messagesQuery(id).queryKey, empty);
+  return id;
+}
+
+/** Why the next message has to wait. */
+function useObstacle(conversation: string | null, reply: Reply | null): string | null {
+  const messages = useInfiniteQuery({ ...messagesQuery(conversation ?? ""), enabled: conversation !== null });
+  if (conversation === null) return null;
+  // What the conversation has is how this page finds again what it sends.
+  if (messages.data === undefined) return "What was said before is not there yet.";
+  if (reply !== null && !isSettled(reply)) return "One message at a time: see to the one above first.";
+  return null;
+}
