@@ -1,6 +1,8 @@
 /** The chat: the conversations, and the one that is open. */
 
 import "../style/chat.css";
+import "../style/composer.css";
+import "../style/reply.css";
 import { NoPage } from "../app.tsx";
 import { ConversationList } from "./conversation_list.tsx";
 import { ConversationView } from "./conversation_view.tsx";

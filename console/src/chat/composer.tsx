@@ -1,7 +1,8 @@
 /** Where a message is typed. What is typed stays through a reload and the end of a session. */
 
 import { useQuery } from "@tanstack/preact-query";
-import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useId, useLayoutEffect } from "preact/hooks";
 import { balanceQuery } from "../api/queries.ts";
 import { ProblemNote } from "../parts/problem_note.tsx";
 import { bytesLeft, fits } from "./message_size.ts";
@@ -25,11 +26,13 @@ interface Props {
   obstacle: string | null;
   onSend: (message: string) => void;
   onStop: () => void;
+  /** The field, for who gives it the focus back. */
+  area: RefObject<HTMLTextAreaElement>;
 }
 
 export function Composer(props: Props) {
-  const { draft, onDraft, conversation } = props;
-  const area = useGrowingArea(draft);
+  const { draft, onDraft, conversation, area } = props;
+  useGrowth(area, draft);
   const hint = useId();
   // A keyboard on glass has no Shift+Enter.
   const isTouched = useMedia("(pointer: coarse)");
@@ -64,11 +67,17 @@ export function Composer(props: Props) {
           onKeyDown={onKey}
         />
         {props.isReading ? (
-          <button type="button" class="secondary" onClick={props.onStop}>
+          <button
+            key="stop"
+            type="button"
+            class="secondary"
+            // The second click of a double click on "Send" is no stop.
+            onClick={(event) => event.detail < 2 && props.onStop()}
+          >
             Stop
           </button>
         ) : (
-          <button type="submit" disabled={!isReady} aria-busy={props.isSending}>
+          <button key="send" type="submit" disabled={!isReady} aria-busy={props.isSending}>
             Send
           </button>
         )}
@@ -87,15 +96,13 @@ export function Composer(props: Props) {
 }
 
 /** Grows with its text, as far as the style sheet lets it. */
-function useGrowingArea(text: string) {
-  const area = useRef<HTMLTextAreaElement>(null);
+function useGrowth(area: RefObject<HTMLTextAreaElement>, text: string): void {
   useLayoutEffect(() => {
     const { current } = area;
     if (current === null) return;
     current.style.height = "auto";
     current.style.height = `${current.scrollHeight + 2}px`;
   }, [text]);
-  return area;
 }
 
 /** What the message costs, and whether there is enough. */

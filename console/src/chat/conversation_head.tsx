@@ -11,10 +11,17 @@ import { IS_WIDE, useMedia } from "./use_media.ts";
 
 type Open = "list" | "rename" | "delete" | null;
 
-export function ConversationHead({ conversation }: { conversation: string | null }) {
+interface Props {
+  conversation: string | null;
+  /** In place of the conversation's own. */
+  title?: string;
+}
+
+export function ConversationHead({ conversation, title: given }: Props) {
   const [open, setOpen] = useState<Open>(null);
   const isWide = useMedia(IS_WIDE);
-  const title = useTitle(conversation);
+  const known = useTitle(conversation);
+  const title = given ?? known;
   const close = () => setOpen(null);
   useEffect(() => {
     document.title = `${title ?? "Conversation"} · chat-api`;

@@ -1,7 +1,9 @@
 /** One conversation: its title, what was said, and where the next message is typed. */
 
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/preact-query";
+import { useRef } from "preact/hooks";
 import { useLocation } from "wouter-preact";
+import { isProblem } from "../api/problem.ts";
 import { modelsQuery, queryClient } from "../api/queries.ts";
 import { useDraft } from "../parts/drafts.ts";
 import { Composer } from "./composer.tsx";
@@ -22,8 +24,10 @@ export function ConversationView({ conversation }: { conversation: string | null
   const model = chosen?.id ?? null;
   const sending = useSending(conversation, model, () => setDraft(""));
   const reply = conversation === null ? null : replyIn(conversation).value;
-  const obstacle = useObstacle(conversation, reply);
+  const { obstacle, isThere } = useObstacle(conversation, reply);
+  const area = useRef<HTMLTextAreaElement>(null);
   const edit = (message: string) => setDraft(draft.trim() === "" ? message : `${message}\n\n${draft}`);
+  if (!isThere) return <NoConversation />;
   return (
     <section class="conversation" aria-label="Conversation">
       <ConversationHead conversation={conversation} />
@@ -32,7 +36,7 @@ export function ConversationView({ conversation }: { conversation: string | null
           <Beginning />
         </div>
       ) : (
-        <Log conversation={conversation} model={model} onEdit={edit} />
+        <Log conversation={conversation} model={model} onEdit={edit} onActed={() => area.current?.focus()} />
       )}
       <Composer
         conversation={conversation}
@@ -45,7 +49,11 @@ export function ConversationView({ conversation }: { conversation: string | null
         isReading={reply !== null && isReading(reply)}
         obstacle={obstacle}
         onSend={sending.mutate}
-        onStop={() => conversation !== null && stop(conversation)}
+        onStop={() => {
+          if (conversation !== null) stop(conversation);
+          area.current?.focus();
+        }}
+        area={area}
       />
     </section>
   );
@@ -75,12 +83,30 @@ async function beginning(message: string): Promise<string> {
   return id;
 }
 
-/** Why the next message has to wait. */
-function useObstacle(conversation: string | null, reply: Reply | null): string | null {
+/** Whether the conversation is there, and why the next message has to wait. */
+function useObstacle(conversation: string | null, reply: Reply | null): { isThere: boolean; obstacle: string | null } {
   const messages = useInfiniteQuery({ ...messagesQuery(conversation ?? ""), enabled: conversation !== null });
-  if (conversation === null) return null;
+  if (isProblem(messages.error, "not_found")) return { isThere: false, obstacle: null };
+  return { isThere: true, obstacle: conversation === null ? null : obstacleOf(messages.data !== undefined, reply) };
+}
+
+function obstacleOf(isRead: boolean, reply: Reply | null): string | null {
   // What the conversation has is how this page finds again what it sends.
-  if (messages.data === undefined) return "What was said before is not there yet.";
+  if (!isRead) return "What was said before is not there yet.";
   if (reply !== null && !isSettled(reply)) return "One message at a time: see to the one above first.";
   return null;
+}
+
+function NoConversation() {
+  return (
+    <section class="conversation" aria-label="Conversation">
+      <ConversationHead conversation={null} title="There is no such conversation" />
+      <div class="beginning">
+        <p>It may have been deleted, here or in another tab.</p>
+        <p>
+          <a href="#/chat">Begin a new one</a>
+        </p>
+      </div>
+    </section>
+  );
 }

@@ -16,9 +16,10 @@ interface Props {
   /** The model that is chosen now. */
   model: string | null;
   onEdit: (message: string) => void;
+  onActed: () => void;
 }
 
-export function LiveExchange({ reply, messages, model, onEdit }: Props) {
+export function LiveExchange({ reply, messages, model, onEdit, onActed }: Props) {
   const { sent, stage, text } = reply;
   // Of what is stored already, the note alone is new.
   const isStored = storedOf(reply, messages) !== undefined;
@@ -38,7 +39,7 @@ export function LiveExchange({ reply, messages, model, onEdit }: Props) {
           )}
         </Replied>
       )}
-      <ReplyNote reply={reply} model={model} onEdit={onEdit} />
+      <ReplyNote reply={reply} model={model} onEdit={onEdit} onActed={onActed} />
     </>
   );
 }

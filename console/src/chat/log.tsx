@@ -2,7 +2,7 @@
 
 import { type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/preact-query";
 import { useEffect } from "preact/hooks";
-import { ApiProblem } from "../api/problem.ts";
+import { announce } from "../parts/announcer.tsx";
 import { ProblemNote } from "../parts/problem_note.tsx";
 import { QueryView } from "../parts/query_view.tsx";
 import { Exchange } from "./exchange.tsx";
@@ -15,9 +15,11 @@ interface Props {
   conversation: string;
   model: string | null;
   onEdit: (message: string) => void;
+  /** After a button that is then no longer there. */
+  onActed: () => void;
 }
 
-export function Log({ conversation, model, onEdit }: Props) {
+export function Log({ conversation, model, onEdit, onActed }: Props) {
   const query = useInfiniteQuery(messagesQuery(conversation));
   const messages = query.data === undefined ? [] : inOrder(query.data);
   const { scroller, content, isAway, goToEnd } = useEnd(messages[0]?.id);
@@ -26,7 +28,6 @@ export function Log({ conversation, model, onEdit }: Props) {
   useEffect(() => {
     if (key !== undefined) goToEnd();
   }, [key]);
-  if (query.error instanceof ApiProblem && query.error.code === "not_found") return <NoConversation />;
   return (
     <div class="log-place">
       {/* The words that stream in are not live: announcements say what happens. */}
@@ -36,7 +37,7 @@ export function Log({ conversation, model, onEdit }: Props) {
           <QueryView query={query}>
             {() => (
               <>
-                <EarlierButton query={query} />
+                <EarlierButton query={query} onLast={() => scroller.current?.focus()} />
                 {messages.length === 0 && !query.hasNextPage && key === undefined && <Beginning />}
                 {messages.map((message) => (
                   <Exchange key={message.id} message={message} />
@@ -44,11 +45,18 @@ export function Log({ conversation, model, onEdit }: Props) {
               </>
             )}
           </QueryView>
-          <Live conversation={conversation} messages={messages} model={model} onEdit={onEdit} />
+          <Live conversation={conversation} messages={messages} model={model} onEdit={onEdit} onActed={onActed} />
         </div>
       </div>
       {isAway && (
-        <button type="button" class="small secondary to-end" onClick={goToEnd}>
+        <button
+          type="button"
+          class="small secondary to-end"
+          onClick={() => {
+            goToEnd();
+            scroller.current?.focus({ preventScroll: true });
+          }}
+        >
           Go to the newest
         </button>
       )}
@@ -57,10 +65,12 @@ export function Log({ conversation, model, onEdit }: Props) {
 }
 
 /** Alone in what it draws, so that the words that stream in draw nothing else. */
-function Live({ conversation, messages, model, onEdit }: Props & { messages: Message[] }) {
+function Live({ conversation, messages, model, onEdit, onActed }: Props & { messages: Message[] }) {
   const reply = replyIn(conversation).value;
   if (reply === null) return null;
-  return <LiveExchange reply={reply} messages={[...messages].reverse()} model={model} onEdit={onEdit} />;
+  return (
+    <LiveExchange reply={reply} messages={[...messages].reverse()} model={model} onEdit={onEdit} onActed={onActed} />
+  );
 }
 
 type Pages = Pick<
@@ -68,17 +78,18 @@ type Pages = Pick<
   "hasNextPage" | "fetchNextPage" | "isFetchingNextPage" | "isFetchNextPageError" | "error"
 >;
 
-function EarlierButton({ query }: { query: Pages }) {
+function EarlierButton({ query, onLast }: { query: Pages; onLast: () => void }) {
   if (!query.hasNextPage) return null;
+  const show = async () => {
+    const { isError, hasNextPage } = await query.fetchNextPage();
+    if (isError) return;
+    announce("Earlier messages are shown.");
+    if (!hasNextPage) onLast();
+  };
   return (
     <div class="more">
       <ProblemNote error={query.isFetchNextPageError ? query.error : null} />
-      <button
-        type="button"
-        class="small secondary"
-        aria-busy={query.isFetchingNextPage}
-        onClick={() => void query.fetchNextPage()}
-      >
+      <button type="button" class="small secondary" aria-busy={query.isFetchingNextPage} onClick={() => void show()}>
         Show earlier
       </button>
     </div>
@@ -90,19 +101,6 @@ export function Beginning() {
     <div class="beginning">
       <p>Nothing has been said here yet.</p>
       <p class="muted">A model is told what was said before in the same conversation, and nothing of the others.</p>
-    </div>
-  );
-}
-
-function NoConversation() {
-  return (
-    <div class="log-place">
-      <div class="beginning">
-        <p>There is no such conversation. It may have been deleted.</p>
-        <p>
-          <a href="#/chat">Begin a new one</a>
-        </p>
-      </div>
     </div>
   );
 }

@@ -23,10 +23,8 @@ import {
 } from "./reply_state.ts";
 import { readReply } from "./reply_stream.ts";
 import { type Asked, newSent, type Sent, sentAgain } from "./sent.ts";
-import { drop, keep, keptIn } from "./sent_store.ts";
-
-/** Words are shown ten times a second at most, so that drawing does not keep the page from its work. */
-const DRAWN_EACH_MS = 100;
+import { drop, keep, keepBeforeSending, keptIn } from "./sent_store.ts";
+import { Words } from "./words.ts";
 
 /** How long to wait before the conversation is read again for a reply that nobody reads. */
 const LOOKS_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
@@ -104,7 +102,7 @@ function ask(sent: Sent): void {
   readers.get(conversation)?.abort();
   const reply = asking(sent);
   // Kept before it is sent: whatever happens then, the key is known.
-  keep(reply);
+  keepBeforeSending(reply);
   replyIn(conversation).value = reply;
   void read(sent);
 }
@@ -124,36 +122,11 @@ async function read(sent: Sent): Promise<void> {
   try {
     await readReply(sent, reader.signal, hear);
   } catch (error) {
-    hear({ kind: "cut" });
-    if (!(error instanceof Unreachable) && !reader.signal.aborted) console.warn(error);
+    hear({ kind: "cut", ...(error instanceof Unreachable ? { sentence: error.message } : {}) });
   }
   words.flush();
   if (readers.get(conversation) === reader) readers.delete(conversation);
   await afterReading(conversation);
-}
-
-/** Words that wait to be drawn. */
-class Words {
-  #text = "";
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #draw: (text: string) => void;
-
-  constructor(draw: (text: string) => void) {
-    this.#draw = draw;
-  }
-
-  add(text: string): void {
-    this.#text += text;
-    this.#timer ??= setTimeout(() => this.flush(), DRAWN_EACH_MS);
-  }
-
-  flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const text = this.#text;
-    this.#text = "";
-    if (text !== "") this.#draw(text);
-  }
 }
 
 async function afterReading(conversation: string): Promise<void> {
@@ -185,8 +158,17 @@ function tell(conversation: string, event: ReplyEvent): void {
   const after = next(before, event);
   if (after === before) return;
   place.value = after;
-  if (after.stage.kind !== before.stage.kind || after.id !== before.id) keep(after);
+  if (after.stage.kind !== before.stage.kind || after.id !== before.id) keepIfThereIsRoom(after);
   if (after.stage.kind !== before.stage.kind) announceStage(after);
+}
+
+/** What was kept before the message was sent is enough for a reload: the rest makes it tell more. */
+function keepIfThereIsRoom(reply: Reply): void {
+  try {
+    keep(reply);
+  } catch {
+    // The store is full.
+  }
 }
 
 /** Looks after a while what became of a message whose reply nobody reads. */

@@ -10,9 +10,10 @@ interface Props {
   reply: Reply;
   model: string | null;
   onEdit: (message: string) => void;
+  onActed: () => void;
 }
 
-export function ReplyNote({ reply, model, onEdit }: Props) {
+export function ReplyNote({ reply, model, onEdit, onActed }: Props) {
   const [isLeaving, setLeaving] = useState(false);
   const words = wordsOf(reply);
   if (words === null) return null;
@@ -28,7 +29,15 @@ export function ReplyNote({ reply, model, onEdit }: Props) {
         onEdit(message);
       },
     },
-    dismiss: { label: "Dismiss", act: () => (isOpen(reply) ? setLeaving(true) : dismiss(conversation)) },
+    dismiss: { label: "Dismiss", act: () => dismiss(conversation) },
+  };
+  const doAct = (name: keyof typeof acts) => {
+    if (name === "dismiss" && isOpen(reply)) {
+      setLeaving(true);
+      return;
+    }
+    acts[name].act();
+    onActed();
   };
   return (
     <div class={words.isProblem ? "problem" : "reply-note"} role={words.isProblem ? "alert" : "status"}>
@@ -39,15 +48,28 @@ export function ReplyNote({ reply, model, onEdit }: Props) {
         {words.acts.map((name, place) => {
           if (name === "voucher") return <NoteLink key={name} path="/vouchers" label="Redeem a voucher" />;
           if (name === "new-conversation") return <NoteLink key={name} path="/chat" label="New conversation" />;
-          const { label, act } = acts[name];
+          const { label } = acts[name];
           return (
-            <button key={name} type="button" class={place === 0 ? "small" : "small secondary"} onClick={act}>
+            <button
+              key={name}
+              type="button"
+              class={place === 0 ? "small" : "small secondary"}
+              onClick={() => doAct(name)}
+            >
               {label}
             </button>
           );
         })}
       </div>
-      {isLeaving && <LeavingDialog onLeave={() => dismiss(conversation)} onStay={() => setLeaving(false)} />}
+      {isLeaving && (
+        <LeavingDialog
+          onLeave={() => {
+            dismiss(conversation);
+            onActed();
+          }}
+          onStay={() => setLeaving(false)}
+        />
+      )}
     </div>
   );
 }

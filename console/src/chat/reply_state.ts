@@ -52,7 +52,7 @@ export type ReplyEvent =
   | { kind: "paid"; id: string; cost: number }
   | { kind: "problem"; problem: ApiProblem; now: number }
   /** The connection broke, or the stream ended without `paid` and without `error`. */
-  | { kind: "cut" }
+  | { kind: "cut"; sentence?: string }
   | { kind: "stop" }
   /** The same key is sent again. */
   | { kind: "again" }
@@ -85,7 +85,7 @@ export function next(reply: Reply, event: ReplyEvent): Reply {
     case "problem":
       return isReading(reply) ? { ...reply, ...afterProblem(event.problem, event.now) } : reply;
     case "cut":
-      return isReading(reply) ? { ...reply, stage: { kind: "unknown", sentence: CUT } } : reply;
+      return isReading(reply) ? { ...reply, stage: { kind: "unknown", sentence: event.sentence ?? CUT } } : reply;
     case "stop":
       return isReading(reply) ? { ...reply, stage: { kind: "stopped" } } : reply;
     case "again":

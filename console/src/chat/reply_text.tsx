@@ -39,7 +39,7 @@ function Prose({ source }: { source: string }) {
     <div
       class="prose"
       dir="auto"
-      {...(isWide ? { role: "region", tabIndex: 0, "aria-label": "Table" } : {})}
+      {...(isWide ? { role: "group", tabIndex: 0, "aria-label": "Table" } : {})}
       // What `sanitised` answers is the one text that may be HTML here.
       dangerouslySetInnerHTML={{ __html: html }}
     />
@@ -62,11 +62,12 @@ function CodeBlock({ language, text }: { language: string; text: string }) {
         <CopyButton text={text} label="Copy code" />
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard (axe, scrollable-region-focusable). */}
-      <section tabIndex={0} aria-label={language === "" ? "Code" : `Code in ${language}`}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a section with a name is a landmark, of which a reply would have too many. */}
+      <div tabIndex={0} role="group" aria-label={language === "" ? "Code" : `Code in ${language}`}>
         <pre>
           <code>{text}</code>
         </pre>
-      </section>
+      </div>
     </figure>
   );
 }

@@ -17,7 +17,19 @@ interface Kept {
   refusal: Refusal | null;
 }
 
-/** Keeps what a reload needs, or drops what is settled. Throws where the store is full: then nothing may be sent. */
+const FULL =
+  "This browser keeps nothing more for this page, so the message was not sent. Sign out and in again to make room.";
+
+/** Keeps a message that is about to be sent. Throws if it cannot: a message that a reload would lose must not be sent. */
+export function keepBeforeSending(reply: Reply): void {
+  try {
+    keep(reply);
+  } catch (error) {
+    throw new Error(FULL, { cause: error });
+  }
+}
+
+/** Keeps what a reload needs, or drops what is settled. */
 export function keep(reply: Reply): void {
   const key = PREFIX + reply.sent.conversation;
   if (isSettled(reply)) {
