@@ -86,7 +86,7 @@ export function Composer(props: Props) {
         {props.chosen !== undefined && <ModelPicker models={props.models} chosen={props.chosen} />}
         <QuoteNote {...props} />
         <span id={hint} class="hint">
-          {isTouched ? "Up to 64 KiB" : "Enter sends, Shift+Enter begins a line"}
+          {!isTouched && "Enter sends, Shift+Enter begins a line"}
         </span>
       </div>
       <SizeNote left={bytesLeft(asked)} />

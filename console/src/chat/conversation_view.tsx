@@ -13,7 +13,7 @@ import { Beginning, Log } from "./log.tsx";
 import { messagesQuery } from "./messages.ts";
 import { chosenOf, replying } from "./models.ts";
 import { replyIn, send, stop } from "./replies.ts";
-import { isReading, isSettled, type Reply } from "./reply_state.ts";
+import { isOpen, isReading, isSettled, type Reply } from "./reply_state.ts";
 
 /** `conversation` is null for one that begins with the next message. */
 export function ConversationView({ conversation }: { conversation: string | null }) {
@@ -47,7 +47,7 @@ export function ConversationView({ conversation }: { conversation: string | null
         error={sending.error ?? models.error}
         isSending={sending.isPending}
         isReading={reply !== null && isReading(reply)}
-        obstacle={obstacle}
+        obstacle={models.isPending ? "The models are not there yet." : obstacle}
         onSend={sending.mutate}
         onStop={() => {
           if (conversation !== null) stop(conversation);
@@ -93,8 +93,11 @@ function useObstacle(conversation: string | null, reply: Reply | null): { isTher
 function obstacleOf(isRead: boolean, reply: Reply | null): string | null {
   // What the conversation has is how this page finds again what it sends.
   if (!isRead) return "What was said before is not there yet.";
-  if (reply !== null && !isSettled(reply)) return "One message at a time: see to the one above first.";
-  return null;
+  if (reply === null || isSettled(reply)) return null;
+  if (isReading(reply)) return "The next message can be sent when the reply is there.";
+  return isOpen(reply)
+    ? "Get the reply to the message above first, or dismiss it."
+    : "Try the message above again, edit it, or dismiss it first.";
 }
 
 function NoConversation() {

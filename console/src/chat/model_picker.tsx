@@ -1,4 +1,4 @@
-/** The choice of the model that replies, with its prices. */
+/** The choice of the model that replies, with the prices of each. Those of the chosen one stand beside it, where no name hides them. */
 
 import { useId } from "preact/hooks";
 import { choose, type Model, pricesOf } from "./models.ts";
@@ -16,7 +16,7 @@ export function ModelPicker({ models, chosen }: { models: Model[]; chosen: Model
       >
         {models.map((model) => (
           <option key={model.id} value={model.id}>
-            {model.id} · {pricesOf(model)}
+            {model === chosen ? model.id : `${model.id} · ${pricesOf(model)}`}
           </option>
         ))}
       </select>

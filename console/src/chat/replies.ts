@@ -118,6 +118,8 @@ async function read(sent: Sent): Promise<void> {
     if (event.kind === "text") return words.add(event.text);
     words.flush();
     tell(conversation, event);
+    // Credits are held for it now.
+    if (event.kind === "opened") balanceHasChanged();
   };
   try {
     await readReply(sent, reader.signal, hear);

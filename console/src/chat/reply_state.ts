@@ -61,8 +61,8 @@ export type ReplyEvent =
 
 const CUT = "The connection broke off before the end of the reply.";
 
-/** How long to wait for the first request with a key where the server does not say. */
-const IN_PROGRESS_SECONDS = 5;
+/** How long to wait at least for the first request with a key. A reply may take minutes, and each question costs the server reads. */
+const IN_PROGRESS_SECONDS = 3;
 
 /** Problems of messages that were not charged, though their status does not say so. */
 const FREE_CODES = ["model_failed", "model_misconfigured", "not_accepting", "unavailable"];
@@ -100,8 +100,8 @@ function afterProblem(problem: ApiProblem, now: number): { stage: Stage; text?: 
     case "answer_gone":
       return { stage: { kind: "lost", reason: "gone" } };
     case "in_progress": {
-      const seconds = problem.retryAfterSeconds ?? IN_PROGRESS_SECONDS;
-      return { stage: { kind: "in-progress", until: now + Math.max(seconds, 1) * 1000 } };
+      const seconds = Math.max(problem.retryAfterSeconds ?? 0, IN_PROGRESS_SECONDS);
+      return { stage: { kind: "in-progress", until: now + seconds * 1000 } };
     }
   }
   const isFree = (problem.status < 500 && problem.code !== "outcome_unknown") || FREE_CODES.includes(problem.code);

@@ -23,6 +23,11 @@ describe("an event of a streamed reply", () => {
     expect(eventOf("error", "{}")).toMatchObject({ problem: { status: 500, code: "error" } });
   });
 
+  it("is no event if it is not as the API writes it", () => {
+    for (const data of ["{}", '{"text":1}', "[]", "no JSON"]) expect(() => eventOf("text", data)).toThrow();
+    expect(() => eventOf("paid", '{"id":"01KB05AY8G3W5VXQ7S4TB2NC6D","cost":"1"}')).toThrow();
+  });
+
   it("tells nothing if nobody knows its name", () => {
     expect(eventOf("later", "{}")).toBeNull();
     expect(eventOf(undefined, "{}")).toBeNull();

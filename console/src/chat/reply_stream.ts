@@ -50,19 +50,31 @@ async function readEvents(body: ReadableStream<Uint8Array>, tell: (event: ReplyE
   }
 }
 
-/** What a server-sent event tells. One that is not known tells nothing. */
+/** What a server-sent event tells. One that is not known tells nothing. Throws at one that is not as the API writes it. */
 export function eventOf(name: string | undefined, data: string): ReplyEvent | null {
   const told: Record<string, unknown> = JSON.parse(data);
   switch (name) {
     case "text":
-      return { kind: "text", text: `${told.text}` };
+      return { kind: "text", text: textIn(told, "text") };
     case "paid":
-      return { kind: "paid", id: `${told.id}`, cost: Number(told.cost) };
+      return { kind: "paid", id: textIn(told, "id"), cost: numberIn(told, "cost") };
     case "error":
       return { kind: "problem", problem: problemInStream(told), now: Date.now() };
     default:
       return null;
   }
+}
+
+function textIn(told: Record<string, unknown>, member: string): string {
+  const value = told[member];
+  if (typeof value !== "string") throw new TypeError(`An event has no text as its ${member}.`);
+  return value;
+}
+
+function numberIn(told: Record<string, unknown>, member: string): number {
+  const value = told[member];
+  if (typeof value !== "number") throw new TypeError(`An event has no number as its ${member}.`);
+  return value;
 }
 
 /** A problem whose status was sent before it was known. */
