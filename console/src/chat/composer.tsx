@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/preact-query";
 import type { RefObject } from "preact";
 import { useEffect, useId, useLayoutEffect } from "preact/hooks";
 import { balanceQuery } from "../api/queries.ts";
+import { announce } from "../parts/announcer.tsx";
 import { ProblemNote } from "../parts/problem_note.tsx";
 import { bytesLeft, fits } from "./message_size.ts";
 import { ModelPicker } from "./model_picker.tsx";
@@ -44,6 +45,7 @@ export function Composer(props: Props) {
   const submit = (event?: Event) => {
     event?.preventDefault();
     if (isReady) props.onSend(draft);
+    else if (draft.trim() !== "" && props.obstacle !== null) announce(props.obstacle);
     area.current?.focus();
   };
   const onKey = (event: KeyboardEvent) => {
@@ -62,6 +64,7 @@ export function Composer(props: Props) {
           aria-label="Message"
           aria-describedby={hint}
           placeholder="Write a message"
+          readOnly={props.isSending}
           value={draft}
           onInput={(event) => onDraft(event.currentTarget.value)}
           onKeyDown={onKey}

@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { MoreButton } from "../parts/more_button.tsx";
 import { QueryView } from "../parts/query_view.tsx";
 import { conversationsQuery, FIRST, FIRST_TITLE, inList, withTitle } from "./conversations.ts";
-import { replyIn } from "./replies.ts";
+import { replyIn } from "./reply_signals.ts";
 import { isReading } from "./reply_state.ts";
 import { useAllPages } from "./use_all_pages.ts";
 

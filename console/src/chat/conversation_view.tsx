@@ -12,7 +12,8 @@ import { makeConversation, titleOf } from "./conversations.ts";
 import { Beginning, Log } from "./log.tsx";
 import { messagesQuery } from "./messages.ts";
 import { chosenOf, replying } from "./models.ts";
-import { replyIn, send, stop } from "./replies.ts";
+import { send, stop } from "./replies.ts";
+import { replyIn } from "./reply_signals.ts";
 import { isOpen, isReading, isSettled, type Reply } from "./reply_state.ts";
 
 /** `conversation` is null for one that begins with the next message. */

@@ -18,6 +18,7 @@ describe("a title made of a message", () => {
 
   it("has no control characters", () => {
     expect(titleOf("a\u0007b\u0085c")).toBe("a b c");
+    expect(titleOf("\u0001")).toBe("Untitled");
   });
 });
 

@@ -43,11 +43,14 @@ function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
+/** The title of a message that has no sign which can be seen. */
+const UNTITLED = "Untitled";
+
 /** A title from the first words of a message. */
 export function titleOf(message: string): string {
   const words = message.replace(/[\s\p{Cc}]+/gu, " ").trim();
   const characters = [...words];
-  if (characters.length <= MOST_OF_A_TITLE) return words;
+  if (characters.length <= MOST_OF_A_TITLE) return words || UNTITLED;
   const cut = characters.slice(0, MOST_OF_A_TITLE - 1).join("");
   const end = cut.lastIndexOf(" ");
   return `${end > cut.length / 2 ? cut.slice(0, end) : cut}…`;

@@ -8,7 +8,8 @@ import { QueryView } from "../parts/query_view.tsx";
 import { Exchange } from "./exchange.tsx";
 import { LiveExchange } from "./live_exchange.tsx";
 import { inOrder, type Message, messagesQuery } from "./messages.ts";
-import { replyIn } from "./replies.ts";
+import { resume } from "./replies.ts";
+import { replyIn } from "./reply_signals.ts";
 import { useEnd } from "./use_end.ts";
 
 interface Props {
@@ -23,6 +24,7 @@ export function Log({ conversation, model, onEdit, onActed }: Props) {
   const query = useInfiniteQuery(messagesQuery(conversation));
   const messages = query.data === undefined ? [] : inOrder(query.data);
   const { scroller, content, isAway, goToEnd } = useEnd(messages[0]?.id);
+  useEffect(() => resume(conversation), [conversation]);
   // What a person sends is seen, wherever they had been reading.
   const key = replyIn(conversation).value?.sent.key;
   useEffect(() => {

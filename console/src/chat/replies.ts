@@ -1,35 +1,22 @@
-/**
- * The replies that are under way, one a conversation at most. They go on while another page is shown. A component reads
- * `replyIn(conversation)`, and all that changes them is here.
- */
+/** What can be done with messages and their replies: send, ask again, stop, dismiss. A reply goes on while another page is shown. */
 
-import { type Signal, signal } from "@preact/signals";
-import { Unreachable } from "../api/problem.ts";
+import { SignedOut, Unreachable } from "../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../api/queries.ts";
-import { notify } from "../parts/announcer.tsx";
 import { onSignedOut, session } from "../session/session.ts";
-import { announceStage } from "./announcements.ts";
 import { messagesQuery, newestKnown, readNewest } from "./messages.ts";
-import {
-  aged,
-  asking,
-  isOpen,
-  isReading,
-  isSettled,
-  next,
-  type Reply,
-  type ReplyEvent,
-  storedOf,
-} from "./reply_state.ts";
+import { conversationsWithReply, replyIn, tell } from "./reply_signals.ts";
+import { aged, asking, isOpen, isReading, isSettled, type Reply, type ReplyEvent, storedOf } from "./reply_state.ts";
 import { readReply } from "./reply_stream.ts";
 import { type Asked, newSent, type Sent, sentAgain } from "./sent.ts";
-import { drop, keep, keepBeforeSending, keptIn } from "./sent_store.ts";
+import { drop, keepBeforeSending } from "./sent_store.ts";
 import { Words } from "./words.ts";
 
 /** How long to wait before the conversation is read again for a reply that nobody reads. */
-const LOOKS_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000, 60_000];
+const LOOKS_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000];
+/** Then once a minute, for as long as a reply may take. */
+const LATER_LOOKS_MS = 60_000;
+const MOST_LOOKS = 25;
 
-const replies = new Map<string, Signal<Reply | null>>();
 const readers = new Map<string, AbortController>();
 const looks = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -38,46 +25,44 @@ onSignedOut(() => {
   for (const timer of looks.values()) clearTimeout(timer);
   readers.clear();
   looks.clear();
-  replies.clear();
 });
 
 /** Who comes back to the page wants to know what became of what was sent. */
 function lookAgain(): void {
   if (document.visibilityState === "hidden") return;
-  for (const [conversation, reply] of replies) {
-    const now = reply.peek();
-    if (now !== null && isOpen(now) && !isReading(now)) lookLater(conversation, 0);
-  }
+  for (const conversation of conversationsWithReply()) resume(conversation);
 }
 addEventListener("online", lookAgain);
 document.addEventListener("visibilitychange", lookAgain);
 
-/** The reply under way in a conversation, if there is one. */
-export function replyIn(conversation: string): Signal<Reply | null> {
-  let reply = replies.get(conversation);
-  if (reply === undefined) {
-    const person = session.peek();
-    const userId = person.kind === "signed-in" ? person.userId : "";
-    reply = signal(keptIn(conversation, userId, Date.now()));
-    replies.set(conversation, reply);
-    if (reply.peek() !== null) lookLater(conversation, 0);
-  }
-  return reply;
+/** Looks for the reply to a message that was under way when the page was left. Who opens its conversation calls it. */
+export function resume(conversation: string): void {
+  const reply = replyIn(conversation).peek();
+  if (reply !== null && isOpen(reply) && !isReading(reply)) lookLater(conversation, 0);
 }
 
 /** Sends a message that nobody has sent before. */
 export function send(asked: Asked): void {
   const person = session.peek();
-  if (person.kind !== "signed-in") return;
-  ask(newSent(asked, person.userId, newestKnown(asked.conversation), Date.now()));
+  if (person.kind !== "signed-in") throw new SignedOut();
+  ask(newSent(asked, person.userId, newestIn(asked.conversation), Date.now()));
 }
 
 /** Asks for the same message again: with its own key where it may have been charged. */
 export function askAgain(reply: Reply, model: string | null): void {
   const { sent } = reply;
-  if (isSettled(reply)) ask(newSent({ ...sent, model }, sent.userId, newestKnown(sent.conversation), Date.now()));
+  const now = aged(reply, Date.now());
+  // The page may have been open for a day.
+  if (now !== reply) replyIn(sent.conversation).value = now;
+  else if (isSettled(reply)) ask(newSent({ ...sent, model }, sent.userId, newestIn(sent.conversation), Date.now()));
   else if (isOpen(reply)) ask(sent);
   else ask(sentAgain(sent, { ...sent, model }, Date.now()));
+}
+
+/** The newest message of a conversation: one that the page has read there, or the last that it sent. Ids grow with time. */
+function newestIn(conversation: string): string | null {
+  const ids = [newestKnown(conversation), replyIn(conversation).peek()?.id].filter((id) => typeof id === "string");
+  return ids.sort().at(-1) ?? null;
 }
 
 /** Stops reading. The model writes on, and its reply is charged. */
@@ -92,6 +77,8 @@ export function stop(conversation: string): void {
 /** Takes a message off the page that was refused, or that nobody wants to ask for any more. */
 export function dismiss(conversation: string): void {
   clearTimeout(looks.get(conversation));
+  readers.get(conversation)?.abort();
+  readers.delete(conversation);
   replyIn(conversation).value = null;
   drop(conversation);
 }
@@ -111,10 +98,11 @@ async function read(sent: Sent): Promise<void> {
   const { conversation } = sent;
   const reader = new AbortController();
   readers.set(conversation, reader);
-  const words = new Words((text) => tell(conversation, { kind: "text", text }));
+  // After a stop, or when the same key was sent again, nobody listens.
+  const isHeard = () => readers.get(conversation) === reader;
+  const words = new Words((text) => isHeard() && tell(conversation, { kind: "text", text }));
   const hear = (event: ReplyEvent) => {
-    // After a stop, or in place of an earlier request with this key, nobody listens.
-    if (readers.get(conversation) !== reader) return;
+    if (!isHeard()) return;
     if (event.kind === "text") return words.add(event.text);
     words.flush();
     tell(conversation, event);
@@ -127,7 +115,7 @@ async function read(sent: Sent): Promise<void> {
     hear({ kind: "cut", ...(error instanceof Unreachable ? { sentence: error.message } : {}) });
   }
   words.flush();
-  if (readers.get(conversation) === reader) readers.delete(conversation);
+  if (isHeard()) readers.delete(conversation);
   await afterReading(conversation);
 }
 
@@ -153,36 +141,24 @@ async function settle(conversation: string): Promise<void> {
   }
 }
 
-function tell(conversation: string, event: ReplyEvent): void {
-  const place = replyIn(conversation);
-  const before = place.peek();
-  if (before === null) return;
-  const after = next(before, event);
-  if (after === before) return;
-  place.value = after;
-  if (after.stage.kind !== before.stage.kind || after.id !== before.id) keepIfThereIsRoom(after);
-  if (after.stage.kind !== before.stage.kind) announceStage(after);
-}
-
-/** What was kept before the message was sent is enough for a reload: the rest makes it tell more. */
-function keepIfThereIsRoom(reply: Reply): void {
-  try {
-    keep(reply);
-  } catch {
-    // The store is full.
-  }
-}
-
 /** Looks after a while what became of a message whose reply nobody reads. */
 function lookLater(conversation: string, look: number): void {
   clearTimeout(looks.get(conversation));
   const reply = replyIn(conversation).peek();
   if (reply === null) return;
-  const isAskedAgain = reply.stage.kind === "in-progress";
-  const wait = reply.stage.kind === "in-progress" ? reply.stage.until - Date.now() : LOOKS_MS[look];
-  if (wait === undefined) return;
-  const act = isAskedAgain ? () => ask(reply.sent) : () => void lookAt(conversation, look);
-  looks.set(conversation, setTimeout(act, Math.max(wait, 0)));
+  if (reply.stage.kind === "in-progress") {
+    const wait = Math.max(reply.stage.until - Date.now(), 0);
+    looks.set(
+      conversation,
+      setTimeout(() => ask(reply.sent), wait),
+    );
+  } else if (look < MOST_LOOKS) {
+    const wait = LOOKS_MS[look] ?? LATER_LOOKS_MS;
+    looks.set(
+      conversation,
+      setTimeout(() => void lookAt(conversation, look), wait),
+    );
+  }
 }
 
 /** Reads the conversation, and asks no model: the first request may not have arrived, and then asking would buy the reply. */
@@ -195,7 +171,6 @@ async function lookAt(conversation: string, look: number): Promise<void> {
       tell(conversation, { kind: "seen", id: stored.id, cost: stored.tokens });
       replyIn(conversation).value = null;
       balanceHasChanged();
-      notify("The reply is there.");
       return;
     }
   } catch {

@@ -7,9 +7,9 @@ const DRAWN_EACH_MS = 100;
 export class Words {
   #text = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #draw: (text: string) => void;
+  readonly #draw: (text: string) => unknown;
 
-  constructor(draw: (text: string) => void) {
+  constructor(draw: (text: string) => unknown) {
     this.#draw = draw;
   }
 
