@@ -13,6 +13,7 @@ const PATIENCE_MS = 150;
 
 const TAB_LOCK = named("tab");
 const REFRESH_LOCK = named("refresh");
+const LOCKS: LockManager | undefined = navigator.locks;
 
 export interface TabHandlers {
   /** The token that this tab has. */
@@ -27,12 +28,14 @@ export class Tabs {
   readonly #channel = new BroadcastChannel(named("session"));
   readonly #handlers: TabHandlers;
   #waiting: Array<() => void> = [];
+  /** Ends when no work of this tab is left. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(handlers: TabHandlers) {
     this.#handlers = handlers;
     this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data);
     // Held for as long as the tab lives, so that the others know that there is one to ask.
-    void navigator.locks?.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {}));
+    void LOCKS?.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {}));
   }
 
   #hear(word: Word): void {
@@ -55,15 +58,17 @@ export class Tabs {
     this.#channel.postMessage({ kind: "signed-out" });
   }
 
-  /** Runs `work` in one tab at a time. Browsers have locks where the address is `https` or of the machine itself. */
+  /** Runs `work` when no other runs: of all tabs where the browser has locks, which takes `https` or the machine itself; else of this one. */
   oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-    if (navigator.locks === undefined) return work();
-    return navigator.locks.request(REFRESH_LOCK, work) as Promise<T>;
+    if (LOCKS) return LOCKS.request(REFRESH_LOCK, work) as Promise<T>;
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 
   /** Comes back when another tab has told its token, or when none does. */
   async askForToken(): Promise<void> {
-    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    const { held = [] } = (await LOCKS?.query()) ?? {};
     if (held.filter((lock) => lock.name === TAB_LOCK).length < 2) return;
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);

@@ -1,9 +1,11 @@
-//! `POST /logout/`: ends a session, or all sessions of the user, and with them the API keys if that is asked for.
+//! `POST /logout/`: ends a session, or all sessions of the user, and with them the API keys if that is asked for. A browser that
+//! keeps the refresh token in a cookie forgets it.
 
 use shared::domain::setting::SettingError;
+use shared::domain::time::Timestamp;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, BodyFields, Method, Request};
+use shared::http::{Answer, BodyFields, Method, RefreshCookie, RefreshTokenPlace, Request};
 use shared::identity::accounts::{Accounts, LogoutScope};
 use shared::identity::jwt::{ReceivedToken, Verifier};
 use shared::identity::sessions::Sessions;
@@ -35,22 +37,68 @@ impl Endpoint for LogoutEndpoint {
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let (token, everywhere) = refresh_token_and_scope(request.fields()?)?;
-        if let Some(scope) = everywhere {
-            let claim = self.verifier.refresh_claim(&token).await?;
-            self.accounts.log_out_everywhere(&claim, scope, request.deadline()).await?;
-        } else {
-            // An expired session has ended already, so logging out of it succeeds.
-            let claim = self.verifier.refresh_claim_of_any_age(&token).await?;
-            self.sessions.end(claim.user_id, claim.session_id).await?;
+        let deadline = request.deadline();
+        match request.refresh_token_place()? {
+            RefreshTokenPlace::Body => {
+                let (token, scope) = token_and_scope(request.fields()?, |fields| fields.take("refresh"))?;
+                self.log_out(&token, scope, deadline).await?;
+                Ok(Answer::no_content())
+            }
+            RefreshTokenPlace::Cookie(root) => {
+                let ((), scope) = token_and_scope(request.fields()?, BodyFields::take_no_refresh_token)?;
+                self.log_browser_out(request.refresh_cookie(), scope, deadline).await?;
+                Answer::no_content().cookie(Some(&RefreshCookie::clearing(root)))
+            }
         }
-        Ok(Answer::no_content())
     }
 }
 
-/// The refresh token, and what a logout everywhere ends. Without a scope the logout is of one session.
-fn refresh_token_and_scope(mut fields: BodyFields) -> Result<(ReceivedToken, Option<LogoutScope>), ApiError> {
-    let token = fields.take("refresh");
+impl LogoutEndpoint {
+    /// Ends the session of `token`, or what `scope` says.
+    async fn log_out(
+        &self,
+        token: &ReceivedToken,
+        scope: Option<LogoutScope>,
+        deadline: Timestamp,
+    ) -> Result<(), ApiError> {
+        if let Some(scope) = scope {
+            let claim = self.verifier.refresh_claim(token).await?;
+            self.accounts.log_out_everywhere(&claim, scope, deadline).await?;
+        } else {
+            // An expired session has ended already, so logging out of it succeeds.
+            let claim = self.verifier.refresh_claim_of_any_age(token).await?;
+            self.sessions.end(claim.user_id, claim.session_id).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for the token in a browser's cookie. A cookie that names no session leaves none to end. Such a logout succeeds,
+    /// because only its answer makes the browser forget the cookie: the page cannot. A logout everywhere would leave sessions,
+    /// so it does not.
+    async fn log_browser_out(
+        &self,
+        cookie: Result<Option<ReceivedToken>, ApiError>,
+        scope: Option<LogoutScope>,
+        deadline: Timestamp,
+    ) -> Result<(), ApiError> {
+        let outcome = match cookie {
+            Ok(Some(token)) => self.log_out(&token, scope, deadline).await,
+            Ok(None) => Err(ApiError::NotAuthenticated),
+            Err(error) => Err(error),
+        };
+        match (outcome, scope) {
+            (Err(ApiError::NotAuthenticated | ApiError::TokenNotValid(_)), None) => Ok(()),
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// What `token` takes of the fields, and what a logout everywhere ends. Without a scope the logout is of one session.
+fn token_and_scope<T>(
+    mut fields: BodyFields,
+    token: impl FnOnce(&mut BodyFields) -> Option<T>,
+) -> Result<(T, Option<LogoutScope>), ApiError> {
+    let token = token(&mut fields);
     match (token, fields.take_switch("everywhere"), fields.take_switch("keys")) {
         (Some(token), Some(false), Some(false)) => Ok((token, None)),
         (Some(token), Some(true), Some(false)) => Ok((token, Some(LogoutScope::Sessions))),

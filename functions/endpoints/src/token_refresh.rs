@@ -1,10 +1,12 @@
-//! `POST /token/refresh/`: a refresh token becomes a new access token, and a new refresh token if the settings say so.
+//! `POST /token/refresh/`: a refresh token, of the body or of a browser's cookie, becomes a new access token, and a new refresh
+//! token if the settings say so.
 
 use serde::Serialize;
 use shared::domain::setting::SettingError;
+use shared::domain::time::Clock;
 use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
-use shared::http::{Answer, Method, Request, StatusCode};
+use shared::http::{Answer, Method, PlacedRefreshToken, RefreshTokenPlace, Request, StatusCode};
 use shared::identity::jwt::{AccessToken, ReceivedToken, RefreshToken, Signer, Verifier};
 use shared::identity::sessions::{Refreshed, Sessions};
 
@@ -19,6 +21,7 @@ struct TokenRefreshEndpoint {
     signer: Signer,
     verifier: Verifier,
     rotates: bool,
+    clock: Clock,
 }
 
 impl Endpoint for TokenRefreshEndpoint {
@@ -30,22 +33,38 @@ impl Endpoint for TokenRefreshEndpoint {
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         let (signer, verifier) = tokio::join!(resources.signer(), resources.verifier());
         let rotates = resources.settings.rotate_refresh_tokens;
-        Ok(Self { sessions: resources.sessions(), signer: signer?, verifier, rotates })
+        let (sessions, clock) = (resources.sessions(), resources.clock.clone());
+        Ok(Self { sessions, signer: signer?, verifier, rotates, clock })
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, ApiError> {
-        let token: ReceivedToken = request.fields()?.single("refresh")?;
+        let place = request.refresh_token_place()?;
+        let token = received_token(&request, &place)?;
         let claim = self.verifier.refresh_claim(&token).await?;
         // A refresh token must not be replaced by one that cannot be signed, so the signer must be ready before.
         self.signer.ready().await?;
         let next = self.rotates.then(|| self.signer.new_refresh_terms());
         let Refreshed { subject, replacement } = self.sessions.refresh(&claim, next).await?;
-        let refresh_token = match replacement {
-            Some(terms) => Some(self.signer.refresh_token(subject, terms).await?),
-            None => None,
+        let PlacedRefreshToken { in_body, cookie } = match replacement {
+            Some(terms) => {
+                let token = self.signer.refresh_token(subject, terms).await?;
+                place.put(token, terms.expires_at.since(self.clock.now()))
+            }
+            None => PlacedRefreshToken::default(),
         };
-        let body = RefreshedBody { access_token: self.signer.access_token(subject).await?, refresh_token };
-        Answer::private(StatusCode::OK, &body)
+        let body = RefreshedBody { access_token: self.signer.access_token(subject).await?, refresh_token: in_body };
+        Answer::private(StatusCode::OK, &body)?.cookie(cookie.as_ref())
+    }
+}
+
+fn received_token(request: &Request, place: &RefreshTokenPlace) -> Result<ReceivedToken, ApiError> {
+    let mut fields = request.fields()?;
+    match place {
+        RefreshTokenPlace::Body => fields.single("refresh"),
+        RefreshTokenPlace::Cookie(_) => match fields.take_no_refresh_token() {
+            Some(()) => request.refresh_cookie()?.ok_or(ApiError::NotAuthenticated),
+            None => Err(fields.refuse()),
+        },
     }
 }
 

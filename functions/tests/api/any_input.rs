@@ -297,6 +297,7 @@ fn any_header_name() -> impl Strategy<Value = String> {
         "X-Api-Key",
         "X-Forwarded-For",
         "X-HTTP-Method-Override",
+        "X-Session",
     ];
     prop_oneof![4 => select(known).prop_map(str::to_owned), 1 => "[A-Za-z][A-Za-z0-9_-]{0,20}"]
 }

@@ -2,10 +2,12 @@
 
 use testkit::gateway::{Payload, Request, Response};
 
+use crate::refusals::refused;
 use crate::requests::{
-    COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, TEXT_COMPLETIONS, balance, chat, completion, message,
+    COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, TEXT_COMPLETIONS, balance, chat, completion, log_in, message,
+    of_page, with_cookie,
 };
-use crate::world::World;
+use crate::world::{PASSWORD, Tokens, World};
 
 const PAGE: &str = "https://app.example.com";
 
@@ -21,7 +23,7 @@ fn preflight(path: &str, origin: &str) -> Request {
     Request::new("OPTIONS", path)
         .header("Origin", origin)
         .header("Access-Control-Request-Method", "POST")
-        .header("Access-Control-Request-Headers", "authorization,content-type,x-stainless-os")
+        .header("Access-Control-Request-Headers", "authorization,content-type,x-session,x-stainless-os")
 }
 
 fn says_nothing_of_cors(response: &Response) -> bool {
@@ -78,13 +80,20 @@ async fn pages_are_never_allowed_to_send_credentials() {
     for setting in ["*", PAGE] {
         let world = World::start_with(&[("CORS_ORIGINS", setting)]).await;
         world.register("ada", 100).await;
-        let access = world.log_in("ada").await.access;
+        let Tokens { access, refresh } = world.log_in("ada").await;
         for (status, request) in [
             (204, preflight("/chatView/", PAGE)),
             (204, preflight(COMPLETIONS, PAGE)),
             (200, from_page(chat().bearer(&access))),
             (200, from_page(completion(true).bearer(&access))),
             (401, from_page(balance())),
+            (204, preflight("/login/", PAGE)),
+            (204, preflight("/token/refresh/", PAGE)),
+            (204, preflight("/logout/", PAGE)),
+            (200, from_page(of_page(log_in("ada", PASSWORD)))),
+            (200, from_page(of_page(with_cookie(Request::post("/token/refresh/"), &refresh)))),
+            (401, from_page(of_page(Request::post("/token/refresh/")))),
+            (204, from_page(of_page(with_cookie(Request::post("/logout/"), &refresh)))),
         ] {
             let response = world.stack.send(request).await;
             assert_eq!(response.status, status, "{response:?}");
@@ -103,5 +112,26 @@ async fn a_page_of_another_origin_is_told_nothing() {
         assert_eq!(response.headers["vary"], "Origin");
         let response = world.stack.send(balance().header("Origin", origin)).await;
         assert!(response.status == 401 && says_nothing_of_cors(&response), "{response:?}");
+    }
+}
+
+/// A request without the header needs no preflight, and browsers send one of a neighbour's page, which is of the same site, with
+/// the cookie. The cookie is not looked at.
+#[tokio::test]
+async fn a_request_that_a_browser_sends_without_a_preflight_does_nothing_with_the_cookie() {
+    for setting in ["*", PAGE] {
+        let (world, ada) = World::with_ada(100, &[("CORS_ORIGINS", setting)]).await;
+        for (path, fields) in [("/token/refresh/", &[][..]), ("/logout/", &[]), ("/logout/", &[("everywhere", "true")])]
+        {
+            let form = with_cookie(Request::post(path).form(fields), &ada.refresh);
+            for content_type in [None, Some("text/plain")] {
+                let bare = with_cookie(Request::post(path).body(content_type, Vec::new()), &ada.refresh);
+                refused(&world, from_page(bare), 400, "invalid").await;
+            }
+            let response = refused(&world, from_page(form), 400, "invalid").await;
+            assert!(!response.headers.contains_key("access-control-allow-credentials"), "{response:?}");
+        }
+        let refreshed = world.stack.send(of_page(with_cookie(Request::post("/token/refresh/"), &ada.refresh))).await;
+        assert_eq!(refreshed.status, 200, "the session goes on");
     }
 }

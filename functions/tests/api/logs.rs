@@ -12,8 +12,8 @@ use testkit::template::Template;
 use crate::requests::{
     COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, admin_user, balance,
     bulk_grant, change_api_key, change_password, delete_account, delete_conversation, end_api_key, give, log_in,
-    make_api_key, make_conversation, make_vouchers, message, message_in, messages_of, receipt, redeem, refresh,
-    register, rename_conversation, reset_password, verify,
+    make_api_key, make_conversation, make_vouchers, message, message_in, messages_of, of_page, receipt, redeem,
+    refresh, register, rename_conversation, reset_password, verify, with_cookie,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -30,7 +30,7 @@ const REASON: &str = "Nobody may read why";
 const GRANT: &str = "an-id-of-a-grant";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 86;
+const REQUESTS: usize = 89;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -60,6 +60,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     let refreshed = world.stack.send(refresh(refresh_token)).await.json();
     let refreshed = refreshed["access_token"].as_str().unwrap();
     world.stack.send(refresh(access)).await;
+    let token_of_cookie = use_a_page(world).await;
     world.stack.send(verify(access)).await;
     world.stack.send(verify(&format!("{refresh_token}x"))).await;
     world.stack.send(balance().bearer(access)).await;
@@ -122,9 +123,23 @@ async fn use_everything(world: &World) -> Vec<String> {
         JWT_SIGNING_SECRET,
         RECEIPT_SIGNING_SECRET,
         "Dummy Response",
+        // Of the two headers about cookies.
+        "refresh_token=",
+        "SameSite",
     ];
-    let made_here = [refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE, REASON, GRANT];
+    let made_here = [refreshed, signed, made.key.as_str(), NAME_OF_KEY, TITLE, REASON, GRANT, &token_of_cookie];
     secrets.into_iter().chain(made_here).map(str::to_owned).chain(codes).chain(reset_codes).collect()
+}
+
+/// Logs in, refreshes and logs out as a page in a browser does, and returns the token of its cookie.
+async fn use_a_page(world: &World) -> String {
+    let logged_in = world.stack.send(of_page(log_in("ada", PASSWORD))).await;
+    let cookie = &logged_in.headers["set-cookie"];
+    let token = cookie.strip_prefix("refresh_token=").and_then(|rest| rest.split(';').next()).unwrap();
+    for path in ["/token/refresh/", "/logout/"] {
+        assert!(world.stack.send(of_page(with_cookie(Request::post(path), token))).await.status < 300);
+    }
+    token.to_owned()
 }
 
 /// Makes vouchers as staff, redeems one, lists them and ends them. Returns the codes, as they are written and as they are stored.

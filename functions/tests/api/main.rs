@@ -30,6 +30,7 @@ mod chat_streams;
 mod choices;
 mod completions;
 mod conversations;
+mod cookie_sessions;
 mod cors;
 mod costs;
 mod docs;

@@ -49,6 +49,16 @@ pub fn log_in(username: &str, password: &str) -> Request {
     Request::post("/login/").json(&json!({"username": username, "password": password}))
 }
 
+/// `request` of a page in a browser, whose refresh token is in a cookie.
+pub fn of_page(request: Request) -> Request {
+    request.header("X-Session", "cookie")
+}
+
+/// `request` with the cookie of a page, among others.
+pub fn with_cookie(request: Request, token: &str) -> Request {
+    request.header("Cookie", &format!("theme=dark; refresh_token={token}; language=en"))
+}
+
 pub fn reset_password(code: &str, new_password: &str) -> Request {
     Request::post("/password/reset/").json(&json!({"code": code, "new_password": new_password}))
 }

@@ -3,7 +3,7 @@
 use domain::cause::Cause;
 use domain::ids::{ConversationId, EntryId};
 use lambda_http::Body;
-use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK};
+use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, LINK, SET_COOKIE};
 use lambda_http::http::{HeaderValue, StatusCode};
 use ledger::Charge;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::ApiError;
 use crate::http::accept::{CSV, EVENT_STREAM};
 use crate::http::csv_table::CsvTable;
+use crate::http::refresh_cookie::RefreshCookie;
 
 /// A response in one piece, as `lambda_http` sends it.
 pub type BufferedResponse = lambda_http::Response<Body>;
@@ -112,6 +113,17 @@ impl Answer {
             Some(address) => self.header(LINK, &format!("<{address}>; rel=\"next\"")),
             None => self,
         }
+    }
+
+    /// Tells a browser to keep or to forget a cookie, if there is one.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the cookie has characters that no header can have.
+    pub fn cookie(mut self, cookie: Option<&RefreshCookie>) -> Result<Self, ApiError> {
+        if let Some(cookie) = cookie {
+            self.0.headers_mut().insert(SET_COOKIE, cookie.header_value()?);
+        }
+        Ok(self)
     }
 
     /// Marks an answer that an earlier request with the same idempotency key was given.

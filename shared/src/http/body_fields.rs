@@ -173,7 +173,7 @@ impl BodyFields {
         ApiError::Invalid(self.errors)
     }
 
-    fn note<T>(&mut self, name: &'static str, parsed: Result<T, InvalidField>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, name: &'static str, parsed: Result<T, InvalidField>) -> Option<T> {
         parsed.map_err(|error| self.errors.entry(name.into()).or_default().push(error.to_string())).ok()
     }
 }

@@ -1,6 +1,6 @@
 //! CORS (WHATWG Fetch, section 3.3): the permission for pages in browsers to use the API.
 //!
-//! There are no credentials in Fetch's sense, which are cookies: a page sends its token itself.
+//! No answer allows credentials in Fetch's sense, which are cookies: a page of another origin sends its token itself.
 
 use std::fmt;
 

@@ -1,0 +1,125 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { json, jwt, problem, serve } from "./testing.ts";
+
+type SessionModule = typeof import("./session.ts");
+
+let sessions: SessionModule;
+
+/** Each test has a page of its own. */
+beforeEach(async () => {
+  vi.resetModules();
+  localStorage.clear();
+  sessionStorage.clear();
+  vi.stubGlobal(
+    "BroadcastChannel",
+    class {
+      onmessage = null;
+      postMessage() {}
+    },
+  );
+  sessions = await import("./session.ts");
+});
+
+function get(path: string): Promise<Response> {
+  return sessions.authorizedFetch(new Request(new URL(path, location.href)));
+}
+
+async function signIn(token = jwt()): Promise<void> {
+  serve(() => json({ user: "ada", access_token: token }));
+  await sessions.signIn("ada", "a password");
+}
+
+describe("a session", () => {
+  it("keeps nothing that a script could take away", async () => {
+    const token = jwt();
+    await signIn(token);
+    expect(JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])).not.toContain(token);
+  });
+
+  it("asks the server nothing at a stranger's first visit", () => {
+    const asked = serve(() => problem(401, "not_authenticated"));
+    sessions.begin();
+    expect(sessions.session.value.kind).toBe("signed-out");
+    expect(asked).toEqual([]);
+  });
+
+  it("goes on after a reload by its cookie", async () => {
+    await signIn();
+    vi.resetModules();
+    sessions = await import("./session.ts");
+    serve((_, request) =>
+      request.headers.get("X-Session") === "cookie" ? json({ access_token: jwt() }) : problem(400, "invalid"),
+    );
+    sessions.begin();
+    await vi.waitFor(() => expect(sessions.session.value.kind).toBe("signed-in"));
+  });
+
+  it("is refreshed once for many requests whose token has ended, and each is sent again", async () => {
+    const first = jwt();
+    await signIn(first);
+    const asked = serve((path, request) => {
+      if (path === "token/refresh/") return json({ access_token: jwt() });
+      const isStale = request.headers.get("Authorization") === `Bearer ${first}`;
+      return isStale ? problem(401, "token_not_valid") : json({});
+    });
+    const answers = await Promise.all([get("keys/"), get("usage/"), get("account/")]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(asked.filter((path) => path === "token/refresh/")).toHaveLength(1);
+  });
+
+  it("is not refreshed for a wrong password in a body", async () => {
+    await signIn();
+    const asked = serve(() => problem(401, "invalid_credentials"));
+    expect((await get("keys/")).status).toBe(401);
+    expect(asked).toEqual(["keys/"]);
+  });
+
+  it("that is over asks for the password, and the request is sent after it", async () => {
+    await signIn();
+    let isOver = true;
+    serve((path) => {
+      if (path === "login/") isOver = false;
+      if (path === "login/") return json({ user: "ada", access_token: jwt({ sid: "second" }) });
+      return isOver ? problem(401, "token_not_valid") : json({});
+    });
+    const answer = get("keys/");
+    await vi.waitFor(() => expect(sessions.passwordWanted.value?.reason).toBe("expired"));
+    await sessions.signIn("ada", "a password");
+    expect((await answer).status).toBe(200);
+    expect(sessions.passwordWanted.value).toBeNull();
+  });
+
+  it("of another person never pays for what this one asked", async () => {
+    await signIn();
+    const asked = serve((path) => {
+      if (path === "token/refresh/") return json({ access_token: jwt({ sub: "bob" }) });
+      return problem(401, "token_not_valid");
+    });
+    await expect(get("chatView/")).rejects.toThrow("signed out");
+    expect(asked).toEqual(["chatView/", "token/refresh/"]);
+  });
+
+  it("lets an act be done after a login of the last minutes, and ends the session before", async () => {
+    await signIn();
+    let isRecent = false;
+    const asked = serve((path) => {
+      if (path === "login/") isRecent = true;
+      return path === "login/" ? json({ user: "ada", access_token: jwt({ sid: "second" }) }) : json({});
+    });
+    const act = sessions.recently(async () => {
+      if (!isRecent) throw await (await import("../api/problem.ts")).problemOf(problem(403, "login_required_again"));
+      return "done";
+    });
+    await vi.waitFor(() => expect(sessions.passwordWanted.value?.reason).toBe("recent"));
+    await sessions.signIn("ada", "a password");
+    expect(await act).toBe("done");
+    expect(asked).toContain("sessions/first/");
+  });
+
+  it("ends here although the server cannot be told, unless all sessions were to end", async () => {
+    await signIn();
+    serve(() => problem(503, "unavailable"));
+    await expect(sessions.signOut({ everywhere: true })).rejects.toThrow("unavailable");
+    expect(sessions.session.value.kind).toBe("signed-in");
+  });
+});
