@@ -10,9 +10,10 @@ import { BASE } from "./base.ts";
 import { problemIn } from "./problem.ts";
 import type { components, paths } from "./schema.d.ts";
 
-export const api = createClient<paths>({ baseUrl: BASE.href, fetch: authorizedFetch });
+// The tables that some paths also answer are asked for by `saveTable` alone.
+export const api = createClient<paths, "application/json">({ baseUrl: BASE.href, fetch: authorizedFetch });
 
-export const anonymous = createClient<paths>({ baseUrl: BASE.href, fetch: send });
+export const anonymous = createClient<paths, "application/json">({ baseUrl: BASE.href, fetch: send });
 
 /** A body of the API by the name that it has in the document: `Schema<"ApiKey">`. */
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
@@ -23,17 +24,14 @@ interface Called<T> {
   response: Response;
 }
 
-/** A body in JSON: the tables that some paths also answer are asked for by `saveTable` alone. */
-type Json<T> = Exclude<T, string>;
-
 /** The body of an answer that is a success. */
-export async function answered<T>(call: Promise<Called<T>>): Promise<Json<T>> {
+export async function answered<T>(call: Promise<Called<T>>): Promise<T> {
   return (await answeredInFull(call)).body;
 }
 
 /** The body and the headers of an answer that is a success. */
-export async function answeredInFull<T>(call: Promise<Called<T>>): Promise<{ body: Json<T>; headers: Headers }> {
+export async function answeredInFull<T>(call: Promise<Called<T>>): Promise<{ body: T; headers: Headers }> {
   const { data, error, response } = await call;
   if (!response.ok) throw problemIn(response, error);
-  return { body: data as Json<T>, headers: response.headers };
+  return { body: data as T, headers: response.headers };
 }

@@ -39,7 +39,7 @@ function idOf(row: UsageRow, split: Split): string | null {
 
 function labelOf(row: UsageRow, split: Split): string {
   if (split === "model") return row.model ?? "not stored";
-  if (row.key_id == null) return "You, without a key";
+  if (row.key_id == null) return "Without a key";
   return row.key_name ?? `Ended key ${row.key_id.slice(-4)}`;
 }
 

@@ -26,9 +26,11 @@ interface Props {
   split: Split;
   groups: Group[];
   period: Period;
+  /** The page of the transactions that were summed, if there is one. */
+  transactions?: string | null;
 }
 
-export function GroupTable({ title, split, groups, period }: Props) {
+export function GroupTable({ title, split, groups, period, transactions = "/transactions" }: Props) {
   const head = (
     <>
       <th scope="col">{split === "model" ? "Model" : "API key"}</th>
@@ -46,7 +48,7 @@ export function GroupTable({ title, split, groups, period }: Props) {
         {groups.map((group) => (
           <tr key={group.id}>
             <th scope="row" class="breaking">
-              <GroupName group={group} split={split} period={period} />
+              <GroupName group={group} query={{ [split]: group.id ?? "", ...period }} path={transactions} />
             </th>
             {MEASURES.map(({ value }) => (
               <td key={value} class="number">
@@ -61,11 +63,10 @@ export function GroupTable({ title, split, groups, period }: Props) {
 }
 
 /** A name that leads to the transactions of the group. */
-function GroupName({ group, split, period }: { group: Group; split: Split; period: Period }) {
-  if (group.id === null) return <bdi>{group.label}</bdi>;
-  const query = new URLSearchParams({ [split]: group.id, ...period });
+function GroupName({ group, query, path }: { group: Group; query: Record<string, string>; path: string | null }) {
+  if (group.id === null || path === null) return <bdi>{group.label}</bdi>;
   return (
-    <a href={`#/transactions?${query}`}>
+    <a href={`#${path}?${new URLSearchParams(query)}`}>
       <bdi>{group.label}</bdi>
     </a>
   );

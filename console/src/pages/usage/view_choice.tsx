@@ -9,9 +9,11 @@ interface Props {
   view: UsageView;
   today: string;
   onChange: (changes: Partial<UsageView>) => void;
+  /** Whether the sums tell API keys apart. */
+  hasKeys?: boolean;
 }
 
-export function ViewChoice({ view, today, onChange }: Props) {
+export function ViewChoice({ view, today, onChange, hasKeys = true }: Props) {
   return (
     <div class="choices">
       <Segments
@@ -22,7 +24,9 @@ export function ViewChoice({ view, today, onChange }: Props) {
       />
       <PeriodFields period={view.period} today={today} onChange={(period) => onChange({ period })} />
       <Segments label="Count" options={MEASURES} value={view.measure} onChoose={(measure) => onChange({ measure })} />
-      <Segments label="Split by" options={SPLITS} value={view.split} onChoose={(split) => onChange({ split })} />
+      {hasKeys && (
+        <Segments label="Split by" options={SPLITS} value={view.split} onChoose={(split) => onChange({ split })} />
+      )}
     </div>
   );
 }
