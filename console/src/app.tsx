@@ -3,13 +3,13 @@
 import { QueryClientProvider, useQuery } from "@tanstack/preact-query";
 import { useEffect } from "preact/hooks";
 import { Redirect, Route, Router, Switch } from "wouter-preact";
-import { useHashLocation } from "wouter-preact/use-hash-location";
 import { accountQuery, queryClient } from "./api/queries.ts";
 import { Layout } from "./layout.tsx";
 import { RegisterPage } from "./pages/register.tsx";
 import { ResetPage } from "./pages/reset.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { Announcer } from "./parts/announcer.tsx";
+import { useHashLocation } from "./parts/hash_location.ts";
 import { lazily } from "./parts/lazily.tsx";
 import { Page } from "./parts/page.tsx";
 import { Loading } from "./parts/query_view.tsx";
@@ -17,11 +17,13 @@ import { PasswordDialog } from "./session/password_dialog.tsx";
 import { begin, learnUsername, onSignedOut, session } from "./session/session.ts";
 
 const ChatPage = lazily(async () => (await import("./chat/chat_page.tsx")).ChatPage);
-const UsagePage = lazily(async () => (await import("./pages/usage.tsx")).UsagePage);
-const TransactionsPage = lazily(async () => (await import("./pages/transactions.tsx")).TransactionsPage);
-const KeysPage = lazily(async () => (await import("./pages/keys.tsx")).KeysPage);
-const VouchersPage = lazily(async () => (await import("./pages/vouchers.tsx")).VouchersPage);
-const AccountPage = lazily(async () => (await import("./pages/account.tsx")).AccountPage);
+const UsagePage = lazily(async () => (await import("./pages/usage/usage_page.tsx")).UsagePage);
+const TransactionsPage = lazily(
+  async () => (await import("./pages/transactions/transactions_page.tsx")).TransactionsPage,
+);
+const KeysPage = lazily(async () => (await import("./pages/keys/keys_page.tsx")).KeysPage);
+const VouchersPage = lazily(async () => (await import("./pages/vouchers/vouchers_page.tsx")).VouchersPage);
+const AccountPage = lazily(async () => (await import("./pages/account/account_page.tsx")).AccountPage);
 const StaffPages = lazily(async () => (await import("./staff/staff_pages.tsx")).StaffPages);
 
 onSignedOut(() => queryClient.clear());

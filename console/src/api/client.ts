@@ -10,9 +10,10 @@ import { BASE } from "./base.ts";
 import { problemIn } from "./problem.ts";
 import type { components, paths } from "./schema.d.ts";
 
-export const api = createClient<paths>({ baseUrl: BASE.href, fetch: authorizedFetch });
+// The tables that some paths also answer are asked for by `saveTable` alone.
+export const api = createClient<paths, "application/json">({ baseUrl: BASE.href, fetch: authorizedFetch });
 
-export const anonymous = createClient<paths>({ baseUrl: BASE.href, fetch: send });
+export const anonymous = createClient<paths, "application/json">({ baseUrl: BASE.href, fetch: send });
 
 /** A body of the API by the name that it has in the document: `Schema<"ApiKey">`. */
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];

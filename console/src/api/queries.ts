@@ -11,7 +11,8 @@ export const queryClient = new QueryClient({
   defaultOptions: {
     // A browser's word that it is offline is a hint, so every request is tried.
     queries: { staleTime: 15_000, retry: mayPass, networkMode: "always" },
-    mutations: { retry: false, networkMode: "always" },
+    // The fields of an act, among them passwords, are forgotten with the form that sent them.
+    mutations: { retry: false, networkMode: "always", gcTime: 0 },
   },
 });
 

@@ -5,7 +5,13 @@ import { announce } from "./announcer.tsx";
 
 const DONE_MS = 2000;
 
-export function CopyButton({ text, label = "Copy" }: { text: string | (() => string); label?: string }) {
+interface Props {
+  text: string | (() => string);
+  label?: string;
+  onCopied?: () => void;
+}
+
+export function CopyButton({ text, label = "Copy", onCopied }: Props) {
   const [state, setState] = useState<"ready" | "copied" | "failed">("ready");
   useEffect(() => {
     if (state === "ready") return;
@@ -17,6 +23,7 @@ export function CopyButton({ text, label = "Copy" }: { text: string | (() => str
       await navigator.clipboard.writeText(typeof text === "string" ? text : text());
       setState("copied");
       announce("Copied.");
+      onCopied?.();
     } catch {
       setState("failed");
       announce("The browser did not let it be copied.");

@@ -29,7 +29,7 @@ function nextOf(answer: Response): string | null {
   return answer.headers.get("Link")?.match(/^<([^>]*)>; rel="next"/)?.[1] ?? null;
 }
 
-export function save(parts: string[], type: string, fileName: string): void {
+export function save(parts: BlobPart[], type: string, fileName: string): void {
   const address = URL.createObjectURL(new Blob(parts, { type }));
   const link = document.createElement("a");
   link.href = address;

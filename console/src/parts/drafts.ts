@@ -12,9 +12,9 @@ const PREFIX = named("draft ");
 /** The draft of the place `name`, and a way to change it. An empty one is not kept. */
 export function useDraft(name: string): [string, (text: string) => void] {
   const key = PREFIX + name;
-  const [draft, setDraft] = useState({ key, text: sessionStorage.getItem(key) ?? "" });
+  const [draft, setDraft] = useState({ key, text: keptDraft(name) });
   // Another place has a draft of its own.
-  const text = draft.key === key ? draft.text : (sessionStorage.getItem(key) ?? "");
+  const text = draft.key === key ? draft.text : keptDraft(name);
   const change = (text: string) => {
     keepDraft(name, text);
     setDraft({ key, text });
@@ -25,6 +25,11 @@ export function useDraft(name: string): [string, (text: string) => void] {
 export function keepDraft(name: string, text: string): void {
   if (text === "") sessionStorage.removeItem(PREFIX + name);
   else sessionStorage.setItem(PREFIX + name, text);
+}
+
+/** The draft of the place `name`, or nothing. */
+export function keptDraft(name: string): string {
+  return sessionStorage.getItem(PREFIX + name) ?? "";
 }
 
 export function forgetDrafts(): void {

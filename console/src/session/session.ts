@@ -175,12 +175,27 @@ async function refreshed(stale: AccessToken | null): Promise<AccessToken> {
     const isGood = () => token !== null && token.jwt !== stale?.jwt && isFresh(token, Date.now());
     if (!isGood()) await tabs.askForToken();
     if (isGood() && token !== null) return token;
-    const answer = await (await post("token/refresh/", {})).json();
-    const next = accessToken(answer.access_token, Date.now());
-    take(next);
-    tabs.tellToken(next);
-    return next;
+    return newToken();
   });
+}
+
+async function newToken(): Promise<AccessToken> {
+  const answer = await (await post("token/refresh/", {})).json();
+  const next = accessToken(answer.access_token, Date.now());
+  take(next);
+  tabs.tellToken(next);
+  return next;
+}
+
+/** Replaces the access token of all tabs, after an act that has made it worthless, such as a new password. */
+export async function renewToken(): Promise<void> {
+  await tabs.oneAtATime(newToken);
+}
+
+/** A way to send requests by one new token, which nothing replaces: an account that is being deleted gives no other. */
+export async function fetchByOneToken(): Promise<(request: Request) => Promise<Response>> {
+  const only = await tabs.oneAtATime(newToken);
+  return (request) => send(authorized(request, only));
 }
 
 /** A token that is good, after the person has signed in again if they have to, and of nobody but the one who had `stale`. */

@@ -1,5 +1,0 @@
-import { Page } from "../parts/page.tsx";
-
-export function AccountPage() {
-  return <Page title="Account">{null}</Page>;
-}

@@ -1,0 +1,77 @@
+/** Save everything that is stored, as one file. */
+
+import { useRef, useState } from "preact/hooks";
+import { announce, notify } from "../../parts/announcer.tsx";
+import { save } from "../../parts/download.ts";
+import { ProblemNote } from "../../parts/problem_note.tsx";
+import { Export, type Progress } from "./export.ts";
+
+type State =
+  | { kind: "ready" }
+  | { kind: "reading"; progress: Progress }
+  | { kind: "stopped"; progress: Progress; error: Error | null };
+
+const SIZE = new Intl.NumberFormat(undefined, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+
+function useExport(fileName: string) {
+  const [state, setState] = useState<State>({ kind: "ready" });
+  const begun = useRef<{ what: Export; stop: AbortController } | null>(null);
+  const read = async () => {
+    const { what } = begun.current ?? { what: new Export() };
+    const stop = new AbortController();
+    begun.current = { what, stop };
+    setState({ kind: "reading", progress: what.progress });
+    try {
+      save(
+        await what.read(stop.signal, (progress) => setState({ kind: "reading", progress })),
+        "application/x-ndjson",
+        fileName,
+      );
+      begun.current = null;
+      setState({ kind: "ready" });
+      notify("The export is saved.");
+    } catch (error) {
+      setState({ kind: "stopped", progress: what.progress, error: stop.signal.aborted ? null : (error as Error) });
+      announce("The export has stopped.");
+    }
+  };
+  return { state, read: () => void read(), stop: () => begun.current?.stop.abort() };
+}
+
+export function ExportSection({ username }: { username: string }) {
+  const { state, read, stop } = useExport(`chat-api-${username}.jsonl`);
+  return (
+    <section>
+      <h2>Your data</h2>
+      <p>
+        Everything that is stored of you, as one file: account, sessions, keys without their secrets, conversations,
+        transactions and messages. Each line is an object of JSON.
+      </p>
+      {state.kind !== "ready" && <ProgressOf {...state.progress} isReading={state.kind === "reading"} />}
+      <ProblemNote error={state.kind === "stopped" ? state.error : null} />
+      <div class="buttons">
+        {state.kind === "reading" ? (
+          <button type="button" class="secondary" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <button type="button" class="secondary" onClick={read}>
+            {state.kind === "stopped" ? "Go on" : "Save everything"}
+          </button>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function ProgressOf({ pages, bytes, isReading }: Progress & { isReading: boolean }) {
+  return (
+    <div class="export">
+      {isReading && <progress aria-label="The export is being read" />}
+      <p>
+        {pages} {pages === 1 ? "page" : "pages"}, {SIZE.format(bytes / 1_000_000)}
+        {!isReading && ". Nothing is lost: it goes on from here, as long as this page is open."}
+      </p>
+    </div>
+  );
+}

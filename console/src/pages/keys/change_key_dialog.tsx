@@ -1,0 +1,78 @@
+/** Change a key's name and limits. The password is asked for only if the change widens the key, which the API decides. */
+
+import { useMutation } from "@tanstack/preact-query";
+import { useRef, useState } from "preact/hooks";
+import { answered, api } from "../../api/client.ts";
+import { errorsOf } from "../../api/problem.ts";
+import { Moment } from "../../parts/amounts.tsx";
+import { notify } from "../../parts/announcer.tsx";
+import { Dialog } from "../../parts/dialog.tsx";
+import { ActForm, SelectField, TextField } from "../../parts/form.tsx";
+import { withPassword } from "../../session/password_again.ts";
+import { DaysField, LimitFields, NameField } from "./key_fields.tsx";
+import { changesOf } from "./key_terms.ts";
+import { type ApiKey, keysHaveChanged } from "./keys_query.ts";
+
+async function changeKey(key: ApiKey, fields: FormData): Promise<void> {
+  const body = changesOf(key, fields);
+  if (body === null) return;
+  const path = { id: key.id };
+  await withPassword("password", () => answered(api.PATCH("/keys/{id}/", { params: { path }, body })));
+}
+
+export function ChangeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
+  // The form is about the key as it was when the dialog was opened, also if the list is read again meanwhile.
+  const [key] = useState(apiKey);
+  const changing = useMutation({
+    mutationFn: (fields: FormData) => changeKey(key, fields),
+    onSettled: keysHaveChanged,
+  });
+  const asksForPassword = useRef(false);
+  if (errorsOf(changing.error, "password").length > 0) asksForPassword.current = true;
+  const done = () => {
+    notify("The key is changed.");
+    onClose();
+  };
+  return (
+    <Dialog title="Change the key" onClose={onClose}>
+      <ActForm act={changing} label="Save" onDone={done} onRefuse={onClose}>
+        <NameField apiKey={key} />
+        <LimitFields apiKey={key}>
+          <EndFields at={key.expires_at} />
+        </LimitFields>
+        {asksForPassword.current && (
+          <TextField
+            label="Your password"
+            name="password"
+            type="password"
+            autoComplete="current-password"
+            maxLength={1024}
+            hint="This change gives the key more than it has"
+            required
+          />
+        )}
+      </ActForm>
+    </Dialog>
+  );
+}
+
+function EndFields({ at }: { at: string | null }) {
+  const [end, setEnd] = useState("keep");
+  const now = at === null ? "It lives until you end it" : <Moment at={at} />;
+  return (
+    <>
+      <SelectField
+        label="End"
+        name="end"
+        value={end}
+        hint={now}
+        onChange={(event) => setEnd(event.currentTarget.value)}
+      >
+        <option value="keep">as it is</option>
+        {at !== null && <option value="never">when you end it</option>}
+        <option value="days">in some days</option>
+      </SelectField>
+      {end === "days" && <DaysField hint="From now on" isRequired />}
+    </>
+  );
+}

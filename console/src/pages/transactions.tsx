@@ -1,5 +1,0 @@
-import { Page } from "../parts/page.tsx";
-
-export function TransactionsPage() {
-  return <Page title="Transactions">{null}</Page>;
-}

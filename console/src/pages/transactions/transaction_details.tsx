@@ -1,0 +1,66 @@
+/** What a transaction is made of. */
+
+import { BillTable } from "./bill_table.tsx";
+import type { Transaction } from "./transactions_query.ts";
+
+interface Props {
+  transaction: Transaction;
+  keyName: string;
+}
+
+const FINISHES: Record<string, string> = {
+  stop: "The reply is whole.",
+  length: "The reply reached its greatest length.",
+  content_filter: "The model's filter ended the reply.",
+  tool_calls: "The model called tools.",
+  broken_off: "The model broke off after it had written something.",
+};
+
+export function TransactionDetails({ transaction, keyName }: Props) {
+  const { id, kind, usage, prices, capped_at, catalogue, conversation, finish_reason, key_id } = transaction;
+  return (
+    <>
+      {usage !== undefined && prices !== undefined && <BillTable charged={{ usage, prices, capped_at }} />}
+      <dl class="facts">
+        <dt>Transaction</dt>
+        <dd>
+          <code>{id}</code>
+        </dd>
+        {kind === "chat" && (
+          <>
+            <dt>Paid by</dt>
+            <dd>
+              <bdi>{keyName}</bdi>
+              {key_id !== undefined && (
+                <>
+                  {" "}
+                  (<a href={`#/transactions?key=${key_id}`}>all of this key</a>)
+                </>
+              )}
+            </dd>
+          </>
+        )}
+        {finish_reason !== undefined && (
+          <>
+            <dt>Reply</dt>
+            <dd>{FINISHES[finish_reason] ?? finish_reason}</dd>
+          </>
+        )}
+        {catalogue !== undefined && (
+          <>
+            <dt>Prices</dt>
+            <dd>of version {catalogue} of the catalogue</dd>
+          </>
+        )}
+        {conversation !== undefined && (
+          <>
+            <dt>Conversation</dt>
+            <dd>
+              <a href={`#/chat/${conversation}`}>Open it</a>, unless it was deleted
+            </dd>
+          </>
+        )}
+      </dl>
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+/** The list of transactions. Each has a row of details that is opened and closed. */
+
+import { useQuery } from "@tanstack/preact-query";
+import { Fragment } from "preact";
+import { useId, useState } from "preact/hooks";
+import { Moment } from "../../parts/amounts.tsx";
+import { Table } from "../../parts/table.tsx";
+import { keysQuery } from "../keys/keys_query.ts";
+import { SignedCredits } from "./signed_credits.tsx";
+import { TransactionDetails } from "./transaction_details.tsx";
+import type { Transaction } from "./transactions_query.ts";
+
+/** What a transaction is, in a word. */
+export const WORDS = { chat: "Message", grant: "Credits given", adjustment: "Credits taken back" };
+
+interface Props {
+  transactions: Transaction[];
+  onReceipt: (transaction: Transaction) => void;
+}
+
+const COLUMNS = 5;
+
+export function TransactionTable({ transactions, onReceipt }: Props) {
+  const keys = useQuery(keysQuery).data ?? [];
+  const names = new Map(keys.map(({ id, name }) => [id, name]));
+  const head = (
+    <>
+      <th scope="col">When</th>
+      <th scope="col">What</th>
+      <th scope="col">Paid by</th>
+      <th scope="col" class="number">
+        Credits
+      </th>
+      <th scope="col">
+        <span class="sr-only">Details and receipt</span>
+      </th>
+    </>
+  );
+  return (
+    <Table label="Transactions" head={head}>
+      {transactions.map((transaction) => (
+        <TransactionRow
+          key={transaction.id}
+          transaction={transaction}
+          keyName={nameOf(transaction, names)}
+          onReceipt={() => onReceipt(transaction)}
+        />
+      ))}
+    </Table>
+  );
+}
+
+function nameOf({ kind, key_id }: Transaction, names: Map<string, string>): string {
+  if (kind !== "chat") return "";
+  if (key_id === undefined) return "You";
+  return names.get(key_id) ?? `Ended key ${key_id.slice(-4)}`;
+}
+
+interface RowProps {
+  transaction: Transaction;
+  keyName: string;
+  onReceipt: () => void;
+}
+
+function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
+  const [isOpen, setOpen] = useState(false);
+  const details = useId();
+  const { kind, model, tokens, created_at } = transaction;
+  return (
+    <Fragment>
+      <tr>
+        <td class="when">
+          <Moment at={created_at} />
+        </td>
+        <th scope="row" class="breaking">
+          {WORDS[kind]}
+          {model !== undefined && (
+            <small class="muted">
+              <bdi>{model}</bdi>
+            </small>
+          )}
+        </th>
+        <td class="breaking">
+          <bdi>{keyName}</bdi>
+        </td>
+        <td class="number">
+          <SignedCredits value={tokens} />
+        </td>
+        <td class="acts">
+          <button
+            type="button"
+            class="small secondary"
+            aria-expanded={isOpen}
+            aria-controls={details}
+            onClick={() => setOpen(!isOpen)}
+          >
+            Details
+          </button>{" "}
+          <button type="button" class="small secondary" onClick={onReceipt}>
+            Receipt
+          </button>
+        </td>
+      </tr>
+      <tr id={details} class="details" hidden={!isOpen}>
+        <td colSpan={COLUMNS}>
+          {isOpen && (
+            <div class="in-sight">
+              <TransactionDetails transaction={transaction} keyName={keyName} />
+            </div>
+          )}
+        </td>
+      </tr>
+    </Fragment>
+  );
+}

@@ -1,0 +1,32 @@
+/** The words for the state of a bulk grant, and for what became of its rows. */
+
+import type { Schema } from "../../api/client.ts";
+import { Badge, type Tone } from "../badge.tsx";
+import type { Job } from "./jobs_api.ts";
+
+const STATES: Record<Job["state"], Tone> = { running: "warm", done: "good", stopped: "bad" };
+
+export function JobStateBadge({ state }: { state: Job["state"] }) {
+  return <Badge word={state} tone={STATES[state]} />;
+}
+
+export type Outcome = Schema<"RowReport">["outcome"];
+
+export const OUTCOMES: Record<Outcome, { words: string; tone: Tone }> = {
+  waiting: { words: "waiting", tone: "warm" },
+  granted: { words: "granted", tone: "good" },
+  repeated: { words: "granted before", tone: "quiet" },
+  mismatch: { words: "id was used for another grant", tone: "bad" },
+  no_user: { words: "no such user", tone: "bad" },
+  deletion_in_progress: { words: "account is being deleted", tone: "bad" },
+  balance_too_low: { words: "has less than is taken back", tone: "bad" },
+  too_many_credits: { words: "would have too many credits", tone: "bad" },
+};
+
+/** Which rows are shown: all, or those of one kind. */
+export type RowFilter = "" | "refused" | "waiting" | "granted" | "repeated";
+
+export function isShown(outcome: Outcome, filter: RowFilter): boolean {
+  if (filter === "") return true;
+  return filter === "refused" ? OUTCOMES[outcome].tone === "bad" : outcome === filter;
+}

@@ -1,0 +1,40 @@
+/** Says that a bulk grant was sent and no answer came, and sends it again. */
+
+import { useMutation } from "@tanstack/preact-query";
+import { useLocation } from "wouter-preact";
+import { credits } from "../../parts/amounts.tsx";
+import { notify } from "../../parts/announcer.tsx";
+import { ProblemNote } from "../../parts/problem_note.tsx";
+import { act } from "../as_staff.ts";
+import type { BulkGrant } from "./grant_file.ts";
+import { beginJob, useUnsentGrant } from "./jobs_api.ts";
+
+export function UnsentNote() {
+  const [, go] = useLocation();
+  const { kept, send, forget } = useUnsentGrant();
+  const sending = useMutation({
+    mutationFn: (grant: BulkGrant) => send(grant, ({ csv }) => act(() => beginJob(csv))),
+    onSuccess: (job) => {
+      notify("The bulk grant was sent.");
+      go(`/staff/jobs/${job.id}`);
+    },
+  });
+  if (kept === null) return <ProblemNote error={sending.error} />;
+  return (
+    <section class="problem" aria-label="A bulk grant without an answer">
+      <p>
+        A grant of {credits(kept.amount)} to {kept.rows} {kept.rows === 1 ? "user" : "users"} ({kept.reason}) was sent,
+        and no answer came. Send it again: nobody gets the credits twice.
+      </p>
+      <ProblemNote error={sending.error} />
+      <div class="buttons">
+        <button type="button" class="small" aria-busy={sending.isPending} onClick={() => sending.mutate(kept)}>
+          Send it again
+        </button>
+        <button type="button" class="small secondary" onClick={forget}>
+          Forget it
+        </button>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { ApiProblem, SignedOut, Unreachable } from "../api/problem.ts";
+import { keptDraft } from "../parts/drafts.ts";
+import { isRefusal, useKeptAct } from "./kept_act.ts";
+
+const problem = (status: number) => new ApiProblem(new Response(null, { status }), {});
+
+test("only an answer below 500, or none sent, says that nothing was done", () => {
+  expect([problem(403), problem(429), new SignedOut()].map(isRefusal)).toEqual([true, true, true]);
+  expect([problem(500), problem(503), new Unreachable(null)].map(isRefusal)).toEqual([false, false, false]);
+});
+
+test("an act is in the store while it is under way, and after an answer that was lost", async () => {
+  const { send } = useKeptAct<{ key: string }>("lost");
+  const lost = send({ key: "k" }, async () => {
+    expect(keptDraft("lost")).toBe('{"key":"k"}');
+    throw new Unreachable(null);
+  });
+  await expect(lost).rejects.toBeInstanceOf(Unreachable);
+  expect(useKeptAct("lost").kept).toEqual({ key: "k" });
+  await useKeptAct("lost").send({ key: "k" }, async () => "done");
+  expect(useKeptAct("lost").kept).toBeNull();
+  expect(keptDraft("lost")).toBe("");
+});
+
+test("an act that was refused is not kept", async () => {
+  const { send } = useKeptAct("refused");
+  const refused = send({ key: "k" }, async () => {
+    throw problem(409);
+  });
+  await expect(refused).rejects.toBeInstanceOf(ApiProblem);
+  expect(useKeptAct("refused").kept).toBeNull();
+});

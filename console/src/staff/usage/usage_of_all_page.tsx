@@ -1,0 +1,35 @@
+/** What the messages of all users took. */
+
+import { useInfiniteQuery } from "@tanstack/preact-query";
+import { ViewChoice } from "../../pages/usage/view_choice.tsx";
+import { Moment } from "../../parts/amounts.tsx";
+import { Page } from "../../parts/page.tsx";
+import { SaveTableButton } from "../save_table_button.tsx";
+import { usageOfAllQuery } from "./usage_api.ts";
+import { UsageSums, useView } from "./usage_sums.tsx";
+
+export function UsageOfAllPage() {
+  const [view, today, change] = useView();
+  const { from, to } = view.period;
+  const usage = useInfiniteQuery(usageOfAllQuery(view.period));
+  const last = usage.data?.pages.at(-1);
+  return (
+    <Page
+      title="Usage of all"
+      actions={<SaveTableButton path={`admin/usage/?from=${from}&to=${to}`} fileName={`usage-${from}-${to}.csv`} />}
+    >
+      <ViewChoice view={view} today={today} onChange={change} hasKeys={false} />
+      {last !== undefined && <CompleteThrough at={last.complete_through} />}
+      <UsageSums query={usage} view={view} hasKeys={false} transactions={null} />
+    </Page>
+  );
+}
+
+function CompleteThrough({ at }: { at: string | null }) {
+  if (at === null) return <p class="muted">The audit has not passed yet, so that messages may be missing.</p>;
+  return (
+    <p class="muted">
+      All messages until <Moment at={at} /> are counted, and some that are newer. The audit adds up the others.
+    </p>
+  );
+}

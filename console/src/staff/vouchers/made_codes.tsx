@@ -1,0 +1,45 @@
+/** Codes that have just been made. They are shown once. */
+
+import { useEffect } from "preact/hooks";
+import type { Schema } from "../../api/client.ts";
+import { CopyButton } from "../../parts/copy_button.tsx";
+import { save } from "../../parts/download.ts";
+import { codesAsTable } from "./new_batch.ts";
+
+export function MadeCodes({ made, onSaved }: { made: Schema<"MadeVouchers">; onSaved: () => void }) {
+  const { codes, id } = made;
+  // The browser asks before the tab is closed.
+  useEffect(() => {
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, []);
+  return (
+    <article class="made-codes" aria-label="The codes">
+      <h2>{codes.length === 1 ? "The code" : `The ${codes.length} codes`}</h2>
+      <p role="alert">
+        <strong>Save them now:</strong> nobody sees them again.
+      </p>
+      <ol class="codes">
+        {codes.map((code) => (
+          <li key={code}>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ol>
+      <div class="buttons">
+        <CopyButton text={codes.join("\n")} label={codes.length === 1 ? "Copy" : "Copy all"} />
+        <button
+          type="button"
+          class="small secondary"
+          onClick={() => save([codesAsTable(codes)], "text/csv", `codes-${id}.csv`)}
+        >
+          Save as CSV
+        </button>
+        <button type="button" class="small" onClick={onSaved}>
+          I have saved them
+        </button>
+      </div>
+    </article>
+  );
+}
