@@ -4,8 +4,8 @@ import { useQuery } from "@tanstack/preact-query";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Page } from "../../parts/page.tsx";
-import { QueryView } from "../../parts/query_view.tsx";
 import { StatusBadge } from "../badge.tsx";
+import { FoundView } from "../found_view.tsx";
 import { ActsList } from "../history/acts_list.tsx";
 import { TabLinks } from "../tab_links.tsx";
 import { UsageOfUser } from "../usage/usage_of_user.tsx";
@@ -29,7 +29,7 @@ export function UserPage({ id, part = "" }: Props) {
   const title = user.data?.username ?? "A user";
   return (
     <Page title={title} actions={<a href="#/staff/users">All users</a>}>
-      <QueryView query={user}>
+      <FoundView query={user} missing="There is no such user. Whoever had this address may have been deleted.">
         {(shown) => (
           <>
             <Facts user={shown} />
@@ -41,7 +41,7 @@ export function UserPage({ id, part = "" }: Props) {
             <Part user={shown} part={part} />
           </>
         )}
-      </QueryView>
+      </FoundView>
     </Page>
   );
 }
