@@ -1,4 +1,4 @@
-//! The steps of a start: checks, cargo-lambda, DynamoDB, build, functions; then what happens until the end.
+//! The steps of a start: checks, cargo-lambda, DynamoDB, console, build, functions; then what happens until the end.
 
 mod arguments;
 mod build;
@@ -6,6 +6,7 @@ mod cargo_lambda;
 mod catalogue;
 mod checks;
 mod child_group;
+mod console;
 mod emulator;
 mod environment;
 mod error;
@@ -14,6 +15,7 @@ mod interrupt;
 mod invocation;
 mod lock;
 mod loopback_page;
+mod node;
 mod output;
 mod progress;
 mod provider_keys;
@@ -78,9 +80,10 @@ async fn launch(arguments: &Arguments) -> Result<(), LaunchError> {
     step(2, format_args!("DynamoDB starts on 127.0.0.1:{}, its data in {place}.", plan.dynamodb_port));
     let dynamodb = start_dynamodb(&plan, storage).await?;
     let environment = Environment::new(&plan, dynamodb.endpoint())?;
-    step(3, format_args!("Building {} functions: minutes the first time, then seconds.", plan.functions.len()));
+    console::build(&plan, &mut interrupt).await?;
+    step(4, format_args!("Building {} functions: minutes the first time, then seconds.", plan.functions.len()));
     let executables = build::functions(&plan, &environment, interrupt.received()).await?;
-    step(4, "The functions start: some seconds.");
+    step(5, "The functions start: some seconds.");
     let output = Output::open()?;
     let emulator = Emulator::start(&cargo_lambda, &plan, &environment, &output)?;
     let stack = Stack { plan: &plan, environment: &environment, output: &output, started };
@@ -175,9 +178,12 @@ async fn rebuild(stack: &Stack<'_>, functions: &mut Functions<'_>, sources: &mut
 fn say_how_to_begin(Stack { plan, started, .. }: &Stack<'_>) {
     let address = format!("http://127.0.0.1:{}", plan.port);
     say(format_args!("Ready: {address} (after {} s)", started.elapsed().as_secs()));
+    let has = |path: &str| plan.functions.iter().flat_map(|function| &function.routes).any(|route| route.path == path);
+    if has("/") && console::is_built(plan) {
+        say(format_args!("Open:  {address}/ in a browser"));
+    }
     say(format_args!("Try:   curl {address}/register/ -d username=grace -d 'password=correct horse battery staple'"));
-    let has_page = plan.functions.iter().flat_map(|function| &function.routes).any(|route| route.path == "/docs");
-    let page = if has_page { format!("{address}/docs/ and ") } else { String::new() };
+    let page = if has("/docs") { format!("{address}/docs/ and ") } else { String::new() };
     say(format_args!("Docs:  {page}docs/ in this folder; README.md has a first session"));
     say("Ctrl-C stops everything. A changed source is built, and its functions start again.");
 }

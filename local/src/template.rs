@@ -46,11 +46,14 @@ pub struct TemplateFunction {
 }
 
 impl TemplateFunction {
-    /// Whether it streams answers, for as long as a model takes to make one.
+    /// Whether it streams answers for as long as a model takes to make one: the gateway waits longer than it does otherwise.
     #[must_use]
     pub fn streams(&self) -> bool {
         let mut events = self.properties["Events"].as_object().into_iter().flatten();
-        events.any(|(_, event)| event["Properties"]["ResponseTransferMode"] == "RESPONSE_STREAM")
+        events.any(|(_, event)| {
+            let properties = &event["Properties"];
+            properties["ResponseTransferMode"] == "RESPONSE_STREAM" && !properties["TimeoutInMillis"].is_null()
+        })
     }
 }
 
@@ -325,9 +328,10 @@ Resources:
     }
 
     #[test]
-    fn a_function_streams_if_one_of_its_paths_does() {
-        let streaming = TEMPLATE.replace("Method: any", "Method: any, ResponseTransferMode: RESPONSE_STREAM");
-        for (template, streams) in [(TEMPLATE, false), (&streaming, true)] {
+    fn a_function_streams_as_models_do_if_the_gateway_waits_longer_for_one_of_its_paths() {
+        let streamed = TEMPLATE.replace("Method: any", "Method: any, ResponseTransferMode: RESPONSE_STREAM");
+        let awaited = streamed.replace("RESPONSE_STREAM", "RESPONSE_STREAM, TimeoutInMillis: 900000");
+        for (template, streams) in [(TEMPLATE, false), (&streamed, false), (&awaited, true)] {
             assert_eq!(load(template).unwrap().functions()[1].streams(), streams);
         }
     }

@@ -47,8 +47,14 @@ impl Start {
 
     /// The same, of another template.
     fn of_template(template: &str, function: &str, arguments: &[&str]) -> Self {
+        Self::of_workspace(template, function, arguments, |_| {})
+    }
+
+    /// The same, in a workspace in which `prepare` has made more.
+    fn of_workspace(template: &str, function: &str, arguments: &[&str], prepare: impl Fn(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
+        prepare(path);
         fs::write(path.join("template.yaml"), template.to_owned() + OPERATOR).unwrap();
         for name in ["register", "operator"] {
             let source = path.join(format!("{name}.rs"));
@@ -213,13 +219,13 @@ fn wait_until(condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn a_start_says_its_four_steps_and_how_to_begin_and_nothing_of_its_own_probes() {
+fn a_start_says_its_five_steps_and_how_to_begin_and_nothing_of_its_own_probes() {
     let mut start = Start::of(&good_function(), &["--concurrency", "3"]);
     start.emulate(true);
     let ready = start.line("Ready: ");
     assert!(ready.starts_with(&format!("Ready: http://127.0.0.1:{} (after ", start.port)), "{ready}");
-    for (step, word) in ["cargo-lambda", "DynamoDB", "Building", "start"].into_iter().enumerate() {
-        let beginning = format!("{} of 4: ", step + 1);
+    for (step, word) in ["cargo-lambda", "DynamoDB", "console", "Building", "start"].into_iter().enumerate() {
+        let beginning = format!("{} of 5: ", step + 1);
         assert!(
             start.printed.iter().any(|line| line.starts_with(&beginning) && line.contains(word)),
             "{beginning}{word}"
@@ -234,9 +240,92 @@ fn a_start_says_its_four_steps_and_how_to_begin_and_nothing_of_its_own_probes() 
     start.stop();
 }
 
+/// A console, with these scripts in the place of Node and npm.
+fn console(node: &'static str, npm: &'static str) -> impl Fn(&Path) {
+    move |workspace| {
+        fs::create_dir(workspace.join("console")).unwrap();
+        fs::write(workspace.join("console/package.json"), "{}").unwrap();
+        script(workspace, "node", node);
+        script(workspace, "npm", &format!("[ \"$1\" = --version ] && exit\necho \"$*\" >> ../npm-runs\n{npm}"));
+        // Node is not installed in a test.
+        script(workspace, "python3", "exit 1");
+    }
+}
+
+const NODE: &str = "echo v20.19.0";
+
+/// The lines of a whole start with a console at `/`.
+fn lines_of_a_start_with(prepare: impl Fn(&Path)) -> (Vec<String>, TempDir) {
+    let template = TEMPLATE.replace("Path: /register", "Path: /");
+    let mut start = Start::of_workspace(&template, &good_function(), &["--concurrency", "1"], prepare);
+    start.emulate(true);
+    start.line("Docs: ");
+    start.stop();
+    (start.printed.clone(), std::mem::replace(&mut start.folder, tempfile::tempdir().unwrap()))
+}
+
+#[test]
+fn a_console_is_installed_and_built_and_its_address_is_said() {
+    let build = "case \"$1\" in run) mkdir dist; echo [] > dist/files.json;; esac";
+    let (lines, workspace) = lines_of_a_start_with(console(NODE, build));
+    assert!(
+        lines.contains(&"3 of 5: Building the console: a minute the first time, then seconds.".to_owned()),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|line| line.starts_with("Open:  http://127.0.0.1:") && line.ends_with("/ in a browser")));
+    let runs = fs::read_to_string(workspace.path().join("npm-runs")).unwrap();
+    let runs: Vec<&str> = runs.lines().collect();
+    assert!(runs.len() == 2 && runs[0].starts_with("ci --omit=dev ") && runs[1] == "run build", "{runs:?}");
+    assert!(workspace.path().join(".local/console-sources").is_file());
+}
+
+#[test]
+fn a_console_that_is_built_is_not_built_again() {
+    let built = |workspace: &Path| {
+        console(NODE, "")(workspace);
+        fs::create_dir(workspace.join("console/dist")).unwrap();
+        // The file system's clock may be coarse.
+        thread::sleep(Duration::from_millis(20));
+        fs::write(workspace.join("console/dist/files.json"), "[]").unwrap();
+    };
+    let (lines, workspace) = lines_of_a_start_with(built);
+    assert!(lines.contains(&"3 of 5: The console is built.".to_owned()), "{lines:#?}");
+    assert!(!workspace.path().join("npm-runs").exists());
+}
+
+#[test]
+fn a_console_that_cannot_be_built_is_left_out_in_one_sentence_and_the_start_goes_on() {
+    let (lines, workspace) = lines_of_a_start_with(console(NODE, "echo no such package >&2; exit 1"));
+    let sentence = "The console could not be built, and it is left out; .local/console-build.log says why.";
+    assert!(lines.contains(&sentence.to_owned()), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.starts_with("Open: ")), "{lines:#?}");
+    assert_eq!(fs::read_to_string(workspace.path().join(".local/console-build.log")).unwrap(), "no such package\n");
+}
+
+#[test]
+fn without_node_and_python_the_console_is_left_out_in_one_sentence() {
+    let (lines, workspace) = lines_of_a_start_with(console("echo v18.20.8", ""));
+    let sentence =
+        "The console is left out: it takes Node 20.19 or 22.12 or later, or Python with pip, which can install it.";
+    assert!(lines.contains(&sentence.to_owned()), "{lines:#?}");
+    assert!(!workspace.path().join("npm-runs").exists());
+}
+
+#[test]
+fn the_build_of_a_console_ends_with_the_launcher() {
+    let slow = console(NODE, "echo $$ > ../npm-process; exec sleep 600");
+    let mut start = Start::of_workspace(TEMPLATE, &good_function(), &[], slow);
+    let process = start.folder.path().join("npm-process");
+    wait_until(|| fs::read_to_string(&process).is_ok_and(|number| number.ends_with('\n')));
+    let process = Pid::from_raw(fs::read_to_string(&process).unwrap().trim().parse().unwrap());
+    start.stop();
+    wait_until(|| kill(process, None).is_err());
+}
+
 #[test]
 fn a_function_that_streams_has_as_many_processes_as_the_concurrency_says_and_another_has_two() {
-    let streaming = TEMPLATE.replace("Method: any", "Method: any, ResponseTransferMode: RESPONSE_STREAM");
+    let stream = "Method: any, ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 900000";
+    let streaming = TEMPLATE.replace("Method: any", stream);
     for (template, processes) in [(&*streaming, 4), (TEMPLATE, 2)] {
         let mut start = Start::of_template(template, &good_function(), &["--concurrency", "4"]);
         start.emulate(true);

@@ -79,6 +79,14 @@ pub async fn serve<E: Endpoint>() -> Result<(), Error> {
     let resources = Resources::from_environment()?;
     // Some starts join two large futures, which would make this one as large.
     let endpoint = Box::pin(E::start(&resources)).await?;
+    serve_started(endpoint, resources).await
+}
+
+/// Serves an endpoint that was started with `resources`, and given more, until Lambda ends the process.
+///
+/// # Errors
+/// [`Error`] if the Lambda Runtime API cannot be reached.
+pub async fn serve_started<E: Endpoint>(endpoint: E, resources: Resources) -> Result<(), Error> {
     let Resources { settings, clock, .. } = resources;
     let timeout = endpoint.timeout(&settings);
     let served = Arc::new(Served { endpoint, timeout, clock, cors_origins: settings.cors_origins });

@@ -3,6 +3,7 @@
 //! Nothing here knows which endpoints there are, or the settings.
 
 mod accept;
+mod accept_encoding;
 mod answer;
 mod bearer;
 mod body_fields;
@@ -10,6 +11,7 @@ mod catalogue_body;
 mod cors;
 mod csv_body;
 mod csv_table;
+mod entity_tag;
 mod event_stream;
 mod form;
 mod history_query;
@@ -30,7 +32,9 @@ mod unknown_members;
 mod usage_query;
 mod user_agent;
 mod users_query;
+mod weights;
 
+pub use accept_encoding::ContentCoding;
 pub use answer::{Answer, BufferedResponse};
 pub use body_fields::{BodyFields, MAX_BODY_BYTES};
 pub use catalogue_body::CatalogueReplacement;

@@ -191,9 +191,11 @@ impl Stack {
     }
 }
 
-/// Whether `path` matches `route`, in which `{id}` is any one segment, and `{id+}` at the end all that is left.
+/// Whether `path`, without its final slash, matches `route`, in which `{id}` is any one segment, and `{id+}` at the end all that is left.
 fn is_path_of(route: &str, path: &str) -> bool {
     let is_parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+    // The root is a slash and nothing else.
+    let route = route.strip_suffix('/').unwrap_or(route);
     let matches = |(expected, found): (&str, &str)| expected == found || (is_parameter(expected) && !found.is_empty());
     let (expected, found) = (route.split('/').count(), path.split('/').count());
     let is_long_enough = if route.ends_with("+}") { found >= expected } else { found == expected };
@@ -245,6 +247,10 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: session}}
     Properties: {Events: {Any: {Type: Api, Properties: {Path: '/sessions/{id}', Method: any}}}}
+  ConsoleFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildProperties: {Binary: console}}
+    Properties: {Events: {Any: {Type: Api, Properties: {Path: /, Method: any}}}}
   ModelsFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildProperties: {Binary: models}}
@@ -272,6 +278,14 @@ Resources:
         assert_eq!(stack.route(&Request::get("/.well-known/jwks.json")), Some(("jwks", "/.well-known/jwks.json")));
         assert_eq!(stack.route(&Request::post("/.well-known/jwks.json")), None);
         assert_eq!(stack.route(&Request::get("/login/more")), None);
+    }
+
+    #[tokio::test]
+    async fn the_root_is_a_path_too() {
+        let stack = start(&[]).await;
+        for path in ["/", ""] {
+            assert_eq!(stack.route(&Request::get(path)), Some(("console", "/")), "{path}");
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,28 @@
-import { Page } from "../parts/page.tsx";
+/** The chat: the conversations, and the one that is open. */
+
+import "../style/chat.css";
+import "../style/composer.css";
+import "../style/reply.css";
+import { NoPage } from "../app.tsx";
+import { ConversationList } from "./conversation_list.tsx";
+import { ConversationView } from "./conversation_view.tsx";
+import { IS_WIDE, useMedia } from "./use_media.ts";
+
+/** An id of this API: 26 characters of Crockford's base 32. */
+const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export function ChatPage({ conversation }: { conversation?: string | undefined }) {
-  return <Page title="Chat">{conversation}</Page>;
+  const isWide = useMedia(IS_WIDE);
+  if (conversation !== undefined && !ID.test(conversation)) return <NoPage />;
+  const current = conversation ?? null;
+  return (
+    <div class="chat">
+      {isWide && (
+        <nav class="conversations-place" aria-label="Conversations">
+          <ConversationList current={current} />
+        </nav>
+      )}
+      <ConversationView key={current ?? "new"} conversation={current} />
+    </div>
+  );
 }

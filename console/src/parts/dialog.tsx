@@ -11,6 +11,10 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
     dialog.current?.showModal();
     return () => {
       if (before instanceof HTMLElement) before.focus();
+      // The act may have taken away what opened the dialog, such as a row of a list.
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.querySelector("h1")?.focus();
+      });
     };
   }, []);
   return (

@@ -6,7 +6,11 @@ import { useEffect, useState } from "preact/hooks";
 import { ProblemNote } from "./problem_note.tsx";
 
 interface Props<T> {
-  query: Pick<UseQueryResult<T, Error>, "data" | "error" | "isFetching"> & { refetch: () => unknown };
+  query: Pick<UseQueryResult<T, Error>, "data" | "error" | "isFetching"> & {
+    refetch: () => unknown;
+    /** Whether the error is about a further page: `MoreButton` shows that one. */
+    isFetchNextPageError?: boolean;
+  };
   children: (data: T) => ComponentChildren;
 }
 
@@ -15,7 +19,7 @@ export function QueryView<T>({ query, children }: Props<T>) {
   if (data !== undefined) {
     return (
       <>
-        {error !== null && <Stale query={query} />}
+        {error !== null && query.isFetchNextPageError !== true && <Stale query={query} />}
         {children(data)}
       </>
     );

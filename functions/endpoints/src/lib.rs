@@ -18,6 +18,7 @@ pub mod audit;
 pub mod chat;
 pub mod chat_completions;
 pub mod completions;
+pub mod console;
 pub mod conversations;
 pub mod create_superuser;
 pub mod credits;

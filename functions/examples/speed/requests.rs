@@ -92,6 +92,7 @@ impl<'a> Requests<'a> {
             "chat" => self.ada_posts("/chatView/", &json!({"message": "Hello"})),
             "chat-completions" => self.ada_posts("/v1/chat/completions", &completion),
             "completions" => self.ada_posts("/v1/completions", &json!({"model": "dummy", "prompt": "Hello"})),
+            "console" => self.ada_gets("/"),
             "conversations" => self.ada_gets("/conversations/"),
             "docs" => self.ada_gets("/docs/"),
             "embeddings" => self.ada_posts("/v1/embeddings", &json!({"model": "vectors", "input": "Hello"})),

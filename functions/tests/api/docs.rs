@@ -13,7 +13,7 @@ fn files(ending: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
             let name = file.file_name().unwrap().to_str().unwrap();
-            if file.is_dir() && name != "target" && !name.starts_with('.') {
+            if file.is_dir() && !["target", "node_modules", "dist"].contains(&name) && !name.starts_with('.') {
                 folders.push(file);
             } else if name.ends_with(ending) {
                 files.push(file);

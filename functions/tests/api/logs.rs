@@ -30,7 +30,7 @@ const REASON: &str = "Nobody may read why";
 const GRANT: &str = "an-id-of-a-grant";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 89;
+const REQUESTS: usize = 91;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -98,8 +98,9 @@ async fn use_everything(world: &World) -> Vec<String> {
     use_a_conversation(world, access).await;
     let reset_codes = use_people(world, access).await;
     use_the_deployment(world, access).await;
-    let public =
-        ["/.well-known/jwks.json", "/.well-known/receipt-keys.json", "/openapi.json", "/docs/", "/docs/start.js"];
+    let keys = ["/.well-known/jwks.json", "/.well-known/receipt-keys.json"];
+    let pages = ["/", "/assets/main.js", "/openapi.json", "/docs/", "/docs/start.js"];
+    let public = [&keys[..], &pages].concat();
     for path in public {
         world.stack.send(Request::get(path)).await;
     }
@@ -334,7 +335,7 @@ async fn each_request_is_one_line_of_json_and_none_holds_what_people_wrote() {
         assert!(line["status"].is_u64() && line["duration_ms"].is_f64(), "{line}");
         // An answer that is not public names the user who got it.
         let keys = ["/.well-known/jwks.json", "/.well-known/receipt-keys.json"];
-        let public = [&keys[..], &["/openapi.json", "/docs", "/docs/{name}"]].concat();
+        let public = [&keys[..], &["/", "/assets/{name}", "/openapi.json", "/docs", "/docs/{name}"]].concat();
         let is_public = public.contains(&line["route"].as_str().unwrap());
         let was_refused = line["status"].as_u64().unwrap() >= 400;
         assert!(line["user_id"].is_string() || is_public || was_refused, "{line}");

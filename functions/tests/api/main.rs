@@ -29,6 +29,7 @@ mod chat_completions;
 mod chat_streams;
 mod choices;
 mod completions;
+mod console;
 mod conversations;
 mod cookie_sessions;
 mod cors;

@@ -21,10 +21,10 @@ use crate::world::World;
 const INVOKED_DIRECTLY: [&str; 3] = ["audit", "jobs", "operator"];
 
 /// The functions that ask the table for nothing.
-const WITHOUT_TABLE: &[&str] = &["docs", "openapi"];
+const WITHOUT_TABLE: &[&str] = &["console", "docs", "openapi"];
 
 /// The paths that no function has: API Gateway answers there, and a function in its place on a laptop.
-const OF_NOBODY: [&str; 2] = ["/", "/{*path}"];
+const OF_NOBODY: [&str; 1] = ["/{*path}"];
 
 fn template() -> &'static Template {
     Template::of_workspace().unwrap()
@@ -43,6 +43,7 @@ fn cargo_lambda_routes_every_path_as_the_template_does_with_and_without_the_fina
             let paths = function.routes.into_iter().flat_map(|route| match route.path.strip_suffix("{id+}") {
                 // A final slash is a part of the rest of the path.
                 Some(before) => vec![format!("{before}{{*id}}")],
+                None if route.path == "/" => vec![route.path],
                 None => vec![route.path.clone(), format!("{}/", route.path)],
             });
             paths.map(move |path| (path, function.binary.clone())).collect::<Vec<_>>()
@@ -59,7 +60,8 @@ fn every_path_of_the_template_takes_any_method_and_has_no_final_slash() {
         assert_eq!(function.routes.is_empty(), is_invoked_directly, "{}", function.logical_id);
         for route in function.routes {
             assert_eq!(route.method.to_lowercase(), "any", "{}", route.path);
-            assert!(route.path.starts_with('/') && !route.path.ends_with('/'), "{}", route.path);
+            let has_final_slash = route.path.ends_with('/') && route.path != "/";
+            assert!(route.path.starts_with('/') && !has_final_slash, "{}", route.path);
         }
     }
 }
@@ -167,14 +169,15 @@ fn is_streamed(function: &TemplateFunction) -> bool {
     modes.any(|mode| mode == "RESPONSE_STREAM")
 }
 
+/// The console's files are bytes, which API Gateway passes on as they are from a function that can stream.
 #[test]
-fn replies_alone_are_streamed_and_have_the_time_of_a_stream() {
+fn replies_and_the_consoles_files_alone_are_streamed_and_replies_have_the_time_of_a_stream() {
     let template = template();
     for function in template.functions() {
         let replies =
             ["anthropic-messages", "chat", "chat-completions", "completions", "embeddings", "openai-responses"]
                 .contains(&function.binary.as_str());
-        assert_eq!(is_streamed(&function), replies, "{}", function.binary);
+        assert_eq!(is_streamed(&function), replies || function.binary == "console", "{}", function.binary);
         assert_eq!(function.properties["Timeout"]["Ref"] == "StreamTimeout", replies, "{}", function.binary);
         // The timeout of the gateway, which is 29 s by default.
         let gateways = &function.properties["Events"]["Any"]["Properties"]["TimeoutInMillis"];

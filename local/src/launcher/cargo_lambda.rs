@@ -80,7 +80,8 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     // without a message.
     fill.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
         .arg(format!("cargo-lambda=={PINNED_VERSION}"));
-    let steps = async { Ok(succeeds(create, interrupt).await? && succeeds(fill, interrupt).await?) };
+    let steps =
+        async { Ok(child_group::succeeds(create, interrupt).await? && child_group::succeeds(fill, interrupt).await?) };
     let done: Result<bool, LaunchError> = say_every(PERIOD, steps, || "still installing".to_owned()).await;
     Ok(done? && usable_version(&program_in(folder)).await.is_some())
 }
@@ -89,16 +90,7 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
 async fn install_with_cargo(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     let mut install = Command::new(checks::cargo());
     install.args(["install", "--locked", "--root"]).arg(folder).arg(format!("cargo-lambda@{PINNED_VERSION}"));
-    Ok(succeeds(install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
-}
-
-/// A program that cannot be started counts as a step that failed: there is another way to install.
-async fn succeeds(command: Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
-    match child_group::run(command, interrupt).await {
-        Ok(status) => Ok(status.success()),
-        Err(LaunchError::Interrupted) => Err(LaunchError::Interrupted),
-        Err(_) => Ok(false),
-    }
+    Ok(child_group::succeeds(install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
 }
 
 fn program_in(folder: &Path) -> PathBuf {

@@ -87,6 +87,15 @@ pub(super) async fn run(command: Command, interrupt: &mut Interrupt) -> Result<E
     }
 }
 
+/// The same, and whether it succeeded. A program that cannot be started counts as one that failed: there is another way.
+pub(super) async fn succeeds(command: Command, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
+    match run(command, interrupt).await {
+        Ok(status) => Ok(status.success()),
+        Err(LaunchError::Interrupted) => Err(LaunchError::Interrupted),
+        Err(_) => Ok(false),
+    }
+}
+
 fn name_of(command: &Command) -> String {
     command.as_std().get_program().to_string_lossy().into_owned()
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// How long a step may be silent.
 pub(super) const PERIOD: Duration = Duration::from_secs(5);
 
-const STEPS: u8 = 4;
+const STEPS: u8 = 5;
 
 /// Prints a line.
 pub(super) fn say(line: impl Display) {

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use domain::cause::Cause;
 use futures_util::FutureExt;
+use lambda_http::http::header::VARY;
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::endpoint::error::EndpointError;
@@ -90,6 +91,41 @@ where
         .unwrap_or_else(|_| Err(ApiError::Internal(Cause::because("the handler panicked")).into()))
 }
 
+/// Adds `added`, the headers of every answer, to those of one. An answer may depend on the origin and on other headers, which one
+/// `Vary` lists: the prelude of a streamed answer has one value for a name.
+pub(super) fn add_headers(headers: &mut HeaderMap, mut added: HeaderMap) {
+    let both = [headers.get(VARY), added.get(VARY)].map(|vary| vary.and_then(|value| value.to_str().ok()));
+    if let [Some(own), Some(other)] = both
+        && let Ok(listed) = HeaderValue::from_str(&format!("{own}, {other}"))
+    {
+        added.insert(VARY, listed);
+    }
+    headers.extend(added);
+}
+
 fn method_not_allowed(method: &Method, allowed: &[Method]) -> ApiError {
     ApiError::MethodNotAllowed { method: method.to_string(), allow: listed(allowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_depends_on_is_one_list() {
+        let vary = |own: Option<&'static str>, added: Option<&'static str>| {
+            let map = |value: Option<&'static str>| {
+                value.map(|it| (VARY, HeaderValue::from_static(it))).into_iter().collect()
+            };
+            let mut headers: HeaderMap = map(own);
+            add_headers(&mut headers, map(added));
+            let values: Vec<_> =
+                headers.get_all(VARY).into_iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+            values
+        };
+        assert_eq!(vary(Some("Accept"), Some("Origin")), ["Accept, Origin"]);
+        assert_eq!(vary(Some("Accept"), None), ["Accept"]);
+        assert_eq!(vary(None, Some("Origin")), ["Origin"]);
+        assert!(vary(None, None).is_empty());
+    }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use lambda_http::{Body, IntoResponse, service_fn};
 
-use crate::endpoint::answered::Answered;
+use crate::endpoint::answered::{Answered, add_headers};
 use crate::endpoint::error::EndpointError;
 use crate::endpoint::runner::{EndpointAnswer, Error};
 use crate::http::{Answer, BufferedResponse};
@@ -40,7 +40,7 @@ fn response<E: EndpointError>(answered: Answered<Answer, E>) -> BufferedResponse
         Ok(answer) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(headers);
+    add_headers(response.headers_mut(), headers);
     if is_head {
         *response.body_mut() = Body::Empty;
     }

@@ -10,7 +10,7 @@ use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::lambda_runtime::streaming::{self, Sender, channel};
 
-use crate::endpoint::answered::Answered;
+use crate::endpoint::answered::{Answered, add_headers};
 use crate::endpoint::error::EventError;
 use crate::endpoint::log_line::LogLine;
 use crate::endpoint::posting::{self, PostableAnswer};
@@ -40,7 +40,7 @@ fn postable<E: EventError>(answered: Answered<Streamable<E>, E>) -> PostableAnsw
         Ok(Streamable::Events(beginning, events)) => {
             let (sender, body) = channel();
             let mut response = beginning.into_response().map(|_| body);
-            response.headers_mut().extend(headers);
+            add_headers(response.headers_mut(), headers);
             let reader = StreamReader { sender, is_gone: false };
             let (status, invocation) = (response.status(), line.invocation().clone());
             // A task of its own, since the runtime drops the body when the reader disconnects, and the stream contains
@@ -51,7 +51,7 @@ fn postable<E: EventError>(answered: Answered<Streamable<E>, E>) -> PostableAnsw
         Ok(Streamable::Whole(answer)) => (answer.into_response(), None),
         Err(error) => (error.response(), Some(error)),
     };
-    response.headers_mut().extend(headers);
+    add_headers(response.headers_mut(), headers);
     line.end(response.status(), error.as_ref());
     let response = response.map(|body| if is_head { streaming::Body::empty() } else { in_one_piece(body) });
     PostableAnswer { response, work: None }

@@ -3,6 +3,7 @@
 use lambda_http::http::header::ACCEPT;
 
 use crate::http::request::Request;
+use crate::http::weights::{QualityValue, WeightedElement};
 
 /// The type of server-sent events (WHATWG HTML, section 9.2).
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
@@ -25,22 +26,39 @@ impl Request {
     }
 
     fn names(&self, media_type: &str) -> bool {
-        let values = self.headers().get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|range| is_type_with_weight(range, media_type))
+        self.weighted(ACCEPT).any(|range| range.is(media_type) && range.weight > QualityValue::NONE)
+    }
+
+    /// Whether the client would rather have a page than JSON: it gives HTML the greater weight, or the same weight and a name
+    /// that is as close. A browser names HTML. A program that names JSON gets it, also beside `*/*`.
+    #[must_use]
+    pub fn prefers_page(&self) -> bool {
+        self.preference_for("text", "html") >= self.preference_for("application", "json")
+    }
+
+    /// The weight of a media type, by the closest range that includes it, and how close that is.
+    fn preference_for(&self, kind: &str, subtype: &str) -> (QualityValue, Closeness) {
+        let [exact, of_kind] = [format!("{kind}/{subtype}"), format!("{kind}/*")];
+        let closeness = |range: &WeightedElement<'_>| {
+            if range.is(&exact) {
+                Some(Closeness::Named)
+            } else if range.is(&of_kind) {
+                Some(Closeness::OfItsKind)
+            } else {
+                range.is("*/*").then_some(Closeness::Any)
+            }
+        };
+        let including = self.weighted(ACCEPT).filter_map(|range| Some((closeness(&range)?, range.weight)));
+        including.max().map_or((QualityValue::NONE, Closeness::Any), |(closeness, weight)| (weight, closeness))
     }
 }
 
-/// Whether `range` is `media_type`, with a weight above zero.
-fn is_type_with_weight(range: &str, media_type: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let is_named = parts.next().is_some_and(|named| named.eq_ignore_ascii_case(media_type));
-    is_named && !parts.any(is_weight_of_zero)
-}
-
-fn is_weight_of_zero(parameter: &str) -> bool {
-    let Some((name, weight)) = parameter.split_once('=') else { return false };
-    let weight = weight.trim();
-    name.trim().eq_ignore_ascii_case("q") && weight.starts_with('0') && weight.chars().all(|it| it == '0' || it == '.')
+/// How closely a range names a media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    Any,
+    OfItsKind,
+    Named,
 }
 
 #[cfg(test)]
@@ -99,6 +117,35 @@ mod tests {
             &["application/json;profile=text/event-stream"],
         ] {
             assert!(!accepts(values), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_prefers_a_page_and_so_does_who_takes_anything() {
+        for values in [
+            &["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"][..],
+            &["*/*"],
+            &["text/*;q=0.5, application/json;q=0.4"],
+            &["application/json", "text/html"],
+            &["TEXT/HTML"],
+            &["text/plain"],
+            &[],
+        ] {
+            assert!(request(values).prefers_page(), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_names_json_or_refuses_html_does_not_prefer_a_page() {
+        for values in [
+            &["application/json"][..],
+            &["application/json, text/plain, */*"],
+            &["application/json, */*;q=0.1"],
+            &["application/*"],
+            &["text/html;q=0.5, application/json;q=0.6"],
+            &["*/*, text/html;q=0"],
+        ] {
+            assert!(!request(values).prefers_page(), "{values:?}");
         }
     }
 }

@@ -66,6 +66,20 @@ impl Answer {
             .header(CACHE_CONTROL, &format!("public, max-age={seconds}"))
     }
 
+    /// Bytes for everybody, such as a file in a coding. How long caches may keep them is for the handler to say.
+    #[must_use]
+    pub fn bytes(content_type: &str, bytes: &[u8]) -> Self {
+        Self(BufferedResponse::new(Body::Binary(bytes.to_vec()))).header(CONTENT_TYPE, content_type)
+    }
+
+    /// The client has it already (RFC 9110, section 15.4.5).
+    #[must_use]
+    pub fn not_modified() -> Self {
+        let mut response = BufferedResponse::new(Body::Empty);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        Self(response)
+    }
+
     /// Success without a body (RFC 9110, section 15.3.5).
     #[must_use]
     pub fn no_content() -> Self {

@@ -53,12 +53,23 @@ impl Request {
         let paths = context.resource_path.as_deref().zip(context.path.as_deref());
         paths.and_then(|(resource, path)| StageRoot::before(resource, path)).unwrap_or_default()
     }
+
+    /// The root of the API, of a request at the root itself whose address lacks the final slash, as `/prod` does: a browser resolves
+    /// a page's relative addresses beside that and not below it.
+    #[must_use]
+    pub fn root_without_final_slash(&self) -> Option<StageRoot> {
+        let Some(RequestContext::ApiGatewayV1(context)) = self.received.request_context_ref() else { return None };
+        let path = context.path.as_deref().filter(|path| !path.is_empty() && !path.ends_with('/'))?;
+        StageRoot::before("", path)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use lambda_http::Body;
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
     use proptest::prelude::*;
 
     fn root(resource: &str, path: &str) -> Option<String> {
@@ -88,6 +99,21 @@ mod tests {
             assert_eq!(root(resource, path).as_deref(), expected, "{resource} of {path}");
         }
         assert_eq!(root("/login", &format!("/{}/login", "x".repeat(600))), None);
+    }
+
+    #[test]
+    fn the_address_of_a_stage_may_lack_its_final_slash() {
+        for (path, expected) in
+            [("/prod", Some("/prod/")), ("/prod/", None), ("/a/b", Some("/a/b/")), ("/", None), ("", None)]
+        {
+            let mut context = ApiGatewayProxyRequestContext::default();
+            context.path = Some(path.to_owned());
+            let received = lambda_http::Request::new(Body::Empty);
+            let request = Request::from(received.with_request_context(RequestContext::ApiGatewayV1(context)));
+            let root = request.root_without_final_slash().map(|root| root.to_string());
+            assert_eq!(root.as_deref(), expected, "{path}");
+        }
+        assert!(Request::from(lambda_http::Request::new(Body::Empty)).root_without_final_slash().is_none());
     }
 
     proptest! {

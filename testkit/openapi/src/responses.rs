@@ -30,7 +30,9 @@ pub(crate) fn complete(operation: &mut Value, path: &str, components: &mut Compo
             headers["Cache-Control"] = components.header_that_is("Cache-Control", true);
         }
         for name in ALWAYS.iter().chain(of_protocol(Protocol::of(path))) {
-            headers[*name] = components.header(name);
+            if headers.get(*name).is_none() {
+                headers[*name] = components.header(name);
+            }
         }
     }
     responses.extend(errors);

@@ -26,7 +26,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without headers, query and body. The path is without the stage, as `/login/`.
+    /// A request without headers, query and body. The path is without the stage, as `/login/`, and empty where the address ends
+    /// with the stage.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         Self {

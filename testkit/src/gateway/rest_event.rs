@@ -17,7 +17,7 @@ pub(super) fn from_request(request: &Request) -> Value {
     let (body, is_base64_encoded) = body_of(request);
     json!({
         "resource": resource_of(request),
-        "path": request.path,
+        "path": path_of(request),
         "httpMethod": request.method,
         "headers": last_values(&headers),
         "multiValueHeaders": all_values(&headers),
@@ -29,6 +29,11 @@ pub(super) fn from_request(request: &Request) -> Value {
         "body": body,
         "isBase64Encoded": is_base64_encoded,
     })
+}
+
+/// The path without the stage. An address may end with the stage: its path is the root's.
+fn path_of(request: &Request) -> &str {
+    if request.path.is_empty() { "/" } else { &request.path }
 }
 
 /// The resource of a path, which is the same with and without a final slash.
@@ -144,6 +149,15 @@ mod tests {
         assert_eq!(event["requestContext"]["path"], "/Prod/login/");
         assert_eq!(event["requestContext"]["resourcePath"], "/login");
         assert_eq!(event["requestContext"]["stage"], "Prod");
+    }
+
+    #[test]
+    fn an_address_that_ends_with_the_stage_is_that_of_the_root_and_keeps_its_own_path() {
+        for (path, address) in [("", "/Prod"), ("/", "/Prod/")] {
+            let event = Request::get(path).to_rest_event();
+            assert_eq!((&event["path"], &event["resource"]), (&json!("/"), &json!("/")), "{path}");
+            assert_eq!(event["requestContext"]["path"], address, "{path}");
+        }
     }
 
     #[test]

@@ -122,14 +122,23 @@ impl Stream {
         Ok(Some(text))
     }
 
+    /// The rest of the body as the bytes that it is, which no contract describes. Call it after [`Stream::prelude`].
+    ///
+    /// # Errors
+    /// As [`Stream::next`].
+    pub async fn bytes(mut self) -> Result<Vec<u8>, InvocationFailure> {
+        let mut body = std::mem::take(&mut self.received);
+        while let Some(part) = self.part().await? {
+            body.extend_from_slice(&part);
+        }
+        Ok(body)
+    }
+
     /// The whole stream as an answer of payload v1.
     pub(super) async fn into_event(mut self, limit: Duration) -> Result<Value, InvocationFailure> {
         let whole = async {
             let prelude = self.prelude().await?;
-            let mut body = std::mem::take(&mut self.received);
-            while let Some(part) = self.part().await? {
-                body.extend_from_slice(&part);
-            }
+            let body = self.bytes().await?;
             let body = String::from_utf8_lossy(&body);
             let (status, headers, cookies) = (&prelude["statusCode"], &prelude["headers"], &prelude["cookies"]);
             Ok(json!({
@@ -191,6 +200,14 @@ mod tests {
         assert_eq!(stream.next().await.unwrap().as_deref(), Some("one "));
         assert_eq!(stream.next().await.unwrap().as_deref(), Some("two"));
         assert_eq!(stream.next().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_arrive_as_they_are() {
+        let parts: Vec<Part> = vec![Ok(b"{}\0\0\0\0\0\0\0\0\x1f\x8b"), Ok(b"\xff\0")];
+        let mut stream = stream_of(parts);
+        stream.prelude().await.unwrap();
+        assert_eq!(stream.bytes().await.unwrap(), b"\x1f\x8b\xff\0");
     }
 
     #[tokio::test]

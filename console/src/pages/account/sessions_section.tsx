@@ -1,7 +1,7 @@
 /** Where the person is signed in, and how each session is ended. */
 
 import { queryOptions, useMutation, useQuery } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { answered, api, type Schema } from "../../api/client.ts";
 import { isProblem } from "../../api/problem.ts";
 import { accountQuery, queryClient } from "../../api/queries.ts";
@@ -41,35 +41,50 @@ function useEnding() {
     mutationFn: end,
     onSuccess: (_, ended) => notify(ended.length === 1 ? "The session has ended." : "The other sessions have ended."),
     onSettled: () => {
-      void queryClient.invalidateQueries({ queryKey: sessionsQuery.queryKey });
       void queryClient.invalidateQueries({ queryKey: accountQuery.queryKey });
+      return queryClient.invalidateQueries({ queryKey: sessionsQuery.queryKey });
     },
   });
 }
 
 export function SessionsSection() {
   const sessions = useQuery(sessionsQuery);
+  const heading = useRef<HTMLHeadingElement>(null);
   return (
     <section>
-      <h2>Where you are signed in</h2>
-      <QueryView query={sessions}>{(sessions) => <Sessions sessions={sessions} />}</QueryView>
+      <h2 ref={heading} tabIndex={-1}>
+        Where you are signed in
+      </h2>
+      <QueryView query={sessions}>
+        {/* The row that had the focus is gone, and with it the button. */}
+        {(sessions) => <Sessions sessions={sessions} onEnded={() => heading.current?.focus()} />}
+      </QueryView>
     </section>
   );
 }
 
-function Sessions({ sessions }: { sessions: Session[] }) {
+function Sessions({ sessions, onEnded }: { sessions: Session[]; onEnded: () => void }) {
   const ending = useEnding();
   const [asksAboutAll, setAsksAboutAll] = useState(false);
   const others = sessions.filter(({ current }) => !current);
-  const isEnding = (ids: Session[]) => ending.isPending && ending.variables === ids;
+  const endAll = (sessions: Session[]) => ending.mutate(sessions, { onSuccess: onEnded });
   return (
     <>
-      <SessionTable sessions={sessions} ending={ending} />
+      <SessionTable
+        sessions={sessions}
+        ended={ending.isPending ? ending.variables : []}
+        onEnd={(session) => endAll([session])}
+      />
       <ProblemNote error={ending.error} />
       <p>A session that is ended can go on for up to five minutes; when all are ended, none goes on.</p>
       <div class="buttons">
         {others.length > 0 && (
-          <button type="button" class="secondary" aria-busy={isEnding(others)} onClick={() => ending.mutate(others)}>
+          <button
+            type="button"
+            class="secondary"
+            aria-busy={ending.isPending && ending.variables.length > 1}
+            onClick={() => endAll(others)}
+          >
             End all others
           </button>
         )}
@@ -82,7 +97,14 @@ function Sessions({ sessions }: { sessions: Session[] }) {
   );
 }
 
-function SessionTable({ sessions, ending }: { sessions: Session[]; ending: ReturnType<typeof useEnding> }) {
+interface TableProps {
+  sessions: Session[];
+  /** Those that are being ended. */
+  ended: Session[];
+  onEnd: (session: Session) => void;
+}
+
+function SessionTable({ sessions, ended, onEnd }: TableProps) {
   const head = (
     <>
       <th scope="col">Browser or program</th>
@@ -111,8 +133,8 @@ function SessionTable({ sessions, ending }: { sessions: Session[]; ending: Retur
             <button
               type="button"
               class="small secondary"
-              aria-busy={ending.isPending && ending.variables.length === 1 && ending.variables[0]?.id === session.id}
-              onClick={() => ending.mutate([session])}
+              aria-busy={ended.some(({ id }) => id === session.id)}
+              onClick={() => onEnd(session)}
             >
               {session.current ? "Sign out" : "End"}
               <span class="sr-only"> {writtenUserAgent(session.user_agent)}</span>

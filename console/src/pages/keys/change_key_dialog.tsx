@@ -25,7 +25,7 @@ export function ChangeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: 
   const [key] = useState(apiKey);
   const changing = useMutation({
     mutationFn: (fields: FormData) => changeKey(key, fields),
-    onSettled: () => void keysHaveChanged(),
+    onSettled: keysHaveChanged,
   });
   const asksForPassword = useRef(false);
   if (errorsOf(changing.error, "password").length > 0) asksForPassword.current = true;

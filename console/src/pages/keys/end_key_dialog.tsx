@@ -20,7 +20,7 @@ async function endKey({ id }: ApiKey): Promise<void> {
 export function EndKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const ending = useMutation({
     mutationFn: (_: FormData) => endKey(apiKey),
-    onSettled: () => void keysHaveChanged(),
+    onSettled: keysHaveChanged,
   });
   const done = () => {
     notify("The key has ended.");

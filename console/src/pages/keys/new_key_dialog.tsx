@@ -20,7 +20,7 @@ async function makeKey(fields: FormData): Promise<Schema<"MadeApiKey">> {
 
 export function NewKeyDialog({ onClose }: { onClose: () => void }) {
   const [made, setMade] = useState<Schema<"MadeApiKey"> | null>(null);
-  const making = useMutation({ mutationFn: makeKey, onSettled: () => void keysHaveChanged() });
+  const making = useMutation({ mutationFn: makeKey, onSettled: keysHaveChanged });
   if (made !== null) return <MadeKeyDialog made={made} onClose={onClose} />;
   return (
     <Dialog title="Make an API key" onClose={onClose}>

@@ -20,7 +20,7 @@ function model(what: Partial<Model> = {}): Model {
     created: 0,
     owned_by: "chat-api",
     context_length: 100_000,
-    supported_parameters: ["tools"],
+    supported_parameters: ["max_tokens", "tools"],
     pricing,
     ...what,
   };
@@ -69,9 +69,14 @@ test("an id with quotes in it is one literal of JavaScript, Python and TOML", ()
   }
 });
 
+test("a model of vectors does not talk", () => {
+  const vectors = model({ supported_parameters: ["dimensions", "encoding_format"] });
+  expect(obstacleOf("python", vectors)).toContain("does not talk");
+});
+
 test("agents need a model with tools and a long context, and others need nothing", () => {
-  expect(obstacleOf("codex", model({ id: "dummy", supported_parameters: [] }))).toContain("takes no tools");
+  expect(obstacleOf("codex", model({ id: "dummy", supported_parameters: ["max_tokens"] }))).toContain("takes no tools");
   expect(obstacleOf("claude", model({ context_length: 8000 }))).toContain("too short");
   expect(obstacleOf("claude", model())).toBeNull();
-  expect(obstacleOf("python", model({ supported_parameters: [], context_length: 1 }))).toBeNull();
+  expect(obstacleOf("python", model({ supported_parameters: ["max_tokens"], context_length: 1 }))).toBeNull();
 });

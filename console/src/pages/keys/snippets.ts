@@ -39,6 +39,8 @@ export function snippetsOf(program: Program, settings: Settings): Snippet[] {
 
 /** Why a program will not work with a model, or `null`. */
 export function obstacleOf(program: Program, { supported_parameters, context_length, id }: Model): string | null {
+  // A model that writes tokens can be told how many.
+  if (!supported_parameters.includes("max_tokens")) return `${id} makes vectors of texts, and does not talk.`;
   if (program !== "codex" && program !== "claude") return null;
   if (!supported_parameters.includes("tools")) return `${id} takes no tools, which this program needs.`;
   if (context_length < ROOM_FOR_AGENTS_TOKENS)

@@ -11,7 +11,7 @@ import { Page } from "../../parts/page.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { groupsOf, seriesOf, sumOf, type UsageRow } from "./sums.ts";
-import { isBehind, useUsage } from "./usage_query.ts";
+import { isBehind, type UsageResult, useUsage } from "./usage_query.ts";
 import { GroupTable, Totals } from "./usage_tables.tsx";
 import { MEASURES, queryOf, type UsageView, viewOf } from "./view.ts";
 import { ViewChoice } from "./view_choice.tsx";
@@ -47,14 +47,10 @@ function SaveButton({ period: { from, to } }: { period: Period }) {
 function Usage({ view }: { view: UsageView }) {
   const { query, rows, asOf } = useUsage(view.period);
   return (
-    <QueryView query={{ data: rows, error: query.error, isFetching: query.isFetching, refetch: query.refetch }}>
+    <QueryView query={{ ...pick(query), data: rows }}>
       {(rows) => (
         <>
-          {query.hasNextPage && !query.isFetchNextPageError && (
-            <p role="status" class="muted">
-              Further days are on their way …
-            </p>
-          )}
+          {query.hasNextPage && <FurtherDays query={query} />}
           {asOf !== undefined && isBehind(asOf, view.period, Date.now()) && (
             <Behind asOf={asOf} isReading={query.isFetching} onAgain={() => void query.refetch()} />
           )}
@@ -62,6 +58,29 @@ function Usage({ view }: { view: UsageView }) {
         </>
       )}
     </QueryView>
+  );
+}
+
+function pick({ error, isFetching, refetch, isFetchNextPageError }: UsageResult) {
+  return { error, isFetching, refetch, isFetchNextPageError };
+}
+
+/** Says that what is shown is not all of the period. */
+function FurtherDays({ query }: { query: UsageResult }) {
+  if (!query.isFetchNextPageError) {
+    return (
+      <p role="status" class="muted">
+        Further days are on their way …
+      </p>
+    );
+  }
+  return (
+    <ProblemNote error={query.error}>
+      <p>The later days of the period are missing in what is shown.</p>
+      <button type="button" class="secondary" onClick={() => void query.fetchNextPage()}>
+        Try again
+      </button>
+    </ProblemNote>
   );
 }
 

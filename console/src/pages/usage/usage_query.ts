@@ -41,6 +41,8 @@ export function useAllPages<P extends { usage: UsageRow[] }>(query: UseInfiniteQ
   return { pages, rows };
 }
 
+export type UsageResult = ReturnType<typeof useUsage>["query"];
+
 /** Whether messages of the period that were charged by `now` may be missing. */
 export function isBehind(asOf: string, { to }: Period, now: number): boolean {
   return Date.parse(asOf) < Math.min(now - LAG_MS, Date.parse(to) + DAY_MS);

@@ -1,0 +1,116 @@
+/** One conversation: its title, what was said, and where the next message is typed. */
+
+import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/preact-query";
+import { useRef } from "preact/hooks";
+import { useLocation } from "wouter-preact";
+import { isProblem } from "../api/problem.ts";
+import { modelsQuery, queryClient } from "../api/queries.ts";
+import { useDraft } from "../parts/drafts.ts";
+import { Composer } from "./composer.tsx";
+import { ConversationHead } from "./conversation_head.tsx";
+import { makeConversation, titleOf } from "./conversations.ts";
+import { Beginning, Log } from "./log.tsx";
+import { messagesQuery } from "./messages.ts";
+import { chosenOf, replying } from "./models.ts";
+import { send, stop } from "./replies.ts";
+import { replyIn } from "./reply_signals.ts";
+import { isOpen, isReading, isSettled, type Reply } from "./reply_state.ts";
+
+/** `conversation` is null for one that begins with the next message. */
+export function ConversationView({ conversation }: { conversation: string | null }) {
+  const [draft, setDraft] = useDraft(`chat ${conversation ?? "new"}`);
+  const models = useQuery(modelsQuery);
+  const offered = replying(models.data ?? []);
+  const chosen = chosenOf(offered);
+  const model = chosen?.id ?? null;
+  const sending = useSending(conversation, model, () => setDraft(""));
+  const reply = conversation === null ? null : replyIn(conversation).value;
+  const { obstacle, isThere } = useObstacle(conversation, reply);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const edit = (message: string) => setDraft(draft.trim() === "" ? message : `${message}\n\n${draft}`);
+  if (!isThere) return <NoConversation />;
+  return (
+    <section class="conversation" aria-label="Conversation">
+      <ConversationHead conversation={conversation} />
+      {conversation === null ? (
+        <div class="log-place">
+          <Beginning />
+        </div>
+      ) : (
+        <Log conversation={conversation} model={model} onEdit={edit} onActed={() => area.current?.focus()} />
+      )}
+      <Composer
+        conversation={conversation}
+        draft={draft}
+        onDraft={setDraft}
+        models={offered}
+        chosen={chosen}
+        error={sending.error ?? models.error}
+        isSending={sending.isPending}
+        isReading={reply !== null && isReading(reply)}
+        obstacle={models.isPending ? "The models are not there yet." : obstacle}
+        onSend={sending.mutate}
+        onStop={() => {
+          if (conversation !== null) stop(conversation);
+          area.current?.focus();
+        }}
+        area={area}
+      />
+    </section>
+  );
+}
+
+/** Sends a message, after the conversation is made that it begins. */
+function useSending(conversation: string | null, model: string | null, onSent: () => void) {
+  const [location, navigate] = useLocation();
+  return useMutation({
+    mutationFn: async (message: string) => {
+      const id = conversation ?? (await beginning(message));
+      send({ message, model, conversation: id });
+      return id;
+    },
+    onSuccess: (id) => {
+      onSent();
+      if (conversation === null && location === "/chat") navigate(`/chat/${id}`, { replace: true });
+    },
+  });
+}
+
+async function beginning(message: string): Promise<string> {
+  const { id } = await makeConversation(titleOf(message));
+  // A conversation that was just made has no messages.
+  const empty = { pages: [{ messages: [], next: null }], pageParams: [null] };
+  queryClient.setQueryData(messagesQuery(id).queryKey, empty);
+  return id;
+}
+
+/** Whether the conversation is there, and why the next message has to wait. */
+function useObstacle(conversation: string | null, reply: Reply | null): { isThere: boolean; obstacle: string | null } {
+  const messages = useInfiniteQuery({ ...messagesQuery(conversation ?? ""), enabled: conversation !== null });
+  if (isProblem(messages.error, "not_found")) return { isThere: false, obstacle: null };
+  return { isThere: true, obstacle: conversation === null ? null : obstacleOf(messages.data !== undefined, reply) };
+}
+
+function obstacleOf(isRead: boolean, reply: Reply | null): string | null {
+  // What the conversation has is how this page finds again what it sends.
+  if (!isRead) return "What was said before is not there yet.";
+  if (reply === null || isSettled(reply)) return null;
+  if (isReading(reply)) return "The next message can be sent when the reply is there.";
+  return isOpen(reply)
+    ? "Get the reply to the message above first, or dismiss it."
+    : "Try the message above again, edit it, or dismiss it first.";
+}
+
+function NoConversation() {
+  return (
+    <section class="conversation" aria-label="Conversation">
+      <ConversationHead conversation={null} title="There is no such conversation" />
+      <div class="beginning">
+        <p>It may have been deleted, here or in another tab.</p>
+        <p>
+          <a href="#/chat">Begin a new one</a>
+        </p>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,91 @@
+/** What a message will cost, asked for while it is typed and before anything is spent. */
+
+import { useQuery } from "@tanstack/preact-query";
+import { useEffect, useState } from "preact/hooks";
+import { addressOf } from "../api/base.ts";
+import { problemOf } from "../api/problem.ts";
+import { credits } from "../parts/amounts.tsx";
+import { authorizedFetch } from "../session/session.ts";
+
+export interface Quote {
+  /** The credits that the balance must cover. */
+  least: number;
+  /** No more than these are charged. */
+  most: number;
+  /** Whether the prompt is another than this one by a little, so that the quote is about right. */
+  isRough: boolean;
+}
+
+interface Asked {
+  message: string;
+  model: string | null;
+  /** Null for one that is not there yet. */
+  conversation: string | null;
+}
+
+/** How long nobody types before the server is asked. */
+const PAUSE_MS = 1000;
+
+/** The quote of what is typed: null while nobody knows it. The next key cancels the question. */
+export function useQuote({ message, model, conversation }: Asked): Quote | null {
+  const paused = usePaused(message);
+  const isAsked = paused === message && message.trim() !== "";
+  const quote = useQuery({
+    queryKey: ["quote", conversation, model, paused],
+    queryFn: ({ signal }) => quoteOf({ message: paused, model, conversation }, signal),
+    enabled: isAsked,
+    retry: false,
+    staleTime: 30_000,
+    gcTime: 0,
+  });
+  return isAsked ? (quote.data ?? null) : null;
+}
+
+/** `text` once nobody has changed it for a second. */
+function usePaused(text: string): string {
+  const [paused, setPaused] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => setPaused(text), PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return paused;
+}
+
+/** For the very prompt that the message would make in its conversation. One that is not there yet has no earlier messages to be told. */
+async function quoteOf({ message, model, conversation }: Asked, signal: AbortSignal): Promise<Quote | null> {
+  if (conversation !== null) {
+    const named = model === null ? {} : { model };
+    return quoteAt("chatView/quote/", { message, conversation, ...named }, signal);
+  }
+  if (model === null) return null;
+  const quote = await quoteAt("v1/quote", { model, messages: [{ role: "user", content: message }] }, signal);
+  // It lacks the operator's system prompt.
+  return quote === null ? null : { ...quote, isRough: true };
+}
+
+async function quoteAt(path: string, body: unknown, signal: AbortSignal): Promise<Quote | null> {
+  const answer = await authorizedFetch(
+    new Request(addressOf(path), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal,
+    }),
+  );
+  // A deployment of an earlier release has no quotes of messages.
+  if (answer.status === 404 || answer.status === 405) return null;
+  if (!answer.ok) throw await problemOf(answer);
+  const { least, most } = (await answer.json()) as { least: number; most: number };
+  return { least, most, isRough: false };
+}
+
+/** "1 credit", "1–3 credits", "about 1–3 credits". */
+export function wordsOfQuote({ least, most, isRough }: Quote): string {
+  const range =
+    least >= most ? credits(most) : credits(most).replace(/^\S+/, (number) => `${least.toLocaleString()}–${number}`);
+  return isRough ? `about ${range}` : range;
+}
+
+export function isTooDear(quote: Quote, spendable: number | undefined): boolean {
+  return spendable !== undefined && quote.least > spendable;
+}

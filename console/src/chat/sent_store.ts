@@ -1,0 +1,61 @@
+/**
+ * The messages that are under way, kept in the tab's own store from before each is sent until it is known what became of it. So a
+ * reload loses none, and none is paid for twice. They go when the person signs out.
+ */
+
+import { named } from "../api/base.ts";
+import { onSignedOut } from "../session/session.ts";
+import { found, isSettled, type Refusal, type Reply } from "./reply_state.ts";
+import type { Sent } from "./sent.ts";
+
+const PREFIX = named("sent ");
+
+/** What the store has of a message. */
+interface Kept {
+  sent: Sent;
+  id: string | null;
+  refusal: Refusal | null;
+}
+
+const FULL =
+  "This browser keeps nothing more for this page, so the message was not sent. Sign out and in again to make room.";
+
+/** Keeps a message that is about to be sent. Throws if it cannot: a message that a reload would lose must not be sent. */
+export function keepBeforeSending(reply: Reply): void {
+  try {
+    keep(reply);
+  } catch (error) {
+    throw new Error(FULL, { cause: error });
+  }
+}
+
+/** Keeps what a reload needs, or drops what is settled. */
+export function keep(reply: Reply): void {
+  const key = PREFIX + reply.sent.conversation;
+  if (isSettled(reply)) {
+    sessionStorage.removeItem(key);
+    return;
+  }
+  const refusal = reply.stage.kind === "refused" ? reply.stage.refusal : null;
+  const kept: Kept = { sent: reply.sent, id: reply.id, refusal };
+  sessionStorage.setItem(key, JSON.stringify(kept));
+}
+
+export function drop(conversation: string): void {
+  sessionStorage.removeItem(PREFIX + conversation);
+}
+
+/** The message that was under way in a conversation when the page was closed. */
+export function keptIn(conversation: string, userId: string, now: number): Reply | null {
+  const stored = sessionStorage.getItem(PREFIX + conversation);
+  if (stored === null) return null;
+  const { sent, id, refusal }: Kept = JSON.parse(stored);
+  if (sent.userId !== userId) return null;
+  return found(sent, id, refusal, now);
+}
+
+onSignedOut(() => {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
+  }
+});
