@@ -102,7 +102,16 @@ function Part({ user, part }: { user: User; part: string }) {
     case "usage":
       return <UsageOfUser id={user.id} />;
     case "history":
-      return <ActsList conditions={{ actor: "", subject: user.id }} />;
+      return (
+        <>
+          {user.staff && (
+            <p>
+              What was done to this account. <a href={`#/staff/history?actor=${user.id}`}>What this person did</a>
+            </p>
+          )}
+          <ActsList conditions={{ actor: "", subject: user.id }} />
+        </>
+      );
     default:
       return (
         <div class="cards">
