@@ -10,6 +10,7 @@ import { keepDraft, keptDraft } from "../../parts/drafts.ts";
 import { QueryView } from "../../parts/query_view.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { ConfirmDialog } from "../confirm_dialog.tsx";
+import { FoundView } from "../found_view.tsx";
 import { catalogueQuery, type StoredCatalogue, versionQuery } from "./catalogue_api.ts";
 import { DifferenceView } from "./difference_view.tsx";
 import { draftOf } from "./edited.ts";
@@ -18,7 +19,10 @@ export function VersionView({ version }: { version: number }) {
   const shown = useQuery(versionQuery(version));
   const stored = useQuery(catalogueQuery);
   return (
-    <QueryView query={shown}>
+    <FoundView
+      query={shown}
+      missing="There is no such version of the catalogue. Versions of earlier releases are not kept."
+    >
       {(old) => (
         <>
           <h2>Version {version}</h2>
@@ -30,7 +34,7 @@ export function VersionView({ version }: { version: number }) {
           <Document text={old.text} />
         </>
       )}
-    </QueryView>
+    </FoundView>
   );
 }
 

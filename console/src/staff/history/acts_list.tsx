@@ -3,6 +3,7 @@
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";
 import { answered, api, type Schema } from "../../api/client.ts";
+import { isProblem } from "../../api/problem.ts";
 import { Moment } from "../../parts/amounts.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { filled, listQuery } from "../as_staff.ts";
@@ -23,6 +24,7 @@ function actsQuery(conditions: ActConditions) {
 
 export function ActsList({ conditions }: { conditions: ActConditions }) {
   const acts = useInfiniteQuery(actsQuery(conditions));
+  if (isProblem(acts.error, "not_found")) return <p class="empty">Nobody has this name or id.</p>;
   return (
     <ListView query={acts} rowsOf={(page) => page.acts} empty="Nothing was done.">
       {(rows) => (

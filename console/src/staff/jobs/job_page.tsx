@@ -8,11 +8,11 @@ import { notify } from "../../parts/announcer.tsx";
 import { SelectField } from "../../parts/form.tsx";
 import { Page } from "../../parts/page.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
-import { QueryView } from "../../parts/query_view.tsx";
 import { Table } from "../../parts/table.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { act } from "../as_staff.ts";
 import { Badge } from "../badge.tsx";
+import { FoundView } from "../found_view.tsx";
 import { SaveTableButton } from "../save_table_button.tsx";
 import { isShown, JobStateBadge, OUTCOMES, type RowFilter } from "./job_words.tsx";
 import { type Job, jobQuery } from "./jobs_api.ts";
@@ -21,14 +21,14 @@ export function JobPage({ id }: { id: string }) {
   const job = useQuery(jobQuery(id));
   return (
     <Page title="A bulk grant" actions={<a href="#/staff/jobs">All bulk grants</a>}>
-      <QueryView query={job}>
+      <FoundView query={job} missing="There is no such bulk grant.">
         {(report) => (
           <>
             <Progress job={report} />
             <Rows report={report} />
           </>
         )}
-      </QueryView>
+      </FoundView>
     </Page>
   );
 }

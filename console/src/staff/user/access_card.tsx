@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { answered, api } from "../../api/client.ts";
+import { writtenUserAgent } from "../../pages/account/user_agent.ts";
 import { Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { Table } from "../../parts/table.tsx";
@@ -37,8 +38,8 @@ function Sessions({ user }: { user: User }) {
       <Table label="Sessions" head={head}>
         {user.sessions.map(({ id, user_agent, created_at, last_used_at }) => (
           <tr key={id}>
-            <td class="breaking" dir="auto">
-              {user_agent ?? "unknown"}
+            <td class="breaking" title={user_agent ?? undefined}>
+              <bdi>{writtenUserAgent(user_agent)}</bdi>
             </td>
             <td>
               <Moment at={created_at} />

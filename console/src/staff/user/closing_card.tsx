@@ -41,7 +41,7 @@ export function ClosingCard({ user }: { user: User }) {
       </div>
       {isOwn(user.id) && (
         <p class="muted">
-          You delete your own account <a href="#/account">in it</a>, with your password.
+          You delete your own account <a href="#/account">on its page</a>, with your password.
         </p>
       )}
       {opened === "activate" && <Activation user={user} onClose={close} />}

@@ -84,7 +84,7 @@ function Filters({ conditions, keys }: { conditions: Conditions; keys: User["key
         value={conditions.key}
         onChange={(event) => change({ key: event.currentTarget.value })}
       >
-        <option value="">all, and without a key</option>
+        <option value="">any, or none</option>
         {keys.map(({ id, name, prefix }) => (
           <option key={id} value={id}>
             {name} ({prefix}…)

@@ -18,7 +18,7 @@ export function ResetCode({ user }: { user: User }) {
   if (isOwn(user.id)) {
     return (
       <p>
-        This is your own account. Set a new password <a href="#/account">in it</a>.
+        This is your own account. Set a new password <a href="#/account">on its page</a>.
       </p>
     );
   }

@@ -4,8 +4,8 @@ import { useQuery } from "@tanstack/preact-query";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Page } from "../../parts/page.tsx";
-import { QueryView } from "../../parts/query_view.tsx";
 import { StatusBadge } from "../badge.tsx";
+import { FoundView } from "../found_view.tsx";
 import { ActsList } from "../history/acts_list.tsx";
 import { TabLinks } from "../tab_links.tsx";
 import { UsageOfUser } from "../usage/usage_of_user.tsx";
@@ -29,7 +29,7 @@ export function UserPage({ id, part = "" }: Props) {
   const title = user.data?.username ?? "A user";
   return (
     <Page title={title} actions={<a href="#/staff/users">All users</a>}>
-      <QueryView query={user}>
+      <FoundView query={user} missing="There is no such user. Whoever had this address may have been deleted.">
         {(shown) => (
           <>
             <Facts user={shown} />
@@ -41,7 +41,7 @@ export function UserPage({ id, part = "" }: Props) {
             <Part user={shown} part={part} />
           </>
         )}
-      </QueryView>
+      </FoundView>
     </Page>
   );
 }
@@ -102,7 +102,16 @@ function Part({ user, part }: { user: User; part: string }) {
     case "usage":
       return <UsageOfUser id={user.id} />;
     case "history":
-      return <ActsList conditions={{ actor: "", subject: user.id }} />;
+      return (
+        <>
+          {user.staff && (
+            <p>
+              What was done to this account. <a href={`#/staff/history?actor=${user.id}`}>What this person did</a>
+            </p>
+          )}
+          <ActsList conditions={{ actor: "", subject: user.id }} />
+        </>
+      );
     default:
       return (
         <div class="cards">

@@ -44,6 +44,11 @@ export function GrantDialog({ users, onClose }: Props) {
         ))}
         {users.length > 20 && ` and ${users.length - 20} more`}
       </p>
+      {kept !== null && (
+        <p role="status">
+          It is not known whether this grant has begun. Sent again, it gives nobody the {credits(kept.amount)} twice.
+        </p>
+      )}
       {tooMany && <p class="problem">A bulk grant has at most {MOST_ROWS} users. Select fewer.</p>}
       <ActForm
         act={granting}
@@ -54,12 +59,6 @@ export function GrantDialog({ users, onClose }: Props) {
       >
         <GrantFields kept={kept} autoFocus />
       </ActForm>
-      {kept !== null && (
-        <p>
-          It is not known whether this grant of {credits(kept.amount)} to {kept.rows} has begun. Sent again, it gives
-          nothing twice.
-        </p>
-      )}
     </Dialog>
   );
 }

@@ -6,10 +6,10 @@ import type { Schema } from "../../api/client.ts";
 import { Amount, credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { Page } from "../../parts/page.tsx";
-import { QueryView } from "../../parts/query_view.tsx";
 import { Table } from "../../parts/table.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { ConfirmDialog } from "../confirm_dialog.tsx";
+import { FoundView } from "../found_view.tsx";
 import { type Batch, batchQuery, endBatch, stateOf } from "./vouchers_api.ts";
 import { BatchState } from "./vouchers_page.tsx";
 
@@ -17,14 +17,14 @@ export function BatchPage({ id }: { id: string }) {
   const batch = useQuery(batchQuery(id));
   return (
     <Page title="A batch of codes" actions={<a href="#/staff/vouchers">All batches</a>}>
-      <QueryView query={batch}>
+      <FoundView query={batch} missing="There is no such batch of codes.">
         {(shown) => (
           <>
             <Terms batch={shown} />
             <Uses batch={shown} />
           </>
         )}
-      </QueryView>
+      </FoundView>
     </Page>
   );
 }

@@ -1,19 +1,13 @@
 /** Codes that have just been made. They are shown once. */
 
-import { useEffect } from "preact/hooks";
 import type { Schema } from "../../api/client.ts";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { save } from "../../parts/download.ts";
 import { codesAsTable } from "./new_batch.ts";
+import { codesAreSaved } from "./unsaved_codes.ts";
 
-export function MadeCodes({ made, onSaved }: { made: Schema<"MadeVouchers">; onSaved: () => void }) {
+export function MadeCodes({ made }: { made: Schema<"MadeVouchers"> }) {
   const { codes, id } = made;
-  // The browser asks before the tab is closed.
-  useEffect(() => {
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, []);
   return (
     <article class="made-codes" aria-label="The codes">
       <h2>{codes.length === 1 ? "The code" : `The ${codes.length} codes`}</h2>
@@ -36,7 +30,7 @@ export function MadeCodes({ made, onSaved }: { made: Schema<"MadeVouchers">; onS
         >
           Save as CSV
         </button>
-        <button type="button" class="small" onClick={onSaved}>
+        <button type="button" class="small" onClick={() => codesAreSaved(id)}>
           I have saved them
         </button>
       </div>

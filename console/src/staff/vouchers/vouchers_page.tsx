@@ -10,13 +10,13 @@ import { Badge, type Tone } from "../badge.tsx";
 import { ListView } from "../list_view.tsx";
 import { MadeCodes } from "./made_codes.tsx";
 import { MakeForm } from "./make_form.tsx";
+import { keepCodes, unsavedCodes } from "./unsaved_codes.ts";
 import { type Batch, batchesQuery, stateOf } from "./vouchers_api.ts";
 
 export function VouchersPage() {
   const [isMaking, setMaking] = useState(false);
-  const [made, setMade] = useState<Schema<"MadeVouchers"> | null>(null);
-  const keep = (codes: Schema<"MadeVouchers">) => {
-    setMade(codes);
+  const keep = (made: Schema<"MadeVouchers">) => {
+    keepCodes(made);
     setMaking(false);
   };
   return (
@@ -30,7 +30,9 @@ export function VouchersPage() {
         )
       }
     >
-      {made !== null && <MadeCodes made={made} onSaved={() => setMade(null)} />}
+      {unsavedCodes.value.map((made) => (
+        <MadeCodes key={made.id} made={made} />
+      ))}
       {isMaking && <MakeForm onMade={keep} onClose={() => setMaking(false)} />}
       <BatchesList />
     </Page>
