@@ -31,7 +31,7 @@ PAGES_OF_STAFF = {
     "staff/users": "Users",
     "staff/jobs": "Bulk grants",
     "staff/vouchers": "Vouchers and invitations",
-    "staff/catalogue": "Catalogue",
+    "staff/catalogue": "Catalogue of models",
     "staff/usage": "Usage of all",
     "staff/history": "History",
     "staff/deployment": "Deployment",
