@@ -391,7 +391,7 @@ def look_at_strangers(stranger: Window) -> None:
     for route, heading in PAGES_OF_STRANGERS.items():
         stranger.go(route, heading)
         look(stranger, heading)
-    stranger.wanted_refusals |= {"POST /login/ 401", "POST /register/ 400", "POST /password/reset/ 400"}
+    stranger.wanted_refusals |= {"POST /login/ 401", "POST /register/ 400", "POST /register/ 409", "POST /password/reset/ 400"}
     stranger.go("sign-in", "Sign in")
     stranger.page.get_by_label("Username").fill("grace")
     stranger.page.get_by_label("Password").fill("wrong horse")
@@ -399,11 +399,14 @@ def look_at_strangers(stranger: Window) -> None:
     stranger.page.get_by_role("alert").wait_for()
     look(stranger, "a wrong password")
     stranger.go("register", "Register")
-    stranger.page.get_by_label("Username").fill("grace")
+    stranger.page.get_by_label("Username").fill("not valid")
     stranger.page.get_by_label("Password").fill(PASSWORD)
     stranger.button("Register").click()
-    stranger.page.get_by_text("already exists").wait_for()
     wait_for_focus(stranger.page.get_by_label("Username"))
+    look(stranger, "a name that is no name")
+    stranger.page.get_by_label("Username").fill("grace")
+    stranger.button("Register").click()
+    stranger.page.get_by_text("already exists").wait_for()
     look(stranger, "a name that is taken")
     stranger.page.reload()
     expect("the name after a reload", stranger.page.get_by_label("Username").input_value(), "grace")
