@@ -22,7 +22,7 @@ use crate::requests::{
     change_password, chat, completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings,
     end_api_key, end_session, give, log_in, make_api_key, make_api_key_with, make_conversation, make_vouchers, message,
     message_in, messages_of, quote, receipt, redeem, refresh, register, register_invited, rename_conversation,
-    reset_password, response, text_completion, verify,
+    reset_password, response, set_accepting, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -494,6 +494,7 @@ async fn costs_of_the_deployment(world: &World) -> Vec<Cost> {
         whole_cost(world, "`GET /admin/catalogue/`", "admin-catalogue", get("/admin/catalogue/")).await,
         whole_cost(world, "`PUT /admin/catalogue/` of 1 KB", "admin-catalogue", replacement).await,
         whole_cost(world, "`POST /admin/catalogue/check/`", "admin-catalogue", check).await,
+        whole_cost(world, "`PUT /admin/accepting/`", "admin-people", set_accepting(true).bearer(&staff)).await,
         whole_cost(world, "`GET /admin/catalogue/versions/`", "admin-catalogue", get("/admin/catalogue/versions/"))
             .await,
         whole_cost(world, "`GET /admin/catalogue/versions/{version}/`", "admin-catalogue", {

@@ -30,7 +30,7 @@ const REASON: &str = "Nobody may read why";
 const GRANT: &str = "an-id-of-a-grant";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 89;
+const REQUESTS: usize = 90;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
@@ -193,6 +193,7 @@ async fn use_the_deployment(world: &World, access: &str) {
         Request::get("/admin/catalogue/"),
         Request::put("/admin/catalogue/").json(&json!({"catalogue": null, "version": 0})),
         Request::post("/admin/catalogue/check/").json(&document),
+        Request::put("/admin/accepting/").json(&json!({"accepting": true, "reason": MESSAGE})),
         Request::get("/admin/catalogue/versions/"),
         Request::get("/admin/catalogue/versions/1/"),
         Request::get("/admin/history/").query("subject", "ada"),

@@ -150,6 +150,11 @@ pub fn give(user: &str, amount: i64, id: &str) -> Request {
     Request::post(&format!("/admin/users/{user}/grants/")).header("Idempotency-Key", id).json(&body)
 }
 
+/// A stop by staff, or its end.
+pub fn set_accepting(accepting: bool) -> Request {
+    Request::put("/admin/accepting/").json(&json!({"accepting": accepting, "reason": "A provider's wild bill"}))
+}
+
 /// A bulk grant of these rows.
 pub fn bulk_grant(rows: &str) -> Request {
     let file = format!("id,username,amount,reason\n{rows}");
