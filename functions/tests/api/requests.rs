@@ -88,6 +88,11 @@ pub fn message(text: &str) -> Request {
     Request::post("/chatView/").json(&json!({"message": text}))
 }
 
+/// A request for what [`message`] costs.
+pub fn quote_of_message(text: &str) -> Request {
+    Request::post("/chatView/quote/").json(&json!({"message": text}))
+}
+
 pub fn completion(stream: bool) -> Request {
     Request::post(COMPLETIONS).json(&completion_body(stream))
 }
