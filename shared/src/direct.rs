@@ -20,6 +20,7 @@ use identity::ChangeError;
 use lambda_http::lambda_runtime::{self, Diagnostic, LambdaEvent, service_fn};
 use ledger::grant::GrantError;
 use ledger::summing_again::AccountClosed;
+use ledger::switch::SwitchError;
 use providers::catalogue::CatalogueError;
 use serde::Serialize;
 use serde_json::Value;
@@ -165,6 +166,16 @@ impl From<ReplacementRefused> for DirectError {
             // An operator has no account that could cease to be staff.
             ReplacementRefused::Unauthorized(lost) => Self::Internal(Cause::new(lost)),
             ReplacementRefused::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SwitchError> for DirectError {
+    fn from(error: SwitchError) -> Self {
+        match error {
+            // An operator has no account that could cease to be staff.
+            SwitchError::AuthorityLost(lost) => Self::Internal(Cause::new(lost)),
+            SwitchError::Store(error) => error.into(),
         }
     }
 }

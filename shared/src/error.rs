@@ -18,6 +18,7 @@ use ledger::authority::AuthorityLost;
 use ledger::bulk_grants::BulkGrantError;
 use ledger::gate::GateError;
 use ledger::grant::GrantError;
+use ledger::switch::SwitchError;
 use ledger::vouchers::{BatchError, RedeemError};
 use providers::error::{ModelError, Refusal};
 use serde::Serialize;
@@ -343,6 +344,15 @@ impl From<BatchError> for ApiError {
             BatchError::AuthorityLost(lost) => lost.into(),
             BatchError::Unavailable(cause) => Self::Unavailable(cause),
             BatchError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<SwitchError> for ApiError {
+    fn from(error: SwitchError) -> Self {
+        match error {
+            SwitchError::AuthorityLost(lost) => lost.into(),
+            SwitchError::Store(error) => error.into(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `/admin/users/{id}/`: one user as staff see them (`GET`), change them (`PATCH`) and delete them (`DELETE`).
 //! `POST …/reset-codes/`, `…/end-sessions/` and `…/end-keys/`: what staff do for a user who lost a password or a device.
+//! `PUT /admin/accepting/`: stops messages and registrations of everybody, or resumes them.
 
+mod acceptance;
 mod change;
 mod user_body;
 
@@ -23,12 +25,15 @@ use shared::ledger::account::Status;
 use shared::ledger::audit::DeletionProgress;
 use shared::ledger::authority::RecentAuthority;
 use shared::ledger::history::{History, Limit};
+use shared::ledger::switch::Switch;
 
+use acceptance::{AcceptanceBody, RequestedAcceptance};
 use change::RequestedChange;
 use user_body::UserBody;
 
 const OF_USER: &[Method] = &[Method::GET, Method::PATCH, Method::DELETE];
 const OF_ACT: &[Method] = &[Method::POST];
+const OF_SWITCH: &[Method] = &[Method::PUT];
 
 /// The main of this function's binary.
 #[tokio::main(flavor = "current_thread")]
@@ -43,6 +48,7 @@ struct AdminPeople {
     sessions: Sessions,
     api_keys: ApiKeys,
     history: History,
+    switch: Switch,
     max_grant: Credits,
     clock: Clock,
 }
@@ -52,6 +58,7 @@ impl AdminEndpoint for AdminPeople {
         match path {
             AdminPath::User(_) => Some(OF_USER),
             AdminPath::ResetCodes(_) | AdminPath::EndSessions(_) | AdminPath::EndKeys(_) => Some(OF_ACT),
+            AdminPath::Accepting => Some(OF_SWITCH),
             _ => None,
         }
     }
@@ -64,6 +71,7 @@ impl AdminEndpoint for AdminPeople {
             sessions: resources.sessions(),
             api_keys: resources.api_keys(),
             history: resources.history(),
+            switch: resources.switch(),
             max_grant: resources.settings.max_grant,
             clock: resources.clock.clone(),
         })
@@ -83,6 +91,7 @@ impl AdminEndpoint for AdminPeople {
                 self.accounts.end_keys(&user, &staff.authority(origin(&request)), request.deadline()).await?;
                 Ok(Answer::no_content())
             }
+            AdminPath::Accepting => self.turn_switch(staff, &request).await,
             _ => Err(ApiError::NotFound),
         }
     }
@@ -140,6 +149,19 @@ impl AdminPeople {
         let made = self.reset_codes.make(user, &authority, request.deadline()).await?;
         let body = ResetCodeBody { code: made.code.written(), expires_at: made.expires_at.to_string() };
         Answer::private(StatusCode::CREATED, &body)
+    }
+
+    /// A stop gives nobody anything and must not wait, so any login does for it. A resumption lets credits be spent, and given
+    /// away, again.
+    async fn turn_switch(&self, staff: Staff, request: &Request) -> Result<Answer, ApiError> {
+        let RequestedAcceptance { accepting, reason } = RequestedAcceptance::parse(request.fields()?)?;
+        let authority = if accepting {
+            self.recently(staff, request)?.authority().clone()
+        } else {
+            staff.authority(origin(request))
+        };
+        let said = self.switch.turn(accepting, &reason, &authority, request.deadline()).await?;
+        Answer::private(StatusCode::OK, &AcceptanceBody::from(said))
     }
 
     /// The authority for acts that take a login of the last minutes.

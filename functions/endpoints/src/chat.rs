@@ -1,4 +1,6 @@
 //! `POST /chatView/`: the model replies to a message, whole or streamed, and the reply is charged exactly once.
+//! `POST /chatView/quote/`: the least balance that the message needs, and the most that its reply can cost. Nothing is held, and
+//! no model is asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared::conversation::Conversations;
+use shared::domain::cause::Cause;
 use shared::domain::ids::{ConversationId, EntryId};
 use shared::domain::invalid_field::InvalidField;
 use shared::domain::message::Message;
@@ -15,12 +18,14 @@ use shared::endpoint::{Endpoint, Error, Resources, serve};
 use shared::error::ApiError;
 use shared::http::{Answer, Method, Request, StatusCode, Streamable};
 use shared::identity::callers::Callers;
+use shared::ledger::admission::OpenAccount;
 use shared::ledger::idempotency::{Fingerprint, IdempotencyKey, Remembered};
-use shared::openai::UnknownModel;
+use shared::openai::{QuoteAnswer, UnknownModel};
 use shared::providers::offers::{Candidates, Offers};
+use shared::providers::prompt::Prompt;
 use shared::reply_events;
 use shared::settings::{ChatSettings, Settings};
-use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Till, UNKNOWN_CONVERSATION};
+use shared::till::{Admitted, CallerLimits, HeldOrReplay, PaidReply, Question, Quotation, Till, UNKNOWN_CONVERSATION};
 
 /// Timeout for whole replies. Many proxies on the way end a response after a minute without a byte, and a part of that minute
 /// is over before the function gets the request.
@@ -61,19 +66,28 @@ impl Endpoint for ChatEndpoint {
     }
 
     async fn answer(&self, request: Request) -> Result<Streamable<ApiError>, ApiError> {
+        match request.item_of("chatView") {
+            None => Box::pin(self.reply(&request)).await,
+            Some("quote") => Ok(Box::pin(self.quote(&request)).await?.into()),
+            Some(_) => Err(ApiError::NotFound),
+        }
+    }
+}
+
+impl ChatEndpoint {
+    async fn reply(&self, request: &Request) -> Result<Streamable<ApiError>, ApiError> {
         let caller = self.callers.caller(request.bearer()?).await?;
         let key = request.idempotency_key()?;
-        let asked = ChatRequest::parse(&request)?;
+        let asked = ChatRequest::parse(request)?;
         let remembered = key.map(|key| asked.remembered(key));
         let account = match self.till.admit_to(caller, asked.conversation, remembered).await? {
             Admitted::Open(account) => account,
             Admitted::Replay(reply) => return asked.answered_again(&reply),
         };
         let latest = request.deadline();
-        let offers = self.till.offers(account.key_limits()).await?;
-        let candidates = asked.candidates(&offers)?;
+        let (candidates, prompt) = self.candidates_and_prompt(&account, &asked).await?;
         let question = Question {
-            prompt: self.conversations.prompt(&self.till, &account, &candidates, &asked.message).await?,
+            prompt,
             candidates,
             limits: CallerLimits::default(),
             conversation: account.conversation(),
@@ -92,6 +106,33 @@ impl Endpoint for ChatEndpoint {
             HeldOrReplay::Question(question) => Ok(asked.answered(&self.till.reply(question).await?)?.into()),
             HeldOrReplay::Replay(reply) => asked.answered_again(&reply),
         }
+    }
+
+    /// The cost of the same message, for which the account is admitted and the prompt is made as [`ChatEndpoint::reply`] does. So
+    /// a quote is refused for what its message would be refused for.
+    async fn quote(&self, request: &Request) -> Result<Answer, ApiError> {
+        let caller = self.callers.caller(request.bearer()?).await?;
+        // A quote needs no key, and refuses one that the message would refuse.
+        request.idempotency_key()?;
+        let asked = ChatRequest::parse(request)?;
+        let Admitted::Open(account) = self.till.admit_to(caller, asked.conversation, None).await? else {
+            return Err(ApiError::Internal(Cause::because("a request without an idempotency key was answered before")));
+        };
+        let (candidates, prompt) = self.candidates_and_prompt(&account, &asked).await?;
+        let quotation = Quotation::of(&candidates, &prompt, CallerLimits::default(), self.till.least_output_tokens)?;
+        Answer::private(StatusCode::OK, &QuoteAnswer::of(&quotation, &prompt))
+    }
+
+    /// The models that may answer, and what the first of them is told.
+    async fn candidates_and_prompt(
+        &self,
+        account: &OpenAccount,
+        asked: &ChatRequest,
+    ) -> Result<(Candidates, Prompt), ApiError> {
+        let offers = self.till.offers(account.key_limits()).await?;
+        let candidates = asked.candidates(&offers)?;
+        let prompt = self.conversations.prompt(&self.till, account, &candidates, &asked.message).await?;
+        Ok((candidates, prompt))
     }
 }
 

@@ -11,7 +11,7 @@ use testkit::template::Template;
 
 use crate::costs::change_account;
 use crate::refusals::{refused, status_and_code};
-use crate::requests::{admin_user, balance, delete_account, path_with_id, refresh};
+use crate::requests::{admin_user, balance, delete_account, path_with_id, refresh, set_accepting};
 use crate::world::{PASSWORD, Tokens, World, ago, an_hour_ago};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -113,7 +113,7 @@ async fn an_expired_token_is_told_to_staff_alone() {
     assert_eq!((plain.status, plain.json()["error"]["code"].as_str()), (404, Some("not_found")));
 }
 
-/// The acts on a user, by their requests.
+/// The acts on a user, and on everybody, by their requests.
 fn acts_on(user: &str) -> Vec<(&'static str, Request)> {
     let patch = |body: &Value| Request::new("PATCH", &admin_user(user, "")).json(body);
     vec![
@@ -125,11 +125,14 @@ fn acts_on(user: &str) -> Vec<(&'static str, Request)> {
         ("end of sessions", Request::post(&admin_user(user, "end-sessions"))),
         ("end of keys", Request::post(&admin_user(user, "end-keys"))),
         ("deletion", Request::delete(&admin_user(user, "")).json(&json!({"reason": "They asked for it"}))),
+        ("stop", set_accepting(false)),
+        ("resumption", set_accepting(true)),
     ]
 }
 
 /// The acts that take a login of the last minutes.
-const TAKES_A_RECENT_LOGIN: [&str; 5] = ["staff", "status and staff", "allowance", "reset code", "deletion"];
+const TAKES_A_RECENT_LOGIN: [&str; 6] =
+    ["staff", "status and staff", "allowance", "reset code", "deletion", "resumption"];
 
 /// A session of `username` that began so long ago, and has been refreshed since.
 async fn old_session(world: &World, username: &str, age: Duration) -> Tokens {
@@ -157,7 +160,10 @@ async fn an_act_that_gives_access_takes_a_login_of_the_last_minutes_and_a_refres
         refused(&world, change.bearer(&old.access), 403, "login_required_again").await;
         world.deactivate("rosa").await;
     }
+    assert_eq!(world.stack.send(set_accepting(false).bearer(&old.access)).await.status, 200, "a stop does not wait");
+    refused(&world, set_accepting(true).bearer(&old.access), 403, "login_required_again").await;
     let new = world.log_in("ruth").await;
+    assert_eq!(world.stack.send(set_accepting(true).bearer(&new.access)).await.status, 200);
     let staff = Request::new("PATCH", &admin_user("ada", "")).json(&json!({"staff": true}));
     assert_eq!(world.stack.send(staff.bearer(&new.access)).await.status, 200);
 }

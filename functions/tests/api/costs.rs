@@ -21,8 +21,8 @@ use crate::requests::{
     FIRST_CONVERSATION, admin_user, anthropic_message, balance, bulk_grant, catalogue_with_embeddings, change_api_key,
     change_password, chat, completion, completion_body, count_tokens, delete_account, delete_conversation, embeddings,
     end_api_key, end_session, give, log_in, make_api_key, make_api_key_with, make_conversation, make_vouchers, message,
-    message_in, messages_of, quote, receipt, redeem, refresh, register, register_invited, rename_conversation,
-    reset_password, response, text_completion, verify,
+    message_in, messages_of, quote, quote_of_message, receipt, redeem, refresh, register, register_invited,
+    rename_conversation, reset_password, response, set_accepting, text_completion, verify,
 };
 use crate::world::{PASSWORD, World};
 use crate::{forgery, providers};
@@ -146,6 +146,7 @@ async fn costs(world: &World) -> Vec<Cost> {
         cost(world, "… of 10 KB", "chat", message(&"x".repeat(10 * 1024)).bearer(&ada.access)).await,
         cost(world, "… with `Idempotency-Key`", "chat", with_key()).await,
         cost(world, "… answered again", "chat", with_key()).await,
+        cost(world, "`POST /chatView/quote/`", "chat", quote_of_message("Hello").bearer(&ada.access)).await,
         cost(world, NOT_SEEN, "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "`POST /v1/chat/completions`", "chat-completions", completion(false).bearer(&ada.access)).await,
         cost(world, "… streamed", "chat-completions", completion(true).bearer(&ada.access)).await,
@@ -494,6 +495,7 @@ async fn costs_of_the_deployment(world: &World) -> Vec<Cost> {
         whole_cost(world, "`GET /admin/catalogue/`", "admin-catalogue", get("/admin/catalogue/")).await,
         whole_cost(world, "`PUT /admin/catalogue/` of 1 KB", "admin-catalogue", replacement).await,
         whole_cost(world, "`POST /admin/catalogue/check/`", "admin-catalogue", check).await,
+        whole_cost(world, "`PUT /admin/accepting/`", "admin-people", set_accepting(true).bearer(&staff)).await,
         whole_cost(world, "`GET /admin/catalogue/versions/`", "admin-catalogue", get("/admin/catalogue/versions/"))
             .await,
         whole_cost(world, "`GET /admin/catalogue/versions/{version}/`", "admin-catalogue", {

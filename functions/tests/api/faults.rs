@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use crate::requests::{
     FIRST_CONVERSATION, UNKNOWN_ID, anthropic_message, balance, change_password, chat, completion, count_tokens,
     delete_conversation, embeddings, end_api_key, end_session, log_in, make_api_key, make_conversation, message_in,
-    messages_of, quote, receipt, refresh, register, rename_conversation, response, text_completion, verify,
+    messages_of, quote, quote_of_message, receipt, refresh, register, rename_conversation, response, text_completion,
+    verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -40,6 +41,7 @@ async fn requests(world: &World) -> Vec<(&'static str, Request)> {
         ("token-balance", balance().bearer(&ada.access)),
         ("chat", chat().bearer(&ada.access)),
         ("chat", chat().bearer(&api_key)),
+        ("chat", quote_of_message("Hello").bearer(&ada.access)),
         ("chat-completions", completion(false).bearer(&ada.access)),
         ("chat-completions", completion(true).bearer(&ada.access)),
         ("completions", text_completion(false).bearer(&ada.access)),

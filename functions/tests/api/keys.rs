@@ -74,7 +74,9 @@ async fn a_key_opens_nothing_that_is_for_people() {
 async fn a_key_in_a_header_of_its_own_opens_what_it_opens_as_a_bearer_and_an_access_token_there_opens_nothing() {
     let (world, ada, made) = ada_with_a_key().await;
     for name in ["api-key", "X-API-Key"] {
-        for request in [balance(), chat(), completion(true), quote(), Request::get("/v1/models")] {
+        let quotes = [quote(), requests::quote_of_message("Hello")];
+        let others = [balance(), chat(), completion(true), Request::get("/v1/models")];
+        for request in quotes.into_iter().chain(others) {
             let response = world.stack.send(request.header(name, &made.key)).await;
             assert_eq!(response.status, 200, "{name}: {response:?}");
         }

@@ -12,8 +12,8 @@ use testkit::template::Template;
 use crate::requests::{
     COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, QUOTE, RESPONSES, TEXT_COMPLETIONS, admin_user, balance,
     bulk_grant, change_api_key, change_password, delete_account, delete_conversation, end_api_key, give, log_in,
-    make_api_key, make_conversation, make_vouchers, message, message_in, messages_of, of_page, receipt, redeem,
-    refresh, register, rename_conversation, reset_password, verify, with_cookie,
+    make_api_key, make_conversation, make_vouchers, message, message_in, messages_of, of_page, quote_of_message,
+    receipt, redeem, refresh, register, rename_conversation, reset_password, verify, with_cookie,
 };
 use crate::world::{MadeApiKey, PASSWORD, World};
 
@@ -66,6 +66,7 @@ async fn use_everything(world: &World) -> Vec<String> {
     world.stack.send(balance().bearer(access)).await;
     world.stack.send(balance().bearer(&format!("{access}x"))).await;
     world.stack.send(message(MESSAGE).bearer(access)).await;
+    world.stack.send(quote_of_message(MESSAGE).bearer(access)).await;
     world.stack.send(message(MESSAGE).bearer(refresh_token)).await;
     for stream in [false, true] {
         let body = json!({"model": "dummy", "messages": [{"role": "user", "content": MESSAGE}], "stream": stream});
@@ -194,6 +195,7 @@ async fn use_the_deployment(world: &World, access: &str) {
         Request::get("/admin/catalogue/"),
         Request::put("/admin/catalogue/").json(&json!({"catalogue": null, "version": 0})),
         Request::post("/admin/catalogue/check/").json(&document),
+        Request::put("/admin/accepting/").json(&json!({"accepting": true, "reason": MESSAGE})),
         Request::get("/admin/catalogue/versions/"),
         Request::get("/admin/catalogue/versions/1/"),
         Request::get("/admin/history/").query("subject", "ada"),

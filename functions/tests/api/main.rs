@@ -26,6 +26,7 @@ mod budgets;
 mod catalogue;
 mod chat;
 mod chat_completions;
+mod chat_quote;
 mod chat_streams;
 mod choices;
 mod completions;

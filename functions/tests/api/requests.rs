@@ -88,6 +88,11 @@ pub fn message(text: &str) -> Request {
     Request::post("/chatView/").json(&json!({"message": text}))
 }
 
+/// A request for what [`message`] costs.
+pub fn quote_of_message(text: &str) -> Request {
+    Request::post("/chatView/quote/").json(&json!({"message": text}))
+}
+
 pub fn completion(stream: bool) -> Request {
     Request::post(COMPLETIONS).json(&completion_body(stream))
 }
@@ -148,6 +153,11 @@ pub fn delete_account(password: &str) -> Request {
 pub fn give(user: &str, amount: i64, id: &str) -> Request {
     let body = json!({"amount": amount, "reason": "A present"});
     Request::post(&format!("/admin/users/{user}/grants/")).header("Idempotency-Key", id).json(&body)
+}
+
+/// A stop by staff, or its end.
+pub fn set_accepting(accepting: bool) -> Request {
+    Request::put("/admin/accepting/").json(&json!({"accepting": accepting, "reason": "A provider's wild bill"}))
 }
 
 /// A bulk grant of these rows.

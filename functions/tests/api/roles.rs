@@ -19,7 +19,8 @@ use crate::requests::{
     EMBEDDINGS, FIRST_CONVERSATION, admin_user, anthropic_message, balance, bulk_grant, catalogue_with_embeddings,
     change_api_key, change_password, chat, completion, delete_account, delete_conversation, embeddings, end_api_key,
     end_session, give, log_in, make_conversation, make_vouchers, message_in, messages_of, quote, receipt, redeem,
-    refresh, register, register_invited, rename_conversation, reset_password, response, text_completion, verify,
+    refresh, register, register_invited, rename_conversation, reset_password, response, set_accepting, text_completion,
+    verify,
 };
 use crate::world::{PASSWORD, Tokens, World};
 
@@ -463,6 +464,7 @@ async fn look_after_the_deployment(world: &World) {
     ask(world, 200, Request::put("/admin/catalogue/").json(&replacement).bearer(&staff)).await;
     let document = json!({"catalogue": {}});
     ask(world, 200, Request::post("/admin/catalogue/check/").json(&document).bearer(&staff)).await;
+    ask(world, 200, set_accepting(true).bearer(&staff)).await;
     let listed = ask(world, 200, Request::get("/admin/catalogue/versions/").bearer(&staff)).await.json();
     let newest = format!("/admin/catalogue/versions/{}/", listed["versions"][0]["version"]);
     for path in [

@@ -9,7 +9,7 @@ use crate::events::data_of_events;
 use crate::refusals::{refused, refused_by_openai};
 use crate::requests::{
     balance, change_password, chat, completion, delete_account, embeddings, end_api_key, log_in, make_api_key, quote,
-    refresh, register, text_completion, verify,
+    refresh, register, set_accepting, text_completion, verify,
 };
 use crate::world::{PASSWORD, World, binary};
 
@@ -150,4 +150,74 @@ async fn a_stop_is_logged_and_counted_by_the_functions_that_hear_it() {
     let logs = crate::logs::logs_with(&world, "RequestsNotAccepted\":1", 1).await;
     assert!(logs.contains("an operator has stopped messages and registrations"), "{logs}");
     assert!(!logs.contains("A restore of the table"), "{logs}");
+}
+
+/// The acts in the history on the deployment, the newest first: the act, its actor's name and its reason.
+async fn acts_on_the_deployment(world: &World, staff: &str) -> Vec<[Value; 3]> {
+    let history = Request::get("/admin/history/").query("subject", "deployment").bearer(staff);
+    let acts = ask(world, 200, history).await.json();
+    let acts = acts["acts"].as_array().unwrap().iter();
+    acts.map(|act| ["act", "actor_name", "reason"].map(|name| act[name].clone())).collect()
+}
+
+#[tokio::test]
+async fn staff_stop_and_resume_as_an_operator_does_and_each_is_one_act() {
+    let (world, ada) = World::with_ada(10, &[]).await;
+    let ruth = world.superuser("ruth").await.access;
+    for (accepting, status) in [(false, 503), (true, 200)] {
+        // A repetition changes nothing.
+        for _ in 0..2 {
+            let said = ask(&world, 200, set_accepting(accepting).bearer(&ruth)).await.json();
+            assert_eq!(said, json!({"accepting": accepting, "reason": "A provider's wild bill"}));
+        }
+        let health = ask(&world, 200, Request::get("/admin/health/").bearer(&ruth)).await.json();
+        let of_operator = world.stack.invoke("operator", &json!({"action": "accepting"})).await.unwrap();
+        for seen in [health, of_operator] {
+            assert_eq!((&seen["accepting"], &seen["reason"]), (&json!(accepting), &json!("A provider's wild bill")));
+        }
+        let answer = ask_a_new_process(&world, "chat", &chat().bearer(&ada.access)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    world.set_accepting(false).await;
+    let expected = [
+        [json!("stop"), Value::Null, json!("A restore of the table")],
+        [json!("resume"), json!("ruth"), json!("A provider's wild bill")],
+        [json!("stop"), json!("ruth"), json!("A provider's wild bill")],
+    ];
+    assert_eq!(acts_on_the_deployment(&world, &ruth).await, expected);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_what_and_why_stops_nothing_and_a_form_may_say_it() {
+    let world = World::start().await;
+    let ruth = world.superuser("ruth").await.access;
+    for (body, field) in [
+        (json!({}), "accepting"),
+        (json!({"reason": "A restore"}), "accepting"),
+        (json!({"accepting": null, "reason": "A restore"}), "accepting"),
+        (json!({"accepting": "no", "reason": "A restore"}), "accepting"),
+        (json!({"accepting": 0, "reason": "A restore"}), "accepting"),
+        (json!({"accepting": false}), "reason"),
+        (json!({"accepting": false, "reason": " "}), "reason"),
+        (json!({"accepting": false, "reason": "x".repeat(501)}), "reason"),
+    ] {
+        let request = Request::put("/admin/accepting/").json(&body).bearer(&ruth);
+        let refusal = refused(&world, request, 400, "invalid").await;
+        assert!(refusal.json()["errors"][field].is_array(), "{body}: {refusal:?}");
+    }
+    let form = Request::put("/admin/accepting").form(&[("accepting", "False"), ("reason", "A restore")]);
+    assert_eq!(ask(&world, 200, form.bearer(&ruth)).await.json()["accepting"], false);
+}
+
+#[tokio::test]
+async fn a_stop_by_staff_whose_answer_was_lost_is_one_act_and_an_unreachable_table_is_told() {
+    let world = World::start().await;
+    let ruth = world.superuser("ruth").await.access;
+    world.stack.function("admin-people").await;
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::AnswerLost, 1);
+    ask(&world, 200, set_accepting(false).bearer(&ruth)).await;
+    world.stack.recorder().fail_next("TransactWriteItems", Fault::NotApplied, 3);
+    ask(&world, 503, set_accepting(true).bearer(&ruth)).await;
+    world.stack.recorder().forget_faults();
+    assert_eq!(acts_on_the_deployment(&world, &ruth).await.len(), 1);
 }

@@ -385,10 +385,11 @@ fn each_kind_of_item_is_written_by_those_who_own_it() {
 
 #[test]
 fn what_all_users_share_is_written_by_those_who_run_the_deployment() {
-    assert_eq!(who(&|function| may_write(function, "STOP")), ["operator"]);
+    assert_eq!(who(&|function| may_write(function, "STOP")), ["admin-people", "operator"]);
     assert_eq!(
         who(&|function| may(function, "dynamodb:GetItem", "STOP")),
         [
+            "admin-people",
             "admin-read",
             "anthropic-messages",
             "chat",

@@ -1,4 +1,4 @@
-//! The switch by which operators stop and resume messages and registrations. Each command is an act of the history.
+//! The switch by which operators and staff stop and resume messages and registrations. Each command is an act of the history.
 
 use acts::{Act, ActSubject, Deed};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
@@ -15,6 +15,17 @@ use crate::authority::{Authority, AuthorityLost};
 
 /// The most rounds of a command that collides with other commands.
 const MAX_ROUNDS: usize = 5;
+
+/// The reason why the switch was not turned.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// The actor has lost the authority. Nothing was written.
+    #[error("{0}")]
+    AuthorityLost(#[from] AuthorityLost),
+    /// The table could not be read, or it is not known whether it was written.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
 
 /// The switch by which an operator stops and resumes messages and registrations.
 #[derive(Clone, Debug)]
@@ -42,20 +53,21 @@ impl Switch {
     /// [`LONGEST_UNHEARD`](crate::gate::LONGEST_UNHEARD). A repetition of the last command writes nothing, and is no act.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if it is not known whether it was written.
+    /// [`SwitchError::AuthorityLost`] if the actor is no longer staff; [`SwitchError::Store`] if it is not known whether it was
+    /// written.
     pub async fn turn(
         &self,
         accepting: bool,
         reason: &Reason,
         authority: &Authority,
         deadline: Timestamp,
-    ) -> Result<Acceptance, StoreError> {
+    ) -> Result<Acceptance, SwitchError> {
         for _ in 0..MAX_ROUNDS {
             let seen = match self.read().await {
                 Ok(seen) => Some(seen),
                 // An item that cannot be read stops everything, and this command mends it.
                 Err(StoreError::Internal(_)) => None,
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             let is_said =
                 |seen: &Acceptance| seen.accepting == accepting && seen.reason.as_deref() == Some(reason.as_str());
@@ -83,14 +95,13 @@ impl Switch {
             };
             let reasons = cancellation_reasons(&error).unwrap_or_default();
             if authority.is_lost(act.subject, reasons) {
-                // No path of the API leads staff here.
-                return Err(StoreError::Internal(Cause::new(AuthorityLost)));
+                return Err(AuthorityLost.into());
             }
             if !reasons.first().is_some_and(condition_failed) {
-                return Err(error.into());
+                return Err(StoreError::from(error).into());
             }
         }
-        Err(StoreError::Unavailable(Cause::because("too many operators are giving commands")))
+        Err(StoreError::Unavailable(Cause::because("too many operators are giving commands")).into())
     }
 
     /// The part of a transaction that puts `next` in the place of the command that was `seen`, or of an item that cannot be read.

@@ -32,6 +32,8 @@ pub enum AdminPath {
     Settings,
     /// `/admin/health/`: whether all is well.
     Health,
+    /// `/admin/accepting/`: whether messages and registrations are accepted.
+    Accepting,
     /// `/admin/vouchers/`: all batches of vouchers.
     Vouchers,
     /// `/admin/vouchers/{id}/`: one batch.
@@ -68,6 +70,7 @@ impl AdminPath {
             ["history"] => Self::History,
             ["settings"] => Self::Settings,
             ["health"] => Self::Health,
+            ["accepting"] => Self::Accepting,
             ["vouchers"] => Self::Vouchers,
             ["vouchers", id] => Self::Batch(BatchId::parse(id)?),
             ["jobs"] => Self::Jobs,
@@ -132,6 +135,7 @@ mod tests {
             ("/admin/history", AdminPath::History),
             ("/admin/settings", AdminPath::Settings),
             ("/admin/health", AdminPath::Health),
+            ("/admin/accepting", AdminPath::Accepting),
             ("/admin/vouchers", AdminPath::Vouchers),
             (format!("/admin/vouchers/{ID}").as_str(), AdminPath::Batch(BatchId::parse(ID).unwrap())),
             ("/admin/jobs", AdminPath::Jobs),

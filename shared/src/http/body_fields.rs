@@ -149,14 +149,13 @@ impl BodyFields {
 
     /// Takes the field `name`: a JSON boolean or a form's word for one. An absent field is `false`.
     pub fn take_switch(&mut self, name: &'static str) -> Option<bool> {
-        let parsed = match self.values.remove(name) {
-            None => Ok(false),
-            Some(Value::Bool(value)) => Ok(value),
-            Some(Value::String(word)) if word.eq_ignore_ascii_case("true") => Ok(true),
-            Some(Value::String(word)) if word.eq_ignore_ascii_case("false") => Ok(false),
-            Some(_) => Err(InvalidField::new("Must be a valid boolean.")),
-        };
+        let parsed = self.values.remove(name).map_or(Ok(false), switch);
         self.note(name, parsed)
+    }
+
+    /// The same for a field that may not be absent or null.
+    pub fn take_required_switch(&mut self, name: &'static str) -> Option<bool> {
+        self.take_value(name, switch)
     }
 
     /// Takes the text field `name` of a body in which no other field counts.
@@ -175,6 +174,16 @@ impl BodyFields {
 
     pub(super) fn note<T>(&mut self, name: &'static str, parsed: Result<T, InvalidField>) -> Option<T> {
         parsed.map_err(|error| self.errors.entry(name.into()).or_default().push(error.to_string())).ok()
+    }
+}
+
+/// A JSON boolean, or a form's word for one.
+fn switch(value: Value) -> Result<bool, InvalidField> {
+    match value {
+        Value::Bool(value) => Ok(value),
+        Value::String(word) if word.eq_ignore_ascii_case("true") => Ok(true),
+        Value::String(word) if word.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err(InvalidField::new("Must be a valid boolean.")),
     }
 }
 
@@ -391,6 +400,19 @@ mod tests {
             (r#"{"message":"yes"}"#, None),
         ] {
             assert_eq!(json(body).fields().unwrap().take_switch("message"), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_required_switch_has_no_default() {
+        for (body, expected) in [
+            ("{}", None),
+            (r#"{"message":null}"#, None),
+            (r#"{"message":1}"#, None),
+            (r#"{"message":false}"#, Some(false)),
+            (r#"{"message":"TRUE"}"#, Some(true)),
+        ] {
+            assert_eq!(json(body).fields().unwrap().take_required_switch("message"), expected, "{body}");
         }
     }
 

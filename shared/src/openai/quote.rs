@@ -1,4 +1,4 @@
-//! The cost of a completion before it is made. OpenAI's protocol has no such object.
+//! The cost of a completion, or of a message at `/chatView/`, before it is made. OpenAI's protocol has no such object.
 
 use domain::credits::Credits;
 use providers::prompt::Prompt;
