@@ -3,59 +3,25 @@ It fails if the page asks another host, breaks its content security policy, or a
 
     python3 .ci/docs_page.py [--screenshot FILE]
 
-Installs Playwright under .local/browser, and Debian's package of Chromium. Without apt and without Chromium it is skipped.
+Installs Playwright and Chromium, as browser.py says.
 """
 
 import json
-import os
-import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.parse
-import venv
 
-from stack import PASSWORD, ROOT, Stack
+import browser
+from stack import PASSWORD, Stack
 
-ENVIRONMENT = ROOT / ".local" / "browser"
-PYTHON = ENVIRONMENT / "bin" / "python"
-# Without these Chromium calls its makers at its start, and as root it does not start in a sandbox.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
-
-
-def install() -> None:
-    """Installs browser and Playwright, and goes on in Playwright's environment."""
-    if shutil.which("chromium") is None:
-        if shutil.which("apt-get") is None:
-            print("Skipped: there is no Chromium, and no apt to install it.")
-            sys.exit()
-        print("Installing Chromium …", flush=True)
-        as_root = [] if os.geteuid() == 0 else ["sudo"]
-        subprocess.run([*as_root, "apt-get", "update", "-qq"], check=True)
-        packages = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", "chromium"]
-        subprocess.run([*as_root, *packages], check=True, stdout=subprocess.DEVNULL)
-    if not PYTHON.exists():
-        venv.create(ENVIRONMENT, with_pip=True)
-    pip = [ENVIRONMENT / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--requirement", ROOT / ".ci" / "requirements-browser.txt"], check=True)
-    os.execv(PYTHON, [str(PYTHON), *sys.argv])
 
 
 class DocsPage:
     """The page, opened in a browser."""
 
-    def __init__(self, browser: object, address: str) -> None:
-        self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    def __init__(self, chromium: object, address: str) -> None:
+        self.page = chromium.new_page(viewport={"width": 1280, "height": 1000})
         self.host = urllib.parse.urlsplit(address).netloc
         self.faults: list[str] = []
         self.page.on("request", self.look_at_request)
@@ -120,22 +86,20 @@ def try_everything(page: DocsPage) -> None:
 
 
 def main() -> None:
-    from playwright.sync_api import sync_playwright
-
-    with tempfile.TemporaryDirectory() as data, Stack(data) as stack, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        address = f"http://127.0.0.1:{stack.port}"
-        DocsPage(browser, f"{address}/docs").check()
-        page = DocsPage(browser, f"{address}/docs/")
-        try_everything(page)
-        if "--screenshot" in sys.argv:
-            page.page.screenshot(path=sys.argv[sys.argv.index("--screenshot") + 1], full_page=True)
-        page.check()
-        browser.close()
+    with tempfile.TemporaryDirectory() as data, Stack(data) as stack:
+        browser.with_chromium(lambda chromium: look_at_docs(chromium, f"http://127.0.0.1:{stack.port}"))
     print("The docs page shows the API, and its requests work.")
 
 
+def look_at_docs(chromium: object, address: str) -> None:
+    DocsPage(chromium, f"{address}/docs").check()
+    page = DocsPage(chromium, f"{address}/docs/")
+    try_everything(page)
+    if "--screenshot" in sys.argv:
+        page.page.screenshot(path=sys.argv[sys.argv.index("--screenshot") + 1], full_page=True)
+    page.check()
+
+
 if __name__ == "__main__":
-    if pathlib.Path(sys.prefix) != ENVIRONMENT:
-        install()
+    browser.enter()
     main()

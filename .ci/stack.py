@@ -86,17 +86,25 @@ class Stack:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     sys.exit(f"Something still listens on port {port}.")
 
-    def ask(self, path: str, body: object = None, token: str | None = None) -> tuple[int, Message, dict]:
-        """Status, headers (by name in any case) and body of an answer."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
-        if body is not None:
+    def ask(
+        self, path: str, body: object = None, token: str | None = None, method: str | None = None, **headers: str
+    ) -> tuple[int, Message, dict]:
+        """Status, headers (by name in any case) and body of an answer. A text is sent as a table, and all else as JSON. Of a
+        header's name the hyphens are underscores here."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        if isinstance(body, str):
+            request.data = body.encode()
+            request.add_header("Content-Type", "text/csv")
+        elif body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         if token is not None:
             request.add_header("Authorization", f"Bearer {token}")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_LIMIT_S) as answer:
-                return answer.status, answer.headers, json.load(answer)
+                return answer.status, answer.headers, json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             return error.code, error.headers, json.load(error)
 

@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 import { servedFiles } from "./build/served_files.ts";
 
 /** The address of a running stack, for `npm run dev`. */
@@ -23,5 +23,4 @@ export default defineConfig({
       "^/(?!$|index.html|src/|build/|node_modules/|@)": { target: API, changeOrigin: true },
     },
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -379,7 +379,7 @@ Resources:
             assert_eq!(listed(&dynamodb).await, json!(shown), "{projection}");
             dynamodb.stop().await;
         }
-        // What is written later is in it too, and the index that the template has no more is gone.
+        // The index has an item that is written later too. An index that the template has no more is gone.
         let dynamodb = start_with(&storage, include).await;
         call(&dynamodb, "PutItem", json!({"TableName": "chat-api", "Item": item(3)})).await;
         assert_eq!(listed(&dynamodb).await, json!([0, 1, 2, 3].map(names)));

@@ -191,7 +191,7 @@ impl Session {
     }
 }
 
-/// What comes out of `source`, as it comes.
+/// The bytes of `source`, in the parts in which they come.
 fn reader(mut source: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (send, parts) = mpsc::channel();
     thread::spawn(move || {

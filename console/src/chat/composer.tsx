@@ -113,6 +113,7 @@ function QuoteNote({ conversation, draft, chosen }: Props) {
   const quote = useQuote({ message: draft, model: chosen?.id ?? null, conversation });
   const balance = useQuery(balanceQuery);
   if (quote === null) return null;
+  if (typeof quote === "string") return <span class="quote too-dear">{quote}</span>;
   const isDear = isTooDear(quote, balance.data?.credits);
   return (
     <span class={isDear ? "quote too-dear" : "quote"}>

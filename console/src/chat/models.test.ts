@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { choose, chosenOf, type Model, pricesOf, replying } from "./models.ts";
-import { isTooDear, wordsOfQuote } from "./quote.ts";
 
 const FREE = { prompt: "0", completion: "0", request: "0", image: "0", input_cache_read: "0", input_cache_write: "0" };
 
@@ -39,19 +38,5 @@ describe("the models", () => {
     expect(pricesOf(model("a", { prompt: "1", request: "2" }))).toBe(
       "2 credits a message, and reads 1,000,000, writes 0 credits per million tokens",
     );
-  });
-});
-
-describe("a quote", () => {
-  it("is a range, or one number", () => {
-    expect(wordsOfQuote({ least: 1, most: 1, isRough: false })).toBe("1 credit");
-    expect(wordsOfQuote({ least: 1, most: 3, isRough: false })).toBe("1–3 credits");
-    expect(wordsOfQuote({ least: 1, most: 1200, isRough: true })).toBe("about 1–1,200 credits");
-  });
-
-  it("is too dear where the balance does not cover its least", () => {
-    expect(isTooDear({ least: 2, most: 3, isRough: false }, 1)).toBe(true);
-    expect(isTooDear({ least: 1, most: 3, isRough: false }, 1)).toBe(false);
-    expect(isTooDear({ least: 1, most: 3, isRough: false }, undefined)).toBe(false);
   });
 });

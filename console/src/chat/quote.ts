@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
 import { addressOf } from "../api/base.ts";
-import { problemOf } from "../api/problem.ts";
+import { ApiProblem, problemOf } from "../api/problem.ts";
 import { credits } from "../parts/amounts.tsx";
 import { authorizedFetch } from "../session/session.ts";
 
@@ -26,8 +26,8 @@ interface Asked {
 /** How long nobody types before the server is asked. */
 const PAUSE_MS = 1000;
 
-/** The quote of what is typed: null while nobody knows it. The next key cancels the question. */
-export function useQuote({ message, model, conversation }: Asked): Quote | null {
+/** The quote of what is typed, or why it would be refused: null while nobody knows it. The next key cancels the question. */
+export function useQuote({ message, model, conversation }: Asked): Quote | string | null {
   const paused = usePaused(message);
   const isAsked = paused === message && message.trim() !== "";
   const quote = useQuery({
@@ -38,7 +38,17 @@ export function useQuote({ message, model, conversation }: Asked): Quote | null 
     staleTime: 30_000,
     gcTime: 0,
   });
-  return isAsked ? (quote.data ?? null) : null;
+  if (!isAsked) return null;
+  return quote.data ?? (quote.error === null ? null : refusalOf(quote.error));
+}
+
+/** A message is quoted only if it would not be refused. The page need not say what the reader can do nothing about. */
+export function refusalOf(error: Error): Quote | string | null {
+  if (!(error instanceof ApiProblem)) return null;
+  const cost = error.number("cost");
+  if (error.code === "insufficient_tokens" && cost !== null) return { least: cost, most: cost, isRough: false };
+  const isWorthSaying = error.status === 400 || error.status === 429 || error.code === "not_accepting";
+  return isWorthSaying ? (Object.values(error.errors).flat()[0] ?? error.message) : null;
 }
 
 /** `text` once nobody has changed it for a second. */

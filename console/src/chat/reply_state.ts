@@ -76,16 +76,16 @@ export function next(reply: Reply, event: ReplyEvent): Reply {
   if (isSettled(reply)) return reply;
   switch (event.kind) {
     case "opened":
-      return isReading(reply) ? { ...reply, id: event.id ?? reply.id, isReplayed: event.isReplayed } : reply;
+      return isAsked(reply) ? { ...reply, id: event.id ?? reply.id, isReplayed: event.isReplayed } : reply;
     case "text":
-      return isReading(reply) ? { ...reply, stage: { kind: "writing" }, text: reply.text + event.text } : reply;
+      return isAsked(reply) ? { ...reply, stage: { kind: "writing" }, text: reply.text + event.text } : reply;
     case "paid":
     case "seen":
       return { ...reply, id: event.id, stage: { kind: "paid", cost: event.cost } };
     case "problem":
-      return isReading(reply) ? { ...reply, ...afterProblem(event.problem, event.now) } : reply;
+      return isAsked(reply) ? { ...reply, ...afterProblem(event.problem, event.now) } : reply;
     case "cut":
-      return isReading(reply) ? { ...reply, stage: { kind: "unknown", sentence: event.sentence ?? CUT } } : reply;
+      return isAsked(reply) ? { ...reply, stage: { kind: "unknown", sentence: event.sentence ?? CUT } } : reply;
     case "stop":
       return isReading(reply) ? { ...reply, stage: { kind: "stopped" } } : reply;
     case "again":
@@ -121,8 +121,13 @@ function refusalOf(problem: ApiProblem): Refusal {
 }
 
 /** Whether a request of this page is out, or will be when the wait is over. */
-export function isReading({ stage }: Reply): boolean {
-  return stage.kind === "asking" || stage.kind === "writing" || stage.kind === "in-progress";
+export function isReading(reply: Reply): boolean {
+  return isAsked(reply) || reply.stage.kind === "in-progress";
+}
+
+/** Whether a request is out. */
+function isAsked({ stage }: Reply): boolean {
+  return stage.kind === "asking" || stage.kind === "writing";
 }
 
 /** Whether it is known what became of the message, so that nothing can change it any more. */

@@ -3,7 +3,7 @@ import { addDays, daysOf, faultOf, firstOfMonth, isDay } from "./days.ts";
 
 test("a day that no calendar has is no day", () => {
   expect(["2026-02-28", "2024-02-29"].every(isDay)).toBe(true);
-  expect(["2026-02-29", "2026-13-01", "2026-1-1", "tomorrow", "", null].some(isDay)).toBe(false);
+  expect(["2026-02-29", "2026-13-01", "2026-1-1", "0002-11-27", "tomorrow", "", null].some(isDay)).toBe(false);
 });
 
 test("days go on over the ends of months and years", () => {

@@ -17,9 +17,9 @@ export function dayOf(moment: number): string {
   return new Date(moment).toISOString().slice(0, 10);
 }
 
-/** Whether a text is a day that there is: 30 February is none. */
+/** Whether a text is a day that there is: 30 February is none, and neither is a year of which only the first digits are typed. */
 export function isDay(text: string | null): text is string {
-  if (text === null || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  if (text === null || !/^2\d{3}-\d{2}-\d{2}$/.test(text)) return false;
   const moment = Date.parse(text);
   return !Number.isNaN(moment) && dayOf(moment) === text;
 }

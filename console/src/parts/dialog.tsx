@@ -8,8 +8,11 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
   const heading = useId();
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current?.showModal();
+    const shown = dialog.current;
+    shown?.showModal();
     return () => {
+      // While the dialog is open nothing behind it takes the focus.
+      shown?.close();
       if (before instanceof HTMLElement) before.focus();
       // The act may have taken away what opened the dialog, such as a row of a list.
       requestAnimationFrame(() => {

@@ -116,6 +116,41 @@ describe("a session", () => {
     expect(asked).toContain("sessions/first/");
   });
 
+  it("has a token of the server's own after an act that made the one before worthless", async () => {
+    await signIn();
+    const next = jwt();
+    const asked = serve(() => json({ access_token: next }));
+    await sessions.renewToken();
+    let sent: string | null = null;
+    serve((_, request) => {
+      sent = request.headers.get("Authorization");
+      return json({});
+    });
+    await get("sessions/");
+    expect(asked).toEqual(["token/refresh/"]);
+    expect(sent).toBe(`Bearer ${next}`);
+  });
+
+  it("sends the requests of a deletion by one new token, which nothing replaces", async () => {
+    await signIn();
+    serve(() => json({ access_token: jwt() }));
+    const send = await sessions.fetchByOneToken();
+    const tokens = new Set<string | null>();
+    const asked = serve((_, request) => {
+      tokens.add(request.headers.get("Authorization"));
+      return problem(401, "token_not_valid");
+    });
+    for (let tries = 0; tries < 2; tries += 1) await send(new Request(new URL("account/", location.href)));
+    expect(asked).toEqual(["account/", "account/"]);
+    expect(tokens.size).toBe(1);
+  });
+
+  it("of another person deletes nothing for this one", async () => {
+    await signIn();
+    serve(() => json({ access_token: jwt({ sub: "bob" }) }));
+    await expect(sessions.fetchByOneToken()).rejects.toThrow("signed out");
+  });
+
   it("ends here although the server cannot be told, unless all sessions were to end", async () => {
     await signIn();
     serve(() => problem(503, "unavailable"));

@@ -194,7 +194,7 @@ export async function renewToken(): Promise<void> {
 
 /** A way to send requests by one new token, which nothing replaces: an account that is being deleted gives no other. */
 export async function fetchByOneToken(): Promise<(request: Request) => Promise<Response>> {
-  const only = await tabs.oneAtATime(newToken);
+  const only = await goodToken(token);
   return (request) => send(authorized(request, only));
 }
 

@@ -26,7 +26,7 @@ struct JobKeeper {
     clock: Clock,
 }
 
-/// What has become of the jobs that were open.
+/// The numbers of jobs that were open, by their states afterwards.
 #[derive(Default, Serialize)]
 struct JobsReport {
     /// Jobs that are over now.

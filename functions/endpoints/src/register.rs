@@ -86,7 +86,7 @@ impl Endpoint for RegisterEndpoint {
     }
 }
 
-/// Whoever wants to register.
+/// The fields of a registration.
 struct Applicant {
     username: Username,
     password: Password,

@@ -1,7 +1,6 @@
 //! `/account/`: deleting an account, and requests that overlap a deletion.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -76,9 +75,7 @@ async fn a_deletion_during_a_chat_leaves_nothing_behind() {
     world.stack.function("chat").await;
     let talk = chat().bearer(&tokens.access);
     let deletion = async {
-        while world.stack.recorder().requests().iter().all(|request| request.operation != "UpdateItem") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        world.until_asked("UpdateItem").await;
         world.stack.send(delete_account(PASSWORD).bearer(&tokens.access)).await
     };
     let (chat, deleted) = tokio::join!(world.stack.send(talk), deletion);

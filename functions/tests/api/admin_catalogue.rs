@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
-use testkit::recorder::Fault;
 use testkit::stack::JWT_SIGNING_SECRET;
 
 use crate::refusals::refused;
@@ -117,18 +116,12 @@ async fn whoever_is_demoted_between_the_read_and_the_write_replaces_nothing() {
     let world = World::start().await;
     let ruth = world.superuser("ruth").await.access;
     world.stack.function("admin-catalogue").await;
-    world.stack.recorder().clear();
-    // The write collides for about a second, in which the actor is demoted.
-    world.stack.recorder().fail_next("TransactWriteItems", Fault::Conflict, 6);
     let demotion = async {
-        while world.stack.recorder().requests().iter().all(|request| request.operation != "TransactWriteItems") {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         world.set_staff("ruth", false).await;
         world.items().await
     };
     let request = replace(&catalogue_of_dummies(&[("one", 1)]), 0).bearer(&ruth);
-    let (response, before) = tokio::join!(world.stack.send(request), demotion);
+    let (response, before) = world.send_while(request, Box::pin(demotion)).await;
     assert_eq!((response.status, response.json()["error"]["code"].as_str()), (404, Some("not_found")));
     assert!(world.items().await == before, "it was refused and changed the table");
 }

@@ -1,7 +1,6 @@
 //! `/admin/users/{id}/` and its acts: what staff see of a user, and what their acts do.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::gateway::Request;
@@ -377,9 +376,7 @@ async fn a_deletion_by_staff_during_a_chat_leaves_nothing_behind() {
     let id = world.user_id("ada").await;
     world.stack.function("chat").await;
     let deletion = async {
-        while world.stack.recorder().requests().iter().all(|request| request.operation != "UpdateItem") {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        world.until_asked("UpdateItem").await;
         world.stack.send(delete("ada").bearer(&ruth.access)).await
     };
     let (chat, deleted) = tokio::join!(world.stack.send(chat().bearer(&ada.access)), deletion);

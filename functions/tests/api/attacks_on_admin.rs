@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::gateway::{Request, Response};
-use testkit::recorder::{Fault, RecordedRequest};
+use testkit::recorder::RecordedRequest;
 use testkit::stack::JWT_SIGNING_SECRET;
 use testkit::template::Template;
 
@@ -169,20 +169,13 @@ async fn staff_who_are_demoted_between_the_read_and_the_write_change_nothing() {
     world.stack.function("admin-people").await;
     world.make_api_key(&ada.access).await;
     for (name, request) in acts_on("ada") {
-        world.stack.recorder().clear();
-        // The write collides for about a second, in which the actor is demoted.
-        world.stack.recorder().fail_next("TransactWriteItems", Fault::Conflict, 6);
         let demotion = async {
-            while world.stack.recorder().requests().iter().all(|request| request.operation != "TransactWriteItems") {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
             world.set_staff("ruth", false).await;
             world.items().await
         };
-        let (response, before) = tokio::join!(world.stack.send(request.bearer(&ruth.access)), demotion);
+        let (response, before) = world.send_while(request.bearer(&ruth.access), Box::pin(demotion)).await;
         assert_eq!((response.status, response.json()["error"]["code"].as_str()), (404, Some("not_found")), "{name}");
         assert!(world.items().await == before, "{name} was refused and changed the table");
-        world.stack.recorder().forget_faults();
         world.set_staff("ruth", true).await;
     }
 }
@@ -193,17 +186,10 @@ async fn api_keys_that_end_between_the_read_and_the_write_of_a_change_stay_ended
     let ruth = world.superuser("ruth").await;
     let key = world.make_api_key(&ada.access).await.key;
     world.stack.function("admin-people").await;
-    world.stack.recorder().clear();
-    world.stack.recorder().fail_next("TransactWriteItems", Fault::Conflict, 6);
-    let end = async {
-        while world.stack.recorder().requests().iter().all(|request| request.operation != "TransactWriteItems") {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        change_account(&world, "ada", &json!({"api_key_epoch": {"N": "2"}})).await;
-    };
+    let epoch = json!({"api_key_epoch": {"N": "2"}});
     let allowance = json!({"allowance": {"credits": 5, "per": "month", "cap": 9}, "reason": "A course"});
     let change = Request::new("PATCH", &admin_user("ada", "")).json(&allowance).bearer(&ruth.access);
-    let (changed, ()) = tokio::join!(world.stack.send(change), end);
+    let (changed, ()) = world.send_while(change, change_account(&world, "ada", &epoch)).await;
     assert_eq!(changed.status, 200, "it is made of the account as it is now");
     assert_eq!(world.stack.send(balance().bearer(&key)).await.status, 401);
 }

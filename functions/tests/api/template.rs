@@ -466,7 +466,7 @@ fn the_function_by_which_staff_look_changes_nothing() {
     }
 }
 
-/// What staff are shown as the settings in force is what the other functions get.
+/// The settings that `admin-read` shows have the values that the other functions get.
 #[test]
 fn the_function_that_shows_the_settings_gets_all_that_it_shows() {
     let template = template();

@@ -34,6 +34,7 @@ use store::Table;
 use testkit::gateway::{Request, Response};
 use testkit::isolated_table::IsolatedTable;
 use testkit::people;
+use testkit::recorder::Fault;
 use testkit::runtime_api::Function;
 use testkit::stack::{JWT_SIGNING_SECRET, Stack};
 use testkit::test_table::table_at;
@@ -79,6 +80,27 @@ impl World {
         let accounts = Accounts::new(self.table.clone(), Clock::system());
         let credits = Credits::new(credits).unwrap();
         accounts.register(Accepting::unasked(), &name(username), PASSWORD_HASH.clone(), credits, soon()).await.unwrap();
+    }
+
+    /// Waits until a function has asked the table for `operation`.
+    pub async fn until_asked(&self, operation: &str) {
+        while self.stack.recorder().requests().iter().all(|request| request.operation != operation) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Sends `request`, whose write collides for about a second. `meanwhile` runs in that second, after all that the request reads.
+    pub async fn send_while<T>(&self, request: Request, meanwhile: impl Future<Output = T>) -> (Response, T) {
+        let recorder = self.stack.recorder();
+        recorder.clear();
+        recorder.fail_next("TransactWriteItems", Fault::Conflict, 6);
+        let meanwhile = async {
+            self.until_asked("TransactWriteItems").await;
+            meanwhile.await
+        };
+        let sent = tokio::join!(self.stack.send(request), meanwhile);
+        recorder.forget_faults();
+        sent
     }
 
     /// Makes `username` staff, or no staff, past the operator's function.

@@ -6,7 +6,7 @@ use domain::ids::{BatchId, JobId, UserId};
 use domain::reason::Reason;
 use serde_json::Value;
 
-/// What was done.
+/// The kind of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Credits were given or taken back.
@@ -99,9 +99,9 @@ impl fmt::Display for ActSubject {
 /// An act, without its actor.
 #[derive(Clone, Debug)]
 pub struct Act<'a> {
-    /// What is done.
+    /// The kind of the act.
     pub deed: Deed,
-    /// What it is done to.
+    /// The subject: the user, the batch, the job or the deployment that the act changes.
     pub subject: ActSubject,
     /// An object of what the act changes, as it was.
     pub before: Value,

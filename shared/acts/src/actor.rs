@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The word for an operator, which is no user's id.
 const OPERATOR: &str = "operator";
 
-/// Whoever acts.
+/// The actor: a superuser, or an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A superuser.

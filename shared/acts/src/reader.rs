@@ -35,13 +35,13 @@ pub struct RecordedAct {
     pub at: String,
     /// The id of a user, or `operator`.
     pub actor: String,
-    /// What was done.
+    /// The word for the kind of the act.
     pub act: String,
     /// The id of a user, of a batch of vouchers or of a job; `catalogue`, or `deployment`.
     pub subject: String,
-    /// What the act changed, as it was.
+    /// The attributes that the act changed, as they were.
     pub before: Value,
-    /// What the act changed, as it was afterwards.
+    /// The same attributes, as they were afterwards.
     pub after: Value,
     /// The reason, if one was given.
     pub reason: Option<String>,

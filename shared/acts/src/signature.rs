@@ -23,7 +23,7 @@ impl Signature {
         Self { actor, origin }
     }
 
-    /// Whoever acts.
+    /// The actor.
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.actor

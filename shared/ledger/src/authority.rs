@@ -72,7 +72,7 @@ impl Authority {
         Self { signature: Signature::new(Actor::Operator, origin), session_epoch: None, job: None }
     }
 
-    /// Whoever acts.
+    /// The actor.
     #[must_use]
     pub fn actor(&self) -> Actor {
         self.signature.actor()

@@ -54,8 +54,10 @@ pub enum BulkGrantError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     number: u32,
-    /// The rows, which have results once the chunk is settled.
+    /// The rows, which have results once they are judged.
     pub rows: Vec<JudgedRow>,
+    /// The results that the chunk had when it was read, which the job counts.
+    counted: JobCounts,
 }
 
 /// A part of the list of jobs, the newest first.
@@ -128,7 +130,8 @@ impl BulkGrants {
             self.table.put_new(open_key(job.id).into_item())?,
         ];
         for (number, rows) in (0..).zip(rows.chunks(ROWS_OF_A_CHUNK)) {
-            let chunk = Chunk { number, rows: rows.iter().cloned().map(JudgedRow::waiting).collect() };
+            let rows = rows.iter().cloned().map(JudgedRow::waiting).collect();
+            let chunk = Chunk { number, rows, counted: JobCounts::default() };
             items.push(self.table.put_new(chunk_item(&job, &chunk)?)?);
         }
         items.extend(authority.parts(&act, &self.table, &self.clock)?);
@@ -206,7 +209,8 @@ impl BulkGrants {
         let number = job.next_chunk;
         let item: Option<ChunkItem> = self.table.get(chunk_key(job.id, number)).await?;
         let item = item.ok_or_else(|| StoreError::Internal(Cause::because("the rows of an open job are gone")))?;
-        Ok(Some(Chunk { number, rows: item.into_rows()? }))
+        let rows = item.into_rows()?;
+        Ok(Some(Chunk { number, counted: JobCounts::of(&rows), rows }))
     }
 
     /// All rows of a job, in the order of the file. They are kept for 90 days; afterwards there are none.
@@ -249,7 +253,8 @@ impl BulkGrants {
         self.replace(job, job.claimed(self.clock.now()), Vec::new(), origin, deadline).await
     }
 
-    /// Keeps the results of `chunk`, which is the next one of `job`, and moves the job on; after the last chunk the job is done.
+    /// Keeps the results of `chunk`, which is the next one of `job`. If each row has one the job moves on, and after the last chunk it
+    /// is done.
     /// `None` if another driver was faster: then nothing was written.
     ///
     /// # Errors
@@ -261,22 +266,27 @@ impl BulkGrants {
         origin: &ActOrigin,
         deadline: Timestamp,
     ) -> Result<Option<BulkJob>, StoreError> {
-        let next = job.after(chunk.rows.iter().filter_map(|row| row.result.as_ref()), self.clock.now());
+        let next = job.after(&chunk.rows, chunk.counted, self.clock.now());
         let rows = self.table.put(chunk_item(job, chunk)?)?;
         self.replace(job, next, vec![rows], origin, deadline).await
     }
 
-    /// Stops `job`, because its actor is no longer staff. `None` if another request was faster: then nothing was written.
+    /// Stops `job` in the middle of `chunk`, because its actor is no longer staff, and keeps the results so far. `None` if another
+    /// request was faster: then nothing was written.
     ///
     /// # Errors
     /// [`StoreError`] if the outcome is not known.
     pub async fn stop(
         &self,
         job: &BulkJob,
+        chunk: &Chunk,
         origin: &ActOrigin,
         deadline: Timestamp,
     ) -> Result<Option<BulkJob>, StoreError> {
-        self.replace(job, job.stopped(self.clock.now()), Vec::new(), origin, deadline).await
+        let now = self.clock.now();
+        let next = job.after(&chunk.rows, chunk.counted, now).stopped(now);
+        let rows = self.table.put(chunk_item(job, chunk)?)?;
+        self.replace(job, next, vec![rows], origin, deadline).await
     }
 
     /// Puts `next` in place of `job` together with `items`. Where that ends the job, it is no longer open, and its end is an

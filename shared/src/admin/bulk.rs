@@ -99,11 +99,13 @@ impl Driver {
                 return self.left(&job).await;
             };
             let Some(chunk) = self.bulk_grants.next_chunk(&claimed).await? else { return Ok(claimed) };
-            let changed = match self.grant_rows(&claimed, chunk, origin, deadline).await? {
-                Ok(chunk) => self.bulk_grants.settle(&claimed, &chunk, origin, deadline).await?,
-                Err(DriverStop::AuthorityLost) => self.bulk_grants.stop(&claimed, origin, deadline).await?,
-                Err(DriverStop::ClaimLost) => None,
-                Err(DriverStop::OutOfTime) => return Ok(claimed),
+            let (chunk, stop) = self.grant_rows(&claimed, chunk, origin, deadline).await?;
+            let changed = match stop {
+                None | Some(DriverStop::OutOfTime) => {
+                    self.bulk_grants.settle(&claimed, &chunk, origin, deadline).await?
+                }
+                Some(DriverStop::AuthorityLost) => self.bulk_grants.stop(&claimed, &chunk, origin, deadline).await?,
+                Some(DriverStop::ClaimLost) => None,
             };
             let Some(changed) = changed else { return self.left(&job).await };
             job = changed;
@@ -133,19 +135,19 @@ impl Driver {
         mut chunk: Chunk,
         origin: &ActOrigin,
         deadline: Timestamp,
-    ) -> Result<Result<Chunk, DriverStop>, StoreError> {
+    ) -> Result<(Chunk, Option<DriverStop>), StoreError> {
         let authority = job.authority(origin.clone());
         let users = self.logins.user_ids(chunk.rows.iter().map(|judged| &judged.row.username)).await?;
-        for judged in &mut chunk.rows {
+        for judged in chunk.rows.iter_mut().filter(|judged| judged.result.is_none()) {
             if self.clock.now() >= deadline.minus(SETTLING_RESERVE) {
-                return Ok(Err(DriverStop::OutOfTime));
+                return Ok((chunk, Some(DriverStop::OutOfTime)));
             }
             match self.grant_row(&judged.row, job.id, &users, &authority, deadline).await? {
                 Ok(result) => judged.result = Some(result),
-                Err(stop) => return Ok(Err(stop)),
+                Err(stop) => return Ok((chunk, Some(stop))),
             }
         }
-        Ok(Ok(chunk))
+        Ok((chunk, None))
     }
 
     /// Grants a row, unless another driver, or nobody, may grant it now.

@@ -7,6 +7,7 @@ use crate::function::{MOST_EXTRA_BYTES, MOST_PROOF_BYTES};
 use crate::operator::{ALIAS, MODELS};
 use crate::process::Fate;
 use crate::request::{Chat, ModelFailure, Program, Request, Start, Told, Wish};
+use crate::sabotage::Sabotage;
 use crate::world::World;
 use shared::domain::ids::{ConversationId, SessionId};
 use shared::identity::jwt::{LoggedIn, Subject};
@@ -100,7 +101,8 @@ impl SimulatedClient {
         };
         let generator = &mut self.generator;
         let is_mistaken = generator.u8(..20) == 0;
-        let thinks_most_ms = [50, 3_000, 19_000][generator.usize(..3)];
+        let is_late = self.world.sabotage.is_some_and(Sabotage::needs_late_captures);
+        let thinks_most_ms = if is_late { 19_000 } else { [50, 3_000, 19_000][generator.usize(..3)] };
         let most_tokens = generator.u32(1..=4);
         let chat = Chat {
             access,
@@ -128,7 +130,8 @@ impl SimulatedClient {
             0 => chat,
             inputs => chat.for_vectors(inputs),
         };
-        Request { person: self.person, wish: Wish::Chat(chat), fate: Fate::random(generator) }
+        let fate = if is_late { Fate::late(generator) } else { Fate::random(generator) };
+        Request { person: self.person, wish: Wish::Chat(chat), fate }
     }
 }
 

@@ -41,6 +41,12 @@ pub(super) enum Fate {
 }
 
 impl Fate {
+    /// The fate of every other process is to go on when its hold has expired, and another one may have taken the hold's place.
+    pub(super) fn late(generator: &mut fastrand::Rng) -> Self {
+        let point = generator.usize(..12);
+        if generator.bool() { Self::FreezesAt(point, freeze_of_a_hold(generator)) } else { Self::Lives }
+    }
+
     pub(super) fn random(generator: &mut fastrand::Rng) -> Self {
         // A message without faults has up to eleven await points, and a message with faults many more.
         let points = if generator.u8(..3) == 0 { 30 } else { 12 };
@@ -55,7 +61,12 @@ impl Fate {
 
 /// A moment, or the time until the process's hold has just expired.
 fn freeze(generator: &mut fastrand::Rng) -> Duration {
-    Duration::from_millis(if generator.bool() { generator.u64(100..10_000) } else { generator.u64(50_000..75_000) })
+    if generator.bool() { Duration::from_millis(generator.u64(100..10_000)) } else { freeze_of_a_hold(generator) }
+}
+
+/// The time until the process's hold has just expired.
+fn freeze_of_a_hold(generator: &mut fastrand::Rng) -> Duration {
+    Duration::from_millis(generator.u64(50_000..75_000))
 }
 
 /// A future that runs as a process with a fate; its output is `None` if it was killed.

@@ -223,6 +223,11 @@ impl Sabotage {
         matches!(self, Self::EndOfKeyUnsaid | Self::HoldTrustsTheMemory | Self::AccountHidesEndsOfKeys)
     }
 
+    /// Whether only captures by a process whose hold has expired can find it.
+    pub(super) fn needs_late_captures(self) -> bool {
+        matches!(self, Self::CaptureOfAnyHold)
+    }
+
     /// Whether only schedules with bookkeepers can find it.
     pub(super) fn needs_bookkeepers(self) -> bool {
         matches!(

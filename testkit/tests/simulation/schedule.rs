@@ -183,6 +183,12 @@ fn bookkeepers_of(seed: u64, sabotage: Option<Sabotage>) -> Vec<fastrand::Rng> {
     (0..number).map(|number| fastrand::Rng::with_seed(seed.wrapping_mul(7_919) + number)).collect()
 }
 
+/// The number of idempotency keys of a person. With one, most messages are in each other's way.
+fn number_of_keys(generator: &mut fastrand::Rng, sabotage: Option<Sabotage>) -> usize {
+    let drawn = [1, 1, 2, 4][generator.usize(..4)];
+    if sabotage.is_some_and(Sabotage::needs_late_captures) { 1 } else { drawn }
+}
+
 /// The time by which the index `directory` is late, which follows from the seed. The last audits come long after it.
 fn lateness_of_directory(seed: u64) -> Duration {
     let choices = [0, 20, 60, 150].map(Duration::from_secs);
@@ -281,7 +287,7 @@ impl Schedule {
             trace,
             people,
             codes,
-            keys: [1, 1, 2, 4][generator.usize(..4)],
+            keys: number_of_keys(&mut generator, sabotage),
             session_lifetime: Duration::from_secs([100, 86_400][generator.usize(..2)]),
             journal: Mutex::default(),
             beginnings: Mutex::default(),

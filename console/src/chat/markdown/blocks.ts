@@ -1,6 +1,6 @@
 /**
  * Splits a reply into blocks that are drawn each by itself, so that only the last one is parsed again while the model writes, and
- * hostile text costs no more than a block does. marked takes seconds for some texts of 100 KB, and throws at others.
+ * hostile text costs no more than a block does. marked takes a minute for some texts of 150 KB, and throws at others.
  */
 
 export type Block =

@@ -69,7 +69,7 @@ function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
   return (
     <Fragment>
       <tr>
-        <td class="when">
+        <td>
           <Moment at={created_at} />
         </td>
         <th scope="row" class="breaking">

@@ -9,7 +9,7 @@ use shared::error::ApiError;
 use shared::http::BodyFields;
 use shared::identity::accounts::AccountChange;
 
-/// What staff want of an account, and why.
+/// The change of an account that a `PATCH` asks for, and its reason.
 pub(super) struct RequestedChange {
     pub(super) change: AccountChange,
     pub(super) reason: Option<Reason>,

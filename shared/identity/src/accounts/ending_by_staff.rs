@@ -1,7 +1,7 @@
 //! The end of a user's sessions, or of their API keys, by staff.
 
 use acts::{Act, ActSubject, Deed};
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::cause::Cause;
 use domain::ids::{TokenId, UserId};
 use domain::time::Timestamp;
@@ -48,7 +48,7 @@ impl Accounts {
             authority.confirm(login.user_id, &account)?;
             let items = vec![
                 self.raise_session_epoch(login.user_id, &account, authority)?,
-                self.raise_copy_of_session_epoch(login.user_id, &account)?,
+                self.raise_copy(login.user_id, &account)?,
             ];
             match self.write_end(Deed::EndSessions, login.user_id, items, authority, deadline).await? {
                 EndOutcome::Done => return Ok(()),
@@ -141,17 +141,6 @@ impl Accounts {
             .expression_attribute_values(":seen", number(account.session_epoch))
             .expression_attribute_values(":next", number(account.session_epoch + 1));
         transaction::update(own.bind(update))
-    }
-
-    fn raise_copy_of_session_epoch(&self, user_id: UserId, account: &Account) -> Result<TransactWriteItem, StoreError> {
-        transaction::update(
-            self.table
-                .updating(Login::key(&account.parsed_username()?))
-                .update_expression("SET session_epoch = :next REMOVE sessions")
-                .condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()))
-                .expression_attribute_values(":next", number(account.session_epoch + 1)),
-        )
     }
 
     fn raise_key_epoch(

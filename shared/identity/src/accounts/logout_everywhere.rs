@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::cause::Cause;
-use domain::ids::TokenId;
+use domain::ids::{TokenId, UserId};
 use domain::time::Timestamp;
 use ledger::account::{Account, Status};
 use store::transaction::{self, cancellation_reasons, condition_failed};
@@ -49,7 +49,7 @@ impl Accounts {
         for _ in 0..MAX_ROUNDS {
             let account = sessions.account_of(claim).await?;
             let mut has_rest = false;
-            let mut items = vec![self.raise_epochs(claim, &account, scope)?, self.raise_copy(claim, &account)?];
+            let mut items = vec![self.raise_epochs(claim, &account, scope)?, self.raise_copy(claim.user_id, &account)?];
             if scope == LogoutScope::SessionsAndApiKeys {
                 let shortened = api_keys.shortening_list(claim.user_id).await?;
                 items.extend(shortened.items);
@@ -99,13 +99,13 @@ impl Accounts {
     }
 
     /// Raises the login's copy of the epoch of sessions.
-    fn raise_copy(&self, claim: &RefreshClaim, account: &Account) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn raise_copy(&self, user_id: UserId, account: &Account) -> Result<TransactWriteItem, StoreError> {
         transaction::update(
             self.table
                 .updating(Login::key(&account.parsed_username()?))
                 .update_expression("SET session_epoch = :next REMOVE sessions")
                 .condition_expression("user_id = :user_id")
-                .expression_attribute_values(":user_id", AttributeValue::S(claim.user_id.to_string()))
+                .expression_attribute_values(":user_id", AttributeValue::S(user_id.to_string()))
                 .expression_attribute_values(":next", number(account.session_epoch + 1)),
         )
     }

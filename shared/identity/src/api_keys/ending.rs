@@ -52,8 +52,7 @@ impl ApiKeys {
         let Some(list) = self.table.get::<ApiKeyList>(ApiKeyList::key(user_id)).await? else {
             return Ok(ShortenedList { items: Vec::new(), has_rest: false });
         };
-        let next: ListedApiKeys = list.api_keys.clone().into_iter().skip(MOST_STRUCK).collect();
-        Ok(ShortenedList { items: self.replacing(user_id, &list, &next)?, has_rest: !next.is_empty() })
+        self.shortened(user_id, &list)
     }
 
     /// The same for `account` as it was read, unless none of its keys lives.
@@ -67,8 +66,12 @@ impl ApiKeys {
         if list.living(account.api_key_epoch, self.clock.now()).next().is_none() {
             return Ok(None);
         }
+        self.shortened(user_id, &list).map(Some)
+    }
+
+    fn shortened(&self, user_id: UserId, list: &ApiKeyList) -> Result<ShortenedList, StoreError> {
         let next: ListedApiKeys = list.api_keys.clone().into_iter().skip(MOST_STRUCK).collect();
-        Ok(Some(ShortenedList { items: self.replacing(user_id, &list, &next)?, has_rest: !next.is_empty() }))
+        Ok(ShortenedList { items: self.replacing(user_id, list, &next)?, has_rest: !next.is_empty() })
     }
 
     /// Strikes keys that have ended by their epoch, or have expired, off the list, and deletes their items, until none is

@@ -107,8 +107,10 @@ impl AuditState {
     pub(super) fn finish_pass(&mut self) {
         if let Some(Pass { began_at, waiting_since, .. }) = self.pass.take() {
             self.passed = Some(began_at);
-            self.waiting_since = waiting_since;
             self.unsettled.retain(|_, account| account.seen_in == began_at);
+            // The chats of an account that was not judged may wait for as long as any did at the pass before.
+            let before = self.waiting_since.filter(|_| !self.unsettled.is_empty());
+            self.waiting_since = waiting_since.into_iter().chain(before).min();
         }
     }
 
@@ -176,6 +178,26 @@ mod tests {
     use domain::time::Clock;
 
     const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    #[test]
+    fn the_usage_of_all_is_told_no_later_while_an_account_is_not_judged() {
+        let waits_since = START.minus(Duration::from_secs(20 * 3600));
+        let user = UserId::new(&Clock::manual(START));
+        let mut state = AuditState::default();
+        let mut pass = |waiting: Option<Timestamp>, is_judged: bool, minutes: u64| {
+            let now = START.plus(Duration::from_secs(60 * minutes));
+            state.pass_at(now);
+            state.note_waiting(waiting);
+            if !is_judged {
+                state.note_unsettled(user);
+            }
+            state.finish_pass();
+            state.health(now).summed_through.unwrap()
+        };
+        assert_eq!(pass(Some(waits_since), true, 0), waits_since);
+        assert_eq!(pass(None, false, 15), waits_since, "nobody has seen what waits there");
+        assert!(pass(None, true, 45) > START);
+    }
 
     #[test]
     fn the_lag_is_that_of_the_last_whole_pass_or_of_an_account_that_was_not_judged_in_it() {

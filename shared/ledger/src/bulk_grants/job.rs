@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::Key;
 
 use crate::authority::{JobClaim, RecentAuthority};
-use crate::bulk_grants::row::{BulkRow, ROWS_OF_A_CHUNK, RowOutcome, RowResult};
+use crate::bulk_grants::row::{BulkRow, JudgedRow, ROWS_OF_A_CHUNK, RowOutcome};
 
 /// The partition of all jobs.
 pub(super) const PARTITION: &str = "JOBS";
@@ -26,7 +26,7 @@ pub enum JobState {
     Stopped,
 }
 
-/// The results of the rows that are settled.
+/// The results of the rows that were judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCounts {
     /// Rows that this job granted.
@@ -35,6 +35,30 @@ pub struct JobCounts {
     pub repeated: u32,
     /// Rows that nobody was granted.
     pub refused: u32,
+}
+
+impl JobCounts {
+    pub(super) fn of(rows: &[JudgedRow]) -> Self {
+        let mut counts = Self::default();
+        for result in rows.iter().filter_map(|row| row.result) {
+            match result.outcome {
+                RowOutcome::Granted => counts.granted += 1,
+                RowOutcome::Repeated => counts.repeated += 1,
+                _ => counts.refused += 1,
+            }
+        }
+        counts
+    }
+
+    /// The counts, and what a chunk's rows have got since they had `before`. A driver that was overtaken between its claim and its
+    /// read of the chunk has read more than these counts have; its write fails.
+    fn with_results_since(self, before: Self, now: Self) -> Self {
+        Self {
+            granted: self.granted + (now.granted - before.granted),
+            repeated: self.repeated + (now.repeated - before.repeated),
+            refused: self.refused + (now.refused - before.refused),
+        }
+    }
 }
 
 /// A job.
@@ -128,16 +152,12 @@ impl BulkJob {
         self.rows.div_ceil(u32::try_from(ROWS_OF_A_CHUNK).unwrap_or(u32::MAX))
     }
 
-    /// The job after the chunk with these results was settled.
-    pub(super) fn after<'a>(&self, results: impl Iterator<Item = &'a RowResult>, now: Timestamp) -> Self {
+    /// The job with the results of `rows`, of which it had those `before`. It moves on if all of them have one.
+    pub(super) fn after(&self, rows: &[JudgedRow], before: JobCounts, now: Timestamp) -> Self {
         let mut next = self.changed(now);
-        next.next_chunk += 1;
-        for result in results {
-            match result.outcome {
-                RowOutcome::Granted => next.counts.granted += 1,
-                RowOutcome::Repeated => next.counts.repeated += 1,
-                _ => next.counts.refused += 1,
-            }
+        next.counts = next.counts.with_results_since(before, JobCounts::of(rows));
+        if rows.iter().all(|row| row.result.is_some()) {
+            next.next_chunk += 1;
         }
         if next.next_chunk >= next.chunks() {
             next.state = JobState::Done;
@@ -150,8 +170,8 @@ impl BulkJob {
         self.changed(now)
     }
 
-    pub(super) fn stopped(&self, now: Timestamp) -> Self {
-        Self { state: JobState::Stopped, ended_at: Some(now), ..self.changed(now) }
+    pub(super) fn stopped(self, now: Timestamp) -> Self {
+        Self { state: JobState::Stopped, ended_at: Some(now), ..self }
     }
 
     pub(super) fn taken_over(&self, actor: UserId, now: Timestamp) -> Self {

@@ -155,7 +155,8 @@ async fn a_job_whose_actor_is_no_longer_staff_stops_and_another_superuser_resume
     let refused = scene.ledger.grant(scene.grace, &row(0).grant(), &job.authority(origin()), soon()).await;
     assert!(matches!(refused, Err(GrantError::AuthorityLost(_))), "{refused:?}");
     scene.pass();
-    let stopped = scene.jobs.stop(&job, &origin(), soon()).await.unwrap().unwrap();
+    let chunk = scene.jobs.next_chunk(&job).await.unwrap().unwrap();
+    let stopped = scene.jobs.stop(&job, &chunk, &origin(), soon()).await.unwrap().unwrap();
     assert_eq!((stopped.state, scene.jobs.open().await.unwrap()), (JobState::Stopped, Vec::new()));
 
     let lost = scene.jobs.take_over(&stopped, &recent(scene.grace), soon()).await;

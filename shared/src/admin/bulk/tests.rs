@@ -207,6 +207,7 @@ async fn an_actor_who_is_demoted_in_the_middle_grants_no_further_row_and_another
         scene.set_staff(scene.grace, false).await;
         let stopped = scene.drive(job.id).await;
         assert_eq!((stopped.state, scene.balance(scene.ada).await), (JobState::Stopped, granted));
+        assert_eq!(10 + u64::from(stopped.counts.granted), granted, "the report tells each row that was granted");
         assert_eq!(scene.drive(job.id).await, stopped, "nobody drives a job that is stopped");
 
         let hopper = register(&scene.test, "hopper", 0).await;

@@ -1,0 +1,129 @@
+"""How soon each page of the console is there, and how many bytes that takes, over a slow connection to a slow device.
+
+    python3 .ci/console_speed.py     # prints the table of docs/measurements.md
+"""
+
+import dataclasses
+import statistics
+import sys
+
+import browser
+from console_people import furnish, superuser
+from console_window import PAGES_OF_PEOPLE, PAGES_OF_STAFF, PAGES_OF_STRANGERS, Window
+from talking_provider import talking_stack
+
+# What Lighthouse sets for a telephone: a slow 4G network, and a quarter of this machine's processor.
+DOWNLOAD_BITS_A_SECOND, UPLOAD_BITS_A_SECOND, LATENCY_MS = 1_600_000, 750_000, 150
+PROCESSOR_SLOWDOWN = 4
+ROUNDS = 3
+LIMIT_MS = 60_000
+# The time at which the heading is there and nothing is on its way any more, by the page's own clock.
+COMPLETE = """() => {
+  const isThere = document.querySelector("h1") !== null && document.querySelector(".loading") === null;
+  return isThere ? performance.now() : false;
+}"""
+FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
+
+
+@dataclasses.dataclass
+class Visit:
+    first_paint_ms: float
+    complete_ms: float
+    # Over the network, with headers.
+    file_bytes: int
+    answer_bytes: int
+
+
+class Meter:
+    """Counts the bytes of a page's requests, as the browser tells them to its developers."""
+
+    def __init__(self, shown: Window) -> None:
+        self.shown = shown
+        self.session = shown.context.new_cdp_session(shown.page)
+        self.files: set[str] = set()
+        self.file_bytes = self.answer_bytes = 0
+        self.session.on("Network.requestWillBeSent", self.begin)
+        self.session.on("Network.loadingFinished", self.finish)
+        self.session.send("Network.enable")
+        conditions = {
+            "offline": False,
+            "latency": LATENCY_MS,
+            "downloadThroughput": DOWNLOAD_BITS_A_SECOND / 8,
+            "uploadThroughput": UPLOAD_BITS_A_SECOND / 8,
+        }
+        self.session.send("Network.emulateNetworkConditions", conditions)
+        self.session.send("Emulation.setCPUThrottlingRate", {"rate": PROCESSOR_SLOWDOWN})
+
+    def begin(self, event: dict) -> None:
+        path = event["request"]["url"].removeprefix(self.shown.address).partition("#")[0]
+        is_file = path.startswith("/assets/") or event.get("type") == "Document"
+        if is_file:
+            self.files.add(event["requestId"])
+
+    def finish(self, event: dict) -> None:
+        if event["requestId"] in self.files:
+            self.file_bytes += event["encodedDataLength"]
+        else:
+            self.answer_bytes += event["encodedDataLength"]
+
+    def visit(self, route: str) -> Visit:
+        self.file_bytes = self.answer_bytes = 0
+        page = self.shown.page
+        page.goto("about:blank")
+        page.goto(f"{self.shown.address}/#/{route}", wait_until="commit")
+        complete = page.wait_for_function(COMPLETE, timeout=LIMIT_MS).json_value()
+        page.wait_for_load_state("networkidle", timeout=LIMIT_MS)
+        return Visit(page.evaluate(FIRST_PAINT), complete, self.file_bytes, self.answer_bytes)
+
+
+def visits(chromium: object, address: str, route: str, state: object) -> tuple[Visit, Visit]:
+    """A first visit, with nothing kept from before, and another one."""
+    shown = Window(chromium, address, storage_state=state)
+    meter = Meter(shown)
+    found = meter.visit(route), meter.visit(route)
+    shown.close()
+    return found
+
+
+def median(rounds: list[Visit]) -> Visit:
+    return Visit(*(statistics.median(values) for values in zip(*map(dataclasses.astuple, rounds), strict=True)))
+
+
+def line(route: str, rounds: list[tuple[Visit, Visit]]) -> str:
+    first, again = (median([each[number] for each in rounds]) for number in (0, 1))
+    sizes = f"{first.file_bytes / 1000:.1f} | {first.answer_bytes / 1000:.1f}"
+    times = f"{first.first_paint_ms:.0f} | {first.complete_ms:.0f}"
+    return f"| `{route}` | {sizes} | {times} | {again.file_bytes / 1000:.1f} | {again.first_paint_ms:.0f} | {again.complete_ms:.0f} |"
+
+
+def measure(chromium: object, address: str, states: dict[str, object]) -> None:
+    routes = {route: state for route, state in states.items()}
+    print("| page | files, KB | answers, KB | first paint, ms | complete, ms | again: files, KB | first paint | complete |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|", flush=True)
+    for route, state in routes.items():
+        print(line(route, [visits(chromium, address, route, state) for _ in range(ROUNDS)]), flush=True)
+
+
+def states(chromium: object, address: str) -> dict[str, object]:
+    """Each page, with the cookies and the store of somebody who may see it."""
+    found: dict[str, object] = dict.fromkeys(PAGES_OF_STRANGERS)
+    for username, pages in (("ada", PAGES_OF_PEOPLE), ("ruth", PAGES_OF_STAFF)):
+        shown = Window(chromium, address)
+        shown.sign_in(username)
+        found |= dict.fromkeys(pages, shown.context.storage_state())
+        shown.close()
+    return found
+
+
+def main(chromium: object) -> None:
+    with talking_stack() as (_, stack):
+        superuser(stack, "ruth")
+        furnish(stack)
+        address = f"http://127.0.0.1:{stack.port}"
+        measure(chromium, address, states(chromium, address))
+
+
+if __name__ == "__main__":
+    browser.enter()
+    browser.with_chromium(main)
+    sys.exit()
