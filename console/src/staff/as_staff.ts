@@ -51,6 +51,8 @@ export function listQuery<P extends { next: string | null }>(
 }
 
 /** The members that are not blank, as a query of the API wants them. */
-export function filled<T extends Record<string, string>>(members: T): Partial<T> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== "")) as Partial<T>;
+export function filled<T extends object>(members: T): Filled<T> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== "")) as Filled<T>;
 }
+
+type Filled<T> = { [Name in keyof T]?: Exclude<T[Name], ""> };

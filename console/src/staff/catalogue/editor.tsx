@@ -36,45 +36,36 @@ export function Editor({ stored }: { stored: StoredCatalogue }) {
   const editor = useRef<TextEditor>(null);
   const checking = useMutation({ mutationFn: check, onSuccess: (judged) => tell(judged) });
   const { text } = edited;
+  // What was found in another text is not said of this one.
   const judged = [checking.data, refused].find((known) => known?.text === text) ?? null;
   const write = (written: string) => change({ ...edited, text: written });
-  const lay = () => write(laidOut(text));
-  const isWritten = text.trim() !== "";
-
+  const close = () => setOpened("");
+  const stop = (faults: Fault[]) => {
+    setRefused({ text, faults });
+    close();
+  };
   return (
     <>
       <StoredNote stored={stored} isChanged={isChanged} />
       {isBehind && <BehindNote stored={stored} edited={edited} onTakeTheirs={drop} onGoOn={change} />}
-      <TextEditorArea ref={editor} text={text} faults={judged?.faults ?? []} onChange={write} />
+      <TextEditorArea handle={editor} text={text} faults={judged?.faults ?? []} onChange={write} />
       <div class="buttons">
+        <CheckButton
+          isWritten={text.trim() !== ""}
+          isChecking={checking.isPending}
+          onCheck={() => checking.mutate(text)}
+        />
         <button
           type="button"
-          aria-busy={checking.isPending}
-          disabled={!isWritten}
-          onClick={() => checking.mutate(text)}
+          disabled={!isChanged || isBehind || text.trim() === ""}
+          onClick={() => setOpened("store")}
         >
-          Check
-        </button>
-        <button type="button" disabled={!isChanged || !isWritten || isBehind} onClick={() => setOpened("store")}>
           Store …
         </button>
-        <button type="button" class="secondary" disabled={!isWritten} onClick={lay}>
-          Lay out
-        </button>
-        {!isWritten && (
-          <button type="button" class="secondary" onClick={() => write(EXAMPLE)}>
-            Begin with an example
-          </button>
-        )}
-        {isChanged && (
-          <button type="button" class="secondary" onClick={drop}>
-            Drop my changes
-          </button>
-        )}
+        <TextButtons text={text} onWrite={write} />
+        {isChanged && <SecondaryButton label="Drop my changes" onClick={drop} />}
         {stored.text !== null && (
-          <button type="button" class="secondary" onClick={() => setOpened("settings")}>
-            Back to the settings …
-          </button>
+          <SecondaryButton label="Back to the settings …" onClick={() => setOpened("settings")} />
         )}
       </div>
       <ProblemNote error={checking.error} />
@@ -85,17 +76,36 @@ export function Editor({ stored }: { stored: StoredCatalogue }) {
           edited={edited}
           onStored={() => {
             drop();
-            setOpened("");
+            close();
           }}
-          onRefused={(faults) => {
-            setRefused({ text, faults });
-            setOpened("");
-          }}
-          onClose={() => setOpened("")}
+          onRefused={stop}
+          onClose={close}
         />
       )}
-      {opened === "settings" && <SettingsDialog stored={stored} onClose={() => setOpened("")} />}
+      {opened === "settings" && <SettingsDialog stored={stored} onClose={close} />}
     </>
+  );
+}
+
+function CheckButton(props: { isWritten: boolean; isChecking: boolean; onCheck: () => void }) {
+  return (
+    <button type="button" aria-busy={props.isChecking} disabled={!props.isWritten} onClick={props.onCheck}>
+      Check
+    </button>
+  );
+}
+
+/** What can be done to the text without the server. */
+function TextButtons({ text, onWrite }: { text: string; onWrite: (text: string) => void }) {
+  if (text.trim() === "") return <SecondaryButton label="Begin with an example" onClick={() => onWrite(EXAMPLE)} />;
+  return <SecondaryButton label="Lay out" onClick={() => onWrite(laidOut(text))} />;
+}
+
+function SecondaryButton({ label, onClick }: { label: string; onClick: () => void }) {
+  return (
+    <button type="button" class="secondary" onClick={onClick}>
+      {label}
+    </button>
   );
 }
 

@@ -1,6 +1,6 @@
 /** A text with the numbers of its lines. The Tab key goes on to the next control, as everywhere. */
 
-import { forwardRef } from "preact/compat";
+import type { Ref } from "preact";
 import { useImperativeHandle, useMemo, useRef } from "preact/hooks";
 import type { Fault } from "./document.ts";
 
@@ -10,6 +10,7 @@ export interface TextEditor {
 }
 
 interface Props {
+  handle: Ref<TextEditor>;
   text: string;
   faults: Fault[];
   onChange: (text: string) => void;
@@ -21,11 +22,11 @@ export const FAULTS_ID = "catalogue-faults";
 const ABOVE = 4;
 const LEAST_LINES = 16;
 
-export const TextEditorArea = forwardRef<TextEditor, Props>(({ text, faults, onChange }, ref) => {
+export function TextEditorArea({ handle, text, faults, onChange }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const area = useRef<HTMLTextAreaElement>(null);
   const lines = useMemo(() => text.split("\n").length, [text]);
-  useImperativeHandle(ref, () => ({
+  useImperativeHandle(handle, () => ({
     jumpTo({ line, offset, length }) {
       if (area.current === null || frame.current === null) return;
       area.current.focus({ preventScroll: true });
@@ -57,7 +58,7 @@ export const TextEditorArea = forwardRef<TextEditor, Props>(({ text, faults, onC
       </div>
     </div>
   );
-});
+}
 
 function LineNumbers({ lines, faults }: { lines: number; faults: Fault[] }) {
   const marked = new Set(faults.map((fault) => fault.line));

@@ -10,14 +10,17 @@ import { filled, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
 import { type Change, changesOf, type SubjectKind, subjectKindOf, wordsOf } from "./act_words.ts";
 
-export interface ActConditions extends Record<string, string> {
+/** How many acts are read at once. */
+const ROWS = 50;
+
+export interface ActConditions {
   actor: string;
   subject: string;
 }
 
 function actsQuery(conditions: ActConditions) {
   return listQuery(["history", conditions], (page) => {
-    const query = { ...filled(conditions), ...page, limit: 50 } as typeof page;
+    const query = { ...filled(conditions), ...page, limit: ROWS };
     return answered(api.GET("/admin/history/", { params: { query } }));
   });
 }

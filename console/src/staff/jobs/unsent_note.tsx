@@ -19,6 +19,10 @@ export function UnsentNote() {
       go(`/staff/jobs/${job.id}`);
     },
   });
+  const drop = () => {
+    forget();
+    sending.reset();
+  };
   if (kept === null) return <ProblemNote error={sending.error} />;
   return (
     <section class="problem" aria-label="A bulk grant without an answer">
@@ -31,7 +35,7 @@ export function UnsentNote() {
         <button type="button" class="small" aria-busy={sending.isPending} onClick={() => sending.mutate(kept)}>
           Send it again
         </button>
-        <button type="button" class="small secondary" onClick={forget}>
+        <button type="button" class="small secondary" onClick={drop}>
           Forget it
         </button>
       </div>

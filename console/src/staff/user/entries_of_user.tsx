@@ -2,30 +2,22 @@
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { answered, api } from "../../api/client.ts";
+import { type Filters, filtersOf, KINDS } from "../../pages/transactions/filters.ts";
 import { useAddressQuery } from "../../parts/address.ts";
 import { SelectField, TextField } from "../../parts/form.tsx";
-import { filled, listQuery } from "../as_staff.ts";
+import { listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
 import { SaveTableButton } from "../save_table_button.tsx";
 import { EntriesTable } from "./entries_table.tsx";
 import type { User } from "./user_api.ts";
 
-interface Conditions extends Record<string, string> {
-  from: string;
-  to: string;
-  kind: string;
-  key: string;
-  model: string;
-}
+/** How many transactions are read at once, for the page and for a file. */
+const ROWS = 50;
+const ROWS_OF_TABLE = 500;
 
-function conditionsIn(query: URLSearchParams): Conditions {
-  const member = (name: string) => query.get(name) ?? "";
-  return { from: member("from"), to: member("to"), kind: member("kind"), key: member("key"), model: member("model") };
-}
-
-function entriesQuery(id: string, conditions: Conditions) {
-  return listQuery(["transactions", id, conditions], (page) => {
-    const query = { ...filled(conditions), ...page, limit: 50 } as typeof page;
+function entriesQuery(id: string, filters: Filters) {
+  return listQuery(["transactions", id, filters], (page) => {
+    const query = { ...filters, ...page, limit: ROWS };
     return answered(api.GET("/admin/users/{id}/transactions/", { params: { path: { id }, query } }));
   });
 }
@@ -33,13 +25,13 @@ function entriesQuery(id: string, conditions: Conditions) {
 export function EntriesOfUser({ user }: { user: User }) {
   const { id } = user;
   const [query] = useAddressQuery();
-  const conditions = conditionsIn(query);
-  const entries = useInfiniteQuery(entriesQuery(id, conditions));
-  const table = `${new URLSearchParams({ ...filled(conditions), limit: "500" } as Record<string, string>)}`;
+  const filters = filtersOf(query);
+  const entries = useInfiniteQuery(entriesQuery(id, filters));
+  const table = new URLSearchParams({ ...filters, limit: `${ROWS_OF_TABLE}` });
   return (
     <>
       <div class="conditions">
-        <Filters conditions={conditions} keys={user.keys} />
+        <FilterFields filters={filters} keys={user.keys} />
         <SaveTableButton path={`admin/users/${id}/transactions/?${table}`} fileName={`transactions-${id}.csv`} />
       </div>
       <ListView query={entries} rowsOf={(page) => page.transactions} empty="No transaction meets these conditions.">
@@ -49,7 +41,7 @@ export function EntriesOfUser({ user }: { user: User }) {
   );
 }
 
-function Filters({ conditions, keys }: { conditions: Conditions; keys: User["keys"] }) {
+function FilterFields({ filters, keys }: { filters: Filters; keys: User["keys"] }) {
   const [, change] = useAddressQuery();
   return (
     <>
@@ -57,47 +49,49 @@ function Filters({ conditions, keys }: { conditions: Conditions; keys: User["key
         label="From"
         name="from"
         type="date"
-        value={conditions.from}
+        value={filters.from ?? ""}
         onChange={(event) => change({ from: event.currentTarget.value })}
       />
       <TextField
         label="To"
         name="to"
         type="date"
-        value={conditions.to}
+        value={filters.to ?? ""}
         onChange={(event) => change({ to: event.currentTarget.value })}
       />
       <SelectField
         label="Kind"
         name="kind"
-        value={conditions.kind}
+        value={filters.kind ?? ""}
         onChange={(event) => change({ kind: event.currentTarget.value })}
       >
-        <option value="">all</option>
-        <option value="chat">messages</option>
-        <option value="grant">given</option>
-        <option value="adjustment">taken back</option>
+        <option value="">All</option>
+        {KINDS.map(({ value, label }) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
       </SelectField>
       <SelectField
         label="API key"
         name="key"
-        value={conditions.key}
+        value={filters.key ?? ""}
         onChange={(event) => change({ key: event.currentTarget.value })}
       >
-        <option value="">any, or none</option>
+        <option value="">Any, or none</option>
         {keys.map(({ id, name, prefix }) => (
           <option key={id} value={id}>
             {name} ({prefix}…)
           </option>
         ))}
-        {conditions.key !== "" && !keys.some(({ id }) => id === conditions.key) && (
-          <option value={conditions.key}>an ended key</option>
+        {filters.key !== undefined && !keys.some(({ id }) => id === filters.key) && (
+          <option value={filters.key}>An ended key</option>
         )}
       </SelectField>
       <TextField
         label="Model"
         name="model"
-        value={conditions.model}
+        value={filters.model ?? ""}
         spellcheck={false}
         autoCapitalize="none"
         maxLength={256}

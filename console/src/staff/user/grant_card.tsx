@@ -31,11 +31,15 @@ export function GrantCard({ user }: { user: User }) {
       return send(grant, (sent) => makeGrant(user.id, sent));
     },
   });
+  const drop = () => {
+    forget();
+    granting.reset();
+  };
   const done = ({ credits: spendable }: Schema<"MadeGrant">, form: HTMLFormElement) => {
     notify(`Done. ${user.username} has ${credits(spendable)}.`);
     form.reset();
   };
-  const again = kept === null ? {} : { onRefuse: forget, refuse: "Forget it", label: "Send it again" };
+  const again = kept === null ? {} : { onRefuse: drop, refuse: "Forget it", label: "Send it again" };
   return (
     <article>
       <h2>Give or take back credits</h2>

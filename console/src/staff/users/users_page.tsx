@@ -28,10 +28,12 @@ export function UsersPage() {
   );
 }
 
+/** How many users are read at once. */
+const ROWS = 50;
+
 function usersQuery(conditions: Conditions) {
-  const query = filled({ ...conditions });
   return listQuery(["users", conditions], (page) =>
-    answered(api.GET("/admin/users/", { params: { query: { ...query, ...page, limit: 50 } as typeof page } })),
+    answered(api.GET("/admin/users/", { params: { query: { ...filled(conditions), ...page, limit: ROWS } } })),
   );
 }
 
