@@ -2,10 +2,9 @@
 
 import { useQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
-import { addressOf } from "../api/base.ts";
-import { ApiProblem, problemOf } from "../api/problem.ts";
+import { answered, api } from "../api/client.ts";
+import { ApiProblem } from "../api/problem.ts";
 import { credits } from "../parts/amounts.tsx";
-import { authorizedFetch } from "../session/session.ts";
 
 export interface Quote {
   /** The credits that the balance must cover. */
@@ -64,29 +63,13 @@ function usePaused(text: string): string {
 /** For the very prompt that the message would make in its conversation. One that is not there yet has no earlier messages to be told. */
 async function quoteOf({ message, model, conversation }: Asked, signal: AbortSignal): Promise<Quote | null> {
   if (conversation !== null) {
-    const named = model === null ? {} : { model };
-    return quoteAt("chatView/quote/", { message, conversation, ...named }, signal);
+    const body = { message, conversation, ...(model === null ? {} : { model }) };
+    return { ...(await answered(api.POST("/chatView/quote/", { body, signal }))), isRough: false };
   }
   if (model === null) return null;
-  const quote = await quoteAt("v1/quote", { model, messages: [{ role: "user", content: message }] }, signal);
+  const body = { model, messages: [{ role: "user" as const, content: message }] };
   // It lacks the operator's system prompt.
-  return quote === null ? null : { ...quote, isRough: true };
-}
-
-async function quoteAt(path: string, body: unknown, signal: AbortSignal): Promise<Quote | null> {
-  const answer = await authorizedFetch(
-    new Request(addressOf(path), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal,
-    }),
-  );
-  // A deployment of an earlier release has no quotes of messages.
-  if (answer.status === 404 || answer.status === 405) return null;
-  if (!answer.ok) throw await problemOf(answer);
-  const { least, most } = (await answer.json()) as { least: number; most: number };
-  return { least, most, isRough: false };
+  return { ...(await answered(api.POST("/v1/quote", { body, signal }))), isRough: true };
 }
 
 /** "1 credit", "1–3 credits", "about 1–3 credits". */
