@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
-import { answered, api } from "../api/client.ts";
+import { answered, api, type Schema } from "../api/client.ts";
 import { ApiProblem } from "../api/problem.ts";
 import { credits } from "../parts/amounts.tsx";
 
@@ -67,7 +67,7 @@ async function quoteOf({ message, model, conversation }: Asked, signal: AbortSig
     return { ...(await answered(api.POST("/chatView/quote/", { body, signal }))), isRough: false };
   }
   if (model === null) return null;
-  const body = { model, messages: [{ role: "user" as const, content: message }] };
+  const body = { model, messages: [{ role: "user", content: message }] } as Schema<"CompletionRequest">;
   // It lacks the operator's system prompt.
   return { ...(await answered(api.POST("/v1/quote", { body, signal }))), isRough: true };
 }

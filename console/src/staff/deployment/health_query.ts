@@ -13,6 +13,6 @@ export const healthQuery = {
 export const settingsQuery = oneQuery(["settings"], () => answered(api.GET("/admin/settings/")));
 
 /** Stops messages and registrations, or resumes them. */
-export function setAccepting(body: { accepting: boolean; reason: string }): Promise<unknown> {
+export function setAccepting(body: { accepting: boolean; reason: string }) {
   return act(() => answered(api.PUT("/admin/accepting/", { body })));
 }
