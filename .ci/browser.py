@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright in an environment of its own under .local/browser.
+"""Chromium, driven by Playwright in an environment of its own under .local/browser. Without one, Debian's is installed.
 
 A script begins with `browser.enter()`, which installs both and starts the script again inside that environment.
 """
@@ -15,6 +15,8 @@ from stack import ROOT
 
 ENVIRONMENT = ROOT / ".local" / "browser"
 PYTHON = ENVIRONMENT / "bin" / "python"
+# The names that Chromium goes by, and the browser that is made of it.
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Without these Chromium calls its makers at its start, and as root it does not start in a sandbox.
 FLAGS = [
     "--no-sandbox",
@@ -39,8 +41,12 @@ def enter() -> None:
     os.execv(PYTHON, [str(PYTHON), *sys.argv])
 
 
+def path_of_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 def install_chromium() -> None:
-    if shutil.which("chromium") is not None:
+    if path_of_chromium() is not None:
         return
     if shutil.which("apt-get") is None:
         print("Skipped: there is no Chromium, and no apt to install it.")
@@ -57,6 +63,6 @@ def with_chromium(work: Callable[[object], None]) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=path_of_chromium(), args=FLAGS)
         work(chromium)
         chromium.close()

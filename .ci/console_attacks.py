@@ -71,10 +71,11 @@ LONG_TEXTS = {
     "entities": "&" * 100_000,
     "marks": "\u0301" * 50_000,
 }
-LONGEST_TASK_MS = 2_000
+LONGEST_PAUSE_MS = 2_000
 # The members of the API's answers that somebody else may have written.
 TEXTS = {"title", "message", "response", "username", "name", "key_name", "note", "reason", "description", "user_agent", "detail"}
-TEXTS |= {"user", "actor_name", "subject_name", "prefix", "network", "label", "problem", "path", "by", "owned_by", "version"}
+TEXTS |= {"user", "actor_name", "subject_name", "prefix", "network", "label", "problem", "path", "by", "owned_by"}
+ANSWERS = re.compile(r"//[^/]+/(?!assets/)[a-z0-9_.-]+/")
 # What no page has, whatever it shows.
 STRANGERS = """() => [...document.querySelectorAll(
     "main script, main iframe, main object, main embed, main base, main meta, main link, main img, main style, form[action]"
@@ -94,7 +95,7 @@ def attack(chromium: object, provider: TalkingProvider, stack: Stack) -> None:
             look_at_hostile_addresses(shown, runs)
         print(f"{time.strftime('%X')} nothing runs {'with' if has_policy else 'without'} the policy", flush=True)
     with window(chromium, f"http://127.0.0.1:{stack.port}") as shown:
-        read_long_texts(shown, provider, stack)
+        read_long_texts(shown, provider)
 
 
 def plant(provider: TalkingProvider, stack: Stack) -> list[str]:
@@ -105,8 +106,7 @@ def plant(provider: TalkingProvider, stack: Stack) -> list[str]:
     conversations += [converse(stack, mallory, text[:200], [f"{REPEAT}{text}"]) for text in (*MARKUP[:4], *MARKDOWN[:4])]
     for number, text in enumerate(MARKUP):
         stack.make_key(mallory, name=f"{number} {text}"[:100], models=["mistral-small"])
-    headers = {"User-Agent": IMAGE}
-    succeed(stack.ask("/login/", {"username": "mallory", "password": PASSWORD}, **{"User_Agent": headers["User-Agent"]}))
+    succeed(stack.ask("/login/", {"username": "mallory", "password": PASSWORD}, User_Agent=IMAGE))
     for text in (*MARKUP, *MARKDOWN):
         succeed(stack.ask("/admin/vouchers/", {"amount": 1, "note": text[:200]}, ruth))
     for number, text in enumerate(MARKUP):
@@ -164,11 +164,17 @@ def judge(shown: Window, runs: list[str], name: str) -> None:
     found = shown.page.evaluate(STRANGERS)
     if found:
         shown.faults.append(f"{name} has {found}")
-    for place in shown.page.get_by_role("link", name="click").all():
-        shown.faults.append(f"{name} has a link to {place.get_attribute('href')}") if not is_harmless(place) else None
+    links = [link for link in shown.page.get_by_role("link", name="click").all() if not is_harmless(link)]
+    shown.faults += [f"{name} has a link to {link.get_attribute('href')}" for link in links]
     if runs:
         shown.faults.append(f"{name}: a script ran")
         runs.clear()
+
+
+def expect_to_be_read(shown: Window, name: str) -> None:
+    """A try that nobody sees proves nothing: it stands on the page, as the text that it is."""
+    if CANARY not in shown.page.locator("main").inner_text():
+        shown.faults.append(f"{name} does not show what was planted there")
 
 
 def is_harmless(link: object) -> bool:
@@ -180,6 +186,8 @@ def look_at_planted(shown: Window, stack: Stack, conversations: list[str], runs:
     for route in (*PAGES_OF_PEOPLE, *(f"chat/{id}" for id in conversations)):
         shown.go(route)
         judge(shown, runs, route)
+        if route in ("chat", "keys") or route.startswith("chat/"):
+            expect_to_be_read(shown, route)
     shown.go(f"chat/{conversations[0]}")
     shown.button("Rename").click()
     judge(shown, runs, "the dialog for a title")
@@ -191,15 +199,17 @@ def look_at_planted(shown: Window, stack: Stack, conversations: list[str], runs:
     for route in (*PAGES_OF_STAFF, *parts, "staff/catalogue/versions"):
         shown.go(route)
         judge(shown, runs, route)
+        if route in ("staff/vouchers", "staff/history", parts[0], parts[3]):
+            expect_to_be_read(shown, route)
 
 
 def look_at_hostile_answers(shown: Window, runs: list[str]) -> None:
     """Every text of every answer is a try, as if the table were somebody else's."""
-    shown.context.route(re.compile(r"/(?!assets/)[a-z_.-]+/"), with_hostile_texts)
+    shown.context.route(ANSWERS, with_hostile_texts)
     for route in (*PAGES_OF_STAFF, "staff/users/mallory", "staff/users/mallory/history", *PAGES_OF_PEOPLE):
         shown.go(route)
         judge(shown, runs, f"{route} with hostile answers")
-    shown.context.unroute(re.compile(r"/(?!assets/)[a-z_.-]+/"), with_hostile_texts)
+    shown.context.unroute(ANSWERS, with_hostile_texts)
 
 
 def with_hostile_texts(route: object) -> None:
@@ -219,37 +229,44 @@ def hostile(value: object, name: str = "", place: int = 0) -> object:
 
 
 def look_at_hostile_addresses(shown: Window, runs: list[str]) -> None:
+    places = ("chat/", "staff/users/", "staff/jobs/", "staff/vouchers/", "staff/catalogue/versions/", "nothing/")
+    questions = ("transactions?model=", "transactions?key=", "usage?from=", "staff/users?search=", "staff/history?actor=")
     for text in (IMAGE, f"javascript:{CANARY}", f'"><script>{CANARY}</script>'):
-        for route in ("chat", "staff/users", "staff/jobs", "staff/vouchers", "staff/catalogue/versions", "transactions?model=", "nothing"):
-            joint = "" if route.endswith("=") else "/"
-            shown.wanted_refusals |= {each for each in shown.refusals if each.endswith((" 404", " 400"))}
-            shown.go(f"{route}{joint}{urllib.parse.quote(text, safe='')}")
+        for route in (*places, *questions):
+            shown.go(f"{route}{urllib.parse.quote(text, safe='')}")
             judge(shown, runs, f"the address {route}")
+    # There is nothing at such an address.
     shown.wanted_refusals |= {each for each in shown.refusals if each.endswith((" 404", " 400"))}
 
 
-# The longest time for which the page could do nothing else.
-OBSERVER = """() => {
-  window.longestTask = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) window.longestTask = Math.max(window.longestTask, entry.duration);
-  }).observe({ type: "longtask", buffered: true });
+# Measures for how long the page comes to nothing else.
+BEGIN_MEASURING = """() => {
+  let before = performance.now();
+  window.longestPause = 0;
+  window.measuring = setInterval(() => {
+    const now = performance.now();
+    window.longestPause = Math.max(window.longestPause, now - before);
+    before = now;
+  }, 10);
+}"""
+END_MEASURING = """async () => {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  clearInterval(window.measuring);
+  return window.longestPause;
 }"""
 
 
-def read_long_texts(shown: Window, provider: TalkingProvider, stack: Stack) -> None:
-    """Replies that are made to keep a parser busy do not keep the page from its work."""
-    token = stack.log_in("eve")
-    shown.sign_in("eve")
+def read_long_texts(shown: Window, provider: TalkingProvider) -> None:
+    """Replies that are made to keep a parser busy do not keep the page from its work, neither while they come nor afterwards."""
+    shown.register("eve")
     for name, text in LONG_TEXTS.items():
         message = f"Give me {name}."
         provider.plans[message] = Plan(text=text)
-        conversation = converse(stack, token, name, [message])
-        shown.page.evaluate(OBSERVER)
-        shown.go(f"chat/{conversation}")
-        shown.button("Copy reply", shown.log()).wait_for()
-        longest = shown.page.evaluate("() => window.longestTask")
-        print(f"{time.strftime('%X')} {name}: the longest task took {longest:.0f} ms", flush=True)
-        if longest > LONGEST_TASK_MS:
-            shown.faults.append(f"a reply of {name} keeps the page busy for {longest:.0f} ms")
         shown.go("chat", "New conversation")
+        shown.page.evaluate(BEGIN_MEASURING)
+        shown.send(message)
+        shown.button("Copy reply", shown.log()).wait_for()
+        pause_ms = shown.page.evaluate(END_MEASURING)
+        print(f"{time.strftime('%X')} a reply of {name} keeps the page busy for {pause_ms:.0f} ms", flush=True)
+        if pause_ms > LONGEST_PAUSE_MS:
+            shown.faults.append(f"a reply of {name} keeps the page busy for {pause_ms:.0f} ms")
