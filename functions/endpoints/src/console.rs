@@ -11,11 +11,11 @@ use shared::settings::Registration;
 /// How long caches may keep the description, and the way to the final slash.
 const DESCRIPTION_MAX_AGE_SECONDS: u64 = 300;
 
-/// The page may change with each deployment: a browser asks each time whether its own is still the one.
-const CACHE_OF_PAGE: &str = "no-cache";
+/// The name of most files changes with their content, so that nobody has to ask for them again.
+const CACHE_OF_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The name of an asset changes with its content.
-const CACHE_OF_ASSETS: &str = "public, max-age=31536000, immutable";
+/// The page, and whatever keeps its name, may change with each deployment: a browser asks each time whether its own is still the one.
+const CACHE_OF_OTHERS: &str = "no-cache";
 
 /// The name of the page among the files.
 const PAGE: &str = "index.html";
@@ -55,23 +55,18 @@ const POLICIES: [(&str, &str); 6] = [
 /// A file of the console.
 #[derive(Debug)]
 pub struct ConsoleFile {
-    /// `index.html`, or `assets/` and a name that changes with the content.
+    /// `index.html`, or `assets/` and a name.
     pub name: &'static str,
     /// The media type.
     pub content_type: &'static str,
-    /// The content as it is.
-    pub plain: EncodedContent,
-    /// The content in other codings. A small file has none.
-    pub encoded: &'static [(ContentCoding, EncodedContent)],
-}
-
-/// A file's content in a coding.
-#[derive(Debug)]
-pub struct EncodedContent {
-    /// The bytes that are sent.
-    pub bytes: &'static [u8],
-    /// Its entity tag, a strong one: no other content has it, nor this one in another coding.
+    /// Its entity tag, a weak one: the same content has it in every coding.
     pub tag: &'static str,
+    /// Whether the name changes with the content.
+    pub is_immutable: bool,
+    /// The content as it is.
+    pub plain: &'static [u8],
+    /// The content in other codings. A small file has none.
+    pub encoded: &'static [(ContentCoding, &'static [u8])],
 }
 
 /// The main of this function's binary, which was built with these files. Without a page the console is left out.
@@ -117,7 +112,7 @@ impl ConsoleEndpoint {
             return Ok(Answer::moved(&address, DESCRIPTION_MAX_AGE_SECONDS));
         }
         let answer = match self.page() {
-            Some(page) if request.prefers_page() => sent(page, request).header(CACHE_CONTROL, CACHE_OF_PAGE),
+            Some(page) if request.prefers_page() => sent(page, request),
             page => Answer::public(&self.description(page.is_some()), DESCRIPTION_MAX_AGE_SECONDS)?,
         };
         Ok(answer.header(VARY, PAGE_DEPENDS_ON))
@@ -127,7 +122,7 @@ impl ConsoleEndpoint {
         let is_asked =
             |file: &&ConsoleFile| file.name.strip_prefix(ASSETS).and_then(|it| it.strip_prefix('/')) == Some(name);
         let file = self.files.iter().find(is_asked).ok_or(ApiError::NotFound)?;
-        Ok(sent(file, request).header(CACHE_CONTROL, CACHE_OF_ASSETS).header(VARY, ASSETS_DEPEND_ON))
+        Ok(sent(file, request).header(VARY, ASSETS_DEPEND_ON))
     }
 
     fn page(&self) -> Option<&'static ConsoleFile> {
@@ -154,16 +149,16 @@ fn asset_in(path: &str) -> Option<&str> {
 
 /// The file in the coding that the client prefers, unless the client has it already.
 fn sent(file: &ConsoleFile, request: &Request) -> Answer {
-    let coding = request.preferred_coding(file.encoded.iter().map(|(coding, _)| *coding));
-    let encoded = file.encoded.iter().find(|(offered, _)| Some(*offered) == coding);
-    let content = encoded.map_or(&file.plain, |(_, content)| content);
-    if request.has_stored(content.tag) {
-        return Answer::not_modified().header(ETAG, content.tag);
-    }
-    let answer = Answer::bytes(file.content_type, content.bytes).header(ETAG, content.tag);
-    match coding {
-        Some(coding) => answer.header(CONTENT_ENCODING, coding.name()),
-        None => answer,
+    let answer = if request.has_stored(file.tag) { Answer::not_modified() } else { with_content(file, request) };
+    let cache = if file.is_immutable { CACHE_OF_IMMUTABLE } else { CACHE_OF_OTHERS };
+    answer.header(ETAG, file.tag).header(CACHE_CONTROL, cache)
+}
+
+fn with_content(file: &ConsoleFile, request: &Request) -> Answer {
+    let preferred = request.preferred_coding(file.encoded.iter().map(|(coding, _)| *coding));
+    match file.encoded.iter().find(|(coding, _)| Some(*coding) == preferred) {
+        Some((coding, bytes)) => Answer::bytes(file.content_type, bytes).header(CONTENT_ENCODING, coding.name()),
+        None => Answer::bytes(file.content_type, file.plain),
     }
 }
 
