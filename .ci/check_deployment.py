@@ -3,7 +3,7 @@
     python3 .ci/check_deployment.py --stack chat-api-dev              # on AWS, by the AWS CLI
     python3 .ci/check_deployment.py --local http://127.0.0.1:9000     # beside `cargo local`
 
-It starts every function, registers a user of a random name, talks whole and streamed, compares balance and ledger, takes a receipt,
+It starts every function, fetches the console, registers a user of a random name, talks whole and streamed, compares balance and ledger, takes a receipt,
 runs the audit, looks at the alarms, and deletes the user. A model that somebody bills bills two short replies.
 """
 
@@ -11,6 +11,7 @@ import argparse
 import base64
 import concurrent.futures
 import contextlib
+import gzip
 import http.client
 import json
 import re
@@ -20,6 +21,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from email.message import Message
@@ -80,7 +82,7 @@ class Check:
         print(f"       {sentence}", flush=True)
 
     def function_at(self, path: str) -> str:
-        plain = path.partition("?")[0].rstrip("/")
+        plain = path.partition("?")[0].rstrip("/") or "/"
         patterns = ((as_expression(pattern), name) for pattern, name in self.functions_by_path.items())
         return next((name for pattern, name in patterns if re.fullmatch(pattern, plain)), "API Gateway")
 
@@ -150,6 +152,45 @@ class Check:
         except Finding as finding:
             return f"{function} does not start: {finding}"
         return None
+
+    def console(self) -> None:
+        """The page must arrive as it was encoded: a gateway that takes bytes for text would break them."""
+        description = json.loads(self.fetch("/", {"Accept": "application/json"}).body)
+        if description["links"]["console"] is None:
+            self.say("The console is left out: the functions were built without it.")
+            return
+        page = self.decoded("/")
+        assets = re.findall(r'(?:src|href)="\./(assets/[^"]+)"', page.decode())
+        sizes = [len(self.decoded(f"/{asset}")) for asset in assets]
+        self.say(f"The console's page and {len(assets)} files arrive as they were encoded: {sum(sizes, len(page))} bytes.")
+
+    def decoded(self, path: str) -> bytes:
+        """A file of the console, as it is and by way of gzip."""
+        plain = self.fetch(path, {"Accept": "text/html", "Accept-Encoding": "identity"})
+        encoded = self.fetch(path, {"Accept": "text/html", "Accept-Encoding": "gzip"})
+        if encoded.headers["Content-Encoding"] not in (None, "gzip"):
+            raise Finding(f"{path} comes with the Content-Encoding {encoded.headers['Content-Encoding']} and not gzip.")
+        try:
+            body = gzip.decompress(encoded.body) if encoded.headers["Content-Encoding"] else encoded.body
+        except (OSError, EOFError, zlib.error) as failure:
+            raise Finding(f"{path} is broken by the way that it comes: {failure}.") from None
+        if body != plain.body:
+            raise Finding(f"{path} is another file when it comes by gzip.")
+        return body
+
+    def fetch(self, path: str, headers: dict[str, str]) -> Answer:
+        """The answer to a request with headers of its own, which must succeed."""
+        if "console" in self.not_started:
+            raise Finding(f"{path} is not tried, because console did not start.")
+        request = urllib.request.Request(self.deployment.address + path, headers=headers)
+        try:
+            with contextlib.closing(opened(request)) as answer:
+                found = Answer(answer.status, answer.headers, [(0, answer.read())])
+        except (OSError, http.client.HTTPException) as failure:
+            raise Finding(f"GET {path} got no answer ({failure}); {self.deployment.log_of('console')}.") from None
+        if found.status != 200:
+            raise Finding(self.refusal("GET", path, found))
+        return found
 
     def user(self) -> None:
         needed = {"account", "login", "register"} & self.not_started
@@ -380,7 +421,7 @@ def main() -> None:
         check = Check(OnAws(arguments.stack) if arguments.stack else OnThisMachine(arguments.local))
     except Finding as finding:
         sys.exit(str(finding))
-    for act in (check.state, check.starts, check.user, check.operator, check.audit, check.alarms):
+    for act in (check.state, check.starts, check.console, check.user, check.operator, check.audit, check.alarms):
         check.step(act)
     if check.findings:
         sys.exit("\n".join([f"Wrong: {len(check.findings)}.", *(f"- {each}" for each in check.findings)]))

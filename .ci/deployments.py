@@ -25,7 +25,8 @@ def router() -> dict[str, str]:
     manifest = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
     table = manifest.partition("[workspace.metadata.lambda.watch.router]\n")[2].partition("\n[")[0]
     paths = dict(re.findall(r'^"(.+)" = "(.+)"$', table, re.MULTILINE))
-    return {path: function for path, function in paths.items() if not path.endswith("/") and path != "/{*path}"}
+    has_final_slash = [path for path in paths if path.endswith("/") and path != "/"]
+    return {path: function for path, function in paths.items() if path not in (*has_final_slash, "/{*path}")}
 
 
 @dataclass

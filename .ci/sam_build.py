@@ -1,5 +1,5 @@
-"""Builds the functions with `sam build` and checks the files that it made: of all functions, or of those named by their
-logical id in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
+"""Builds the console, and the functions with `sam build`, and checks the files that it made: of all functions, or of those named by
+their logical id in template.yaml. Installs the SAM CLI, and cargo-lambda with its zig, under .local/ci.
 
     python3 .ci/sam_build.py [--architecture arm64] [--unoptimised] [Function …]
 
@@ -20,6 +20,8 @@ import venv
 import zipfile
 from pathlib import Path
 
+import console_build
+
 ROOT = Path(__file__).parent.parent
 TOOLS = ROOT / ".local" / "ci"
 BUILD = ROOT / ".aws-sam" / "build"
@@ -37,6 +39,8 @@ UNOPTIMISED = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
 }
 STILL_THERE_EVERY_S = 60
+# The function that has the console's files in it.
+WITH_CONSOLE = "ConsoleFunction"
 
 
 def install_tools() -> None:
@@ -104,9 +108,18 @@ def check(architecture: str, function: str) -> float:
         sys.exit(f"{bootstrap} needs glibc 2.{needed}, and Lambda has 2.{GLIBC_MINOR}.")
     if SENTENCE_OF_HTTP_2 in content:
         sys.exit(f"{bootstrap} has HTTP/2: a package of the workspace turns it on (docs/decisions/cold-starts.md).")
+    if function == WITH_CONSOLE:
+        check_console(content)
     zipped_mb = zipped_size(bootstrap) / 1e6
     print(f"{function:26} {len(content) / 1e6:6.2f} MB, zipped {zipped_mb:5.2f} MB, glibc 2.{needed}", flush=True)
     return zipped_mb
+
+
+def check_console(content: bytes) -> None:
+    files = console_build.files()
+    if missing := [file.name for file in files if file.read_bytes() not in content]:
+        sys.exit(f"{WITH_CONSOLE} lacks these files of the console: {', '.join(missing)}.")
+    print(f"{WITH_CONSOLE} has the console's {len(files)} files.", flush=True)
 
 
 def zipped_size(file: Path) -> int:
@@ -127,6 +140,9 @@ def main() -> None:
     install_tools()
     if arguments.unoptimised:
         os.environ.update(UNOPTIMISED)
+    # The function is compiled with the files that are there.
+    if not arguments.functions or WITH_CONSOLE in arguments.functions:
+        console_build.build()
     sizes = {}
     if not arguments.functions:
         compile_together(arguments.architecture)

@@ -24,7 +24,7 @@ const LEAST_TO_ENCODE_BYTES = 1000;
 interface ServedFile {
   name: string;
   type: string;
-  /** The tag of the content as it is. The function adds the encoding's name to it. */
+  /** Weak, since one tag stands for all encodings (RFC 9110, section 8.8.3). */
   etag: string;
   encodings: string[];
   /** Whether its name changes with its content, so that browsers may keep it for good. */
@@ -60,7 +60,7 @@ function servedFile(folder: string, name: string): ServedFile {
   const content = readFileSync(join(folder, name));
   const digest = createHash("sha256").update(content).digest("base64url").slice(0, 22);
   const encodings = content.length < LEAST_TO_ENCODE_BYTES ? [] : encode(join(folder, name), content);
-  return { name, type, etag: `"${digest}"`, encodings, immutable: HASHED.test(name) };
+  return { name, type, etag: `W/"${digest}"`, encodings, immutable: HASHED.test(name) };
 }
 
 function encode(path: string, content: Buffer): string[] {

@@ -11,11 +11,11 @@ use shared::settings::Registration;
 /// How long caches may keep the description.
 const DESCRIPTION_MAX_AGE_SECONDS: u64 = 300;
 
-/// A file whose name stays may change with each deployment: a browser asks each time whether its own is still the one.
-const CACHE_TO_BE_ASKED: &str = "no-cache";
+/// The name of most files changes with their content, so that nobody has to ask for them again.
+const CACHE_OF_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// A file whose name changes with its content.
-const CACHE_FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// The page, and whatever keeps its name, may change with each deployment: a browser asks each time whether its own is still the one.
+const CACHE_OF_OTHERS: &str = "no-cache";
 
 /// The name of the page among the files.
 const PAGE: &str = "index.html";
@@ -32,7 +32,7 @@ const ETAG: HeaderName = HeaderName::from_static("etag");
 const CACHE_CONTROL: HeaderName = HeaderName::from_static("cache-control");
 const CONTENT_ENCODING: HeaderName = HeaderName::from_static("content-encoding");
 
-/// What a browser may do with the console, in every answer (docs/decisions/console.md). The page runs its own scripts, calls its own
+/// What a browser may do with the console, in each answer with a part of it (docs/decisions/console.md). The page runs its own scripts, calls its own
 /// API, and writes HTML only through `DOMPurify`'s policy.
 const POLICIES: [(&str, &str); 6] = [
     (
@@ -55,25 +55,18 @@ const POLICIES: [(&str, &str); 6] = [
 /// A file of the console.
 #[derive(Debug)]
 pub struct ConsoleFile {
-    /// `index.html`, or `assets/` and a name that changes with the content.
+    /// `index.html`, or `assets/` and a name.
     pub name: &'static str,
     /// The media type.
     pub content_type: &'static str,
-    /// Whether the name changes with the content.
-    pub immutable: bool,
-    /// The content as it is.
-    pub plain: EncodedContent,
-    /// The content in other codings. A small file has none.
-    pub encoded: &'static [(ContentCoding, EncodedContent)],
-}
-
-/// A file's content in a coding.
-#[derive(Debug)]
-pub struct EncodedContent {
-    /// The bytes that are sent.
-    pub bytes: &'static [u8],
-    /// Its entity tag, a strong one: no other content has it, nor this one in another coding.
+    /// Its entity tag, a weak one: the same content has it in every coding.
     pub tag: &'static str,
+    /// Whether the name changes with the content.
+    pub is_immutable: bool,
+    /// The content as it is.
+    pub plain: &'static [u8],
+    /// The content in other codings. A small file has none.
+    pub encoded: &'static [(ContentCoding, &'static [u8])],
 }
 
 /// The main of this function's binary, which was built with these files. Without a page the console is left out.
@@ -153,23 +146,22 @@ fn asset_in(path: &str) -> Option<&str> {
 /// The page. Its relative addresses begin with the root where the page's own address lacks the final slash.
 fn sent_as_page(page: &ConsoleFile, request: &Request) -> Answer {
     let Some(root) = request.root_without_final_slash() else { return sent(page, request) };
-    let text = String::from_utf8_lossy(page.plain.bytes).replace("\"./", &format!("\"{root}"));
-    Answer::bytes(page.content_type, text.as_bytes()).header(CACHE_CONTROL, CACHE_TO_BE_ASKED)
+    let text = String::from_utf8_lossy(page.plain).replace("\"./", &format!("\"{root}"));
+    Answer::bytes(page.content_type, text.as_bytes()).header(CACHE_CONTROL, CACHE_OF_OTHERS)
 }
 
 /// The file in the coding that the client prefers, unless the client has it already.
 fn sent(file: &ConsoleFile, request: &Request) -> Answer {
-    let cache = if file.immutable { CACHE_FOR_GOOD } else { CACHE_TO_BE_ASKED };
-    let coding = request.preferred_coding(file.encoded.iter().map(|(coding, _)| *coding));
-    let encoded = file.encoded.iter().find(|(offered, _)| Some(*offered) == coding);
-    let content = encoded.map_or(&file.plain, |(_, content)| content);
-    if request.has_stored(content.tag) {
-        return Answer::not_modified().header(ETAG, content.tag).header(CACHE_CONTROL, cache);
-    }
-    let answer = Answer::bytes(file.content_type, content.bytes).header(ETAG, content.tag).header(CACHE_CONTROL, cache);
-    match coding {
-        Some(coding) => answer.header(CONTENT_ENCODING, coding.name()),
-        None => answer,
+    let answer = if request.has_stored(file.tag) { Answer::not_modified() } else { with_content(file, request) };
+    let cache = if file.is_immutable { CACHE_OF_IMMUTABLE } else { CACHE_OF_OTHERS };
+    answer.header(ETAG, file.tag).header(CACHE_CONTROL, cache)
+}
+
+fn with_content(file: &ConsoleFile, request: &Request) -> Answer {
+    let preferred = request.preferred_coding(file.encoded.iter().map(|(coding, _)| *coding));
+    match file.encoded.iter().find(|(coding, _)| Some(*coding) == preferred) {
+        Some((coding, bytes)) => Answer::bytes(file.content_type, bytes).header(CONTENT_ENCODING, coding.name()),
+        None => Answer::bytes(file.content_type, file.plain),
     }
 }
 

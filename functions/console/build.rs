@@ -1,4 +1,4 @@
-//! Reads `console/dist/files.json`, which the console's build writes last, and writes the list of files that `src/lib.rs`
+//! Reads `console/dist/files.json`, which the console's build writes last, and writes the list of files that `src/main.rs`
 //! includes. The compiler embeds their content.
 
 use std::env;
@@ -52,13 +52,6 @@ impl Encoding {
             Self::Gzip => "Gzip",
         }
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Br => "br",
-            Self::Gzip => "gzip",
-        }
-    }
 }
 
 fn main() {
@@ -107,7 +100,7 @@ impl BuiltFile {
         let name = self.name.strip_prefix("assets/").unwrap_or(&self.name);
         let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         let is_of_header = |letter: char| letter.is_ascii_graphic() && !"\",\\".contains(letter);
-        let tag = self.etag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or_default();
+        let tag = self.opaque_tag();
         let forms = self.encodings.iter().map(|encoding| encoding.file_ending()).chain([""]);
         !name.starts_with('.')
             && name.chars().all(is_of_name)
@@ -117,35 +110,31 @@ impl BuiltFile {
             && forms.map(|ending| format!("{}{ending}", self.name)).all(|form| dist.join(form).is_file())
     }
 
-    /// The tag of the content in a coding: no two contents have the same one.
-    fn tag_in(&self, encoding: Encoding) -> String {
-        format!("{}-{}\"", self.etag.trim_end_matches('"'), encoding.name())
+    /// The part of the tag that is between the quotes, which the build may have marked as weak or not.
+    fn opaque_tag(&self) -> &str {
+        let tag = self.etag.strip_prefix("W/").unwrap_or(&self.etag);
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or_default()
     }
 }
 
 /// The list as Rust writes it.
 fn rust_list(files: &[BuiltFile], dist: &Path) -> String {
-    const TYPES: &str = "endpoints::console::";
-    let content = |form: &str, tag: &str| {
-        format!(
-            "{TYPES}EncodedContent {{ bytes: include_bytes!({:?}), tag: {tag:?} }}",
-            dist.join(form).to_string_lossy()
-        )
-    };
+    let content = |form: &str| format!("include_bytes!({:?})", dist.join(form).to_string_lossy());
     let mut list = "&[\n".to_owned();
     for file in files {
-        let BuiltFile { name, content_type, etag, encodings, immutable } = file;
-        let plain = content(name, etag);
+        let BuiltFile { name, content_type, encodings, immutable, .. } = file;
+        let tag = format!("W/\"{}\"", file.opaque_tag());
         let encoded = encodings.iter().map(|encoding| {
-            let content = content(&format!("{name}{}", encoding.file_ending()), &file.tag_in(*encoding));
+            let content = content(&format!("{name}{}", encoding.file_ending()));
             format!("(shared::http::ContentCoding::{}, {content}), ", encoding.variant())
         });
-        let encoded: String = encoded.collect();
-        let fields = format!(
-            "name: {name:?}, content_type: {content_type:?}, immutable: {immutable}, plain: {plain}, encoded: &[{encoded}]"
-        );
+        let [plain, encoded] = [content(name), encoded.collect()];
         // Nothing refuses to be written into a text.
-        let _ = writeln!(list, "{TYPES}ConsoleFile {{ {fields} }},");
+        let _ = writeln!(
+            list,
+            "ConsoleFile {{ name: {name:?}, content_type: {content_type:?}, tag: {tag:?}, is_immutable: {immutable}, \
+             plain: {plain}, encoded: &[{encoded}] }},"
+        );
     }
     list + "]\n"
 }
