@@ -2,8 +2,8 @@ use super::*;
 
 use std::collections::BTreeMap;
 
-use lambda_http::http::HeaderValue;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
+use lambda_http::http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt};
 use shared::domain::time::Timestamp;
@@ -183,8 +183,7 @@ async fn a_page_whose_address_lacks_the_final_slash_names_its_files_from_the_roo
 async fn every_answer_says_what_a_browser_may_do_with_it() {
     let json = [("accept", "application/json")];
     let stored = [("if-none-match", "*")];
-    for (path, headers) in [("/", &[][..]), ("/", &json), ("/", &stored), ("/assets/main-1a2b.js", &[])]
-    {
+    for (path, headers) in [("/", &[][..]), ("/", &json), ("/", &stored), ("/assets/main-1a2b.js", &[])] {
         let seen = asked(path, headers).await;
         for (name, value) in POLICIES {
             assert_eq!(seen.header(name), value, "{path}: {name}");
