@@ -30,7 +30,7 @@ const REASON: &str = "Nobody may read why";
 const GRANT: &str = "an-id-of-a-grant";
 
 /// The number of requests of [`use_everything`].
-const REQUESTS: usize = 91;
+const REQUESTS: usize = 93;
 
 /// An API key that was never made.
 const API_KEY: &str = "sk-0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
