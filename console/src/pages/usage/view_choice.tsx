@@ -1,4 +1,4 @@
-/** The choice of days, of what is counted, and of what it is split by. */
+/** The choice of the days, of the measure, and of the split. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 import { faultOf, type Period } from "../../parts/days.ts";

@@ -3,7 +3,7 @@
 import { answered, api } from "../../api/client.ts";
 import { ApiProblem, isProblem, Unreachable } from "../../api/problem.ts";
 
-/** What a code became. */
+/** A redeemed code. */
 export interface Redeemed {
   /** The balance afterwards; `null` if the answer that had it was lost. */
   balance: number | null;
@@ -13,11 +13,11 @@ type Send = (code: string) => Promise<{ tokens: number }>;
 
 const PAUSES_MS = [1000, 3000];
 
-/** Codes that were sent and got no answer that says what became of them. */
+/** Codes whose request got no answer, or an answer that leaves the outcome open. */
 export type Unanswered = Set<string>;
 
 /**
- * Sends a code. Where it is unknown what became of it, it is sent again: `already_redeemed` then says that the first request redeemed
+ * Sends a code. While the outcome is unknown, the code is sent again: `already_redeemed` then says that the first request redeemed
  * it. A code whose outcome stays unknown is added to `unanswered`, for the person's next try.
  */
 export async function redeem(

@@ -12,7 +12,7 @@ export type ReadCode =
   | { kind: "too-long"; code: string }
   | { kind: "wrong"; character: string };
 
-/** What was typed so far, as a code. */
+/** The typed text as a code. */
 export function readCode(typed: string): ReadCode {
   const characters = [...typed.toUpperCase()].filter((character) => !/[\s\p{Dash_Punctuation}]/u.test(character));
   const read = characters.map((character) => ALIKE[character] ?? character);

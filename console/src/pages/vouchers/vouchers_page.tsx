@@ -1,13 +1,15 @@
-/** Redeem the code of a voucher, and see what vouchers and others have given. */
+/** Redeem the code of a voucher, and see the newest grants. */
 
-import { useInfiniteQuery, useMutation } from "@tanstack/preact-query";
-import { useRef, useState } from "preact/hooks";
+import { type UseInfiniteQueryResult, useInfiniteQuery, useMutation } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
 import { balanceHasChanged, queryClient } from "../../api/queries.ts";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
+import { MoreButton } from "../../parts/more_button.tsx";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
+import { onSignedOut } from "../../session/session.ts";
 import { SignedCredits } from "../transactions/signed_credits.tsx";
 import { transactionsQuery } from "../transactions/transactions_query.ts";
 import { isUnknown, type Redeemed, redeem, type Unanswered } from "./redeem.ts";
@@ -20,28 +22,31 @@ export function VouchersPage() {
       <article class="narrow">
         <RedeemForm />
       </article>
-      <Given />
+      <NewestGrants />
     </Page>
   );
 }
 
+/** Codes whose outcome is unknown are remembered while other pages are open, and nowhere but in memory: a code is a secret. */
+const unanswered: Unanswered = new Set();
+onSignedOut(() => unanswered.clear());
+
 function RedeemForm() {
   const [typed, setTyped] = useState("");
   const [redeemed, setRedeemed] = useState<Redeemed | null>(null);
-  const unanswered = useRef<Unanswered>(new Set());
   const read = readCode(typed);
   const redeeming = useMutation({
-    mutationFn: (_: FormData) => redeem(read.kind === "whole" ? read.code : typed, unanswered.current),
+    mutationFn: (_: FormData) => redeem(read.kind === "whole" ? read.code : typed, unanswered),
+    onSuccess: (outcome) => {
+      setRedeemed(outcome);
+      setTyped("");
+      notify("The voucher is redeemed.");
+    },
     onSettled: () => {
       balanceHasChanged();
       void queryClient.invalidateQueries({ queryKey: ["transactions"] });
     },
   });
-  const done = (outcome: Redeemed) => {
-    setRedeemed(outcome);
-    setTyped("");
-    notify("The voucher is redeemed.");
-  };
   const type = (text: string) => {
     setTyped(text);
     setRedeemed(null);
@@ -49,7 +54,7 @@ function RedeemForm() {
   return (
     <>
       {redeemed !== null && <Outcome {...redeemed} />}
-      <ActForm act={redeeming} label="Redeem" onDone={done}>
+      <ActForm act={redeeming} label="Redeem">
         <TextField
           label="Code"
           name="code"
@@ -95,8 +100,8 @@ function Outcome({ balance }: Redeemed) {
   );
 }
 
-/** The newest credits that were given, by vouchers, by the operator, or by an allowance. */
-function Given() {
+/** The newest grants: of vouchers, of the operator, and of an allowance. */
+function NewestGrants() {
   const query = useInfiniteQuery(transactionsQuery({ kind: "grant" }));
   return (
     <section>
@@ -104,7 +109,7 @@ function Given() {
       <QueryView query={query}>
         {({ pages }) => {
           const grants = pages.flatMap((page) => page.transactions).slice(0, 5);
-          if (grants.length === 0) return <p class="empty">None yet.</p>;
+          if (grants.length === 0) return <NoGrant query={query} />;
           return (
             <>
               <ul class="given">
@@ -122,5 +127,16 @@ function Given() {
         }}
       </QueryView>
     </section>
+  );
+}
+
+/** A page may be empty where there are further ones: each is some of the transactions, of which the grants are chosen. */
+function NoGrant({ query }: { query: UseInfiniteQueryResult<unknown, Error> }) {
+  if (!query.hasNextPage) return <p class="empty">None yet.</p>;
+  return (
+    <>
+      <p class="empty">None among the newest transactions. There may be older ones.</p>
+      <MoreButton query={query} />
+    </>
   );
 }
