@@ -3,7 +3,7 @@
 import { useMutation } from "@tanstack/preact-query";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { answered, api, type Schema } from "../../api/client.ts";
-import { ApiProblem, Unreachable } from "../../api/problem.ts";
+import { outcomeIsUnknown } from "../../api/problem.ts";
 import { notify } from "../../parts/announcer.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
@@ -73,16 +73,11 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
         </ActForm>
       </div>
       {making.isPending && <p role="status">The key is being made …</p>}
-      {isUnknown(making.error) && (
+      {outcomeIsUnknown(making.error) && (
         <p>If the list now shows a key of this name, its secret is lost: end it, and make another one.</p>
       )}
     </Dialog>
   );
-}
-
-/** Whether a key may have been made all the same. */
-function isUnknown(error: Error | null): boolean {
-  return error instanceof Unreachable || (error instanceof ApiProblem && error.status >= 500);
 }
 
 function MadeKeyDialog({ made, onClose }: { made: Schema<"MadeApiKey">; onClose: () => void }) {

@@ -84,7 +84,7 @@ function SignedText({ text, id }: { text: string; id: string }) {
 function HowToVerify() {
   return (
     <details class="how">
-      <summary>How anybody verifies it</summary>
+      <summary>How to verify it</summary>
       <p>
         A receipt is a JSON Web Token (RFC 7519), signed with Ed25519. Its key is in the service's{" "}
         <a href={KEYS_ADDRESS} download="keys.json">

@@ -1,7 +1,7 @@
 /** Redeems a voucher once, also where an answer is lost on the way. */
 
 import { answered, api } from "../../api/client.ts";
-import { ApiProblem, isProblem, Unreachable } from "../../api/problem.ts";
+import { isProblem, outcomeIsUnknown } from "../../api/problem.ts";
 
 /** A redeemed code. */
 export interface Redeemed {
@@ -36,19 +36,13 @@ export async function redeem(
         unanswered.delete(code);
         return { balance: null };
       }
-      if (!isUnknown(error)) throw error;
+      if (!outcomeIsUnknown(error)) throw error;
       unanswered.add(code);
       const pause = pauses[tries];
       if (pause === undefined) throw error;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
-}
-
-/** Whether the code may have been redeemed all the same. */
-export function isUnknown(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
-  return error instanceof ApiProblem && error.status >= 500 && error.code !== "not_accepting";
 }
 
 function post(code: string): Promise<{ tokens: number }> {

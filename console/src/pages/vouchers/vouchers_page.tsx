@@ -2,6 +2,7 @@
 
 import { type UseInfiniteQueryResult, useInfiniteQuery, useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
+import { outcomeIsUnknown } from "../../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../../api/queries.ts";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
@@ -12,7 +13,7 @@ import { QueryView } from "../../parts/query_view.tsx";
 import { onSignedOut } from "../../session/session.ts";
 import { SignedCredits } from "../transactions/signed_credits.tsx";
 import { transactionsQuery } from "../transactions/transactions_query.ts";
-import { isUnknown, type Redeemed, redeem, type Unanswered } from "./redeem.ts";
+import { type Redeemed, redeem, type Unanswered } from "./redeem.ts";
 import { type ReadCode, readCode } from "./voucher_code.ts";
 import "../../style/transactions.css";
 
@@ -28,8 +29,11 @@ export function VouchersPage() {
 }
 
 /** Codes whose outcome is unknown are remembered while other pages are open, and nowhere but in memory: a code is a secret. */
-const unanswered: Unanswered = new Set();
-onSignedOut(() => unanswered.clear());
+let unanswered: Unanswered = new Set();
+// A request of this person that ends later finds the old set.
+onSignedOut(() => {
+  unanswered = new Set();
+});
 
 function RedeemForm() {
   const [typed, setTyped] = useState("");
@@ -70,7 +74,7 @@ function RedeemForm() {
           required
         />
       </ActForm>
-      {isUnknown(redeeming.error) && (
+      {outcomeIsUnknown(redeeming.error) && (
         <p>It is not known whether the code was redeemed. Redeem it again: nothing is taken or given twice.</p>
       )}
     </>
