@@ -17,7 +17,7 @@ const MOST_PAGES = 100_000;
 type Fetch = (address: string, signal: AbortSignal) => Promise<string>;
 
 export class Export {
-  /** The pages so far. The browser keeps them where it has room, and not as texts in memory. */
+  /** The pages so far, as blobs: the browser may keep those on disk. */
   readonly #pages: Blob[] = [];
   /** The cursor of the page that comes next: `null` before the first, `"end"` after the last. */
   #next: string | null | "end" = null;
@@ -32,7 +32,7 @@ export class Export {
     return { pages: this.#pages.length, bytes: this.#bytes };
   }
 
-  /** Reads the further pages. It may be called again after it failed or was stopped. A stopped export is never given out. */
+  /** Reads the further pages. It may be called again after it failed or was stopped. A stopped export returns no pages. */
   async read(signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Blob[]> {
     signal.throwIfAborted();
     while (this.#next !== "end") {
@@ -48,7 +48,7 @@ export class Export {
     return this.#pages;
   }
 
-  /** A page with its last line. One that was cut on the way is asked for again, by the same cursor. */
+  /** A page with its last line. A page that was cut on the way is asked for again, by the same cursor. */
   async #wholePage(cursor: string | null, signal: AbortSignal): Promise<{ text: string; next: string | null }> {
     const query = cursor === null ? "" : `?${new URLSearchParams({ cursor })}`;
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
@@ -61,7 +61,7 @@ export class Export {
   }
 }
 
-/** The last line of a page, which says where it goes on; `null` if the page was cut. */
+/** The last line of a page, which has the next cursor; `null` if the page was cut. */
 export function lastLineOf(page: string): { next: string | null } | null {
   const lines = page.trimEnd();
   try {

@@ -15,23 +15,23 @@ const SIZE = new Intl.NumberFormat(undefined, { style: "unit", unit: "megabyte",
 
 function useExport(fileName: string) {
   const [state, setState] = useState<State>({ kind: "ready" });
-  const begun = useRef<{ what: Export; stop: AbortController } | null>(null);
+  const begun = useRef<{ data: Export; stop: AbortController } | null>(null);
   // A page that was left, also by a sign-out, reads no further and saves nothing.
   useEffect(() => () => begun.current?.stop.abort(), []);
   const read = async () => {
-    const { what } = begun.current ?? { what: new Export() };
+    const { data } = begun.current ?? { data: new Export() };
     const stop = new AbortController();
-    begun.current = { what, stop };
-    setState({ kind: "reading", progress: what.progress });
+    begun.current = { data, stop };
+    setState({ kind: "reading", progress: data.progress });
     try {
-      const pages = await what.read(stop.signal, (progress) => setState({ kind: "reading", progress }));
+      const pages = await data.read(stop.signal, (progress) => setState({ kind: "reading", progress }));
       stop.signal.throwIfAborted();
       save(pages, "application/x-ndjson", fileName);
       begun.current = null;
       setState({ kind: "ready" });
       notify("The export is saved.");
     } catch (error) {
-      setState({ kind: "stopped", progress: what.progress, error: stop.signal.aborted ? null : (error as Error) });
+      setState({ kind: "stopped", progress: data.progress, error: stop.signal.aborted ? null : (error as Error) });
       announce("The export has stopped.");
     }
   };

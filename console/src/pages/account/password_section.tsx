@@ -1,4 +1,4 @@
-/** A new password. It ends all other sessions, and makes this one's access token worthless. */
+/** A new password. It ends all other sessions and the access token of this one. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { answered, api } from "../../api/client.ts";

@@ -1,4 +1,4 @@
-/** Make a key. It is shown once, and kept nowhere: it is in this dialog until the dialog is closed. */
+/** Make a key. The key is shown once, in this dialog, and kept nowhere. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -20,7 +20,7 @@ async function makeKey(fields: FormData): Promise<Schema<"MadeApiKey">> {
   return withPassword("password", () => answered(api.POST("/keys/", { body })));
 }
 
-/** Makes a key, also where its dialog has gone meanwhile, as with the way back: that key is in the list, and cannot be shown. */
+/** Makes a key. The dialog may go meanwhile, as by the browser's Back: the key is then in the list, and cannot be shown. */
 function useMaking(onMade: (made: Schema<"MadeApiKey">) => void) {
   const isShown = useRef(true);
   useEffect(
@@ -48,7 +48,7 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
   });
   if (made !== null) return <MadeKeyDialog made={made} onClose={onClose} />;
   const giveUp = () => {
-    // The key is shown in this dialog alone, so that the dialog waits for it.
+    // Only this dialog shows the key, so it waits for the key.
     if (making.isPending) return;
     draft.forget();
     onClose();

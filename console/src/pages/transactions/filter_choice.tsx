@@ -51,7 +51,7 @@ interface ChoiceProps extends Pick<Props, "filters" | "onChange"> {
 
 function Choice({ label, name, all, options, filters, onChange }: ChoiceProps) {
   const chosen = filters[name] ?? "";
-  // A key that has ended and a model that is gone are in no list, and may be chosen by an address.
+  // An address may choose an ended key, or a model that is gone. No list has them.
   const isKnown = chosen === "" || options.some(({ value }) => value === chosen);
   return (
     <SelectField

@@ -19,9 +19,9 @@ export interface Filters {
 export type FilterName = keyof Filters;
 
 /** The filters of an address. A wrong one is left out, since the API would refuse the whole request. */
-export function filtersOf(query: URLSearchParams): Filters {
-  const kind = KINDS.find(({ value }) => value === query.get("kind"))?.value;
-  const [key, model, from, to] = [query.get("key"), query.get("model"), query.get("from"), query.get("to")];
+export function filtersOf(address: URLSearchParams): Filters {
+  const kind = KINDS.find(({ value }) => value === address.get("kind"))?.value;
+  const [key, model, from, to] = [address.get("key"), address.get("model"), address.get("from"), address.get("to")];
   return {
     ...(kind === undefined ? {} : { kind }),
     ...(isId(key) ? { key } : {}),

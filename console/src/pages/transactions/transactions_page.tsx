@@ -17,8 +17,8 @@ import "../../style/transactions.css";
 const NO_FILTERS: Record<FilterName, string> = { kind: "", key: "", model: "", from: "", to: "" };
 
 export function TransactionsPage() {
-  const [query, change] = useAddressQuery();
-  const text = `${query}`;
+  const [address, change] = useAddressQuery();
+  const text = `${address}`;
   const filters = useMemo(() => filtersOf(new URLSearchParams(text)), [text]);
   return (
     <Page title="Transactions" actions={<SaveTableButton path={tablePath(filters)} fileName="transactions.csv" />}>

@@ -45,12 +45,12 @@ export function presetOf(period: Period, today: string): Preset | null {
 }
 
 /** The view of an address. An absent or wrong member is as usual: thirty days, credits, by model. */
-export function viewOf(query: URLSearchParams, today: string): UsageView {
-  const asked = { from: query.get("from") ?? "", to: query.get("to") ?? "" };
+export function viewOf(address: URLSearchParams, today: string): UsageView {
+  const asked = { from: address.get("from") ?? "", to: address.get("to") ?? "" };
   return {
     period: faultOf(asked) === null ? asked : periodOf("30", today),
-    measure: MEASURES.find(({ value }) => value === query.get("of"))?.value ?? "credits",
-    split: SPLITS.find(({ value }) => value === query.get("by"))?.value ?? "model",
+    measure: MEASURES.find(({ value }) => value === address.get("of"))?.value ?? "credits",
+    split: SPLITS.find(({ value }) => value === address.get("by"))?.value ?? "model",
   };
 }
 

@@ -37,7 +37,7 @@ interface PeriodFieldsProps {
   onChange: (period: Period) => void;
 }
 
-/** Two dates, which count as soon as they are a period. */
+/** Two dates. They change the view as soon as they are a period. */
 function PeriodFields({ period, today, onChange }: PeriodFieldsProps) {
   const [typed, setTyped] = useState(period);
   const [first, last] = [useId(), useId()];

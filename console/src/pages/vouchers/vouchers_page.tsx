@@ -28,7 +28,7 @@ export function VouchersPage() {
   );
 }
 
-/** Codes whose outcome is unknown are remembered while other pages are open, and nowhere but in memory: a code is a secret. */
+/** Codes whose outcome is unknown, kept while other pages are open. They are in memory only, since a code is a secret. */
 let unanswered: Unanswered = new Set();
 // A request of this person that ends later finds the old set.
 onSignedOut(() => {
@@ -134,7 +134,7 @@ function NewestGrants() {
   );
 }
 
-/** A page may be empty where there are further ones: each is some of the transactions, of which the grants are chosen. */
+/** A page may be empty although there are further ones: the API reads some transactions, and then chooses the grants. */
 function NoGrant({ query }: { query: UseInfiniteQueryResult<unknown, Error> }) {
   if (!query.hasNextPage) return <p class="empty">None yet.</p>;
   return (
