@@ -1,4 +1,4 @@
-/** Short words about what just happened, seen at the foot of the page and heard by screen readers. */
+/** Short words about an act that was just done, seen at the foot of the page and heard by screen readers. */
 
 import { signal } from "@preact/signals";
 
@@ -12,22 +12,22 @@ const SHOWN_MS = 6000;
 const SHORTLY_SHOWN_MS = 2000;
 /** Time in which the region is empty: the same word twice is heard twice only then. */
 const GAP_MS = 50;
-/** The oldest words are dropped: nobody wants to hear more of what is past. */
+/** Beyond these the oldest word is dropped: it is about something long past. */
 const MOST_WAITING = 5;
 
 const SILENCE: Word = { text: "", isSeen: false };
 const said = signal<Word>(SILENCE);
 const waiting: Word[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
-/** When the word that is said now may give way to another one. */
+/** Since when the word that is said now is shown. */
 let sinceMs = 0;
 
-/** Says it to everybody: "Saved." */
+/** Says a word to eye and ear: "Saved." */
 export function notify(text: string): void {
   say({ text, isSeen: true });
 }
 
-/** Says it to screen readers alone, where the eye sees it anyway. */
+/** Says a word to screen readers alone, where the eye sees the change anyway. */
 export function announce(text: string): void {
   say({ text, isSeen: false });
 }

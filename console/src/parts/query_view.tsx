@@ -33,7 +33,7 @@ const SLOW_MS = 4000;
 
 const SKELETON = ["first", "second", "third"];
 
-/** Grey lines in place of what is on its way. */
+/** Grey lines in place of data that is on its way. */
 export function Loading({ onRetry }: { onRetry?: () => void }) {
   const [isSlow, setSlow] = useState(false);
   useEffect(() => {
