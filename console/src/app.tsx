@@ -4,12 +4,13 @@ import { QueryClientProvider, useQuery } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { Redirect, Route, Router, Switch, useLocation } from "wouter-preact";
+import { Unreachable } from "./api/problem.ts";
 import { accountQuery, queryClient } from "./api/queries.ts";
 import { Layout } from "./layout.tsx";
 import { RegisterPage } from "./pages/register.tsx";
 import { ResetPage } from "./pages/reset.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
-import { Announcer } from "./parts/announcer.tsx";
+import { Announcements } from "./parts/announcer.tsx";
 import { useHashLocation } from "./parts/hash_location.ts";
 import { lazily } from "./parts/lazily.tsx";
 import { Page } from "./parts/page.tsx";
@@ -37,7 +38,7 @@ export function App() {
       <Router hook={useHashLocation}>
         <Shown />
         <PasswordDialog />
-        <Announcer />
+        <Announcements />
       </Router>
     </QueryClientProvider>
   );
@@ -122,7 +123,7 @@ function UnreachablePage({ error }: { error: Error }) {
   }, []);
   return (
     <Layout>
-      <Page title="Your session could not be continued">
+      <Page title={error instanceof Unreachable ? "No connection" : "Your session could not be continued"}>
         <ProblemNote error={error}>
           <button type="button" onClick={begin}>
             Try again

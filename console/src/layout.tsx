@@ -34,7 +34,7 @@ export function Layout({ account, children }: Props) {
   };
   return (
     <>
-      {/* biome-ignore lint/a11y/useValidAnchor: a link that skips is what a keyboard expects here. */}
+      {/* biome-ignore lint/a11y/useValidAnchor: people at a keyboard expect a link that skips. */}
       <a class="skip" href="#content" onClick={skip}>
         Skip to the content
       </a>

@@ -10,7 +10,7 @@ interface Props {
 }
 
 export class PageBoundary extends Component<Props, { failedAt: string | null }> {
-  override state = { failedAt: null };
+  override state: { failedAt: string | null } = { failedAt: null };
 
   override componentDidCatch(error: unknown): void {
     console.error(error);
