@@ -4,15 +4,16 @@ import "../style/chat.css";
 import "../style/composer.css";
 import "../style/reply.css";
 import { NoPage } from "../app.tsx";
+import { begun } from "./beginning.ts";
 import { ConversationList } from "./conversation_list.tsx";
 import { ConversationView } from "./conversation_view.tsx";
-import { IS_WIDE, useMedia } from "./use_media.ts";
+import { useIsWide } from "./use_is_wide.ts";
 
 /** An id of this API: 26 characters of Crockford's base 32. */
 const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export function ChatPage({ conversation }: { conversation?: string | undefined }) {
-  const isWide = useMedia(IS_WIDE);
+  const isWide = useIsWide();
   if (conversation !== undefined && !ID.test(conversation)) return <NoPage />;
   const current = conversation ?? null;
   return (
@@ -22,7 +23,7 @@ export function ChatPage({ conversation }: { conversation?: string | undefined }
           <ConversationList current={current} />
         </nav>
       )}
-      <ConversationView key={current ?? "new"} conversation={current} />
+      <ConversationView key={current ?? `new ${begun.value}`} conversation={current} />
     </div>
   );
 }

@@ -29,9 +29,11 @@ export function messagesQuery(conversation: string) {
 export async function readNewest(conversation: string): Promise<Message[]> {
   const newest = await readPage(conversation, null);
   const { queryKey } = messagesQuery(conversation);
+  if (queryClient.getQueryData(queryKey) === undefined) return newest.messages;
+  // A read that began earlier knows less, and would take the place of this one.
+  await queryClient.cancelQueries({ queryKey });
   const before = queryClient.getQueryData<Pages>(queryKey);
-  if (before === undefined) return newest.messages;
-  const after = withNewest(before, newest);
+  const after = before === undefined ? null : withNewest(before, newest);
   if (after === null) await queryClient.resetQueries({ queryKey });
   else queryClient.setQueryData(queryKey, after);
   return newest.messages;
