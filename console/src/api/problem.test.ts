@@ -30,10 +30,8 @@ describe("the outcome of a request", () => {
   });
 });
 
-test("a request that was not sent says why, and that it costs nothing", () => {
-  expect(new NotSent(new Unreachable(null)).message).toBe(
-    "There is no connection to the server. The request was not sent, so it costs nothing.",
-  );
+test("a request that was not sent says why", () => {
+  expect(new NotSent(new Unreachable(null)).message).toBe("There is no connection to the server. Nothing was sent.");
 });
 
 test("a server that is late is not called a lost connection", () => {

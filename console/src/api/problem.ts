@@ -50,7 +50,7 @@ export class Unreachable extends Error {
 /** The request was not sent, or the server refused it before it did anything: nothing was done, and nothing was charged. */
 export class NotSent extends Error {
   /** `cause` is the error of the session, such as an `Unreachable`, where there was one. */
-  constructor(cause: unknown, message = `${sentenceOf(cause)} The request was not sent, so it costs nothing.`) {
+  constructor(cause: unknown, message = `${sentenceOf(cause)} Nothing was sent.`) {
     super(message, { cause });
   }
 }

@@ -1,11 +1,6 @@
-/** The rows of a period, all pages of them. */
+/** The usage of a period at the API. */
 
-import {
-  type InfiniteData,
-  infiniteQueryOptions,
-  type UseInfiniteQueryResult,
-  useInfiniteQuery,
-} from "@tanstack/preact-query";
+import { type InfiniteData, infiniteQueryOptions, type UseInfiniteQueryResult } from "@tanstack/preact-query";
 import { useEffect, useMemo } from "preact/hooks";
 import { answered, api } from "../../api/client.ts";
 import type { Period } from "../../parts/days.ts";
@@ -24,12 +19,6 @@ export function usageQuery({ from, to }: Period) {
   });
 }
 
-export function useUsage(period: Period) {
-  const query = useInfiniteQuery(usageQuery(period));
-  const { pages, rows } = useAllPages(query);
-  return { query, rows, asOf: pages?.at(-1)?.as_of };
-}
-
 /** Reads one page after the other. What is there is shown in the meantime. */
 export function useAllPages<P extends { usage: UsageRow[] }>(query: UseInfiniteQueryResult<InfiniteData<P>, Error>) {
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
@@ -40,8 +29,6 @@ export function useAllPages<P extends { usage: UsageRow[] }>(query: UseInfiniteQ
   const rows = useMemo(() => pages?.flatMap((page) => page.usage), [pages]);
   return { pages, rows };
 }
-
-export type UsageResult = ReturnType<typeof useUsage>["query"];
 
 /** Whether messages of the period that were charged by `now` may be missing. */
 export function isBehind(asOf: string, { to }: Period, now: number): boolean {
