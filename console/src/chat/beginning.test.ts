@@ -1,5 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { api } from "../api/client.ts";
+import { Unreachable } from "../api/problem.ts";
 import { keepDraft, keptDraft } from "../parts/drafts.ts";
 import { begin, begun, isBeginning, NEW_DRAFT } from "./beginning.ts";
 import { fillStore } from "./testing.ts";
@@ -30,8 +31,8 @@ test("the draft of a first message goes when it is sent, wherever the person is 
 });
 
 test("the draft stays where no conversation could be made", async () => {
-  make.mockRejectedValueOnce(new Error("No network."));
-  await expect(begin("Hello", "dummy")).rejects.toThrow("No network.");
+  make.mockRejectedValueOnce(new Unreachable(null));
+  await expect(begin("Hello", "dummy")).rejects.toBeInstanceOf(Unreachable);
   expect(send).not.toHaveBeenCalled();
   expect(keptDraft(NEW_DRAFT)).toBe("Hello");
   expect(isBeginning.value).toBe(false);

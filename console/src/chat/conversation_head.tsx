@@ -3,10 +3,10 @@
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../parts/dialog.tsx";
+import { useAllPages } from "../parts/use_all_pages.ts";
 import { DeleteDialog, RenameDialog } from "./conversation_dialogs.tsx";
 import { ConversationList } from "./conversation_list.tsx";
 import { conversationsQuery, FIRST, FIRST_TITLE, inList } from "./conversations.ts";
-import { useAllPages } from "./use_all_pages.ts";
 import { useIsWide } from "./use_is_wide.ts";
 
 type Open = "list" | "rename" | "delete" | null;

@@ -4,10 +4,10 @@ import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { MoreButton } from "../parts/more_button.tsx";
 import { QueryView } from "../parts/query_view.tsx";
+import { useAllPages } from "../parts/use_all_pages.ts";
 import { conversationsQuery, FIRST, FIRST_TITLE, inList, withTitle } from "./conversations.ts";
 import { replyIn } from "./reply_signals.ts";
 import { isReading } from "./reply_state.ts";
-import { useAllPages } from "./use_all_pages.ts";
 
 interface Props {
   current: string | null;

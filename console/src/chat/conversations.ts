@@ -17,9 +17,9 @@ export const MOST_OF_ANY_TITLE = 200;
 
 export const conversationsQuery = infiniteQueryOptions({
   queryKey: ["conversations"],
-  queryFn: ({ pageParam }) => {
+  queryFn: ({ pageParam, signal }) => {
     const query = { limit: A_PAGE, ...(pageParam === null ? {} : { cursor: pageParam }) };
-    return answered(api.GET("/conversations/", { params: { query } }));
+    return answered(api.GET("/conversations/", { params: { query }, signal }));
   },
   initialPageParam: null as string | null,
   getNextPageParam: ({ next }) => next,

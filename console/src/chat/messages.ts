@@ -10,15 +10,16 @@ type Pages = InfiniteData<Page, string | null>;
 
 const A_PAGE = 20;
 
-function readPage(conversation: string, cursor: string | null): Promise<Page> {
+function readPage(conversation: string, cursor: string | null, signal?: AbortSignal): Promise<Page> {
   const query = { limit: A_PAGE, ...(cursor === null ? {} : { cursor }) };
-  return answered(api.GET("/conversations/{id}/messages/", { params: { path: { id: conversation }, query } }));
+  const params = { path: { id: conversation }, query };
+  return answered(api.GET("/conversations/{id}/messages/", { params, signal: signal ?? null }));
 }
 
 export function messagesQuery(conversation: string) {
   return infiniteQueryOptions({
     queryKey: ["messages", conversation],
-    queryFn: ({ pageParam }) => readPage(conversation, pageParam),
+    queryFn: ({ pageParam, signal }) => readPage(conversation, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
     staleTime: 60_000,

@@ -1,10 +1,10 @@
 /** What a message will cost, asked for while it is typed and before anything is spent. */
 
 import { useQuery } from "@tanstack/preact-query";
-import { useEffect, useState } from "preact/hooks";
 import { answered, api, type Schema } from "../api/client.ts";
 import { ApiProblem } from "../api/problem.ts";
 import { credits } from "../parts/amounts.tsx";
+import { usePaused } from "../parts/use_paused.ts";
 
 export interface Quote {
   /** The credits that the balance must cover. */
@@ -28,7 +28,7 @@ const PAUSE_MS = 1000;
 
 /** The quote of what is typed, or why it would be refused: null while it is not known. The next key cancels the question. */
 export function useQuote({ message, model, conversation }: Typed): Quote | string | null {
-  const paused = usePaused(message);
+  const paused = usePaused(message, PAUSE_MS, "");
   const isAsked = paused === message && message.trim() !== "";
   const quote = useQuery({
     // While the person types no quote is looked at, and a question that is not looked at is cancelled.
@@ -50,16 +50,6 @@ export function quoteOfProblem(error: Error): Quote | string | null {
   if (error.code === "insufficient_tokens" && cost !== null) return { least: cost, most: cost, isRough: false };
   const isWorthSaying = error.status === 400 || error.status === 429 || error.code === "not_accepting";
   return isWorthSaying ? (Object.values(error.errors).flat()[0] ?? error.message) : null;
-}
-
-/** `text` once it has stayed the same for a second. */
-function usePaused(text: string): string {
-  const [paused, setPaused] = useState("");
-  useEffect(() => {
-    const timer = setTimeout(() => setPaused(text), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return paused;
 }
 
 /** For the very prompt that the message would make in its conversation. A new conversation has no earlier messages to be told. */

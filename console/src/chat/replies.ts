@@ -144,12 +144,14 @@ async function read(sent: Sent): Promise<void> {
 }
 
 function afterError(error: unknown): ReplyEvent {
-  if (error instanceof NotSent || error instanceof SignedOut) return notSentBy(error);
+  if (error instanceof NotSent) return notSentBy(error);
   return { kind: "cut", ...(error instanceof Unreachable ? { sentence: error.message } : {}) };
 }
 
 function notSentBy(error: unknown): ReplyEvent {
-  return { kind: "not-sent", sentence: error instanceof Error ? error.message : `${error}` };
+  // What the message costs is said by the note: an earlier request may have been charged.
+  const reason = error instanceof NotSent && error.cause instanceof Error ? error.cause : error;
+  return { kind: "not-sent", sentence: reason instanceof Error ? reason.message : `${reason}` };
 }
 
 async function afterReading(conversation: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { Schema } from "../../api/client.ts";
 import { BillTable } from "../../pages/transactions/bill_table.tsx";
 import { SignedCredits } from "../../pages/transactions/signed_credits.tsx";
 import { Amount, Moment } from "../../parts/amounts.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
 import { Table } from "../../parts/table.tsx";
 import type { User } from "./user_api.ts";
 import "../../style/transactions.css";
@@ -52,7 +53,7 @@ export function EntriesTable({ entries, keys }: { entries: Entry[]; keys: User["
 function payerOf({ kind, key_id }: Entry, names: Map<string, string>): string {
   if (kind !== "chat") return "";
   if (key_id === undefined) return "the user";
-  return names.get(key_id) ?? `ended key ${key_id.slice(-4)}`;
+  return names.get(key_id) ?? endedKeyName(key_id);
 }
 
 function EntryRow({ entry, payer }: { entry: Entry; payer: string }) {
