@@ -40,7 +40,7 @@ export async function answeredInFull<T>(call: Promise<Called<T>>): Promise<{ bod
   return { body: data as T, headers: response.headers };
 }
 
-/** Throws an error of a call again. Those of a body that broke off on the way are many, and mean that there is no answer. */
+/** Throws an error of a call again. A body that broke off on the way has errors of many types, and means that there is no answer. */
 function asUnreachable(error: unknown): never {
   const isKnown = error instanceof Unreachable || error instanceof NotSent;
   const isGivenUp = error instanceof DOMException && error.name === "AbortError";

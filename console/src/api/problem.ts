@@ -1,4 +1,4 @@
-/** What can go wrong with a request, as types: the API refused it, or it did not get there. */
+/** The errors of a request, as types: the API refused it, its answer was lost, or it was not sent. */
 
 /** The body of an error: RFC 9457, with the members of this API. */
 interface ProblemBody {
@@ -14,7 +14,7 @@ export class ApiProblem extends Error {
   readonly status: number;
   /** The word of the error, such as `insufficient_tokens`: docs/api.md has them all. */
   readonly code: string;
-  /** What is wrong with which field. */
+  /** Sentences by the name of their field. */
   readonly errors: Record<string, string[]>;
   readonly body: ProblemBody;
   /** Names the request in the operator's log. */
@@ -120,7 +120,7 @@ export function isProblem(error: unknown, code: string): error is ApiProblem {
   return error instanceof ApiProblem && error.code === code;
 }
 
-/** What the API says of one field. */
+/** The sentences of the API about one field. */
 export function errorsOf(error: unknown, field: string): string[] {
   return error instanceof ApiProblem ? (error.errors[field] ?? []) : [];
 }

@@ -1,4 +1,4 @@
-/** The cache of what was read, and the reads that several pages share. */
+/** The cache of reads, and the reads that several pages share. */
 
 import { QueryClient, queryOptions } from "@tanstack/preact-query";
 import { answered, answeredInFull, api } from "./client.ts";

@@ -3,8 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-/** The first page that is opened leaves the focus to the browser. */
-let isFirst = true;
+/** A page that is shown before the person has clicked or typed anything leaves the focus to the browser. */
+const hasActed = () => navigator.userActivation?.hasBeenActive ?? true;
 
 interface Props {
   title: string;
@@ -20,8 +20,7 @@ export function Page({ title, actions, children }: Props) {
   }, [title]);
   useEffect(() => {
     // A page whose first field takes the focus keeps it there.
-    if (!isFirst && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
-    isFirst = false;
+    if (hasActed() && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
   }, []);
   return (
     <div class="page">

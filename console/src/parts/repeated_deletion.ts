@@ -1,6 +1,6 @@
 /** A deletion that may take several requests: the same request is repeated until nothing is left. */
 
-import { ApiProblem, Unreachable } from "../api/problem.ts";
+import { ApiProblem, outcomeIsUnknown } from "../api/problem.ts";
 
 /** Requests of one deletion. What is left afterwards, the operator's audit finishes. */
 const MOST_TRIES = 60;
@@ -32,8 +32,9 @@ export async function repeatDeletion(
   }
 }
 
+/** A request that was aborted, as by the end of the session, is not repeated: a repetition would be aborted too. */
 function goesOn(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof ApiProblem && error.status >= 500);
+  return outcomeIsUnknown(error) && !(error instanceof DOMException);
 }
 
 function pauseAfter(error: unknown): number {

@@ -15,7 +15,7 @@ import { type ApiKey, keysHaveChanged } from "./keys_query.ts";
 import type { TypedTerms } from "./typed_terms.ts";
 import { useKeyDraft } from "./use_key_draft.ts";
 
-/** Comes back with whether there was anything to change. */
+/** Sends the changes, if there are any. Returns whether there were. */
 async function changeKey(key: ApiKey, fields: FormData): Promise<boolean> {
   const body = changesOf(key, fields);
   if (body === null) return false;

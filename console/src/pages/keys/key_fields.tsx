@@ -8,7 +8,7 @@ import type { TypedTerms } from "./typed_terms.ts";
 
 const MOST_CREDITS = Number.MAX_SAFE_INTEGER;
 const MOST_REQUESTS = 6000;
-const MOST_DAYS = 3650;
+const LONGEST_LIFE_DAYS = 3650;
 
 export function NameField({ terms }: { terms: TypedTerms }) {
   return (
@@ -79,7 +79,7 @@ export function DaysField(props: { days: string; hint: string; isRequired?: bool
       name="expires_in_days"
       type="number"
       min={1}
-      max={MOST_DAYS}
+      max={LONGEST_LIFE_DAYS}
       step={1}
       defaultValue={props.days}
       hint={props.hint}

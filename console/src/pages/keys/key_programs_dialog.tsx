@@ -1,4 +1,4 @@
-/** How programs use a key that was made before. The key itself is kept nowhere. */
+/** The snippets of programs for a key that was made earlier. The key itself is kept nowhere, so a placeholder stands for it. */
 
 import { Dialog } from "../../parts/dialog.tsx";
 import type { ApiKey } from "./keys_query.ts";

@@ -24,7 +24,7 @@ function textIn(fields: FormData, name: string): string {
   return `${fields.get(name) ?? ""}`.trim();
 }
 
-/** The number of a field; `null` where it is empty. The browser lets nothing else through. */
+/** The number of a field; `null` where it is empty. The browser refuses any other text. */
 function numberIn(fields: FormData, name: string): number | null {
   const text = textIn(fields, name);
   return text === "" ? null : Number(text);

@@ -1,4 +1,4 @@
-/** The API keys of the person: what each may do, what it has spent, and how programs use it. */
+/** The API keys of the person: their limits, their spending, and their use by programs. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
@@ -12,7 +12,7 @@ import { type ApiKey, keysQuery } from "./keys_query.ts";
 import { NewKeyDialog } from "./new_key_dialog.tsx";
 import "../../style/keys.css";
 
-/** What is done to a key in a dialog. */
+/** The act on a key, each with a dialog of its own. */
 export type KeyAct = "use" | "change" | "end";
 
 type Open = { act: "make" } | { act: KeyAct; key: ApiKey } | null;

@@ -1,4 +1,4 @@
-/** The models that a key may ask: all, or those that are ticked. */
+/** The models that a key may ask: all, or the ticked ones. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useId, useState } from "preact/hooks";

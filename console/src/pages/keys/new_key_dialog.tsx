@@ -1,9 +1,9 @@
-/** Make a key. It is shown once, and kept nowhere: it is in this dialog until the dialog is closed. */
+/** Make a key. The key is shown once, in this dialog, and kept nowhere. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { answered, api, type Schema } from "../../api/client.ts";
-import { ApiProblem, Unreachable } from "../../api/problem.ts";
+import { outcomeIsUnknown } from "../../api/problem.ts";
 import { notify } from "../../parts/announcer.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
@@ -20,7 +20,7 @@ async function makeKey(fields: FormData): Promise<Schema<"MadeApiKey">> {
   return withPassword("password", () => answered(api.POST("/keys/", { body })));
 }
 
-/** Makes a key, also where its dialog has gone meanwhile, as with the way back: that key is in the list, and cannot be shown. */
+/** Makes a key. The dialog may go meanwhile, as by the browser's Back: the key is then in the list, and cannot be shown. */
 function useMaking(onMade: (made: Schema<"MadeApiKey">) => void) {
   const isShown = useRef(true);
   useEffect(
@@ -48,7 +48,7 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
   });
   if (made !== null) return <MadeKeyDialog made={made} onClose={onClose} />;
   const giveUp = () => {
-    // The key is shown in this dialog alone, so that the dialog waits for it.
+    // Only this dialog shows the key, so it waits for the key.
     if (making.isPending) return;
     draft.forget();
     onClose();
@@ -73,16 +73,11 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
         </ActForm>
       </div>
       {making.isPending && <p role="status">The key is being made …</p>}
-      {isUnknown(making.error) && (
+      {outcomeIsUnknown(making.error) && (
         <p>If the list now shows a key of this name, its secret is lost: end it, and make another one.</p>
       )}
     </Dialog>
   );
-}
-
-/** Whether a key may have been made all the same. */
-function isUnknown(error: Error | null): boolean {
-  return error instanceof Unreachable || (error instanceof ApiProblem && error.status >= 500);
 }
 
 function MadeKeyDialog({ made, onClose }: { made: Schema<"MadeApiKey">; onClose: () => void }) {

@@ -38,7 +38,7 @@ export function SnippetView({ secret, models, onCopied }: Props) {
 function Snippets({ secret, models, onCopied }: Omit<Props, "models"> & { models: Model[] }) {
   const [program, setProgram] = useState<Program>("python");
   const [chosen, setChosen] = useState<string | null>(null);
-  // Until a model is chosen, each program gets the first that works with it.
+  // Until a model is chosen, each program gets the first model that works with it.
   const usual = models.find((model) => obstacleOf(program, model) === null) ?? models[0];
   const model = models.find(({ id }) => id === chosen) ?? usual;
   if (model === undefined) return null;

@@ -1,4 +1,4 @@
-/** The form of a key as it stands: typed over, and kept while it is not sent. */
+/** The terms of a key as they are typed in its form, which may be kept as a draft. */
 
 import type { ApiKey } from "./keys_query.ts";
 
@@ -25,7 +25,7 @@ const NEW_KEY: TypedTerms = {
   expires_in_days: "",
 };
 
-/** The form of a key that was not typed over, or the form of a new key. */
+/** The terms of a key as it is, or of a new key. */
 export function termsIn(key: ApiKey | null): TypedTerms {
   if (key === null) return NEW_KEY;
   const { name, budget, requests_per_minute, models } = key;
@@ -39,13 +39,13 @@ export function termsIn(key: ApiKey | null): TypedTerms {
   };
 }
 
-/** The form as a draft. */
+/** The terms in the form, as a draft. */
 export function draftOf(fields: FormData): string {
   const texts = TEXTS.filter((name) => fields.has(name)).map((name) => [name, `${fields.get(name)}`]);
   return JSON.stringify({ ...Object.fromEntries(texts), models: fields.getAll("models").map(String) });
 }
 
-/** The form that a draft kept. Members that are absent or wrong are those of `usual`. */
+/** The terms in a draft. Absent and wrong members are taken from `usual`. */
 export function termsOfDraft(draft: string, usual: TypedTerms): TypedTerms {
   const kept = membersOf(draft);
   const texts = TEXTS.filter((name) => typeof kept[name] === "string").map((name) => [name, kept[name]]);

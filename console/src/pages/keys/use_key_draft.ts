@@ -9,7 +9,7 @@ import { draftOf, type TypedTerms, termsIn, termsOfDraft } from "./typed_terms.t
 interface KeyDraft {
   /** The form as it is opened. */
   terms: TypedTerms;
-  /** For an element around the form. */
+  /** The handler of `input` events, for an element around the form. */
   keep: (event: JSX.TargetedEvent<HTMLElement>) => void;
   forget: () => void;
 }

@@ -6,7 +6,7 @@ import { answered, api } from "../../api/client.ts";
 import type { Period } from "../../parts/days.ts";
 import type { UsageRow } from "./sums.ts";
 
-/** How far behind the sums may be before the page says so. Clocks differ by some seconds. */
+/** The lag of the sums from which on the page speaks of it. Clocks differ by some seconds. */
 const LAG_MS = 120_000;
 const DAY_MS = 86_400_000;
 
@@ -19,7 +19,7 @@ export function usageQuery({ from, to }: Period) {
   });
 }
 
-/** Reads one page after the other. What is there is shown in the meantime. */
+/** Reads one page after the other. `parts/use_all_pages.ts` takes its place: this one goes with its last caller in staff/. */
 export function useAllPages<P extends { usage: UsageRow[] }>(query: UseInfiniteQueryResult<InfiniteData<P>, Error>) {
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   useEffect(() => {

@@ -16,9 +16,9 @@ import "../../style/usage.css";
 
 /** The view that the address asks for, the day of today, and a way to change the view. */
 export function useUsageView(): [UsageView, string, (changes: Partial<UsageView>) => void] {
-  const [query, change] = useAddressQuery();
+  const [address, change] = useAddressQuery();
   const today = dayOf(Date.now());
-  const text = `${query}`;
+  const text = `${address}`;
   const view = useMemo(() => viewOf(new URLSearchParams(text), today), [text, today]);
   return [view, today, (changes) => change(queryOf({ ...view, ...changes }), { replace: true })];
 }
