@@ -3,6 +3,7 @@
 import { useId, useState } from "preact/hooks";
 import type { Schema } from "../../api/client.ts";
 import { BillTable } from "../../pages/transactions/bill_table.tsx";
+import { kindWord } from "../../pages/transactions/kinds.ts";
 import { SignedCredits } from "../../pages/transactions/signed_credits.tsx";
 import { Amount, Moment } from "../../parts/amounts.tsx";
 import { endedKeyName } from "../../parts/ids.ts";
@@ -11,12 +12,6 @@ import type { User } from "./user_api.ts";
 import "../../style/transactions.css";
 
 type Entry = Schema<"TransactionEntry">;
-
-const KINDS: Record<Entry["kind"], string> = {
-  chat: "message",
-  grant: "given",
-  adjustment: "taken back",
-};
 
 const COLUMNS = 7;
 
@@ -67,7 +62,7 @@ function EntryRow({ entry, payer }: { entry: Entry; payer: string }) {
           <Moment at={created_at} />
         </td>
         <th scope="row" class="breaking">
-          {KINDS[kind] ?? kind} {model !== undefined && <small class="muted">{model}</small>}
+          {kindWord(kind)} {model !== undefined && <small class="muted">{model}</small>}
         </th>
         <td class="breaking">
           <bdi>{payer}</bdi>
