@@ -73,7 +73,7 @@ function Choice({ label, name, all, options, filters, onChange }: ChoiceProps) {
 
 type DayFieldProps = Pick<Props, "filters" | "onChange"> & { label: string; name: "from" | "to" };
 
-function DayField({ label, name, filters, onChange }: DayFieldProps) {
+export function DayField({ label, name, filters, onChange }: DayFieldProps) {
   const chosen = filters[name] ?? "";
   const [typed, setTyped] = useState(chosen);
   useEffect(() => setTyped(chosen), [chosen]);
