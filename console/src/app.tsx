@@ -1,17 +1,21 @@
 /** The routes of the console. They live behind the `#`, so that no path of the API changes. */
 
 import { QueryClientProvider, useQuery } from "@tanstack/preact-query";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { Redirect, Route, Router, Switch } from "wouter-preact";
+import { Redirect, Route, Router, Switch, useLocation } from "wouter-preact";
+import { Unreachable } from "./api/problem.ts";
 import { accountQuery, queryClient } from "./api/queries.ts";
 import { Layout } from "./layout.tsx";
 import { RegisterPage } from "./pages/register.tsx";
 import { ResetPage } from "./pages/reset.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
-import { Announcer } from "./parts/announcer.tsx";
+import { Announcements } from "./parts/announcer.tsx";
 import { useHashLocation } from "./parts/hash_location.ts";
 import { lazily } from "./parts/lazily.tsx";
 import { Page } from "./parts/page.tsx";
+import { PageBoundary } from "./parts/page_boundary.tsx";
+import { ProblemNote } from "./parts/problem_note.tsx";
 import { Loading } from "./parts/query_view.tsx";
 import { PasswordDialog } from "./session/password_dialog.tsx";
 import { begin, learnUsername, onSignedOut, session } from "./session/session.ts";
@@ -34,7 +38,7 @@ export function App() {
       <Router hook={useHashLocation}>
         <Shown />
         <PasswordDialog />
-        <Announcer />
+        <Announcements />
       </Router>
     </QueryClientProvider>
   );
@@ -46,7 +50,7 @@ function Shown() {
     case "unknown":
       return <Loading />;
     case "unreachable":
-      return <UnreachablePage />;
+      return <UnreachablePage error={now.error} />;
     case "signed-out":
       return <PagesOfStrangers />;
     case "signed-in":
@@ -55,14 +59,24 @@ function Shown() {
   }
 }
 
+/** The page of the address, among routes. */
+function Pages({ children }: { children: ComponentChildren }) {
+  const [path] = useLocation();
+  return (
+    <PageBoundary path={path}>
+      <Switch>{children}</Switch>
+    </PageBoundary>
+  );
+}
+
 function PagesOfStrangers() {
   return (
     <Layout>
-      <Switch>
+      <Pages>
         <Route path="/register" component={RegisterPage} />
         <Route path="/reset" component={ResetPage} />
         <Route component={SignInPage} />
-      </Switch>
+      </Pages>
     </Layout>
   );
 }
@@ -74,7 +88,7 @@ function PagesOfPerson() {
   }, [account.data]);
   return (
     <Layout account={account.data}>
-      <Switch>
+      <Pages>
         <Route path="/chat/:conversation?">{(params) => <ChatPage conversation={params.conversation} />}</Route>
         <Route path="/usage">{() => <UsagePage />}</Route>
         <Route path="/transactions">{() => <TransactionsPage />}</Route>
@@ -87,7 +101,7 @@ function PagesOfPerson() {
         <Route path="/">{() => <Redirect to="/chat" replace />}</Route>
         <Route path="/reset" component={ResetPage} />
         <Route component={NoPage} />
-      </Switch>
+      </Pages>
     </Layout>
   );
 }
@@ -102,18 +116,20 @@ export function NoPage() {
   );
 }
 
-function UnreachablePage() {
+function UnreachablePage({ error }: { error: Error }) {
   useEffect(() => {
     addEventListener("online", begin);
     return () => removeEventListener("online", begin);
   }, []);
   return (
     <Layout>
-      <Page title="No connection">
-        <p>The server cannot be reached. This page tries again as soon as you are online.</p>
-        <button type="button" onClick={begin}>
-          Try again
-        </button>
+      <Page title={error instanceof Unreachable ? "No connection" : "Your session could not be continued"}>
+        <ProblemNote error={error}>
+          <button type="button" onClick={begin}>
+            Try again
+          </button>
+        </ProblemNote>
+        <p>The page also tries again when your browser is online after it was offline.</p>
       </Page>
     </Layout>
   );

@@ -1,13 +1,11 @@
-/** What is around every page: the way to the others, the balance, and the foot. */
+/** The frame of every page: the way to the others, the balance, and the foot. */
 
-import { useQuery } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { useLocation } from "wouter-preact";
+import { useEffect, useState } from "preact/hooks";
+import { addressOf } from "./api/base.ts";
 import type { Schema } from "./api/client.ts";
-import { balanceQuery } from "./api/queries.ts";
-import { credits } from "./parts/amounts.tsx";
-import { ProblemNote } from "./parts/problem_note.tsx";
+import { Balance } from "./balance.tsx";
+import { Menu } from "./menu.tsx";
 import { ThemeChoice } from "./parts/theme.tsx";
 import { session } from "./session/session.ts";
 import { SignOutButton } from "./session/sign_out_button.tsx";
@@ -36,7 +34,7 @@ export function Layout({ account, children }: Props) {
   };
   return (
     <>
-      {/* biome-ignore lint/a11y/useValidAnchor: a link that skips is what a keyboard expects here. */}
+      {/* biome-ignore lint/a11y/useValidAnchor: people at a keyboard expect a link that skips. */}
       <a class="skip" href="#content" onClick={skip}>
         Skip to the content
       </a>
@@ -53,8 +51,8 @@ export function Layout({ account, children }: Props) {
       </main>
       <footer class="foot">
         <ThemeChoice />
-        <a href="docs/">API documentation</a>
-        <a href="assets/licences.md">Licences</a>
+        <a href={addressOf("docs/")}>API documentation</a>
+        <a href={addressOf("assets/licences.md")}>Licences</a>
         {isSignedIn && <SignOutButton name={account?.username} />}
       </footer>
     </>
@@ -78,45 +76,5 @@ function OfflineNote() {
     <div class="problem" role="status">
       <p>You are offline. What you type is kept until there is a connection again.</p>
     </div>
-  );
-}
-
-function Menu({ pages }: { pages: Array<{ path: string; label: string }> }) {
-  const [location] = useLocation();
-  const menu = useRef<HTMLDetailsElement>(null);
-  // The menu closes whenever the page changes.
-  useEffect(() => menu.current?.removeAttribute("open"), [location]);
-  const links = pages.map(({ path, label }) => (
-    <li key={path}>
-      <a href={`#${path}`} aria-current={isWithin(location, path) ? "page" : undefined}>
-        {label}
-      </a>
-    </li>
-  ));
-  return (
-    <nav aria-label="Pages">
-      <details ref={menu} class="menu">
-        <summary>Menu</summary>
-        <ul>{links}</ul>
-      </details>
-      <ul class="bar">{links}</ul>
-    </nav>
-  );
-}
-
-function isWithin(location: string, path: string): boolean {
-  const [, first] = path.split("/");
-  return location === path || location.startsWith(`/${first}/`) || location === `/${first}`;
-}
-
-function Balance() {
-  const balance = useQuery(balanceQuery);
-  if (balance.data === undefined) return <ProblemNote error={balance.error} />;
-  const { credits: spendable, held } = balance.data;
-  return (
-    <a class="balance" href="#/transactions" title="Your balance: what it was spent on">
-      {credits(spendable)}
-      {held > 0 && <small> and {credits(held)} held</small>}
-    </a>
   );
 }

@@ -1,4 +1,4 @@
-/** What can go wrong with a request, as types: the API refused it, or it did not get there. */
+/** The errors of a request, as types: the API refused it, its answer was lost, or it was not sent. */
 
 /** The body of an error: RFC 9457, with the members of this API. */
 interface ProblemBody {
@@ -14,7 +14,7 @@ export class ApiProblem extends Error {
   readonly status: number;
   /** The word of the error, such as `insufficient_tokens`: docs/api.md has them all. */
   readonly code: string;
-  /** What is wrong with which field. */
+  /** Sentences by the name of their field. */
   readonly errors: Record<string, string[]>;
   readonly body: ProblemBody;
   /** Names the request in the operator's log. */
@@ -39,18 +39,52 @@ export class ApiProblem extends Error {
   }
 }
 
-/** The request got no answer: there is no network, or no server. */
+/** The request got no answer, or only a part of one: there is no network, no server, or the server took too long. */
 export class Unreachable extends Error {
   constructor(cause: unknown) {
-    super("There is no connection to the server.", { cause });
+    const isLate = cause instanceof DOMException && cause.name === "TimeoutError";
+    super(isLate ? "The server did not answer in time." : "There is no connection to the server.", { cause });
   }
 }
 
-/** The person did not sign in again, so the request was not sent. */
-export class SignedOut extends Error {
-  constructor() {
-    super("You are signed out.");
+/** The request was not sent, or the server refused it before it did anything: nothing was done, and nothing was charged. */
+export class NotSent extends Error {
+  /** `cause` is the error of the session, such as an `Unreachable`, where there was one. */
+  constructor(cause: unknown, message = `${sentenceOf(cause)} Nothing was sent.`) {
+    super(message, { cause });
   }
+}
+
+/** The session is over, and the person did not sign in again. */
+export class SignedOut extends NotSent {
+  constructor() {
+    super(null, "You are signed out.");
+  }
+}
+
+/** The person did not give the password for an act that wants a login of the last minutes. */
+export class Cancelled extends NotSent {
+  constructor() {
+    super(null, "Nothing was done.");
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : "The session could not be renewed.";
+}
+
+/** Codes of the server's errors after which nothing was done. */
+const NOTHING_DONE = ["model_failed", "model_misconfigured", "not_accepting"];
+
+/**
+ * Whether the request may have been carried out although it failed: there was no whole answer, or the server failed in the middle.
+ * Such a request is repeated with its own key or not at all. `unavailable` is one of them: a message costs nothing then, but an
+ * API key or a voucher may have been made.
+ */
+export function outcomeIsUnknown(error: unknown): boolean {
+  if (error instanceof ApiProblem) return error.status >= 500 && !NOTHING_DONE.includes(error.code);
+  // A request that was given up while it was on its way is an AbortError.
+  return error instanceof Unreachable || error instanceof DOMException;
 }
 
 /** The problem that a response with an error has in its body, in the API's shape or in OpenAI's. */
@@ -86,7 +120,7 @@ export function isProblem(error: unknown, code: string): error is ApiProblem {
   return error instanceof ApiProblem && error.code === code;
 }
 
-/** What the API says of one field. */
+/** The sentences of the API about one field. */
 export function errorsOf(error: unknown, field: string): string[] {
   return error instanceof ApiProblem ? (error.errors[field] ?? []) : [];
 }

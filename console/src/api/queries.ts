@@ -1,11 +1,14 @@
-/** The cache of what was read, and the reads that several pages share. */
+/** The cache of reads, and the reads that several pages share. */
 
 import { QueryClient, queryOptions } from "@tanstack/preact-query";
 import { answered, answeredInFull, api } from "./client.ts";
-import { ApiProblem, SignedOut } from "./problem.ts";
+import { ApiProblem, NotSent } from "./problem.ts";
 
 const MOST_RETRIES = 2;
+/** Credits that are held are captured or released soon. */
 const HELD_INTERVAL_MS = 10_000;
+/** Credits are also spent by API keys and in other tabs. Nothing is read while the page is hidden. */
+const BALANCE_INTERVAL_MS = 60_000;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -16,10 +19,14 @@ export const queryClient = new QueryClient({
   },
 });
 
-/** Whether a read that failed is worth another try: a refusal is final, a busy server and a lost connection are not. */
 function mayPass(failures: number, error: Error): boolean {
-  const isFinal = error instanceof SignedOut || (error instanceof ApiProblem && error.status < 500);
-  return failures < MOST_RETRIES && !isFinal;
+  return failures < MOST_RETRIES && !isFinal(error);
+}
+
+/** Whether another try of a read is in vain: a refusal is final, a busy server and a lost connection are not. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof NotSent) return error.cause === null || isFinal(error.cause);
+  return error instanceof ApiProblem && error.status < 500;
 }
 
 /** The account of the person. */
@@ -37,8 +44,7 @@ export const balanceQuery = queryOptions({
     return { credits: body.tokens, held: Number(headers.get("X-Token-Held") ?? 0) };
   },
   refetchOnWindowFocus: "always",
-  // What is held is captured or released soon.
-  refetchInterval: (query) => ((query.state.data?.held ?? 0) > 0 ? HELD_INTERVAL_MS : false),
+  refetchInterval: (query) => ((query.state.data?.held ?? 0) > 0 ? HELD_INTERVAL_MS : BALANCE_INTERVAL_MS),
 });
 
 /** The models with their prices. */

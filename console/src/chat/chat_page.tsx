@@ -4,16 +4,15 @@ import "../style/chat.css";
 import "../style/composer.css";
 import "../style/reply.css";
 import { NoPage } from "../app.tsx";
+import { isId } from "../parts/ids.ts";
+import { begun } from "./beginning.ts";
 import { ConversationList } from "./conversation_list.tsx";
 import { ConversationView } from "./conversation_view.tsx";
-import { IS_WIDE, useMedia } from "./use_media.ts";
-
-/** An id of this API: 26 characters of Crockford's base 32. */
-const ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+import { useIsWide } from "./use_is_wide.ts";
 
 export function ChatPage({ conversation }: { conversation?: string | undefined }) {
-  const isWide = useMedia(IS_WIDE);
-  if (conversation !== undefined && !ID.test(conversation)) return <NoPage />;
+  const isWide = useIsWide();
+  if (conversation !== undefined && !isId(conversation)) return <NoPage />;
   const current = conversation ?? null;
   return (
     <div class="chat">
@@ -22,7 +21,7 @@ export function ChatPage({ conversation }: { conversation?: string | undefined }
           <ConversationList current={current} />
         </nav>
       )}
-      <ConversationView key={current ?? "new"} conversation={current} />
+      <ConversationView key={current ?? `new ${begun.value}`} conversation={current} />
     </div>
   );
 }

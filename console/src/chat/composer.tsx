@@ -13,13 +13,13 @@ import { isTooDear, useQuote, wordsOfQuote } from "./quote.ts";
 import { useMedia } from "./use_media.ts";
 
 interface Props {
-  /** Null for one that is not there yet. */
+  /** Null for one that begins with the message. */
   conversation: string | null;
   draft: string;
   onDraft: (text: string) => void;
   models: Model[];
   chosen: Model | undefined;
-  /** What came of the models and of the last try to send. */
+  /** The error of reading the models, or of the last try to send. */
   error: Error | null;
   isSending: boolean;
   isReading: boolean;
@@ -27,14 +27,14 @@ interface Props {
   obstacle: string | null;
   onSend: (message: string) => void;
   onStop: () => void;
-  /** The field, for who gives it the focus back. */
+  /** The field, which takes the focus back after acts elsewhere. */
   area: RefObject<HTMLTextAreaElement>;
 }
 
 export function Composer(props: Props) {
   const { draft, onDraft, conversation, area } = props;
   useGrowth(area, draft);
-  const hint = useId();
+  const [hint, quote] = [useId(), useId()];
   // A keyboard on glass has no Shift+Enter.
   const isTouched = useMedia("(pointer: coarse)");
   useEffect(() => {
@@ -62,7 +62,7 @@ export function Composer(props: Props) {
           rows={1}
           dir="auto"
           aria-label="Message"
-          aria-describedby={hint}
+          aria-describedby={`${hint} ${quote}`}
           placeholder="Write a message"
           readOnly={props.isSending}
           value={draft}
@@ -87,7 +87,10 @@ export function Composer(props: Props) {
       </div>
       <div class="composer-foot">
         {props.chosen !== undefined && <ModelPicker models={props.models} chosen={props.chosen} />}
-        <QuoteNote {...props} />
+        {/* Always there, so that a quote which comes is heard. */}
+        <span id={quote} role="status">
+          <QuoteNote {...props} />
+        </span>
         <span id={hint} class="hint">
           {!isTouched && "Enter sends, Shift+Enter begins a line"}
         </span>
@@ -127,7 +130,7 @@ function QuoteNote({ conversation, draft, chosen }: Props) {
   );
 }
 
-/** So many bytes before the end the page says how many are left. */
+/** The room below which the page says how much is left. */
 const NEAR_BYTES = 8 * 1024;
 
 function SizeNote({ left }: { left: number }) {

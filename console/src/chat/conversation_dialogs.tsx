@@ -1,28 +1,42 @@
 /** Another title for a conversation, and its end. */
 
 import { useMutation } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { notify } from "../parts/announcer.tsx";
 import { Dialog } from "../parts/dialog.tsx";
-import { keepDraft } from "../parts/drafts.ts";
+import { keepDraft, keptDraft } from "../parts/drafts.ts";
 import { ActForm, TextField } from "../parts/form.tsx";
 import { deleteConversation, FIRST, MOST_OF_ANY_TITLE, renameConversation } from "./conversations.ts";
 import { dismiss } from "./replies.ts";
 
 export function RenameDialog({ id, title, onClose }: { id: string; title: string; onClose: () => void }) {
-  const renaming = useMutation({ mutationFn: (fields: FormData) => renameConversation(id, `${fields.get("title")}`) });
-  const done = () => {
-    notify("Renamed.");
+  const draft = `title of ${id}`;
+  const [typed, setTyped] = useState(() => keptDraft(draft) || title);
+  const type = (text: string) => {
+    setTyped(text);
+    keepDraft(draft, text);
+  };
+  const close = () => {
+    keepDraft(draft, "");
     onClose();
   };
+  const renaming = useMutation({
+    mutationFn: (fields: FormData) => renameConversation(id, `${fields.get("title")}`),
+    onSuccess: () => {
+      notify("Renamed.");
+      close();
+    },
+  });
   return (
-    <Dialog title="Rename the conversation" onClose={onClose}>
-      <ActForm act={renaming} label="Rename" onDone={done} onRefuse={onClose}>
+    <Dialog title="Rename the conversation" onClose={close}>
+      <ActForm act={renaming} label="Rename" onRefuse={close}>
         <TextField
           label="Title"
           name="title"
           dir="auto"
-          defaultValue={title}
+          value={typed}
+          onInput={(event) => type(event.currentTarget.value)}
           maxLength={MOST_OF_ANY_TITLE}
           required
           autoFocus
@@ -35,11 +49,16 @@ export function RenameDialog({ id, title, onClose }: { id: string; title: string
 export function DeleteDialog({ id, title, onClose }: { id: string; title: string | null; onClose: () => void }) {
   const [, navigate] = useLocation();
   const isFirst = id === FIRST;
-  const deleting = useMutation({ mutationFn: (_: FormData) => deleteConversation(id) });
+  const deleting = useMutation({
+    mutationFn: (_: FormData) => deleteConversation(id),
+    onSuccess: () => {
+      keepDraft(`chat ${id}`, "");
+      dismiss(id);
+      notify(isFirst ? "It is empty." : "Deleted.");
+    },
+  });
+  // Not once the person has gone to another page.
   const done = () => {
-    keepDraft(`chat ${id}`, "");
-    dismiss(id);
-    notify(isFirst ? "It is empty." : "Deleted.");
     onClose();
     if (!isFirst) navigate("/chat");
   };

@@ -3,11 +3,11 @@
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../parts/dialog.tsx";
+import { useAllPages } from "../parts/use_all_pages.ts";
 import { DeleteDialog, RenameDialog } from "./conversation_dialogs.tsx";
 import { ConversationList } from "./conversation_list.tsx";
 import { conversationsQuery, FIRST, FIRST_TITLE, inList } from "./conversations.ts";
-import { useAllPages } from "./use_all_pages.ts";
-import { IS_WIDE, useMedia } from "./use_media.ts";
+import { useIsWide } from "./use_is_wide.ts";
 
 type Open = "list" | "rename" | "delete" | null;
 
@@ -19,15 +19,13 @@ interface Props {
 
 export function ConversationHead({ conversation, title: given }: Props) {
   const [open, setOpen] = useState<Open>(null);
-  const isWide = useMedia(IS_WIDE);
+  const isWide = useIsWide();
   const known = useTitle(conversation);
   const title = given ?? known;
   const close = () => setOpen(null);
   useEffect(() => {
     document.title = `${title ?? "Conversation"} · chat-api`;
   }, [title]);
-  // A choice in the drawer closes it.
-  useEffect(close, [conversation]);
   return (
     <header class="conversation-head">
       {!isWide && (
@@ -35,7 +33,9 @@ export function ConversationHead({ conversation, title: given }: Props) {
           Conversations
         </button>
       )}
-      <h1 dir="auto">{title ?? "Conversation"}</h1>
+      <h1 dir="auto" tabIndex={-1}>
+        {title ?? "Conversation"}
+      </h1>
       {conversation !== null && (
         <span class="conversation-acts">
           {conversation !== FIRST && (
@@ -50,7 +50,8 @@ export function ConversationHead({ conversation, title: given }: Props) {
       )}
       {open === "list" && (
         <Dialog title="Conversations" onClose={close}>
-          <ConversationList current={conversation} />
+          {/* The conversation that is open may be chosen too. */}
+          <ConversationList current={conversation} onChosen={close} />
         </Dialog>
       )}
       {open === "rename" && conversation !== null && (

@@ -4,12 +4,18 @@ import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { MoreButton } from "../parts/more_button.tsx";
 import { QueryView } from "../parts/query_view.tsx";
+import { useAllPages } from "../parts/use_all_pages.ts";
 import { conversationsQuery, FIRST, FIRST_TITLE, inList, withTitle } from "./conversations.ts";
 import { replyIn } from "./reply_signals.ts";
 import { isReading } from "./reply_state.ts";
-import { useAllPages } from "./use_all_pages.ts";
 
-export function ConversationList({ current }: { current: string | null }) {
+interface Props {
+  current: string | null;
+  /** After a conversation of the list was chosen. */
+  onChosen?: () => void;
+}
+
+export function ConversationList({ current, onChosen = () => {} }: Props) {
   const query = useInfiniteQuery(conversationsQuery);
   const [wanted, setWanted] = useState("");
   const isFinding = wanted.trim() !== "";
@@ -17,7 +23,8 @@ export function ConversationList({ current }: { current: string | null }) {
   useAllPages(query, isFinding);
   return (
     <div class="conversations">
-      <a class="new-conversation" href="#/chat" aria-current={current === null ? "page" : undefined}>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a page, and closes what covers it. */}
+      <a class="new-conversation" href="#/chat" aria-current={current === null ? "page" : undefined} onClick={onChosen}>
         New conversation
       </a>
       <input
@@ -34,9 +41,9 @@ export function ConversationList({ current }: { current: string | null }) {
           return (
             <>
               <ul>
-                {!isFinding && <Item id={FIRST} title={FIRST_TITLE} current={current} isPinned />}
+                {!isFinding && <Item id={FIRST} title={FIRST_TITLE} {...{ current, onChosen }} isPinned />}
                 {shown.map(({ id, title }) => (
-                  <Item key={id} id={id} title={title} current={current} />
+                  <Item key={id} id={id} title={title} {...{ current, onChosen }} />
                 ))}
               </ul>
               {isFinding && (
@@ -63,14 +70,15 @@ interface ItemProps {
   id: string;
   title: string;
   current: string | null;
+  onChosen: () => void;
   isPinned?: boolean;
 }
 
-function Item({ id, title, current, isPinned = false }: ItemProps) {
+function Item({ id, title, current, onChosen, isPinned = false }: ItemProps) {
   const reply = replyIn(id).value;
   return (
     <li class={isPinned ? "pinned" : ""}>
-      <a href={`#/chat/${id}`} aria-current={id === current ? "page" : undefined} dir="auto">
+      <a href={`#/chat/${id}`} aria-current={id === current ? "page" : undefined} dir="auto" onClick={onChosen}>
         {title}
         {reply !== null && isReading(reply) && (
           <>

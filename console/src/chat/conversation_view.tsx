@@ -4,11 +4,11 @@ import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/preact-query"
 import { useRef } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { isProblem } from "../api/problem.ts";
-import { modelsQuery, queryClient } from "../api/queries.ts";
+import { modelsQuery } from "../api/queries.ts";
 import { useDraft } from "../parts/drafts.ts";
+import { begin, isBeginning, NEW_DRAFT } from "./beginning.ts";
 import { Composer } from "./composer.tsx";
 import { ConversationHead } from "./conversation_head.tsx";
-import { makeConversation, titleOf } from "./conversations.ts";
 import { Beginning, Log } from "./log.tsx";
 import { messagesQuery } from "./messages.ts";
 import { chosenOf, replying } from "./models.ts";
@@ -18,7 +18,7 @@ import { isOpen, isReading, isSettled, type Reply } from "./reply_state.ts";
 
 /** `conversation` is null for one that begins with the next message. */
 export function ConversationView({ conversation }: { conversation: string | null }) {
-  const [draft, setDraft] = useDraft(`chat ${conversation ?? "new"}`);
+  const [draft, setDraft] = useDraft(conversation === null ? NEW_DRAFT : `chat ${conversation}`);
   const models = useQuery(modelsQuery);
   const offered = replying(models.data ?? []);
   const chosen = chosenOf(offered);
@@ -49,7 +49,7 @@ export function ConversationView({ conversation }: { conversation: string | null
         isSending={sending.isPending}
         isReading={reply !== null && isReading(reply)}
         obstacle={models.isPending ? "The models are not there yet." : obstacle}
-        onSend={sending.mutate}
+        onSend={sending.send}
         onStop={() => {
           if (conversation !== null) stop(conversation);
           area.current?.focus();
@@ -60,28 +60,26 @@ export function ConversationView({ conversation }: { conversation: string | null
   );
 }
 
-/** Sends a message, after the conversation is made that it begins. */
+/** Sends a message. The page of a new conversation goes to it, unless the person has gone elsewhere. */
 function useSending(conversation: string | null, model: string | null, onSent: () => void) {
-  const [location, navigate] = useLocation();
-  return useMutation({
+  const [, navigate] = useLocation();
+  const sending = useMutation({
     mutationFn: async (message: string) => {
-      const id = conversation ?? (await beginning(message));
-      send({ message, model, conversation: id });
-      return id;
+      if (conversation === null) return begin(message, model);
+      send({ message, model, conversation });
+      return conversation;
     },
-    onSuccess: (id) => {
-      onSent();
-      if (conversation === null && location === "/chat") navigate(`/chat/${id}`, { replace: true });
-    },
+    onSuccess: onSent,
   });
-}
-
-async function beginning(message: string): Promise<string> {
-  const { id } = await makeConversation(titleOf(message));
-  // A conversation that was just made has no messages.
-  const empty = { pages: [{ messages: [], next: null }], pageParams: [null] };
-  queryClient.setQueryData(messagesQuery(id).queryKey, empty);
-  return id;
+  const open = (id: string) => {
+    if (conversation === null) navigate(`/chat/${id}`, { replace: true });
+  };
+  return {
+    error: sending.error,
+    isPending: sending.isPending || (conversation === null && isBeginning.value),
+    // What is said to `mutate` is not done once this page is gone.
+    send: (message: string) => sending.mutate(message, { onSuccess: open }),
+  };
 }
 
 /** Whether the conversation is there, and why the next message has to wait. */

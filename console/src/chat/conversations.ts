@@ -17,9 +17,9 @@ export const MOST_OF_ANY_TITLE = 200;
 
 export const conversationsQuery = infiniteQueryOptions({
   queryKey: ["conversations"],
-  queryFn: ({ pageParam }) => {
+  queryFn: ({ pageParam, signal }) => {
     const query = { limit: A_PAGE, ...(pageParam === null ? {} : { cursor: pageParam }) };
-    return answered(api.GET("/conversations/", { params: { query } }));
+    return answered(api.GET("/conversations/", { params: { query }, signal }));
   },
   initialPageParam: null as string | null,
   getNextPageParam: ({ next }) => next,
@@ -58,30 +58,32 @@ export function titleOf(message: string): string {
 
 export async function makeConversation(title: string): Promise<Conversation> {
   const made = await answered(api.POST("/conversations/", { body: { title } }));
-  change((conversations, page) => (page === 0 ? [made, ...conversations] : conversations));
+  await change((conversations, page) => (page === 0 ? [made, ...conversations] : conversations));
   return made;
 }
 
 export async function renameConversation(id: string, title: string): Promise<void> {
   await answered(api.PATCH("/conversations/{id}/", { params: { path: { id } }, body: { title } }));
-  change((conversations) => conversations.map((each) => (each.id === id ? { ...each, title } : each)));
+  await change((conversations) => conversations.map((each) => (each.id === id ? { ...each, title } : each)));
 }
 
 /** Deletes a conversation, or empties the first one. */
 export async function deleteConversation(id: string): Promise<void> {
   await answered(api.DELETE("/conversations/{id}/", { params: { path: { id } } }));
-  change((conversations) => conversations.filter((each) => each.id !== id));
+  await change((conversations) => conversations.filter((each) => each.id !== id));
   queryClient.removeQueries({ queryKey: ["messages", id] });
 }
 
 /** Changes what the page knows of the list, so that it need not be read again. */
-function change(changed: (conversations: Conversation[], page: number) => Conversation[]): void {
-  queryClient.setQueryData<Pages>(conversationsQuery.queryKey, (pages) =>
-    pages === undefined
-      ? undefined
-      : {
-          ...pages,
-          pages: pages.pages.map((page, index) => ({ ...page, conversations: changed(page.conversations, index) })),
-        },
-  );
+async function change(changed: (conversations: Conversation[], page: number) => Conversation[]): Promise<void> {
+  const { queryKey } = conversationsQuery;
+  // A read that began earlier knows less, and would undo the change.
+  await queryClient.cancelQueries({ queryKey });
+  const before = queryClient.getQueryData<Pages>(queryKey);
+  if (before === undefined) {
+    void queryClient.invalidateQueries({ queryKey });
+    return;
+  }
+  const pages = before.pages.map((page, index) => ({ ...page, conversations: changed(page.conversations, index) }));
+  queryClient.setQueryData<Pages>(queryKey, { ...before, pages });
 }

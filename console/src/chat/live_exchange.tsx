@@ -44,7 +44,7 @@ export function LiveExchange({ reply, messages, model, onEdit, onActed }: Props)
   );
 }
 
-/** A silence of so many seconds gets a word. */
+/** The silence after which the page says that models may think for minutes. */
 const LONG_SECONDS = 15;
 
 function Waiting({ isWriting }: { isWriting: boolean }) {

@@ -1,5 +1,7 @@
-import { describe, expect, it } from "vitest";
-import { inOrder, type Message, withNewest } from "./messages.ts";
+import { describe, expect, it, vi } from "vitest";
+import { api } from "../api/client.ts";
+import { queryClient } from "../api/queries.ts";
+import { inOrder, type Message, messagesQuery, readNewest, withNewest } from "./messages.ts";
 
 function messages(...ids: string[]): Message[] {
   return ids.map((id) => ({
@@ -41,5 +43,23 @@ describe("the messages of a conversation", () => {
     const empty = { pages: [{ messages: [], next: null }], pageParams: [null] };
     const after = withNewest(empty, { messages: messages("1"), next: null });
     expect(after?.pages.map((page) => idsOf(page.messages))).toEqual(["1"]);
+  });
+});
+
+describe("reading the newest messages", () => {
+  it("is not undone by a read that began before", async () => {
+    const query = messagesQuery("C");
+    queryClient.setQueryData(query.queryKey, PAGES);
+    let answerLate: (answer: object) => void = () => {};
+    const read = vi.spyOn(api, "GET");
+    read.mockImplementationOnce(() => new Promise((resolve) => (answerLate = resolve)) as never);
+    const late = queryClient.fetchInfiniteQuery({ ...query, staleTime: 0 }).catch(() => {});
+    const newest = { messages: messages("6", "5"), next: "after 5" };
+    read.mockResolvedValueOnce({ data: newest, response: new Response() } as never);
+    await readNewest("C");
+    answerLate({ data: PAGES.pages[0], response: new Response() });
+    await late;
+    expect(queryClient.getQueryData(query.queryKey)?.pages.map((page) => idsOf(page.messages))).toEqual(["654", "3"]);
+    read.mockRestore();
   });
 });

@@ -10,15 +10,16 @@ type Pages = InfiniteData<Page, string | null>;
 
 const A_PAGE = 20;
 
-function readPage(conversation: string, cursor: string | null): Promise<Page> {
+function readPage(conversation: string, cursor: string | null, signal?: AbortSignal): Promise<Page> {
   const query = { limit: A_PAGE, ...(cursor === null ? {} : { cursor }) };
-  return answered(api.GET("/conversations/{id}/messages/", { params: { path: { id: conversation }, query } }));
+  const params = { path: { id: conversation }, query };
+  return answered(api.GET("/conversations/{id}/messages/", { params, signal: signal ?? null }));
 }
 
 export function messagesQuery(conversation: string) {
   return infiniteQueryOptions({
     queryKey: ["messages", conversation],
-    queryFn: ({ pageParam }) => readPage(conversation, pageParam),
+    queryFn: ({ pageParam, signal }) => readPage(conversation, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
     staleTime: 60_000,
@@ -29,9 +30,11 @@ export function messagesQuery(conversation: string) {
 export async function readNewest(conversation: string): Promise<Message[]> {
   const newest = await readPage(conversation, null);
   const { queryKey } = messagesQuery(conversation);
+  if (queryClient.getQueryData(queryKey) === undefined) return newest.messages;
+  // A read that began earlier knows less, and would take the place of this one.
+  await queryClient.cancelQueries({ queryKey });
   const before = queryClient.getQueryData<Pages>(queryKey);
-  if (before === undefined) return newest.messages;
-  const after = withNewest(before, newest);
+  const after = before === undefined ? null : withNewest(before, newest);
   if (after === null) await queryClient.resetQueries({ queryKey });
   else queryClient.setQueryData(queryKey, after);
   return newest.messages;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ApiProblem } from "../api/problem.ts";
-import { isTooDear, refusalOf, wordsOfQuote } from "./quote.ts";
+import { isTooDear, quoteOfProblem, wordsOfQuote } from "./quote.ts";
 
 describe("a quote", () => {
   it("is a range, or one number", () => {
@@ -13,11 +13,11 @@ describe("a quote", () => {
     const problem = (status: number, code: string, more: object = {}) =>
       new ApiProblem(new Response(null, { status }), { code, detail: `About ${code}.`, ...more });
     const tooDear = problem(402, "insufficient_tokens", { cost: 5, balance: 2 });
-    expect(refusalOf(tooDear)).toEqual({ least: 5, most: 5, isRough: false });
-    expect(refusalOf(problem(400, "context_length_exceeded"))).toBe("About context_length_exceeded.");
-    expect(refusalOf(problem(503, "not_accepting"))).toBe("About not_accepting.");
-    expect(refusalOf(problem(503, "unavailable"))).toBeNull();
-    expect(refusalOf(new Error("Aborted."))).toBeNull();
+    expect(quoteOfProblem(tooDear)).toEqual({ least: 5, most: 5, isRough: false });
+    expect(quoteOfProblem(problem(400, "context_length_exceeded"))).toBe("About context_length_exceeded.");
+    expect(quoteOfProblem(problem(503, "not_accepting"))).toBe("About not_accepting.");
+    expect(quoteOfProblem(problem(503, "unavailable"))).toBeNull();
+    expect(quoteOfProblem(new Error("Aborted."))).toBeNull();
   });
 
   it("is too dear where the balance does not cover its least", () => {

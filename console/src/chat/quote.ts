@@ -1,10 +1,10 @@
 /** What a message will cost, asked for while it is typed and before anything is spent. */
 
 import { useQuery } from "@tanstack/preact-query";
-import { useEffect, useState } from "preact/hooks";
 import { answered, api, type Schema } from "../api/client.ts";
 import { ApiProblem } from "../api/problem.ts";
 import { credits } from "../parts/amounts.tsx";
+import { usePaused } from "../parts/use_paused.ts";
 
 export interface Quote {
   /** The credits that the balance must cover. */
@@ -15,22 +15,24 @@ export interface Quote {
   isRough: boolean;
 }
 
-interface Asked {
+/** A message that is being typed. */
+interface Typed {
   message: string;
   model: string | null;
-  /** Null for one that is not there yet. */
+  /** Null for one that begins with the message. */
   conversation: string | null;
 }
 
-/** How long nobody types before the server is asked. */
+/** The pause in typing after which the server is asked. */
 const PAUSE_MS = 1000;
 
-/** The quote of what is typed, or why it would be refused: null while nobody knows it. The next key cancels the question. */
-export function useQuote({ message, model, conversation }: Asked): Quote | string | null {
-  const paused = usePaused(message);
+/** The quote of what is typed, or why it would be refused: null while it is not known. The next key cancels the question. */
+export function useQuote({ message, model, conversation }: Typed): Quote | string | null {
+  const paused = usePaused(message, PAUSE_MS, "");
   const isAsked = paused === message && message.trim() !== "";
   const quote = useQuery({
-    queryKey: ["quote", conversation, model, paused],
+    // While the person types no quote is looked at, and a question that is not looked at is cancelled.
+    queryKey: ["quote", conversation, model, isAsked ? paused : null],
     queryFn: ({ signal }) => quoteOf({ message: paused, model, conversation }, signal),
     enabled: isAsked,
     retry: false,
@@ -38,11 +40,11 @@ export function useQuote({ message, model, conversation }: Asked): Quote | strin
     gcTime: 0,
   });
   if (!isAsked) return null;
-  return quote.data ?? (quote.error === null ? null : refusalOf(quote.error));
+  return quote.data ?? (quote.error === null ? null : quoteOfProblem(quote.error));
 }
 
 /** A message is quoted only if it would not be refused. The page need not say what the reader can do nothing about. */
-export function refusalOf(error: Error): Quote | string | null {
+export function quoteOfProblem(error: Error): Quote | string | null {
   if (!(error instanceof ApiProblem)) return null;
   const cost = error.number("cost");
   if (error.code === "insufficient_tokens" && cost !== null) return { least: cost, most: cost, isRough: false };
@@ -50,18 +52,8 @@ export function refusalOf(error: Error): Quote | string | null {
   return isWorthSaying ? (Object.values(error.errors).flat()[0] ?? error.message) : null;
 }
 
-/** `text` once nobody has changed it for a second. */
-function usePaused(text: string): string {
-  const [paused, setPaused] = useState("");
-  useEffect(() => {
-    const timer = setTimeout(() => setPaused(text), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return paused;
-}
-
-/** For the very prompt that the message would make in its conversation. One that is not there yet has no earlier messages to be told. */
-async function quoteOf({ message, model, conversation }: Asked, signal: AbortSignal): Promise<Quote | null> {
+/** For the very prompt that the message would make in its conversation. A new conversation has no earlier messages to be told. */
+async function quoteOf({ message, model, conversation }: Typed, signal: AbortSignal): Promise<Quote | null> {
   if (conversation !== null) {
     const body = { message, conversation, ...(model === null ? {} : { model }) };
     return { ...(await answered(api.POST("/chatView/quote/", { body, signal }))), isRough: false };

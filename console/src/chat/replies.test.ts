@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiProblem } from "../api/problem.ts";
 import type { ReplyEvent } from "./reply_state.ts";
 import type { Sent } from "./sent.ts";
+import { fillStore } from "./testing.ts";
 
 const readReply = vi.fn<(sent: Sent, signal: AbortSignal, tell: (event: ReplyEvent) => void) => Promise<void>>();
 const readNewest = vi.fn<(conversation: string) => Promise<object[]>>();
@@ -26,7 +27,8 @@ async function openedPage() {
   vi.resetModules();
   const { askAgain, dismiss, resume, send, stop } = await import("./replies.ts");
   const { replyIn } = await import("./reply_signals.ts");
-  return { askAgain, dismiss, resume, send, stop, reply: () => replyIn("C").value };
+  const { NotSent } = await import("../api/problem.ts");
+  return { NotSent, askAgain, dismiss, resume, send, stop, reply: () => replyIn("C").value };
 }
 
 /** A request that says `events` and then nothing, until it is stopped. */
@@ -175,6 +177,53 @@ describe("a message", () => {
     late({ kind: "cut" });
     await vi.advanceTimersByTimeAsync(1000);
     expect(reply()?.text).toBe("new");
+  });
+
+  it("was not charged where it could not be sent, and keeps its key", async () => {
+    const { NotSent, send, askAgain, reply } = await openedPage();
+    readReply.mockRejectedValueOnce(new NotSent(null));
+    says();
+    send(ASKED);
+    await vi.advanceTimersByTimeAsync(100);
+    const refused = reply();
+    expect(refused?.stage.kind).toBe("refused");
+    if (refused !== null) askAgain(refused, "dummy");
+    expect(new Set(keysSent()).size).toBe(1);
+  });
+
+  it("may have been charged where the repetition could not be sent", async () => {
+    const { NotSent, send, askAgain, reply } = await openedPage();
+    ends();
+    readReply.mockRejectedValueOnce(new NotSent(null));
+    send(ASKED);
+    await vi.advanceTimersByTimeAsync(100);
+    const cut = reply();
+    if (cut !== null) askAgain(cut, "dummy");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(readReply).toHaveBeenCalledTimes(2);
+    expect(reply()?.stage.kind).toBe("unknown");
+  });
+
+  it("is not sent where the browser has no room to keep it", async () => {
+    const { send, reply } = await openedPage();
+    fillStore();
+    expect(() => send(ASKED)).toThrow("keeps nothing more");
+    vi.unstubAllGlobals();
+    expect(readReply).not.toHaveBeenCalled();
+    expect(reply()).toBeNull();
+  });
+
+  it("says so where there is no room for another try, and offers it again", async () => {
+    const { send, askAgain, reply } = await openedPage();
+    ends({ kind: "problem", problem: new ApiProblem(new Response(null, { status: 429 }), {}), now: 0 });
+    send(ASKED);
+    await vi.advanceTimersByTimeAsync(100);
+    fillStore();
+    const refused = reply();
+    if (refused !== null) askAgain(refused, "another");
+    vi.unstubAllGlobals();
+    expect(readReply).toHaveBeenCalledTimes(1);
+    expect(reply()?.stage).toMatchObject({ kind: "refused", refusal: { code: "not_sent" } });
   });
 
   it("is forgotten when it is dismissed", async () => {

@@ -1,51 +1,64 @@
 /** What can be done with messages and their replies: send, ask again, stop, dismiss. A reply goes on while another page is shown. */
 
-import { SignedOut, Unreachable } from "../api/problem.ts";
+import { NotSent, SignedOut, Unreachable } from "../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../api/queries.ts";
 import { onSignedOut, session } from "../session/session.ts";
 import { messagesQuery, newestKnown, readNewest } from "./messages.ts";
 import { conversationsWithReply, replyIn, tell } from "./reply_signals.ts";
-import { aged, asking, isOpen, isReading, isSettled, type Reply, type ReplyEvent, storedOf } from "./reply_state.ts";
+import {
+  aged,
+  asking,
+  isOpen,
+  isReading,
+  isSettled,
+  next,
+  type Reply,
+  type ReplyEvent,
+  storedOf,
+} from "./reply_state.ts";
 import { readReply } from "./reply_stream.ts";
 import { type Asked, newSent, type Sent, sentAgain } from "./sent.ts";
 import { drop, keepBeforeSending } from "./sent_store.ts";
-import { Words } from "./words.ts";
+import { TextBuffer } from "./text_buffer.ts";
 
-/** How long to wait before the conversation is read again for a reply that nobody reads. */
-const LOOKS_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000];
-/** Then once a minute, for as long as a reply may take. */
-const LATER_LOOKS_MS = 60_000;
-const MOST_LOOKS = 25;
+/** Pauses before the conversation is read again for a reply whose request is over. */
+const SEARCH_PAUSES_MS = [2_000, 3_000, 5_000, 10_000, 20_000, 30_000];
+/** The pause after those, for as long as a reply may take. */
+const LATER_SEARCH_PAUSE_MS = 60_000;
+const MOST_SEARCHES = 25;
 
 const readers = new Map<string, AbortController>();
-const looks = new Map<string, ReturnType<typeof setTimeout>>();
+/** The timers of the next search, or of the next request with the same key. */
+const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
 onSignedOut(() => {
   for (const reader of readers.values()) reader.abort();
-  for (const timer of looks.values()) clearTimeout(timer);
+  for (const timer of timers.values()) clearTimeout(timer);
   readers.clear();
-  looks.clear();
+  timers.clear();
 });
 
-/** Who comes back to the page wants to know what became of what was sent. */
-function lookAgain(): void {
+/** Searches for all replies at once when the person comes back to the page, or the network does. */
+function resumeAll(): void {
   if (document.visibilityState === "hidden") return;
   for (const conversation of conversationsWithReply()) resume(conversation);
 }
-addEventListener("online", lookAgain);
-document.addEventListener("visibilitychange", lookAgain);
+addEventListener("online", resumeAll);
+document.addEventListener("visibilitychange", resumeAll);
 
-/** Looks for the reply to a message that was under way when the page was left. Who opens its conversation calls it. */
+/** Searches for the reply to a message that was under way when the page was left. A conversation that is opened calls it. */
 export function resume(conversation: string): void {
   const reply = replyIn(conversation).peek();
-  if (reply !== null && isOpen(reply) && !isReading(reply)) lookLater(conversation, 0);
+  if (reply !== null && isOpen(reply) && !isReading(reply)) searchLater(conversation, 0);
 }
 
-/** Sends a message that nobody has sent before. */
+/** Sends a new message. Throws if it could not be kept before, and then nothing was sent. */
 export function send(asked: Asked): void {
   const person = session.peek();
   if (person.kind !== "signed-in") throw new SignedOut();
-  ask(newSent(asked, person.userId, newestIn(asked.conversation), Date.now()));
+  const reply = asking(newSent(asked, person.userId, newestIn(asked.conversation), Date.now()));
+  keepBeforeSending(reply);
+  start(reply);
 }
 
 /** Asks for the same message again: with its own key where it may have been charged. */
@@ -55,7 +68,7 @@ export function askAgain(reply: Reply, model: string | null): void {
   // The page may have been open for a day.
   if (now !== reply) replyIn(sent.conversation).value = now;
   else if (isSettled(reply)) ask(newSent({ ...sent, model }, sent.userId, newestIn(sent.conversation), Date.now()));
-  else if (isOpen(reply)) ask(sent);
+  else if (isOpen(reply)) ask(sent, true);
   else ask(sentAgain(sent, { ...sent, model }, Date.now()));
 }
 
@@ -70,41 +83,52 @@ export function stop(conversation: string): void {
   tell(conversation, { kind: "stop" });
   readers.get(conversation)?.abort();
   readers.delete(conversation);
-  lookLater(conversation, 0);
+  searchLater(conversation, 0);
   balanceHasChanged();
 }
 
-/** Takes a message off the page that was refused, or that nobody wants to ask for any more. */
+/** Takes a message off the page: one that was refused, or that the person gives up. */
 export function dismiss(conversation: string): void {
-  clearTimeout(looks.get(conversation));
+  clearTimeout(timers.get(conversation));
   readers.get(conversation)?.abort();
   readers.delete(conversation);
   replyIn(conversation).value = null;
   drop(conversation);
 }
 
-function ask(sent: Sent): void {
-  const { conversation } = sent;
-  clearTimeout(looks.get(conversation));
+/** `isRepeated`: an earlier request with the same key may have been charged. */
+function ask(sent: Sent, isRepeated = false): void {
+  const reply = asking(sent, isRepeated);
+  try {
+    // Kept before it is sent: whatever happens then, the key is known.
+    keepBeforeSending(reply);
+  } catch (error) {
+    replyIn(sent.conversation).value = next(reply, notSentBy(error));
+    return;
+  }
+  start(reply);
+}
+
+/** Sends a message that is kept. */
+function start(reply: Reply): void {
+  const { conversation } = reply.sent;
+  clearTimeout(timers.get(conversation));
   readers.get(conversation)?.abort();
-  const reply = asking(sent);
-  // Kept before it is sent: whatever happens then, the key is known.
-  keepBeforeSending(reply);
   replyIn(conversation).value = reply;
-  void read(sent);
+  void read(reply.sent);
 }
 
 async function read(sent: Sent): Promise<void> {
   const { conversation } = sent;
   const reader = new AbortController();
   readers.set(conversation, reader);
-  // After a stop, or when the same key was sent again, nobody listens.
+  // After a stop, or when the same key was sent again, what this request says is not heard.
   const isHeard = () => readers.get(conversation) === reader;
-  const words = new Words((text) => isHeard() && tell(conversation, { kind: "text", text }));
+  const buffer = new TextBuffer((text) => isHeard() && tell(conversation, { kind: "text", text }));
   const hear = (event: ReplyEvent) => {
     if (!isHeard()) return;
-    if (event.kind === "text") return words.add(event.text);
-    words.flush();
+    if (event.kind === "text") return buffer.add(event.text);
+    buffer.flush();
     tell(conversation, event);
     // Credits are held for it now.
     if (event.kind === "opened") balanceHasChanged();
@@ -112,20 +136,31 @@ async function read(sent: Sent): Promise<void> {
   try {
     await readReply(sent, reader.signal, hear);
   } catch (error) {
-    hear({ kind: "cut", ...(error instanceof Unreachable ? { sentence: error.message } : {}) });
+    hear(afterError(error));
   }
-  words.flush();
+  buffer.flush();
   if (isHeard()) readers.delete(conversation);
   await afterReading(conversation);
+}
+
+function afterError(error: unknown): ReplyEvent {
+  if (error instanceof NotSent) return notSentBy(error);
+  return { kind: "cut", ...(error instanceof Unreachable ? { sentence: error.message } : {}) };
+}
+
+function notSentBy(error: unknown): ReplyEvent {
+  // What the message costs is said by the note: an earlier request may have been charged.
+  const reason = error instanceof NotSent && error.cause instanceof Error ? error.cause : error;
+  return { kind: "not-sent", sentence: reason instanceof Error ? reason.message : `${reason}` };
 }
 
 async function afterReading(conversation: string): Promise<void> {
   const reply = replyIn(conversation).peek();
   if (reply === null) return;
-  if (reply.stage.kind === "in-progress") return void lookLater(conversation, 0);
+  if (reply.stage.kind === "in-progress") return askLater(conversation, reply.sent, reply.stage.until);
   balanceHasChanged();
   if (isSettled(reply)) await settle(conversation);
-  else if (isOpen(reply) && !isReading(reply)) lookLater(conversation, 0);
+  else if (isOpen(reply) && !isReading(reply)) searchLater(conversation, 0);
 }
 
 /** The message is in the conversation now: the page shows it from there. */
@@ -141,42 +176,38 @@ async function settle(conversation: string): Promise<void> {
   }
 }
 
-/** Looks after a while what became of a message whose reply nobody reads. */
-function lookLater(conversation: string, look: number): void {
-  clearTimeout(looks.get(conversation));
-  const reply = replyIn(conversation).peek();
-  if (reply === null) return;
-  if (reply.stage.kind === "in-progress") {
-    const wait = Math.max(reply.stage.until - Date.now(), 0);
-    looks.set(
-      conversation,
-      setTimeout(() => ask(reply.sent), wait),
-    );
-  } else if (look < MOST_LOOKS) {
-    const wait = LOOKS_MS[look] ?? LATER_LOOKS_MS;
-    looks.set(
-      conversation,
-      setTimeout(() => void lookAt(conversation, look), wait),
-    );
-  }
+/** Sends the same key again at `until`, while the server answers the first request with it. */
+function askLater(conversation: string, sent: Sent, until: number): void {
+  clearTimeout(timers.get(conversation));
+  const again = setTimeout(() => ask(sent, true), Math.max(until - Date.now(), 0));
+  timers.set(conversation, again);
+}
+
+/** Searches after a pause for a message whose request is over. `searches` counts those of before. */
+function searchLater(conversation: string, searches: number): void {
+  clearTimeout(timers.get(conversation));
+  if (replyIn(conversation).peek() === null || searches >= MOST_SEARCHES) return;
+  const pause = SEARCH_PAUSES_MS[searches] ?? LATER_SEARCH_PAUSE_MS;
+  const search = setTimeout(() => void searchIn(conversation, searches), pause);
+  timers.set(conversation, search);
 }
 
 /** Reads the conversation, and asks no model: the first request may not have arrived, and then asking would buy the reply. */
-async function lookAt(conversation: string, look: number): Promise<void> {
+async function searchIn(conversation: string, searches: number): Promise<void> {
   const reply = replyIn(conversation).peek();
   if (reply === null || !isOpen(reply) || isReading(reply)) return;
   try {
     const stored = storedOf(reply, await readNewest(conversation));
     if (stored !== undefined) {
-      tell(conversation, { kind: "seen", id: stored.id, cost: stored.tokens });
+      tell(conversation, { kind: "seen", id: stored.id, cost: stored.tokens, text: stored.response });
       replyIn(conversation).value = null;
       balanceHasChanged();
       return;
     }
   } catch {
-    // There will be another look, or the person asks.
+    // The next search may read it, or the person asks.
   }
   const now = replyIn(conversation).peek();
   if (now !== null) replyIn(conversation).value = aged(now, Date.now());
-  lookLater(conversation, look + 1);
+  searchLater(conversation, searches + 1);
 }

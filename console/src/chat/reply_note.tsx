@@ -40,10 +40,12 @@ export function ReplyNote({ reply, model, onEdit, onActed }: Props) {
     onActed();
   };
   return (
-    <div class={words.isProblem ? "problem" : "reply-note"} role={words.isProblem ? "alert" : "status"}>
-      {words.sentences.map((sentence) => (
-        <p key={sentence}>{sentence}</p>
-      ))}
+    <div class={words.isProblem ? "problem" : "reply-note"}>
+      <div role={words.isProblem ? "alert" : "status"}>
+        {words.sentences.map((sentence) => (
+          <p key={sentence}>{sentence}</p>
+        ))}
+      </div>
       <div class="buttons">
         {words.acts.map((name, place) => {
           if (name === "voucher") return <NoteLink key={name} path="/vouchers" label="Redeem a voucher" />;
@@ -65,7 +67,8 @@ export function ReplyNote({ reply, model, onEdit, onActed }: Props) {
         <LeavingDialog
           onLeave={() => {
             dismiss(conversation);
-            onActed();
+            // A field behind the dialog takes the focus only when the dialog is gone.
+            requestAnimationFrame(onActed);
           }}
           onStay={() => setLeaving(false)}
         />

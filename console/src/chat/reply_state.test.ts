@@ -42,13 +42,7 @@ describe("a message that was sent", () => {
 
   it("stays paid, whatever comes late", () => {
     const paid = after(OPENED, TEXT, PAID);
-    for (const late of [
-      TEXT,
-      { kind: "cut" },
-      { kind: "stop" },
-      { kind: "again" },
-      problem(500, "error"),
-    ] as ReplyEvent[]) {
+    for (const late of [TEXT, { kind: "cut" }, { kind: "stop" }, problem(500, "error")] as ReplyEvent[]) {
       expect(next(paid, late)).toBe(paid);
     }
   });
@@ -88,6 +82,21 @@ describe("a message that was sent", () => {
     }
   });
 
+  it("was not charged where it was not sent", () => {
+    const reply = after({ kind: "not-sent", sentence: "There is no connection." });
+    expect(reply.stage).toMatchObject({ kind: "refused", refusal: { sentence: "There is no connection." } });
+  });
+
+  it("may still have been charged where a repetition was not sent, or did not get as far as its key", () => {
+    const repeated = asking(SENT, true);
+    const early = [problem(429, "throttled"), problem(503, "not_accepting"), problem(503, "unavailable")];
+    for (const event of [{ kind: "not-sent", sentence: "No room." } as const, ...early]) {
+      expect(next(repeated, event).stage.kind).toBe("unknown");
+      expect(next(asking(SENT), event).stage.kind).toBe("refused");
+    }
+    expect(next(repeated, problem(402, "insufficient_tokens")).stage.kind).toBe("refused");
+  });
+
   it("keeps what was read when the connection breaks", () => {
     expect(after(OPENED, TEXT, { kind: "cut" }).text).toBe("Hi");
   });
@@ -101,7 +110,6 @@ describe("a message that was sent", () => {
     const waiting = after(problem(409, "in_progress", {}, { "Retry-After": "7" }));
     expect(waiting.stage).toEqual({ kind: "in-progress", until: NOW + 7000 });
     expect(isReading(waiting)).toBe(true);
-    expect(next(waiting, { kind: "again" }).stage.kind).toBe("asking");
     expect(next(waiting, { kind: "stop" }).stage.kind).toBe("stopped");
   });
 
@@ -110,12 +118,14 @@ describe("a message that was sent", () => {
     expect(isOpen(stopped)).toBe(true);
     expect(next(stopped, TEXT)).toBe(stopped);
     expect(next(stopped, { kind: "cut" })).toBe(stopped);
-    expect(next(stopped, { kind: "again" })).toMatchObject({ sent: SENT, text: "", stage: { kind: "asking" } });
   });
 
   it("is paid once it is seen in the conversation", () => {
-    const seen: ReplyEvent = { kind: "seen", id: "M2", cost: 3 };
-    expect(next(after({ kind: "stop" }), seen).stage).toEqual({ kind: "paid", cost: 3 });
+    const seen: ReplyEvent = { kind: "seen", id: "M2", cost: 3, text: "Hi Ada" };
+    expect(next(after(TEXT, { kind: "stop" }), seen)).toMatchObject({
+      stage: { kind: "paid", cost: 3 },
+      text: "Hi Ada",
+    });
     expect(next(after({ kind: "cut" }), seen).stage).toEqual({ kind: "paid", cost: 3 });
   });
 

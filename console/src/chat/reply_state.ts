@@ -15,6 +15,8 @@ export interface Reply {
   readonly id: string | null;
   /** Whether the words come from an earlier request with the same key, which was charged then. */
   readonly isReplayed: boolean;
+  /** Whether an earlier request with the same key may have been charged. A request that did not get so far says nothing about that one. */
+  readonly isRepeated: boolean;
 }
 
 export type Stage =
@@ -27,7 +29,7 @@ export type Stage =
   | { kind: "stopped" }
   /** The page was closed or loaded again while the reply was under way. */
   | { kind: "found" }
-  /** Nobody can say yet whether it was charged: the connection broke, or the server does not know. */
+  /** It may have been charged: the connection broke, or the server does not know. */
   | { kind: "unknown"; sentence: string }
   /** It was not answered, and not charged. */
   | { kind: "refused"; refusal: Refusal }
@@ -54,10 +56,10 @@ export type ReplyEvent =
   /** The connection broke, or the stream ended without `paid` and without `error`. */
   | { kind: "cut"; sentence?: string }
   | { kind: "stop" }
-  /** The same key is sent again. */
-  | { kind: "again" }
+  /** Nothing was sent: there was no access token for it, or no room to keep the message. */
+  | { kind: "not-sent"; sentence: string }
   /** The message is in the conversation: it was charged, and its reply is there. */
-  | { kind: "seen"; id: string; cost: number };
+  | { kind: "seen"; id: string; cost: number; text: string };
 
 const CUT = "The connection broke off before the end of the reply.";
 
@@ -67,8 +69,12 @@ const IN_PROGRESS_SECONDS = 3;
 /** Problems of messages that were not charged, though their status does not say so. */
 const FREE_CODES = ["model_failed", "model_misconfigured", "not_accepting", "unavailable"];
 
-export function asking(sent: Sent): Reply {
-  return { sent, stage: { kind: "asking" }, text: "", id: null, isReplayed: false };
+/** Problems that the API has before it looks for the key. */
+const STATUSES_BEFORE_THE_KEY = [401, 403, 429];
+const CODES_BEFORE_THE_KEY = ["not_accepting", "unavailable"];
+
+export function asking(sent: Sent, isRepeated = false): Reply {
+  return { sent, stage: { kind: "asking" }, text: "", id: null, isReplayed: false, isRepeated };
 }
 
 export function next(reply: Reply, event: ReplyEvent): Reply {
@@ -80,33 +86,43 @@ export function next(reply: Reply, event: ReplyEvent): Reply {
     case "text":
       return isAsked(reply) ? { ...reply, stage: { kind: "writing" }, text: reply.text + event.text } : reply;
     case "paid":
-    case "seen":
       return { ...reply, id: event.id, stage: { kind: "paid", cost: event.cost } };
+    case "seen":
+      return { ...reply, id: event.id, text: event.text, stage: { kind: "paid", cost: event.cost } };
     case "problem":
-      return isAsked(reply) ? { ...reply, ...afterProblem(event.problem, event.now) } : reply;
+      return isAsked(reply) ? { ...reply, stage: afterProblem(reply, event.problem, event.now) } : reply;
+    case "not-sent":
+      return isAsked(reply) ? { ...reply, stage: notSent(reply, event.sentence) } : reply;
     case "cut":
       return isAsked(reply) ? { ...reply, stage: { kind: "unknown", sentence: event.sentence ?? CUT } } : reply;
     case "stop":
       return isReading(reply) ? { ...reply, stage: { kind: "stopped" } } : reply;
-    case "again":
-      return asking(reply.sent);
   }
 }
 
-function afterProblem(problem: ApiProblem, now: number): { stage: Stage; text?: string } {
+function afterProblem({ isRepeated }: Reply, problem: ApiProblem, now: number): Stage {
   switch (problem.code) {
     case "model_broke_off":
-      return { stage: { kind: "lost", reason: "broke-off" } };
+      return { kind: "lost", reason: "broke-off" };
     case "answer_gone":
-      return { stage: { kind: "lost", reason: "gone" } };
+      return { kind: "lost", reason: "gone" };
     case "in_progress": {
       const seconds = Math.max(problem.retryAfterSeconds ?? 0, IN_PROGRESS_SECONDS);
-      return { stage: { kind: "in-progress", until: now + seconds * 1000 } };
+      return { kind: "in-progress", until: now + seconds * 1000 };
     }
   }
   const isFree = (problem.status < 500 && problem.code !== "outcome_unknown") || FREE_CODES.includes(problem.code);
-  if (!isFree) return { stage: { kind: "unknown", sentence: problem.message } };
-  return { stage: { kind: "refused", refusal: refusalOf(problem) } };
+  const isAboutTheKey =
+    !STATUSES_BEFORE_THE_KEY.includes(problem.status) && !CODES_BEFORE_THE_KEY.includes(problem.code);
+  if (!isFree || (isRepeated && !isAboutTheKey)) return { kind: "unknown", sentence: problem.message };
+  return { kind: "refused", refusal: refusalOf(problem) };
+}
+
+/** A request that was not sent was not charged. An earlier one with its key may have been. */
+function notSent({ isRepeated }: Reply, sentence: string): Stage {
+  if (isRepeated) return { kind: "unknown", sentence };
+  const refusal = { code: "not_sent", sentence, cost: null, balance: null, retryAfterSeconds: null };
+  return { kind: "refused", refusal };
 }
 
 function refusalOf(problem: ApiProblem): Refusal {
@@ -143,7 +159,7 @@ export function isOpen(reply: Reply): boolean {
 /** The reply that a store had, after the page was loaded again. Nothing is asked for by itself. */
 export function found(sent: Sent, id: string | null, refusal: Refusal | null, now: number): Reply {
   const stage: Stage = refusal === null ? { kind: "found" } : { kind: "refused", refusal };
-  const reply: Reply = { sent, stage, text: "", id, isReplayed: false };
+  const reply: Reply = { ...asking(sent), stage, id };
   return refusal === null ? aged(reply, now) : reply;
 }
 
@@ -153,14 +169,8 @@ export function aged(reply: Reply, now: number): Reply {
   return { ...reply, stage: { kind: "lost", reason: "too-old" } };
 }
 
-interface Stored {
-  id: string;
-  message: string;
-  tokens: number;
-}
-
 /** The message in what the conversation has, newest first: by its id if that is known, or else by its text after all that was known before. */
-export function storedOf(reply: Reply, messages: Stored[]): Stored | undefined {
+export function storedOf<M extends { id: string; message: string }>(reply: Reply, messages: M[]): M | undefined {
   const { sent, id } = reply;
   if (id !== null) return messages.find((message) => message.id === id);
   return messages.findLast(

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { eventOf } from "./reply_stream.ts";
+import { describe, expect, it, vi } from "vitest";
+import { eventOf, readEvents } from "./reply_stream.ts";
 
 describe("an event of a streamed reply", () => {
   it("has the next words", () => {
@@ -31,5 +31,17 @@ describe("an event of a streamed reply", () => {
   it("tells nothing if nobody knows its name", () => {
     expect(eventOf("later", "{}")).toBeNull();
     expect(eventOf(undefined, "{}")).toBeNull();
+  });
+});
+
+describe("reading the events", () => {
+  it("ends the connection at an event that is not as the API writes it", async () => {
+    const cancel = vi.fn();
+    const body = new ReadableStream({
+      start: (stream) => stream.enqueue(new TextEncoder().encode("event: text\ndata: no JSON\n\n")),
+      cancel,
+    });
+    await expect(readEvents(body, () => {})).rejects.toThrow();
+    expect(cancel).toHaveBeenCalled();
   });
 });

@@ -35,7 +35,7 @@ export async function readReply(sent: Sent, signal: AbortSignal, tell: (event: R
   tell({ kind: "cut" });
 }
 
-async function readEvents(body: ReadableStream<Uint8Array>, tell: (event: ReplyEvent) => void): Promise<void> {
+export async function readEvents(body: ReadableStream<Uint8Array>, tell: (event: ReplyEvent) => void): Promise<void> {
   const parser = createParser({
     maxBufferSize: MOST_OF_AN_EVENT,
     onEvent: ({ event, data }) => {
@@ -45,12 +45,17 @@ async function readEvents(body: ReadableStream<Uint8Array>, tell: (event: ReplyE
   });
   const decoder = new TextDecoder();
   const reader = body.getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    parser.feed(decoder.decode(read.value, { stream: true }));
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      parser.feed(decoder.decode(read.value, { stream: true }));
+    }
+  } finally {
+    // An event that is not as the API writes it ends the reading, and so the connection.
+    await reader.cancel().catch(() => {});
   }
 }
 
-/** What a server-sent event tells. One that is not known tells nothing. Throws at one that is not as the API writes it. */
+/** What a server-sent event tells: nothing, if its name is not known. Throws at an event that is not as the API writes it. */
 export function eventOf(name: string | undefined, data: string): ReplyEvent | null {
   const told: Record<string, unknown> = JSON.parse(data);
   switch (name) {

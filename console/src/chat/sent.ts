@@ -1,5 +1,7 @@
 /** A message that was sent and is not settled: what a repetition must say again, word for word, to cost nothing twice. */
 
+import { newKey } from "../api/new_key.ts";
+
 export interface Sent {
   /** The idempotency key. The server knows it for 24 hours. */
   readonly key: string;
@@ -14,7 +16,7 @@ export interface Sent {
   readonly after: string | null;
 }
 
-/** What somebody asks for, before it has a key. */
+/** A message before it has a key. */
 export interface Asked {
   message: string;
   model: string | null;
@@ -25,7 +27,7 @@ export interface Asked {
 const KEY_LIFE_MS = 23 * 60 * 60 * 1000;
 
 export function newSent(asked: Asked, userId: string, after: string | null, now: number): Sent {
-  return { ...asked, key: crypto.randomUUID(), userId, sentAt: now, after };
+  return { ...asked, key: newKey(), userId, sentAt: now, after };
 }
 
 /** Whether the key is still good for a repetition. */

@@ -20,6 +20,21 @@ interface Kept {
 const FULL =
   "This browser keeps nothing more for this page, so the message was not sent. Sign out and in again to make room.";
 
+/** Characters that the record of a message has beside its text, with room to spare. */
+const MOST_OF_A_RECORD = 2000;
+
+/** Throws if there is no room to keep `message`. */
+export function checkRoom(message: string): void {
+  const key = `${PREFIX}room`;
+  try {
+    sessionStorage.setItem(key, JSON.stringify(message).padEnd(message.length + MOST_OF_A_RECORD));
+  } catch (error) {
+    throw new Error(FULL, { cause: error });
+  } finally {
+    sessionStorage.removeItem(key);
+  }
+}
+
 /** Keeps a message that is about to be sent. Throws if it cannot: a message that a reload would lose must not be sent. */
 export function keepBeforeSending(reply: Reply): void {
   try {
@@ -47,11 +62,21 @@ export function drop(conversation: string): void {
 
 /** The message that was under way in a conversation when the page was closed. */
 export function keptIn(conversation: string, userId: string, now: number): Reply | null {
-  const stored = sessionStorage.getItem(PREFIX + conversation);
+  const kept = parsed(sessionStorage.getItem(PREFIX + conversation));
+  if (kept === null || kept.sent.userId !== userId) return null;
+  return found(kept.sent, kept.id, kept.refusal, now);
+}
+
+/** A record as this release writes it. Another one is no reason to draw nothing. */
+function parsed(stored: string | null): Kept | null {
   if (stored === null) return null;
-  const { sent, id, refusal }: Kept = JSON.parse(stored);
-  if (sent.userId !== userId) return null;
-  return found(sent, id, refusal, now);
+  try {
+    const kept: Partial<Kept> | null = JSON.parse(stored);
+    const isWhole = typeof kept?.sent?.key === "string" && typeof kept.sent.message === "string";
+    return isWhole ? { id: null, refusal: null, ...(kept as Pick<Kept, "sent">) } : null;
+  } catch {
+    return null;
+  }
 }
 
 onSignedOut(() => {

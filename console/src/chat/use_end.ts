@@ -1,9 +1,9 @@
-/** Keeps the end of a log in view, but only for a reader who is there: who reads further up is left in peace. */
+/** Keeps the end of a log in view while the reader is at the end. Further up, what is in view stays where it is. */
 
 import type { RefObject } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-/** So near to the end counts as being there. */
+/** The distance from the end that still counts as being there. */
 const NEAR_PIXELS = 48;
 
 interface End {
@@ -30,22 +30,22 @@ export function useEnd(first: string | undefined): End {
   useEffect(() => {
     const box = scroller.current;
     if (box === null || content.current === null) return;
-    const look = () => {
+    const measure = () => {
       fromEnd.current = box.scrollHeight - box.scrollTop;
       isThere.current = fromEnd.current - box.clientHeight < NEAR_PIXELS;
       setAway(!isThere.current);
     };
     const follow = () => {
       if (isThere.current) box.scrollTop = box.scrollHeight;
-      else look();
+      else measure();
     };
     const observer = new ResizeObserver(follow);
     observer.observe(content.current);
     observer.observe(box);
-    box.addEventListener("scroll", look, { passive: true });
+    box.addEventListener("scroll", measure, { passive: true });
     return () => {
       observer.disconnect();
-      box.removeEventListener("scroll", look);
+      box.removeEventListener("scroll", measure);
     };
   }, []);
 

@@ -1,13 +1,13 @@
 /** Register, with an invitation where one is needed, and sign in. */
 
 import { useMutation, useQuery } from "@tanstack/preact-query";
-import { anonymous, answered } from "../api/client.ts";
-import { type Description, descriptionQuery } from "../api/description.ts";
+import { useState } from "preact/hooks";
+import { descriptionQuery } from "../api/description.ts";
 import { useDraft } from "../parts/drafts.ts";
 import { ActForm, TextField } from "../parts/form.tsx";
 import { Page } from "../parts/page.tsx";
 import { QueryView } from "../parts/query_view.tsx";
-import { signIn } from "../session/session.ts";
+import { Registration } from "./registration.ts";
 
 export function RegisterPage() {
   const description = useQuery(descriptionQuery);
@@ -16,7 +16,7 @@ export function RegisterPage() {
       <article class="narrow">
         <QueryView query={description}>
           {({ registration }) =>
-            registration === "closed" ? <Closed /> : <RegisterForm registration={registration} />
+            registration === "closed" ? <Closed /> : <RegisterForm isInvitationNeeded={registration === "invitation"} />
           }
         </QueryView>
         <p>
@@ -28,21 +28,22 @@ export function RegisterPage() {
 }
 
 function Closed() {
-  return <p>Nobody can register here by themselves. Ask the operator for an account.</p>;
+  return <p>Registration is closed here. Ask the operator for an account.</p>;
 }
 
-async function register(fields: FormData): Promise<void> {
-  const [username, password] = [`${fields.get("username")}`, `${fields.get("password")}`];
+function accountIn(fields: FormData) {
   const invitation = `${fields.get("invitation")}`.trim();
-  const body = { username, password, ...(invitation === "" ? {} : { invitation }) };
-  await answered(anonymous.POST("/register/", { body }));
-  await signIn(username, password);
+  return {
+    username: `${fields.get("username")}`,
+    password: `${fields.get("password")}`,
+    ...(invitation === "" ? {} : { invitation }),
+  };
 }
 
-function RegisterForm({ registration }: Pick<Description, "registration">) {
+function RegisterForm({ isInvitationNeeded }: { isInvitationNeeded: boolean }) {
   const [username, setUsername] = useDraft("register username");
-  const registering = useMutation({ mutationFn: register });
-  const isNeeded = registration === "invitation";
+  const [registration] = useState(() => new Registration());
+  const registering = useMutation({ mutationFn: (fields: FormData) => registration.register(accountIn(fields)) });
   return (
     <ActForm act={registering} label="Register" onDone={() => setUsername("")}>
       <TextField
@@ -60,21 +61,21 @@ function RegisterForm({ registration }: Pick<Description, "registration">) {
         label="Password"
         name="password"
         type="password"
-        hint="At least 8 characters. Nobody can send it to you: there is no e-mail address."
+        hint="At least 8 characters. It cannot be sent to you: there is no e-mail address."
         autoComplete="new-password"
         minLength={8}
         maxLength={1024}
         required
       />
       <TextField
-        label={isNeeded ? "Invitation" : "Invitation, if you have one"}
+        label={isInvitationNeeded ? "Invitation" : "Invitation, if you have one"}
         name="invitation"
         hint="A code of 20 letters and digits"
         autoComplete="off"
         autoCapitalize="characters"
         spellcheck={false}
         maxLength={100}
-        required={isNeeded}
+        required={isInvitationNeeded}
       />
     </ActForm>
   );

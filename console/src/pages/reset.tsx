@@ -20,7 +20,7 @@ export function ResetPage() {
   return (
     <Page title="Set a new password">
       <article class="narrow">
-        <p>Ask the people who run this service for a code. It is good for a day, and once.</p>
+        <p>Ask the people who run this service for a code. It works once, within a day.</p>
         <ActForm act={resetting} label="Set the password" onDone={done}>
           <TextField
             label="Code"

@@ -17,7 +17,7 @@ export interface DaySeries {
 }
 
 interface Props {
-  /** What the amounts are: "Credits by day". */
+  /** The name of the amounts: "Credits by day". */
   label: string;
   /** Days of UTC without a gap, the oldest first. */
   days: string[];

@@ -33,7 +33,7 @@ export function firstOfMonth(day: string): string {
   return `${day.slice(0, 8)}01`;
 }
 
-/** What is wrong with two dates as a period, while they are typed. */
+/** The fault of two dates as a period, while they are typed. */
 export function faultOf({ from, to }: Period): string | null {
   if (!isDay(from) || !isDay(to)) return "Give both days.";
   if (from > to) return "The last day is before the first.";

@@ -2,15 +2,18 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { Announcements } from "./announcer.tsx";
 
 export function Dialog(props: { title: string; onClose: () => void; wide?: boolean; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isMounted = useRef(true);
   const heading = useId();
   useEffect(() => {
     const before = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
     return () => {
+      isMounted.current = false;
       // While the dialog is open nothing behind it takes the focus.
       shown?.close();
       if (before instanceof HTMLElement) before.focus();
@@ -20,6 +23,12 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
       });
     };
   }, []);
+  /** Chromium closes a dialog on a second Escape without asking. It stays open for as long as the page shows it. */
+  const closed = () => {
+    if (!isMounted.current) return;
+    dialog.current?.showModal();
+    props.onClose();
+  };
   return (
     <dialog
       ref={dialog}
@@ -29,6 +38,7 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
         event.preventDefault();
         props.onClose();
       }}
+      onClose={closed}
     >
       <article>
         <header>
@@ -39,6 +49,8 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
         </header>
         {props.children}
       </article>
+      {/* The rest of the page is silent while a modal dialog is open. */}
+      <Announcements />
     </dialog>
   );
 }

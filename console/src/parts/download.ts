@@ -1,8 +1,8 @@
 /** Files that the browser saves, from answers that want a token. */
 
 import { addressOf } from "../api/base.ts";
-import { problemOf } from "../api/problem.ts";
-import { authorizedFetch } from "../session/session.ts";
+import { problemOf, Unreachable } from "../api/problem.ts";
+import { authorizedFetch, sessionSignal } from "../session/session.ts";
 
 /** Most pages of one table. Of 500 transactions each they are half a million. */
 const MOST_PAGES = 1000;
@@ -10,12 +10,15 @@ const MOST_PAGES = 1000;
 /** Saves all pages of a list as one table: `path` is relative, such as `usage/?from=2026-11-01`. */
 export async function saveTable(path: string, fileName: string): Promise<void> {
   const parts: string[] = [];
+  const signal = sessionSignal();
   let address: string | null = addressOf(path);
   for (let page = 0; address !== null; page += 1) {
     if (page === MOST_PAGES) throw new Error("The table has too many rows for one file: choose fewer days.");
-    const answer: Response = await authorizedFetch(new Request(address, { headers: { Accept: "text/csv" } }));
+    const answer: Response = await authorizedFetch(new Request(address, { headers: { Accept: "text/csv" }, signal }));
     if (!answer.ok) throw await problemOf(answer);
-    const table = await answer.text();
+    const table = await answer.text().catch((error: unknown) => {
+      throw signal.aborted ? error : new Unreachable(error);
+    });
     // Each page begins with the same line of names.
     parts.push(page === 0 ? table : table.slice(table.indexOf("\n") + 1));
     const next: string | null = nextOf(answer);

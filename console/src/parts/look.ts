@@ -1,4 +1,4 @@
-/** The look of the page, for what is drawn on a canvas and so does not change by itself. */
+/** The look of the page, for a canvas, which does not change with it by itself. */
 
 import { useEffect, useState } from "preact/hooks";
 

@@ -3,8 +3,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-/** The first page that is opened leaves the focus to the browser. */
-let isFirst = true;
+/**
+ * Whether the person has clicked or typed anything since the page was loaded: until then the focus is left to the browser. The
+ * browser's own `userActivation` would not do, since it outlives a reload.
+ */
+let hasActed = false;
+const act = () => {
+  hasActed = true;
+};
+addEventListener("click", act, { capture: true, once: true });
+addEventListener("keydown", act, { capture: true, once: true });
 
 interface Props {
   title: string;
@@ -20,8 +28,7 @@ export function Page({ title, actions, children }: Props) {
   }, [title]);
   useEffect(() => {
     // A page whose first field takes the focus keeps it there.
-    if (!isFirst && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
-    isFirst = false;
+    if (hasActed && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
   }, []);
   return (
     <div class="page">

@@ -73,7 +73,7 @@ export function Plot({ label, days, series, chosen, onChoose }: Props) {
   );
 }
 
-/** What the chart says of a day, or of all. */
+/** The text of the chart for a day, or for all. */
 function textOf(days: string[], series: DaySeries[], chosen: number | null): string {
   const day = chosen === null ? undefined : days[chosen];
   const amountOf = ({ values }: DaySeries) =>

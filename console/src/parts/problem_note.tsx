@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { ApiProblem, Unreachable } from "../api/problem.ts";
+import { ApiProblem, NotSent, Unreachable } from "../api/problem.ts";
 
 interface Props {
   error: Error | null;
@@ -35,6 +35,9 @@ export function ProblemNote({ error, form, children }: Props) {
 
 function sentencesOf(error: Error, form: HTMLFormElement | null): string[] {
   if (error instanceof Unreachable) return [`${error.message} What you typed is still here: try again.`];
+  if (error instanceof NotSent && error.cause instanceof ApiProblem) return [error.message, ...waitOf(error.cause)];
+  if (error instanceof NotSent && error.cause !== null)
+    return [`${error.message} What you typed is still here: try again.`];
   if (!(error instanceof ApiProblem)) return [error.message];
   const others = Object.entries(error.errors).filter(([field]) => form?.elements.namedItem(field) == null);
   const ofFields = others.flatMap(([field, sentences]) => sentences.map((sentence) => `${field}: ${sentence}`));

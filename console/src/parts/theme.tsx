@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { named } from "../api/base.ts";
+import { browserStore } from "./store.ts";
 
 type Theme = "auto" | "light" | "dark";
 
@@ -10,7 +11,7 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 const WORDS: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
 
 function storedTheme(): Theme {
-  const stored = localStorage.getItem(STORED);
+  const stored = browserStore.get(STORED);
   return THEMES.find((theme) => theme === stored) ?? "auto";
 }
 
@@ -24,7 +25,7 @@ export function applyTheme(): void {
 export function ThemeChoice() {
   const choose = (chosen: Theme) => {
     theme.value = chosen;
-    localStorage.setItem(STORED, chosen);
+    browserStore.set(STORED, chosen);
     applyTheme();
   };
   return (

@@ -1,16 +1,14 @@
-/** An access token, and how long it is good for by this machine's own clock. */
+/** Access tokens, and their end by this machine's own clock. */
 
 export interface AccessToken {
   readonly jwt: string;
-  /** Whose token it is. */
   readonly userId: string;
-  /** The session that it belongs to. */
   readonly sessionId: string;
   /** Milliseconds since the Unix epoch, by this machine's clock. */
   readonly goodUntil: number;
 }
 
-/** A token is replaced so long before its end, so that no request arrives with one that has just ended. */
+/** Time before its end in which a token is replaced already, so that no request arrives with one that has just ended. */
 const MARGIN_MS = 20_000;
 
 /** The token in an answer that came at `now`. Server and browser may disagree about the time: its life counts from its arrival. */

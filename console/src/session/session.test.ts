@@ -1,24 +1,41 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { json, jwt, problem, serve } from "./testing.ts";
 
-type SessionModule = typeof import("./session.ts");
+let sessions: typeof import("./session.ts");
+let passwords: typeof import("./password_request.ts");
+let channel: { onmessage: ((event: { data: unknown }) => void) | null };
 
-let sessions: SessionModule;
+async function openPage(): Promise<void> {
+  vi.resetModules();
+  sessions = await import("./session.ts");
+  passwords = await import("./password_request.ts");
+}
+
+/** Errors have the types of the page that threw them. */
+const errors = () => import("../api/problem.ts");
 
 /** Each test has a page of its own. */
 beforeEach(async () => {
-  vi.resetModules();
   localStorage.clear();
   sessionStorage.clear();
   vi.stubGlobal(
     "BroadcastChannel",
     class {
       onmessage = null;
+      constructor() {
+        channel = this;
+      }
       postMessage() {}
     },
   );
-  sessions = await import("./session.ts");
+  await openPage();
 });
+
+/** Another tab has a token, and tells it. */
+async function hearToken(claims: Parameters<typeof jwt>[0]): Promise<void> {
+  const { accessToken } = await import("./access_token.ts");
+  channel.onmessage?.({ data: { kind: "token", token: accessToken(jwt(claims), Date.now()) } });
+}
 
 function get(path: string): Promise<Response> {
   return sessions.authorizedFetch(new Request(new URL(path, location.href)));
@@ -45,8 +62,7 @@ describe("a session", () => {
 
   it("goes on after a reload by its cookie", async () => {
     await signIn();
-    vi.resetModules();
-    sessions = await import("./session.ts");
+    await openPage();
     serve((_, request) =>
       request.headers.get("X-Session") === "cookie" ? json({ access_token: jwt() }) : problem(400, "invalid"),
     );
@@ -83,10 +99,10 @@ describe("a session", () => {
       return isOver ? problem(401, "token_not_valid") : json({});
     });
     const answer = get("keys/");
-    await vi.waitFor(() => expect(sessions.passwordWanted.value?.reason).toBe("expired"));
+    await vi.waitFor(() => expect(passwords.passwordWanted.value).toBe("expired"));
     await sessions.signIn("ada", "a password");
     expect((await answer).status).toBe(200);
-    expect(sessions.passwordWanted.value).toBeNull();
+    expect(passwords.passwordWanted.value).toBeNull();
   });
 
   it("of another person never pays for what this one asked", async () => {
@@ -107,10 +123,10 @@ describe("a session", () => {
       return path === "login/" ? json({ user: "ada", access_token: jwt({ sid: "second" }) }) : json({});
     });
     const act = sessions.recently(async () => {
-      if (!isRecent) throw await (await import("../api/problem.ts")).problemOf(problem(403, "login_required_again"));
+      if (!isRecent) throw await (await errors()).problemOf(problem(403, "login_required_again"));
       return "done";
     });
-    await vi.waitFor(() => expect(sessions.passwordWanted.value?.reason).toBe("recent"));
+    await vi.waitFor(() => expect(passwords.passwordWanted.value).toBe("recent"));
     await sessions.signIn("ada", "a password");
     expect(await act).toBe("done");
     expect(asked).toContain("sessions/first/");
@@ -151,10 +167,103 @@ describe("a session", () => {
     await expect(sessions.fetchByOneToken()).rejects.toThrow("signed out");
   });
 
-  it("ends here although the server cannot be told, unless all sessions were to end", async () => {
+  it("sends nothing as another person who signs in while a token is fetched", async () => {
+    await signIn(jwt({ exp: 1 }));
+    const asked = serve(async (path) => {
+      await hearToken({ sub: "bob", exp: 900 });
+      return path === "token/refresh/" ? json({ access_token: jwt({ sub: "bob" }) }) : json({});
+    });
+    await expect(get("chatView/")).rejects.toThrow("signed out");
+    expect(asked).toEqual(["token/refresh/"]);
+  });
+
+  it("tells a request that was not sent from one whose answer was lost", async () => {
+    await signIn(jwt({ exp: 1 }));
+    serve(() => Promise.reject(new TypeError("Failed to fetch")));
+    const { NotSent, Unreachable } = await errors();
+    const error = await get("chatView/").catch((error) => error);
+    expect(error).toBeInstanceOf(NotSent);
+    expect(error.cause).toBeInstanceOf(Unreachable);
+    serve((path) =>
+      path === "token/refresh/" ? json({ access_token: jwt() }) : Promise.reject(new TypeError("Failed to fetch")),
+    );
+    await expect(get("chatView/")).rejects.toBeInstanceOf(Unreachable);
+  });
+
+  it("takes its requests with it when it ends, and those of a loop that go on after it", async () => {
+    await signIn();
+    const signal = sessions.sessionSignal();
+    serve(
+      (_, request) =>
+        new Promise((_, reject) => {
+          request.signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+        }),
+    );
+    const answer = get("export/");
+    setTimeout(sessions.leave, 20);
+    await expect(answer).rejects.toThrow();
+    expect(signal.aborted).toBe(true);
+    expect(sessions.sessionSignal().aborted).toBe(false);
+  });
+
+  it("that is over keeps drafts if its question is closed", async () => {
+    await signIn();
+    let hasForgotten = false;
+    sessions.onSignedOut(() => {
+      hasForgotten = true;
+    });
+    serve(() => problem(401, "token_not_valid"));
+    const answer = get("keys/");
+    await vi.waitFor(() => expect(passwords.passwordWanted.value).toBe("expired"));
+    sessions.endHere();
+    await expect(answer).rejects.toThrow("signed out");
+    expect(sessions.session.value.kind).toBe("signed-out");
+    expect(hasForgotten).toBe(false);
+  });
+
+  it("does nothing if the password for an act is not given, and goes on", async () => {
+    await signIn();
+    const act = sessions.recently(async () => {
+      throw await (await errors()).problemOf(problem(403, "login_required_again"));
+    });
+    await vi.waitFor(() => expect(passwords.passwordWanted.value).toBe("recent"));
+    passwords.settlePassword(false, "recent");
+    await expect(act).rejects.toThrow("Nothing was done.");
+    expect(sessions.session.value.kind).toBe("signed-in");
+  });
+
+  it.each([429, 400, 503])("that the server answers with %i is not taken for one that is over", async (status) => {
+    await signIn();
+    await openPage();
+    serve(() => problem(status, "error"));
+    sessions.begin();
+    await vi.waitFor(() => expect(sessions.session.value.kind).toBe("unreachable"));
+    serve(() => json({ access_token: jwt() }));
+    sessions.begin();
+    await vi.waitFor(() => expect(sessions.session.value.kind).toBe("signed-in"));
+  });
+
+  it("is over for a page that comes back after another tab has signed out", async () => {
+    await signIn();
+    localStorage.clear();
+    dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+    expect(sessions.session.value.kind).toBe("signed-out");
+  });
+
+  it.each([{}, { everywhere: true }])("does not end here if the server cannot end it: %j", async (ends) => {
     await signIn();
     serve(() => problem(503, "unavailable"));
-    await expect(sessions.signOut({ everywhere: true })).rejects.toThrow("unavailable");
+    await expect(sessions.signOut(ends)).rejects.toThrow("unavailable");
     expect(sessions.session.value.kind).toBe("signed-in");
+    sessions.leave();
+    expect(sessions.session.value.kind).toBe("signed-out");
+  });
+
+  it("that is over already ends here, but does not pass for the end of all sessions", async () => {
+    await signIn();
+    serve(() => problem(401, "not_authenticated"));
+    await expect(sessions.signOut({ everywhere: true })).rejects.toThrow("not_authenticated");
+    await sessions.signOut();
+    expect(sessions.session.value.kind).toBe("signed-out");
   });
 });

@@ -1,47 +1,44 @@
 /**
- * Who is signed in. The access token is in this module's memory and nowhere else; the refresh token is in a cookie that no script
- * can read (docs/decisions/cookie-sessions.md). Begin with `authorizedFetch`.
+ * The session of the person who is signed in. The access token is in this module's memory and nowhere else; the refresh token is in
+ * a cookie that no script can read (docs/decisions/cookie-sessions.md). Begin with `authorizedFetch`.
  */
 
 import { computed, signal } from "@preact/signals";
 import { addressOf, named } from "../api/base.ts";
-import { ApiProblem, isProblem, problemOf, SignedOut, Unreachable } from "../api/problem.ts";
+import { Cancelled, isProblem, NotSent, problemOf, SignedOut } from "../api/problem.ts";
+import { browserStore, tabStore } from "../parts/store.ts";
 import { type AccessToken, accessToken, isFresh } from "./access_token.ts";
+import { askForPassword, settlePassword } from "./password_request.ts";
+import { postByCookie, send, withSignals, withTimeout } from "./send.ts";
 import { Tabs } from "./tabs.ts";
 
 export type Session =
   /** The page has just been opened, and the server has not said yet whether its cookie is good. */
   | { kind: "unknown" }
-  /** It could not be asked. */
-  | { kind: "unreachable" }
+  /** The server did not say it: it could not be reached, or it is busy. */
+  | { kind: "unreachable"; error: Error }
   | { kind: "signed-out" }
   | { kind: "signed-in"; userId: string };
 
-/** Why a password is asked for over a page. */
-export type PasswordReason = "expired" | "recent";
-
-interface PasswordRequest {
-  reason: PasswordReason;
-  /** Ends the request: `true` after a login, `false` if there will be none. */
-  settle(signedIn: boolean): void;
-  settled: Promise<boolean>;
-}
-
-const COOKIE_SESSION = { "X-Session": "cookie" };
-/** Whose drafts this tab has. */
+/** The person whose drafts this tab has. */
 const LAST_USER = named("last user");
 /** Says that this browser has had a session here, so that a stranger's first visit asks the server nothing. No secret. */
 const HAS_SESSION = named("has session");
 
 const state = signal<Session>({ kind: "unknown" });
-const wanted = signal<PasswordRequest | null>(null);
 const name = signal<string | null>(null);
 let token: AccessToken | null = null;
+/** Ends the requests of a person who is forgotten. */
+let life = new AbortController();
 
 export const session = computed(() => state.value);
-export const passwordWanted = computed(() => wanted.value);
 /** The name of the person, once the server has said it. */
 export const username = computed(() => name.value);
+
+/** Ends when the person signs out or is another one. A loop of requests takes it once and gives it to each of them. */
+export function sessionSignal(): AbortSignal {
+  return life.signal;
+}
 
 const forgetters: Array<() => void> = [];
 
@@ -58,34 +55,46 @@ const tabs = new Tabs({
   signedOut: () => drop(),
 });
 
+// A page that the browser had put aside has heard nothing of the other tabs.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted || state.peek().kind !== "signed-in") return;
+  if (browserStore.get(HAS_SESSION) === null) drop();
+  else
+    refreshed(token).catch(() => {
+      // The next request of the page finds out what is wrong.
+    });
+});
+
 function take(next: AccessToken): void {
-  if (sessionStorage.getItem(LAST_USER) !== next.userId) forget();
+  if (tabStore.get(LAST_USER) !== next.userId) forget();
   token = next;
-  localStorage.setItem(HAS_SESSION, "yes");
-  sessionStorage.setItem(LAST_USER, next.userId);
+  browserStore.set(HAS_SESSION, "yes");
+  tabStore.set(LAST_USER, next.userId);
   const before = state.peek();
   if (before.kind !== "signed-in" || before.userId !== next.userId)
     state.value = { kind: "signed-in", userId: next.userId };
-  if (wanted.peek()?.reason === "expired") wanted.peek()?.settle(true);
+  settlePassword(true, "expired");
 }
 
 function forget(): void {
   token = null;
   name.value = null;
   for (const forget of forgetters) forget();
+  life.abort();
+  life = new AbortController();
 }
 
 function drop(): void {
   forget();
-  end();
-  wanted.peek()?.settle(false);
+  endHere();
 }
 
-/** The session is over. What was typed stays, for the same person to go on with. */
-function end(): void {
+/** Ends the session in this tab. Drafts stay, for the same person to go on with. */
+export function endHere(): void {
   token = null;
-  localStorage.removeItem(HAS_SESSION);
+  browserStore.remove(HAS_SESSION);
   state.value = { kind: "signed-out" };
+  settlePassword(false);
 }
 
 /** The name as the server writes it. */
@@ -95,53 +104,26 @@ export function learnUsername(known: string): void {
 
 /** Finds out whether the cookie of an earlier visit is good. */
 export function begin(): void {
-  if (localStorage.getItem(HAS_SESSION) === null) {
+  if (browserStore.get(HAS_SESSION) === null) {
     state.value = { kind: "signed-out" };
     return;
   }
   state.value = { kind: "unknown" };
-  refreshed(null).catch((error: unknown) => {
-    if (error instanceof ApiProblem && error.status < 500) end();
-    else state.value = { kind: "unreachable" };
+  refreshed(null).catch((error: Error) => {
+    if (isOver(error)) endHere();
+    else state.value = { kind: "unreachable", error };
   });
-}
-
-/** How long an answer about the cookie may take, since other tabs wait for it. */
-const SESSION_TIMEOUT_MS = 20_000;
-
-/** Sends a request, and throws `Unreachable` if it gets no answer. */
-export async function send(request: Request): Promise<Response> {
-  try {
-    return await fetch(request, { credentials: "same-origin", cache: "no-store", referrerPolicy: "no-referrer" });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Unreachable(error);
-  }
-}
-
-/** Posts to a path that deals with the cookie. */
-async function post(path: string, body: unknown): Promise<Response> {
-  const answer = await send(
-    new Request(addressOf(path), {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...COOKIE_SESSION },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(SESSION_TIMEOUT_MS),
-    }),
-  );
-  if (!answer.ok) throw await problemOf(answer);
-  return answer;
 }
 
 /** Begins a session. In place of one that is there already, it ends that one. */
 export async function signIn(username: string, password: string): Promise<void> {
   const before = token;
-  const answer = await tabs.oneAtATime(async () => (await post("login/", { username, password })).json());
+  const answer = await tabs.oneAtATime(async () => (await postByCookie("login/", { username, password })).json());
   const next = accessToken(answer.access_token, Date.now());
   take(next);
   name.value = answer.user;
   tabs.tellToken(next);
-  wanted.peek()?.settle(true);
+  settlePassword(true);
   if (before !== null && before.userId === next.userId && before.sessionId !== next.sessionId) {
     await endSession(before.sessionId).catch(() => {
       // It ends by itself, and can be ended in the list of sessions.
@@ -153,12 +135,16 @@ async function endSession(id: string): Promise<void> {
   await authorizedFetch(new Request(addressOf(`sessions/${id}/`), { method: "DELETE" }));
 }
 
-/** Ends this session, or all of the person's, and then their API keys too if that is asked for. */
+/**
+ * Ends this session, or all of the person's, and then their API keys too if that is asked for. After an error the session lives on,
+ * in a cookie that no script can delete: `leave` forgets the person all the same.
+ */
 export async function signOut(ends: { everywhere?: boolean; keys?: boolean } = {}): Promise<void> {
   try {
-    await tabs.oneAtATime(() => post("logout/", ends));
+    await tabs.oneAtATime(() => postByCookie("logout/", ends));
   } catch (error) {
-    if (error instanceof Unreachable || ends.everywhere === true) throw error;
+    // A session that is over needs no end, but its end was not that of the others.
+    if (ends.everywhere === true || !isOver(error)) throw error;
   }
   leave();
 }
@@ -180,7 +166,7 @@ async function refreshed(stale: AccessToken | null): Promise<AccessToken> {
 }
 
 async function newToken(): Promise<AccessToken> {
-  const answer = await (await post("token/refresh/", {})).json();
+  const answer = await (await postByCookie("token/refresh/", {})).json();
   const next = accessToken(answer.access_token, Date.now());
   take(next);
   tabs.tellToken(next);
@@ -194,18 +180,30 @@ export async function renewToken(): Promise<void> {
 
 /** A way to send requests by one new token, which nothing replaces: an account that is being deleted gives no other. */
 export async function fetchByOneToken(): Promise<(request: Request) => Promise<Response>> {
-  const only = await goodToken(token);
+  const only = await tokenOf(personNow(), token);
   return (request) => send(authorized(request, only));
 }
 
-/** A token that is good, after the person has signed in again if they have to, and of nobody but the one who had `stale`. */
-async function goodToken(stale: AccessToken | null): Promise<AccessToken> {
-  const good = await anyGoodToken(stale);
-  // Another tab may have signed somebody else in: they do not pay for what this person asked.
-  if (stale !== null && good.userId !== stale.userId) throw new SignedOut();
-  return good;
+/** The id of the person whose page sends a request. */
+function personNow(): string {
+  const now = state.peek();
+  if (now.kind !== "signed-in") throw new SignedOut();
+  return now.userId;
 }
 
+/** A good token of the person `userId`, other than `stale`. Throws `NotSent` if there is none. */
+async function tokenOf(userId: string, stale: AccessToken | null): Promise<AccessToken> {
+  try {
+    const good = await anyGoodToken(stale);
+    // Another tab may have signed somebody else in, who must not pay for the requests of this person.
+    if (good.userId !== userId) throw new SignedOut();
+    return good;
+  } catch (error) {
+    throw error instanceof NotSent ? error : new NotSent(error);
+  }
+}
+
+/** A good token, after the person has signed in again if the session is over. */
 async function anyGoodToken(stale: AccessToken | null): Promise<AccessToken> {
   if (token !== null && token !== stale && isFresh(token, Date.now())) return token;
   if (state.peek().kind === "signed-out") throw new SignedOut();
@@ -213,8 +211,7 @@ async function anyGoodToken(stale: AccessToken | null): Promise<AccessToken> {
     return await refreshed(stale);
   } catch (error) {
     if (!isOver(error)) throw error;
-    await askForPassword("expired");
-    if (token === null) throw new SignedOut();
+    if (!(await askForPassword("expired")) || token === null) throw new SignedOut();
     return token;
   }
 }
@@ -223,12 +220,28 @@ function isOver(error: unknown): boolean {
   return ["not_authenticated", "token_not_valid", "user_inactive"].some((code) => isProblem(error, code));
 }
 
-/** Sends a request for the person. A token that has ended is replaced, and the request is sent again, once. */
-export async function authorizedFetch(request: Request): Promise<Response> {
-  const first = await goodToken(null);
-  const answer = await send(authorized(request.clone(), first));
+/**
+ * Sends a request for the person, for as long as its answer takes. A token that has ended is replaced, and the request is sent
+ * again, once.
+ */
+export function authorizedFetch(request: Request): Promise<Response> {
+  return fetchAs(request, (request) => request);
+}
+
+/** Sends a request whose answer is short, and gives it up after a minute. The time in which a password is typed does not count. */
+export function authorizedCall(request: Request): Promise<Response> {
+  return fetchAs(request, withTimeout);
+}
+
+async function fetchAs(request: Request, limited: (request: Request) => Request): Promise<Response> {
+  const person = personNow();
+  const signal = sessionSignal();
+  const sendBy = (request: Request, token: AccessToken) =>
+    send(limited(withSignals(authorized(request, token), signal)));
+  const first = await tokenOf(person, null);
+  const answer = await sendBy(request.clone(), first);
   if (answer.status !== 401 || !(await isOfToken(answer.clone()))) return answer;
-  return send(authorized(request, await goodToken(first)));
+  return sendBy(request, await tokenOf(person, first));
 }
 
 function authorized(request: Request, { jwt }: AccessToken): Request {
@@ -248,37 +261,7 @@ export async function recently<T>(act: () => Promise<T>): Promise<T> {
     return await act();
   } catch (error) {
     if (!isProblem(error, "login_required_again")) throw error;
-    await askForPassword("recent");
+    if (!(await askForPassword("recent"))) throw new Cancelled();
     return act();
   }
-}
-
-/** Asks for the password over the page. Several requests that wait share one question. */
-async function askForPassword(reason: PasswordReason): Promise<void> {
-  const { settled } = wanted.peek() ?? newPasswordRequest(reason);
-  if (await settled) return;
-  if (reason === "expired") leave();
-  throw new SignedOut();
-}
-
-function newPasswordRequest(reason: PasswordReason): PasswordRequest {
-  const { promise, resolve } = withResolvers<boolean>();
-  const request = {
-    reason,
-    settled: promise,
-    settle: (signedIn: boolean) => {
-      wanted.value = null;
-      resolve(signedIn);
-    },
-  };
-  wanted.value = request;
-  return request;
-}
-
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

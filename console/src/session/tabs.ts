@@ -9,9 +9,8 @@ import { type AccessToken, isFresh } from "./access_token.ts";
 type Word = { kind: "token"; token: AccessToken } | { kind: "token-wanted" } | { kind: "signed-out" };
 
 /** How long a tab waits for another tab's token. Tabs answer within a few milliseconds, and a frozen one never. */
-const PATIENCE_MS = 150;
+const PATIENCE_MS = 60;
 
-const TAB_LOCK = named("tab");
 const REFRESH_LOCK = named("refresh");
 const LOCKS: LockManager | undefined = navigator.locks;
 
@@ -34,8 +33,6 @@ export class Tabs {
   constructor(handlers: TabHandlers) {
     this.#handlers = handlers;
     this.#channel.onmessage = ({ data }: MessageEvent<Word>) => this.#hear(data);
-    // Held for as long as the tab lives, so that the others know that there is one to ask.
-    void LOCKS?.request(TAB_LOCK, { mode: "shared" }, () => new Promise(() => {}));
   }
 
   #hear(word: Word): void {
@@ -66,10 +63,11 @@ export class Tabs {
     return turn;
   }
 
-  /** Comes back when another tab has told its token, or when none does. */
+  /**
+   * Comes back when another tab has told its token, or when none does. Whether there is another tab cannot be asked beforehand: a
+   * lock that each tab holds would tell it, but it bars the page from the browser's back/forward cache.
+   */
   async askForToken(): Promise<void> {
-    const { held = [] } = (await LOCKS?.query()) ?? {};
-    if (held.filter((lock) => lock.name === TAB_LOCK).length < 2) return;
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
       setTimeout(resolve, PATIENCE_MS);

@@ -1,4 +1,4 @@
-/** What tests of sessions need: tokens, and a server that is asked by `fetch`. */
+/** Helpers of tests of sessions: tokens, and a server that is asked by `fetch`. */
 
 import { vi } from "vitest";
 

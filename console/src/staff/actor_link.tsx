@@ -1,4 +1,4 @@
-/** Whoever acted: a superuser, by name as far as the account is there, or an operator, who has no page. */
+/** The actor of an act: a superuser, by name as far as the account is there, or an operator, who has no page. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { answered, api } from "../api/client.ts";

@@ -22,11 +22,34 @@ test("a 404 reads the account again, since whoever is no longer staff gets one e
 });
 
 test("an act makes what staff have read out of date, also where its outcome is not known", async () => {
-  expect(await keysReadAgain(() => act(async () => "done"))).toEqual(["staff", "balance"]);
+  expect(await keysReadAgain(() => act(async () => "done"))).toEqual(["balance", "staff"]);
   expect(await keysReadAgain(() => act(() => Promise.reject(problem(503, "unavailable"))))).toEqual([
-    "staff",
     "balance",
+    "staff",
   ]);
+});
+
+test("an act is over when what it made out of date was read again, or takes too long", async () => {
+  vi.useFakeTimers();
+  let read: () => void = () => {};
+  const invalidated = vi.spyOn(queryClient, "invalidateQueries");
+  const whileReading = async () => {
+    invalidated.mockImplementation(() => new Promise((resolve) => (read = resolve)));
+    let isOver = false;
+    void act(async () => "done").then(() => (isOver = true));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(isOver).toBe(false);
+    return () => isOver;
+  };
+  const first = await whileReading();
+  read();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(first()).toBe(true);
+  const second = await whileReading();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(second()).toBe(true);
+  invalidated.mockRestore();
+  vi.useRealTimers();
 });
 
 test("a blank condition is none", () => {

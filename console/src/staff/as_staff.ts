@@ -9,7 +9,7 @@ import { recently } from "../session/session.ts";
 const STAFF = "staff";
 
 /**
- * The result of `call`. Somebody who is no longer a superuser gets the 404 of a path that is not there: the account is read
+ * The result of `call`. A person who is no longer a superuser gets the 404 of a path that is not there: the account is read
  * again after a 404, and without its `staff` these pages are gone.
  */
 export async function asStaff<T>(call: () => Promise<T>): Promise<T> {
@@ -21,15 +21,29 @@ export async function asStaff<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Does an act of staff, after the password if the act wants a login of the last minutes. What was read before is out of date then. */
+/** How long an act that is done waits for what it made out of date. */
+const MOST_READING_MS = 5000;
+
+/**
+ * Does an act of staff, after the password if the act wants a login of the last minutes. What was read before is out of date then:
+ * an act is over when that was read again, so that no page shows what it was before.
+ */
 export async function act<T>(call: () => Promise<T>): Promise<T> {
+  let done: T;
   try {
-    return await asStaff(() => recently(call));
-  } finally {
-    // Also after an error: the outcome of an act without an answer is not known.
-    void queryClient.invalidateQueries({ queryKey: [STAFF] });
-    balanceHasChanged();
+    done = await asStaff(() => recently(call));
+  } catch (error) {
+    // The outcome of an act without an answer is not known.
+    void readAgain();
+    throw error;
   }
+  await Promise.race([readAgain(), new Promise((resolve) => setTimeout(resolve, MOST_READING_MS))]);
+  return done;
+}
+
+function readAgain(): Promise<void> {
+  balanceHasChanged();
+  return queryClient.invalidateQueries({ queryKey: [STAFF] });
 }
 
 /** A read of one thing. */

@@ -11,13 +11,15 @@ interface Props {
   label: string;
   children: ComponentChildren;
   disabled?: boolean;
+  /** After the act, unless the dialog was closed. */
+  onDone?: () => void;
   onClose: () => void;
 }
 
-export function ConfirmDialog({ title, act, label, children, disabled = false, onClose }: Props) {
+export function ConfirmDialog({ title, act, label, children, disabled = false, onDone = () => {}, onClose }: Props) {
   return (
     <Dialog title={title} onClose={onClose}>
-      <ActForm act={act} label={label} onRefuse={onClose} disabled={disabled} isDangerous>
+      <ActForm act={act} label={label} onDone={() => onDone()} onRefuse={onClose} disabled={disabled} isDangerous>
         {children}
       </ActForm>
     </Dialog>

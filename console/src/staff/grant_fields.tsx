@@ -1,24 +1,30 @@
 /** The fields of a grant: give or take back, how much, and why. */
 
 import { SelectField, TextField } from "../parts/form.tsx";
+import type { TypedGrant } from "./typed_grant.ts";
 
 /** The most that the API takes for one grant. The deployment's `MAX_GRANT` may be lower. */
 const MOST_CREDITS = 1_000_000_000_000;
 
 interface Props {
-  /** A grant that was sent already, and is not to be changed: only to be sent again. */
-  kept: { amount: number; reason: string } | null;
+  typed: TypedGrant;
+  onType: (typed: TypedGrant) => void;
+  /** Whether the grant was sent already, and can only be sent again as it is. */
+  isFixed: boolean;
   autoFocus?: boolean;
 }
 
-export function GrantFields({ kept, autoFocus = false }: Props) {
-  const fixed = kept === null ? {} : { value: kept.reason, readOnly: true };
-  const amount = kept === null ? {} : { value: Math.abs(kept.amount), readOnly: true };
-  const direction = kept === null ? {} : { value: kept.amount < 0 ? "take" : "give", disabled: true };
+export function GrantFields({ typed, onType, isFixed, autoFocus = false }: Props) {
   return (
     <>
       <div class="fields">
-        <SelectField label="What" name="direction" {...direction}>
+        <SelectField
+          label="What"
+          name="direction"
+          value={typed.direction}
+          disabled={isFixed}
+          onChange={(event) => onType({ ...typed, direction: event.currentTarget.value === "take" ? "take" : "give" })}
+        >
           <option value="give">give</option>
           <option value="take">take back</option>
         </SelectField>
@@ -32,25 +38,23 @@ export function GrantFields({ kept, autoFocus = false }: Props) {
           step={1}
           autoFocus={autoFocus}
           required
-          {...amount}
+          value={typed.amount}
+          readOnly={isFixed}
+          onInput={(event) => onType({ ...typed, amount: event.currentTarget.value })}
         />
       </div>
       <TextField
         label="Reason"
         name="reason"
-        hint="For whoever reads the history"
+        hint="For readers of the history"
         maxLength={500}
         dir="auto"
         autoComplete="off"
         required
-        {...fixed}
+        value={typed.reason}
+        readOnly={isFixed}
+        onInput={(event) => onType({ ...typed, reason: event.currentTarget.value })}
       />
     </>
   );
-}
-
-/** What is given: a negative number is taken back. */
-export function amountIn(fields: FormData): number {
-  const amount = Number(fields.get("amount"));
-  return fields.get("direction") === "take" ? -amount : amount;
 }

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { ApiProblem, SignedOut, Unreachable } from "../api/problem.ts";
+import { ApiProblem, NotSent, Unreachable } from "../api/problem.ts";
 import { keptDraft } from "../parts/drafts.ts";
 import { isRefusal, useKeptAct } from "./kept_act.ts";
 
 const problem = (status: number) => new ApiProblem(new Response(null, { status }), {});
 
 test("only an answer below 500, or none sent, says that nothing was done", () => {
-  expect([problem(403), problem(429), new SignedOut()].map(isRefusal)).toEqual([true, true, true]);
+  expect([problem(403), problem(429), new NotSent(null)].map(isRefusal)).toEqual([true, true, true]);
   expect([problem(500), problem(503), new Unreachable(null)].map(isRefusal)).toEqual([false, false, false]);
 });
 
@@ -17,10 +17,24 @@ test("an act is in the store while it is under way, and after an answer that was
     throw new Unreachable(null);
   });
   await expect(lost).rejects.toBeInstanceOf(Unreachable);
-  expect(useKeptAct("lost").kept).toEqual({ key: "k" });
+  expect(useKeptAct("lost")).toMatchObject({ kept: { key: "k" }, isUnderWay: false });
   await useKeptAct("lost").send({ key: "k" }, async () => "done");
   expect(useKeptAct("lost").kept).toBeNull();
   expect(keptDraft("lost")).toBe("");
+});
+
+test("a page that is opened while an act is under way has that act, and sends no other", async () => {
+  let answer: (done: string) => void = () => {};
+  const first = useKeptAct<{ key: string }>("slow").send(
+    { key: "k" },
+    () => new Promise((resolve) => (answer = resolve)),
+  );
+  const later = useKeptAct<{ key: string }>("slow");
+  expect(later).toMatchObject({ kept: { key: "k" }, isUnderWay: true });
+  await expect(later.send({ key: "other" }, async () => "twice")).rejects.toThrow("no answer yet");
+  answer("done");
+  expect(await first).toBe("done");
+  expect(useKeptAct("slow")).toMatchObject({ kept: null, isUnderWay: false });
 });
 
 test("an act that was refused is not kept", async () => {

@@ -1,56 +1,67 @@
 /**
  * An act that gives credits, kept from before it is sent until its outcome is known. Its ids are made once, so that sending it
- * again, also after a reload, gives nothing twice.
+ * again, also after a reload, gives nothing twice. While it is kept no other one is made in its place.
  */
 
 import { type Signal, signal } from "@preact/signals";
-import { ApiProblem, SignedOut } from "../api/problem.ts";
+import { ApiProblem, NotSent, outcomeIsUnknown } from "../api/problem.ts";
 import { keepDraft, keptDraft } from "../parts/drafts.ts";
 import { onSignedOut } from "../session/session.ts";
 
 export interface KeptAct<T> {
-  /** The act whose outcome is not known. `null` also while it is under way. */
+  /** The act that is under way, or whose outcome is not known. */
   kept: T | null;
+  /** Whether a request is out, of this page or of one that the person has left. */
+  isUnderWay: boolean;
   /** Sends `act`, which is kept unless the server says what became of it. */
   send<R>(act: T, call: (act: T) => Promise<R>): Promise<R>;
   forget(): void;
 }
 
+interface Kept {
+  act: unknown;
+  state: "under-way" | "unknown";
+}
+
 /** Several parts of a page may look at one act. */
-const acts = new Map<string, Signal<unknown>>();
+const acts = new Map<string, Signal<Kept | null>>();
 onSignedOut(() => acts.clear());
 
 export function useKeptAct<T>(name: string): KeptAct<T> {
-  const act = acts.get(name) ?? signal(parsed(keptDraft(name)));
-  acts.set(name, act);
+  const place = acts.get(name) ?? signal(keptIn(name));
+  acts.set(name, place);
   const forget = () => {
     keepDraft(name, "");
-    act.value = null;
+    place.value = null;
   };
-  const send = async <R>(sent: T, call: (act: T) => Promise<R>): Promise<R> => {
-    keepDraft(name, JSON.stringify(sent));
+  const send = async <R>(act: T, call: (act: T) => Promise<R>): Promise<R> => {
+    if (place.peek()?.state === "under-way") throw new Error("The request before has no answer yet.");
+    keepDraft(name, JSON.stringify(act));
+    place.value = { act, state: "under-way" };
     try {
-      const done = await call(sent);
+      const done = await call(act);
       forget();
       return done;
     } catch (error) {
       if (isRefusal(error)) forget();
-      else act.value = sent;
+      else place.value = { act, state: "unknown" };
       throw error;
     }
   };
-  return { kept: act.value as T | null, send, forget };
+  const { value } = place;
+  return { kept: (value?.act ?? null) as T | null, isUnderWay: value?.state === "under-way", send, forget };
 }
 
-/** Whether nothing was done. Without an answer, and after an error of the server, nobody knows. */
+/** Whether nothing was done: the request was not sent, or the server says so. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof SignedOut || (error instanceof ApiProblem && error.status < 500);
+  return error instanceof NotSent || (error instanceof ApiProblem && !outcomeIsUnknown(error));
 }
 
-function parsed(text: string): unknown {
-  if (text === "") return null;
+/** The act that an earlier page of this tab has left: its request is over. */
+function keptIn(name: string): Kept | null {
   try {
-    return JSON.parse(text);
+    const act: unknown = JSON.parse(keptDraft(name));
+    return typeof act === "object" && act !== null ? { act, state: "unknown" } : null;
   } catch {
     return null;
   }

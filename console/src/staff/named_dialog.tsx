@@ -1,9 +1,9 @@
-/** Asks for a name before an act that cannot be undone: whoever has the wrong page open notices it. */
+/** Asks for a name before an act that cannot be undone: a person with the wrong page open notices it. */
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Act } from "../parts/form.tsx";
-import { TextField } from "../parts/form.tsx";
+import { isTypedName, TypedNameField } from "../parts/typed_name.tsx";
 import { ConfirmDialog } from "./confirm_dialog.tsx";
 
 interface Props {
@@ -13,29 +13,16 @@ interface Props {
   act: Act;
   label: string;
   children: ComponentChildren;
+  onDone?: () => void;
   onClose: () => void;
 }
 
-export function NamedDialog({ title, name, act, label, children, onClose }: Props) {
+export function NamedDialog({ name, children, ...dialog }: Props) {
   const [typed, setTyped] = useState("");
   return (
-    <ConfirmDialog title={title} act={act} label={label} disabled={typed.trim() !== name} onClose={onClose}>
+    <ConfirmDialog {...dialog} disabled={!isTypedName(typed, name)}>
       {children}
-      <TextField
-        label={
-          <>
-            Type <bdi>{name}</bdi> to confirm
-          </>
-        }
-        name="typed_name"
-        value={typed}
-        onInput={(event) => setTyped(event.currentTarget.value)}
-        dir="auto"
-        autoFocus
-        autoComplete="off"
-        autoCapitalize="none"
-        spellcheck={false}
-      />
+      <TypedNameField name={name} typed={typed} onType={setTyped} />
     </ConfirmDialog>
   );
 }

@@ -13,7 +13,7 @@ export function ReasonField({ isRequired = false, hint, autoFocus = false }: Pro
     <TextField
       label={isRequired ? "Reason" : "Reason, if you like"}
       name="reason"
-      hint={hint ?? "For whoever reads the history"}
+      hint={hint ?? "For readers of the history"}
       maxLength={500}
       dir="auto"
       autoFocus={autoFocus}

@@ -65,7 +65,7 @@ class Splitter {
       return;
     }
     if (this.#isNextBlock(line)) this.#closeProse();
-    // Blank lines before a block are nobody's.
+    // Blank lines before a block belong to none.
     if (this.#lines.length === 0 && line.trim() === "") return;
     this.#lines.push(line);
     this.#length += line.length + 1;

@@ -1,4 +1,4 @@
-/** The only way by which a text of somebody's becomes HTML in a page: by an explicit list of what may be in it. */
+/** The only way by which a foreign text becomes HTML in a page: by an explicit list of elements and attributes. */
 
 import createPurifier, { type Config } from "dompurify";
 
@@ -35,7 +35,7 @@ const ALLOWED = {
 
 const LANGUAGE = /^language-[\w+#.-]{1,40}$/;
 
-// An instance of its own: nobody else's hooks are in it. It makes the policy `dompurify`, which the pages' own policy names.
+// An instance of its own, without hooks of other code. It makes the policy `dompurify`, which the pages' own policy names.
 const purifier = createPurifier(window);
 
 purifier.addHook("uponSanitizeAttribute", (_element, data) => {

@@ -1,4 +1,4 @@
-/** The account: what it is, where it is signed in, its password, its data, and its end. */
+/** The account: its facts, its sessions, its password, its data, and its end. */
 
 import { useQuery } from "@tanstack/preact-query";
 import type { Schema } from "../../api/client.ts";
@@ -70,7 +70,7 @@ function Allowance({ credits: given, per, cap, renews_at }: Schema<"Allowance">)
       {credits(given)} a {per}, until you have {credits(cap)}
       {renews_at !== null && (
         <small>
-          The next come <Moment at={renews_at} />
+          The next credits come <Moment at={renews_at} />
         </small>
       )}
     </>

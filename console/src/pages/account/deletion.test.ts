@@ -34,8 +34,22 @@ test("a refusal is final: a wrong password, or the last superuser", async () => 
 });
 
 test("an account that is gone after a lost answer was deleted", async () => {
-  const { send, pause } = server(new Unreachable(null), at(401, "token_not_valid"));
-  await deleteBy(send, "secret", pause);
+  for (const code of ["token_not_valid", "not_authenticated", "user_inactive"]) {
+    const { send, pause } = server(new Unreachable(null), at(401, code));
+    await deleteBy(send, "secret", pause);
+  }
+});
+
+test("a wrong password is refused also after a lost answer: nothing was deleted", async () => {
+  for (const first of [new Unreachable(null), at(503, "unavailable")]) {
+    const { send, pause } = server(first, at(401, "invalid_credentials"));
+    await expect(deleteBy(send, "typo", pause)).rejects.toMatchObject({ code: "invalid_credentials" });
+  }
+});
+
+test("a token that is refused at the first request deleted nothing", async () => {
+  const { send, pause } = server(at(401, "token_not_valid"));
+  await expect(deleteBy(send, "secret", pause)).rejects.toMatchObject({ code: "token_not_valid" });
 });
 
 test("a server that never finishes is an error in the end", async () => {

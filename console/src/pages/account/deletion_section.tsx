@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { notify } from "../../parts/announcer.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
+import { isTypedName, TypedNameField } from "../../parts/typed_name.tsx";
 import { withPassword } from "../../session/password_again.ts";
 import { leave } from "../../session/session.ts";
 import { deleteAccount } from "./deletion.ts";
@@ -29,39 +30,28 @@ function DeletionDialog({ username, onClose }: { username: string; onClose: () =
   const [typed, setTyped] = useState("");
   const deleting = useMutation({
     mutationFn: (fields: FormData) => withPassword("password", () => deleteAccount(`${fields.get("password")}`)),
+    // Also where the page was left meanwhile: the session has ended with the account.
+    onSuccess: () => {
+      leave();
+      notify("Your account is deleted.");
+    },
   });
-  const done = () => {
-    leave();
-    notify("Your account is deleted.");
-  };
-  // While it is being deleted there is no way back.
+  // While the account is being deleted there is no way back.
   const close = () => !deleting.isPending && onClose();
   return (
     <Dialog title="Delete the account?" onClose={close}>
       <p>
-        Nothing of <strong dir="auto">{username}</strong> is left afterwards, and nobody can bring it back: no credits,
-        no messages, no keys. Programs with its keys are turned away.
+        Nothing of <strong dir="auto">{username}</strong> is left afterwards, and the operator cannot bring it back: no
+        credits, no messages, no keys. Programs with its keys are turned away.
       </p>
       <ActForm
         act={deleting}
         label="Delete everything"
         isDangerous
-        disabled={typed !== username}
-        onDone={done}
+        disabled={!isTypedName(typed, username)}
         onRefuse={close}
       >
-        <TextField
-          label="Your username, to confirm"
-          name="confirmation"
-          value={typed}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-          hint={<>Type {username}</>}
-          autoFocus
-          autoComplete="off"
-          autoCapitalize="none"
-          spellcheck={false}
-          required
-        />
+        <TypedNameField name={username} typed={typed} onType={setTyped} />
         <TextField
           label="Your password"
           name="password"

@@ -16,7 +16,7 @@ export function EverywhereDialog({ onClose }: { onClose: () => void }) {
         <CheckField
           label="End all my API keys too"
           name="keys"
-          hint="If somebody else knew your password, who may have made keys. An ended key does not come back."
+          hint="A person who knew your password may have made keys. An ended key does not come back."
         />
       </ActForm>
     </Dialog>

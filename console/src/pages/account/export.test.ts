@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Unreachable } from "../../api/problem.ts";
-import { Export, endOf } from "./export.ts";
+import { Export, lastLineOf } from "./export.ts";
 
 const ACCOUNT = '{"type":"account","username":"ada"}\n';
 const MESSAGE = '{"type":"message","message":"{\\"type\\":\\"page\\"}"}\n';
@@ -52,6 +52,16 @@ test("an answer that breaks off again and again is an error in the end", async (
 });
 
 test("a message that looks like the last line is none", () => {
-  expect(endOf(MESSAGE)).toBeNull();
-  expect(endOf(LAST)).toEqual({ next: null });
+  expect(lastLineOf(MESSAGE)).toBeNull();
+  expect(lastLineOf(LAST)).toEqual({ next: null });
+});
+
+test("an export that was stopped while its last page arrived gives out no file", async () => {
+  const stop = new AbortController();
+  const read = new Export(async () => {
+    stop.abort();
+    return LAST;
+  });
+  await expect(read.read(stop.signal, () => {})).rejects.toThrow();
+  expect(read.progress.pages).toBe(0);
 });

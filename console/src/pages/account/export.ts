@@ -1,4 +1,4 @@
-/** Everything that is stored of the person, as lines of JSON, page by page. An export that stopped goes on where it was. */
+/** The export of an account, as lines of JSON, page by page. An export that stopped goes on where it was. */
 
 import { addressOf } from "../../api/base.ts";
 import { problemOf } from "../../api/problem.ts";
@@ -9,15 +9,15 @@ export interface Progress {
   bytes: number;
 }
 
-/** How often a page that was cut on the way is asked for. */
+/** Requests for one page whose answers are cut on the way. */
 const MOST_TRIES = 4;
-/** A guard against an export without end: of 1 MiB each they are more than a browser saves. */
+/** The limit of an export: of 1 MiB each, these pages are more than a browser saves. */
 const MOST_PAGES = 100_000;
 
 type Fetch = (address: string, signal: AbortSignal) => Promise<string>;
 
 export class Export {
-  /** The pages so far. The browser keeps them where it has room, and not as texts in memory. */
+  /** The pages so far, as blobs: the browser may keep those on disk. */
   readonly #pages: Blob[] = [];
   /** The cursor of the page that comes next: `null` before the first, `"end"` after the last. */
   #next: string | null | "end" = null;
@@ -32,11 +32,13 @@ export class Export {
     return { pages: this.#pages.length, bytes: this.#bytes };
   }
 
-  /** Reads what is left. It may be called again after it failed or was stopped. */
+  /** Reads the further pages. It may be called again after it failed or was stopped. A stopped export returns no pages. */
   async read(signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Blob[]> {
+    signal.throwIfAborted();
     while (this.#next !== "end") {
       if (this.#pages.length === MOST_PAGES) throw new Error("This is too much for one file.");
       const { text, next } = await this.#wholePage(this.#next, signal);
+      signal.throwIfAborted();
       const page = new Blob([text]);
       this.#pages.push(page);
       this.#bytes += page.size;
@@ -46,20 +48,21 @@ export class Export {
     return this.#pages;
   }
 
-  /** A page with its last line. One that was cut on the way is asked for again, by the same cursor. */
+  /** A page with its last line. A page that was cut on the way is asked for again, by the same cursor. */
   async #wholePage(cursor: string | null, signal: AbortSignal): Promise<{ text: string; next: string | null }> {
     const query = cursor === null ? "" : `?${new URLSearchParams({ cursor })}`;
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      signal.throwIfAborted();
       const text = await this.#fetch(addressOf(`export/${query}`), signal);
-      const end = endOf(text);
-      if (end !== null) return { text, next: end.next };
+      const last = lastLineOf(text);
+      if (last !== null) return { text, next: last.next };
     }
     throw new Error("The answers break off on the way. Go on when the connection is better.");
   }
 }
 
-/** The last line of a page, which says where it goes on; `null` if the page was cut. */
-export function endOf(page: string): { next: string | null } | null {
+/** The last line of a page, which has the next cursor; `null` if the page was cut. */
+export function lastLineOf(page: string): { next: string | null } | null {
   const lines = page.trimEnd();
   try {
     const last = JSON.parse(lines.slice(lines.lastIndexOf("\n") + 1));

@@ -1,6 +1,6 @@
-/** Save everything that is stored, as one file. */
+/** Save all data of the account as one file. */
 
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { announce, notify } from "../../parts/announcer.tsx";
 import { save } from "../../parts/download.ts";
 import { ProblemNote } from "../../parts/problem_note.tsx";
@@ -15,23 +15,23 @@ const SIZE = new Intl.NumberFormat(undefined, { style: "unit", unit: "megabyte",
 
 function useExport(fileName: string) {
   const [state, setState] = useState<State>({ kind: "ready" });
-  const begun = useRef<{ what: Export; stop: AbortController } | null>(null);
+  const begun = useRef<{ data: Export; stop: AbortController } | null>(null);
+  // A page that was left, also by a sign-out, reads no further and saves nothing.
+  useEffect(() => () => begun.current?.stop.abort(), []);
   const read = async () => {
-    const { what } = begun.current ?? { what: new Export() };
+    const { data } = begun.current ?? { data: new Export() };
     const stop = new AbortController();
-    begun.current = { what, stop };
-    setState({ kind: "reading", progress: what.progress });
+    begun.current = { data, stop };
+    setState({ kind: "reading", progress: data.progress });
     try {
-      save(
-        await what.read(stop.signal, (progress) => setState({ kind: "reading", progress })),
-        "application/x-ndjson",
-        fileName,
-      );
+      const pages = await data.read(stop.signal, (progress) => setState({ kind: "reading", progress }));
+      stop.signal.throwIfAborted();
+      save(pages, "application/x-ndjson", fileName);
       begun.current = null;
       setState({ kind: "ready" });
       notify("The export is saved.");
     } catch (error) {
-      setState({ kind: "stopped", progress: what.progress, error: stop.signal.aborted ? null : (error as Error) });
+      setState({ kind: "stopped", progress: data.progress, error: stop.signal.aborted ? null : (error as Error) });
       announce("The export has stopped.");
     }
   };
@@ -44,7 +44,7 @@ export function ExportSection({ username }: { username: string }) {
     <section>
       <h2>Your data</h2>
       <p>
-        Everything that is stored of you, as one file: account, sessions, keys without their secrets, conversations,
+        All data of your account, as one file: account, sessions, keys without their secrets, conversations,
         transactions and messages. Each line is an object of JSON.
       </p>
       {state.kind !== "ready" && <ProgressOf {...state.progress} isReading={state.kind === "reading"} />}

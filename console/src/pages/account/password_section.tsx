@@ -1,4 +1,4 @@
-/** A new password. It ends all other sessions, and makes this one's access token worthless. */
+/** A new password. It ends all other sessions and the access token of this one. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { answered, api } from "../../api/client.ts";
@@ -12,26 +12,25 @@ import { sessionsQuery } from "./sessions_section.tsx";
 async function changePassword(fields: FormData): Promise<void> {
   const body = { current_password: `${fields.get("current_password")}`, new_password: `${fields.get("new_password")}` };
   await withPassword("current_password", () => answered(api.POST("/password/", { body })));
-  // The password is set, whatever becomes of this: a token that could not be renewed now is renewed by the next request.
+  // The password is set also if this fails: the next request then renews the token.
   await renewToken().catch(() => {});
   await queryClient.invalidateQueries({ queryKey: sessionsQuery.queryKey });
 }
 
 export function PasswordSection({ username }: { username: string }) {
-  const changing = useMutation({ mutationFn: changePassword });
-  const done = (_: unknown, form: HTMLFormElement) => {
-    form.reset();
-    notify("The new password counts. All other sessions have ended.");
-  };
+  const changing = useMutation({
+    mutationFn: changePassword,
+    onSuccess: () => notify("Your password is changed. All other sessions have ended."),
+  });
   return (
     <section>
       <h2>Password</h2>
       <article class="narrow">
-        <ActForm act={changing} label="Change the password" onDone={done}>
-          {/* By this field a password manager knows whose password it is. */}
+        <ActForm act={changing} label="Change the password" onDone={(_, form) => form.reset()}>
+          {/* A password manager reads the username of the password from this field. */}
           <input type="text" name="username" value={username} autoComplete="username" hidden readOnly />
           <TextField
-            label="Password of now"
+            label="Current password"
             name="current_password"
             type="password"
             autoComplete="current-password"

@@ -1,4 +1,4 @@
-/** Where the person is signed in, and how each session is ended. */
+/** The sessions of the person, each of which can be ended. */
 
 import { queryOptions, useMutation, useQuery } from "@tanstack/preact-query";
 import { useRef, useState } from "preact/hooks";
@@ -14,7 +14,7 @@ import { signOut } from "../../session/session.ts";
 import { EverywhereDialog } from "./everywhere_dialog.tsx";
 import { writtenUserAgent } from "./user_agent.ts";
 
-type Session = Schema<"Session">;
+type ListedSession = Schema<"Session">;
 
 export const sessionsQuery = queryOptions({
   queryKey: ["sessions"],
@@ -31,7 +31,7 @@ async function endSession(id: string): Promise<void> {
 }
 
 /** Ends this session, as the button at the foot does, or another one. */
-async function end(sessions: Session[]): Promise<void> {
+async function end(sessions: ListedSession[]): Promise<void> {
   // One after the other: an account has at most fifty.
   for (const { id, current } of sessions) await (current ? signOut() : endSession(id));
 }
@@ -63,11 +63,11 @@ export function SessionsSection() {
   );
 }
 
-function Sessions({ sessions, onEnded }: { sessions: Session[]; onEnded: () => void }) {
+function Sessions({ sessions, onEnded }: { sessions: ListedSession[]; onEnded: () => void }) {
   const ending = useEnding();
   const [asksAboutAll, setAsksAboutAll] = useState(false);
   const others = sessions.filter(({ current }) => !current);
-  const endAll = (sessions: Session[]) => ending.mutate(sessions, { onSuccess: onEnded });
+  const endAll = (sessions: ListedSession[]) => ending.mutate(sessions, { onSuccess: onEnded });
   return (
     <>
       <SessionTable
@@ -76,7 +76,7 @@ function Sessions({ sessions, onEnded }: { sessions: Session[]; onEnded: () => v
         onEnd={(session) => endAll([session])}
       />
       <ProblemNote error={ending.error} />
-      <p>A session that is ended can go on for up to five minutes; when all are ended, none goes on.</p>
+      <p>A session that is ended can go on for up to five minutes. “Sign out everywhere” ends all of them at once.</p>
       <div class="buttons">
         {others.length > 0 && (
           <button
@@ -98,10 +98,10 @@ function Sessions({ sessions, onEnded }: { sessions: Session[]; onEnded: () => v
 }
 
 interface TableProps {
-  sessions: Session[];
-  /** Those that are being ended. */
-  ended: Session[];
-  onEnd: (session: Session) => void;
+  sessions: ListedSession[];
+  /** The sessions that are being ended. */
+  ended: ListedSession[];
+  onEnd: (session: ListedSession) => void;
 }
 
 function SessionTable({ sessions, ended, onEnd }: TableProps) {

@@ -1,6 +1,6 @@
 /** The browser and the system that a `User-Agent` names, in words. */
 
-/** The first that is found: many browsers also name the ones they descend from. */
+/** The order matters: many browsers also name the browsers that they descend from. */
 const BROWSERS: Array<[RegExp, string]> = [
   [/\bEdgA?\//, "Edge"],
   [/\bOPR\//, "Opera"],
@@ -24,7 +24,7 @@ function nameIn(userAgent: string, names: Array<[RegExp, string]>): string | und
   return names.find(([pattern]) => pattern.test(userAgent))?.[1];
 }
 
-/** "Firefox on Linux", or the text itself where it names neither. */
+/** "Firefox on Linux", or the text itself where it names no browser. */
 export function writtenUserAgent(userAgent: string | null): string {
   if (userAgent === null || userAgent.trim() === "") return "An unknown program";
   const [browser, system] = [nameIn(userAgent, BROWSERS), nameIn(userAgent, SYSTEMS)];

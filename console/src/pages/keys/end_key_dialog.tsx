@@ -20,19 +20,16 @@ async function endKey({ id }: ApiKey): Promise<void> {
 export function EndKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
   const ending = useMutation({
     mutationFn: (_: FormData) => endKey(apiKey),
+    onSuccess: () => notify("The key has ended."),
     onSettled: keysHaveChanged,
   });
-  const done = () => {
-    notify("The key has ended.");
-    onClose();
-  };
   return (
     <Dialog title="End the key?" onClose={onClose}>
       <p>
         Programs with <strong dir="auto">{apiKey.name}</strong> (<code>{apiKey.prefix}…</code>) are turned away from
         their next request on. An ended key does not come back.
       </p>
-      <ActForm act={ending} label="End the key" isDangerous onDone={done} onRefuse={onClose}>
+      <ActForm act={ending} label="End the key" isDangerous onDone={onClose} onRefuse={onClose}>
         {null}
       </ActForm>
     </Dialog>

@@ -3,20 +3,21 @@
 import type { ComponentChildren } from "preact";
 import { SelectField, TextField } from "../../parts/form.tsx";
 import { PERIODS } from "./key_terms.ts";
-import type { ApiKey } from "./keys_query.ts";
 import { ModelsField } from "./models_field.tsx";
+import type { TypedTerms } from "./typed_terms.ts";
 
 const MOST_CREDITS = Number.MAX_SAFE_INTEGER;
 const MOST_REQUESTS = 6000;
+const LONGEST_LIFE_DAYS = 3650;
 
-export function NameField({ apiKey }: { apiKey?: ApiKey }) {
+export function NameField({ terms }: { terms: TypedTerms }) {
   return (
     <TextField
       label="Name"
       name="name"
-      defaultValue={apiKey?.name ?? ""}
+      defaultValue={terms.name}
       autoFocus
-      hint="For you: which program or person has it"
+      hint="For you: the program or the person that has the key"
       maxLength={100}
       dir="auto"
       autoComplete="off"
@@ -25,9 +26,15 @@ export function NameField({ apiKey }: { apiKey?: ApiKey }) {
   );
 }
 
-/** `children` are further fields in the same grid. */
-export function LimitFields({ apiKey, children }: { apiKey?: ApiKey; children: ComponentChildren }) {
-  const budget = apiKey?.budget ?? null;
+interface LimitFieldsProps {
+  terms: TypedTerms;
+  /** The models that the key has now. */
+  models: string[];
+  /** Further fields in the same grid. */
+  children: ComponentChildren;
+}
+
+export function LimitFields({ terms, models, children }: LimitFieldsProps) {
   return (
     <>
       <div class="fields">
@@ -38,12 +45,12 @@ export function LimitFields({ apiKey, children }: { apiKey?: ApiKey; children: C
           min={0}
           max={MOST_CREDITS}
           step={1}
-          defaultValue={budget?.credits ?? ""}
+          defaultValue={terms.budget}
           hint="Empty: up to your balance"
         />
         <SelectField label="for" name="per" hint="Periods are those of UTC">
           {PERIODS.map(({ value, label }) => (
-            <option key={value} value={value} selected={value === (budget?.per ?? "month")}>
+            <option key={value} value={value} selected={value === terms.per}>
               {label}
             </option>
           ))}
@@ -55,27 +62,28 @@ export function LimitFields({ apiKey, children }: { apiKey?: ApiKey; children: C
           min={1}
           max={MOST_REQUESTS}
           step={1}
-          defaultValue={apiKey?.requests_per_minute ?? ""}
+          defaultValue={terms.requests_per_minute}
           hint="Empty: any number"
         />
         {children}
       </div>
-      <ModelsField chosen={apiKey?.models ?? []} />
+      <ModelsField ticked={terms.models} known={models} />
     </>
   );
 }
 
-export function DaysField({ hint, isRequired = false }: { hint: string; isRequired?: boolean }) {
+export function DaysField(props: { days: string; hint: string; isRequired?: boolean }) {
   return (
     <TextField
       label="Ends in days"
       name="expires_in_days"
       type="number"
       min={1}
-      max={3650}
+      max={LONGEST_LIFE_DAYS}
       step={1}
-      hint={hint}
-      required={isRequired}
+      defaultValue={props.days}
+      hint={props.hint}
+      required={props.isRequired ?? false}
     />
   );
 }

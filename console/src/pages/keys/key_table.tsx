@@ -2,7 +2,7 @@
 
 import { Amount, credits, Moment } from "../../parts/amounts.tsx";
 import { Table } from "../../parts/table.tsx";
-import { PERIODS } from "./key_terms.ts";
+import { periodWord } from "./key_terms.ts";
 import type { KeyAct } from "./keys_page.tsx";
 import type { ApiKey } from "./keys_query.ts";
 
@@ -56,10 +56,9 @@ export function KeyTable({ keys, onAct }: Props) {
   );
 }
 
-/** How much of the budget is spent, as a bar and in words. */
+/** The budget and its spent part, as a bar and in words. */
 function BudgetBar({ apiKey: { name, budget } }: { apiKey: ApiKey }) {
   if (budget === null) return <span class="muted">your balance</span>;
-  const per = PERIODS.find(({ value }) => value === budget.per)?.label;
   return (
     <div class="budget">
       <meter
@@ -71,11 +70,11 @@ function BudgetBar({ apiKey: { name, budget } }: { apiKey: ApiKey }) {
         value={budget.spent}
       />
       <div>
-        <Amount value={budget.spent} /> of {credits(budget.credits)} {per}
+        <Amount value={budget.spent} /> of {credits(budget.credits)} {periodWord(budget.per)}
       </div>
       {budget.renews_at !== null && (
         <small class="muted">
-          anew <Moment at={budget.renews_at} />
+          renews <Moment at={budget.renews_at} />
         </small>
       )}
     </div>

@@ -1,4 +1,4 @@
-/** What the form of a key says, as the API takes it: a new key, and the changes of one that there is. */
+/** The form of a key as a body of the API: of a new key, and of the changes of a key. */
 
 import type { Schema } from "../../api/client.ts";
 import type { ApiKey } from "./keys_query.ts";
@@ -12,7 +12,7 @@ export const PERIODS = [
 
 type Budget = { credits: number; per: Schema<"BudgetPeriod"> };
 
-/** What limits a key. `null` is no limit. */
+/** The limits of a key. `null` is no limit. */
 interface Terms {
   name: string;
   budget: Budget | null;
@@ -24,7 +24,7 @@ function textIn(fields: FormData, name: string): string {
   return `${fields.get(name) ?? ""}`.trim();
 }
 
-/** The number of a field; `null` where it is empty. The browser lets nothing else through. */
+/** The number of a field; `null` where it is empty. The browser refuses any other text. */
 function numberIn(fields: FormData, name: string): number | null {
   const text = textIn(fields, name);
   return text === "" ? null : Number(text);
@@ -42,6 +42,11 @@ function termsOf(fields: FormData): Terms {
   };
 }
 
+/** The words for a period. A later release may have periods that this page does not know. */
+export function periodWord(per: string): string {
+  return PERIODS.find(({ value }) => value === per)?.label ?? `for each ${per}`;
+}
+
 /** The body that makes a key. Limits that are not wanted are left out. */
 export function newKeyOf(fields: FormData): Schema<"NewApiKey"> {
   const { name, budget, requests_per_minute, models } = termsOf(fields);
@@ -57,7 +62,7 @@ export function newKeyOf(fields: FormData): Schema<"NewApiKey"> {
   };
 }
 
-/** The body that changes a key: what is absent stays, and `null` takes a limit away. `null` if nothing is changed. */
+/** The body that changes a key: an absent limit stays, and `null` takes a limit away. `null` if nothing is changed. */
 export function changesOf(key: ApiKey, fields: FormData): Schema<"ApiKeyChanges"> | null {
   const wanted = termsOf(fields);
   const changes: Schema<"ApiKeyChanges"> = {
@@ -67,15 +72,15 @@ export function changesOf(key: ApiKey, fields: FormData): Schema<"ApiKeyChanges"
       ? {}
       : { requests_per_minute: wanted.requests_per_minute }),
     ...(isSameSet(wanted.models, key.models) ? {} : { models: wanted.models }),
-    ...endOf(fields),
+    ...wantedEnd(fields),
   };
   if (Object.keys(changes).length === 0) return null;
   const password = `${fields.get("password") ?? ""}`;
   return password === "" ? changes : { ...changes, password };
 }
 
-/** The end that is wanted: the key keeps its own, has none, or ends so many days from now. */
-function endOf(fields: FormData): { expires_in_days?: number | null } {
+/** The end that is wanted: the key keeps its own, has none, or ends some days from now. */
+function wantedEnd(fields: FormData): { expires_in_days?: number | null } {
   switch (textIn(fields, "end")) {
     case "never":
       return { expires_in_days: null };

@@ -1,4 +1,4 @@
-/** The API keys of the person: what each may do, what it has spent, and how programs use it. */
+/** The API keys of the person: their limits, their spending, and their use by programs. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
@@ -6,13 +6,13 @@ import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { ChangeKeyDialog } from "./change_key_dialog.tsx";
 import { EndKeyDialog } from "./end_key_dialog.tsx";
+import { KeyProgramsDialog } from "./key_programs_dialog.tsx";
 import { KeyTable } from "./key_table.tsx";
 import { type ApiKey, keysQuery } from "./keys_query.ts";
 import { NewKeyDialog } from "./new_key_dialog.tsx";
-import { UseKeyDialog } from "./use_key_dialog.tsx";
 import "../../style/keys.css";
 
-/** What is done to a key in a dialog. */
+/** The act on a key, each with a dialog of its own. */
 export type KeyAct = "use" | "change" | "end";
 
 type Open = { act: "make" } | { act: KeyAct; key: ApiKey } | null;
@@ -54,7 +54,7 @@ function OpenDialog({ open, onClose }: { open: Open; onClose: () => void }) {
     case "make":
       return <NewKeyDialog onClose={onClose} />;
     case "use":
-      return <UseKeyDialog apiKey={open.key} onClose={onClose} />;
+      return <KeyProgramsDialog apiKey={open.key} onClose={onClose} />;
     case "change":
       return <ChangeKeyDialog apiKey={open.key} onClose={onClose} />;
     case "end":

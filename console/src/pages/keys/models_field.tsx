@@ -1,4 +1,4 @@
-/** The models that a key may ask: all, or those that are ticked. */
+/** The models that a key may ask: all, or the ticked ones. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useId, useState } from "preact/hooks";
@@ -8,12 +8,19 @@ import { QueryView } from "../../parts/query_view.tsx";
 
 /** Most models of one key. */
 const MOST_MODELS = 20;
-/** From so many models on, there is a field to find one. */
+/** Models from which on there is a field to find one. */
 const MANY_MODELS = 10;
 
-export function ModelsField({ chosen }: { chosen: string[] }) {
+interface Props {
+  /** The models that are ticked when the form is opened. */
+  ticked: string[];
+  /** The models that the key has now. They are offered also where they are gone from the catalogue. */
+  known: string[];
+}
+
+export function ModelsField(props: Props) {
   const models = useQuery(modelsQuery);
-  const [ticked, setTicked] = useState(new Set(chosen));
+  const [ticked, setTicked] = useState(new Set(props.ticked));
   const notes = useId();
   const errors = useFieldErrors("models");
   const tick = (id: string, isTicked: boolean) => {
@@ -25,10 +32,15 @@ export function ModelsField({ chosen }: { chosen: string[] }) {
   return (
     <fieldset class="field models" aria-describedby={notes}>
       <legend>Models</legend>
+      {/* Until there are boxes, a form that is sent must not say that the key may ask all models. */}
+      {models.data === undefined && [...ticked].map((id) => <input key={id} type="hidden" name="models" value={id} />)}
       <QueryView query={models}>
-        {/* A model that is gone from the catalogue stays ticked, until it is taken away here. */}
         {(models) => (
-          <Boxes ids={[...new Set([...models.map(({ id }) => id), ...chosen])]} ticked={ticked} onTick={tick} />
+          <Boxes
+            ids={[...new Set([...models.map(({ id }) => id), ...props.known, ...props.ticked])]}
+            ticked={ticked}
+            onTick={tick}
+          />
         )}
       </QueryView>
       <div id={notes} class="notes">
@@ -70,7 +82,7 @@ function Boxes({ ids, ticked, onTick }: BoxesProps) {
       )}
       <div class="boxes">
         {ids.map((id) => (
-          // What is ticked is sent also where it is not found: it is hidden, and not taken away.
+          // A ticked model that the search does not find is hidden, and still sent.
           <label key={id} hidden={!isFound(id)}>
             <input
               type="checkbox"

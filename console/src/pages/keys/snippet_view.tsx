@@ -1,4 +1,4 @@
-/** What to paste into which program. */
+/** The snippets of programs, with a key filled in. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
@@ -18,6 +18,7 @@ interface Props {
   secret: string;
   /** The models that the key may ask; `null` is all. */
   models: string[] | null;
+  /** A snippet with the key in it was copied. */
   onCopied?: () => void;
 }
 
@@ -27,7 +28,7 @@ export function SnippetView({ secret, models, onCopied }: Props) {
     <QueryView query={known}>
       {(known) => {
         const permitted = known.filter(({ id }) => models?.includes(id) ?? true);
-        if (permitted.length === 0) return <p class="empty">The key may ask no model that there is.</p>;
+        if (permitted.length === 0) return <p class="empty">None of the key's models is in the catalogue.</p>;
         return <Snippets secret={secret} models={permitted} {...(onCopied === undefined ? {} : { onCopied })} />;
       }}
     </QueryView>
@@ -37,7 +38,7 @@ export function SnippetView({ secret, models, onCopied }: Props) {
 function Snippets({ secret, models, onCopied }: Omit<Props, "models"> & { models: Model[] }) {
   const [program, setProgram] = useState<Program>("python");
   const [chosen, setChosen] = useState<string | null>(null);
-  // Until a model is chosen, each program gets the first that works with it.
+  // Until a model is chosen, each program gets the first model that works with it.
   const usual = models.find((model) => obstacleOf(program, model) === null) ?? models[0];
   const model = models.find(({ id }) => id === chosen) ?? usual;
   if (model === undefined) return null;
@@ -59,20 +60,23 @@ function Snippets({ secret, models, onCopied }: Omit<Props, "models"> & { models
         ))}
       </SelectField>
       {snippetsOf(program, { address: ADDRESS, key: secret, model }).map((snippet) => (
-        <SnippetText key={`${program} ${snippet.place}`} snippet={snippet} onCopied={onCopied} />
+        <SnippetText
+          key={`${program} ${snippet.place}`}
+          snippet={snippet}
+          {...(onCopied !== undefined && snippet.text.includes(secret) ? { onCopied } : {})}
+        />
       ))}
       <ProgramNote program={program} />
     </section>
   );
 }
 
-function SnippetText({ snippet, onCopied }: { snippet: Snippet; onCopied: Props["onCopied"] }) {
-  const hasKey = snippet.text.includes("sk-");
+function SnippetText({ snippet, onCopied }: { snippet: Snippet; onCopied?: () => void }) {
   return (
     <figure>
       <figcaption>
         <span>{snippet.place}</span>
-        <CopyButton text={snippet.text} {...(hasKey && onCopied !== undefined ? { onCopied } : {})} />
+        <CopyButton text={snippet.text} {...(onCopied === undefined ? {} : { onCopied })} />
       </figcaption>
       <SourceText label={snippet.place} text={snippet.text} />
     </figure>

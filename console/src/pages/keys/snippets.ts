@@ -1,4 +1,4 @@
-/** Programs, with this deployment's address and a key filled in. docs/clients.md has the settings of more of them. */
+/** The settings of programs, with this deployment's address and a key filled in. docs/clients.md has more programs. */
 
 import type { Schema } from "../../api/client.ts";
 
@@ -26,10 +26,10 @@ export interface Snippet {
   text: string;
 }
 
-/** What stands in a snippet in place of a key that is not known any more. */
+/** The place of the key in a snippet, where the key itself is not known any more. */
 export const NO_KEY = "sk-YOUR-KEY";
 
-/** Codex and Claude Code need so long a context for their first requests to fit. */
+/** The shortest context that the first requests of Codex and Claude Code fit into. */
 const ROOM_FOR_AGENTS_TOKENS = 30_000;
 const HELLO = "Hello";
 
@@ -37,9 +37,9 @@ export function snippetsOf(program: Program, settings: Settings): Snippet[] {
   return WRITERS[program](settings);
 }
 
-/** Why a program will not work with a model, or `null`. */
+/** The reason why a program does not work with a model, or `null`. */
 export function obstacleOf(program: Program, { supported_parameters, context_length, id }: Model): string | null {
-  // A model that writes tokens can be told how many.
+  // Only a model that writes tokens has this parameter.
   if (!supported_parameters.includes("max_tokens")) return `${id} makes vectors of texts, and does not talk.`;
   if (program !== "codex" && program !== "claude") return null;
   if (!supported_parameters.includes("tools")) return `${id} takes no tools, which this program needs.`;

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
-import { billOf, writtenCredits } from "./bill.ts";
+import { type Bill, billOf as billOrNone, type Charged, writtenCredits } from "./bill.ts";
 
-const whatOf = (charged: Parameters<typeof billOf>[0]) => billOf(charged).lines.map(({ what, count }) => [what, count]);
+function billOf(charged: Charged): Bill {
+  const bill = billOrNone(charged);
+  if (bill === null) throw new Error("there is no bill");
+  return bill;
+}
+
+const whatOf = (charged: Charged) => billOf(charged).lines.map(({ what, count }) => [what, count]);
 
 test("tokens are added up with their prices by the million, and rounded up once", () => {
   const usage = { input_tokens: 1000, output_tokens: 500 };
@@ -44,4 +50,13 @@ test("numbers that a double does not hold are computed exactly", () => {
 
 test("parts of a credit are written without rounding", () => {
   expect([2_500_000n, 12_345n, 0n, 7_000_000n].map(writtenCredits)).toEqual(["2.5", "0.012345", "0", "7"]);
+});
+
+test("fractions, and numbers that are none, have no bill", () => {
+  const usage = { input_tokens: 10, output_tokens: 10 };
+  expect(billOrNone({ usage, prices: { input: 2.5 } })).toBeNull();
+  expect(billOrNone({ usage: { ...usage, output_tokens: Number.NaN }, prices: {} })).toBeNull();
+  expect(billOrNone({ usage, prices: {}, capped_at: 0.5 })).toBeNull();
+  expect(billOrNone({ usage: { ...usage, images: null } as never, prices: {} })).toBeNull();
+  expect(billOrNone({ usage: {} as never, prices: {} })).toBeNull();
 });

@@ -1,11 +1,11 @@
-/** How a message's cost follows from what was counted and from its prices: the arithmetic of docs/receipts.md. */
+/** The cost of a message, from its counts and its prices: the arithmetic of docs/receipts.md. */
 
 import type { Schema } from "../../api/client.ts";
 
 type Usage = Schema<"Usage">;
 type Prices = Schema<"ChargedPrices">;
 
-/** What a cost follows from, as a transaction and a receipt have it. */
+/** The ground of a cost, as a transaction and a receipt have it. */
 export interface Charged {
   usage: Usage;
   prices: Prices;
@@ -26,13 +26,22 @@ export interface Bill {
   lines: BillLine[];
   /** The credits of all lines, rounded up once. */
   sum: bigint;
-  /** What is charged: the sum, or what was held if the sum is more. */
+  /** The charge: the sum, or the credits that were held if the sum is more. */
   cost: bigint;
 }
 
 const MILLION = 1_000_000n;
 
-export function billOf({ usage, prices, capped_at }: Charged): Bill {
+/** The bill, or `null` where a number is no whole number: this page then does not know how to add them up. */
+export function billOf(charged: Charged): Bill | null {
+  const { usage, prices, capped_at } = charged;
+  const { estimated: _, input_tokens, output_tokens, ...others } = usage;
+  const optional = [...Object.values(others), ...Object.values(prices), capped_at];
+  const numbers = [input_tokens, output_tokens, ...optional.filter((value) => value !== undefined)];
+  return numbers.every(Number.isInteger) ? billOfWhole(charged) : null;
+}
+
+function billOfWhole({ usage, prices, capped_at }: Charged): Bill {
   const { cached_input_tokens: cached = 0, cache_write_tokens: written = 0, images = 0 } = usage;
   const read = usage.input_tokens - cached - written;
   const tokens = (what: string, count: number, price = 0): BillLine => {

@@ -1,10 +1,12 @@
-/** How a cost follows from counts and prices, so that anybody can add it up. */
+/** The bill of a message, line by line, so that a reader can add it up. */
 
 import { Amount } from "../../parts/amounts.tsx";
 import { billOf, type Charged, writtenCredits } from "./bill.ts";
 
 export function BillTable({ charged }: { charged: Charged }) {
-  const { lines, sum, cost } = billOf(charged);
+  const bill = billOf(charged);
+  if (bill === null) return <p class="muted">This page does not know how to add up these counts and prices.</p>;
+  const { lines, sum, cost } = bill;
   return (
     <table class="bill">
       <caption class="sr-only">How the cost follows</caption>

@@ -1,12 +1,14 @@
-/** The choice of transactions. Each change counts at once. */
+/** The fields of the filters. Each change counts at once. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { useEffect, useState } from "preact/hooks";
 import { modelsQuery } from "../../api/queries.ts";
 import { isDay } from "../../parts/days.ts";
 import { SelectField, TextField } from "../../parts/form.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
 import { keysQuery } from "../keys/keys_query.ts";
-import { type FilterName, type Filters, KINDS } from "./filters.ts";
+import type { FilterName, Filters } from "./filters.ts";
+import { KINDS } from "./kinds.ts";
 
 interface Props {
   filters: Filters;
@@ -49,7 +51,7 @@ interface ChoiceProps extends Pick<Props, "filters" | "onChange"> {
 
 function Choice({ label, name, all, options, filters, onChange }: ChoiceProps) {
   const chosen = filters[name] ?? "";
-  // A key that has ended and a model that is gone are in no list, and may be chosen by an address.
+  // An address may choose an ended key, or a model that is gone. No list has them.
   const isKnown = chosen === "" || options.some(({ value }) => value === chosen);
   return (
     <SelectField
@@ -59,7 +61,7 @@ function Choice({ label, name, all, options, filters, onChange }: ChoiceProps) {
       onChange={(event) => onChange(name, event.currentTarget.value)}
     >
       <option value="">{all}</option>
-      {!isKnown && <option value={chosen}>{name === "key" ? `Ended key ${chosen.slice(-4)}` : chosen}</option>}
+      {!isKnown && <option value={chosen}>{name === "key" ? endedKeyName(chosen) : chosen}</option>}
       {options.map(({ value, label }) => (
         <option key={value} value={value}>
           {label}
@@ -71,7 +73,7 @@ function Choice({ label, name, all, options, filters, onChange }: ChoiceProps) {
 
 type DayFieldProps = Pick<Props, "filters" | "onChange"> & { label: string; name: "from" | "to" };
 
-function DayField({ label, name, filters, onChange }: DayFieldProps) {
+export function DayField({ label, name, filters, onChange }: DayFieldProps) {
   const chosen = filters[name] ?? "";
   const [typed, setTyped] = useState(chosen);
   useEffect(() => setTyped(chosen), [chosen]);

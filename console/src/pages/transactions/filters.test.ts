@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { filtersOf, withFilter } from "./filters.ts";
+import { filtersOf } from "./filters.ts";
 
 const KEY = "01KB05AY8G3W5VXQ7S4TB2NC6D";
 
@@ -10,9 +10,4 @@ test("an address chooses by kind, key, model and days", () => {
 
 test("what an address says wrongly is left out", () => {
   expect(filtersOf(new URLSearchParams("kind=void&key=mine&model=%20&from=2026-02-30&to=&limit=9"))).toEqual({});
-});
-
-test("a filter that is emptied is taken away, and the others stay", () => {
-  expect(withFilter({ kind: "chat", key: KEY }, "key", "")).toEqual({ kind: "chat" });
-  expect(withFilter({ kind: "chat" }, "from", "2026-11-01")).toEqual({ kind: "chat", from: "2026-11-01" });
 });

@@ -1,13 +1,10 @@
-/** Which transactions are shown, as the address says: `#/transactions?kind=chat&from=2026-11-01`. */
+/** The filters of the transactions, as in the address `#/transactions?kind=chat&from=2026-11-01`. */
 
 import { isDay } from "../../parts/days.ts";
+import { isId } from "../../parts/ids.ts";
+import { KINDS, type Kind } from "./kinds.ts";
 
-export const KINDS = [
-  { value: "chat", label: "Messages" },
-  { value: "grant", label: "Credits given" },
-  { value: "adjustment", label: "Credits taken back" },
-] as const;
-export type Kind = (typeof KINDS)[number]["value"];
+export { KINDS };
 
 export interface Filters {
   kind?: Kind;
@@ -21,23 +18,15 @@ export interface Filters {
 
 export type FilterName = keyof Filters;
 
-const ID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
-
-/** What an address asks for. What it says wrongly is left out, since the API would refuse all of it. */
-export function filtersOf(query: URLSearchParams): Filters {
-  const kind = KINDS.find(({ value }) => value === query.get("kind"))?.value;
-  const [key, model, from, to] = [query.get("key"), query.get("model"), query.get("from"), query.get("to")];
+/** The filters of an address. A wrong one is left out, since the API would refuse the whole request. */
+export function filtersOf(address: URLSearchParams): Filters {
+  const kind = KINDS.find(({ value }) => value === address.get("kind"))?.value;
+  const [key, model, from, to] = [address.get("key"), address.get("model"), address.get("from"), address.get("to")];
   return {
     ...(kind === undefined ? {} : { kind }),
-    ...(key !== null && ID.test(key) ? { key } : {}),
+    ...(isId(key) ? { key } : {}),
     ...(model !== null && model.trim() !== "" ? { model } : {}),
     ...(isDay(from) ? { from } : {}),
     ...(isDay(to) ? { to } : {}),
   };
-}
-
-/** The filters with one of them changed; an empty one is taken away. */
-export function withFilter(filters: Filters, name: FilterName, value: string): Record<string, string> {
-  const { [name]: _, ...others } = filters;
-  return value === "" ? others : { ...others, [name]: value };
 }

@@ -1,6 +1,7 @@
 import { webcrypto } from "node:crypto";
 import { beforeAll, expect, test, vi } from "vitest";
-import { type Claims, type ReceiptKey, readReceipt, verdictOn } from "./receipt.ts";
+import type { Claims } from "./claims.ts";
+import { type ReceiptKey, readReceipt, verdictOn } from "./receipt.ts";
 
 vi.stubGlobal("crypto", webcrypto);
 
@@ -29,11 +30,13 @@ beforeAll(async () => {
 
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-async function signed(claims: Claims): Promise<string> {
+async function signed(claims: unknown): Promise<string> {
   const text = `${encoded({ typ: "receipt+jwt", alg: "EdDSA", kid: "one" })}.${encoded(claims)}`;
   const signature = await webcrypto.subtle.sign("Ed25519", keys.privateKey, Buffer.from(text));
   return `${text}.${Buffer.from(signature).toString("base64url")}`;
 }
+
+const unsigned = (claims: unknown) => readReceipt(`${encoded({ kid: "one" })}.${encoded(claims)}.`);
 
 test("a receipt says what was charged, and which key verifies it", async () => {
   const receipt = readReceipt(await signed(CLAIMS));
@@ -64,5 +67,23 @@ test("a browser without Ed25519 says that it did not verify", async () => {
   vi.stubGlobal("crypto", {});
   const verdict = await verdictOn(readReceipt(await signed(CLAIMS)), key);
   vi.stubGlobal("crypto", webcrypto);
-  expect(verdict).toEqual({ kind: "not-verified" });
+  expect(verdict).toMatchObject({ kind: "not-verified" });
+});
+
+test("a signed receipt whose cost this page cannot compute is not called forged", async () => {
+  const fraction = readReceipt(await signed({ ...CLAIMS, prices: { input: 2.5 } }));
+  expect(await verdictOn(fraction, key)).toMatchObject({ kind: "not-verified" });
+});
+
+test("a kind of a later release is read, and claims that no page can show are an error", async () => {
+  expect(readReceipt(await signed({ ...CLAIMS, kind: "refund" })).claims.kind).toBe("refund");
+  const { jti: _, ...nameless } = CLAIMS;
+  for (const wrong of [
+    null,
+    nameless,
+    { ...CLAIMS, iat: 1e300 },
+    { ...CLAIMS, created_at: "yesterday" },
+    { ...CLAIMS, usage: null },
+  ])
+    expect(() => unsigned(wrong)).toThrow("cannot read the receipt");
 });

@@ -1,28 +1,9 @@
-/** A receipt: what it says, and whether it is genuine. docs/receipts.md says how anybody verifies one. */
+/** A receipt and the verdict on it: genuine or not. docs/receipts.md has the steps. */
 
 import { addressOf } from "../../api/base.ts";
 import { anonymous, answered, type Schema } from "../../api/client.ts";
 import { billOf } from "./bill.ts";
-
-/** The claims of a receipt. Later releases may add some. */
-export interface Claims {
-  iss: string;
-  /** The id of the user, which is no name. */
-  sub: string;
-  /** The id of the transaction. */
-  jti: string;
-  /** When it was issued, in seconds since 1970. */
-  iat: number;
-  kind: "chat" | "grant" | "adjustment";
-  credits: number;
-  created_at: string;
-  model?: string;
-  usage?: Schema<"Usage">;
-  prices?: Schema<"ChargedPrices">;
-  catalogue?: number;
-  capped_at?: number;
-  cost?: number;
-}
+import { type Claims, claimsIn } from "./claims.ts";
 
 export interface Receipt {
   /** The signed text. */
@@ -35,12 +16,12 @@ export interface Receipt {
 export type Verdict =
   | { kind: "genuine" }
   | { kind: "forged"; why: string }
-  /** This browser cannot verify: it knows no Ed25519, or the page came over a connection that is not secure. */
-  | { kind: "not-verified" };
+  /** The page cannot tell. Python can: the lines below the verdict are its program. */
+  | { kind: "not-verified"; why: string };
 
 export type ReceiptKey = Schema<"ReceiptKeyPage">["keys"][number];
 
-/** Where anybody gets the keys. */
+/** The address of the public keys. */
 export const KEYS_ADDRESS = addressOf(".well-known/receipt-keys.json");
 
 /** Most pages of keys, of 500 each. */
@@ -48,7 +29,7 @@ const MOST_PAGES = 100;
 
 export function readReceipt(text: string): Receipt {
   const [header = "", claims = ""] = text.split(".");
-  return { text, kid: JSON.parse(decoded(header)).kid, claims: JSON.parse(decoded(claims)) };
+  return { text, kid: `${JSON.parse(decoded(header)).kid}`, claims: claimsIn(JSON.parse(decoded(claims))) };
 }
 
 /** The public key of a receipt, or none. */
@@ -70,16 +51,18 @@ export async function receiptKey(kid: string): Promise<ReceiptKey | null> {
 export async function verdictOn(receipt: Receipt, key: ReceiptKey | null): Promise<Verdict> {
   if (key === null) return { kind: "forged", why: "No key of this service has signed it." };
   const isSigned = await isSignedBy(receipt.text, key.x);
-  if (isSigned === null) return { kind: "not-verified" };
+  if (isSigned === null) return { kind: "not-verified", why: "This browser cannot verify Ed25519 signatures." };
   if (!isSigned) return { kind: "forged", why: "The signature is wrong." };
-  if (!followsFromItsCounts(receipt.claims))
-    return { kind: "forged", why: "The cost does not follow from the counts." };
-  return { kind: "genuine" };
+  return verdictOnCost(receipt.claims);
 }
 
-function followsFromItsCounts({ usage, prices, capped_at, cost }: Claims): boolean {
-  if (usage === undefined || prices === undefined) return true;
-  return cost !== undefined && billOf({ usage, prices, capped_at }).cost === BigInt(cost);
+function verdictOnCost({ usage, prices, capped_at, cost }: Claims): Verdict {
+  if (usage === undefined || prices === undefined) return { kind: "genuine" };
+  const bill = billOf({ usage, prices, capped_at });
+  if (bill === null) return { kind: "not-verified", why: "The signature is right. This page cannot compute the cost." };
+  if (cost === undefined || `${bill.cost}` !== `${cost}`)
+    return { kind: "forged", why: "The cost does not follow from the counts." };
+  return { kind: "genuine" };
 }
 
 /** Whether the signature is right; `null` if this browser cannot tell. */

@@ -1,6 +1,7 @@
-/** The receipt of a transaction, fetched when it is asked for: each is signed anew. */
+/** The receipt of a transaction, fetched when it is asked for: each request signs a new one. */
 
 import { queryOptions, useQuery } from "@tanstack/preact-query";
+import { addressOf } from "../../api/base.ts";
 import { answered, api } from "../../api/client.ts";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
@@ -61,7 +62,7 @@ function SignedText({ text, id }: { text: string; id: string }) {
   return (
     <section class="signed">
       <h3>The signed receipt</h3>
-      <p>This text is the receipt. Whoever has it can verify it, also years later and without an account.</p>
+      <p>This text is the receipt. Anybody can verify it, also years later and without an account.</p>
       <SourceText label="The signed receipt" text={text} />
       <div class="buttons">
         <CopyButton text={text} label="Copy the receipt" />
@@ -83,7 +84,7 @@ function SignedText({ text, id }: { text: string; id: string }) {
 function HowToVerify() {
   return (
     <details class="how">
-      <summary>How anybody verifies it</summary>
+      <summary>How to verify it</summary>
       <p>
         A receipt is a JSON Web Token (RFC 7519), signed with Ed25519. Its key is in the service's{" "}
         <a href={KEYS_ADDRESS} download="keys.json">
@@ -91,7 +92,7 @@ function HowToVerify() {
         </a>
         , which are never retired: save them as <code>keys.json</code>. The claims of a receipt, and other ways to
         verify one, are in <code>docs/receipts.md</code> of the service's source; its requests are in the{" "}
-        <a href="docs/" target="_blank" rel="noopener">
+        <a href={addressOf("docs/")} target="_blank" rel="noopener">
           documentation of the API
         </a>
         .

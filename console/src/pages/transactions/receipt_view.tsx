@@ -4,18 +4,18 @@ import type { ComponentChildren } from "preact";
 import { BASE } from "../../api/base.ts";
 import { Moment } from "../../parts/amounts.tsx";
 import { BillTable } from "./bill_table.tsx";
-import type { Claims, Verdict } from "./receipt.ts";
+import type { Claims } from "./claims.ts";
+import { kindWord } from "./kinds.ts";
+import type { Verdict } from "./receipt.ts";
 import { signedCredits } from "./signed_credits.tsx";
-
-const TITLES = { chat: "A message to a model", grant: "Credits given", adjustment: "Credits taken back" };
 
 export function ReceiptView({ claims }: { claims: Claims }) {
   const { usage, prices, capped_at } = claims;
   return (
-    <section class="receipt" aria-label="What the receipt says">
+    <section class="receipt" aria-label="The receipt in words">
       <header>
         <div>
-          <strong>{TITLES[claims.kind]}</strong>
+          <strong>{kindWord(claims.kind)}</strong>
           <Moment at={claims.created_at} />
         </div>
         <strong class="sum">{signedCredits(claims.credits)}</strong>
@@ -62,6 +62,6 @@ export function VerdictNote({ verdict }: { verdict: Verdict }) {
         </p>
       );
     case "not-verified":
-      return <p class="note">This browser cannot verify Ed25519 signatures. The lines below can.</p>;
+      return <p class="note">{verdict.why} The lines below verify the whole receipt.</p>;
   }
 }

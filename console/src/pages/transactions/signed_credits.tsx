@@ -1,4 +1,4 @@
-/** Credits with their sign: what came in, and what went out. */
+/** Credits with their sign: plus for credits that came in, minus for credits that were spent. */
 
 const SIGNED = new Intl.NumberFormat(undefined, { signDisplay: "exceptZero" });
 

@@ -1,11 +1,12 @@
-/** What a transaction is made of. */
+/** The details of a transaction: its bill, and the things that it is about. */
 
 import { BillTable } from "./bill_table.tsx";
 import type { Transaction } from "./transactions_query.ts";
 
 interface Props {
   transaction: Transaction;
-  keyName: string;
+  /** The name of the API key, or the person. */
+  payer: string;
 }
 
 const FINISHES: Record<string, string> = {
@@ -16,7 +17,7 @@ const FINISHES: Record<string, string> = {
   broken_off: "The model broke off after it had written something.",
 };
 
-export function TransactionDetails({ transaction, keyName }: Props) {
+export function TransactionDetails({ transaction, payer }: Props) {
   const { id, kind, usage, prices, capped_at, catalogue, conversation, finish_reason, key_id } = transaction;
   return (
     <>
@@ -30,7 +31,7 @@ export function TransactionDetails({ transaction, keyName }: Props) {
           <>
             <dt>Paid by</dt>
             <dd>
-              <bdi>{keyName}</bdi>
+              <bdi>{payer}</bdi>
               {key_id !== undefined && (
                 <>
                   {" "}

@@ -4,14 +4,13 @@ import { useQuery } from "@tanstack/preact-query";
 import { Fragment } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Moment } from "../../parts/amounts.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
 import { Table } from "../../parts/table.tsx";
 import { keysQuery } from "../keys/keys_query.ts";
+import { kindWord } from "./kinds.ts";
 import { SignedCredits } from "./signed_credits.tsx";
 import { TransactionDetails } from "./transaction_details.tsx";
 import type { Transaction } from "./transactions_query.ts";
-
-/** What a transaction is, in a word. */
-export const WORDS = { chat: "Message", grant: "Credits given", adjustment: "Credits taken back" };
 
 interface Props {
   transactions: Transaction[];
@@ -42,7 +41,7 @@ export function TransactionTable({ transactions, onReceipt }: Props) {
         <TransactionRow
           key={transaction.id}
           transaction={transaction}
-          keyName={nameOf(transaction, names)}
+          payer={payerOf(transaction, names)}
           onReceipt={() => onReceipt(transaction)}
         />
       ))}
@@ -50,19 +49,19 @@ export function TransactionTable({ transactions, onReceipt }: Props) {
   );
 }
 
-function nameOf({ kind, key_id }: Transaction, names: Map<string, string>): string {
+function payerOf({ kind, key_id }: Transaction, names: Map<string, string>): string {
   if (kind !== "chat") return "";
   if (key_id === undefined) return "You";
-  return names.get(key_id) ?? `Ended key ${key_id.slice(-4)}`;
+  return names.get(key_id) ?? endedKeyName(key_id);
 }
 
 interface RowProps {
   transaction: Transaction;
-  keyName: string;
+  payer: string;
   onReceipt: () => void;
 }
 
-function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
+function TransactionRow({ transaction, payer, onReceipt }: RowProps) {
   const [isOpen, setOpen] = useState(false);
   const details = useId();
   const { kind, model, tokens, created_at } = transaction;
@@ -73,7 +72,7 @@ function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
           <Moment at={created_at} />
         </td>
         <th scope="row" class="breaking">
-          {WORDS[kind]}
+          {kindWord(kind)}
           {model !== undefined && (
             <small class="muted">
               <bdi>{model}</bdi>
@@ -81,7 +80,7 @@ function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
           )}
         </th>
         <td class="breaking">
-          <bdi>{keyName}</bdi>
+          <bdi>{payer}</bdi>
         </td>
         <td class="number">
           <SignedCredits value={tokens} />
@@ -105,7 +104,7 @@ function TransactionRow({ transaction, keyName, onReceipt }: RowProps) {
         <td colSpan={COLUMNS}>
           {isOpen && (
             <div class="in-sight">
-              <TransactionDetails transaction={transaction} keyName={keyName} />
+              <TransactionDetails transaction={transaction} payer={payer} />
             </div>
           )}
         </td>

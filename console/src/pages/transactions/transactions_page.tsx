@@ -1,44 +1,34 @@
-/** Every change of the balance, with what it follows from, and its receipt. */
+/** The transactions: each change of the balance, with its details and its receipt. */
 
-import { useInfiniteQuery, useMutation } from "@tanstack/preact-query";
+import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useMemo, useState } from "preact/hooks";
-import { useSearchParams } from "wouter-preact";
-import { saveTable } from "../../parts/download.ts";
+import { useAddressQuery } from "../../parts/address.ts";
 import { MoreButton } from "../../parts/more_button.tsx";
 import { Page } from "../../parts/page.tsx";
-import { ProblemNote } from "../../parts/problem_note.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
+import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { FilterChoice } from "./filter_choice.tsx";
-import { type Filters, filtersOf, withFilter } from "./filters.ts";
+import { type FilterName, type Filters, filtersOf } from "./filters.ts";
 import { ReceiptDialog } from "./receipt_dialog.tsx";
 import { TransactionTable } from "./transaction_table.tsx";
 import { type Transaction, tablePath, transactionsQuery } from "./transactions_query.ts";
 import "../../style/transactions.css";
 
+const NO_FILTERS: Record<FilterName, string> = { kind: "", key: "", model: "", from: "", to: "" };
+
 export function TransactionsPage() {
-  const [query, setQuery] = useSearchParams();
-  const filters = useMemo(() => filtersOf(query), [query]);
+  const [address, change] = useAddressQuery();
+  const text = `${address}`;
+  const filters = useMemo(() => filtersOf(new URLSearchParams(text)), [text]);
   return (
-    <Page title="Transactions" actions={<SaveButton filters={filters} />}>
+    <Page title="Transactions" actions={<SaveTableButton path={tablePath(filters)} fileName="transactions.csv" />}>
       <FilterChoice
         filters={filters}
-        onChange={(name, value) => setQuery(withFilter(filters, name, value), { replace: true })}
-        onClear={() => setQuery({}, { replace: true })}
+        onChange={(name, value) => change({ [name]: value }, { replace: true })}
+        onClear={() => change(NO_FILTERS, { replace: true })}
       />
       <Transactions filters={filters} />
     </Page>
-  );
-}
-
-function SaveButton({ filters }: { filters: Filters }) {
-  const saving = useMutation({ mutationFn: () => saveTable(tablePath(filters), "transactions.csv") });
-  return (
-    <div>
-      <button type="button" class="secondary" aria-busy={saving.isPending} onClick={() => saving.mutate()}>
-        Save as CSV
-      </button>
-      <ProblemNote error={saving.error} />
-    </div>
   );
 }
 
@@ -53,7 +43,7 @@ function Transactions({ filters }: { filters: Filters }) {
           if (transactions.length > 0) {
             return <TransactionTable transactions={transactions} onReceipt={setReceiptOf} />;
           }
-          return <Nothing filters={filters} isMore={query.hasNextPage} />;
+          return <NoTransaction filters={filters} isMore={query.hasNextPage} />;
         }}
       </QueryView>
       <MoreButton query={query} />
@@ -62,7 +52,7 @@ function Transactions({ filters }: { filters: Filters }) {
   );
 }
 
-function Nothing({ filters, isMore }: { filters: Filters; isMore: boolean }) {
+function NoTransaction({ filters, isMore }: { filters: Filters; isMore: boolean }) {
   if (isMore) return <p class="empty">None of the newest transactions is one of these. There may be older ones.</p>;
   if (Object.keys(filters).length > 0) return <p class="empty">No transaction is one of these.</p>;
   return (

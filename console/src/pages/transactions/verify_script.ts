@@ -1,4 +1,4 @@
-/** The lines of Python by which anybody verifies receipts. They are those of docs/receipts.md, which CI runs. */
+/** The Python program that verifies receipts. docs/receipts.md has the same lines, and CI runs them. */
 
 export const VERIFY_SCRIPT = `import base64, collections, json, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -2,6 +2,7 @@
 
 import type { Schema } from "../../api/client.ts";
 import type { DaySeries } from "../../parts/chart.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
 import type { Measure, Split } from "./view.ts";
 
 export type UsageRow = Schema<"UsageRow">;
@@ -40,7 +41,7 @@ function idOf(row: UsageRow, split: Split): string | null {
 function labelOf(row: UsageRow, split: Split): string {
   if (split === "model") return row.model ?? "not stored";
   if (row.key_id == null) return "Without a key";
-  return row.key_name ?? `Ended key ${row.key_id.slice(-4)}`;
+  return row.key_name ?? endedKeyName(row.key_id);
 }
 
 /** The groups of the rows, the dearest first. */
@@ -54,7 +55,7 @@ export function groupsOf(rows: UsageRow[], split: Split): Group[] {
   return [...groups.values()].sort((a, b) => b.sums.credits - a.sums.credits || b.sums.requests - a.sums.requests);
 }
 
-/** The series of a chart: a group each, the largest first, and what is left as one. */
+/** The series of a chart: a group each, the largest first, and all further groups as one. */
 export function seriesOf(rows: UsageRow[], days: string[], split: Split, measure: Measure): DaySeries[] {
   const places = new Map(days.map((day, index) => [day, index]));
   const bySize = groupsOf(rows, split).sort((a, b) => b.sums[measure] - a.sums[measure]);

@@ -1,17 +1,10 @@
-/** The rows of a period, all pages of them. */
+/** The usage of a period at the API. */
 
-import {
-  type InfiniteData,
-  infiniteQueryOptions,
-  type UseInfiniteQueryResult,
-  useInfiniteQuery,
-} from "@tanstack/preact-query";
-import { useEffect, useMemo } from "preact/hooks";
+import { infiniteQueryOptions } from "@tanstack/preact-query";
 import { answered, api } from "../../api/client.ts";
 import type { Period } from "../../parts/days.ts";
-import type { UsageRow } from "./sums.ts";
 
-/** How far behind the sums may be before the page says so. Clocks differ by some seconds. */
+/** The lag of the sums from which on the page speaks of it. Clocks differ by some seconds. */
 const LAG_MS = 120_000;
 const DAY_MS = 86_400_000;
 
@@ -23,25 +16,6 @@ export function usageQuery({ from, to }: Period) {
     getNextPageParam: (page) => page.next,
   });
 }
-
-export function useUsage(period: Period) {
-  const query = useInfiniteQuery(usageQuery(period));
-  const { pages, rows } = useAllPages(query);
-  return { query, rows, asOf: pages?.at(-1)?.as_of };
-}
-
-/** Reads one page after the other. What is there is shown in the meantime. */
-export function useAllPages<P extends { usage: UsageRow[] }>(query: UseInfiniteQueryResult<InfiniteData<P>, Error>) {
-  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
-  const pages = query.data?.pages;
-  const rows = useMemo(() => pages?.flatMap((page) => page.usage), [pages]);
-  return { pages, rows };
-}
-
-export type UsageResult = ReturnType<typeof useUsage>["query"];
 
 /** Whether messages of the period that were charged by `now` may be missing. */
 export function isBehind(asOf: string, { to }: Period, now: number): boolean {

@@ -1,4 +1,4 @@
-/** What the page of usage shows, as its address says: `#/usage?from=2026-11-01&to=2026-11-27&of=requests&by=key`. */
+/** The view of the page of usage, as in the address `#/usage?from=2026-11-01&to=2026-11-27&of=requests&by=key`. */
 
 import { addDays, faultOf, firstOfMonth, type Period } from "../../parts/days.ts";
 
@@ -44,13 +44,13 @@ export function presetOf(period: Period, today: string): Preset | null {
   return found?.value ?? null;
 }
 
-/** What an address asks for. What it does not say, or says wrongly, is as usual: thirty days, credits, by model. */
-export function viewOf(query: URLSearchParams, today: string): UsageView {
-  const asked = { from: query.get("from") ?? "", to: query.get("to") ?? "" };
+/** The view of an address. An absent or wrong member is as usual: thirty days, credits, by model. */
+export function viewOf(address: URLSearchParams, today: string): UsageView {
+  const asked = { from: address.get("from") ?? "", to: address.get("to") ?? "" };
   return {
     period: faultOf(asked) === null ? asked : periodOf("30", today),
-    measure: MEASURES.find(({ value }) => value === query.get("of"))?.value ?? "credits",
-    split: SPLITS.find(({ value }) => value === query.get("by"))?.value ?? "model",
+    measure: MEASURES.find(({ value }) => value === address.get("of"))?.value ?? "credits",
+    split: SPLITS.find(({ value }) => value === address.get("by"))?.value ?? "model",
   };
 }
 

@@ -1,4 +1,4 @@
-/** The choice of days, of what is counted, and of what it is split by. */
+/** The choice of the days, of the measure, and of the split. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 import { faultOf, type Period } from "../../parts/days.ts";
@@ -37,7 +37,7 @@ interface PeriodFieldsProps {
   onChange: (period: Period) => void;
 }
 
-/** Two dates, which count as soon as they are a period. */
+/** Two dates. They change the view as soon as they are a period. */
 function PeriodFields({ period, today, onChange }: PeriodFieldsProps) {
   const [typed, setTyped] = useState(period);
   const [first, last] = [useId(), useId()];

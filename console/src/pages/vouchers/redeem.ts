@@ -1,9 +1,9 @@
 /** Redeems a voucher once, also where an answer is lost on the way. */
 
 import { answered, api } from "../../api/client.ts";
-import { ApiProblem, isProblem, Unreachable } from "../../api/problem.ts";
+import { isProblem, outcomeIsUnknown } from "../../api/problem.ts";
 
-/** What a code became. */
+/** A redeemed code. */
 export interface Redeemed {
   /** The balance afterwards; `null` if the answer that had it was lost. */
   balance: number | null;
@@ -13,11 +13,11 @@ type Send = (code: string) => Promise<{ tokens: number }>;
 
 const PAUSES_MS = [1000, 3000];
 
-/** Codes that were sent and got no answer that says what became of them. */
+/** Codes whose request got no answer, or an answer that leaves the outcome open. */
 export type Unanswered = Set<string>;
 
 /**
- * Sends a code. Where it is unknown what became of it, it is sent again: `already_redeemed` then says that the first request redeemed
+ * Sends a code. While the outcome is unknown, the code is sent again: `already_redeemed` then says that the first request redeemed
  * it. A code whose outcome stays unknown is added to `unanswered`, for the person's next try.
  */
 export async function redeem(
@@ -36,19 +36,13 @@ export async function redeem(
         unanswered.delete(code);
         return { balance: null };
       }
-      if (!isUnknown(error)) throw error;
+      if (!outcomeIsUnknown(error)) throw error;
       unanswered.add(code);
       const pause = pauses[tries];
       if (pause === undefined) throw error;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
-}
-
-/** Whether the code may have been redeemed all the same. */
-export function isUnknown(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
-  return error instanceof ApiProblem && error.status >= 500 && error.code !== "not_accepting";
 }
 
 function post(code: string): Promise<{ tokens: number }> {

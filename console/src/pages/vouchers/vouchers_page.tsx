@@ -1,16 +1,19 @@
-/** Redeem the code of a voucher, and see what vouchers and others have given. */
+/** Redeem the code of a voucher, and see the newest grants. */
 
-import { useInfiniteQuery, useMutation } from "@tanstack/preact-query";
-import { useRef, useState } from "preact/hooks";
+import { type UseInfiniteQueryResult, useInfiniteQuery, useMutation } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { outcomeIsUnknown } from "../../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../../api/queries.ts";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
+import { MoreButton } from "../../parts/more_button.tsx";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
+import { onSignedOut } from "../../session/session.ts";
 import { SignedCredits } from "../transactions/signed_credits.tsx";
 import { transactionsQuery } from "../transactions/transactions_query.ts";
-import { isUnknown, type Redeemed, redeem, type Unanswered } from "./redeem.ts";
+import { type Redeemed, redeem, type Unanswered } from "./redeem.ts";
 import { type ReadCode, readCode } from "./voucher_code.ts";
 import "../../style/transactions.css";
 
@@ -20,28 +23,34 @@ export function VouchersPage() {
       <article class="narrow">
         <RedeemForm />
       </article>
-      <Given />
+      <NewestGrants />
     </Page>
   );
 }
 
+/** Codes whose outcome is unknown, kept while other pages are open. They are in memory only, since a code is a secret. */
+let unanswered: Unanswered = new Set();
+// A request of this person that ends later finds the old set.
+onSignedOut(() => {
+  unanswered = new Set();
+});
+
 function RedeemForm() {
   const [typed, setTyped] = useState("");
   const [redeemed, setRedeemed] = useState<Redeemed | null>(null);
-  const unanswered = useRef<Unanswered>(new Set());
   const read = readCode(typed);
   const redeeming = useMutation({
-    mutationFn: (_: FormData) => redeem(read.kind === "whole" ? read.code : typed, unanswered.current),
+    mutationFn: (_: FormData) => redeem(read.kind === "whole" ? read.code : typed, unanswered),
+    onSuccess: (outcome) => {
+      setRedeemed(outcome);
+      setTyped("");
+      notify("The voucher is redeemed.");
+    },
     onSettled: () => {
       balanceHasChanged();
       void queryClient.invalidateQueries({ queryKey: ["transactions"] });
     },
   });
-  const done = (outcome: Redeemed) => {
-    setRedeemed(outcome);
-    setTyped("");
-    notify("The voucher is redeemed.");
-  };
   const type = (text: string) => {
     setTyped(text);
     setRedeemed(null);
@@ -49,7 +58,7 @@ function RedeemForm() {
   return (
     <>
       {redeemed !== null && <Outcome {...redeemed} />}
-      <ActForm act={redeeming} label="Redeem" onDone={done}>
+      <ActForm act={redeeming} label="Redeem">
         <TextField
           label="Code"
           name="code"
@@ -65,7 +74,7 @@ function RedeemForm() {
           required
         />
       </ActForm>
-      {isUnknown(redeeming.error) && (
+      {outcomeIsUnknown(redeeming.error) && (
         <p>It is not known whether the code was redeemed. Redeem it again: nothing is taken or given twice.</p>
       )}
     </>
@@ -95,8 +104,8 @@ function Outcome({ balance }: Redeemed) {
   );
 }
 
-/** The newest credits that were given, by vouchers, by the operator, or by an allowance. */
-function Given() {
+/** The newest grants: of vouchers, of the operator, and of an allowance. */
+function NewestGrants() {
   const query = useInfiniteQuery(transactionsQuery({ kind: "grant" }));
   return (
     <section>
@@ -104,7 +113,7 @@ function Given() {
       <QueryView query={query}>
         {({ pages }) => {
           const grants = pages.flatMap((page) => page.transactions).slice(0, 5);
-          if (grants.length === 0) return <p class="empty">None yet.</p>;
+          if (grants.length === 0) return <NoGrant query={query} />;
           return (
             <>
               <ul class="given">
@@ -122,5 +131,16 @@ function Given() {
         }}
       </QueryView>
     </section>
+  );
+}
+
+/** A page may be empty although there are further ones: the API reads some transactions, and then chooses the grants. */
+function NoGrant({ query }: { query: UseInfiniteQueryResult<unknown, Error> }) {
+  if (!query.hasNextPage) return <p class="empty">None yet.</p>;
+  return (
+    <>
+      <p class="empty">None among the newest transactions. There may be older ones.</p>
+      <MoreButton query={query} />
+    </>
   );
 }

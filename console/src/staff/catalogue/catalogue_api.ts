@@ -12,7 +12,7 @@ export interface StoredCatalogue {
   text: string | null;
   /** Why this release cannot read it. */
   errors: Array<Schema<"CatalogueError">>;
-  /** Whoever stored it, of a version of the list. */
+  /** The id of the superuser who stored it, in a version of the list. */
   actor: string | null;
 }
 
@@ -42,8 +42,8 @@ export const versionsQuery = listQuery(["catalogue", "versions"], (page) =>
   answered(api.GET("/admin/catalogue/versions/", { params: { query: page } })),
 );
 
-/** What the server thinks of a text that is JSON. */
-export function judge(text: string): Promise<Schema<"CatalogueJudgement">> {
+/** What the server finds wrong with a text that is JSON. */
+export function check(text: string): Promise<Schema<"CatalogueJudgement">> {
   const bodySerializer = () => `{"catalogue":${text}}`;
   return asStaff(() => answered(api.POST("/admin/catalogue/check/", { body: { catalogue: null }, bodySerializer })));
 }

@@ -1,5 +1,7 @@
 /** The lines in which two texts differ. */
 
+import { diffArrays } from "diff";
+
 export interface Line {
   kind: "same" | "removed" | "added";
   text: string;
@@ -7,69 +9,27 @@ export interface Line {
   number: number;
 }
 
-/** Most cells of the table of a comparison. Beyond it the middle of the texts is shown as replaced as a whole. */
-const MOST_CELLS = 4_000_000;
+/** Most lines that are removed or added. Beyond it the texts are shown as replaced as a whole: the search takes the square of it. */
+const MOST_CHANGES = 3000;
 
 /** All lines of both texts, in order: those of `before` that are gone, then those of `after` that are new. */
 export function differenceOf(before: string, after: string): Line[] {
   const [old, now] = [before.split("\n"), after.split("\n")];
-  const head = commonLength(old, now);
-  const tail = commonLength(old.slice(head).reverse(), now.slice(head).reverse());
-  const [oldEnd, nowEnd] = [old.length - tail, now.length - tail];
-  const middle = compared(old.slice(head, oldEnd), now.slice(head, nowEnd));
+  const replaced = [
+    { removed: true, added: false, value: old },
+    { removed: false, added: true, value: now },
+  ];
+  const changes = diffArrays(old, now, { maxEditLength: MOST_CHANGES }) ?? replaced;
   let [oldNumber, nowNumber] = [0, 0];
   const line = (kind: Line["kind"], text: string): Line => {
     if (kind !== "added") oldNumber += 1;
     if (kind !== "removed") nowNumber += 1;
     return { kind, text, number: kind === "removed" ? oldNumber : nowNumber };
   };
-  return [
-    ...old.slice(0, head).map((text) => line("same", text)),
-    ...middle.map(([kind, text]) => line(kind, text)),
-    ...old.slice(oldEnd).map((text) => line("same", text)),
-  ];
-}
-
-function commonLength(a: string[], b: string[]): number {
-  const most = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length += 1;
-  return length;
-}
-
-type Kept = [Line["kind"], string];
-
-/** The longest common subsequence, by the table that every textbook has. */
-function compared(old: string[], now: string[]): Kept[] {
-  const removed = (text: string): Kept => ["removed", text];
-  const added = (text: string): Kept => ["added", text];
-  if ((old.length + 1) * (now.length + 1) > MOST_CELLS) return [...old.map(removed), ...now.map(added)];
-  const width = now.length + 1;
-  const lengths = new Uint32Array((old.length + 1) * width);
-  const length = (i: number, j: number) => lengths[i * width + j] ?? 0;
-  for (let i = old.length - 1; i >= 0; i -= 1) {
-    for (let j = now.length - 1; j >= 0; j -= 1) {
-      lengths[i * width + j] =
-        old[i] === now[j] ? length(i + 1, j + 1) + 1 : Math.max(length(i + 1, j), length(i, j + 1));
-    }
-  }
-  const lines: Kept[] = [];
-  let [i, j] = [0, 0];
-  while (i < old.length || j < now.length) {
-    const [was, is] = [old[i] ?? "", now[j] ?? ""];
-    if (i < old.length && j < now.length && was === is) {
-      lines.push(["same", was]);
-      i += 1;
-      j += 1;
-    } else if (i < old.length && (j === now.length || length(i + 1, j) >= length(i, j + 1))) {
-      lines.push(removed(was));
-      i += 1;
-    } else {
-      lines.push(added(is));
-      j += 1;
-    }
-  }
-  return lines;
+  return changes.flatMap(({ removed, added, value }) => {
+    const kind = removed ? "removed" : added ? "added" : "same";
+    return value.map((text) => line(kind, text));
+  });
 }
 
 /** A run of lines: around changes all are shown, and far from them only how many there are. */

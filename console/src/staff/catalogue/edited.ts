@@ -16,7 +16,7 @@ export function useEdited(stored: StoredCatalogue) {
   const [draft, setDraft] = useDraft(DRAFT);
   const kept = editedIn(draft);
   const unchanged = { text: stored.text ?? "", seen: stored.version };
-  // What is stored already needs no draft, whoever stored it: also where the answer to a replacement was lost.
+  // A text that is stored already needs no draft, also where the answer to its replacement was lost.
   const edited = kept === null || kept.text === unchanged.text ? unchanged : kept;
   return {
     edited,

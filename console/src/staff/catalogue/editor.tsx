@@ -6,9 +6,9 @@ import { Moment } from "../../parts/amounts.tsx";
 import { announce, notify } from "../../parts/announcer.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { BehindNote } from "./behind_note.tsx";
-import { judge, type StoredCatalogue } from "./catalogue_api.ts";
+import { check, type StoredCatalogue } from "./catalogue_api.ts";
 import { type Fault, faultsOf, laidOut, placed } from "./document.ts";
-import { useEdited } from "./edited.ts";
+import { type Edited, useEdited } from "./edited.ts";
 import { EXAMPLE } from "./example.ts";
 import { FaultsList } from "./faults_list.tsx";
 import { PricesTable } from "./prices_table.tsx";
@@ -16,30 +16,39 @@ import { SettingsDialog } from "./settings_dialog.tsx";
 import { StoreDialog } from "./store_dialog.tsx";
 import { type TextEditor, TextEditorArea } from "./text_editor.tsx";
 
-/** What is known of a text: its mistakes, or that it has none. */
-interface Judged {
+/** A text that was checked, with its mistakes. */
+interface Checked {
   text: string;
   faults: Fault[];
 }
 
-async function check(text: string): Promise<Judged> {
+async function checkedText(text: string): Promise<Checked> {
   const own = faultsOf(text);
   if (own.length > 0) return { text, faults: own };
-  const { errors } = await judge(text);
+  const { errors } = await check(text);
   return { text, faults: errors.map(({ path, problem }) => placed(text, path, problem)) };
 }
 
 export function Editor({ stored }: { stored: StoredCatalogue }) {
   const { edited, isChanged, isBehind, change, drop } = useEdited(stored);
-  const [refused, setRefused] = useState<Judged | null>(null);
+  const [refused, setRefused] = useState<Checked | null>(null);
   const [opened, setOpened] = useState<"" | "store" | "settings">("");
   const editor = useRef<TextEditor>(null);
-  const checking = useMutation({ mutationFn: check, onSuccess: (judged) => tell(judged) });
+  const checking = useMutation({ mutationFn: checkedText, onSuccess: announceResult });
   const { text } = edited;
   // What was found in another text is not said of this one.
-  const judged = [checking.data, refused].find((known) => known?.text === text) ?? null;
+  const checked = [checking.data, refused].find((known) => known?.text === text) ?? null;
   const write = (written: string) => change({ ...edited, text: written });
   const close = () => setOpened("");
+  // The button goes with what it was about, and the text takes the focus.
+  const goOn = (next: Edited) => {
+    change(next);
+    editor.current?.focus();
+  };
+  const dropAll = () => {
+    drop();
+    editor.current?.focus();
+  };
   const stop = (faults: Fault[]) => {
     setRefused({ text, faults });
     close();
@@ -47,8 +56,8 @@ export function Editor({ stored }: { stored: StoredCatalogue }) {
   return (
     <>
       <StoredNote stored={stored} isChanged={isChanged} />
-      {isBehind && <BehindNote stored={stored} edited={edited} onTakeTheirs={drop} onGoOn={change} />}
-      <TextEditorArea handle={editor} text={text} faults={judged?.faults ?? []} onChange={write} />
+      {isBehind && <BehindNote stored={stored} edited={edited} onTakeTheirs={dropAll} onGoOn={goOn} />}
+      <TextEditorArea handle={editor} text={text} faults={checked?.faults ?? []} onChange={write} />
       <div class="buttons">
         <CheckButton
           isWritten={text.trim() !== ""}
@@ -63,13 +72,13 @@ export function Editor({ stored }: { stored: StoredCatalogue }) {
           Store …
         </button>
         <TextButtons text={text} onWrite={write} />
-        {isChanged && <SecondaryButton label="Drop my changes" onClick={drop} />}
+        {isChanged && <SecondaryButton label="Drop my changes" onClick={dropAll} />}
         {stored.text !== null && (
           <SecondaryButton label="Back to the settings …" onClick={() => setOpened("settings")} />
         )}
       </div>
       <ProblemNote error={checking.error} />
-      {judged !== null && <Judgement judged={judged} onJump={(fault) => editor.current?.jumpTo(fault)} />}
+      {checked !== null && <Result checked={checked} onJump={(fault) => editor.current?.jumpTo(fault)} />}
       {opened === "store" && (
         <StoreDialog
           stored={stored}
@@ -109,14 +118,14 @@ function SecondaryButton({ label, onClick }: { label: string; onClick: () => voi
   );
 }
 
-function tell({ faults }: Judged): void {
+function announceResult({ faults }: Checked): void {
   if (faults.length === 0) notify("This is a catalogue. Nothing is stored yet.");
   else announce(faults.length === 1 ? "One mistake." : `${faults.length} mistakes.`);
 }
 
-function Judgement({ judged, onJump }: { judged: Judged; onJump: (fault: Fault) => void }) {
-  if (judged.faults.length > 0) return <FaultsList faults={judged.faults} onJump={onJump} />;
-  return <PricesTable text={judged.text} />;
+function Result({ checked, onJump }: { checked: Checked; onJump: (fault: Fault) => void }) {
+  if (checked.faults.length > 0) return <FaultsList faults={checked.faults} onJump={onJump} />;
+  return <PricesTable text={checked.text} />;
 }
 
 function StoredNote({ stored, isChanged }: { stored: StoredCatalogue; isChanged: boolean }) {

@@ -7,6 +7,7 @@ import type { Fault } from "./document.ts";
 export interface TextEditor {
   /** Shows the place of a fault, selects it, and gives the text the focus. */
   jumpTo(fault: Fault): void;
+  focus(): void;
 }
 
 interface Props {
@@ -35,6 +36,7 @@ export function TextEditorArea({ handle, text, faults, onChange }: Props) {
       frame.current.scrollTop = Math.max(0, (line - ABOVE) * height);
       frame.current.scrollIntoView({ block: "nearest" });
     },
+    focus: () => area.current?.focus(),
   }));
   return (
     <div class="text-editor">

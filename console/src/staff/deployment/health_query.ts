@@ -1,7 +1,7 @@
-/** The deployment at the API: its health, its settings, and the stop. */
+/** The deployment at the API: its health and its settings. */
 
-import { answered, api, type Schema } from "../../api/client.ts";
-import { act, oneQuery } from "../as_staff.ts";
+import { answered, api } from "../../api/client.ts";
+import { oneQuery } from "../as_staff.ts";
 
 const HEALTH_INTERVAL_MS = 60_000;
 
@@ -11,8 +11,3 @@ export const healthQuery = {
 };
 
 export const settingsQuery = oneQuery(["settings"], () => answered(api.GET("/admin/settings/")));
-
-/** Stops messages and registrations, or resumes them. */
-export function setAccepting(change: Schema<"AcceptanceChange">): Promise<Schema<"Acceptance">> {
-  return act(() => answered(api.PUT("/admin/accepting/", { body: change })));
-}

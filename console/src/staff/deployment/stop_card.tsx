@@ -6,8 +6,12 @@ import type { Schema } from "../../api/client.ts";
 import { notify } from "../../parts/announcer.tsx";
 import { Badge } from "../badge.tsx";
 import { ConfirmDialog } from "../confirm_dialog.tsx";
+import { dropping, KeptFields } from "../kept_fields.tsx";
 import { ReasonField } from "../reason_field.tsx";
-import { setAccepting } from "./health_query.ts";
+import { setAccepting } from "./accepting.ts";
+
+/** The place of the reason that is typed. */
+const DRAFT = "staff accepting";
 
 export function StopCard({ health }: { health: Schema<"Health"> }) {
   const [isOpen, setOpen] = useState(false);
@@ -31,7 +35,7 @@ export function StopCard({ health }: { health: Schema<"Health"> }) {
       <button type="button" class={accepting ? "danger" : ""} onClick={() => setOpen(true)}>
         {accepting ? "Stop …" : "Resume …"}
       </button>
-      {isOpen && <SwitchDialog accepting={accepting} onClose={() => setOpen(false)} />}
+      {isOpen && <SwitchDialog accepting={accepting} onClose={dropping(DRAFT, () => setOpen(false))} />}
     </article>
   );
 }
@@ -56,7 +60,9 @@ function SwitchDialog({ accepting, onClose }: { accepting: boolean; onClose: () 
           ? "Everybody is refused from now on. Messages that have begun are answered and charged."
           : "Everybody can ask and register again, within a minute."}
       </p>
-      <ReasonField isRequired autoFocus hint="For other staff and the history. Users are not told." />
+      <KeptFields name={DRAFT}>
+        <ReasonField isRequired autoFocus hint="For other staff and the history. Users are not told." />
+      </KeptFields>
     </ConfirmDialog>
   );
 }

@@ -6,7 +6,7 @@ test("a grant says how much was given or taken back", () => {
   expect(wordsOf("grant", { amount: -50 })).toBe("took back 50 credits from");
 });
 
-test("a deed of a later release is said by its own word", () => {
+test("an act of a later release is said by its own word", () => {
   expect(wordsOf("rename_user", {})).toBe("rename user:");
 });
 
@@ -25,7 +25,7 @@ test("truths are words", () => {
   expect(changesOf({ staff: false }, { staff: true })).toEqual([{ name: "staff", before: "no", after: "yes" }]);
 });
 
-test("the deed says what a subject is", () => {
+test("the act says what a subject is", () => {
   expect(subjectKindOf("stop", "deployment")).toBe("deployment");
   expect(subjectKindOf("make_vouchers", "01KB05AY8G3W5VXQ7S4TB2NC6D")).toBe("vouchers");
   expect(subjectKindOf("end_bulk_grant", "01KB05AY8G3W5VXQ7S4TB2NC6D")).toBe("job");

@@ -1,9 +1,9 @@
-/** What was done, in words that a person says. */
+/** Acts of the history, in words that a person says. */
 
 import { credits } from "../../parts/amounts.tsx";
 
 /** Each goes on with what it was done to: "ended all sessions of" Ada. */
-const DEEDS: Record<string, string> = {
+const WORDS: Record<string, string> = {
   grant: "gave or took back credits of",
   change: "changed the account of",
   make_reset_code: "made a code for a new password of",
@@ -22,12 +22,12 @@ const DEEDS: Record<string, string> = {
   create_superuser: "created the superuser",
 };
 
-/** The words for `deed`. A later release may have deeds that this page does not know. */
-export function wordsOf(deed: string, after: Record<string, unknown>): string {
-  if (deed === "grant" && typeof after.amount === "number") {
+/** The words for `act`. A later release may have acts that this page does not know. */
+export function wordsOf(act: string, after: Record<string, unknown>): string {
+  if (act === "grant" && typeof after.amount === "number") {
     return after.amount < 0 ? `took back ${credits(-after.amount)} from` : `gave ${credits(after.amount)} to`;
   }
-  return DEEDS[deed] ?? `${deed.replaceAll("_", " ")}:`;
+  return WORDS[act] ?? `${act.replaceAll("_", " ")}:`;
 }
 
 /** One thing that an act changed. `null`: there was no such thing. */
@@ -75,9 +75,9 @@ function number(value: number): string {
 
 export type SubjectKind = "user" | "vouchers" | "job" | "catalogue" | "deployment";
 
-/** What an act was done to. The deed says it, since all ids look alike. */
-export function subjectKindOf(deed: string, subject: string): SubjectKind {
+/** The kind of an act's subject. The act says it, since all ids look alike. */
+export function subjectKindOf(act: string, subject: string): SubjectKind {
   if (subject === "catalogue" || subject === "deployment") return subject;
-  if (deed.endsWith("_vouchers")) return "vouchers";
-  return deed.endsWith("_bulk_grant") ? "job" : "user";
+  if (act.endsWith("_vouchers")) return "vouchers";
+  return act.endsWith("_bulk_grant") ? "job" : "user";
 }

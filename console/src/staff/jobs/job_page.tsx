@@ -8,13 +8,12 @@ import { notify } from "../../parts/announcer.tsx";
 import { SelectField } from "../../parts/form.tsx";
 import { Page } from "../../parts/page.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
+import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { Table } from "../../parts/table.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { act } from "../as_staff.ts";
-import { Badge } from "../badge.tsx";
 import { FoundView } from "../found_view.tsx";
-import { SaveTableButton } from "../save_table_button.tsx";
-import { isShown, JobStateBadge, OUTCOMES, type RowFilter } from "./job_words.tsx";
+import { isShown, JobStateBadge, OutcomeBadge, type RowFilter } from "./job_words.tsx";
 import { type Job, jobQuery } from "./jobs_api.ts";
 
 export function JobPage({ id }: { id: string }) {
@@ -78,7 +77,7 @@ function GoOn({ job }: { job: Job }) {
     <>
       <p>
         {job.state === "stopped"
-          ? "It stopped, since whoever began it is no longer a superuser. You can go on under your own authority."
+          ? "It stopped, since the person who began it is no longer a superuser. You can go on under your own authority."
           : "Rows that wait are granted within a quarter of an hour, or at once if you go on."}
       </p>
       <ProblemNote error={going.error} />
@@ -141,7 +140,7 @@ function RowsTable({ rows }: { rows: Array<Schema<"RowReport">> }) {
             <Amount value={amount} />
           </td>
           <td>
-            <Badge word={OUTCOMES[outcome].words} tone={OUTCOMES[outcome].tone} />
+            <OutcomeBadge outcome={outcome} />
           </td>
           <td dir="auto" class="breaking">
             {reason}

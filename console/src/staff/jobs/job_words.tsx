@@ -1,18 +1,20 @@
 /** The words for the state of a bulk grant, and for what became of its rows. */
 
-import type { Schema } from "../../api/client.ts";
 import { Badge, type Tone } from "../badge.tsx";
 import type { Job } from "./jobs_api.ts";
 
-const STATES: Record<Job["state"], Tone> = { running: "warm", done: "good", stopped: "bad" };
+const STATES: Record<string, Tone> = { running: "warm", done: "good", stopped: "bad" };
 
 export function JobStateBadge({ state }: { state: Job["state"] }) {
-  return <Badge word={state} tone={STATES[state]} />;
+  return <Badge word={state} tone={STATES[state] ?? "quiet"} />;
 }
 
-export type Outcome = Schema<"RowReport">["outcome"];
+interface OutcomeWords {
+  words: string;
+  tone: Tone;
+}
 
-export const OUTCOMES: Record<Outcome, { words: string; tone: Tone }> = {
+const OUTCOMES: Record<string, OutcomeWords> = {
   waiting: { words: "waiting", tone: "warm" },
   granted: { words: "granted", tone: "good" },
   repeated: { words: "granted before", tone: "quiet" },
@@ -23,10 +25,20 @@ export const OUTCOMES: Record<Outcome, { words: string; tone: Tone }> = {
   too_many_credits: { words: "would have too many credits", tone: "bad" },
 };
 
+/** The words for an outcome. A later release may have outcomes that this page does not know. */
+export function wordsOfOutcome(outcome: string): OutcomeWords {
+  return OUTCOMES[outcome] ?? { words: outcome.replaceAll("_", " "), tone: "quiet" };
+}
+
+export function OutcomeBadge({ outcome }: { outcome: string }) {
+  const { words, tone } = wordsOfOutcome(outcome);
+  return <Badge word={words} tone={tone} />;
+}
+
 /** Which rows are shown: all, or those of one kind. */
 export type RowFilter = "" | "refused" | "waiting" | "granted" | "repeated";
 
-export function isShown(outcome: Outcome, filter: RowFilter): boolean {
+export function isShown(outcome: string, filter: RowFilter): boolean {
   if (filter === "") return true;
-  return filter === "refused" ? OUTCOMES[outcome].tone === "bad" : outcome === filter;
+  return filter === "refused" ? wordsOfOutcome(outcome).tone === "bad" : outcome === filter;
 }

@@ -1,6 +1,7 @@
 /** Bulk grants at the API. */
 
 import { answered, api, type Schema } from "../../api/client.ts";
+import { notify } from "../../parts/announcer.tsx";
 import { oneQuery } from "../as_staff.ts";
 import { useKeptAct } from "../kept_act.ts";
 import type { BulkGrant } from "./grant_file.ts";
@@ -13,9 +14,15 @@ export function beginJob(file: string | Blob): Promise<Job> {
   return answered(api.POST("/admin/jobs/", { headers, body: "", bodySerializer: () => file }));
 }
 
-/** The bulk grant that was sent from here, as long as nobody knows whether it has begun. */
+/** The place of the bulk grant that was sent from here, as long as it is not known whether it has begun. */
+export const UNSENT_GRANT = "staff bulk grant";
+
 export function useUnsentGrant() {
-  return useKeptAct<BulkGrant>("staff bulk grant");
+  return useKeptAct<BulkGrant>(UNSENT_GRANT);
+}
+
+export function notifyBegun({ state }: Job): void {
+  notify(state === "done" ? "The credits are given." : "The bulk grant has begun.");
 }
 
 /** How often a job is looked at while it runs. */

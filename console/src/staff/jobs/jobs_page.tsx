@@ -4,14 +4,13 @@ import { useInfiniteQuery, useMutation } from "@tanstack/preact-query";
 import { useLocation } from "wouter-preact";
 import { answered, api } from "../../api/client.ts";
 import { Amount, Moment } from "../../parts/amounts.tsx";
-import { notify } from "../../parts/announcer.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
 import { act, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
 import { JobStateBadge } from "./job_words.tsx";
-import { beginJob, type Job } from "./jobs_api.ts";
+import { beginJob, type Job, notifyBegun } from "./jobs_api.ts";
 import { UnsentNote } from "./unsent_note.tsx";
 
 export function JobsPage() {
@@ -41,11 +40,7 @@ async function sendFile(fields: FormData): Promise<Job> {
 
 function FileForm() {
   const [, go] = useLocation();
-  const sending = useMutation({ mutationFn: sendFile });
-  const done = (job: Job) => {
-    notify(job.state === "done" ? "The credits are given." : "The bulk grant has begun.");
-    go(`/staff/jobs/${job.id}`);
-  };
+  const sending = useMutation({ mutationFn: sendFile, onSuccess: notifyBegun });
   return (
     <details class="card">
       <summary>Send a file</summary>
@@ -54,7 +49,7 @@ function FileForm() {
         <code>id</code> is used once and for ever, so that a file that is sent twice grants once: put the month into it,
         such as <code>2026-11-ada</code>. A negative amount takes back. A file with a wrong row begins nothing.
       </p>
-      <ActForm act={sending} label="Send the file" onDone={done}>
+      <ActForm act={sending} label="Send the file" onDone={(job) => go(`/staff/jobs/${job.id}`)}>
         <TextField label="File" name="file" type="file" accept=".csv,text/csv" required />
       </ActForm>
     </details>

@@ -3,27 +3,28 @@
 import { useMutation } from "@tanstack/preact-query";
 import { useLocation } from "wouter-preact";
 import { credits } from "../../parts/amounts.tsx";
-import { notify } from "../../parts/announcer.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { act } from "../as_staff.ts";
+import { keepFocus } from "../focus.ts";
 import type { BulkGrant } from "./grant_file.ts";
-import { beginJob, useUnsentGrant } from "./jobs_api.ts";
+import { beginJob, notifyBegun, useUnsentGrant } from "./jobs_api.ts";
 
 export function UnsentNote() {
   const [, go] = useLocation();
-  const { kept, send, forget } = useUnsentGrant();
+  const { kept, isUnderWay, send, forget } = useUnsentGrant();
   const sending = useMutation({
     mutationFn: (grant: BulkGrant) => send(grant, ({ csv }) => act(() => beginJob(csv))),
-    onSuccess: (job) => {
-      notify("The bulk grant was sent.");
-      go(`/staff/jobs/${job.id}`);
-    },
+    onSuccess: notifyBegun,
   });
+  // What is said to `mutate` is not done once this page is gone.
+  const again = (grant: BulkGrant) => sending.mutate(grant, { onSuccess: (job) => go(`/staff/jobs/${job.id}`) });
   const drop = () => {
     forget();
     sending.reset();
+    keepFocus();
   };
   if (kept === null) return <ProblemNote error={sending.error} />;
+  if (isUnderWay && !sending.isPending) return <p role="status">A bulk grant is under way.</p>;
   return (
     <section class="problem" aria-label="A bulk grant without an answer">
       <p>
@@ -32,7 +33,7 @@ export function UnsentNote() {
       </p>
       <ProblemNote error={sending.error} />
       <div class="buttons">
-        <button type="button" class="small" aria-busy={sending.isPending} onClick={() => sending.mutate(kept)}>
+        <button type="button" class="small" aria-busy={sending.isPending} onClick={() => again(kept)}>
           Send it again
         </button>
         <button type="button" class="small secondary" onClick={drop}>

@@ -1,15 +1,15 @@
 /** What the messages of all users took. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
+import { UsageSums, useUsageView } from "../../pages/usage/usage_sums.tsx";
 import { ViewChoice } from "../../pages/usage/view_choice.tsx";
 import { Moment } from "../../parts/amounts.tsx";
 import { Page } from "../../parts/page.tsx";
-import { SaveTableButton } from "../save_table_button.tsx";
+import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { usageOfAllQuery } from "./usage_api.ts";
-import { UsageSums, useView } from "./usage_sums.tsx";
 
 export function UsageOfAllPage() {
-  const [view, today, change] = useView();
+  const [view, today, change] = useUsageView();
   const { from, to } = view.period;
   const usage = useInfiniteQuery(usageOfAllQuery(view.period));
   const last = usage.data?.pages.at(-1);

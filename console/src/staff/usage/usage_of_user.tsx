@@ -2,14 +2,14 @@
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { isBehind } from "../../pages/usage/usage_query.ts";
+import { UsageSums, useUsageView } from "../../pages/usage/usage_sums.tsx";
 import { ViewChoice } from "../../pages/usage/view_choice.tsx";
 import { Moment } from "../../parts/amounts.tsx";
-import { SaveTableButton } from "../save_table_button.tsx";
+import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { usageOfUserQuery } from "./usage_api.ts";
-import { UsageSums, useView } from "./usage_sums.tsx";
 
 export function UsageOfUser({ id }: { id: string }) {
-  const [view, today, change] = useView();
+  const [view, today, change] = useUsageView();
   const { from, to } = view.period;
   const usage = useInfiniteQuery(usageOfUserQuery(id, view.period));
   const asOf = usage.data?.pages.at(-1)?.as_of;

@@ -6,12 +6,16 @@ import type { Schema } from "../../api/client.ts";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm, SelectField, TextField } from "../../parts/form.tsx";
+import { useOpened } from "../focus.ts";
+import { dropping, KeptFields } from "../kept_fields.tsx";
 import { ReasonField } from "../reason_field.tsx";
 import { changeUser, reasonIn, type User } from "./user_api.ts";
 
 export function AllowanceCard({ user }: { user: User }) {
   const [open, setOpen] = useState<"" | "set" | "end">("");
   const { allowance } = user;
+  const draft = `staff allowance ${user.id} ${open}`;
+  const close = dropping(draft, () => setOpen(""));
   return (
     <article>
       <h2>Allowance</h2>
@@ -28,8 +32,8 @@ export function AllowanceCard({ user }: { user: User }) {
           )}
         </div>
       )}
-      {open === "set" && <SetForm user={user} onClose={() => setOpen("")} />}
-      {open === "end" && <EndForm user={user} onClose={() => setOpen("")} />}
+      {open === "set" && <SetForm user={user} draft={draft} onClose={close} />}
+      {open === "end" && <EndForm user={user} draft={draft} onClose={close} />}
     </article>
   );
 }
@@ -49,7 +53,15 @@ function Terms({ allowance }: { allowance: Schema<"Allowance"> }) {
   );
 }
 
-function SetForm({ user, onClose }: { user: User; onClose: () => void }) {
+interface FormProps {
+  user: User;
+  /** The place of what is typed. */
+  draft: string;
+  onClose: () => void;
+}
+
+function SetForm({ user, draft, onClose }: FormProps) {
+  const opened = useOpened<HTMLDivElement>();
   const setting = useMutation({
     mutationFn: (fields: FormData) => {
       const per = fields.get("per") as Schema<"Allowance">["per"];
@@ -63,42 +75,46 @@ function SetForm({ user, onClose }: { user: User; onClose: () => void }) {
   });
   const { allowance } = user;
   return (
-    <ActForm act={setting} label="Set" onRefuse={onClose}>
-      <div class="fields">
-        <TextField
-          label="Credits"
-          name="credits"
-          type="number"
-          min={1}
-          step={1}
-          defaultValue={allowance?.credits}
-          required
-          autoFocus
-        />
-        <SelectField label="Each" name="per">
-          {(["month", "week", "day"] as const).map((per) => (
-            <option key={per} value={per} selected={per === allowance?.per}>
-              {per}
-            </option>
-          ))}
-        </SelectField>
-        <TextField
-          label="Up to"
-          name="cap"
-          type="number"
-          min={1}
-          step={1}
-          hint="Whoever has this much gets nothing more"
-          defaultValue={allowance?.cap}
-          required
-        />
-      </div>
-      <ReasonField isRequired />
-    </ActForm>
+    <div ref={opened}>
+      <ActForm act={setting} label="Set" onRefuse={onClose}>
+        <KeptFields name={draft}>
+          <div class="fields">
+            <TextField
+              label="Credits"
+              name="credits"
+              type="number"
+              min={1}
+              step={1}
+              defaultValue={allowance?.credits}
+              required
+            />
+            <SelectField label="Each" name="per">
+              {(["month", "week", "day"] as const).map((per) => (
+                <option key={per} value={per} selected={per === allowance?.per}>
+                  {per}
+                </option>
+              ))}
+            </SelectField>
+            <TextField
+              label="Up to"
+              name="cap"
+              type="number"
+              min={1}
+              step={1}
+              hint="With this much, nothing more is given"
+              defaultValue={allowance?.cap}
+              required
+            />
+          </div>
+          <ReasonField isRequired />
+        </KeptFields>
+      </ActForm>
+    </div>
   );
 }
 
-function EndForm({ user, onClose }: { user: User; onClose: () => void }) {
+function EndForm({ user, draft, onClose }: FormProps) {
+  const opened = useOpened<HTMLDivElement>();
   const ending = useMutation({
     mutationFn: (fields: FormData) => changeUser(user.id, { allowance: null, ...reasonIn(fields) }),
     onSuccess: () => {
@@ -107,8 +123,12 @@ function EndForm({ user, onClose }: { user: User; onClose: () => void }) {
     },
   });
   return (
-    <ActForm act={ending} label="End the allowance" onRefuse={onClose} isDangerous>
-      <ReasonField isRequired autoFocus />
-    </ActForm>
+    <div ref={opened}>
+      <ActForm act={ending} label="End the allowance" onRefuse={onClose} isDangerous>
+        <KeptFields name={draft}>
+          <ReasonField isRequired />
+        </KeptFields>
+      </ActForm>
+    </div>
   );
 }

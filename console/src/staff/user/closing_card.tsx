@@ -4,7 +4,9 @@ import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { notify } from "../../parts/announcer.tsx";
+import { keepDraft } from "../../parts/drafts.ts";
 import { ConfirmDialog } from "../confirm_dialog.tsx";
+import { dropping, KeptFields } from "../kept_fields.tsx";
 import { NamedDialog } from "../named_dialog.tsx";
 import { ReasonField } from "../reason_field.tsx";
 import { deleteUser } from "./deletion.ts";
@@ -14,7 +16,8 @@ type Opened = "" | "deactivate" | "activate" | "delete";
 
 export function ClosingCard({ user }: { user: User }) {
   const [opened, setOpened] = useState<Opened>("");
-  const close = () => setOpened("");
+  const draft = `staff closing ${user.id}`;
+  const close = dropping(draft, () => setOpened(""));
   return (
     <article class="is-dangerous">
       <h2>Close the account</h2>
@@ -44,19 +47,21 @@ export function ClosingCard({ user }: { user: User }) {
           You delete your own account <a href="#/account">on its page</a>, with your password.
         </p>
       )}
-      {opened === "activate" && <Activation user={user} onClose={close} />}
-      {opened === "deactivate" && <Deactivation user={user} onClose={close} />}
-      {opened === "delete" && <Deletion user={user} onClose={close} />}
+      {opened === "activate" && <Activation user={user} draft={draft} onClose={close} />}
+      {opened === "deactivate" && <Deactivation user={user} draft={draft} onClose={close} />}
+      {opened === "delete" && <Deletion user={user} draft={draft} onClose={close} />}
     </article>
   );
 }
 
 interface Props {
   user: User;
+  /** The place of the reason that is typed. */
+  draft: string;
   onClose: () => void;
 }
 
-function Activation({ user, onClose }: Props) {
+function Activation({ user, draft, onClose }: Props) {
   const activating = useMutation({
     mutationFn: (fields: FormData) => changeUser(user.id, { status: "active", ...reasonIn(fields) }),
     onSuccess: () => {
@@ -66,13 +71,15 @@ function Activation({ user, onClose }: Props) {
   });
   return (
     <ConfirmDialog title={`Activate ${user.username}?`} act={activating} label="Activate" onClose={onClose}>
-      <p>The account can be signed in to again. Its API keys of before stay ended.</p>
-      <ReasonField autoFocus />
+      <p>The account can be signed in to again. API keys that the deactivation ended stay ended.</p>
+      <KeptFields name={draft}>
+        <ReasonField autoFocus />
+      </KeptFields>
     </ConfirmDialog>
   );
 }
 
-function Deactivation({ user, onClose }: Props) {
+function Deactivation({ user, draft, onClose }: Props) {
   const deactivating = useMutation({
     mutationFn: (fields: FormData) => changeUser(user.id, { status: "inactive", ...reasonIn(fields) }),
     onSuccess: () => {
@@ -90,18 +97,20 @@ function Deactivation({ user, onClose }: Props) {
     >
       <p>All sessions and API keys end at once, and for good. The balance stays.</p>
       {isOwn(user.id) && <p class="problem">This is your own account: you are signed out, and cannot undo it.</p>}
-      <ReasonField />
+      <KeptFields name={draft}>
+        <ReasonField />
+      </KeptFields>
     </NamedDialog>
   );
 }
 
-function Deletion({ user, onClose }: Props) {
+function Deletion({ user, draft, onClose }: Props) {
   const [, go] = useLocation();
   const deleting = useMutation({
     mutationFn: (fields: FormData) => deleteUser(user.id, `${fields.get("reason")}`.trim()),
     onSuccess: () => {
       notify(`${user.username} is deleted.`);
-      go("/staff/users", { replace: true });
+      keepDraft(draft, "");
     },
   });
   return (
@@ -110,10 +119,13 @@ function Deletion({ user, onClose }: Props) {
       name={user.username}
       act={deleting}
       label="Delete for good"
+      onDone={() => go("/staff/users", { replace: true })}
       onClose={onClose}
     >
       <p>Balance, messages, sessions and API keys go with the account, for good. Nobody can bring them back.</p>
-      <ReasonField isRequired />
+      <KeptFields name={draft}>
+        <ReasonField isRequired />
+      </KeptFields>
     </NamedDialog>
   );
 }

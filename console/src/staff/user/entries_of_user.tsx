@@ -2,12 +2,14 @@
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { answered, api } from "../../api/client.ts";
-import { type Filters, filtersOf, KINDS } from "../../pages/transactions/filters.ts";
+import { DayField } from "../../pages/transactions/filter_choice.tsx";
+import { type FilterName, type Filters, filtersOf, KINDS } from "../../pages/transactions/filters.ts";
 import { useAddressQuery } from "../../parts/address.ts";
 import { SelectField, TextField } from "../../parts/form.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
+import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";
-import { SaveTableButton } from "../save_table_button.tsx";
 import { EntriesTable } from "./entries_table.tsx";
 import type { User } from "./user_api.ts";
 
@@ -43,27 +45,16 @@ export function EntriesOfUser({ user }: { user: User }) {
 
 function FilterFields({ filters, keys }: { filters: Filters; keys: User["keys"] }) {
   const [, change] = useAddressQuery();
+  const set = (name: FilterName, value: string) => change({ [name]: value }, { replace: true });
   return (
     <>
-      <TextField
-        label="From"
-        name="from"
-        type="date"
-        value={filters.from ?? ""}
-        onChange={(event) => change({ from: event.currentTarget.value })}
-      />
-      <TextField
-        label="To"
-        name="to"
-        type="date"
-        value={filters.to ?? ""}
-        onChange={(event) => change({ to: event.currentTarget.value })}
-      />
+      <DayField label="From (UTC)" name="from" filters={filters} onChange={set} />
+      <DayField label="To (UTC)" name="to" filters={filters} onChange={set} />
       <SelectField
         label="Kind"
         name="kind"
         value={filters.kind ?? ""}
-        onChange={(event) => change({ kind: event.currentTarget.value })}
+        onChange={(event) => set("kind", event.currentTarget.value)}
       >
         <option value="">All</option>
         {KINDS.map(({ value, label }) => (
@@ -76,7 +67,7 @@ function FilterFields({ filters, keys }: { filters: Filters; keys: User["keys"] 
         label="API key"
         name="key"
         value={filters.key ?? ""}
-        onChange={(event) => change({ key: event.currentTarget.value })}
+        onChange={(event) => set("key", event.currentTarget.value)}
       >
         <option value="">Any, or none</option>
         {keys.map(({ id, name, prefix }) => (
@@ -85,7 +76,7 @@ function FilterFields({ filters, keys }: { filters: Filters; keys: User["keys"] 
           </option>
         ))}
         {filters.key !== undefined && !keys.some(({ id }) => id === filters.key) && (
-          <option value={filters.key}>An ended key</option>
+          <option value={filters.key}>{endedKeyName(filters.key)}</option>
         )}
       </SelectField>
       <TextField
@@ -95,7 +86,7 @@ function FilterFields({ filters, keys }: { filters: Filters; keys: User["keys"] 
         spellcheck={false}
         autoCapitalize="none"
         maxLength={256}
-        onChange={(event) => change({ model: event.currentTarget.value.trim() })}
+        onChange={(event) => set("model", event.currentTarget.value.trim())}
       />
     </>
   );

@@ -3,19 +3,15 @@
 import { useId, useState } from "preact/hooks";
 import type { Schema } from "../../api/client.ts";
 import { BillTable } from "../../pages/transactions/bill_table.tsx";
+import { kindWord } from "../../pages/transactions/kinds.ts";
 import { SignedCredits } from "../../pages/transactions/signed_credits.tsx";
 import { Amount, Moment } from "../../parts/amounts.tsx";
+import { endedKeyName } from "../../parts/ids.ts";
 import { Table } from "../../parts/table.tsx";
 import type { User } from "./user_api.ts";
 import "../../style/transactions.css";
 
 type Entry = Schema<"TransactionEntry">;
-
-const KINDS: Record<Entry["kind"], string> = {
-  chat: "message",
-  grant: "given",
-  adjustment: "taken back",
-};
 
 const COLUMNS = 7;
 
@@ -52,7 +48,7 @@ export function EntriesTable({ entries, keys }: { entries: Entry[]; keys: User["
 function payerOf({ kind, key_id }: Entry, names: Map<string, string>): string {
   if (kind !== "chat") return "";
   if (key_id === undefined) return "the user";
-  return names.get(key_id) ?? `ended key ${key_id.slice(-4)}`;
+  return names.get(key_id) ?? endedKeyName(key_id);
 }
 
 function EntryRow({ entry, payer }: { entry: Entry; payer: string }) {
@@ -66,7 +62,7 @@ function EntryRow({ entry, payer }: { entry: Entry; payer: string }) {
           <Moment at={created_at} />
         </td>
         <th scope="row" class="breaking">
-          {KINDS[kind] ?? kind} {model !== undefined && <small class="muted">{model}</small>}
+          {kindWord(kind)} {model !== undefined && <small class="muted">{model}</small>}
         </th>
         <td class="breaking">
           <bdi>{payer}</bdi>

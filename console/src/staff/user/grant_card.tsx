@@ -1,13 +1,15 @@
 /** Gives one user credits, or takes some back. */
 
-import { useMutation } from "@tanstack/preact-query";
+import { useRef } from "preact/hooks";
 import { answered, api, type Schema } from "../../api/client.ts";
+import { newKey } from "../../api/new_key.ts";
 import { credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm } from "../../parts/form.tsx";
 import { act } from "../as_staff.ts";
-import { amountIn, GrantFields } from "../grant_fields.tsx";
-import { useKeptAct } from "../kept_act.ts";
+import { keepFocus } from "../focus.ts";
+import { GrantFields } from "../grant_fields.tsx";
+import { useGrantForm } from "../use_grant_form.ts";
 import type { User } from "./user_api.ts";
 
 /** A grant with its key, by which the API knows it: however often it is sent, it is made once. */
@@ -23,33 +25,29 @@ function makeGrant(id: string, { key, amount, reason }: Grant): Promise<Schema<"
 }
 
 export function GrantCard({ user }: { user: User }) {
-  const { kept, send, forget } = useKeptAct<Grant>(`staff grant ${user.id}`);
-  const granting = useMutation({
-    mutationFn: (fields: FormData) => {
-      const reason = `${fields.get("reason")}`.trim();
-      const grant = kept ?? { key: crypto.randomUUID(), amount: amountIn(fields), reason };
-      return send(grant, (sent) => makeGrant(user.id, sent));
-    },
+  const card = useRef<HTMLElement>(null);
+  const { granting, fields, isBusyElsewhere, isUnknown, forget } = useGrantForm<Grant, Schema<"MadeGrant">>({
+    name: `staff grant ${user.id}`,
+    withIds: (grant) => ({ ...grant, key: newKey() }),
+    call: (grant) => makeGrant(user.id, grant),
+    onMade: ({ credits: spendable }) => notify(`Done. ${user.username} has ${credits(spendable)}.`),
   });
   const drop = () => {
     forget();
-    granting.reset();
+    keepFocus(() => card.current?.querySelector("input"));
   };
-  const done = ({ credits: spendable }: Schema<"MadeGrant">, form: HTMLFormElement) => {
-    notify(`Done. ${user.username} has ${credits(spendable)}.`);
-    form.reset();
-  };
-  const again = kept === null ? {} : { onRefuse: drop, refuse: "Forget it", label: "Send it again" };
+  const again = isUnknown ? { onRefuse: drop, refuse: "Forget it", label: "Send it again" } : { label: "Grant" };
   return (
-    <article>
+    <article ref={card}>
       <h2>Give or take back credits</h2>
-      {kept !== null && (
+      {isUnknown && (
         <p role="status">
           It is not known whether this grant was made. Send it again: it is made once, however often it is sent.
         </p>
       )}
-      <ActForm key={kept?.key ?? "new"} act={granting} label="Grant" onDone={done} {...again}>
-        <GrantFields kept={kept} />
+      {isBusyElsewhere && <p role="status">This grant is under way.</p>}
+      <ActForm act={granting} disabled={isBusyElsewhere} {...again}>
+        <GrantFields {...fields} />
       </ActForm>
     </article>
   );

@@ -25,8 +25,8 @@ export function ResetCode({ user }: { user: User }) {
   return (
     <>
       <p>
-        Make a code, and hand it to {<bdi>{user.username}</bdi>} in person, or by a way on which you know them: whoever
-        has the code sets the password. It is good for a day and once, and a new code makes older ones worthless.
+        Make a code, and hand it to {<bdi>{user.username}</bdi>} in person, or by a way on which you know them: the code
+        is enough to set the password. It is good for a day and once, and a new code makes older ones worthless.
       </p>
       <ProblemNote error={making.error} />
       <button
@@ -56,7 +56,7 @@ function CodeDialog({ made, username, onClose }: CodeDialogProps) {
   const address = new URL("#/reset", new URL("./", BASE)).href;
   return (
     <Dialog title={`A code for ${username}`} onClose={onClose}>
-      <p>Nobody sees this code again after you close this.</p>
+      <p>This code cannot be seen again after you close this.</p>
       <p class="one-code breaking">
         <code>{made.code}</code> <CopyButton text={made.code} />
       </p>

@@ -4,16 +4,19 @@ import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { notify } from "../../parts/announcer.tsx";
 import { ConfirmDialog } from "../confirm_dialog.tsx";
+import { dropping, KeptFields } from "../kept_fields.tsx";
 import { ReasonField } from "../reason_field.tsx";
 import { changeUser, isOwn, reasonIn, type User } from "./user_api.ts";
 
 export function StaffCard({ user }: { user: User }) {
   const [isOpen, setOpen] = useState(false);
+  const draft = `staff staff ${user.id}`;
+  const close = dropping(draft, () => setOpen(false));
   const changing = useMutation({
     mutationFn: (fields: FormData) => changeUser(user.id, { staff: !user.staff, ...reasonIn(fields) }),
     onSuccess: ({ staff }) => {
       notify(staff ? `${user.username} is staff.` : `${user.username} is no longer staff.`);
-      setOpen(false);
+      close();
     },
   });
   const title = user.staff ? `Make ${user.username} no longer staff?` : `Make ${user.username} staff?`;
@@ -33,10 +36,12 @@ export function StaffCard({ user }: { user: User }) {
           title={title}
           act={changing}
           label={user.staff ? "No longer staff" : "Make staff"}
-          onClose={() => setOpen(false)}
+          onClose={close}
         >
           <p>{wordsFor(user)}</p>
-          <ReasonField autoFocus />
+          <KeptFields name={draft}>
+            <ReasonField autoFocus />
+          </KeptFields>
         </ConfirmDialog>
       )}
     </article>

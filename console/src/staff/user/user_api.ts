@@ -11,7 +11,7 @@ export function userQuery(id: string) {
   return oneQuery(["user", id], () => answered(api.GET("/admin/users/{id}/", { params: { path: { id } } })));
 }
 
-/** Changes what `change` names. Whoever changes their own account may be no superuser any more. */
+/** Changes what `change` names. A person who changes their own account may be no superuser any more. */
 export async function changeUser(id: string, change: Schema<"UserChange">): Promise<Schema<"User">> {
   const changed = await act(() =>
     answered(api.PATCH("/admin/users/{id}/", { params: { path: { id } }, body: change })),

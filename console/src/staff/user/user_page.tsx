@@ -29,7 +29,7 @@ export function UserPage({ id, part = "" }: Props) {
   const title = user.data?.username ?? "A user";
   return (
     <Page title={title} actions={<a href="#/staff/users">All users</a>}>
-      <FoundView query={user} missing="There is no such user. Whoever had this address may have been deleted.">
+      <FoundView query={user} missing="There is no such user. The account may have been deleted.">
         {(shown) => (
           <>
             <Facts user={shown} />

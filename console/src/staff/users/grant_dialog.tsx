@@ -1,16 +1,16 @@
 /** Gives credits to the users who are selected, or takes them back: a bulk grant. */
 
-import { useMutation } from "@tanstack/preact-query";
 import { useLocation } from "wouter-preact";
 import type { Schema } from "../../api/client.ts";
+import { newKey } from "../../api/new_key.ts";
 import { credits } from "../../parts/amounts.tsx";
-import { notify } from "../../parts/announcer.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { ActForm } from "../../parts/form.tsx";
 import { act } from "../as_staff.ts";
-import { amountIn, GrantFields } from "../grant_fields.tsx";
-import { bulkGrant, MOST_ROWS } from "../jobs/grant_file.ts";
-import { beginJob, useUnsentGrant } from "../jobs/jobs_api.ts";
+import { GrantFields } from "../grant_fields.tsx";
+import { type BulkGrant, bulkGrant, MOST_ROWS } from "../jobs/grant_file.ts";
+import { beginJob, type Job, notifyBegun, UNSENT_GRANT } from "../jobs/jobs_api.ts";
+import { useGrantForm } from "../use_grant_form.ts";
 
 interface Props {
   users: Array<Schema<"User">>;
@@ -19,16 +19,17 @@ interface Props {
 
 export function GrantDialog({ users, onClose }: Props) {
   const [, go] = useLocation();
-  const { kept, send } = useUnsentGrant();
-  const granting = useMutation({
-    mutationFn: (fields: FormData) => {
+  const { granting, kept, fields, isBusyElsewhere, isUnknown } = useGrantForm<BulkGrant, Job>({
+    name: UNSENT_GRANT,
+    withIds: ({ amount, reason }) => {
       const names = users.map((user) => user.username);
-      const grant = kept ?? bulkGrant(names, amountIn(fields), `${fields.get("reason")}`.trim(), crypto.randomUUID());
-      return send(grant, ({ csv }) => act(() => beginJob(csv)));
+      return bulkGrant(names, amount, reason, newKey());
     },
+    call: ({ csv }) => act(() => beginJob(csv)),
+    onMade: notifyBegun,
   });
-  const done = (job: Schema<"Job">) => {
-    notify(job.state === "done" ? "The credits are given." : "The bulk grant has begun.");
+  // Not once the dialog is closed.
+  const show = (job: Job) => {
     onClose();
     go(`/staff/jobs/${job.id}`);
   };
@@ -44,7 +45,7 @@ export function GrantDialog({ users, onClose }: Props) {
         ))}
         {users.length > 20 && ` and ${users.length - 20} more`}
       </p>
-      {kept !== null && (
+      {isUnknown && kept !== null && (
         <p role="status">
           It is not known whether this grant has begun. Sent again, it gives nobody the {credits(kept.amount)} twice.
         </p>
@@ -52,12 +53,12 @@ export function GrantDialog({ users, onClose }: Props) {
       {tooMany && <p class="problem">A bulk grant has at most {MOST_ROWS} users. Select fewer.</p>}
       <ActForm
         act={granting}
-        label={kept === null ? "Grant" : "Send it again"}
-        onDone={done}
+        label={isUnknown ? "Send it again" : "Grant"}
+        onDone={show}
         onRefuse={onClose}
-        disabled={tooMany}
+        disabled={tooMany || isBusyElsewhere}
       >
-        <GrantFields kept={kept} autoFocus />
+        <GrantFields {...fields} autoFocus />
       </ActForm>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import { useAddressQuery } from "../../parts/address.ts";
 import { SelectField, TextField } from "../../parts/form.tsx";
 import type { Conditions } from "./conditions.ts";
 
-/** How long nobody types before the list is read. */
+/** The pause in typing after which the list is read. */
 const PAUSE_MS = 350;
 
 export function UsersFilter({ conditions }: { conditions: Conditions }) {

@@ -7,6 +7,7 @@ import { useAddressQuery } from "../../parts/address.ts";
 import { announce } from "../../parts/announcer.tsx";
 import { Page } from "../../parts/page.tsx";
 import { filled, listQuery } from "../as_staff.ts";
+import { keepFocus } from "../focus.ts";
 import { useUnsentGrant } from "../jobs/jobs_api.ts";
 import { UnsentNote } from "../jobs/unsent_note.tsx";
 import { ListView } from "../list_view.tsx";
@@ -22,7 +23,7 @@ export function UsersPage() {
     <Page title="Users">
       <UnsentNote />
       <UsersFilter conditions={conditions} />
-      {/* Nobody is selected who is not in the list. */}
+      {/* The selection has users of the list alone. */}
       <UsersList key={JSON.stringify(conditions)} conditions={conditions} />
     </Page>
   );
@@ -65,6 +66,10 @@ function UsersList({ conditions }: { conditions: Conditions }) {
 
 function SelectionBar(props: { count: number; onGrant: () => void; onClear: () => void }) {
   const { kept } = useUnsentGrant();
+  const clear = () => {
+    props.onClear();
+    keepFocus(() => document.querySelector<HTMLElement>(".tick input"));
+  };
   if (props.count === 0) return <p class="muted selection">Tick users to give credits to several at once.</p>;
   return (
     <section class="selection is-filled" aria-label="What to do with the selection">
@@ -76,7 +81,7 @@ function SelectionBar(props: { count: number; onGrant: () => void; onClear: () =
       ) : (
         <span>The grant above has no answer yet.</span>
       )}
-      <button type="button" class="small secondary" onClick={props.onClear}>
+      <button type="button" class="small secondary" onClick={clear}>
         Select none
       </button>
     </section>

@@ -1,62 +1,46 @@
-/** Makes codes. An answer that does not arrive has taken the codes with it: then the batch is shown, to be ended. */
+/** The form for codes that are to be made. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import type { Schema } from "../../api/client.ts";
 import { credits, Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
+import { keepDraft } from "../../parts/drafts.ts";
 import { ActForm, SelectField, TextField } from "../../parts/form.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
-import { asStaff } from "../as_staff.ts";
-import { isRefusal } from "../kept_act.ts";
+import { keepFocus, useOpened } from "../focus.ts";
+import { dropping, KeptFields } from "../kept_fields.tsx";
+import { CodesLost, makeCodes } from "./make_codes.ts";
 import { termsIn } from "./new_batch.ts";
-import { type Batch, endBatch, makeBatch, newestBatch } from "./vouchers_api.ts";
+import { type Batch, endBatch } from "./vouchers_api.ts";
 
-interface Props {
-  onMade: (made: Schema<"MadeVouchers">) => void;
-  onClose: () => void;
-}
+/** The place of the terms that are typed. */
+const DRAFT = "staff codes";
 
-/** The batch of a request without an answer, if it was made: one that was not there before. */
-class CodesLost extends Error {
-  readonly batch: Batch | null;
-
-  constructor(batch: Batch | null) {
-    super(
-      batch === null
-        ? "No answer came, and no codes were made. Try again."
-        : "The codes were made, and the answer with them did not arrive. Nobody can see them again.",
-    );
-    this.batch = batch;
-  }
-}
-
-async function make(fields: FormData): Promise<Schema<"MadeVouchers">> {
-  const before = await asStaff(newestBatch);
-  try {
-    return await makeBatch(termsIn(fields));
-  } catch (error) {
-    if (isRefusal(error)) throw error;
-    const newest = await asStaff(newestBatch).catch(() => {
-      throw new Error(
-        "It is not known whether the codes were made. Look at the newest of the list before you try again.",
-      );
-    });
-    throw new CodesLost(newest?.id === before?.id ? null : newest);
-  }
-}
-
-export function MakeForm({ onMade, onClose }: Props) {
+export function MakeForm({ onClose }: { onClose: () => void }) {
   const [kind, setKind] = useState("credits");
-  const making = useMutation({ mutationFn: make });
+  const opened = useOpened<HTMLElement>();
+  const making = useMutation({
+    mutationFn: (fields: FormData) => makeCodes(termsIn(fields)),
+    // These happen also when the person has left the page.
+    onSuccess: () => keepDraft(DRAFT, ""),
+    onError: (error) => {
+      if (error instanceof CodesLost) notify(error.message);
+    },
+  });
   const lost = making.error instanceof CodesLost ? making.error.batch : null;
+  const settled = () => {
+    making.reset();
+    keepFocus(() => opened.current?.querySelector("button"));
+  };
   return (
-    <article>
+    <article ref={opened}>
       <h2>Make codes</h2>
-      <ActForm act={making} label="Make" onDone={onMade} onRefuse={onClose} disabled={lost !== null}>
-        <Terms kind={kind} onKind={setKind} />
+      <ActForm act={making} label="Make" onDone={onClose} onRefuse={dropping(DRAFT, onClose)} disabled={lost !== null}>
+        <KeptFields name={DRAFT}>
+          <Terms kind={kind} onKind={setKind} />
+        </KeptFields>
       </ActForm>
-      {lost !== null && <LostBatch batch={lost} onEnded={() => making.reset()} />}
+      {lost !== null && <LostBatch batch={lost} onSettled={settled} />}
     </article>
   );
 }
@@ -75,15 +59,7 @@ function Terms({ kind, onKind }: { kind: string; onKind: (kind: string) => void 
         <option value="credits">voucher</option>
         <option value="invitation">invitation</option>
       </SelectField>
-      <TextField
-        label="Credits of one use"
-        name="amount"
-        type="number"
-        min={isInvitation ? 0 : 1}
-        step={1}
-        required
-        autoFocus
-      />
+      <TextField label="Credits of one use" name="amount" type="number" min={isInvitation ? 0 : 1} step={1} required />
       <TextField label="Codes" name="count" type="number" min={1} max={90} step={1} defaultValue={1} required />
       <TextField
         label="Uses of each"
@@ -102,12 +78,12 @@ function Terms({ kind, onKind }: { kind: string; onKind: (kind: string) => void 
   );
 }
 
-function LostBatch({ batch, onEnded }: { batch: Batch; onEnded: () => void }) {
+function LostBatch({ batch, onSettled }: { batch: Batch; onSettled: () => void }) {
   const ending = useMutation({
     mutationFn: () => endBatch(batch.id),
     onSuccess: () => {
       notify("The codes that were lost are ended.");
-      onEnded();
+      onSettled();
     },
   });
   return (
@@ -128,7 +104,7 @@ function LostBatch({ batch, onEnded }: { batch: Batch; onEnded: () => void }) {
         <button type="button" class="small danger" aria-busy={ending.isPending} onClick={() => ending.mutate()}>
           End these codes
         </button>
-        <button type="button" class="small secondary" onClick={onEnded}>
+        <button type="button" class="small secondary" onClick={onSettled}>
           It is somebody else's
         </button>
       </div>

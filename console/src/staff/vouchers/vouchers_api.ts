@@ -19,8 +19,9 @@ export async function newestBatch(): Promise<Batch | null> {
   return batches[0] ?? null;
 }
 
-export function makeBatch(terms: Schema<"NewVouchers">): Promise<Schema<"MadeVouchers">> {
-  return act(() => answered(api.POST("/admin/vouchers/", { body: terms })));
+/** Makes a batch. `onMade` gets its codes as soon as they are there, before anything else is read. */
+export function makeBatch(terms: Schema<"NewVouchers">, onMade: (made: Schema<"MadeVouchers">) => void): Promise<void> {
+  return act(async () => onMade(await answered(api.POST("/admin/vouchers/", { body: terms }))));
 }
 
 export function endBatch(id: string): Promise<unknown> {

@@ -2,7 +2,6 @@
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import type { Schema } from "../../api/client.ts";
 import { Amount, Moment } from "../../parts/amounts.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
@@ -10,15 +9,11 @@ import { Badge, type Tone } from "../badge.tsx";
 import { ListView } from "../list_view.tsx";
 import { MadeCodes } from "./made_codes.tsx";
 import { MakeForm } from "./make_form.tsx";
-import { keepCodes, unsavedCodes } from "./unsaved_codes.ts";
+import { codesAreUnderWay, unsavedCodes } from "./unsaved_codes.ts";
 import { type Batch, batchesQuery, stateOf } from "./vouchers_api.ts";
 
 export function VouchersPage() {
   const [isMaking, setMaking] = useState(false);
-  const keep = (made: Schema<"MadeVouchers">) => {
-    keepCodes(made);
-    setMaking(false);
-  };
   return (
     <Page
       title="Vouchers and invitations"
@@ -33,7 +28,8 @@ export function VouchersPage() {
       {unsavedCodes.value.map((made) => (
         <MadeCodes key={made.id} made={made} />
       ))}
-      {isMaking && <MakeForm onMade={keep} onClose={() => setMaking(false)} />}
+      {codesAreUnderWay.value && !isMaking && <p role="status">Codes are being made …</p>}
+      {isMaking && <MakeForm onClose={() => setMaking(false)} />}
       <BatchesList />
     </Page>
   );

@@ -1,10 +1,10 @@
-/** The words of a stream, drawn a few at a time. */
+/** The text of a stream, drawn a few words at a time. */
 
-/** Words are drawn ten times a second at most, so that drawing does not keep the page from its work. */
+/** Text is drawn ten times a second at most, so that drawing does not keep the page from its work. */
 const DRAWN_EACH_MS = 100;
 
-/** Words that wait to be drawn. */
-export class Words {
+/** Text that waits to be drawn. */
+export class TextBuffer {
   #text = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #draw: (text: string) => unknown;

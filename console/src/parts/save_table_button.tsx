@@ -1,11 +1,11 @@
 /** Saves a list as a file of comma-separated values. */
 
 import { useMutation } from "@tanstack/preact-query";
-import { saveTable } from "../parts/download.ts";
-import { ProblemNote } from "../parts/problem_note.tsx";
+import { saveTable } from "./download.ts";
+import { ProblemNote } from "./problem_note.tsx";
 
 interface Props {
-  /** The list at the API, with its conditions. */
+  /** The path of the list at the API, with its conditions. */
   path: string;
   fileName: string;
 }
