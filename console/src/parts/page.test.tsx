@@ -1,26 +1,26 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
-import { afterEach, expect, test, vi } from "vitest";
-import { Page } from "./page.tsx";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 const place = document.createElement("main");
 document.body.append(place);
+let Page: typeof import("./page.tsx").Page;
 
-afterEach(() => {
-  render(null, place);
-  vi.unstubAllGlobals();
+beforeEach(async () => {
+  vi.resetModules();
+  ({ Page } = await import("./page.tsx"));
 });
+afterEach(() => render(null, place));
 
 const show = () => act(() => render(<Page title="Usage">Text</Page>, place));
 
 test("the heading of a page that the person has gone to has the focus, though no page with a heading came before", async () => {
-  vi.stubGlobal("navigator", { userActivation: { hasBeenActive: true } });
+  document.body.click();
   await show();
   expect(document.activeElement?.textContent).toBe("Usage");
 });
 
 test("the page that a reload shows takes no focus", async () => {
-  vi.stubGlobal("navigator", { userActivation: { hasBeenActive: false } });
   await show();
   expect(document.activeElement).toBe(document.body);
 });

@@ -3,8 +3,16 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-/** A page that is shown before the person has clicked or typed anything leaves the focus to the browser. */
-const hasActed = () => navigator.userActivation?.hasBeenActive ?? true;
+/**
+ * Whether the person has clicked or typed anything since the page was loaded: until then the focus is left to the browser. The
+ * browser's own `userActivation` would not do, since it outlives a reload.
+ */
+let hasActed = false;
+const act = () => {
+  hasActed = true;
+};
+addEventListener("click", act, { capture: true, once: true });
+addEventListener("keydown", act, { capture: true, once: true });
 
 interface Props {
   title: string;
@@ -20,7 +28,7 @@ export function Page({ title, actions, children }: Props) {
   }, [title]);
   useEffect(() => {
     // A page whose first field takes the focus keeps it there.
-    if (hasActed() && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
+    if (hasActed && !heading.current?.closest("main")?.contains(document.activeElement)) heading.current?.focus();
   }, []);
   return (
     <div class="page">

@@ -19,7 +19,7 @@ const cancel = () => settlePassword(false, "recent");
 const QUESTIONS: Record<PasswordReason, Question> = {
   expired: {
     title: "Your session has ended",
-    text: "Give your password to go on where you were. Nothing that you typed is lost.",
+    text: "Give your password to go on where you were. What you typed is kept, unless you sign out.",
     refuse: "Sign out",
     onRefuse: leave,
     // Drafts are deleted by the button alone, whose word says so: Escape is pressed too easily.

@@ -69,7 +69,7 @@ export function ChangeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: 
 
 function EndFields({ at, terms }: { at: string | null; terms: TypedTerms }) {
   const [end, setEnd] = useState(terms.end);
-  const now = at === null ? "The key has no end until you end it" : <Moment at={at} />;
+  const now = at === null ? "The key has no date of end" : <Moment at={at} />;
   return (
     <>
       <SelectField
