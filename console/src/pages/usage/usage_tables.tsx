@@ -27,10 +27,10 @@ interface Props {
   groups: Group[];
   period: Period;
   /** The page of the transactions that were summed, if there is one. */
-  transactions?: string | null;
+  transactions: string | null;
 }
 
-export function GroupTable({ title, split, groups, period, transactions = "/transactions" }: Props) {
+export function GroupTable({ title, split, groups, period, transactions }: Props) {
   const head = (
     <>
       <th scope="col">{split === "model" ? "Model" : "API key"}</th>
