@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { named } from "../api/base.ts";
 import type { Schema } from "../api/client.ts";
 import { credits } from "../parts/amounts.tsx";
+import { browserStore } from "../parts/store.ts";
 
 export type Model = Schema<"Model">;
 
@@ -11,11 +12,11 @@ const CHOSEN = named("model");
 const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
 const MILLION = 1_000_000;
 
-const chosen = signal(localStorage.getItem(CHOSEN));
+const chosen = signal(browserStore.get(CHOSEN));
 
 export function choose(id: string): void {
   chosen.value = id;
-  localStorage.setItem(CHOSEN, id);
+  browserStore.set(CHOSEN, id);
 }
 
 /** The models that reply. One that makes embeddings takes no `max_tokens`, and every other one does. */

@@ -4,6 +4,7 @@
  */
 
 import { named } from "../api/base.ts";
+import { tabStore } from "../parts/store.ts";
 import { onSignedOut } from "../session/session.ts";
 import { found, isSettled, type Refusal, type Reply } from "./reply_state.ts";
 import type { Sent } from "./sent.ts";
@@ -31,7 +32,7 @@ export function checkRoom(message: string): void {
   } catch (error) {
     throw new Error(FULL, { cause: error });
   } finally {
-    sessionStorage.removeItem(key);
+    tabStore.remove(key);
   }
 }
 
@@ -48,21 +49,22 @@ export function keepBeforeSending(reply: Reply): void {
 export function keep(reply: Reply): void {
   const key = PREFIX + reply.sent.conversation;
   if (isSettled(reply)) {
-    sessionStorage.removeItem(key);
+    tabStore.remove(key);
     return;
   }
   const refusal = reply.stage.kind === "refused" ? reply.stage.refusal : null;
   const kept: Kept = { sent: reply.sent, id: reply.id, refusal };
+  // Not by `tabStore`, which would keep it in memory alone and lose an older record.
   sessionStorage.setItem(key, JSON.stringify(kept));
 }
 
 export function drop(conversation: string): void {
-  sessionStorage.removeItem(PREFIX + conversation);
+  tabStore.remove(PREFIX + conversation);
 }
 
 /** The message that was under way in a conversation when the page was closed. */
 export function keptIn(conversation: string, userId: string, now: number): Reply | null {
-  const kept = parsed(sessionStorage.getItem(PREFIX + conversation));
+  const kept = parsed(tabStore.get(PREFIX + conversation));
   if (kept === null || kept.sent.userId !== userId) return null;
   return found(kept.sent, kept.id, kept.refusal, now);
 }
@@ -79,8 +81,4 @@ function parsed(stored: string | null): Kept | null {
   }
 }
 
-onSignedOut(() => {
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
-  }
-});
+onSignedOut(() => tabStore.removeAll(PREFIX));

@@ -10,7 +10,7 @@ export interface Line {
 }
 
 /** Most lines that are removed or added. Beyond it the texts are shown as replaced as a whole: the search takes the square of it. */
-const MOST_CHANGES = 3000;
+const MOST_CHANGES = 1000;
 
 /** All lines of both texts, in order: those of `before` that are gone, then those of `after` that are new. */
 export function differenceOf(before: string, after: string): Line[] {
