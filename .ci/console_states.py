@@ -177,7 +177,7 @@ def offline(shown: Window, _provider: TalkingProvider, _stack: Stack) -> None:
     expect("the message after it could not be sent", shown.message().input_value(), "Typed on a train.")
     look(shown, "a chat without a network")
     shown.page.evaluate("() => { location.hash = '#/vouchers' }")
-    shown.page.get_by_role("alert").first.wait_for()
+    shown.heading("The page is missing").wait_for()
     look(shown, "a page without a network")
     shown.context.set_offline(False)
     shown.button("Try again").first.click()
@@ -207,7 +207,7 @@ def expired(shown: Window, _provider: TalkingProvider, stack: Stack) -> None:
     shown.go("chat", "New conversation")
     shown.message().fill("Sent after the end of the session.")
     end_sessions(stack, "grace")
-    shown.wanted_refusals |= {"POST /conversations/ 401", "POST /token/refresh/ 401"}
+    shown.wanted_refusals |= {f"POST {path} 401" for path in ("/conversations/", "/token/refresh/", "/v1/quote")}
     problem = {"status": 401, "detail": "Token is invalid or expired", "code": "token_not_valid"}
     answer = {"status": 401, "content_type": "application/problem+json", "body": json.dumps(problem)}
     shown.page.route("**/conversations/", lambda route: route.fulfill(**answer), times=1)
