@@ -12,7 +12,7 @@ import time
 
 import browser
 from console_people import furnish, superuser
-from console_window import NARROW, Fault, Window
+from console_window import Fault, Window
 from stack import PASSWORD, ROOT, Stack
 from talking_provider import talking_stack
 

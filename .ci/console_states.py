@@ -391,7 +391,12 @@ def look_at_strangers(stranger: Window) -> None:
     for route, heading in PAGES_OF_STRANGERS.items():
         stranger.go(route, heading)
         look(stranger, heading)
-    stranger.wanted_refusals |= {"POST /login/ 401", "POST /register/ 400", "POST /register/ 409", "POST /password/reset/ 400"}
+    stranger.wanted_refusals |= {
+        "POST /login/ 401",
+        "POST /register/ 400",
+        "POST /register/ 409",
+        "POST /password/reset/ 400",
+    }
     stranger.go("sign-in", "Sign in")
     stranger.page.get_by_label("Username").fill("grace")
     stranger.page.get_by_label("Password").fill("wrong horse")
@@ -483,7 +488,9 @@ def use_keyboard(typist: Window) -> None:
 
 
 def focused(shown: Window) -> str:
-    return shown.page.evaluate("() => document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''")
+    return shown.page.evaluate(
+        "() => document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''"
+    )
 
 
 def has_focus(place: object) -> bool:
