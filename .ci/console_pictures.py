@@ -136,8 +136,6 @@ def take_staff(camera: Camera, ruth: Window) -> None:
     camera.take("user")
     ruth.go("staff/history", "History")
     camera.take("history")
-    ruth.go("staff/usage", "Usage of all")
-    camera.take("usage-of-all")
     ruth.go("staff/deployment", "Deployment")
     camera.take_dark("deployment-dark")
     ruth.go("staff/vouchers", "Vouchers and invitations")
