@@ -35,7 +35,7 @@ from talking_provider import Plan, TalkingProvider, talking_stack
 CHAT = "**/chatView/"
 NOBODYS_ID = "01KB05A0V0QX1E5M3N8K7C2D9F"
 MOST_STOPS = 120
-FOCUS_TRIES, FOCUS_EACH_MS = 20, 100
+POLL_MS, FOCUS_TRIES = 100, 20
 
 
 def main(chromium: object) -> None:
@@ -137,6 +137,13 @@ def hold(shown: Window, path: str) -> list[object]:
     return held
 
 
+def let_go(shown: Window, held: list[object]) -> None:
+    """Lets a request go on that was kept waiting, or that is about to be sent."""
+    while not held:
+        shown.page.wait_for_timeout(POLL_MS)
+    held[0].continue_()
+
+
 def begin(shown: Window, message: str) -> None:
     """Sends a message that begins a conversation."""
     shown.go("chat", "New conversation")
@@ -161,7 +168,7 @@ def slow(shown: Window, _provider: TalkingProvider, _stack: Stack) -> None:
     shown.page.evaluate("() => { location.hash = '#/usage' }")
     shown.page.get_by_text("Still waiting").wait_for()
     look(shown, "a slow page")
-    held[0].continue_()
+    let_go(shown, held)
     shown.page.get_by_text("Still waiting").wait_for(state="detached")
     shown.settle()
 
@@ -502,7 +509,7 @@ def wait_for_focus(place: object) -> None:
     for _ in range(FOCUS_TRIES):
         if has_focus(place):
             return
-        place.page.wait_for_timeout(FOCUS_EACH_MS)
+        place.page.wait_for_timeout(POLL_MS)
     raise Fault(f"The focus is not at {place}, but at {place.page.evaluate('() => document.activeElement.outerHTML')[:200]}")
 
 
@@ -569,8 +576,7 @@ def look_at_motion(ada: Window) -> None:
     ada.page.evaluate("() => { location.hash = '#/usage' }")
     ada.page.locator(".skeleton").first.wait_for(state="attached")
     expect("what moves", ada.page.evaluate(MOVING), [])
-    ada.page.wait_for_timeout(100)
-    held[0].continue_()
+    let_go(ada, held)
     ada.settle()
 
 
