@@ -30,9 +30,10 @@ from console_window import (
 )
 from pages import block_after
 from stack import PASSWORD, ROOT, Stack
-from talking_provider import STARTING_CREDITS, SUMS, Plan, TalkingProvider, talking_stack
+from talking_provider import SUMS, Plan, TalkingProvider, talking_stack
 
 SCRIPTS_LIMIT_BYTES, STYLES_LIMIT_BYTES = 150_000, 30_000
+CODE = SUMS.split("```")[1].removeprefix("python\n").removesuffix("\n")
 QUESTION = "How do I add up the orders of each customer in a CSV file?"
 SLOW_QUESTION, LOST_QUESTION, NEXT_QUESTION = "Tell me slowly.", "Tell me what gets lost.", "And then?"
 VERIFY_LIMIT_S = 120
@@ -126,7 +127,7 @@ def talk(ada: Window, provider: TalkingProvider) -> None:
     ada.button("Copy reply", ada.log()).click()
     expect("the copied reply", ada.page.evaluate("() => navigator.clipboard.readText()"), SUMS)
     ada.button("Copy code", ada.log()).click()
-    expect("the copied code", ada.page.evaluate("() => navigator.clipboard.readText()"), SUMS.split("```")[1].removeprefix("python\n").removesuffix("\n"))
+    expect("the copied code", ada.page.evaluate("() => navigator.clipboard.readText()"), CODE)
     ada.send(NEXT_QUESTION)
     ada.button("Copy reply", ada.log()).nth(1).wait_for()
     ada.check_access("a conversation")
@@ -185,7 +186,9 @@ def use_a_key(ada: Window) -> None:
     ada.check_access("a new key")
     ada.button("Copy the key", made).click()
     ada.button("Done", made).click()
-    answer = subprocess.run(["bash", "-c", snippet.replace("curl", "curl -sS", 1)], capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(
+        ["bash", "-c", snippet.replace("curl", "curl -sS", 1)], capture_output=True, text=True, timeout=60
+    )
     completion = json.loads(answer.stdout)
     if not completion["choices"][0]["message"]["content"]:
         raise Fault(f"The console's snippet for curl got {answer.stdout}")
@@ -225,7 +228,8 @@ def look_at_usage(ada: Window, messages: list[dict]) -> None:
 
 def verify_a_receipt(ada: Window, stack: Stack, messages: list[dict]) -> None:
     ada.go("transactions", "Transactions")
-    row = ada.page.get_by_role("row").filter(has_text="qwen3-coder" if messages[0]["model"] == "qwen3-coder" else messages[0]["model"]).first
+    # The newest transaction is a message.
+    row = ada.page.get_by_role("row").filter(has=ada.button("Receipt")).first
     ada.button("Details", row).click()
     ada.check_access("a transaction's details")
     ada.button("Receipt", row).click()

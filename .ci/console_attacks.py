@@ -29,7 +29,7 @@ MARKUP = [
     f'<a href="javascript:{CANARY}">click</a>',
     f'<form action="javascript:{CANARY}"><button>click</button></form>',
     f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={CANARY}&gt;">',
-    f"<noscript><p title=\"</noscript><img src=x onerror={CANARY}>\">",
+    f'<noscript><p title="</noscript><img src=x onerror={CANARY}>">',
     f"<style>@import 'javascript:{CANARY}';</style><link rel=stylesheet href='javascript:{CANARY}'>",
     f'<object data="javascript:{CANARY}"></object><embed src="javascript:{CANARY}">',
     '<base href="http://attacker.invalid/"><meta http-equiv="refresh" content="0;url=http://attacker.invalid/">',
@@ -41,7 +41,7 @@ MARKDOWN = [
     f"[click](&#106;avascript:{CANARY})",
     f"[click](java\tscript:{CANARY})",
     f"[click](\x01javascript:{CANARY})",
-    f"[click](data:text/html;base64,PHNjcmlwdD5wYXJlbnQuX194c3MoMSk8L3NjcmlwdD4=)",
+    "[click](data:text/html;base64,PHNjcmlwdD5wYXJlbnQuX194c3MoMSk8L3NjcmlwdD4=)",
     f"[click](vbscript:{CANARY})",
     f'[click](https://example.org/"onmouseover="{CANARY})',
     f'[click](<https://example.org/> "title" onclick="{CANARY}")',
@@ -73,7 +73,19 @@ LONG_TEXTS = {
 }
 LONGEST_PAUSE_MS = 2_000
 # The members of the API's answers that somebody else may have written.
-TEXTS = {"title", "message", "response", "username", "name", "key_name", "note", "reason", "description", "user_agent", "detail"}
+TEXTS = {
+    "title",
+    "message",
+    "response",
+    "username",
+    "name",
+    "key_name",
+    "note",
+    "reason",
+    "description",
+    "user_agent",
+    "detail",
+}
 TEXTS |= {"user", "actor_name", "subject_name", "prefix", "network", "label", "problem", "path", "by", "owned_by"}
 ANSWERS = re.compile(r"//[^/]+/(?!assets/)[a-z0-9_.-]+/")
 # What no page has, whatever it shows.

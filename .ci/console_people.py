@@ -17,12 +17,19 @@ KEYS = (
     {"name": "Build server"},
 )
 CONVERSATIONS = {
-    "Orders in a CSV file": ["How do I add up the orders of each customer in a CSV file?", "And if the file has two million rows?"],
+    "Orders in a CSV file": [
+        "How do I add up the orders of each customer in a CSV file?",
+        "And if the file has two million rows?",
+    ],
     "Walks near Turin": ["Where can I walk near Turin at the weekend?"],
     "البرمجة": ["مرحبا، كيف أتعلم البرمجة؟"],
     "A name for the boat": ["We bought a small boat. What do we call it?", "Something with the sea in it, but shorter."],
 }
-GRANTS = {"grace": (500, "Prize of the spring course"), "noor": (120, "Refund: the reply of Tuesday broke off"), "linus": (-40, "Given twice")}
+GRANTS = {
+    "grace": (500, "Prize of the spring course"),
+    "noor": (120, "Refund: the reply of Tuesday broke off"),
+    "linus": (-40, "Given twice"),
+}
 
 
 def superuser(stack: Stack, username: str) -> None:
@@ -92,6 +99,8 @@ def look_after(stack: Stack, ruth: str, ada: str) -> None:
     course = {"amount": 100, "count": 25, "note": "Autumn course", "expires_at": f"{end_of_course}"}
     codes = succeed(stack.ask("/admin/vouchers/", course, ruth))["codes"]
     succeed(stack.ask("/vouchers/redeem/", {"code": codes[0]}, ada))
-    succeed(stack.ask("/admin/vouchers/", {"kind": "invitation", "amount": 300, "uses": 40, "note": "Members of the club"}, ruth))
+    succeed(
+        stack.ask("/admin/vouchers/", {"kind": "invitation", "amount": 300, "uses": 40, "note": "Members of the club"}, ruth)
+    )
     rows = [f"open-day-{number},{name},50,Open day" for number, name in enumerate((*USERS, "nobody"))]
     succeed(stack.ask("/admin/jobs/", "\n".join(["id,username,amount,reason", *rows, ""]), ruth))

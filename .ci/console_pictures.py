@@ -12,7 +12,7 @@ import time
 
 import browser
 from console_people import furnish, superuser
-from console_window import NARROW, Fault, Window
+from console_window import Fault, Window
 from stack import PASSWORD, ROOT, Stack
 from talking_provider import talking_stack
 
@@ -136,8 +136,6 @@ def take_staff(camera: Camera, ruth: Window) -> None:
     camera.take("user")
     ruth.go("staff/history", "History")
     camera.take("history")
-    ruth.go("staff/usage", "Usage of all")
-    camera.take("usage-of-all")
     ruth.go("staff/deployment", "Deployment")
     camera.take_dark("deployment-dark")
     ruth.go("staff/vouchers", "Vouchers and invitations")

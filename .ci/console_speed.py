@@ -1,11 +1,10 @@
 """How soon each page of the console is there, and how many bytes that takes, over a slow connection to a slow device.
 
-    python3 .ci/console_speed.py     # prints the table of docs/measurements.md
+python3 .ci/console_speed.py     # prints the table of docs/measurements.md
 """
 
 import dataclasses
 import statistics
-import sys
 
 import browser
 from console_people import furnish, superuser
@@ -91,16 +90,15 @@ def median(rounds: list[Visit]) -> Visit:
 
 def line(route: str, rounds: list[tuple[Visit, Visit]]) -> str:
     first, again = (median([each[number] for each in rounds]) for number in (0, 1))
-    sizes = f"{first.file_bytes / 1000:.1f} | {first.answer_bytes / 1000:.1f}"
-    times = f"{first.first_paint_ms:.0f} | {first.complete_ms:.0f}"
-    return f"| `{route}` | {sizes} | {times} | {again.file_bytes / 1000:.1f} | {again.first_paint_ms:.0f} | {again.complete_ms:.0f} |"
+    sizes = [f"{size / 1000:.1f}" for size in (first.file_bytes, first.answer_bytes, again.file_bytes)]
+    times = [f"{each.first_paint_ms:.0f} | {each.complete_ms:.0f}" for each in (first, again)]
+    return f"| `{route}` | {sizes[0]} | {sizes[1]} | {times[0]} | {sizes[2]} | {times[1]} |"
 
 
 def measure(chromium: object, address: str, states: dict[str, object]) -> None:
-    routes = {route: state for route, state in states.items()}
     print("| page | files, KB | answers, KB | first paint, ms | complete, ms | again: files, KB | first paint | complete |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|", flush=True)
-    for route, state in routes.items():
+    for route, state in states.items():
         print(line(route, [visits(chromium, address, route, state) for _ in range(ROUNDS)]), flush=True)
 
 
@@ -126,4 +124,3 @@ def main(chromium: object) -> None:
 if __name__ == "__main__":
     browser.enter()
     browser.with_chromium(main)
-    sys.exit()

@@ -35,7 +35,7 @@ from talking_provider import Plan, TalkingProvider, talking_stack
 CHAT = "**/chatView/"
 NOBODYS_ID = "01KB05A0V0QX1E5M3N8K7C2D9F"
 MOST_STOPS = 120
-FOCUS_TRIES, FOCUS_EACH_MS = 20, 100
+POLL_MS, FOCUS_TRIES = 100, 20
 
 
 def main(chromium: object) -> None:
@@ -137,6 +137,13 @@ def hold(shown: Window, path: str) -> list[object]:
     return held
 
 
+def let_go(shown: Window, held: list[object]) -> None:
+    """Lets a request go on that was kept waiting, or that is about to be sent."""
+    while not held:
+        shown.page.wait_for_timeout(POLL_MS)
+    held[0].continue_()
+
+
 def begin(shown: Window, message: str) -> None:
     """Sends a message that begins a conversation."""
     shown.go("chat", "New conversation")
@@ -161,7 +168,7 @@ def slow(shown: Window, _provider: TalkingProvider, _stack: Stack) -> None:
     shown.page.evaluate("() => { location.hash = '#/usage' }")
     shown.page.get_by_text("Still waiting").wait_for()
     look(shown, "a slow page")
-    held[0].continue_()
+    let_go(shown, held)
     shown.page.get_by_text("Still waiting").wait_for(state="detached")
     shown.settle()
 
@@ -177,7 +184,7 @@ def offline(shown: Window, _provider: TalkingProvider, _stack: Stack) -> None:
     expect("the message after it could not be sent", shown.message().input_value(), "Typed on a train.")
     look(shown, "a chat without a network")
     shown.page.evaluate("() => { location.hash = '#/vouchers' }")
-    shown.page.get_by_role("alert").first.wait_for()
+    shown.heading("The page is missing").wait_for()
     look(shown, "a page without a network")
     shown.context.set_offline(False)
     shown.button("Try again").first.click()
@@ -207,7 +214,7 @@ def expired(shown: Window, _provider: TalkingProvider, stack: Stack) -> None:
     shown.go("chat", "New conversation")
     shown.message().fill("Sent after the end of the session.")
     end_sessions(stack, "grace")
-    shown.wanted_refusals |= {"POST /conversations/ 401", "POST /token/refresh/ 401"}
+    shown.wanted_refusals |= {f"POST {path} 401" for path in ("/conversations/", "/token/refresh/", "/v1/quote")}
     problem = {"status": 401, "detail": "Token is invalid or expired", "code": "token_not_valid"}
     answer = {"status": 401, "content_type": "application/problem+json", "body": json.dumps(problem)}
     shown.page.route("**/conversations/", lambda route: route.fulfill(**answer), times=1)
@@ -391,7 +398,12 @@ def look_at_strangers(stranger: Window) -> None:
     for route, heading in PAGES_OF_STRANGERS.items():
         stranger.go(route, heading)
         look(stranger, heading)
-    stranger.wanted_refusals |= {"POST /login/ 401", "POST /register/ 400", "POST /register/ 409", "POST /password/reset/ 400"}
+    stranger.wanted_refusals |= {
+        "POST /login/ 401",
+        "POST /register/ 400",
+        "POST /register/ 409",
+        "POST /password/reset/ 400",
+    }
     stranger.go("sign-in", "Sign in")
     stranger.page.get_by_label("Username").fill("grace")
     stranger.page.get_by_label("Password").fill("wrong horse")
@@ -483,7 +495,9 @@ def use_keyboard(typist: Window) -> None:
 
 
 def focused(shown: Window) -> str:
-    return shown.page.evaluate("() => document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''")
+    return shown.page.evaluate(
+        "() => document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''"
+    )
 
 
 def has_focus(place: object) -> bool:
@@ -495,7 +509,7 @@ def wait_for_focus(place: object) -> None:
     for _ in range(FOCUS_TRIES):
         if has_focus(place):
             return
-        place.page.wait_for_timeout(FOCUS_EACH_MS)
+        place.page.wait_for_timeout(POLL_MS)
     raise Fault(f"The focus is not at {place}, but at {place.page.evaluate('() => document.activeElement.outerHTML')[:200]}")
 
 
@@ -562,8 +576,7 @@ def look_at_motion(ada: Window) -> None:
     ada.page.evaluate("() => { location.hash = '#/usage' }")
     ada.page.locator(".skeleton").first.wait_for(state="attached")
     expect("what moves", ada.page.evaluate(MOVING), [])
-    ada.page.wait_for_timeout(100)
-    held[0].continue_()
+    let_go(ada, held)
     ada.settle()
 
 

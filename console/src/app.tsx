@@ -12,7 +12,7 @@ import { ResetPage } from "./pages/reset.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { Announcements } from "./parts/announcer.tsx";
 import { useHashLocation } from "./parts/hash_location.ts";
-import { lazily } from "./parts/lazily.tsx";
+import { lazyPage } from "./parts/lazily.tsx";
 import { Page } from "./parts/page.tsx";
 import { PageBoundary } from "./parts/page_boundary.tsx";
 import { ProblemNote } from "./parts/problem_note.tsx";
@@ -20,15 +20,15 @@ import { Loading } from "./parts/query_view.tsx";
 import { PasswordDialog } from "./session/password_dialog.tsx";
 import { begin, learnUsername, onSignedOut, session } from "./session/session.ts";
 
-const ChatPage = lazily(async () => (await import("./chat/chat_page.tsx")).ChatPage);
-const UsagePage = lazily(async () => (await import("./pages/usage/usage_page.tsx")).UsagePage);
-const TransactionsPage = lazily(
+const ChatPage = lazyPage(async () => (await import("./chat/chat_page.tsx")).ChatPage);
+const UsagePage = lazyPage(async () => (await import("./pages/usage/usage_page.tsx")).UsagePage);
+const TransactionsPage = lazyPage(
   async () => (await import("./pages/transactions/transactions_page.tsx")).TransactionsPage,
 );
-const KeysPage = lazily(async () => (await import("./pages/keys/keys_page.tsx")).KeysPage);
-const VouchersPage = lazily(async () => (await import("./pages/vouchers/vouchers_page.tsx")).VouchersPage);
-const AccountPage = lazily(async () => (await import("./pages/account/account_page.tsx")).AccountPage);
-const StaffPages = lazily(async () => (await import("./staff/staff_pages.tsx")).StaffPages);
+const KeysPage = lazyPage(async () => (await import("./pages/keys/keys_page.tsx")).KeysPage);
+const VouchersPage = lazyPage(async () => (await import("./pages/vouchers/vouchers_page.tsx")).VouchersPage);
+const AccountPage = lazyPage(async () => (await import("./pages/account/account_page.tsx")).AccountPage);
+const StaffPages = lazyPage(async () => (await import("./staff/staff_pages.tsx")).StaffPages);
 
 onSignedOut(() => queryClient.clear());
 

@@ -3,7 +3,7 @@
 import type { UseQueryResult } from "@tanstack/preact-query";
 import { Redirect, Route, Switch, useLocation } from "wouter-preact";
 import type { Schema } from "../api/client.ts";
-import { lazily } from "../parts/lazily.tsx";
+import { lazyPage } from "../parts/lazily.tsx";
 import { QueryView } from "../parts/query_view.tsx";
 import "../style/staff.css";
 import { DeploymentPage } from "./deployment/deployment_page.tsx";
@@ -27,7 +27,7 @@ const PAGES = [
 ];
 
 // The parser of the editor is of no use elsewhere.
-const CataloguePage = lazily(async () => (await import("./catalogue/catalogue_page.tsx")).CataloguePage);
+const CataloguePage = lazyPage(async () => (await import("./catalogue/catalogue_page.tsx")).CataloguePage);
 
 export function StaffPages({ account }: { account: UseQueryResult<Schema<"Account">, Error> }) {
   return (
