@@ -10,7 +10,7 @@ export function addressOf(path: string): string {
   return new URL(path, BASE).href;
 }
 
-/** Sets things of two deployments apart that share an origin, such as stores, channels and locks. */
-export function named(name: string): string {
+/** A name in the scope of this deployment: another one may share the origin, and with it stores, channels and locks. */
+export function scoped(name: string): string {
   return `chat-api ${BASE.pathname} ${name}`;
 }

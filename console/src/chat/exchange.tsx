@@ -1,8 +1,9 @@
 /** A message and its reply, as the conversation has them. */
 
 import type { ComponentChildren } from "preact";
-import { credits, Moment } from "../parts/amounts.tsx";
+import { credits } from "../parts/amounts.tsx";
 import { CopyButton } from "../parts/copy_button.tsx";
+import { Moment } from "../parts/moment.tsx";
 import type { Message } from "./messages.ts";
 import { ReplyText } from "./reply_text.tsx";
 

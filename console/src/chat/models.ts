@@ -1,14 +1,14 @@
 /** The models that a person may choose, and what they cost. */
 
 import { signal } from "@preact/signals";
-import { named } from "../api/base.ts";
+import { scoped } from "../api/base.ts";
 import type { Schema } from "../api/client.ts";
 import { credits } from "../parts/amounts.tsx";
 import { browserStore } from "../parts/store.ts";
 
 export type Model = Schema<"Model">;
 
-const CHOSEN = named("model");
+const CHOSEN = scoped("model");
 const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 6 });
 const MILLION = 1_000_000;
 

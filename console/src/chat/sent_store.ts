@@ -3,13 +3,13 @@
  * reload loses none, and none is paid for twice. They go when the person signs out.
  */
 
-import { named } from "../api/base.ts";
+import { scoped } from "../api/base.ts";
 import { tabStore } from "../parts/store.ts";
 import { onSignedOut } from "../session/session.ts";
 import { found, isSettled, type Refusal, type Reply } from "./reply_state.ts";
 import type { Sent } from "./sent.ts";
 
-const PREFIX = named("sent ");
+const PREFIX = scoped("sent ");
 
 /** What the store has of a message. */
 interface Kept {

@@ -4,12 +4,12 @@
  */
 
 import { useState } from "preact/hooks";
-import { named } from "../api/base.ts";
+import { scoped } from "../api/base.ts";
 import { onSignedOut } from "../session/session.ts";
 import { notify } from "./announcer.tsx";
 import { tabStore } from "./store.ts";
 
-const PREFIX = named("draft ");
+const PREFIX = scoped("draft ");
 
 /** Whether the person has been told that the store is full or blocked. */
 let hasWarned = false;

@@ -1,12 +1,12 @@
 /** Light or dark: as the system says, or as the person chose. */
 
 import { signal } from "@preact/signals";
-import { named } from "../api/base.ts";
+import { scoped } from "../api/base.ts";
 import { browserStore } from "./store.ts";
 
 type Theme = "auto" | "light" | "dark";
 
-const STORED = named("theme");
+const STORED = scoped("theme");
 const THEMES: Theme[] = ["auto", "light", "dark"];
 const WORDS: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
 

@@ -122,7 +122,7 @@ describe("a session", () => {
       if (path === "login/") isRecent = true;
       return path === "login/" ? json({ user: "ada", access_token: jwt({ sid: "second" }) }) : json({});
     });
-    const act = sessions.recently(async () => {
+    const act = sessions.withRecentLogin(async () => {
       if (!isRecent) throw await (await errors()).problemOf(problem(403, "login_required_again"));
       return "done";
     });
@@ -223,7 +223,7 @@ describe("a session", () => {
 
   it("does nothing if the password for an act is not given, and goes on", async () => {
     await signIn();
-    const act = sessions.recently(async () => {
+    const act = sessions.withRecentLogin(async () => {
       throw await (await errors()).problemOf(problem(403, "login_required_again"));
     });
     await vi.waitFor(() => expect(passwords.passwordWanted.value).toBe("recent"));

@@ -4,7 +4,7 @@
  */
 
 import { computed, signal } from "@preact/signals";
-import { addressOf, named } from "../api/base.ts";
+import { addressOf, scoped } from "../api/base.ts";
 import { Cancelled, isProblem, NotSent, problemOf, SignedOut } from "../api/problem.ts";
 import { browserStore, tabStore } from "../parts/store.ts";
 import { type AccessToken, accessToken, isFresh } from "./access_token.ts";
@@ -21,9 +21,9 @@ export type Session =
   | { kind: "signed-in"; userId: string };
 
 /** The person whose drafts this tab has. */
-const LAST_USER = named("last user");
+const LAST_USER = scoped("last user");
 /** Says that this browser has had a session here, so that a stranger's first visit asks the server nothing. No secret. */
-const HAS_SESSION = named("has session");
+const HAS_SESSION = scoped("has session");
 
 const state = signal<Session>({ kind: "unknown" });
 const name = signal<string | null>(null);
@@ -256,7 +256,7 @@ async function isOfToken(answer: Response): Promise<boolean> {
 }
 
 /** Does an act of staff, after the person has given the password if the server wants a login of the last minutes. */
-export async function recently<T>(act: () => Promise<T>): Promise<T> {
+export async function withRecentLogin<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

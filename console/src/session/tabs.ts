@@ -3,7 +3,7 @@
  * asks the others before it asks the server, and no two ask the server at once. Nothing is stored.
  */
 
-import { named } from "../api/base.ts";
+import { scoped } from "../api/base.ts";
 import { type AccessToken, isFresh } from "./access_token.ts";
 
 type Word = { kind: "token"; token: AccessToken } | { kind: "token-wanted" } | { kind: "signed-out" };
@@ -11,7 +11,7 @@ type Word = { kind: "token"; token: AccessToken } | { kind: "token-wanted" } | {
 /** How long a tab waits for another tab's token. Tabs answer within a few milliseconds, and a frozen one never. */
 const PATIENCE_MS = 60;
 
-const REFRESH_LOCK = named("refresh");
+const REFRESH_LOCK = scoped("refresh");
 const LOCKS: LockManager | undefined = navigator.locks;
 
 export interface TabHandlers {
@@ -24,7 +24,7 @@ export interface TabHandlers {
 }
 
 export class Tabs {
-  readonly #channel = new BroadcastChannel(named("session"));
+  readonly #channel = new BroadcastChannel(scoped("session"));
   readonly #handlers: TabHandlers;
   #waiting: Array<() => void> = [];
   /** Ends when no work of this tab is left. */

@@ -3,7 +3,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/preact-query";
 import { isProblem } from "../api/problem.ts";
 import { accountQuery, balanceHasChanged, queryClient } from "../api/queries.ts";
-import { recently } from "../session/session.ts";
+import { withRecentLogin } from "../session/session.ts";
 
 /** All that staff have read is below this key. */
 const STAFF = "staff";
@@ -31,7 +31,7 @@ const MOST_READING_MS = 5000;
 export async function act<T>(call: () => Promise<T>): Promise<T> {
   let done: T;
   try {
-    done = await asStaff(() => recently(call));
+    done = await asStaff(() => withRecentLogin(call));
   } catch (error) {
     // The outcome of an act without an answer is not known.
     void readAgain();

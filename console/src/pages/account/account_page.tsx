@@ -3,7 +3,8 @@
 import { useQuery } from "@tanstack/preact-query";
 import type { Schema } from "../../api/client.ts";
 import { accountQuery } from "../../api/queries.ts";
-import { credits, Moment } from "../../parts/amounts.tsx";
+import { credits } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { DeletionSection } from "./deletion_section.tsx";

@@ -1,6 +1,7 @@
 /** The list of keys. */
 
-import { Amount, credits, Moment } from "../../parts/amounts.tsx";
+import { Amount, credits } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Table } from "../../parts/table.tsx";
 import { periodWord } from "./key_terms.ts";
 import type { KeyAct } from "./keys_page.tsx";

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { BASE } from "../../api/base.ts";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { BillTable } from "./bill_table.tsx";
 import type { Claims } from "./claims.ts";
 import { kindWord } from "./kinds.ts";

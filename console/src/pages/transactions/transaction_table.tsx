@@ -3,8 +3,8 @@
 import { useQuery } from "@tanstack/preact-query";
 import { Fragment } from "preact";
 import { useId, useState } from "preact/hooks";
-import { Moment } from "../../parts/amounts.tsx";
 import { endedKeyName } from "../../parts/ids.ts";
+import { Moment } from "../../parts/moment.tsx";
 import { Table } from "../../parts/table.tsx";
 import { keysQuery } from "../keys/keys_query.ts";
 import { kindWord } from "./kinds.ts";

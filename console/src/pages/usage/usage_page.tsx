@@ -1,7 +1,7 @@
 /** The usage of the person: by day as a chart, and by model and API key as tables. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { isBehind, usageQuery } from "./usage_query.ts";

@@ -4,9 +4,10 @@ import { type UseInfiniteQueryResult, useInfiniteQuery, useMutation } from "@tan
 import { useState } from "preact/hooks";
 import { outcomeIsUnknown } from "../../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../../api/queries.ts";
-import { credits, Moment } from "../../parts/amounts.tsx";
+import { credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { MoreButton } from "../../parts/more_button.tsx";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";

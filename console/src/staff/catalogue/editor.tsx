@@ -2,8 +2,8 @@
 
 import { useMutation } from "@tanstack/preact-query";
 import { useRef, useState } from "preact/hooks";
-import { Moment } from "../../parts/amounts.tsx";
 import { announce, notify } from "../../parts/announcer.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { BehindNote } from "./behind_note.tsx";
 import { check, type StoredCatalogue } from "./catalogue_api.ts";

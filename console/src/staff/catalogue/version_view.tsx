@@ -3,10 +3,10 @@
 import { useMutation, useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
-import { Moment } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { keepDraft, keptDraft } from "../../parts/drafts.ts";
+import { Moment } from "../../parts/moment.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { ConfirmDialog } from "../confirm_dialog.tsx";

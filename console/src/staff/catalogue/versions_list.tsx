@@ -1,7 +1,7 @@
 /** The catalogues that there were, newest first. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Table } from "../../parts/table.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { ListView } from "../list_view.tsx";

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/preact-query";
 import type { Schema } from "../../api/client.ts";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { QueryView } from "../../parts/query_view.tsx";
 import { Table } from "../../parts/table.tsx";

@@ -4,7 +4,7 @@ import { useInfiniteQuery } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";
 import { answered, api, type Schema } from "../../api/client.ts";
 import { isProblem } from "../../api/problem.ts";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { ActorLink } from "../actor_link.tsx";
 import { filled, listQuery } from "../as_staff.ts";
 import { ListView } from "../list_view.tsx";

@@ -3,9 +3,10 @@
 import { useMutation, useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { answered, api, type Schema } from "../../api/client.ts";
-import { Amount, credits, Moment } from "../../parts/amounts.tsx";
+import { Amount, credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { SelectField } from "../../parts/form.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { SaveTableButton } from "../../parts/save_table_button.tsx";

@@ -3,8 +3,9 @@
 import { useInfiniteQuery, useMutation } from "@tanstack/preact-query";
 import { useLocation } from "wouter-preact";
 import { answered, api } from "../../api/client.ts";
-import { Amount, Moment } from "../../parts/amounts.tsx";
+import { Amount } from "../../parts/amounts.tsx";
 import { ActForm, TextField } from "../../parts/form.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
 import { act, listQuery } from "../as_staff.ts";

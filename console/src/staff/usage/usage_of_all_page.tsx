@@ -3,7 +3,7 @@
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { UsageSums, useUsageView } from "../../pages/usage/usage_sums.tsx";
 import { ViewChoice } from "../../pages/usage/view_choice.tsx";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { usageOfAllQuery } from "./usage_api.ts";

@@ -4,7 +4,7 @@ import { useInfiniteQuery } from "@tanstack/preact-query";
 import { isBehind } from "../../pages/usage/usage_query.ts";
 import { UsageSums, useUsageView } from "../../pages/usage/usage_sums.tsx";
 import { ViewChoice } from "../../pages/usage/view_choice.tsx";
-import { Moment } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { SaveTableButton } from "../../parts/save_table_button.tsx";
 import { usageOfUserQuery } from "./usage_api.ts";
 

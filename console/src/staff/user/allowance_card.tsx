@@ -3,9 +3,10 @@
 import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import type { Schema } from "../../api/client.ts";
-import { credits, Moment } from "../../parts/amounts.tsx";
+import { credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { ActForm, SelectField, TextField } from "../../parts/form.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { useOpened } from "../focus.ts";
 import { dropping, KeptFields } from "../kept_fields.tsx";
 import { ReasonField } from "../reason_field.tsx";

@@ -1,6 +1,7 @@
 /** The credits that are set aside for messages under way. */
 
-import { Amount, Moment } from "../../parts/amounts.tsx";
+import { Amount } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Table } from "../../parts/table.tsx";
 import type { User } from "./user_api.ts";
 

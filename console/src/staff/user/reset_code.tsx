@@ -3,9 +3,9 @@
 import { useMutation } from "@tanstack/preact-query";
 import { BASE } from "../../api/base.ts";
 import { answered, api, type Schema } from "../../api/client.ts";
-import { Moment } from "../../parts/amounts.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { act } from "../as_staff.ts";
 import { isOwn, type User } from "./user_api.ts";

@@ -1,8 +1,9 @@
 /** One user: what staff see of them, and what staff can do. No text of theirs. */
 
 import { useQuery } from "@tanstack/preact-query";
-import { credits, Moment } from "../../parts/amounts.tsx";
+import { credits } from "../../parts/amounts.tsx";
 import { CopyButton } from "../../parts/copy_button.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { StatusBadge } from "../badge.tsx";
 import { FoundView } from "../found_view.tsx";

@@ -1,7 +1,8 @@
 /** Users in rows, with boxes to select them. */
 
 import type { Schema } from "../../api/client.ts";
-import { Amount, Moment } from "../../parts/amounts.tsx";
+import { Amount } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Table } from "../../parts/table.tsx";
 import { StatusBadge } from "../badge.tsx";
 

@@ -3,8 +3,9 @@
 import { useMutation, useQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import type { Schema } from "../../api/client.ts";
-import { Amount, credits, Moment } from "../../parts/amounts.tsx";
+import { Amount, credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
 import { ActorLink } from "../actor_link.tsx";

@@ -2,10 +2,11 @@
 
 import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { credits, Moment } from "../../parts/amounts.tsx";
+import { credits } from "../../parts/amounts.tsx";
 import { notify } from "../../parts/announcer.tsx";
 import { keepDraft } from "../../parts/drafts.ts";
 import { ActForm, SelectField, TextField } from "../../parts/form.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { ProblemNote } from "../../parts/problem_note.tsx";
 import { keepFocus, useOpened } from "../focus.ts";
 import { dropping, KeptFields } from "../kept_fields.tsx";

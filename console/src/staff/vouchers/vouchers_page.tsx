@@ -2,7 +2,8 @@
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Amount, Moment } from "../../parts/amounts.tsx";
+import { Amount } from "../../parts/amounts.tsx";
+import { Moment } from "../../parts/moment.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Table } from "../../parts/table.tsx";
 import { Badge, type Tone } from "../badge.tsx";
