@@ -97,7 +97,10 @@ function refused(refusal: Refusal, hasText: boolean): ReplyWords {
   if (refusal.code === "context_length_exceeded")
     sentences.push("Shorten the message, or choose a model that reads more.");
   sentences.push(...waitOf(refusal));
-  sentences.push(hasText ? "What is above was not charged." : "Nothing was charged.");
+  // Some sentences of the API say it themselves.
+  if (!sentences.some((sentence) => sentence.includes("othing was charged"))) {
+    sentences.push(hasText ? "What is above was not charged." : "Nothing was charged.");
+  }
   return { sentences, acts, isProblem: true };
 }
 

@@ -2,7 +2,7 @@
 
 import { addressOf } from "../../api/base.ts";
 import { problemOf } from "../../api/problem.ts";
-import { authorizedFetch } from "../../session/session.ts";
+import { authorizedFetch, sessionSignal } from "../../session/session.ts";
 
 export interface Progress {
   pages: number;
@@ -32,8 +32,12 @@ export class Export {
     return { pages: this.#pages.length, bytes: this.#bytes };
   }
 
-  /** Reads the further pages. It may be called again after it failed or was stopped. A stopped export returns no pages. */
-  async read(signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Blob[]> {
+  /**
+   * Reads the further pages. It may be called again after it failed or was stopped. An export that was stopped, or whose session
+   * has ended, returns no pages.
+   */
+  async read(stop: AbortSignal, onProgress: (progress: Progress) => void): Promise<Blob[]> {
+    const signal = AbortSignal.any([stop, sessionSignal()]);
     signal.throwIfAborted();
     while (this.#next !== "end") {
       if (this.#pages.length === MOST_PAGES) throw new Error("This is too much for one file.");
