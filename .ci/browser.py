@@ -1,6 +1,8 @@
-"""Chromium, driven by Playwright in an environment of its own under .local/browser. Without one, Debian's is installed.
+"""Chromium, driven by Playwright in an environment of its own under .local/browser. Without a Chromium, Debian's is installed.
 
 A script begins with `browser.enter()`, which installs both and starts the script again inside that environment.
+
+    python3 .ci/browser.py --install     # installs both and does no more: a script that runs beside others finds them
 """
 
 import os
@@ -13,6 +15,8 @@ from collections.abc import Callable
 
 from stack import ROOT
 
+# An installation loads some 100 MB.
+INSTALLATION_LIMIT_S = 600
 ENVIRONMENT = ROOT / ".local" / "browser"
 PYTHON = ENVIRONMENT / "bin" / "python"
 # The names that Chromium goes by, and the browser that is made of it.
@@ -30,15 +34,21 @@ FLAGS = [
 
 
 def enter() -> None:
-    """Goes on in Playwright's environment, and returns only there. Without apt and without Chromium the script is skipped."""
+    """Goes on in Playwright's environment, and returns only there."""
     if pathlib.Path(sys.prefix) == ENVIRONMENT:
         return
-    install_chromium()
-    if not PYTHON.exists():
+    install()
+    os.execv(PYTHON, [str(PYTHON), *sys.argv])
+
+
+def install() -> None:
+    if path_of_chromium() is None:
+        install_chromium()
+    # pip comes last: an environment whose making was interrupted has none.
+    if not (ENVIRONMENT / "bin" / "pip").exists():
         venv.create(ENVIRONMENT, with_pip=True)
     pip = [ENVIRONMENT / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--requirement", ROOT / ".ci" / "requirements-browser.txt"], check=True)
-    os.execv(PYTHON, [str(PYTHON), *sys.argv])
 
 
 def path_of_chromium() -> str | None:
@@ -46,16 +56,20 @@ def path_of_chromium() -> str | None:
 
 
 def install_chromium() -> None:
-    if path_of_chromium() is not None:
-        return
-    if shutil.which("apt-get") is None:
-        print("Skipped: there is no Chromium, and no apt to install it.")
-        sys.exit()
+    """Nobody answers a question of apt or sudo: where one would be asked, the installation fails."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    missing = [program for program in ("apt-get", *as_root[:1]) if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"There is no Chromium ({', '.join(NAMES)}), and no {' and no '.join(missing)} to install it.")
     print("Installing Chromium …", flush=True)
-    as_root = [] if os.geteuid() == 0 else ["sudo"]
-    subprocess.run([*as_root, "apt-get", "update", "-qq"], check=True)
-    packages = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", "chromium"]
-    subprocess.run([*as_root, *packages], check=True, stdout=subprocess.DEVNULL)
+    # `timeout` runs as root, as apt does: this process could not end apt.
+    apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "timeout", f"{INSTALLATION_LIMIT_S}", "apt-get", "-qq"]
+    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        ended = subprocess.run([*apt, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode
+        if ended != 0:
+            sys.exit(f"There is no Chromium, and `apt-get {' '.join(arguments)}` ended with {ended}.")
+    if path_of_chromium() is None:
+        sys.exit(f"apt's package chromium has no program of the names {', '.join(NAMES)}.")
 
 
 def with_chromium(work: Callable[[object], None]) -> None:
@@ -66,3 +80,9 @@ def with_chromium(work: Callable[[object], None]) -> None:
         chromium = playwright.chromium.launch(executable_path=path_of_chromium(), args=FLAGS)
         work(chromium)
         chromium.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--install"]:
+        sys.exit(__doc__)
+    install()

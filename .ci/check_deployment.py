@@ -19,6 +19,7 @@ import secrets
 import signal
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 import zlib
@@ -34,6 +35,10 @@ STARTS_AT_ONCE = 4  # a new AWS account may run ten functions at once
 AUDIT_RUNS = 20  # a run that is out of time goes on in the next
 DELETIONS = 10
 QUESTION = "Say hello in one word."
+# What a client accepts that wants a file as it is, one that knows gzip, and a browser.
+CODINGS = ("identity", "gzip", "gzip, deflate, br, zstd")
+# An answer that has another form than the check reads it by.
+MISREAD = (AttributeError, LookupError, TypeError, ValueError)
 
 
 class Answer:
@@ -72,6 +77,9 @@ class Check:
             act()
         except Finding as finding:
             self.found(str(finding))
+        except MISREAD as failure:
+            traceback.print_exception(failure)
+            self.found(f"An answer cannot be read, at the line above: {failure!r}.")
 
     def found(self, finding: str) -> None:
         self.findings.append(finding)
@@ -155,28 +163,44 @@ class Check:
 
     def console(self) -> None:
         """The page must arrive as it was encoded: a gateway that takes bytes for text would break them."""
-        description = json.loads(self.fetch("/", {"Accept": "application/json"}).body)
-        if description["links"]["console"] is None:
+        links = self.fetch("/", {"Accept": "application/json"}).json().get("links", {})
+        if "console" not in links:
+            raise Finding("/ does not describe the API to a program.")
+        if links["console"] is None:
             self.say("The console is left out: the functions were built without it.")
             return
-        page = self.decoded("/")
+        page, _ = self.decoded("/")
         assets = re.findall(r'(?:src|href)="\./(assets/[^"]+)"', page.decode())
-        sizes = [len(self.decoded(f"/{asset}")) for asset in assets]
-        self.say(f"The console's page and {len(assets)} files arrive as they were encoded: {sum(sizes, len(page))} bytes.")
+        if not assets:
+            raise Finding("The console's page names no file of its own.")
+        files = [self.decoded(f"/{asset}") for asset in assets]
+        if not any(is_encoded for _, is_encoded in files):
+            raise Finding(f"None of the console's {len(files)} files comes by gzip and by Brotli, though a browser asks for them.")
+        size = sum(len(content) for content, _ in [(page, False), *files])
+        self.say(f"The console's page and {len(files)} files arrive as they were encoded: {size} bytes.")
 
-    def decoded(self, path: str) -> bytes:
-        """A file of the console, as it is and by way of gzip."""
-        plain = self.fetch(path, {"Accept": "text/html", "Accept-Encoding": "identity"})
-        encoded = self.fetch(path, {"Accept": "text/html", "Accept-Encoding": "gzip"})
-        if encoded.headers["Content-Encoding"] not in (None, "gzip"):
-            raise Finding(f"{path} comes with the Content-Encoding {encoded.headers['Content-Encoding']} and not gzip.")
+    def decoded(self, path: str) -> tuple[bytes, bool]:
+        """A file of the console as it is, and whether it comes encoded too. It must be the same file by gzip and as browsers get it."""
+        plain, zipped, browsers = (self.fetch(path, {"Accept": "text/html", "Accept-Encoding": each}) for each in CODINGS)
+        codings = [answer.headers["Content-Encoding"] for answer in (plain, zipped, browsers)]
+        # A small file has no encoded form.
+        if codings not in ([None, "gzip", "br"], [None, None, None]):
+            raise Finding(f"{path} has the Content-Encoding {codings} for clients that accept {CODINGS}.")
+        tags = [answer.headers["ETag"] for answer in (plain, zipped, browsers)]
+        if len(set(tags)) != 1:
+            raise Finding(f"{path} has the entity tags {tags} in its codings, which share one.")
+        is_encoded = codings[-1] is not None
         try:
-            body = gzip.decompress(encoded.body) if encoded.headers["Content-Encoding"] else encoded.body
+            unzipped = gzip.decompress(zipped.body) if is_encoded else zipped.body
         except (OSError, EOFError, zlib.error) as failure:
             raise Finding(f"{path} is broken by the way that it comes: {failure}.") from None
-        if body != plain.body:
+        if unzipped != plain.body:
             raise Finding(f"{path} is another file when it comes by gzip.")
-        return body
+        if is_encoded:
+            check_brotli(path, plain, browsers)
+        elif browsers.body != plain.body:
+            raise Finding(f"{path} is another file when a browser asks for it.")
+        return plain.body, is_encoded
 
     def fetch(self, path: str, headers: dict[str, str]) -> Answer:
         """The answer to a request with headers of its own, which must succeed."""
@@ -239,6 +263,16 @@ class Check:
 def as_expression(route: str) -> str:
     """The paths of a route, in which `{id}` is one segment, and `{*id}` all that is left."""
     return re.sub(r"\{\w+\}", "[^/]+", re.sub(r"\{\*\w+\}", ".+", route))
+
+
+def check_brotli(path: str, plain: Answer, encoded: Answer) -> None:
+    """Python has no Brotli. But bytes that a gateway took for text, or wrote in base64, are text from then on, and those that Brotli
+    makes are none."""
+    with contextlib.suppress(UnicodeDecodeError):
+        encoded.body.decode()
+        raise Finding(f"{path} comes as text when it comes by Brotli.")
+    if len(encoded.body) >= len(plain.body):
+        raise Finding(f"{path} has {len(encoded.body)} bytes by Brotli, and {len(plain.body)} as it is.")
 
 
 def opened(request: urllib.request.Request, limit_s: float = REQUEST_LIMIT_S) -> http.client.HTTPResponse:
@@ -393,8 +427,9 @@ class User:
             self.token = answer.json()["access_token"]
             self.delete_account()
             self.check.expect(401, "POST", "/login/", self.credentials)
-        except Finding as finding:
-            raise Finding(f"{self.name} may be left behind, and `operator` can deactivate that user. {finding}") from None
+        except (Finding, *MISREAD) as failure:
+            said = failure if isinstance(failure, Finding) else repr(failure)
+            raise Finding(f"{self.name} may be left behind, and `operator` can deactivate that user. {said}") from failure
         self.check.say(f"{self.name} has deleted the account, and can log in no more.")
 
     def delete_account(self) -> None:

@@ -1,10 +1,12 @@
 """Runs check_deployment.py against stacks of this machine that are in order, and against some that are not: beside the
 launcher (--local), and by the code for AWS (--stack) with aws_stand_in.py in place of the AWS CLI.
 
-    python3 .ci/checked_deployments.py [well] [model] [settings]     # which stacks; all of them if none is named
+    python3 .ci/checked_deployments.py [well] [console] [model] [settings]     # which stacks; all of them if none is named
 """
 
 import contextlib
+import gzip
+import http.server
 import json
 import os
 import pathlib
@@ -13,11 +15,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from check_deployment import Check
+from deployments import OnThisMachine
 from stack import BINARIES, ROOT, START_LIMIT_S, TOOLS, Stack, free_port, functions
 
 CHECK = [sys.executable, str(ROOT / ".ci" / "check_deployment.py")]
@@ -153,6 +158,71 @@ def where_all_is_well() -> None:
         expect_nobody(stack)
 
 
+SCRIPT, PAGE = b"a script that says much;" * 99, b'<script src="./assets/page.js"></script>'
+DESCRIPTION = b'{"links": {"console": "./"}}'
+# No UTF-8, as the output of Brotli is none.
+BROTLI = b"\x8b\xff\xc3" * 99
+
+
+class ConsoleStandIn(http.server.BaseHTTPRequestHandler):
+    """The console of a deployment: its description, its page, and its script as it is, by gzip and by Brotli."""
+
+    description, page, tag, forms = DESCRIPTION, PAGE, 'W/"1"', {"br": BROTLI, "gzip": gzip.compress(SCRIPT)}
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.send(self.description if "json" in self.headers["Accept"] else self.page)
+            return
+        accepted = self.headers["Accept-Encoding"].split(", ")
+        coding = next((each for each in self.forms if each in accepted), None)
+        self.send(self.forms.get(coding, SCRIPT), coding)
+
+    def send(self, body: bytes, coding: str | None = None) -> None:
+        self.send_response(200)
+        self.send_header("ETag", self.tag if coding is None else 'W/"1"')
+        if coding is not None:
+            self.send_header("Content-Encoding", coding)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def findings_at_console(**broken: object) -> list[str]:
+    """What the check finds at a console that is broken in this way."""
+    handler = type("BrokenConsole", (ConsoleStandIn,), broken)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        check = Check(OnThisMachine(f"http://127.0.0.1:{server.server_port}"))
+        check.step(check.console)
+        server.shutdown()
+    return check.findings
+
+
+def where_the_console_is_broken() -> None:
+    good = ConsoleStandIn.forms
+    as_text = {coding: form.decode(errors="replace").encode() for coding, form in good.items()}
+    cases = {
+        "does not describe the API": {"description": b"<html>"},
+        "cannot be read": {"description": b'{"links": null}'},
+        "names no file": {"page": b"<html>"},
+        "None of the console's 1 files": {"forms": {}},
+        "has the Content-Encoding": {"forms": {"gzip": good["gzip"]}},
+        "entity tags": {"tag": 'W/"2"'},
+        "is broken by the way": {"forms": as_text},
+        "comes as text": {"forms": good | {"br": as_text["br"]}},
+        "is another file when it comes by gzip": {"forms": good | {"gzip": gzip.compress(PAGE)}},
+        "bytes by Brotli": {"forms": good | {"br": BROTLI * 99}},
+    }
+    if found := findings_at_console():
+        sys.exit(f"A console that is in order is found to be wrong: {found}")
+    for sentence, broken in cases.items():
+        found = findings_at_console(**broken)
+        if len(found) != 1 or sentence not in found[0]:
+            sys.exit(f"The check should say {sentence!r}, and says {found}.")
+
+
 def where_the_model_fails() -> None:
     with tempfile.TemporaryDirectory() as data, Stack(data, "--in-memory", DUMMY_FAILURE="error") as stack:
         refused = "- POST /chatView/ is answered 502 model_failed by chat; "
@@ -169,7 +239,12 @@ def where_settings_contradict_each_other() -> None:
             expect(check("--local", address), 1, *not_started, not_tried, "can log in no more", "audit finished: 0 accounts")
 
 
-CASES = {"well": where_all_is_well, "model": where_the_model_fails, "settings": where_settings_contradict_each_other}
+CASES = {
+    "well": where_all_is_well,
+    "console": where_the_console_is_broken,
+    "model": where_the_model_fails,
+    "settings": where_settings_contradict_each_other,
+}
 
 if __name__ == "__main__":
     unknown = set(sys.argv[1:]) - CASES.keys()

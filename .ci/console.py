@@ -10,7 +10,6 @@ Installs Playwright and Chromium, as browser.py says. console_states.py has what
 
 import json
 import re
-import shlex
 import subprocess
 import threading
 import time
@@ -28,15 +27,14 @@ from console_window import (
     require_axe,
     window,
 )
-from pages import block_after
-from stack import PASSWORD, ROOT, Stack
+from stack import PASSWORD, Stack, run_launcher
 from talking_provider import SUMS, Plan, TalkingProvider, talking_stack
 
 SCRIPTS_LIMIT_BYTES, STYLES_LIMIT_BYTES = 150_000, 30_000
 CODE = SUMS.split("```")[1].removeprefix("python\n").removesuffix("\n")
 QUESTION = "How do I add up the orders of each customer in a CSV file?"
 SLOW_QUESTION, LOST_QUESTION, NEXT_QUESTION = "Tell me slowly.", "Tell me what gets lost.", "And then?"
-VERIFY_LIMIT_S = 120
+VERIFY_LIMIT_S = 60
 GRANTED, REASON = 250, "Prize of the spring course"
 
 
@@ -238,8 +236,7 @@ def verify_a_receipt(ada: Window, stack: Stack, messages: list[dict]) -> None:
     ada.check_access("a receipt")
     text = receipt.get_by_role("region", name="The signed receipt", exact=True).inner_text()
     keys = f"http://127.0.0.1:{stack.port}/.well-known/receipt-keys.json"
-    verify = [*shlex.split(block_after("Run it")), "--", "verify", "--keys", keys]
-    answer = subprocess.run(verify, input=text, cwd=ROOT, capture_output=True, text=True, timeout=VERIFY_LIMIT_S)
+    answer = run_launcher("verify", "--keys", keys, given=text, limit_s=VERIFY_LIMIT_S)
     if answer.returncode != 0 or messages[0]["id"] not in answer.stdout:
         raise Fault(f"The launcher does not verify ada's receipt: {answer.stdout} {answer.stderr}")
     ada.button("Close", receipt).click()

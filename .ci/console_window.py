@@ -1,17 +1,21 @@
 """A window of the console, as one person has it: a browser context of its own, which is watched."""
 
 import contextlib
+import itertools
 import json
+import pathlib
 import re
-import subprocess
+import sys
 import urllib.parse
 from collections.abc import Iterator
 
+import console_build
+from console_build import CONSOLE
 from stack import PASSWORD, ROOT
 
-CONSOLE = ROOT / "console"
 AXE = CONSOLE / "node_modules" / "axe-core" / "axe.min.js"
-FAILURE = ROOT / ".local" / "console-failure.png"
+# The pictures of windows in which a script of this name failed.
+FAILURES = ROOT / ".local" / f"{pathlib.Path(sys.argv[0]).stem}-failures"
 # How long a page may take to show what it is to show, on a busy machine.
 PATIENCE_MS = 20_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
@@ -45,7 +49,10 @@ class Fault(Exception):
 class Window:
     """Everything that it asks, says and shows is looked at; `check` tells what was wrong."""
 
+    numbers = itertools.count(1)
+
     def __init__(self, chromium: object, address: str, **options: object) -> None:
+        self.number = next(self.numbers)
         self.address = address
         self.host = urllib.parse.urlsplit(address).netloc
         self.context = chromium.new_context(**{"viewport": WIDE, "locale": "en-GB", "timezone_id": "Europe/Rome", **options})
@@ -174,9 +181,10 @@ class Window:
 
     def tell(self) -> None:
         """Says what is to be seen, for whoever looks into a failure."""
-        FAILURE.parent.mkdir(exist_ok=True)
-        self.page.screenshot(path=FAILURE)
-        print(f"{self.page.url} shows the following; its picture is {FAILURE}:", flush=True)
+        picture = FAILURES / f"{self.number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=picture)
+        print(f"{self.page.url} shows the following; its picture is {picture}:", flush=True)
         print(self.page.locator("body").aria_snapshot(), *self.faults, *self.refusals, sep="\n", flush=True)
 
     def close(self) -> None:
@@ -217,7 +225,7 @@ def window(chromium: object, address: str, **options: object) -> Iterator[Window
 def require_axe() -> None:
     """Installs the console's packages if axe-core is not among them."""
     if not AXE.exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=CONSOLE, check=True)
+        console_build.install_packages()
 
 
 def expect(what: str, found: object, wanted: object) -> None:

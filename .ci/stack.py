@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 TOOLS = ROOT / ".local" / "tools" / "cargo-lambda-1.9.2" / "bin"
 # The functions, as the launcher and `cargo test --no-run` leave them.
 BINARIES = ROOT / "target" / "debug"
+LAUNCHER = BINARIES / "examples" / "local"
 START_LIMIT_S = 1200
 STOP_LIMIT_S = 15
 REQUEST_LIMIT_S = 60
@@ -131,6 +132,15 @@ class Stack:
         answer = invoke(self.port, function, *data)
         print(answer.stderr, end="", file=sys.stderr)
         return answer.stdout
+
+
+def run_launcher(*arguments: str, limit_s: float, given: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Lets the launcher do something beside a stack, which has built it. It runs without cargo, whose lock another step may hold for
+    minutes."""
+    # As .cargo/config.toml sets it.
+    environment = {"NO_PROXY": "127.0.0.1,localhost", **os.environ, **settings}
+    command = [LAUNCHER, *arguments]
+    return subprocess.run(command, input=given, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit_s)
 
 
 def invoke(port: int, function: str, *data: str) -> subprocess.CompletedProcess[str]:

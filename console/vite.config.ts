@@ -10,7 +10,6 @@ export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     target: "es2022",
-    emptyOutDir: false,
     // The policy of the pages allows no inline script, and a file has a name that changes with its content.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

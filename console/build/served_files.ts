@@ -1,7 +1,7 @@
 /** A step of the build: what the function `console` sends is made once, here, and not for each request. */
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
@@ -20,7 +20,7 @@ const HASHED = /-[\w-]{8}\.[a-z]+$/;
 /** Below this many bytes an encoding saves nothing: the answer fits into one packet anyway. */
 const LEAST_TO_ENCODE_BYTES = 1000;
 
-/** The list that the function's build reads, `files.json`, has this form. */
+/** A file in the list. `functions/console/build.rs` reads it. */
 interface ServedFile {
   name: string;
   type: string;
@@ -31,27 +31,52 @@ interface ServedFile {
   immutable: boolean;
 }
 
-/** Writes each file's Brotli and gzip forms beside it, and the list of files with their types and entity tags. */
+/** The folder that the function's build reads. It stays, with the file by which it is in the repository: cargo watches it. */
+const FOLDER = "dist";
+const LIST = "files.json";
+const ENDINGS: Record<string, string> = { br: ".br", gzip: ".gz" };
+
+/**
+ * Writes each file's Brotli and gzip forms beside it, and the list of files with their types and entity tags.
+ *
+ * All of it is made in a folder of its own first. So a build that fails leaves the list and the files of the last one as they are, and
+ * whoever embeds the console meanwhile has a whole one.
+ */
 export function servedFiles(): Plugin {
-  let folder = "dist";
+  const unfinished = join(FOLDER, `unfinished-${process.pid}`);
   return {
     name: "served-files",
     apply: "build",
-    configResolved(config) {
-      folder = config.build.outDir;
-    },
-    buildStart() {
-      // The folder stays, with the file by which it is in the repository: cargo watches it.
-      for (const name of readdirSync(folder).filter((name) => name !== ".gitignore")) {
-        rmSync(join(folder, name), { recursive: true });
-      }
-    },
-    closeBundle() {
-      const assets = readdirSync(join(folder, "assets")).map((name) => `assets/${name}`);
-      const files = ["index.html", ...assets.sort()].map((name) => servedFile(folder, name));
-      writeFileSync(join(folder, "files.json"), `${JSON.stringify(files, null, 1)}\n`);
+    config: () => ({ build: { outDir: unfinished, emptyOutDir: true } }),
+    // Vite calls it when every file is written, and not after a failure, as it does `closeBundle`.
+    writeBundle() {
+      const assets = readdirSync(join(unfinished, "assets")).map((name) => `assets/${name}`);
+      // The page comes last, since it names the others.
+      const files = [...assets.sort(), "index.html"].map((name) => servedFile(unfinished, name));
+      writeFileSync(join(unfinished, LIST), `${JSON.stringify(files, null, 1)}\n`);
+      const forms = files.flatMap(formsOf);
+      mkdirSync(join(FOLDER, "assets"), { recursive: true });
+      for (const name of [...forms, LIST]) renameSync(join(unfinished, name), join(FOLDER, name));
+      removeOthers(new Set([...forms, LIST]));
     },
   };
+}
+
+/** The files in which a file is kept: as it is, and in each encoding. */
+function formsOf(file: ServedFile): string[] {
+  return [file.name, ...file.encodings.map((encoding) => `${file.name}${ENDINGS[encoding]}`)];
+}
+
+/**
+ * Removes all that the list does not name, whoever wrote it, but `.gitignore`: files of earlier builds, what builds left that were
+ * interrupted, and the digest of the sources that the launcher built, which are no longer those of this build.
+ */
+function removeOthers(named: Set<string>): void {
+  const kept = new Set([...named, "assets", ".gitignore"]);
+  const assets = readdirSync(join(FOLDER, "assets")).map((name) => `assets/${name}`);
+  for (const name of [...readdirSync(FOLDER), ...assets].filter((name) => !kept.has(name))) {
+    rmSync(join(FOLDER, name), { recursive: true });
+  }
 }
 
 function servedFile(folder: string, name: string): ServedFile {
@@ -65,7 +90,7 @@ function servedFile(folder: string, name: string): ServedFile {
 
 function encode(path: string, content: Buffer): string[] {
   const params = { [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
-  writeFileSync(`${path}.br`, brotliCompressSync(content, { params }));
-  writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
-  return ["br", "gzip"];
+  writeFileSync(`${path}${ENDINGS.br}`, brotliCompressSync(content, { params }));
+  writeFileSync(`${path}${ENDINGS.gzip}`, gzipSync(content, { level: 9 }));
+  return Object.keys(ENDINGS);
 }

@@ -25,8 +25,8 @@ export const isBeginning = computed(() => state.value.isUnderWay);
 /** How many conversations have begun. A composer of an earlier count has a draft that was sent. */
 export const begun = computed(() => state.value.begun);
 
-/** Makes a conversation and sends its first message. */
-export async function begin(message: string, model: string | null): Promise<string> {
+/** Makes a conversation and sends its first message. `open` is told of it while the composer of the message is still there. */
+export async function begin(message: string, model: string | null, open = (_id: string) => {}): Promise<string> {
   // Without room the message would be refused after the conversation was made.
   checkRoom(message);
   state.value = { ...state.peek(), isUnderWay: true };
@@ -37,6 +37,7 @@ export async function begin(message: string, model: string | null): Promise<stri
     queryClient.setQueryData(messagesQuery(id).queryKey, empty);
     send({ message, model, conversation: id });
     keepDraft(NEW_DRAFT, "");
+    open(id);
     state.value = { isUnderWay: false, begun: state.peek().begun + 1 };
     return id;
   } catch (error) {

@@ -1,7 +1,7 @@
 /** One conversation: its title, what was said, and where the next message is typed. */
 
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/preact-query";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { isProblem } from "../api/problem.ts";
 import { modelsQuery } from "../api/queries.ts";
@@ -63,22 +63,28 @@ export function ConversationView({ conversation }: { conversation: string | null
 /** Sends a message. The page of a new conversation goes to it, unless the person has gone elsewhere. */
 function useSending(conversation: string | null, model: string | null, onSent: () => void) {
   const [, navigate] = useLocation();
+  const isHere = useRef(true);
+  useEffect(
+    () => () => {
+      isHere.current = false;
+    },
+    [],
+  );
+  const open = (id: string) => {
+    if (isHere.current) navigate(`/chat/${id}`, { replace: true });
+  };
   const sending = useMutation({
     mutationFn: async (message: string) => {
-      if (conversation === null) return begin(message, model);
+      if (conversation === null) return begin(message, model, open);
       send({ message, model, conversation });
       return conversation;
     },
     onSuccess: onSent,
   });
-  const open = (id: string) => {
-    if (conversation === null) navigate(`/chat/${id}`, { replace: true });
-  };
   return {
     error: sending.error,
     isPending: sending.isPending || (conversation === null && isBeginning.value),
-    // What is said to `mutate` is not done once this page is gone.
-    send: (message: string) => sending.mutate(message, { onSuccess: open }),
+    send: (message: string) => sending.mutate(message),
   };
 }
 
