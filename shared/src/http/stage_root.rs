@@ -20,12 +20,14 @@ impl StageRoot {
     /// path of a cookie, and `,`.
     const OTHERS: &[u8] = b"/-._~!$&'()*+=:@%";
 
-    /// The part of `path` before `resource`, which is `/login` of `/prod/login/`. `None` if the one does not end in the other.
+    /// The part of `path` before `resource`, which is `/login` of `/prod/login/`. `None` if the one does not end in the other, and for
+    /// a root with an empty segment: an address that begins with `//` names another host (RFC 3986, section 4.2).
     fn before(resource: &str, path: &str) -> Option<Self> {
         let root = path.strip_suffix('/').unwrap_or(path).strip_suffix(resource)?;
         let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || Self::OTHERS.contains(&byte);
         let begins_well = root.is_empty() || root.starts_with('/');
-        let is_root = begins_well && root.len() < Self::MAX_BYTES && root.bytes().all(is_of_path);
+        let has_empty_segment = root.contains("//") || root.ends_with('/');
+        let is_root = begins_well && !has_empty_segment && root.len() < Self::MAX_BYTES && root.bytes().all(is_of_path);
         is_root.then(|| Self(format!("{root}/")))
     }
 }
@@ -91,6 +93,10 @@ mod tests {
             ("/login", "/prod/login//", None),
             ("/login", "/prod/logout/", None),
             ("/login", "prod/login/", None),
+            ("/login", "//login/", None),
+            ("/login", "/prod//login/", None),
+            ("/login", "//example.com/login/", None),
+            ("/login", "/prod//v2/login/", None),
             ("/login", "/pr;od/login/", None),
             ("/login", "/pr od/login/", None),
             ("/login", "/pr\u{f6}d/login/", None),
@@ -103,9 +109,14 @@ mod tests {
 
     #[test]
     fn the_address_of_a_stage_may_lack_its_final_slash() {
-        for (path, expected) in
-            [("/prod", Some("/prod/")), ("/prod/", None), ("/a/b", Some("/a/b/")), ("/", None), ("", None)]
-        {
+        for (path, expected) in [
+            ("/prod", Some("/prod/")),
+            ("/prod/", None),
+            ("/a/b", Some("/a/b/")),
+            ("/", None),
+            ("", None),
+            ("//example.com", None),
+        ] {
             let mut context = ApiGatewayProxyRequestContext::default();
             context.path = Some(path.to_owned());
             let received = lambda_http::Request::new(Body::Empty);
@@ -118,9 +129,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_root_can_end_the_path_of_a_cookie(before in ".{0,40}") {
+        fn no_root_can_end_the_path_of_a_cookie_or_name_another_host(before in "(.{0,40}|[/a-z.]{0,12})") {
             if let Some(root) = root("/login", &format!("{before}/login/")) {
-                prop_assert!(root.starts_with('/') && root.ends_with('/'), "{}", root);
+                prop_assert!(root.starts_with('/') && root.ends_with('/') && !root.contains("//"), "{}", root);
                 prop_assert!(!root.contains([';', ',', ' ', '\r', '\n', '\0']) && root.is_ascii(), "{}", root);
             }
         }
