@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a finding")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -13,6 +14,50 @@ use serde_json::{Value, json};
 use testkit::gateway::{Payload, Request};
 use testkit::stack::Stack;
 use testkit::template::workspace_root;
+
+/// The content security policy, part by part.
+const DIRECTIVES: [&str; 10] = [
+    "base-uri 'none'",
+    "connect-src 'self'",
+    "default-src 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "img-src 'self' data:",
+    "require-trusted-types-for 'script'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "trusted-types dompurify",
+];
+
+/// The parts of a browser that the page may not use.
+const REFUSED_FEATURES: [&str; 19] = [
+    "accelerometer",
+    "autoplay",
+    "camera",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "picture-in-picture",
+    "publickey-credentials-get",
+    "screen-wake-lock",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+];
+
+const OTHER_POLICIES: [(&str, &str); 4] = [
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+];
 
 /// A file in the list of the console's build.
 #[derive(Deserialize)]
@@ -109,7 +154,7 @@ async fn the_page_names_no_other_host_and_its_files_by_relative_addresses_that_a
 }
 
 #[tokio::test]
-async fn who_has_a_file_is_told_so_whatever_the_coding() {
+async fn a_client_that_has_a_file_gets_a_304_whatever_coding_it_accepts() {
     let stack = start().await;
     for file in BuiltFile::all() {
         let tag = &stack.send(Request::get(&file.path())).await.headers["etag"];
@@ -136,4 +181,31 @@ async fn the_page_of_a_stage_without_its_final_slash_names_its_files_from_the_ro
     assert_eq!(page.status, 200);
     assert_eq!(page.body.contains("\"/Prod/assets/"), !BuiltFile::all().is_empty());
     assert!(!page.body.contains("\"./assets/"));
+}
+
+#[tokio::test]
+async fn every_answer_says_what_a_browser_may_do_with_it() {
+    let stack = start().await;
+    let files = BuiltFile::all();
+    let stored = if files.is_empty() { 200 } else { 304 };
+    let mut cases = vec![
+        (Request::get("/").header("Accept", "text/html"), 200),
+        (Request::get("/").header("Accept", "application/json"), 200),
+        (Request::get("/").header("Accept", "text/html").header("If-None-Match", "*"), stored),
+        (Request::new("HEAD", "/"), 200),
+    ];
+    cases.extend(files.iter().map(|file| (Request::get(&file.path()), 200)));
+    for (request, status) in cases {
+        let answer = stack.send(request.clone()).await;
+        assert_eq!(answer.status, status, "{request:?}");
+        let policy = &answer.headers["content-security-policy"];
+        assert_eq!(policy.split("; ").collect::<BTreeSet<_>>(), DIRECTIVES.into(), "{request:?}");
+        assert!(!policy.contains("unsafe-"), "{policy}");
+        let refused = answer.headers["permissions-policy"].split(", ").map(|feature| feature.strip_suffix("=()"));
+        let refused: Option<BTreeSet<_>> = refused.collect();
+        assert_eq!(refused, Some(REFUSED_FEATURES.into()), "{request:?}");
+        for (name, value) in OTHER_POLICIES {
+            assert_eq!(answer.headers[name], value, "{request:?}: {name}");
+        }
+    }
 }

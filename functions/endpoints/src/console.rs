@@ -1,5 +1,5 @@
-//! `GET /`: the console's page, or for programs what the API is and where its parts are. `GET /assets/{name}`: the console's
-//! other files.
+//! `GET /`: the console's page, or for programs a description of the API with links. `GET /assets/{name}`: the
+//! console's other files.
 
 use serde::Serialize;
 use shared::domain::setting::SettingError;
@@ -14,7 +14,8 @@ const DESCRIPTION_MAX_AGE_SECONDS: u64 = 300;
 /// The name of most files changes with their content, so that nobody has to ask for them again.
 const CACHE_OF_IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The page, and whatever keeps its name, may change with each deployment: a browser asks each time whether its own is still the one.
+/// The page, and each file that keeps its name, may change with each deployment: a browser asks each time whether its own
+/// is still the one.
 const CACHE_OF_OTHERS: &str = "no-cache";
 
 /// The name of the page among the files.
@@ -32,21 +33,23 @@ const ETAG: HeaderName = HeaderName::from_static("etag");
 const CACHE_CONTROL: HeaderName = HeaderName::from_static("cache-control");
 const CONTENT_ENCODING: HeaderName = HeaderName::from_static("content-encoding");
 
-/// What a browser may do with the console, in each answer with a part of it (docs/decisions/console.md). The page runs its own scripts, calls its own
-/// API, and writes HTML only through `DOMPurify`'s policy.
+/// The policies that a browser applies to the console, in each answer that is no error (docs/decisions/console.md). The page
+/// runs its own scripts, calls its own API, and writes HTML only through `DOMPurify`'s policy.
 const POLICIES: [(&str, &str); 6] = [
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types dompurify",
     ),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     (
         "permissions-policy",
-        "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
-         gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
-         publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()",
+        "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), \
+         geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), \
+         picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), \
+         xr-spatial-tracking=()",
     ),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
@@ -83,8 +86,8 @@ struct ConsoleEndpoint {
 }
 
 impl Endpoint for ConsoleEndpoint {
-    /// Nothing is streamed. But API Gateway passes bytes on as they are from a function that can stream, and from others only where
-    /// the API lists their media types.
+    /// Nothing is streamed. But API Gateway passes bytes on as they are from a function that can stream, and from others
+    /// only where the API lists their media types.
     type Answer = Streamable<ApiError>;
     type Error = ApiError;
 
@@ -95,7 +98,7 @@ impl Endpoint for ConsoleEndpoint {
     }
 
     async fn answer(&self, request: Request) -> Result<Streamable<ApiError>, ApiError> {
-        let answer = match asset_in(request.path()) {
+        let answer = match asset_of(&request) {
             Some(name) => self.asset(&request, name)?,
             None => self.root(&request)?,
         };
@@ -136,9 +139,13 @@ impl ConsoleEndpoint {
     }
 }
 
-/// The name of the asset at `path`; `None` is the root, also below a path of a domain.
-fn asset_in(path: &str) -> Option<&str> {
-    let path = path.strip_suffix('/').unwrap_or(path);
+/// The name of the asset that is asked for; `None` is the root. The path alone does not tell them apart: the root of a
+/// domain's path `assets/v1` is `/assets/v1/`.
+fn asset_of(request: &Request) -> Option<&str> {
+    if request.route() == "/" {
+        return None;
+    }
+    let path = request.path().strip_suffix('/').unwrap_or(request.path());
     let (folder, name) = path.rsplit_once('/')?;
     (folder.rsplit('/').next() == Some(ASSETS)).then_some(name)
 }

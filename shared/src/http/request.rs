@@ -72,7 +72,8 @@ impl Request {
 
     /// The path as template.yaml writes it, such as `/keys/{id}`, so that log lines can be counted by it. Only API
     /// Gateway says it; on a laptop it is the path itself.
-    pub(crate) fn route(&self) -> &str {
+    #[must_use]
+    pub fn route(&self) -> &str {
         match self.received.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => context.resource_path.as_deref(),
             _ => None,
