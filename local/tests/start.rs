@@ -32,7 +32,7 @@ const LINE_LIMIT: Duration = Duration::from_secs(60);
 type Invocations = Arc<Mutex<Vec<Value>>>;
 
 struct Start {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     port: u16,
     launcher: Child,
     lines: Receiver<String>,
@@ -52,7 +52,7 @@ impl Start {
 
     /// The same, in a workspace in which `prepare` has made more.
     fn of_workspace(template: &str, function: &str, arguments: &[&str], prepare: impl Fn(&Path)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let path = folder.path();
         prepare(path);
         fs::write(path.join("template.yaml"), template.to_owned() + OPERATOR).unwrap();
@@ -65,7 +65,12 @@ impl Start {
         let operator = script(path, "operator", "exec sleep 600");
         script(path, "cargo", &cargo(&register, &operator));
         script(path, "cargo-lambda", &cargo_lambda(path));
-        let port = free_port();
+        Self::in_workspace(folder, arguments)
+    }
+
+    /// Starts the launcher in a workspace that is there.
+    fn in_workspace(folder: Arc<TempDir>, arguments: &[&str]) -> Self {
+        let (path, port) = (folder.path(), free_port());
         let mut launcher = launcher_on_ports(path, &port.to_string(), "0");
         launcher.args(arguments);
         launcher.env("CARGO", path.join("cargo")).env("PATH", format!("{}:/usr/bin:/bin", path.display()));
@@ -254,43 +259,61 @@ fn console(node: &'static str, npm: &'static str) -> impl Fn(&Path) {
 
 const NODE: &str = "echo v20.19.0";
 
+/// npm that builds a console of no files.
+const NPM: &str = "case \"$1\" in run) mkdir dist; echo [] > dist/files.json;; esac";
+
+/// The runs of npm.
+fn npm_runs(workspace: &Path) -> Vec<String> {
+    fs::read_to_string(workspace.join("npm-runs")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
 /// The lines of a whole start with a console at `/`.
-fn lines_of_a_start_with(prepare: impl Fn(&Path)) -> (Vec<String>, TempDir) {
+fn lines_of_a_start_with(prepare: impl Fn(&Path)) -> (Vec<String>, Arc<TempDir>) {
     let template = TEMPLATE.replace("Path: /register", "Path: /");
     let mut start = Start::of_workspace(&template, &good_function(), &["--concurrency", "1"], prepare);
     start.emulate(true);
     start.line("Docs: ");
     start.stop();
-    (start.printed.clone(), std::mem::replace(&mut start.folder, tempfile::tempdir().unwrap()))
+    (start.printed.clone(), Arc::clone(&start.folder))
 }
 
 #[test]
 fn a_console_is_installed_and_built_and_its_address_is_said() {
-    let build = "case \"$1\" in run) mkdir dist; echo [] > dist/files.json;; esac";
-    let (lines, workspace) = lines_of_a_start_with(console(NODE, build));
+    let (lines, workspace) = lines_of_a_start_with(console(NODE, NPM));
     assert!(
         lines.contains(&"3 of 5: Building the console: a minute the first time, then seconds.".to_owned()),
         "{lines:#?}"
     );
     assert!(lines.iter().any(|line| line.starts_with("Open:  http://127.0.0.1:") && line.ends_with("/ in a browser")));
-    let runs = fs::read_to_string(workspace.path().join("npm-runs")).unwrap();
-    let runs: Vec<&str> = runs.lines().collect();
+    let runs = npm_runs(workspace.path());
     assert!(runs.len() == 2 && runs[0].starts_with("ci --omit=dev ") && runs[1] == "run build", "{runs:?}");
-    assert!(workspace.path().join(".local/console-sources").is_file());
+    assert!(workspace.path().join("console/dist/sources-digest").is_file());
 }
 
 #[test]
 fn a_console_that_is_built_is_not_built_again() {
-    let built = |workspace: &Path| {
-        console(NODE, "")(workspace);
-        fs::create_dir(workspace.join("console/dist")).unwrap();
-        // The file system's clock may be coarse.
-        thread::sleep(Duration::from_millis(20));
-        fs::write(workspace.join("console/dist/files.json"), "[]").unwrap();
-    };
-    let (lines, workspace) = lines_of_a_start_with(built);
-    assert!(lines.contains(&"3 of 5: The console is built.".to_owned()), "{lines:#?}");
-    assert!(!workspace.path().join("npm-runs").exists());
+    let (_, workspace) = lines_of_a_start_with(console(NODE, NPM));
+    let mut again = Start::in_workspace(workspace, &[]);
+    assert_eq!(again.line("3 of 5: "), "3 of 5: The console is built.");
+    again.stop();
+    assert_eq!(npm_runs(again.folder.path()).len(), 2, "the first start has installed and built");
+}
+
+#[test]
+fn of_two_starts_at_once_in_one_workspace_one_builds_the_console_and_the_other_waits() {
+    let when_told =
+        "case \"$1\" in run) until [ -e ../go ]; do sleep 0.1; done; mkdir dist; echo [] > dist/files.json;; esac";
+    let mut first = Start::of_workspace(TEMPLATE, &good_function(), &["--in-memory"], console(NODE, when_told));
+    first.line("3 of 5: Building ");
+    let mut second = Start::in_workspace(Arc::clone(&first.folder), &["--in-memory"]);
+    let mut third = Start::in_workspace(Arc::clone(&first.folder), &["--in-memory"]);
+    third.line("        waiting for another start, which builds the console ");
+    third.stop();
+    fs::write(first.folder.path().join("go"), "").unwrap();
+    assert_eq!(second.line("3 of 5: "), "3 of 5: The console is built.");
+    assert_eq!(npm_runs(first.folder.path()).len(), 2, "to install and to build");
+    second.stop();
+    first.stop();
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! cargo-lambda: found on the PATH, found where an earlier start put it, or installed there.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::process::Command;
 use super::checks::{self, Plan};
 use super::child_group;
 use super::error::LaunchError;
+use super::installation::{put_in_place, remove};
 use super::interrupt::Interrupt;
 use super::progress::{PERIOD, say, say_every, step};
 
@@ -45,22 +45,12 @@ async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<
     step(1, format_args!("Installing cargo-lambda {PINNED_VERSION} from PyPI into {folder}: 15 MB, some seconds."));
     let installed = install_into(&unfinished, interrupt).await;
     let is_there = match installed {
-        Ok(true) => put_in_place(&unfinished, home).await,
+        Ok(true) => put_in_place(&unfinished, home, has_usable).await,
         _ => false,
     };
     remove(&unfinished);
     installed?;
     if is_there { Ok(()) } else { Err(LaunchError::NoCargoLambda) }
-}
-
-/// Leaves what another start has installed meanwhile, because that start runs it.
-async fn put_in_place(unfinished: &Path, home: &Path) -> bool {
-    if usable_version(&program_in(home)).await.is_some() {
-        return true;
-    }
-    // It is broken, or not there.
-    remove(home);
-    fs::rename(unfinished, home).is_ok() || usable_version(&program_in(home)).await.is_some()
 }
 
 async fn install_into(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
@@ -83,18 +73,22 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     let steps =
         async { Ok(child_group::succeeds(create, interrupt).await? && child_group::succeeds(fill, interrupt).await?) };
     let done: Result<bool, LaunchError> = say_every(PERIOD, steps, || "still installing".to_owned()).await;
-    Ok(done? && usable_version(&program_in(folder)).await.is_some())
+    Ok(done? && has_usable(folder).await)
 }
 
 /// Cargo prints its progress by itself.
 async fn install_with_cargo(folder: &Path, interrupt: &mut Interrupt) -> Result<bool, LaunchError> {
     let mut install = Command::new(checks::cargo());
     install.args(["install", "--locked", "--root"]).arg(folder).arg(format!("cargo-lambda@{PINNED_VERSION}"));
-    Ok(child_group::succeeds(install, interrupt).await? && usable_version(&program_in(folder)).await.is_some())
+    Ok(child_group::succeeds(install, interrupt).await? && has_usable(folder).await)
 }
 
 fn program_in(folder: &Path) -> PathBuf {
     folder.join("bin/cargo-lambda")
+}
+
+async fn has_usable(home: &Path) -> bool {
+    usable_version(&program_in(home)).await.is_some()
 }
 
 async fn usable_version(program: &Path) -> Option<String> {
@@ -112,48 +106,9 @@ fn new_enough(text: &str) -> Option<&str> {
     ((major, minor) >= OLDEST_VERSION).then_some(version)
 }
 
-fn remove(folder: &Path) {
-    // An error is ignored: either the folder does not exist, or the next step fails for the same reason and reports it.
-    let _ = fs::remove_dir_all(folder);
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
-
-    /// A program that prints the pinned version, in place of an installation.
-    fn installed_in(folder: &Path) {
-        let program = program_in(folder);
-        fs::create_dir_all(program.parent().unwrap()).unwrap();
-        fs::write(&program, format!("#!/bin/sh\necho cargo-lambda {PINNED_VERSION}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    #[tokio::test]
-    async fn of_two_starts_that_install_at_once_the_second_takes_what_the_first_has_put_in_place() {
-        let tools = tempfile::tempdir().unwrap();
-        let (first, second, home) =
-            (tools.path().join("unfinished-1"), tools.path().join("unfinished-2"), tools.path().join("home"));
-        installed_in(&first);
-        installed_in(&second);
-        assert!(put_in_place(&first, &home).await);
-        assert!(put_in_place(&second, &home).await);
-        assert!(!first.exists(), "the first was put in place");
-        assert!(second.exists(), "the second was not needed");
-        assert!(usable_version(&program_in(&home)).await.is_some());
-    }
-
-    #[tokio::test]
-    async fn a_broken_installation_gives_way() {
-        let tools = tempfile::tempdir().unwrap();
-        let (unfinished, home) = (tools.path().join("unfinished"), tools.path().join("home"));
-        fs::create_dir_all(home.join("bin")).unwrap();
-        installed_in(&unfinished);
-        assert!(put_in_place(&unfinished, &home).await);
-        assert!(usable_version(&program_in(&home)).await.is_some());
-    }
 
     #[test]
     fn versions_from_1_9_on_are_new_enough() {

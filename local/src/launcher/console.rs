@@ -5,13 +5,13 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::SystemTime;
 
 use tokio::process::Command;
 
 use super::checks::Plan;
 use super::child_group;
 use super::error::LaunchError;
+use super::file_lock::lock_file;
 use super::interrupt::Interrupt;
 use super::node::{self, Node};
 use super::progress::{PERIOD, say, say_every, step};
@@ -22,19 +22,40 @@ const STEP: u8 = 3;
 /// The last file that the console's build writes.
 const LIST: &str = "dist/files.json";
 
+/// The digest of the sources of a build, beside the build: the next build begins by deleting both.
+const DIGEST: &str = "dist/sources-digest";
+
 /// Folders in the console's that are no sources.
 const MADE: [&str; 2] = ["dist", "node_modules"];
 
 /// Types of TypeScript alone, which are made for the checks and are no part of a build.
 const TYPES: &str = ".d.ts";
 
-/// Where the digest of the sources that were built last is kept, and what npm printed, in the workspace.
-const DIGEST: &str = ".local/console-sources";
+/// npm's output, in the workspace.
 const LOG: &str = ".local/console-build.log";
+
+/// The file that a start locks while it looks at the build and builds: two builds at once would delete each other's files.
+const LOCK: &str = ".local/console-build.lock";
+
+/// npm's arguments to install the packages of a build. By npm's own limits, a start without a network would wait for minutes.
+const INSTALL: [&str; 8] = [
+    "ci",
+    "--omit=dev",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-timeout=30000",
+];
 
 /// Whether a build of the console is there.
 pub(super) fn is_built(plan: &Plan) -> bool {
-    folder(plan).join(LIST).is_file()
+    has_build(&folder(plan))
+}
+
+fn has_build(console: &Path) -> bool {
+    console.join(LIST).is_file()
 }
 
 /// The console's folder, in the workspace.
@@ -42,17 +63,17 @@ fn folder(plan: &Plan) -> PathBuf {
     plan.workspace.join("console")
 }
 
-/// Builds the console if its sources have changed since it was built.
+/// Builds the console unless a start has built the sources that are there.
 pub(super) async fn build(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), LaunchError> {
     let console = folder(plan);
     if !console.join("package.json").is_file() {
         step(STEP, "There is no console in this workspace.");
         return Ok(());
     }
-    // A source that cannot be read is npm's to complain of.
-    let sources = ConsoleSources::in_folder(&console).ok();
-    let kept = plan.workspace.join(DIGEST);
-    if sources.as_ref().is_some_and(|sources| sources.are_built(&console, &kept)) {
+    let _lock = lock(plan, interrupt).await?;
+    // Where a source cannot be read there is no digest: npm is run, and its message names the file.
+    let sources = SourcesDigest::of_sources(&console).ok();
+    if sources.is_some() && sources == SourcesDigest::of_build(&console) {
         step(STEP, "The console is built.");
         return Ok(());
     }
@@ -65,15 +86,24 @@ pub(super) async fn build(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), 
     };
     let log = plan.workspace.join(LOG);
     let built = run_npm(&node, &console, &log, interrupt);
-    let is_done = say_every(PERIOD, built, || format!("still building, with Node {}", node.version)).await?;
-    if let (true, Some(sources)) = (is_done, sources) {
-        // If it cannot be kept, the next start builds the console again.
-        let _ = fs::write(kept, sources.digest.to_string());
-    } else if !is_done {
-        let then = if is_built(plan) { "it stays as it was" } else { "it is left out" };
+    if say_every(PERIOD, built, || format!("still building, with Node {}", node.version)).await? {
+        SourcesDigest::keep(sources, &console);
+    } else {
+        let then = if has_build(&console) { "it stays as it was" } else { "it is left out" };
         say(format_args!("The console could not be built, and {then}; {} says why.", plan.shown(&log)));
     }
     Ok(())
+}
+
+/// Waits until no other start in this workspace looks at the build or builds. `None`: the file cannot be locked, and this start
+/// goes on without.
+async fn lock(plan: &Plan, interrupt: &mut Interrupt) -> Result<Option<File>, LaunchError> {
+    let path = plan.workspace.join(LOCK);
+    let free = say_every(PERIOD, lock_file(&path), || "waiting for another start, which builds the console".to_owned());
+    tokio::select! {
+        locked = free => Ok(locked.ok()),
+        () = interrupt.received() => Err(LaunchError::Interrupted),
+    }
 }
 
 /// Installs the console's packages unless they are there, and builds it. Whether that succeeded.
@@ -89,11 +119,7 @@ async fn run_npm(node: &Node, console: &Path, log: &Path, interrupt: &mut Interr
             .stderr(Stdio::from(printed.try_clone()?));
         Ok(npm)
     };
-    let (Ok(install), Ok(build)) =
-        (npm(&["ci", "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"]), npm(&["run", "build"]))
-    else {
-        return Ok(false);
-    };
+    let (Ok(install), Ok(build)) = (npm(&INSTALL), npm(&["run", "build"])) else { return Ok(false) };
     if !has_packages(console) && !child_group::succeeds(install, interrupt).await? {
         return Ok(false);
     }
@@ -109,23 +135,18 @@ fn has_packages(console: &Path) -> bool {
     installed.is_some() && installed >= locked
 }
 
-/// The sources of the console: all that is in its folder and was not made from it.
-struct ConsoleSources {
-    /// It tells sources from others. Rust may make another one of the same sources in a later version: then they are built again.
-    digest: u64,
-    /// When the newest was written.
-    newest: SystemTime,
-}
+/// A digest of the console's sources: of all that is in its folder and was not made from it. Rust may make another one of the same
+/// sources in a later version: then they are built again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SourcesDigest(u64);
 
-impl ConsoleSources {
-    fn in_folder(console: &Path) -> io::Result<Self> {
+impl SourcesDigest {
+    fn of_sources(console: &Path) -> io::Result<Self> {
         let mut files = Vec::new();
         list(console, &mut files)?;
         files.sort();
         let mut hasher = DefaultHasher::new();
-        let mut newest = SystemTime::UNIX_EPOCH;
         for file in files {
-            newest = newest.max(fs::metadata(&file)?.modified()?);
             let name = file.strip_prefix(console).unwrap_or(&file);
             for part in [name.as_os_str().as_encoded_bytes(), &fs::read(&file)?] {
                 // With its length, so that no two lists of parts are the same bytes.
@@ -133,15 +154,24 @@ impl ConsoleSources {
                 hasher.write(part);
             }
         }
-        Ok(Self { digest: hasher.finish(), newest })
+        Ok(Self(hasher.finish()))
     }
 
-    /// Whether the build that is there was made of these sources: by a start, which kept their digest, or by hand, after the last
-    /// change.
-    fn are_built(&self, console: &Path, kept: &Path) -> bool {
-        let Ok(built_at) = fs::metadata(console.join(LIST)).and_then(|list| list.modified()) else { return false };
-        let built_by_a_start = fs::read_to_string(kept).is_ok_and(|digest| digest == self.digest.to_string());
-        built_by_a_start || built_at > self.newest
+    /// The digest of the sources of the build that is there. `None`: there is no build, or it was made by hand, of sources that
+    /// nobody knows.
+    fn of_build(console: &Path) -> Option<Self> {
+        let kept = has_build(console).then(|| fs::read_to_string(console.join(DIGEST)).ok())??;
+        kept.parse().ok().map(Self)
+    }
+
+    /// Keeps the digest that the sources had before the build, unless they have changed meanwhile: the build may have each of them
+    /// as it was or as it is.
+    fn keep(before: Option<Self>, console: &Path) {
+        let after = Self::of_sources(console).ok();
+        if let (Some(Self(digest)), true) = (before, before == after) {
+            // If it cannot be kept, the next start builds the console again.
+            let _ = fs::write(console.join(DIGEST), digest.to_string());
+        }
     }
 }
 
@@ -161,8 +191,6 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tempfile::TempDir;
 
     use super::*;
@@ -181,8 +209,25 @@ mod tests {
         fs::write(path, content).unwrap();
     }
 
-    fn digest(console: &Path) -> u64 {
-        ConsoleSources::in_folder(console).unwrap().digest
+    fn digest(console: &Path) -> SourcesDigest {
+        SourcesDigest::of_sources(console).unwrap()
+    }
+
+    /// What `npm run build` does: it deletes the build that is there, and writes another one.
+    fn npm_run_build(console: &Path) {
+        let _ = fs::remove_dir_all(console.join("dist"));
+        write(console, LIST, "[]");
+    }
+
+    /// What a start does that builds.
+    fn start(console: &Path) {
+        let before = digest(console);
+        npm_run_build(console);
+        SourcesDigest::keep(Some(before), console);
+    }
+
+    fn is_of_sources(console: &Path) -> bool {
+        SourcesDigest::of_build(console) == Some(digest(console))
     }
 
     #[test]
@@ -205,20 +250,42 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_built_if_a_start_says_so_or_if_none_is_newer_than_the_build() {
+    fn a_build_is_of_the_sources_of_which_a_start_has_made_it() {
         let console = console_of(&[("src/a.ts", "1")]);
-        let kept = console.path().join("dist/kept");
-        let are_built = || ConsoleSources::in_folder(console.path()).unwrap().are_built(console.path(), &kept);
-        assert!(!are_built(), "there is no build");
-        write(console.path(), LIST, "[]");
-        let list = File::options().write(true).open(console.path().join(LIST)).unwrap();
-        list.set_modified(SystemTime::now() + Duration::from_secs(60)).unwrap();
-        assert!(are_built(), "the build is newer");
-        list.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        assert!(!are_built(), "the sources are newer");
-        fs::write(&kept, digest(console.path()).to_string()).unwrap();
-        assert!(are_built(), "the sources are those of the build");
-        write(console.path(), "src/a.ts", "2");
-        assert!(!are_built(), "the sources have changed");
+        let console = console.path();
+        assert!(!is_of_sources(console), "there is no build");
+        start(console);
+        assert!(is_of_sources(console));
+        write(console, "src/a.ts", "2");
+        assert!(!is_of_sources(console), "a source has changed");
+        write(console, "src/a.ts", "1");
+        assert!(is_of_sources(console), "the source is as it was");
+        fs::remove_file(console.join(LIST)).unwrap();
+        assert!(!is_of_sources(console), "the build was deleted");
+    }
+
+    #[test]
+    fn a_build_by_hand_takes_the_digest_of_the_build_before_it_away() {
+        let console = console_of(&[("src/a.ts", "1")]);
+        let console = console.path();
+        start(console);
+        write(console, "src/a.ts", "2");
+        npm_run_build(console);
+        assert!(!is_of_sources(console));
+        write(console, "src/a.ts", "1");
+        assert!(!is_of_sources(console), "the build is of the other sources");
+    }
+
+    #[test]
+    fn of_sources_that_change_while_they_are_built_no_digest_is_kept() {
+        let console = console_of(&[("src/a.ts", "1")]);
+        let console = console.path();
+        let before = digest(console);
+        npm_run_build(console);
+        write(console, "src/a.ts", "2");
+        SourcesDigest::keep(Some(before), console);
+        assert_eq!(SourcesDigest::of_build(console), None);
+        write(console, "src/a.ts", "1");
+        assert!(!is_of_sources(console));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::process::Command;
 use super::checks::Plan;
 use super::child_group;
 use super::error::LaunchError;
+use super::installation::{put_in_place, remove};
 use super::interrupt::Interrupt;
 use super::progress::{PERIOD, say, say_every};
 
@@ -67,9 +67,10 @@ async fn install(plan: &Plan, home: &Path, interrupt: &mut Interrupt) -> Result<
     say(format_args!("        installing Node {PINNED_VERSION} from PyPI into {folder}: 60 MB, some seconds"));
     let installed = install_wheel(&unfinished, interrupt).await;
     if let Ok(true) = installed {
-        // What is there is broken. It fails only if another start has put it in place meanwhile.
-        remove(home);
-        let _ = fs::rename(unfinished.join("wheel"), home);
+        put_in_place(&unfinished.join("wheel"), home, async |home: &Path| {
+            Node::at(Some(home.to_owned())).await.is_some()
+        })
+        .await;
     }
     remove(&unfinished);
     installed?;
@@ -80,8 +81,9 @@ async fn install_wheel(folder: &Path, interrupt: &mut Interrupt) -> Result<bool,
     let mut create = Command::new("python3");
     create.args(["-m", "venv"]).arg(folder.join("venv")).stderr(Stdio::null()).stdout(Stdio::null());
     let mut fill = Command::new(folder.join("venv/bin/python"));
-    // A source package would compile Node for an hour.
+    // A source package would compile Node for an hour. Without a network, pip's five retries would hold the start up.
     fill.args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"])
+        .args(["--retries", "1"])
         .arg("--target")
         .arg(folder.join("wheel"))
         .arg(format!("{PACKAGE}=={PINNED_VERSION}"));
@@ -129,11 +131,6 @@ fn path_beginning_with(folder: &Path) -> OsString {
     let folders = [folder.to_owned()].into_iter().chain(env::split_paths(&inherited));
     // A folder with a colon cannot be on a PATH.
     env::join_paths(folders).unwrap_or(inherited)
-}
-
-fn remove(folder: &Path) {
-    // An error is ignored: either the folder does not exist, or the next step fails for the same reason.
-    let _ = fs::remove_dir_all(folder);
 }
 
 #[cfg(test)]
