@@ -1,4 +1,4 @@
-//! The switch by which operators and staff stop and resume messages and registrations. Each command is an act of the history.
+//! The switch by which operators and superusers stop and resume messages and registrations. Each command is an act of the history.
 
 use acts::{Act, ActSubject, Deed};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
@@ -27,7 +27,7 @@ pub enum SwitchError {
     Store(#[from] StoreError),
 }
 
-/// The switch by which an operator stops and resumes messages and registrations.
+/// The switch by which a command stops and resumes messages and registrations.
 #[derive(Clone, Debug)]
 pub struct Switch {
     table: Table,
@@ -41,7 +41,7 @@ impl Switch {
         Self { table, clock }
     }
 
-    /// The operator's last word.
+    /// The last command.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.
@@ -49,7 +49,7 @@ impl Switch {
         Ok(self.table.get(Acceptance::key()).await?.unwrap_or_default())
     }
 
-    /// Writes the operator's command, and records it. Functions that run hear it within
+    /// Writes a command, and records it. Functions that run hear it within
     /// [`LONGEST_UNHEARD`](crate::gate::LONGEST_UNHEARD). A repetition of the last command writes nothing, and is no act.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Switch {
             items.extend(authority.parts(&act, &self.table, &self.clock)?);
             let token = format!("stop-{}", TokenId::new(&self.clock));
             let Err(error) = self.table.transact(&token, items, &self.clock, deadline).await else {
-                tracing::warn!(accepting, "an operator has said whether messages and registrations are accepted");
+                tracing::warn!(accepting, "a command has said whether messages and registrations are accepted");
                 return Ok(next);
             };
             let reasons = cancellation_reasons(&error).unwrap_or_default();
@@ -101,7 +101,7 @@ impl Switch {
                 return Err(StoreError::from(error).into());
             }
         }
-        Err(StoreError::Unavailable(Cause::because("too many operators are giving commands")).into())
+        Err(StoreError::Unavailable(Cause::because("too many commands are given at once")).into())
     }
 
     /// The part of a transaction that puts `next` in the place of the command that was `seen`, or of an item that cannot be read.
