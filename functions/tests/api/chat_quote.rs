@@ -29,10 +29,17 @@ async fn with_a_reader(credits: u64, settings: &[(&str, &str)]) -> (MockServer, 
 /// The credits of the hold that was written last.
 fn held_last(world: &World) -> u64 {
     let requests = world.stack.recorder().requests();
+    let held = |update: &Value| {
+        update["ExpressionAttributeValues"][":hold"]["M"]["amount"]["N"]
+            .as_str()
+            .map(|credits| credits.parse::<u64>().unwrap())
+    };
+    // With the budget of an API key the hold is an update in a transaction.
     let mut holds = requests.iter().filter_map(|request| {
-        request.body["ExpressionAttributeValues"][":hold"]["M"]["amount"]["N"].as_str().map(str::to_owned)
+        let items = request.body["TransactItems"].as_array().into_iter().flatten();
+        held(&request.body).or_else(|| items.map(|item| &item["Update"]).find_map(held))
     });
-    holds.next_back().unwrap().parse().unwrap()
+    holds.next_back().unwrap()
 }
 
 /// The answer to a request for a quote, which changes nothing and asks no model.
@@ -93,6 +100,37 @@ async fn the_quote_has_as_much_of_the_context_as_the_balance_leaves_to_the_messa
     let turns = talk(&world, &server, &ada.access).await;
     let is_shorter = |(place, turns): (usize, &usize)| *turns < 2 * place + 1;
     assert!(turns.iter().enumerate().any(is_shorter), "the balance made no context shorter: {turns:?}");
+}
+
+#[tokio::test]
+async fn a_message_by_a_key_holds_what_its_quote_says_or_what_the_budget_of_the_key_leaves() {
+    let (server, world, Tokens { access, .. }) = with_a_reader(100_000, &[]).await;
+    let text = "Will it rain?";
+    let mut remaining =
+        number(&quoted(&world, &server, quote_of_message(text).bearer(&access)).await.json(), "most") - 1;
+    let budget = json!({"budget": {"credits": remaining, "per": "total"}});
+    let made = world.stack.send(make_api_key_with(&budget).bearer(&access)).await.json();
+    let key = made["key"].as_str().unwrap();
+    let mut sent = 0;
+    let refusals = loop {
+        let quote = quoted(&world, &server, quote_of_message(text).bearer(key)).await;
+        let response = world.stack.send(message(text).bearer(key)).await;
+        assert_eq!(quote.status, response.status, "{quote:?}: {response:?}");
+        if response.status != 200 {
+            break [quote, response];
+        }
+        let held = held_last(&world);
+        assert_eq!(held, number(&quote.json(), "most").min(remaining), "{quote:?}");
+        assert!(header(&response, "x-token-cost") <= held, "{response:?}");
+        remaining -= header(&response, "x-token-cost");
+        sent += 1;
+    };
+    assert!(sent > 0, "the budget paid for no message");
+    for refusal in refusals {
+        assert_eq!(status_and_code(&refusal), (402, "insufficient_tokens".to_owned()));
+        let problem = refusal.json();
+        assert_eq!((&problem["limited_by"], &problem["remaining"]), (&json!("key"), &json!(remaining)), "{problem}");
+    }
 }
 
 #[tokio::test]
