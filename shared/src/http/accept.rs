@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_prefers_a_page_and_so_does_who_takes_anything() {
+    fn a_browser_prefers_a_page_and_so_does_a_client_that_accepts_anything() {
         for values in [
             &["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"][..],
             &["*/*"],

@@ -26,7 +26,7 @@ impl ContentCoding {
 }
 
 impl Request {
-    /// The one of `codings` that the client takes most gladly, and of two the better one. `None` is the body as it is: the client
+    /// The one of `codings` to which the client gives the greatest weight, and of two the better one. `None` is the body as it is: the client
     /// would rather have that, or names no coding, as old programs do.
     #[must_use]
     pub fn preferred_coding(&self, codings: impl IntoIterator<Item = ContentCoding>) -> Option<ContentCoding> {

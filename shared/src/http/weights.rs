@@ -1,10 +1,10 @@
-//! Headers that list what a client takes, each with a weight (RFC 9110, section 12.4.2).
+//! Headers that list media types or codings that a client accepts, each with a weight (RFC 9110, section 12.4.2).
 
 use lambda_http::http::HeaderName;
 
 use crate::http::request::Request;
 
-/// How gladly a client takes something, which RFC 9110 calls a quality value: thousandths, of which 0 is a refusal.
+/// The weight of a media type or a coding, which RFC 9110 calls a quality value: thousandths, of which 0 is a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QualityValue(u16);
 
@@ -32,7 +32,7 @@ pub(super) struct WeightedElement<'a> {
 }
 
 impl<'a> WeightedElement<'a> {
-    /// The element in `text/html;level=1;q=0.5`. Without a weight, and with one that cannot be read, it is taken gladly.
+    /// The element in `text/html;level=1;q=0.5`. Without a weight, and with one that cannot be read, it has the full one.
     fn of(text: &'a str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let value = parts.next().unwrap_or_default();
