@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use domain::setting::SettingError;
 use domain::time::Clock;
-use lambda_http::http::{HeaderName, HeaderValue};
 
 use crate::endpoint::answered::{Answered, PathMethods, answered};
 use crate::http::{CorsOrigins, Method, Request};
@@ -42,9 +41,6 @@ pub trait Endpoint: Sized + Send + Sync + 'static {
     /// Whether nobody learns by a method that is not allowed that there is the path: the handler gets every method, and answers
     /// with 405 those who may know. A preflight is answered as everywhere, since it names nobody.
     const HIDES_METHODS: bool = false;
-
-    /// Headers of all responses of the endpoint, whatever the outcome.
-    const HEADERS: &'static [(&'static str, &'static str)] = &[];
 
     /// Whether the endpoint has the path of `request`, for one that gets the paths that no function has. At another path
     /// every method is answered with 404, as API Gateway does.
@@ -114,11 +110,6 @@ impl<E: Endpoint> Served<E> {
         let request = Request::from_lambda(received, &self.clock, self.timeout);
         let methods = E::has_path(&request).then(|| E::methods(&request));
         let methods = methods.map(|methods| PathMethods { methods, are_hidden: E::HIDES_METHODS });
-        let mut answered =
-            answered(methods, &self.cors_origins, request, |request| self.endpoint.answer(request)).await;
-        for (name, value) in E::HEADERS {
-            answered.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        answered
+        answered(methods, &self.cors_origins, request, |request| self.endpoint.answer(request)).await
     }
 }

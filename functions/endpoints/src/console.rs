@@ -33,8 +33,8 @@ const ETAG: HeaderName = HeaderName::from_static("etag");
 const CACHE_CONTROL: HeaderName = HeaderName::from_static("cache-control");
 const CONTENT_ENCODING: HeaderName = HeaderName::from_static("content-encoding");
 
-/// The policies that a browser applies to the console, in all responses (docs/decisions/console.md). The page runs its own
-/// scripts, calls its own API, and writes HTML only through `DOMPurify`'s policy.
+/// The policies that a browser applies to the console, in each answer that is no error (docs/decisions/console.md). The page
+/// runs its own scripts, calls its own API, and writes HTML only through `DOMPurify`'s policy.
 const POLICIES: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -93,8 +93,6 @@ impl Endpoint for ConsoleEndpoint {
 
     const METHODS: &'static [Method] = &[Method::GET];
 
-    const HEADERS: &'static [(&'static str, &'static str)] = &POLICIES;
-
     async fn start(resources: &Resources) -> Result<Self, SettingError> {
         Ok(Self { files: &[], registration: resources.settings.registration })
     }
@@ -104,6 +102,8 @@ impl Endpoint for ConsoleEndpoint {
             Some(name) => self.asset(&request, name)?,
             None => self.root(&request)?,
         };
+        let answer =
+            POLICIES.iter().fold(answer, |answer, (name, value)| answer.header(HeaderName::from_static(name), value));
         Ok(answer.into())
     }
 }
