@@ -56,7 +56,7 @@ def path_of_chromium() -> str | None:
 
 
 def install_chromium() -> None:
-    """Nobody answers a question of apt or sudo: where one would be asked, the installation fails."""
+    """Installs Chromium without a question: apt or sudo that would ask one fails."""
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     missing = [program for program in ("apt-get", *as_root[:1]) if shutil.which(program) is None]
     if missing:

@@ -35,7 +35,7 @@ STARTS_AT_ONCE = 4  # a new AWS account may run ten functions at once
 AUDIT_RUNS = 20  # a run that is out of time goes on in the next
 DELETIONS = 10
 QUESTION = "Say hello in one word."
-# What a client accepts that wants a file as it is, one that knows gzip, and a browser.
+# The header Accept-Encoding of a client that wants a file as it is, of one that knows gzip, and of a browser.
 CODINGS = ("identity", "gzip", "gzip, deflate, br, zstd")
 # An answer that has another form than the check reads it by.
 MISREAD = (AttributeError, LookupError, TypeError, ValueError)

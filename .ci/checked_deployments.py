@@ -190,7 +190,7 @@ class ConsoleStandIn(http.server.BaseHTTPRequestHandler):
 
 
 def findings_at_console(**broken: object) -> list[str]:
-    """What the check finds at a console that is broken in this way."""
+    """The finding of the check at a console that is broken in this way."""
     handler = type("BrokenConsole", (ConsoleStandIn,), broken)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -90,7 +90,7 @@ TEXTS = {
 }
 TEXTS |= {"user", "actor_name", "subject_name", "prefix", "network", "label", "problem", "path", "by", "owned_by"}
 ANSWERS = re.compile(r"//[^/]+/(?!assets/)[a-z0-9_.-]+/")
-# What no page has, whatever it shows.
+# Elements and attributes that no page has.
 STRANGERS = """() => [...document.querySelectorAll(
     "main script, main iframe, main object, main embed, main base, main meta, main link, main img, main style, form[action]"
   ), ...[...document.querySelectorAll("body *")].filter((each) =>
@@ -140,7 +140,7 @@ def plant_in_catalogue(provider: TalkingProvider, stack: Stack, ruth: str) -> No
 
 
 def watch(shown: Window, has_policy: bool) -> list[str]:
-    """What ran, by the page on which it did. Makes sure that the canary sings where nothing holds it."""
+    """The scripts that ran, by the page on which they did. Makes sure that the canary sings where nothing holds it."""
     runs: list[str] = []
     shown.context.expose_function("__xss", lambda *_: runs.append(shown.page.url))
     if not has_policy:

@@ -35,8 +35,8 @@ def build() -> None:
 
 
 def install_packages() -> None:
-    """Those of the lock file and no others. Those for the checks are among them: else a build would take them away from whoever changes
-    the console."""
+    """Installs the packages of the lock file and no others. The packages for the checks are among them: else a build would remove them
+    from the folder of a developer."""
     run("ci", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier")
 
 
@@ -85,7 +85,7 @@ def run(*arguments: str) -> None:
     npm = npm_of_path()
     if npm is None:
         home = installed_node()
-        # What npm starts looks for Node on the PATH.
+        # The programs that npm starts look for Node on the PATH.
         environment["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
         # The wheel has a program `npm` too, which does not find its own files.
         npm = [home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]

@@ -11,7 +11,7 @@ from console_people import furnish, superuser
 from console_window import PAGES_OF_PEOPLE, PAGES_OF_STAFF, PAGES_OF_STRANGERS, Fault, Window
 from talking_provider import talking_stack
 
-# What Lighthouse sets for a telephone: a slow 4G network, and a quarter of this machine's processor.
+# Lighthouse sets these for a telephone: a slow 4G network, and a quarter of this machine's processor.
 DOWNLOAD_BITS_A_SECOND, UPLOAD_BITS_A_SECOND, LATENCY_MS = 1_600_000, 750_000, 150
 PROCESSOR_SLOWDOWN = 4
 ROUNDS = 3

@@ -51,7 +51,7 @@ def main(chromium: object) -> None:
 
 @dataclasses.dataclass
 class Checks:
-    """What the checks are made with."""
+    """The stack, the browser and the provider of the checks."""
 
     chromium: object
     provider: TalkingProvider
@@ -152,7 +152,7 @@ def begin(shown: Window, message: str) -> None:
 
 
 def note(shown: Window, text: str) -> object:
-    """What the page says of a message."""
+    """The note below a message."""
     return shown.log().get_by_text(text).first
 
 
@@ -524,7 +524,7 @@ def tab_to(shown: Window, place: object) -> None:
     raise Fault(f"The Tab key does not lead to {place}.")
 
 
-# Where the focus is: null on the page itself, or what it is, and whether the eye finds it.
+# The element with the focus and whether the focus is visible; null on the page itself.
 STOP = """() => {
   const stop = document.activeElement;
   if (stop === null || stop === document.body || stop === document.documentElement) return null;

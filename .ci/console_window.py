@@ -129,7 +129,7 @@ class Window:
         return self.page.get_by_role("textbox", name="Message")
 
     def log(self) -> object:
-        """What was said in the conversation that is open."""
+        """The messages of the conversation that is open."""
         return self.page.get_by_role("log", name="Messages")
 
     def send(self, message: str) -> None:
@@ -200,7 +200,7 @@ END_TRANSITIONS = "() => { for (const each of document.getAnimations()) if (each
 
 
 def violations(page: object) -> list[str]:
-    """What axe-core finds against the page as it is now."""
+    """The violations that axe-core finds on the page as it is now."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate(

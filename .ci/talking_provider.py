@@ -111,7 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.write({"error": {"message": "Not now.", "type": "server_error"}})
         elif asked.get("stream"):
             self.begin(200, "text/event-stream")
-            # Whoever asked may go away.
+            # The client may go away.
             with contextlib.suppress(BrokenPipeError):
                 self.say(text, plan, usage(asked, text))
         else:

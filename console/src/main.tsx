@@ -1,4 +1,4 @@
-/** Where the console begins: the theme first, so that nothing is drawn twice, and then the pages. */
+/** The start of the console: the theme first, so that nothing is drawn twice, and then the pages. */
 
 import "@picocss/pico/css/pico.min.css";
 import "./style/base.css";

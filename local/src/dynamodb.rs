@@ -25,7 +25,7 @@ const LOCK_FILE_NAME: &str = "chat-api.db.lock";
 /// Time for requests under way: a request that hangs must not delay the end of the program.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where the items are kept.
+/// The place of the items.
 #[derive(Clone, Debug)]
 pub enum Storage {
     /// In memory: the items are lost when the server stops.

@@ -1,5 +1,5 @@
 /**
- * Where the API is: above the folder of this file, whether that is on a domain, below a stage of API Gateway, or on a laptop. The
+ * The root of the API: above the folder of this file, whether that is on a domain, below a stage of API Gateway, or on a laptop. The
  * address of the page would not do, since a stage may be opened without its final slash.
  */
 

@@ -1,4 +1,4 @@
-/** What screen readers hear of a reply. The streamed words are no live region: they would be read in pieces. */
+/** The announcements of a reply to screen readers. The streamed words are no live region: they would be read in pieces. */
 
 import { credits } from "../parts/amounts.tsx";
 import { announce, notify } from "../parts/announcer.tsx";

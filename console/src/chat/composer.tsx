@@ -1,4 +1,4 @@
-/** Where a message is typed. What is typed stays through a reload and the end of a session. */
+/** The composer of messages. Its draft stays through a reload and the end of a session. */
 
 import { useQuery } from "@tanstack/preact-query";
 import type { RefObject } from "preact";
@@ -111,7 +111,7 @@ function useGrowth(area: RefObject<HTMLTextAreaElement>, text: string): void {
   }, [text]);
 }
 
-/** What the message costs, and whether there is enough. */
+/** The quote of the message, and whether the balance covers it. */
 function QuoteNote({ conversation, draft, chosen }: Props) {
   const quote = useQuote({ message: draft, model: chosen?.id ?? null, conversation });
   const balance = useQuery(balanceQuery);

@@ -96,7 +96,7 @@ function useObstacle(conversation: string | null, reply: Reply | null): { isTher
 }
 
 function obstacleOf(isRead: boolean, reply: Reply | null): string | null {
-  // What the conversation has is how this page finds again what it sends.
+  // The page finds a sent message again among the messages that the conversation had.
   if (!isRead) return "What was said before is not there yet.";
   if (reply === null || isSettled(reply)) return null;
   if (isReading(reply)) return "The next message can be sent when the reply is there.";

@@ -32,7 +32,7 @@ export function inList(pages: Pages | undefined): Conversation[] {
   return pages?.pages.flatMap(({ conversations }) => conversations) ?? [];
 }
 
-/** Those whose title has all words of `wanted`, in any order and any case. */
+/** The conversations whose title has all words of `wanted`, in any order and any case. */
 export function withTitle(conversations: Conversation[], wanted: string): Conversation[] {
   const words = folded(wanted).split(/\s+/).filter(Boolean);
   return conversations.filter(({ title }) => words.every((word) => folded(title).includes(word)));

@@ -24,7 +24,7 @@ export function Exchange({ message }: { message: Message }) {
   );
 }
 
-/** What the person said: as it was typed, and no Markdown. */
+/** The message of the person: as it was typed, and no Markdown. */
 export function Said({ text }: { text: string }) {
   return (
     <div class="said">

@@ -11,7 +11,7 @@ import { ReplyText } from "./reply_text.tsx";
 
 interface Props {
   reply: Reply;
-  /** What the conversation has, newest first. */
+  /** The messages of the conversation, newest first. */
   messages: Message[];
   /** The model that is chosen now. */
   model: string | null;

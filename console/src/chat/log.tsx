@@ -1,4 +1,4 @@
-/** What was said in a conversation, the earliest first, and what is being said. */
+/** The messages of a conversation, the earliest first, and the reply under way. */
 
 import { type UseInfiniteQueryResult, useInfiniteQuery } from "@tanstack/preact-query";
 import { useEffect } from "preact/hooks";
@@ -25,7 +25,7 @@ export function Log({ conversation, model, onEdit, onActed }: Props) {
   const messages = query.data === undefined ? [] : inOrder(query.data);
   const { scroller, content, isAway, goToEnd } = useEnd(messages[0]?.id);
   useEffect(() => resume(conversation), [conversation]);
-  // What a person sends is seen, wherever they had been reading.
+  // A message that is sent is scrolled into sight, also from an earlier place.
   const key = replyIn(conversation).value?.sent.key;
   useEffect(() => {
     if (key !== undefined) goToEnd();

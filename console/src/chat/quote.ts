@@ -1,4 +1,4 @@
-/** What a message will cost, asked for while it is typed and before anything is spent. */
+/** The quote of a message, asked for while it is typed and before anything is spent. */
 
 import { useQuery } from "@tanstack/preact-query";
 import { answered, api, type Schema } from "../api/client.ts";

@@ -1,4 +1,4 @@
-/** What can be done with messages and their replies: send, ask again, stop, dismiss. A reply goes on while another page is shown. */
+/** The acts on messages and their replies: send, ask again, stop, dismiss. A reply goes on while another page is shown. */
 
 import { NotSent, SignedOut, Unreachable } from "../api/problem.ts";
 import { balanceHasChanged, queryClient } from "../api/queries.ts";
@@ -149,7 +149,7 @@ function afterError(error: unknown): ReplyEvent {
 }
 
 function notSentBy(error: unknown): ReplyEvent {
-  // What the message costs is said by the note: an earlier request may have been charged.
+  // The note says whether the message may have been charged by an earlier request; this sentence says the cause alone.
   const reason = error instanceof NotSent && error.cause instanceof Error ? error.cause : error;
   return { kind: "not-sent", sentence: reason instanceof Error ? reason.message : `${reason}` };
 }

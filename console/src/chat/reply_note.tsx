@@ -1,4 +1,4 @@
-/** What the page says of a reply that is not there, with buttons for what may be done. */
+/** The note in place of a reply that is not there, with buttons for the acts that are left. */
 
 import { useState } from "preact/hooks";
 import { Dialog } from "../parts/dialog.tsx";

@@ -39,7 +39,7 @@ export function tell(conversation: string, event: ReplyEvent): void {
   if (isAtAnotherStage) announceStage(after);
 }
 
-/** What was kept before the message was sent is enough for a reload: the rest makes it tell more. */
+/** The record that was kept before the message was sent is enough for a reload; later changes make it tell more. */
 function keepIfThereIsRoom(reply: Reply): void {
   try {
     keep(reply);

@@ -1,6 +1,6 @@
 /**
- * What becomes of a message that was sent: a state machine without a clock, a network or a store. One question decides what a person
- * may do next: can the message have been charged?
+ * The states of a message that was sent: a state machine without a clock, a network or a store. One question decides which acts a
+ * person has next: can the message have been charged?
  */
 
 import type { ApiProblem } from "../api/problem.ts";
@@ -9,7 +9,7 @@ import { isRepeatable, type Sent } from "./sent.ts";
 export interface Reply {
   readonly sent: Sent;
   readonly stage: Stage;
-  /** What was read of the reply so far. */
+  /** The words of the reply so far. */
   readonly text: string;
   /** The id that the message has at the server, once that is known. */
   readonly id: string | null;
@@ -78,7 +78,7 @@ export function asking(sent: Sent, isRepeated = false): Reply {
 }
 
 export function next(reply: Reply, event: ReplyEvent): Reply {
-  // What is settled stays so, whatever comes late.
+  // A settled reply stays settled: later events change nothing.
   if (isSettled(reply)) return reply;
   switch (event.kind) {
     case "opened":

@@ -55,7 +55,7 @@ export async function readEvents(body: ReadableStream<Uint8Array>, tell: (event:
   }
 }
 
-/** What a server-sent event tells: nothing, if its name is not known. Throws at an event that is not as the API writes it. */
+/** The reply event in a server-sent event: null, if its name is not known. Throws at an event that is not as the API writes it. */
 export function eventOf(name: string | undefined, data: string): ReplyEvent | null {
   const told: Record<string, unknown> = JSON.parse(data);
   switch (name) {

@@ -40,7 +40,7 @@ function Prose({ source }: { source: string }) {
       class="prose"
       dir="auto"
       {...(isWide ? { role: "group", tabIndex: 0, "aria-label": "Table" } : {})}
-      // What `sanitised` answers is the one text that may be HTML here.
+      // The answer of `sanitised` is the one text that may be HTML here.
       dangerouslySetInnerHTML={{ __html: html }}
     />
   );

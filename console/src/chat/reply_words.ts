@@ -1,4 +1,4 @@
-/** What the page says of a reply that is not there, and what may be done about it, in plain sentences. */
+/** Plain sentences about a reply that is not there, and the acts that are left. */
 
 import { credits } from "../parts/amounts.tsx";
 import type { Refusal, Reply } from "./reply_state.ts";

@@ -11,7 +11,7 @@ import type { Sent } from "./sent.ts";
 
 const PREFIX = scoped("sent ");
 
-/** What the store has of a message. */
+/** The stored form of a message that was sent. */
 interface Kept {
   sent: Sent;
   id: string | null;

@@ -1,4 +1,4 @@
-/** What several tests of the chat need. */
+/** Fixtures of several tests of the chat. */
 
 import { vi } from "vitest";
 

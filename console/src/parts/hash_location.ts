@@ -1,5 +1,5 @@
 /**
- * Where the router looks: a path and a query behind the `#`, such as `#/transactions?kind=chat`. wouter's own hook writes the query in
+ * The location that the router reads: a path and a query behind the `#`, such as `#/transactions?kind=chat`. wouter's own hook writes the query in
  * front of the `#`: there it would go to the server, and stay when another page is opened.
  */
 

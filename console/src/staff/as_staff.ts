@@ -21,7 +21,7 @@ export async function asStaff<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** How long an act that is done waits for what it made out of date. */
+/** Timeout of an act that is done, for the reads that it made out of date. */
 const MOST_READING_MS = 5000;
 
 /**

@@ -1,4 +1,4 @@
-/** Where the focus is after what had it is gone. A dialog sees to that itself: parts/dialog.tsx. */
+/** The focus after its element is gone. A dialog sees to that itself: parts/dialog.tsx. */
 
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";

@@ -1,4 +1,4 @@
-/** What a page shows of one thing: that there is no such thing, or as QueryView does. */
+/** The view of one user, job or batch: that there is none, or as QueryView does. */
 
 import type { UseQueryResult } from "@tanstack/preact-query";
 import type { ComponentChildren } from "preact";

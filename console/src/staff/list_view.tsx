@@ -8,7 +8,7 @@ import { QueryView } from "../parts/query_view.tsx";
 interface Props<P, R> {
   query: UseInfiniteQueryResult<InfiniteData<P>, Error>;
   rowsOf: (page: P) => R[];
-  /** What is said where there is no row. */
+  /** The sentence where there is no row. */
   empty: ComponentChildren;
   children: (rows: R[]) => ComponentChildren;
 }

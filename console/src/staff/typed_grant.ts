@@ -8,7 +8,7 @@ export interface TypedGrant {
 
 const BLANK: TypedGrant = { direction: "give", amount: "", reason: "" };
 
-/** What was typed, as a draft has it. */
+/** The typed fields, as a draft has them. */
 export function typedIn(draft: string): TypedGrant {
   try {
     const { direction, amount, reason } = JSON.parse(draft);
@@ -19,12 +19,12 @@ export function typedIn(draft: string): TypedGrant {
   }
 }
 
-/** What a grant has that was sent. */
+/** The amount and the reason of a grant that was sent. */
 export function typedOf({ amount, reason }: { amount: number; reason: string }): TypedGrant {
   return { direction: amount < 0 ? "take" : "give", amount: `${Math.abs(amount)}`, reason };
 }
 
-/** What is given: a negative number is taken back. */
+/** The credits that are given: a negative number is taken back. */
 export function grantOf({ direction, amount, reason }: TypedGrant): { amount: number; reason: string } {
   return { amount: direction === "take" ? -Number(amount) : Number(amount), reason: reason.trim() };
 }

@@ -172,12 +172,12 @@ fn with_content(file: &ConsoleFile, request: &Request) -> Answer {
     }
 }
 
-/// What the API is, for a program or a person without a browser.
+/// The description of the API, for a program or a person without a browser.
 #[derive(Serialize)]
 struct Description {
     name: &'static str,
     version: &'static str,
-    /// Who may register: `open` is everybody, `invitation` whoever has one, `closed` nobody.
+    /// The mode of registration: `open`, `invitation` (a code is needed) or `closed`.
     registration: &'static str,
     links: Links,
 }

@@ -93,7 +93,7 @@ impl LogoutEndpoint {
     }
 }
 
-/// What `token` takes of the fields, and what a logout everywhere ends. Without a scope the logout is of one session.
+/// The token that `token` takes from the fields, and the scope of a logout everywhere. Without a scope the logout is of one session.
 fn token_and_scope<T>(
     mut fields: BodyFields,
     token: impl FnOnce(&mut BodyFields) -> Option<T>,

@@ -12,7 +12,7 @@ use crate::requests::{
 };
 use crate::world::{Tokens, World};
 
-/// What the replies of the model say.
+/// The text of the model's replies.
 const REPLY: &str = "It will be a fine day, as it was yesterday.";
 
 /// A model that reads the conversation, with a token of input at two credits and one of output at three.

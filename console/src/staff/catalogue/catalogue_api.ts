@@ -42,7 +42,7 @@ export const versionsQuery = listQuery(["catalogue", "versions"], (page) =>
   answered(api.GET("/admin/catalogue/versions/", { params: { query: page } })),
 );
 
-/** What the server finds wrong with a text that is JSON. */
+/** The faults that the server finds in a text that is JSON. */
 export function check(text: string): Promise<Schema<"CatalogueJudgement">> {
   const bodySerializer = () => `{"catalogue":${text}}`;
   return asStaff(() => answered(api.POST("/admin/catalogue/check/", { body: { catalogue: null }, bodySerializer })));

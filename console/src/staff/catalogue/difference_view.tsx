@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { differenceOf, type Line, runsOf } from "./difference.ts";
 
 interface Props {
-  /** What is compared: "From version 3 to yours". */
+  /** The two versions in words: "From version 3 to yours". */
   label: string;
   before: string;
   after: string;

@@ -18,7 +18,7 @@ import {
 export interface Fault {
   /** From 1 on. */
   line: number;
-  /** Where in the text, and how much of it. */
+  /** The place in the text, and its length. */
   offset: number;
   length: number;
   /** The member, as in `models[0].prices.input`; blank where the text is no JSON there. */
@@ -46,7 +46,7 @@ export function laidOut(text: string): string {
   return applyEdits(text, format(text, undefined, { insertSpaces: true, tabSize: 2, eol: "\n" }));
 }
 
-/** What is wrong with a text before the server sees it: no JSON, no object, or two members of one name. */
+/** The faults that are found before the server sees the text: no JSON, no object, or two members of one name. */
 export function faultsOf(text: string): Fault[] {
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, STRICT);

@@ -1,4 +1,4 @@
-/** What is being written, kept until it is stored or dropped. */
+/** The edited text, kept until it is stored or dropped. */
 
 import { useDraft } from "../../parts/drafts.ts";
 import type { StoredCatalogue } from "./catalogue_api.ts";

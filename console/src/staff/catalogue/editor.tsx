@@ -36,7 +36,7 @@ export function Editor({ stored }: { stored: StoredCatalogue }) {
   const editor = useRef<TextEditor>(null);
   const checking = useMutation({ mutationFn: checkedText, onSuccess: announceResult });
   const { text } = edited;
-  // What was found in another text is not said of this one.
+  // Faults of another text are not shown beside this one.
   const checked = [checking.data, refused].find((known) => known?.text === text) ?? null;
   const write = (written: string) => change({ ...edited, text: written });
   const close = () => setOpened("");
@@ -104,7 +104,7 @@ function CheckButton(props: { isWritten: boolean; isChecking: boolean; onCheck: 
   );
 }
 
-/** What can be done to the text without the server. */
+/** The acts on the text that need no server. */
 function TextButtons({ text, onWrite }: { text: string; onWrite: (text: string) => void }) {
   if (text.trim() === "") return <SecondaryButton label="Begin with an example" onClick={() => onWrite(EXAMPLE)} />;
   return <SecondaryButton label="Lay out" onClick={() => onWrite(laidOut(text))} />;

@@ -1,4 +1,4 @@
-/** What is wrong with a catalogue, each with a way to its line. */
+/** The faults of a catalogue, each with a way to its line. */
 
 import type { Fault } from "./document.ts";
 import { FAULTS_ID } from "./text_editor.tsx";

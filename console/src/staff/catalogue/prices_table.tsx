@@ -1,4 +1,4 @@
-/** What the models of a checked catalogue cost. */
+/** The prices of the models of a checked catalogue. */
 
 import { Amount } from "../../parts/amounts.tsx";
 import { Table } from "../../parts/table.tsx";

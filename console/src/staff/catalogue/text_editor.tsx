@@ -17,7 +17,7 @@ interface Props {
   onChange: (text: string) => void;
 }
 
-/** Where the faults are listed: faults_list.tsx. */
+/** The id of the list of faults: faults_list.tsx. */
 export const FAULTS_ID = "catalogue-faults";
 /** Lines above the one that is jumped to. */
 const ABOVE = 4;

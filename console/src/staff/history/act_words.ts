@@ -37,7 +37,7 @@ export interface Change {
   after: string | null;
 }
 
-/** What an act changed, member by member. Members of an object in it are members too, as in `allowance.cap`. */
+/** The changes of an act, member by member. Members of an object in it are members too, as in `allowance.cap`. */
 export function changesOf(before: Record<string, unknown>, after: Record<string, unknown>): Change[] {
   const [was, is] = [flat(before), flat(after)];
   const names = [...new Set([...was.keys(), ...is.keys()])];

@@ -45,7 +45,7 @@ type Recorded = Schema<"RecordedAct">;
 
 function RecordedAct({ act }: { act: Recorded }) {
   const changes = changesOf(act.before, act.after);
-  // What was there before is what a reader asks for first.
+  // The values before come first, where there are any.
   const isChange = Object.keys(act.before).length > 0;
   return (
     <li>

@@ -16,7 +16,7 @@ export function UnsentNote() {
     mutationFn: (grant: BulkGrant) => send(grant, ({ csv }) => act(() => beginJob(csv))),
     onSuccess: notifyBegun,
   });
-  // What is said to `mutate` is not done once this page is gone.
+  // A callback of `mutate` does not run once this page is gone, so it only navigates.
   const again = (grant: BulkGrant) => sending.mutate(grant, { onSuccess: (job) => go(`/staff/jobs/${job.id}`) });
   const drop = () => {
     forget();

@@ -1,4 +1,4 @@
-/** What the messages of all users took. */
+/** The usage of all users. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { UsageSums, useUsageView } from "../../pages/usage/usage_sums.tsx";

@@ -1,4 +1,4 @@
-/** What the messages of one user took. */
+/** The usage of one user. */
 
 import { useInfiniteQuery } from "@tanstack/preact-query";
 import { isBehind } from "../../pages/usage/usage_query.ts";

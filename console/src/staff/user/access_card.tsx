@@ -1,4 +1,4 @@
-/** How a user gets in: sessions, API keys, and a code for a new password. */
+/** The access of a user: sessions, API keys, and a code for a new password. */
 
 import { useMutation } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";

@@ -22,7 +22,7 @@ export function MakeForm({ onClose }: { onClose: () => void }) {
   const opened = useOpened<HTMLElement>();
   const making = useMutation({
     mutationFn: (fields: FormData) => makeCodes(termsIn(fields)),
-    // These happen also when the person has left the page.
+    // The mutation's own callbacks run also after the person has left the page.
     onSuccess: () => keepDraft(DRAFT, ""),
     onError: (error) => {
       if (error instanceof CodesLost) notify(error.message);

@@ -6,7 +6,7 @@ use shared::error::ApiError;
 use shared::http::BodyFields;
 use shared::ledger::acceptance::Acceptance;
 
-/// What staff say about messages and registrations, and why.
+/// The body of a stop or a resumption of messages and registrations.
 pub(super) struct RequestedAcceptance {
     pub(super) accepting: bool,
     pub(super) reason: Reason,

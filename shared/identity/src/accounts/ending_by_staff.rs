@@ -61,7 +61,7 @@ impl Accounts {
     /// Ends all API keys of `user`. The first transaction ends all of them by their epoch, and deletes the items of some. Further
     /// ones delete those of the others, whose time is over.
     ///
-    /// Where no key lives, nothing is written.
+    /// An account without living keys is not written.
     ///
     /// # Errors
     /// As [`Accounts::change`].
